@@ -1,0 +1,122 @@
+"""Every way the gateway says no: one row a condition, with what each dialect calls it.
+
+The rows are wire reference §1.4. A `GatewayError` names a row and adds what the caller needs to mend the
+request; `gateway.dialects.errors` turns it into bytes. Messages never hold secrets, prompts or stack traces.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One row of the error table.
+
+    `should_retry` is what SDKs are told in `x-should-retry`; None leaves them to their own rules.
+    """
+
+    name: str
+    status: int
+    type: str
+    code: str | None
+    anthropic_status: int
+    anthropic_type: str
+    should_retry: bool | None = None
+
+
+_REQUEST = "invalid_request_error"
+
+
+def _bad_request(code: str, status: int = 400) -> Condition:
+    return Condition(code, status, _REQUEST, code, status, _REQUEST)
+
+
+INVALID_JSON = _bad_request("invalid_json")
+MISSING_PARAMETER = _bad_request("missing_required_parameter")
+INVALID_TYPE = _bad_request("invalid_type")
+INVALID_VALUE = _bad_request("invalid_value")
+UNSUPPORTED_VALUE = _bad_request("unsupported_value")
+BAD_FRAMING = _bad_request("bad_framing")
+AMBIGUOUS_CREDENTIALS = _bad_request("ambiguous_credentials")
+PREVIOUS_RESPONSE_NOT_FOUND = _bad_request("previous_response_not_found")
+NO_CREDENTIALS = Condition("no_credentials", 401, _REQUEST, None, 401, "authentication_error")
+INVALID_API_KEY = Condition("invalid_api_key", 401, _REQUEST, "invalid_api_key", 401, "authentication_error")
+MODEL_NOT_ALLOWED = Condition(
+    "model_not_allowed", 403, "permission_error", "model_not_allowed", 403, "permission_error"
+)
+PRIORITY_NOT_ALLOWED = Condition(
+    "priority_not_allowed", 403, "permission_error", "priority_not_allowed", 403, "permission_error"
+)
+MODEL_NOT_FOUND = Condition("model_not_found", 404, _REQUEST, "model_not_found", 404, "not_found_error")
+OBJECT_NOT_FOUND = Condition("not_found", 404, _REQUEST, "not_found", 404, "not_found_error")
+UNKNOWN_URL = Condition("unknown_url", 404, _REQUEST, "unknown_url", 404, "not_found_error")
+UNSUPPORTED_ENDPOINT = Condition(
+    "unsupported_endpoint", 404, _REQUEST, "unsupported_endpoint", 404, "not_found_error"
+)
+METHOD_NOT_SUPPORTED = Condition(
+    "method_not_supported", 405, _REQUEST, "method_not_supported", 405, "not_found_error"
+)
+REQUEST_TIMEOUT = Condition("request_timeout", 408, _REQUEST, "request_timeout", 408, "timeout_error")
+REQUEST_TOO_LARGE = Condition("request_too_large", 413, _REQUEST, "request_too_large", 413, "request_too_large")
+URI_TOO_LONG = Condition("uri_too_long", 414, _REQUEST, "uri_too_long", 414, _REQUEST)
+UNSUPPORTED_MEDIA_TYPE = Condition(
+    "unsupported_media_type", 415, _REQUEST, "unsupported_media_type", 400, _REQUEST
+)
+HEADERS_TOO_LARGE = Condition("headers_too_large", 431, _REQUEST, "headers_too_large", 431, _REQUEST)
+RATE_LIMITED = Condition(
+    "rate_limit_exceeded", 429, "rate_limit_error", "rate_limit_exceeded", 429, "rate_limit_error"
+)
+CLIENT_CLOSED = Condition("client_closed", 499, "client_closed", "client_closed", 499, "client_closed")
+INTERNAL = Condition("internal_error", 500, "server_error", "internal_error", 500, "api_error", True)
+UPSTREAM_AUTH = Condition(
+    "upstream_auth_failed", 502, "upstream_error", "upstream_auth_failed", 502, "api_error", False
+)
+UPSTREAM_ERROR = Condition("upstream_error", 502, "upstream_error", "upstream_error", 502, "api_error", True)
+UPSTREAM_UNREACHABLE = Condition(
+    "upstream_unreachable", 502, "upstream_error", "upstream_unreachable", 502, "api_error", True
+)
+UPSTREAM_INVALID = Condition(
+    "upstream_invalid_response", 502, "upstream_error", "upstream_invalid_response", 502, "api_error", True
+)
+UPSTREAM_INCOMPLETE = Condition(
+    "upstream_incomplete", 502, "server_error", "upstream_incomplete", 502, "api_error", True
+)
+UPSTREAM_OVERLOADED = Condition(
+    "upstream_overloaded", 503, "service_unavailable_error", "upstream_overloaded", 529, "overloaded_error", True
+)
+UPSTREAM_TLS = Condition(
+    "upstream_unavailable", 503, "service_unavailable_error", "upstream_unavailable", 503, "api_error", True
+)
+NO_ELIGIBLE_KEY = Condition(
+    "no_eligible_key", 503, "service_unavailable_error", "no_eligible_key", 503, "api_error", False
+)
+OVERLOADED = Condition(
+    "overloaded", 503, "service_unavailable_error", "overloaded", 529, "overloaded_error", True
+)
+SHUTTING_DOWN = Condition(
+    "shutting_down", 503, "service_unavailable_error", "shutting_down", 529, "overloaded_error", True
+)
+UPSTREAM_TIMEOUT = Condition("upstream_timeout", 504, "timeout_error", "upstream_timeout", 504, "timeout_error", True)
+DEADLINE_EXCEEDED = Condition(
+    "deadline_exceeded", 504, "timeout_error", "deadline_exceeded", 504, "timeout_error", False
+)
+
+
+class GatewayError(Exception):
+    """A refusal or failure with its row of the table.
+
+    `param` is the caller's own path of the offending field, `retry_after_s` what the caller is told to wait.
+    """
+
+    def __init__(
+        self,
+        condition: Condition,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.condition = condition
+        self.message = message
+        self.param = param
+        self.retry_after_s = retry_after_s
