@@ -1,0 +1,206 @@
+"""The configuration in force: immutable, complete and resolved, built once and replaced whole.
+
+The request path reads this and nothing else; where it came from (file, environment, later the database) is
+`load.py`'s business. Every reference between parts is a direct object reference, so nothing is looked up
+twice, and every bound has a value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+
+from gateway.settings.secret import Secret
+
+#: Most urgent first; the position is the rank.
+PRIORITIES = ("supervised", "conversation", "scheduled", "consolidation", "evaluation")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where bytes may be sent: scheme, host and port of a configured provider (or of its egress proxy)."""
+
+    scheme: str  # "http" | "https"
+    host: str
+    port: int
+
+    @property
+    def tls(self) -> bool:
+        return self.scheme == "https"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Every limit of contract §3 on sizes and times. Bytes and seconds."""
+
+    body_bytes: int = 32 * 1024 * 1024
+    header_count: int = 100
+    header_bytes: int = 32 * 1024
+    url_bytes: int = 8 * 1024
+    json_depth: int = 128
+    header_read_s: float = 10.0
+    body_gap_s: float = 30.0
+    body_read_s: float = 120.0
+    connect_s: float = 5.0
+    first_frame_s: float = 120.0
+    first_frame_reasoning_s: float = 600.0
+    frame_gap_s: float = 60.0
+    client_stall_s: float = 60.0
+    exchange_s: float = 900.0
+    stream_buffer_bytes: int = 256 * 1024
+    frame_bytes: int = 16 * 1024 * 1024
+    reply_bytes: int = 64 * 1024 * 1024
+    reply_header_bytes: int = 64 * 1024
+    spool_bytes: int = 1024 * 1024
+    commit_after_s: float = 10.0
+    keep_alive_s: float = 15.0
+    attempts_ratio: float = 1.2
+    connections: int = 2048
+    upstream_connections: int = 1024
+    upstream_idle: int = 256
+    upstream_idle_s: float = 30.0
+    shutdown_grace_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Ceilings of a provider key or a tenant key; None is unlimited. Per minute, but `rpd` and `concurrency`."""
+
+    rpm: int | None = None
+    tpm: int | None = None
+    itpm: int | None = None
+    otpm: int | None = None
+    rpd: int | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An upstream API."""
+
+    id: str
+    dialect: str  # openai | azure | anthropic | gemini | ollama
+    flavour: str  # openai | vllm | groq | mistral | deepseek | xai | openrouter | together | generic | sim
+    origin: Origin
+    base_path: str  # path part of base_url, no trailing slash ("/v1" or "")
+    apis: frozenset[str]  # chat, completions, responses, embeddings, …; see schema.APIS
+    local: bool = False
+    api_version: str | None = None  # azure
+    egress_proxy: Origin | None = None
+    egress_proxy_auth: Secret | None = None  # "user:password"
+    ca_file: str | None = None  # extra trust for this provider's TLS
+    echo_model: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProviderKey:
+    """One credential at a provider, with its ceilings. `id` is the pool id of the admin API."""
+
+    id: str
+    provider: Provider
+    secret: Secret | None  # None where the provider takes no credential (local models)
+    tenants: frozenset[str] | None  # None: every tenant
+    limits: Limits = Limits()
+    burst_s: float | None = None
+    models: tuple[str, ...] = ("*",)
+
+    def serves(self, model: str) -> bool:
+        """Whether this key may be used for `model`, the provider's own name of it."""
+        return any(pattern == "*" or fnmatchcase(model, pattern) for pattern in self.models)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A provider and one of its models."""
+
+    provider: Provider
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.provider.id}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRoute:
+    """What a caller may put in `model`."""
+
+    id: str
+    targets: tuple[Target, ...]
+    overflow: Target | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """Who pays and whose data is apart."""
+
+    id: str
+    weight: float = 1.0
+    models: Mapping[str, tuple[Target, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TenantKey:
+    """What a caller presents, known by the HMAC-SHA256 of its secret under the pepper."""
+
+    id: str
+    tenant: Tenant
+    digest: bytes
+    priority: str = "conversation"
+    priority_max: str = "supervised"
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    depth_max: int = 1000
+    bytes_max: int = 268_435_456
+    overflow_depth: int = 50
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """One generation of the configuration."""
+
+    generation: int
+    providers: Mapping[str, Provider]
+    provider_keys: tuple[ProviderKey, ...]
+    routes: Mapping[str, ModelRoute]
+    tenants: Mapping[str, Tenant]
+    tenant_keys: Mapping[bytes, TenantKey]  # by digest
+    pepper: bytes
+    bounds: Bounds = Bounds()
+    queue: Queue = Queue()
+    on_ledger_loss: str = "safe_share"
+    on_disconnect: str = "auto"
+
+    def resolve(self, tenant: Tenant, name: str) -> ModelRoute | None:
+        """The route that `name` means for `tenant`, or None.
+
+        A route's id is that route (or what the tenant points it at); anything else is split at the first `/`
+        into a provider and its own name for the model.
+        """
+        route = self.routes.get(name)
+        if route is not None:
+            own = tenant.models.get(name)
+            if own is None:
+                return route
+            return ModelRoute(name, own, route.overflow, route.hint)
+        provider_id, slash, model = name.partition("/")
+        provider = self.providers.get(provider_id)
+        if provider is None or not slash or not model:
+            return None
+        return ModelRoute(name, (Target(provider, model),))
+
+    def keys_for(self, tenant: Tenant, target: Target) -> tuple[ProviderKey, ...]:
+        """The provider keys that `tenant` may use for `target`, in the order of the configuration."""
+        return tuple(
+            key
+            for key in self.provider_keys
+            if key.provider is target.provider
+            and (key.tenants is None or tenant.id in key.tenants)
+            and key.serves(target.model)
+        )
