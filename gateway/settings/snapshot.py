@@ -78,6 +78,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """A cap on spending, in nano-dollars per `period` (UTC)."""
+
+    period: str  # day | month | total
+    limit_nusd: int
+    enforce: str = "hard"  # hard | soft
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """An upstream API."""
 
@@ -106,6 +115,7 @@ class ProviderKey:
     limits: Limits = Limits()
     burst_s: float | None = None
     models: tuple[str, ...] = ("*",)
+    model_limits: tuple[tuple[str, Limits], ...] = ()  # by pattern of the model; the first that fits counts
 
     def serves(self, model: str) -> bool:
         """Whether this key may be used for `model`, the provider's own name of it."""
@@ -131,6 +141,7 @@ class ModelRoute:
     targets: tuple[Target, ...]
     overflow: Target | None = None
     hint: str | None = None
+    configured: bool = True  # False: a caller named provider and model directly
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +151,7 @@ class Tenant:
     id: str
     weight: float = 1.0
     models: Mapping[str, tuple[Target, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    budgets: tuple[Budget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,6 +164,7 @@ class TenantKey:
     priority: str = "conversation"
     priority_max: str = "supervised"
     limits: Limits = Limits()
+    budgets: tuple[Budget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +184,13 @@ class Snapshot:
     routes: Mapping[str, ModelRoute]
     tenants: Mapping[str, Tenant]
     tenant_keys: Mapping[bytes, TenantKey]  # by digest
-    pepper: bytes
+    pepper: bytes = field(repr=False)
     bounds: Bounds = Bounds()
     queue: Queue = Queue()
     on_ledger_loss: str = "safe_share"
     on_disconnect: str = "auto"
+    #: Corrections to the shipped data by pattern of the model, in the order of the configuration.
+    capabilities: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: MappingProxyType({}))
 
     def resolve(self, tenant: Tenant, name: str) -> ModelRoute | None:
         """The route that `name` means for `tenant`, or None.
@@ -193,7 +208,7 @@ class Snapshot:
         provider = self.providers.get(provider_id)
         if provider is None or not slash or not model:
             return None
-        return ModelRoute(name, (Target(provider, model),))
+        return ModelRoute(name, (Target(provider, model),), configured=False)
 
     def keys_for(self, tenant: Tenant, target: Target) -> tuple[ProviderKey, ...]:
         """The provider keys that `tenant` may use for `target`, in the order of the configuration."""

@@ -1,0 +1,126 @@
+"""Providers when the file names none: from the environment, or the scripted `sim` beside the gateway."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from gateway.settings import endpoint
+from gateway.settings.places import Findings
+from gateway.settings.schema import ConfigFile, ModelSection, PoolSection, ProviderSection
+from gateway.settings.secrets import UnresolvedError, resolve
+
+_OLLAMA_PORT = 11434
+#: Stands for the address of `sim` until it runs; nothing answers on the discard port.
+SIM_PLACEHOLDER = "http://127.0.0.1:9/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A provider that the environment offers: its key's variable, and the models that hints mean there."""
+
+    variable: str
+    provider: ProviderSection
+    secret: str | None
+    hints: Mapping[str, str]
+
+
+def complete(
+    file: ConfigFile, environ: Mapping[str, str], sim_url: str | None, findings: Findings
+) -> tuple[ConfigFile, bool]:
+    """`file` with providers, and whether the only one is `sim`; unchanged when it names some itself."""
+    if file.providers:
+        return file, False
+    found = _found(environ, findings)
+    if found:
+        return _add(file, found, findings), False
+    if findings.problems:
+        return file, False
+    sim = ProviderSection(
+        id="sim", dialect="openai", flavour="sim", base_url=sim_url or SIM_PLACEHOLDER, local=True
+    )
+    hints = {"sim/chat": "chat", "sim/embed": "embed", "smart": "chat", "fast": "chat", "embed": "embed"}
+    return _add(file, [Found("no provider is configured", sim, None, hints)], findings), True
+
+
+def _found(environ: Mapping[str, str], findings: Findings) -> list[Found]:
+    found: list[Found] = []
+    if environ.get("OPENAI_API_KEY"):
+        url = environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+        openai = ProviderSection(id="openai", dialect="openai", base_url=url)
+        hints = {"smart": "gpt-6-sol", "fast": "gpt-6-luna", "embed": "text-embedding-3-small"}
+        # Elsewhere than at OpenAI these models are not known to exist.
+        known = urlsplit(url).hostname == "api.openai.com"
+        found.append(Found("OPENAI_API_KEY", openai, "env:OPENAI_API_KEY", hints if known else {}))
+    if environ.get("ANTHROPIC_API_KEY"):
+        anthropic = ProviderSection(id="anthropic", dialect="anthropic", base_url="https://api.anthropic.com")
+        hints = {"smart": "claude-sonnet-5-5", "fast": "claude-haiku-5-5"}
+        found.append(Found("ANTHROPIC_API_KEY", anthropic, "env:ANTHROPIC_API_KEY", hints))
+    if environ.get("GEMINI_API_KEY"):
+        gemini = ProviderSection(
+            id="gemini", dialect="gemini", base_url="https://generativelanguage.googleapis.com"
+        )
+        hints = {"smart": "gemini-4-argon", "fast": "gemini-3.8-flash", "embed": "gemini-embedding-2"}
+        found.append(Found("GEMINI_API_KEY", gemini, "env:GEMINI_API_KEY", hints))
+    for variable in [one.variable for one in found]:
+        try:
+            resolve(f"env:{variable}", environ)
+        except UnresolvedError as error:
+            findings.add_variable(variable, str(error))
+    if environ.get("OLLAMA_HOST"):
+        url = ollama_url(environ["OLLAMA_HOST"])
+        ollama = ProviderSection(id="ollama", dialect="ollama", base_url=url, local=True)
+        found.append(Found("OLLAMA_HOST", ollama, None, {}))
+    return found
+
+
+def ollama_url(value: str) -> str:
+    """OLLAMA_HOST (host, host:port or URL, as Ollama reads it) as a base URL; not yet checked."""
+    scheme, separator, rest = value.strip().partition("://")
+    if not separator:
+        scheme, rest = "http", value.strip()
+        if not rest.startswith("[") and rest.count(":") > 1:
+            rest = f"[{rest}]"
+    rest = rest.rstrip("/")
+    host, colon, port = rest.rpartition(":")
+    if not colon or not (port.isdecimal() or port == "") or host.endswith(":"):
+        host, port = rest, ""
+    if not port and not separator:
+        port = str(_OLLAMA_PORT)
+    # The server's "listen everywhere" is, for those who call it, this machine.
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104
+    return f"{scheme}://{host}:{port}" if port else f"{scheme}://{host}"
+
+
+def check_not_self(file: ConfigFile, port: int, findings: Findings) -> None:
+    """A base URL that is the gateway's own would send every request round and round."""
+    for index, section in enumerate(file.providers):
+        try:
+            origin, _ = endpoint.parse(section.base_url)
+        except endpoint.EndpointError:
+            continue
+        if endpoint.is_loopback(origin.host) and origin.port == port:
+            findings.add(("providers", index, "base_url"), "is the gateway's own address")
+
+
+def _add(file: ConfigFile, found: list[Found], findings: Findings) -> ConfigFile:
+    """`file` with what was found, where it does not say otherwise: its own pools and routes stand."""
+    pools = list(file.pools)
+    routes: dict[str, list[str]] = {}
+    taken = {section.id for section in file.models}
+    for index, one in enumerate(found):
+        findings.came_from(("providers", index), "environment", one.variable)
+        name = one.provider.id
+        if not any(pool.provider == name for pool in file.pools):
+            findings.came_from(("pools", len(pools)), "environment", one.variable)
+            pools.append(PoolSection(id=f"{name}-key-1", provider=name, secret=one.secret))
+        for hint, model in one.hints.items():
+            routes.setdefault(hint, []).append(f"{name}/{model}")
+    added = [
+        ModelSection(id=route, targets=tuple(targets), hint=route if route in ("fast", "embed") else None)
+        for route, targets in routes.items()
+        if route not in taken
+    ]
+    providers = tuple(one.provider for one in found)
+    return file.model_copy(
+        update={"providers": providers, "pools": tuple(pools), "models": (*file.models, *added)}
+    )

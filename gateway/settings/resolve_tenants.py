@@ -1,0 +1,141 @@
+"""Tenants and their keys of the file as the snapshot has them; routes, which tenants may point elsewhere."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from gateway.settings.places import Findings
+from gateway.settings.problem import Path
+from gateway.settings.resolve_providers import find_secret, is_duplicate, limits_of
+from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection
+from gateway.settings.secret import Secret
+from gateway.settings.secrets import KEY_CHARS_MIN
+from gateway.settings.snapshot import PRIORITIES, Budget, ModelRoute, Provider, Target, Tenant, TenantKey
+from gateway.settings.tenant_key import digest
+from gateway.settings.validate import suggestion
+
+_NANO = 1_000_000_000
+
+
+def resolve_routes(
+    file: ConfigFile, providers: Mapping[str, Provider], findings: Findings
+) -> dict[str, ModelRoute]:
+    """Every model route, by id."""
+    routes: dict[str, ModelRoute] = {}
+    first: dict[str, Path] = {}
+    for index, section in enumerate(file.models):
+        path: Path = ("models", index)
+        if is_duplicate(section.id, path, first, findings):
+            continue
+        targets = _targets(section.targets, file, providers, (*path, "targets"), findings)
+        overflow = None
+        if section.overflow is not None:
+            overflow = _target(section.overflow, file, providers, (*path, "overflow"), findings)
+        routes[section.id] = ModelRoute(section.id, targets, overflow, section.hint)
+    return routes
+
+
+def resolve_tenants(
+    file: ConfigFile, providers: Mapping[str, Provider], routes: Mapping[str, ModelRoute], findings: Findings
+) -> dict[str, Tenant]:
+    """Every tenant, by id."""
+    tenants: dict[str, Tenant] = {}
+    first: dict[str, Path] = {}
+    for index, section in enumerate(file.tenants):
+        path: Path = ("tenants", index)
+        if is_duplicate(section.id, path, first, findings):
+            continue
+        models: dict[str, tuple[Target, ...]] = {}
+        for name, targets in section.models.items():
+            at: Path = (*path, "models", name)
+            if name not in routes:
+                findings.add(at, f"no such model route{suggestion(name, list(routes))}")
+            models[name] = _targets(targets, file, providers, at, findings)
+        budgets = _budgets(section.budgets)
+        tenants[section.id] = Tenant(section.id, section.weight, MappingProxyType(models), budgets)
+    return tenants
+
+
+def resolve_tenant_keys(
+    file: ConfigFile,
+    tenants: Mapping[str, Tenant],
+    pepper: bytes,
+    environ: Mapping[str, str],
+    findings: Findings,
+) -> dict[bytes, TenantKey]:
+    """Every tenant key, by the digest of its value."""
+    keys: dict[bytes, TenantKey] = {}
+    owners: dict[bytes, Path] = {}
+    for index, section in enumerate(file.tenants):
+        first: dict[str, Path] = {}
+        for position, key in enumerate(section.keys):
+            path: Path = ("tenants", index, "keys", position)
+            if is_duplicate(key.id, path, first, findings):
+                continue
+            if PRIORITIES.index(key.priority) < PRIORITIES.index(key.priority_max):
+                message = f"is more urgent than priority_max, which is {key.priority_max}"
+                findings.add((*path, "priority"), message)
+            secret = find_secret(key.secret, environ, (*path, "secret"), findings)
+            if secret is None or not _long_enough(secret, (*path, "secret"), findings):
+                continue
+            value = digest(pepper, secret.reveal())
+            if value in owners:
+                message = f"has the same value as {findings.where((*owners[value], 'secret'))}"
+                findings.add((*path, "secret"), message)
+                continue
+            owners[value] = path
+            if section.id in tenants:
+                keys[value] = _key(key, tenants[section.id], value)
+    return keys
+
+
+def _key(section: TenantKeySection, tenant: Tenant, value: bytes) -> TenantKey:
+    return TenantKey(
+        id=section.id,
+        tenant=tenant,
+        digest=value,
+        priority=section.priority,
+        priority_max=section.priority_max,
+        limits=limits_of(section.limits),
+        budgets=_budgets(section.budgets),
+    )
+
+
+def _long_enough(secret: Secret, path: Path, findings: Findings) -> bool:
+    if len(secret.reveal()) >= KEY_CHARS_MIN:
+        return True
+    findings.add(path, f"the key is shorter than {KEY_CHARS_MIN} characters")
+    return False
+
+
+def _budgets(sections: tuple[BudgetSection, ...]) -> tuple[Budget, ...]:
+    return tuple(Budget(budget.period, int(budget.usd * _NANO), budget.enforce) for budget in sections)
+
+
+def _targets(
+    names: tuple[str, ...],
+    file: ConfigFile,
+    providers: Mapping[str, Provider],
+    path: Path,
+    findings: Findings,
+) -> tuple[Target, ...]:
+    targets: list[Target] = []
+    for index, name in enumerate(names):
+        target = _target(name, file, providers, (*path, index), findings)
+        if target in targets:
+            findings.add((*path, index), "is named twice")
+        elif target is not None:
+            targets.append(target)
+    return tuple(targets)
+
+
+def _target(
+    name: str, file: ConfigFile, providers: Mapping[str, Provider], path: Path, findings: Findings
+) -> Target | None:
+    """The target `name`, or None: its provider is unknown (a problem) or has problems of its own."""
+    provider_id, _, model = name.partition("/")
+    known = [section.id for section in file.providers]
+    if provider_id not in known:
+        findings.add(path, f"no such provider{suggestion(provider_id, known)}")
+        return None
+    provider = providers.get(provider_id)
+    return None if provider is None else Target(provider, model)

@@ -1,0 +1,283 @@
+"""The configuration file: exactly what may be said in it (contract §2).
+
+These models hold what was written; `resolve` turns it into the snapshot. Every field's description is its
+entry in docs/configuration.md.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from gateway.settings.schema_bounds import BoundsSection
+from gateway.settings.schema_types import (
+    Api,
+    Count,
+    Dialect,
+    Flag,
+    Flavour,
+    Id,
+    ListOf,
+    LogLevel,
+    ModelName,
+    ModelPattern,
+    OneOrMore,
+    Port,
+    Priority,
+    Reference,
+    Seconds,
+    Section,
+    Size,
+    TargetName,
+    Text,
+    Url,
+    Usd,
+    Weight,
+)
+from gateway.settings.snapshot import Queue
+
+_Q = Queue()
+
+
+class LimitsSection(Section):
+    """Ceilings; one that is left out is unlimited."""
+
+    rpm: Count | None = Field(default=None, description="Requests per minute.")
+    tpm: Count | None = Field(default=None, description="Tokens per minute, input and output together.")
+    itpm: Count | None = Field(default=None, description="Input tokens per minute.")
+    otpm: Count | None = Field(default=None, description="Output tokens per minute.")
+    rpd: Count | None = Field(default=None, description="Requests per day.")
+    concurrency: Count | None = Field(default=None, description="Requests at the same time.")
+
+
+class BudgetSection(Section):
+    """A cap on spending."""
+
+    period: Literal["day", "month", "total"] = Field(description="What the amount is for, in UTC.")
+    usd: Usd = Field(description="The amount in US dollars.")
+    enforce: Literal["hard", "soft"] = Field(
+        default="hard", description="`hard` refuses; `soft` only reports."
+    )
+
+
+class ProviderSection(Section):
+    """An upstream API."""
+
+    id: Id = Field(description="Its name here, in `model` as `id/model` and in metrics.")
+    dialect: Dialect = Field(description="The wire format it speaks.")
+    base_url: Url = Field(
+        description="For `openai` with the version (`https://api.openai.com/v1`), for the others the root. "
+        "`http://` only for loopback, `local: true` or `insecure_http: true`."
+    )
+    flavour: Flavour | None = Field(
+        default=None,
+        description="The quirks of a compatible provider; inferred from well-known hosts, else `generic`.",
+    )
+    local: Flag = Field(
+        default=False, description="A model server of ours: free, may do without a credential."
+    )
+    apis: OneOrMore[Api] | None = Field(
+        default=None,
+        description="Which APIs it speaks; by default what its flavour is known to. "
+        "Only `openai` and `azure` speak `responses` unless told.",
+    )
+    insecure_http: Flag = Field(
+        default=False, description="Accept `http://` to another host: the secret goes in clear."
+    )
+    api_version: Text | None = Field(
+        default=None, description="Azure only: the `api-version`.", pattern=r"^[A-Za-z0-9._-]{1,64}$"
+    )
+    egress_proxy: Url | None = Field(
+        default=None, description="HTTP proxy through which it is reached, `http://host:port`."
+    )
+    egress_proxy_auth: Reference | None = Field(
+        default=None, description="Secret reference to `user:password` for that proxy."
+    )
+    ca_file: Text | None = Field(default=None, description="PEM file of further roots to trust for its TLS.")
+    echo_model: Flag | None = Field(default=None, description="Overrides the top-level `echo_model`.")
+
+
+class WindowsSection(Section):
+    """How finely the provider enforces its rates."""
+
+    burst_s: Seconds | None = Field(
+        default=None, description="The finest slice in which it does, at most 60 s.", le=60
+    )
+
+
+class PoolSection(Section):
+    """A provider key: one credential at a provider, with its ceilings."""
+
+    id: Id = Field(description="Its name in the admin API, metrics and `x-gateway-key`.")
+    provider: Id = Field(description="The provider that it belongs to.")
+    secret: Reference | None = Field(
+        default=None,
+        description="`env:NAME`, `file:/path` or `vault:mount/path#field`, never a literal. "
+        "May be left out for local providers and `ollama`.",
+    )
+    tenants: OneOrMore[Text] = Field(default=("*",), description='Who may use it: `["*"]` or ids of tenants.')
+    limits: LimitsSection = Field(
+        default=LimitsSection(), description="The ceilings that the provider gave it."
+    )
+    model_limits: dict[ModelPattern, LimitsSection] = Field(
+        default={},
+        description="Ceilings of classes of models, by pattern; the first that fits counts, beside `limits`.",
+    )
+    windows: WindowsSection = Field(
+        default=WindowsSection(), description="How finely the provider enforces its rates."
+    )
+    models: OneOrMore[ModelPattern] = Field(
+        default=("*",), description="Which of the provider's models it may be used for; `*` matches anything."
+    )
+
+
+class ModelSection(Section):
+    """A model route: what callers may put in `model`, besides `provider/model`."""
+
+    id: ModelName = Field(description="The name, printable ASCII without spaces.")
+    targets: OneOrMore[TargetName] = Field(description="`provider/model`, in order of preference.")
+    overflow: TargetName | None = Field(
+        default=None, description="`provider/model` that takes what waits too long."
+    )
+    hint: Id | None = Field(
+        default=None, description="What the route is for; `fast` and `embed` overflow early."
+    )
+
+
+class TenantKeySection(Section):
+    """What a caller presents."""
+
+    id: Id = Field(description="Its name, unique in its tenant.")
+    secret: Reference = Field(description="Reference to its value, of at least 20 printable characters.")
+    priority: Priority = Field(default="conversation", description="The class of requests that name none.")
+    priority_max: Priority = Field(
+        default="supervised", description="The most urgent class that it may ask for."
+    )
+    limits: LimitsSection = Field(default=LimitsSection(), description="Its own ceilings: past them 429.")
+    budgets: ListOf[BudgetSection] = Field(default=(), description="Its caps on spending.")
+
+
+class TenantSection(Section):
+    """Who pays and whose data is apart."""
+
+    id: Id = Field(description="Its name.")
+    weight: Weight = Field(default=1.0, description="Its share inside a priority class.")
+    models: dict[ModelName, OneOrMore[TargetName]] = Field(
+        default={},
+        description="What a route means for this tenant: route → `provider/model` or a list of them.",
+    )
+    budgets: ListOf[BudgetSection] = Field(default=(), description="Caps on all of its keys together.")
+    keys: ListOf[TenantKeySection] = Field(default=(), description="Its keys.")
+
+
+class QueueSection(Section):
+    """The line of requests that wait for room."""
+
+    depth_max: Count = Field(default=_Q.depth_max, description="Requests that may wait.")
+    bytes_max: Size = Field(default=_Q.bytes_max, description="Bytes of their bodies together.")
+    overflow_depth: Count = Field(
+        default=_Q.overflow_depth, description="Length of a line from which it overflows."
+    )
+
+
+class AppRoleSection(Section):
+    """AppRole credentials."""
+
+    role_id: Reference = Field(description="`env:NAME` or `file:/path`.")
+    secret_id: Reference = Field(description="`env:NAME` or `file:/path`.")
+
+
+class VaultAuthSection(Section):
+    """How to log in to Vault: exactly one way."""
+
+    approle: AppRoleSection | None = Field(default=None, description="By AppRole.")
+    token: Reference | None = Field(default=None, description="By a token: `env:NAME` or `file:/path`.")
+
+
+class VaultSection(Section):
+    """The secret store."""
+
+    address: Url = Field(description="Its URL.")
+    auth: VaultAuthSection = Field(description="How to log in.")
+    ttl_s: Seconds = Field(default=60.0, description="How long a secret is used without asking again.")
+    stale_max_s: Seconds = Field(default=3600.0, description="How long it is used while Vault is away.")
+
+
+class CapabilitySection(Section):
+    """Corrections to the shipped data about a model; what is left out stays as shipped."""
+
+    ctx: Count | None = Field(default=None, description="Largest input in tokens.")
+    max_out: Count | None = Field(default=None, description="Largest output in tokens.")
+    num_ctx: Count | None = Field(
+        default=None, description="Ollama: the context to load the model with, in tokens."
+    )
+    n_max: Count | None = Field(default=None, description="Largest `n`.")
+    cache_min: Count | None = Field(default=None, description="Shortest prefix that is cached, in tokens.")
+    sampling: Flag | None = Field(default=None, description="Takes temperature, top_p and top_k.")
+    penalties: Flag | None = Field(default=None, description="Takes presence and frequency penalties.")
+    logprobs: Flag | None = Field(default=None, description="Gives log probabilities.")
+    forced_tool_choice: Flag | None = Field(default=None, description="Can be made to call a tool.")
+    parallel_control: Flag | None = Field(default=None, description="Takes `parallel_tool_calls`.")
+    chat_tools_ok: Flag | None = Field(default=None, description="OpenAI: takes tools in chat completions.")
+    tools: Flag | None = Field(default=None, description="Takes tools.")
+    native_schema: Flag | None = Field(default=None, description="Enforces a JSON schema itself.")
+    prefill: Flag | None = Field(default=None, description="Continues a last assistant message.")
+    mid_system: Flag | None = Field(default=None, description="Takes system messages between others.")
+    vision: Flag | None = Field(default=None, description="Takes images.")
+    pdf: Flag | None = Field(default=None, description="Takes PDF documents.")
+    audio_in: Flag | None = Field(default=None, description="Takes audio.")
+    thinking: Literal["none", "budget", "adaptive", "always", "level"] | None = Field(
+        default=None, description="How its reasoning is steered."
+    )
+    effort_levels: ListOf[Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]] | None = Field(
+        default=None, description="Which reasoning efforts it takes."
+    )
+
+
+class ConfigFile(Section):
+    """The top level."""
+
+    host: Text = Field(
+        default="127.0.0.1",
+        description="Address to listen on; other than loopback only with an admin credential.",
+        pattern=r"^[A-Za-z0-9.:_-]{1,253}$",
+    )
+    port: Port = Field(default=8080, description="Port of the data plane; 0 takes a free one.")
+    admin_port: Port = Field(default=8081, description="Port of the admin plane; 0 takes a free one.")
+    workers: int = Field(default=1, description="Worker processes.", strict=True, ge=1, le=256)
+    data_dir: Text = Field(
+        default="data", description="Directory of everything kept on disk.", min_length=1, max_length=4096
+    )
+    log_level: LogLevel = Field(default="info", description="Least severe that is logged.")
+    database: Url = Field(default="embedded", description="`embedded`, or `postgresql://…`.")
+    ledger: Url | None = Field(
+        default=None,
+        description="`memory` (one worker, the default), `embedded` (the default with several), or "
+        "`redis://…`, `rediss://…`, `unix://…` for several hosts.",
+    )
+    vault: VaultSection | None = Field(default=None, description="The secret store for `vault:` references.")
+    providers: ListOf[ProviderSection] = Field(
+        default=(), description="Upstream APIs; with none they are taken from the environment."
+    )
+    pools: ListOf[PoolSection] = Field(default=(), description="Provider keys.")
+    models: ListOf[ModelSection] = Field(default=(), description="Model routes.")
+    tenants: ListOf[TenantSection] = Field(
+        default=(), description="Tenants; with none, `default` with a generated key."
+    )
+    queue: QueueSection = Field(
+        default=QueueSection(), description="The line of requests that wait for room."
+    )
+    on_ledger_loss: Literal["closed", "safe_share", "open"] = Field(
+        default="safe_share", description="Without the ledger: wait, each replica its share, or no limits."
+    )
+    on_disconnect: Literal["cancel", "drain", "auto"] = Field(
+        default="auto",
+        description="When a caller leaves mid-stream: cancel upstream, read to the end, or what is cheaper.",
+    )
+    capabilities: dict[ModelPattern, CapabilitySection] = Field(
+        default={},
+        description="Corrections to the shipped data about models, by pattern of the provider's name of it.",
+    )
+    echo_model: Flag = Field(
+        default=False, description="Answer with the caller's name for the model instead of the provider's."
+    )
+    bounds: BoundsSection = Field(default=BoundsSection(), description="Limits on sizes and times.")
