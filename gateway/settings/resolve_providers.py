@@ -82,7 +82,8 @@ def resolve_pools(
             message = f"local and without a pool, but its id is taken by {findings.where(first[section.id])}"
             findings.add(("providers", index, "id"), message)
         else:
-            keys.append(ProviderKey(section.id, provider, None, None))
+            secret = Secret(section.id) if provider.flavour == "sim" else None
+            keys.append(ProviderKey(section.id, provider, secret, None))
     return tuple(keys)
 
 
@@ -207,6 +208,9 @@ def _pool(
     secret = None
     if pool.secret is not None:
         secret = find_secret(pool.secret, environ, (*path, "secret"), findings)
+    elif provider is not None and provider.flavour == "sim":
+        # The scripted provider takes any credential but wants one, and knows its account by it.
+        secret = Secret(pool.id)
     elif provider is not None and not provider.local and provider.dialect != "ollama":
         findings.add((*path, "secret"), "is required for a provider that is not local")
     if provider is None:

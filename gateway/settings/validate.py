@@ -106,21 +106,22 @@ def _fields_at(path: Path) -> list[str]:
     """The fields of the section at `path`."""
     kind: Any = ConfigFile
     for step in path:
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            kind = _inner(kind.model_fields[str(step)].annotation)
-        # A position in a list or a name in a mapping: `_inner` went through to what is held.
+        kind = _plain(kind)
+        if get_origin(kind) is tuple:
+            kind = get_args(kind)[0]
+        elif get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        else:
+            kind = kind.model_fields[str(step)].annotation
+    kind = _plain(kind)
     return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
 
 
-def _inner(annotation: Any) -> Any:
-    """The section inside optional, annotated, list and mapping types."""
+def _plain(annotation: Any) -> Any:
+    """The type inside optional and annotated ones."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return _inner(get_args(annotation)[0])
+        return _plain(get_args(annotation)[0])
     if origin in (Union, types.UnionType):
-        return _inner(next(arg for arg in get_args(annotation) if arg is not type(None)))
-    if origin is tuple:
-        return _inner(get_args(annotation)[0])
-    if origin is dict:
-        return _inner(get_args(annotation)[1])
+        return _plain(next(arg for arg in get_args(annotation) if arg is not type(None)))
     return annotation

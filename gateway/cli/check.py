@@ -1,0 +1,150 @@
+"""`kaze check`: what is wrong with a configuration, a line a problem; with `--live` also every provider key.
+
+Prints ids, counts and statuses only: a provider's error message may repeat part of a key, so none is shown.
+"""
+
+import os
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.settings.load import load
+from gateway.settings.problem import ConfigError
+from gateway.settings.server import Settings
+from gateway.settings.snapshot import Origin, Provider, ProviderKey
+
+if TYPE_CHECKING:
+    import httpx2
+
+_TIMEOUT_S = 5.0
+
+
+def check(config: Path | None, live: bool) -> int:
+    """Print the findings and return the exit status: 0 when nothing is wrong, 1 otherwise."""
+    try:
+        settings = load(config, os.environ, {}, persist=False)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem)
+        return 1
+    for warning in settings.warnings:
+        print(f"warning: {warning}")
+    print(_summary(settings))
+    if not live:
+        return 0
+    if settings.needs_sim:
+        print("no provider is configured: kaze serve starts the scripted one, so there is none to reach")
+        return 0
+    accepted = [_check_key(key) for key in settings.snapshot.provider_keys]
+    return 0 if all(accepted) else 1
+
+
+def _summary(settings: Settings) -> str:
+    snapshot = settings.snapshot
+    source = "no file" if settings.source is None else str(settings.source)
+    counts = ", ".join(
+        f"{count} {noun}{'' if count == 1 else 's'}"
+        for count, noun in (
+            (len(snapshot.providers), "provider"),
+            (len(snapshot.provider_keys), "pool"),
+            (len(snapshot.routes), "model"),
+            (len(snapshot.tenants), "tenant"),
+            (len(snapshot.tenant_keys), "tenant key"),
+        )
+    )
+    return f"ok: {source}: {counts}; database {settings.database.kind}, ledger {settings.ledger.kind}"
+
+
+def _check_key(key: ProviderKey) -> bool:
+    """Reach the key's provider with it; prints one line and says whether it was accepted."""
+    # Imported here: the SDK costs a second and a check without --live does not need it.
+    import httpx2
+
+    try:
+        with _client(key.provider) as client:
+            if key.provider.dialect in ("anthropic", "gemini"):
+                good, words = _ask(client, key)
+            else:
+                good, words = _list_models(client, key)
+    except httpx2.TimeoutException:
+        good, words = False, f"no answer within {_TIMEOUT_S:g} s"
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+        # Its own words may hold the URL or a header; the kind of error says enough.
+        good, words = False, f"cannot be reached ({type(error).__name__})"
+    print(f"{'ok' if good else 'FAILED'}: pool {key.id} ({_url(key.provider.origin)}): {words}")
+    return good
+
+
+def _client(provider: Provider) -> "httpx2.Client":
+    """A client that goes where the gateway would: same proxy and roots, no redirects, nothing of the shell's."""
+    import httpx2
+
+    context = ssl.create_default_context()
+    if provider.ca_file is not None:
+        context.load_verify_locations(cafile=provider.ca_file)
+    proxy = None
+    if provider.egress_proxy is not None:
+        auth = provider.egress_proxy_auth
+        user, _, password = (auth.reveal() if auth is not None else "").partition(":")
+        credentials = None if auth is None else (user, password)
+        proxy = httpx2.Proxy(_url(provider.egress_proxy), auth=credentials)
+    return httpx2.Client(
+        verify=context, proxy=proxy, timeout=_TIMEOUT_S, follow_redirects=False, trust_env=False
+    )
+
+
+def _ask(client: "httpx2.Client", key: ProviderKey) -> tuple[bool, str]:
+    """The list of models in the provider's own way; the body is not read."""
+    secret = "" if key.secret is None else key.secret.reveal()
+    if key.provider.dialect == "anthropic":
+        path, headers = "/v1/models", {"x-api-key": secret, "anthropic-version": "2023-06-01"}
+    else:
+        path, headers = "/v1beta/models", {"x-goog-api-key": secret}
+    with client.stream("GET", _url(key.provider.origin) + path, headers=headers) as reply:
+        return _verdict(reply.status_code)
+
+
+def _list_models(client: "httpx2.Client", key: ProviderKey) -> tuple[bool, str]:
+    """The list of models through the official SDK."""
+    import openai
+
+    provider = key.provider
+    secret = "none" if key.secret is None else key.secret.reveal()
+    azure = provider.dialect == "azure"
+    base = {
+        "azure": "/openai" if provider.api_version is not None else "/openai/v1",
+        "ollama": "/v1",
+    }.get(provider.dialect, provider.base_path)
+    sdk = openai.OpenAI(
+        api_key=secret,
+        base_url=_url(provider.origin) + base,
+        default_headers={"api-key": secret} if azure else None,
+        default_query={"api-version": provider.api_version} if provider.api_version else None,
+        timeout=_TIMEOUT_S,
+        max_retries=0,
+        http_client=client,
+    )
+    try:
+        models: object = sdk.models.list().data
+    except openai.APIStatusError as error:
+        return _verdict(error.status_code)
+    except openai.APITimeoutError:
+        return False, f"no answer within {_TIMEOUT_S:g} s"
+    except openai.OpenAIError as error:
+        return False, f"cannot be reached ({type(error.__cause__ or error).__name__})"
+    if not isinstance(models, list):
+        return False, "answered, but not with a list of models"
+    return True, f"accepted, {len(models)} models"
+
+
+def _verdict(status: int) -> tuple[bool, str]:
+    if 200 <= status < 300:
+        return True, "accepted"
+    if status in (401, 403):
+        return False, f"the key is refused (HTTP {status})"
+    return False, f"reached, but answered HTTP {status}"
+
+
+def _url(origin: Origin) -> str:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return f"{origin.scheme}://{host}:{origin.port}"
