@@ -1,0 +1,86 @@
+"""The gateway as the benchmark starts it: full governance on, one worker, one provider that is ours."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtests.generator import KEY_VARIABLE
+from loadtests.peers import Peer, free_port, python
+
+MODEL = "bench/static"
+"""What callers ask for: provider `bench`, upstream model `static`."""
+BULK_MODEL = "bulk/static"
+"""The same on an upstream of its own, so that large bodies do not delay the upstream of others."""
+
+_CONFIG = """\
+database: embedded
+ledger: memory
+providers:
+  - {{id: bench, dialect: openai, base_url: "http://127.0.0.1:{bench}/v1"}}
+  - {{id: bulk, dialect: openai, base_url: "http://127.0.0.1:{bulk}/v1"}}
+pools:
+  - {{id: bench-key, provider: bench, secret: "env:BENCH_PROVIDER_KEY", tenants: ["*"], limits: {limits}}}
+  - {{id: bulk-key, provider: bulk, secret: "env:BENCH_PROVIDER_KEY", tenants: ["*"]}}
+tenants:
+  - id: bench
+    budgets: [{{period: month, usd: 1000000, enforce: hard}}]
+    keys:
+      - {{id: load, secret: "env:{key}", priority: conversation, limits: {limits}}}
+"""
+
+_LIMITS = "{rpm: 100000000, tpm: 1000000000000, concurrency: 100000}"
+"""Checked on every request and never reached: a limit that is not set would cost nothing."""
+
+
+def config(bench_port: int, bulk_port: int) -> str:
+    """The kaze.yaml of the run."""
+    return _CONFIG.format(bench=bench_port, bulk=bulk_port, limits=_LIMITS, key=KEY_VARIABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPlan:
+    """All that is needed to start the gateway, and to ask it afterwards."""
+
+    folder: Path
+    """Its data, configuration and log go here."""
+    bench_port: int
+    bulk_port: int
+    command: str = ""
+    """Another gateway's command, with `{config}`, `{port}`, `{admin_port}`, `{data_dir}` and `{upstream}`."""
+    core: int = 0
+    tenant_key: str = "kaze-bench-" + secrets.token_hex(16)
+    admin_key: str = "kaze-bench-" + secrets.token_hex(16)
+
+    def peer(self, prefix: tuple[str, ...] = ()) -> tuple[Peer, int]:
+        """The gateway, not started yet, and its admin port. `prefix` are modules that run it (profilers)."""
+        port, admin_port = free_port(), free_port()
+        file = self.folder / "kaze.yaml"
+        file.write_text(config(self.bench_port, self.bulk_port))
+        data = self.folder / "data"
+        if self.command:
+            line = self.command.format(
+                config=file, port=port, admin_port=admin_port, data_dir=data, upstream=self.bench_port
+            )
+            command = shlex.split(line)
+        else:
+            serve = ["serve", "--config", str(file), "--port", str(port), "--admin-port", str(admin_port)]
+            serve += ["--workers", "1", "--data-dir", str(data)]
+            command = python(*prefix, "-m", "gateway", *serve) if prefix else python("gateway", *serve)
+        return Peer(
+            "gateway",
+            command,
+            core=self.core,
+            port=port,
+            log=self.folder / "gateway.log",
+            ready_path="/readyz",
+            environment={
+                "BENCH_PROVIDER_KEY": "bench-provider-" + secrets.token_hex(16),
+                KEY_VARIABLE: self.tenant_key,
+                "KAZE_ADMIN_KEY": self.admin_key,
+                "PATH": os.environ.get("PATH", ""),
+            },
+        ), admin_port
