@@ -56,7 +56,9 @@ METHOD_NOT_SUPPORTED = Condition(
     "method_not_supported", 405, _REQUEST, "method_not_supported", 405, "not_found_error"
 )
 REQUEST_TIMEOUT = Condition("request_timeout", 408, _REQUEST, "request_timeout", 408, "timeout_error")
-REQUEST_TOO_LARGE = Condition("request_too_large", 413, _REQUEST, "request_too_large", 413, "request_too_large")
+REQUEST_TOO_LARGE = Condition(
+    "request_too_large", 413, _REQUEST, "request_too_large", 413, "request_too_large"
+)
 URI_TOO_LONG = Condition("uri_too_long", 414, _REQUEST, "uri_too_long", 414, _REQUEST)
 UNSUPPORTED_MEDIA_TYPE = Condition(
     "unsupported_media_type", 415, _REQUEST, "unsupported_media_type", 400, _REQUEST
@@ -81,7 +83,13 @@ UPSTREAM_INCOMPLETE = Condition(
     "upstream_incomplete", 502, "server_error", "upstream_incomplete", 502, "api_error", True
 )
 UPSTREAM_OVERLOADED = Condition(
-    "upstream_overloaded", 503, "service_unavailable_error", "upstream_overloaded", 529, "overloaded_error", True
+    "upstream_overloaded",
+    503,
+    "service_unavailable_error",
+    "upstream_overloaded",
+    529,
+    "overloaded_error",
+    True,
 )
 UPSTREAM_TLS = Condition(
     "upstream_unavailable", 503, "service_unavailable_error", "upstream_unavailable", 503, "api_error", True
@@ -95,7 +103,9 @@ OVERLOADED = Condition(
 SHUTTING_DOWN = Condition(
     "shutting_down", 503, "service_unavailable_error", "shutting_down", 529, "overloaded_error", True
 )
-UPSTREAM_TIMEOUT = Condition("upstream_timeout", 504, "timeout_error", "upstream_timeout", 504, "timeout_error", True)
+UPSTREAM_TIMEOUT = Condition(
+    "upstream_timeout", 504, "timeout_error", "upstream_timeout", 504, "timeout_error", True
+)
 DEADLINE_EXCEEDED = Condition(
     "deadline_exceeded", 504, "timeout_error", "deadline_exceeded", 504, "timeout_error", False
 )

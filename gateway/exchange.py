@@ -1,9 +1,12 @@
 """An exchange: one request, its reply, and everything the pipeline learns on the way.
 
-One mutable record a request, written by the stages in order and read by `settle`; it holds no I/O objects.
+One mutable record a request, written by the stages in order and read by `settle`. It holds no I/O objects, so
+that whoever reads it (log, metrics, admin) can never disturb the request.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from gateway.settings.snapshot import ModelRoute, ProviderKey, Target, TenantKey
 
 
 @dataclass(slots=True)
@@ -16,3 +19,34 @@ class Usage:
     cache_write: int = 0
     reasoning: int = 0
     source: str = "none"  # provider | estimated | none
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What is known of one request. Times are monotonic seconds; 0.0 means "has not happened"."""
+
+    request_id: str
+    endpoint: str  # name in the route table; a metric label
+    dialect: str  # of the path called: openai | anthropic
+    arrived: float
+    tenant_key: TenantKey | None = None
+    priority: str = "conversation"
+    deadline: float = 0.0
+    agent: str | None = None
+    task: str | None = None
+    model: str | None = None  # as the caller wrote it
+    route: ModelRoute | None = None
+    streaming: bool = False
+    input_estimate: int = 0
+    target: Target | None = None
+    provider_key: ProviderKey | None = None
+    attempts: int = 0
+    admitted: float = 0.0
+    sent: float = 0.0
+    first_content: float = 0.0
+    upstream_done: float = 0.0
+    status: int = 0
+    code: str | None = None
+    outcome: str = "ok"  # ok | error | refused | client_closed
+    relayed_bytes: int = 0
+    usage: Usage = field(default_factory=Usage)

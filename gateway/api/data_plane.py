@@ -1,0 +1,163 @@
+"""The data plane: a bare ASGI callable behind a dict of paths. What is not in it goes to Starlette.
+
+Paths are matched as they came, undecoded: `//v1`, `%2e` and their kin are simply unknown URLs.
+"""
+
+from typing import Any, cast
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.api.inference import Inference, Prepared, parsed_query
+from gateway.api.models import ModelCatalogue
+from gateway.api.routes import Endpoint, exact_paths, exact_routes, owned_route
+from gateway.dialects.errors import error_body, error_head, error_status
+from gateway.errors import METHOD_NOT_SUPPORTED, UNKNOWN_URL, GatewayError
+from gateway.exchange import Exchange
+from gateway.pipeline.authenticate import authenticate
+from gateway.pipeline.form import Form
+from gateway.pipeline.pipeline import Pipeline
+
+_ROUTES = exact_routes()
+_PATHS = exact_paths()
+_MODELS = (b"/v1/models", b"/models", b"/v1/models/", b"/models/")
+_HEALTH = frozenset({b"/healthz", b"/readyz"})
+
+
+class DataPlane:
+    """Answers the data plane's listener; `health` is the Starlette application for `/healthz` and `/readyz`."""
+
+    def __init__(
+        self, pipeline: Pipeline, inference: Inference, catalogue: ModelCatalogue, health: ASGIApp
+    ) -> None:
+        self.pipeline = pipeline
+        self.inference = inference
+        self.catalogue = catalogue
+        self._health = health
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        raw_path: bytes = scope["raw_path"]
+        endpoint = _ROUTES.get((scope["method"], raw_path))
+        if endpoint is not None:
+            await self._serve(endpoint, "", "", scope, receive)
+        elif raw_path in _HEALTH:
+            await self._health(scope, receive, send)
+        else:
+            await self._uncommon(raw_path, scope, receive)
+
+    async def _uncommon(self, raw_path: bytes, scope: Scope, receive: Receive) -> None:
+        """Paths with an id in them, the model catalogue, and everything that does not exist."""
+        method: str = scope["method"]
+        if raw_path.startswith((b"/v1/models", b"/models")) and method == "GET":
+            await self._models(raw_path, scope)
+            return
+        owned = owned_route(method, raw_path)
+        if owned is not None:
+            endpoint, collection, sealed, action = owned
+            await self._serve(
+                endpoint, sealed, f"/{collection}/{{}}" + (f"/{action}" if action else ""), scope, receive
+            )
+            return
+        if raw_path in _PATHS or raw_path in _MODELS or raw_path in _HEALTH:
+            error = GatewayError(METHOD_NOT_SUPPORTED, f"Method {method[:16]} is not supported here.")
+        else:
+            shown = raw_path[:128].decode("ascii", "replace")
+            error = GatewayError(UNKNOWN_URL, f"Unknown request URL: {method[:16]} {shown}.")
+        self._refuse(scope, error)
+
+    async def _serve(
+        self, endpoint: Endpoint, sealed: str, template: str, scope: Scope, receive: Receive
+    ) -> None:
+        """Run an exchange; `sealed` and `template` are the id in the path and the path around it, if any."""
+        connection = scope["kaze.connection"]
+        forms: list[Form] = []
+
+        async def prepare(exchange: Exchange, named: dict[bytes, bytes]) -> Prepared:
+            if endpoint.takes == "json":
+                return await self.inference.from_json(endpoint, exchange, named, receive, connection)
+            return await self._prepare_uncommon(
+                endpoint, sealed, template, exchange, named, scope, receive, forms
+            )
+
+        try:
+            await self.pipeline.run(connection, scope["headers"], endpoint.name, "openai", prepare)
+        finally:
+            for form in forms:
+                form.close()
+
+    async def _prepare_uncommon(
+        self,
+        endpoint: Endpoint,
+        sealed: str,
+        template: str,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
+        scope: Scope,
+        receive: Receive,
+        forms: list[Form],
+    ) -> Prepared:
+        inference, connection = self.inference, scope["kaze.connection"]
+        takes = endpoint.takes
+        if takes == "json_or_form":
+            is_form = named.get(b"content-type", b"").lower().startswith(b"multipart/")
+            takes = "form" if is_form else "json"
+        if takes == "json":
+            return await inference.from_json(endpoint, exchange, named, receive, connection)
+        if takes == "form":
+            prepared, form = await inference.from_form(endpoint, exchange, named, receive, connection)
+            forms.append(form)
+            return prepared
+        query = parsed_query(scope["query_string"])
+        if takes == "list":
+            return inference.from_list(endpoint, query, exchange, named)
+        pinned, path = None, endpoint.path
+        if sealed:
+            pinned, real = inference.owner_of(exchange, sealed)
+            path = template.format(real)
+        if takes == "upload":
+            prepared, form = await inference.from_upload(
+                endpoint, path, pinned, exchange, named, receive, connection
+            )
+            forms.append(form)
+            return prepared
+        if takes == "json_owned":
+            return await inference.from_owned_json(
+                endpoint, path, pinned, exchange, named, receive, connection
+            )
+        assert pinned is not None
+        return inference.from_owned(endpoint, scope["method"], path, pinned, query, exchange, named)
+
+    async def _models(self, raw_path: bytes, scope: Scope) -> None:
+        """The catalogue is local: it says what this tenant may put in `model`."""
+        headers = scope["headers"]
+        named = dict(headers)
+        try:
+            key = authenticate(self.pipeline.generation.snapshot, headers, named)
+            body = self.catalogue.answer(key.tenant, raw_path, scope["query_string"])
+        except GatewayError as error:
+            self._refuse(scope, error)
+            return
+        scope["kaze.connection"].respond(200, b"content-type: application/json\r\n" + self._ids(), body)
+
+    def _refuse(self, scope: Scope, error: GatewayError) -> None:
+        """Say no outside an exchange: there is nothing to settle."""
+        dialect = dialect_of(scope)
+        connection = cast(Any, scope["kaze.connection"])
+        request_id = self.pipeline.new_id()
+        ids = f"x-request-id: {request_id}\r\nrequest-id: {request_id}\r\n".encode()
+        body = error_body(error, dialect, request_id)
+        connection.respond(error_status(error, dialect), error_head(error) + ids, body)
+
+    def _ids(self) -> bytes:
+        request_id = self.pipeline.new_id()
+        return f"x-request-id: {request_id}\r\nrequest-id: {request_id}\r\n".encode()
+
+
+def dialect_of(scope: Scope) -> str:
+    """Whose words to use on a path: Anthropic's own, and shared paths asked with its version header."""
+    if scope["raw_path"].startswith((b"/v1/messages", b"/messages")):
+        return "anthropic"
+    if any(name == b"anthropic-version" for name, _ in scope["headers"]):
+        return "anthropic"
+    return "openai"

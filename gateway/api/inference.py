@@ -1,0 +1,296 @@
+"""From a request to work: what each kind of endpoint reads of it, and where it may go.
+
+Nothing is decided here about limits or providers; this is where a body becomes a `Work` and its candidates.
+"""
+
+from collections.abc import Callable
+
+from gateway.api.routes import Endpoint
+from gateway.dialects.document import Document
+from gateway.dialects.openai_stream import MediaStream, OpenAIStream, ResponsesStream
+from gateway.dialects.sealed_ids import MARK, SealedIds
+from gateway.errors import (
+    INVALID_VALUE,
+    OBJECT_NOT_FOUND,
+    PREVIOUS_RESPONSE_NOT_FOUND,
+    UNSUPPORTED_ENDPOINT,
+    GatewayError,
+)
+from gateway.exchange import Exchange
+from gateway.pipeline.admit import Admission, Candidates, model_not_found
+from gateway.pipeline.call import forwarded_lines
+from gateway.pipeline.estimate import (
+    check_body,
+    completion_stream_body,
+    estimated_tokens,
+    upstream_body,
+)
+from gateway.pipeline.form import Form, form_text, read_form
+from gateway.pipeline.receive import Receive, TimedBody, check_json_type, read_body
+from gateway.pipeline.work import StreamedBody, Work
+from gateway.settings.snapshot import Bounds, Target, Tenant
+
+Prepared = tuple[Work, Candidates]
+_MODEL_NAME_MAX = 256
+_REFERENCES = {"previous_response_id": PREVIOUS_RESPONSE_NOT_FOUND, "input_file_id": OBJECT_NOT_FOUND}
+_SEALING = frozenset({"responses", "files", "batches", "uploads"})
+
+
+class Inference:
+    """Reads requests under one snapshot."""
+
+    def __init__(self, admission: Admission, ids: SealedIds) -> None:
+        self._admission = admission
+        self._ids = ids
+        self._bounds: Bounds = admission.snapshot.bounds
+
+    async def from_json(
+        self,
+        endpoint: Endpoint,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
+        receive: Receive,
+        connection: TimedBody,
+    ) -> Prepared:
+        """A JSON body that names a model."""
+        check_json_type(named)
+        raw = await read_body(receive, connection, named, self._bounds.body_bytes)
+        tenant = _tenant(exchange)
+        document, pinned = self._opened(tenant, Document(raw, self._bounds.json_depth))
+        model = document.required_text("model")
+        exchange.model = model
+        candidates = self._route(exchange, tenant, model, endpoint.api)
+        check_body(document, endpoint.name)
+        exchange.streaming = _asks_for_stream(document, endpoint)
+        exchange.input_estimate = estimated_tokens(len(raw))
+        body: Callable[[Target | None], bytes] = upstream_body(document)
+        stream: Callable[[], OpenAIStream] | None = None
+        frame_max = self._bounds.frame_bytes
+        if exchange.streaming:
+            if endpoint.name in ("chat", "completions"):
+                body, stream = completion_stream_body(document, frame_max)
+            elif endpoint.name == "responses":
+                stream = lambda: ResponsesStream(frame_max)  # noqa: E731
+            else:
+                stream = lambda: MediaStream(frame_max)  # noqa: E731
+        fields = document.fields
+        work = Work(
+            "POST",
+            endpoint.api,
+            endpoint.path,
+            body,
+            forwarded=forwarded_lines(named),
+            pinned=pinned,
+            stream=stream,
+            seals_ids=endpoint.name == "responses",
+            reasoning="reasoning" in fields or "reasoning_effort" in fields,
+        )
+        return work, candidates
+
+    async def from_form(
+        self,
+        endpoint: Endpoint,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
+        receive: Receive,
+        connection: TimedBody,
+    ) -> tuple[Prepared, Form]:
+        """A multipart body that names a model; the form is the receiver's to close."""
+        form = await read_form(receive, connection, named, self._bounds.body_bytes, self._bounds.spool_bytes)
+        try:
+            model = form_text(form, "model")
+            exchange.model = model
+            candidates = self._route(exchange, _tenant(exchange), model, endpoint.api)
+            asked = form.fields.get("stream")
+            exchange.streaming = asked is not None and asked.value.lower() == b"true"
+            exchange.input_estimate = estimated_tokens(0)
+        except BaseException:
+            form.close()
+            raise
+
+        def body(target: Target | None) -> StreamedBody:
+            assert target is not None
+            return form.replaced({"model": target.model.encode()})
+
+        frame_max = self._bounds.frame_bytes
+        work = Work(
+            "POST",
+            endpoint.api,
+            endpoint.path,
+            body,
+            content_type=form.content_type,
+            forwarded=forwarded_lines(named),
+            stream=(lambda: MediaStream(frame_max)) if exchange.streaming else None,
+        )
+        return (work, candidates), form
+
+    async def from_upload(
+        self,
+        endpoint: Endpoint,
+        path: str,
+        pinned: str | None,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
+        receive: Receive,
+        connection: TimedBody,
+    ) -> tuple[Prepared, Form]:
+        """A multipart body that names no model: a file, or a part of an upload."""
+        tenant = _tenant(exchange)
+        candidates = self._admission.without_model(tenant, endpoint.api, pinned)
+        form = await read_form(receive, connection, named, self._bounds.body_bytes, self._bounds.spool_bytes)
+        work = Work(
+            "POST",
+            endpoint.api,
+            path,
+            lambda _: form.replaced({}),
+            content_type=form.content_type,
+            forwarded=forwarded_lines(named),
+            pinned=pinned,
+            seals_ids=True,
+        )
+        return (work, candidates), form
+
+    async def from_owned_json(
+        self,
+        endpoint: Endpoint,
+        path: str,
+        pinned: str | None,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
+        receive: Receive,
+        connection: TimedBody,
+    ) -> Prepared:
+        """A JSON body (or none) about objects of a provider key: batches, uploads, cancelling."""
+        raw = await read_body(receive, connection, named, self._bounds.body_bytes)
+        tenant = _tenant(exchange)
+        sent: bytes | None = None
+        if raw:
+            check_json_type(named)
+            document, owner = self._opened(tenant, Document(raw, self._bounds.json_depth))
+            if pinned is not None and owner is not None and owner != pinned:
+                raise GatewayError(OBJECT_NOT_FOUND, "The objects named belong to different provider keys.")
+            pinned = pinned or owner
+            sent = document.raw
+        candidates = self._admission.without_model(tenant, endpoint.api, pinned)
+        return Work(
+            "POST",
+            endpoint.api,
+            path,
+            lambda _: sent,
+            forwarded=forwarded_lines(named),
+            pinned=pinned,
+            seals_ids=True,
+        ), candidates
+
+    def from_owned(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        path: str,
+        pinned: str,
+        query: str,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
+    ) -> Prepared:
+        """Reading or deleting one object at the provider key that owns it."""
+        candidates = self._admission.without_model(_tenant(exchange), endpoint.api, pinned)
+        frame_max = self._bounds.frame_bytes
+        exchange.streaming = "stream=true" in query
+        stream = (lambda: ResponsesStream(frame_max)) if exchange.streaming else None
+        return Work(
+            method,
+            endpoint.api,
+            path,
+            lambda _: None,
+            query=query,
+            forwarded=forwarded_lines(named),
+            pinned=pinned,
+            stream=stream,
+            seals_ids=endpoint.api in _SEALING,
+        ), candidates
+
+    def from_list(
+        self, endpoint: Endpoint, query: str, exchange: Exchange, named: dict[bytes, bytes]
+    ) -> Prepared:
+        """Listing objects: only where a provider key is this tenant's alone, or others' objects would show."""
+        tenant = _tenant(exchange)
+        candidates = self._admission.without_model(tenant, endpoint.api, None)
+        (_, accounts), snapshot = candidates.by_target[0], self._admission.snapshot
+        key = accounts[0].key
+        users = set(snapshot.tenants) if key.tenants is None else set(key.tenants) & set(snapshot.tenants)
+        if users != {tenant.id}:
+            raise GatewayError(
+                UNSUPPORTED_ENDPOINT,
+                f"'{endpoint.api}' can be listed only on a provider key of the tenant's own.",
+            )
+        work = Work(
+            "GET",
+            endpoint.api,
+            endpoint.path,
+            lambda _: None,
+            query=query,
+            forwarded=forwarded_lines(named),
+            pinned=key.id,
+            seals_ids=True,
+        )
+        return work, candidates
+
+    def owner_of(self, exchange: Exchange, sealed: str) -> tuple[str, str]:
+        """(pool, real id) behind an id in a path. Raises GatewayError: the same for foreign and unknown ids."""
+        owned = self._ids.open(_tenant(exchange).id, sealed)
+        if owned is None:
+            raise GatewayError(OBJECT_NOT_FOUND, f"No such object: '{sealed[:64]}'.", param="id")
+        return owned.pool, owned.real
+
+    def _opened(self, tenant: Tenant, document: Document) -> tuple[Document, str | None]:
+        """`document` with sealed ids replaced by the provider's, and the one pool that owns them all.
+
+        A reference that this tenant was not given is refused here: at the provider it might be another's.
+        """
+        for name, condition in _REFERENCES.items():
+            reference = document.text(name)
+            if reference is not None and self._ids.open(tenant.id, reference) is None:
+                raise GatewayError(condition, f"No such object: '{reference[:64]}'.", param=name)
+        if MARK not in document.raw:
+            return document, None
+        raw, pools = self._ids.open_all(tenant.id, document.raw)
+        if len(pools) > 1:
+            raise GatewayError(INVALID_VALUE, "The objects named belong to different provider keys.")
+        return Document(raw, self._bounds.json_depth), next(iter(pools), None)
+
+    def _route(self, exchange: Exchange, tenant: Tenant, model: str, api: str) -> Candidates:
+        if not model.isascii() or not model.isprintable():
+            raise GatewayError(INVALID_VALUE, "`model` must be printable ASCII.", param="model")
+        if len(model) > _MODEL_NAME_MAX or " " in model:
+            raise model_not_found(model)
+        candidates = self._admission.candidates(tenant, model, api)
+        exchange.route = candidates.route
+        return candidates
+
+
+def _tenant(exchange: Exchange) -> Tenant:
+    assert exchange.tenant_key is not None, "authenticated before anything is read"
+    return exchange.tenant_key.tenant
+
+
+def _asks_for_stream(document: Document, endpoint: Endpoint) -> bool:
+    if endpoint.name == "speech":
+        return document.text("stream_format") == "sse"
+    if endpoint.name in ("chat", "completions", "responses", "images"):
+        return document.flag("stream")
+    return False
+
+
+def parsed_query(query: bytes) -> str:
+    """The caller's query without anything that could be a credential (wire reference §3.6)."""
+    text = query.decode("ascii", "replace")
+    kept = [pair for pair in text.split("&") if pair and pair.partition("=")[0] in _QUERY_FIELDS]
+    joined = "&".join(kept)
+    if any(char in joined for char in " \r\n\0\ufffd"):
+        raise GatewayError(INVALID_VALUE, "The query string has characters that do not belong there.")
+    return joined
+
+
+_QUERY_FIELDS = frozenset(
+    {"limit", "after", "before", "order", "purpose", "include", "include[]", "stream", "starting_after"}
+)

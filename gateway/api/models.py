@@ -1,0 +1,76 @@
+"""`/v1/models`: what a tenant may put in `model`, in one body that satisfies the OpenAI and the Anthropic SDK."""
+
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, unquote
+
+import orjson
+
+from gateway.errors import INVALID_VALUE, GatewayError
+from gateway.pipeline.admit import model_not_found
+from gateway.settings.snapshot import ModelRoute, Snapshot, Tenant
+
+_PAGE_MAX = 1000
+
+
+class ModelCatalogue:
+    """The routes of one snapshot as a catalogue. `created` is when the gateway started."""
+
+    def __init__(self, snapshot: Snapshot, created: datetime) -> None:
+        self._snapshot = snapshot
+        self._created = created.astimezone(UTC)
+
+    def answer(self, tenant: Tenant, raw_path: bytes, query: bytes) -> bytes:
+        """The body for `/v1/models` or `/v1/models/{id}`. Raises GatewayError when there is no such model."""
+        name = raw_path.removeprefix(b"/v1").removeprefix(b"/models").strip(b"/").decode("ascii", "replace")
+        routes = self._visible(tenant)
+        if name:
+            route = next((route for route in routes if route.id == unquote(name)), None)
+            if route is None:
+                raise model_not_found(unquote(name))
+            return orjson.dumps(self._entry(route))
+        return orjson.dumps(self._page(routes, query))
+
+    def _visible(self, tenant: Tenant) -> list[ModelRoute]:
+        snapshot = self._snapshot
+        resolved = (snapshot.resolve(tenant, name) for name in snapshot.routes)
+        return [
+            route
+            for route in resolved
+            if route is not None and any(snapshot.keys_for(tenant, target) for target in route.targets)
+        ]
+
+    def _page(self, routes: list[ModelRoute], query: bytes) -> dict[str, object]:
+        asked = parse_qs(query.decode("ascii", "replace"))
+        ids = [route.id for route in routes]
+        start, end = 0, len(routes)
+        if (after := asked.get("after_id", asked.get("after"))) and after[0] in ids:
+            start = ids.index(after[0]) + 1
+        if (before := asked.get("before_id")) and before[0] in ids:
+            end = ids.index(before[0])
+        limit = _limit(asked.get("limit", [str(_PAGE_MAX)])[0])
+        page = routes[start:end][:limit]
+        return {
+            "object": "list",
+            "data": [self._entry(route) for route in page],
+            "has_more": start + len(page) < end,
+            "first_id": page[0].id if page else None,
+            "last_id": page[-1].id if page else None,
+        }
+
+    def _entry(self, route: ModelRoute) -> dict[str, object]:
+        return {
+            "id": route.id,
+            "object": "model",
+            "created": int(self._created.timestamp()),
+            "owned_by": route.targets[0].provider.id,
+            "type": "model",
+            "display_name": route.id,
+            "created_at": self._created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "lifecycle": "active",
+        }
+
+
+def _limit(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= _PAGE_MAX:
+        raise GatewayError(INVALID_VALUE, f"`limit` must be between 1 and {_PAGE_MAX}.", param="limit")
+    return int(text)

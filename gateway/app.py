@@ -1,0 +1,113 @@
+"""Builds everything once and closes it in reverse. The only module that knows all classes."""
+
+import asyncio
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+
+from gateway.admission.accounts import Account
+from gateway.api.admin import admin_app
+from gateway.api.data_plane import DataPlane
+from gateway.api.health import health_routes
+from gateway.api.inference import Inference
+from gateway.api.models import ModelCatalogue
+from gateway.clock import Clock, SystemClock
+from gateway.dialects.sealed_ids import SealedIds
+from gateway.loop_lag import LoopLag
+from gateway.metrics import Metrics
+from gateway.pipeline.admit import Admission
+from gateway.pipeline.call import Upstream
+from gateway.pipeline.pipeline import Generation, Pipeline
+from gateway.pipeline.relay import Relay
+from gateway.pipeline.settle import Settlement
+from gateway.request_log import RequestLog
+from gateway.settings.server import Settings
+from gateway.settings.snapshot import Provider
+from gateway.upstream.pool import Pool
+
+
+class App:
+    """One worker's gateway. `data` and `admin` are the ASGI applications of its two listeners."""
+
+    def __init__(
+        self, settings: Settings, *, worker: int = 0, clock: Clock | None = None, log_fd: int = 1
+    ) -> None:
+        snapshot = settings.snapshot
+        clock = clock or SystemClock()
+        self._settings = settings
+        self._worker = worker
+        self._pools: dict[Provider, Pool] = {}
+        self.registry = CollectorRegistry()
+        self._metrics = metrics = Metrics(self.registry)
+        metrics.config_generation.set(snapshot.generation)
+        self._log = RequestLog(metrics.log_dropped.inc, fd=log_fd)
+        self._lag = LoopLag(metrics.loop_lag_seconds.set)
+        ids = SealedIds(snapshot.pepper)
+        self._admission = admission = Admission(snapshot)
+        upstream = Upstream(admission, self._pool_of, snapshot.bounds, metrics)
+        generation = Generation(snapshot, admission, upstream, Relay(snapshot.bounds, ids))
+        self.pipeline = pipeline = Pipeline(generation, clock, Settlement(clock, metrics, self._log))
+        metrics.in_flight.set_function(lambda: len(pipeline.live))
+        health = Starlette(routes=health_routes(lambda: pipeline.draining))
+        catalogue = ModelCatalogue(snapshot, clock.utc())
+        self.data = DataPlane(pipeline, Inference(admission, ids), catalogue, health)
+        self.admin = admin_app(settings.admin_key, self.registry, self.state, lambda: pipeline.draining)
+
+    @property
+    def live(self) -> int:
+        """Exchanges in flight."""
+        return len(self.pipeline.live)
+
+    async def start(self) -> None:
+        self._log.start()
+        self._lag.start(asyncio.get_running_loop())
+
+    def drain(self) -> None:
+        """Not ready any more; new exchanges are refused, those in flight go on."""
+        self.pipeline.drain()
+
+    def end_streams(self) -> None:
+        """The grace time is over: end what is still in flight."""
+        self.pipeline.end_all()
+
+    def state(self) -> dict[str, object]:
+        """Live state for the admin API."""
+        snapshot = self._settings.snapshot
+        source = self._settings.source
+        return {
+            "worker": {
+                "worker": self._worker,
+                "in_flight": self.live,
+                "draining": self.pipeline.draining,
+                "connections": [repr(pool) for pool in self._pools.values()],
+            },
+            "pools": [account.state() for account in self._admission.accounts.by_key.values()],
+            "config": {
+                "generation": snapshot.generation,
+                "source": str(Path(source)) if source else None,
+                "providers": sorted(snapshot.providers),
+                "models": sorted(snapshot.routes),
+                "tenants": sorted(snapshot.tenants),
+            },
+        }
+
+    async def aclose(self) -> None:
+        """Close upstream connections, then write out the log."""
+        self._lag.stop()
+        for pool in self._pools.values():
+            await pool.aclose()
+        await asyncio.to_thread(self._log.close)
+
+    def _pool_of(self, account: Account) -> Pool:
+        provider = account.key.provider
+        pool = self._pools.get(provider)
+        if pool is None:
+            pool = self._pools[provider] = Pool(
+                provider.origin,
+                self._settings.snapshot.bounds,
+                proxy=provider.egress_proxy,
+                proxy_auth=provider.egress_proxy_auth,
+                ca_file=provider.ca_file,
+            )
+        return pool

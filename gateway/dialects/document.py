@@ -1,0 +1,145 @@
+"""A JSON request body that is looked at once and edited by splicing bytes.
+
+The body is validated as a whole (`orjson`: syntax, UTF-8, numbers a double can hold) and the spans of its
+top-level values are taken from a second pass that builds no objects (`msgspec.Raw` views). An edit replaces one
+value's bytes, so key order, spacing, number formatting, big integers and unknown fields reach the provider
+exactly as the caller wrote them (wire reference §3.1).
+"""
+
+import re
+from typing import Any
+
+import msgspec
+import orjson
+
+from gateway.errors import INVALID_JSON, INVALID_TYPE, MISSING_PARAMETER, GatewayError
+
+_spans = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_value = msgspec.json.Decoder(msgspec.Raw)
+_MEMBER = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
+_AFTER = re.compile(rb"[ \t\n\r]*([,}])")
+
+
+class Document:
+    """A validated JSON object: `fields` parsed, `raw` as sent.
+
+    Raises GatewayError (`invalid_json`) for anything that is not one well-formed JSON object of at most
+    `depth_max` nested levels without duplicate top-level keys.
+    """
+
+    __slots__ = ("_members", "fields", "raw")
+
+    def __init__(self, raw: bytes, depth_max: int = 128) -> None:
+        try:
+            fields = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise GatewayError(INVALID_JSON, f"The request body is not valid JSON: {error}") from None
+        if type(fields) is not dict:
+            raise GatewayError(INVALID_JSON, "The request body must be a JSON object.")
+        self.raw = raw
+        self.fields: dict[str, Any] = fields
+        self._members = _members(raw)
+        if _deeper_than(fields, depth_max):
+            raise GatewayError(INVALID_JSON, f"The request body is nested deeper than {depth_max} levels.")
+
+    def text(self, name: str) -> str | None:
+        """The string in `name`; None when absent. Raises `invalid_type` for any other type."""
+        value = self.fields.get(name)
+        if value is not None and type(value) is not str:
+            raise GatewayError(INVALID_TYPE, f"`{name}` must be a string.", param=name)
+        return value
+
+    def required_text(self, name: str) -> str:
+        """The non-empty string in `name`."""
+        value = self.text(name)
+        if not value:
+            raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{name}'.", param=name)
+        return value
+
+    def flag(self, name: str) -> bool:
+        """The boolean in `name`; absent and null are false."""
+        value = self.fields.get(name)
+        if value is not None and type(value) is not bool:
+            raise GatewayError(INVALID_TYPE, f"`{name}` must be a boolean.", param=name)
+        return bool(value)
+
+    def spliced(self, edits: dict[str, bytes]) -> bytes:
+        """The body with the values of the named top-level members replaced (or added first) by JSON text."""
+        pieces: list[bytes | memoryview] = []
+        view, position = memoryview(self.raw), 0
+        for name, start, end in self._members:
+            replacement = edits.get(name)
+            if replacement is not None:
+                pieces += (view[position:start], replacement)
+                position = end
+        pieces.append(view[position:])
+        added = [orjson.dumps(name) + b":" + text for name, text in edits.items() if name not in self.fields]
+        if added:
+            brace = self.raw.index(b"{") + 1
+            pieces[0] = memoryview(bytes(pieces[0])[brace:])
+            head = self.raw[:brace] + b",".join(added) + (b"," if self.fields else b"")
+            pieces.insert(0, head)
+        return b"".join(pieces)
+
+
+def _members(raw: bytes) -> list[tuple[str, int, int]]:
+    """(key, start, end) of each top-level value, in the order of the text; `raw` is known to be valid JSON.
+
+    In the text that SDKs send (no space between members, plain keys) the offsets follow from the lengths alone.
+    Every deviation (space, an escaped key, a duplicate) makes the text longer than that sum, so equality proves
+    that there is none.
+    """
+    lengths = {key: len(memoryview(value)) for key, value in _spans.decode(raw).items()}
+    members: list[tuple[str, int, int]] = []
+    position = 1
+    for key, length in lengths.items():
+        start = position + len(key) + 3  # two quotes and the colon
+        position = start + length + 1
+        members.append((key, start, position - 1))
+    return members if position == len(raw) and lengths else _walked_members(raw, lengths)
+
+
+def _walked_members(raw: bytes, lengths: dict[str, int]) -> list[tuple[str, int, int]]:
+    """The same by walking the text, for bodies with space between members or unusual keys.
+
+    The decoder kept the last of two equal keys, so the first one's length may be another value's. A span is
+    therefore believed only if it is itself one whole JSON value, which fixes its end; so no duplicate is missed.
+    """
+    members: list[tuple[str, int, int]] = []
+    seen: set[str] = set()
+    opening = _MEMBER.match(raw, raw.index(b"{") + 1)
+    while opening is not None:
+        key = orjson.loads(opening[1])
+        start = opening.end()
+        end = start + lengths[key]
+        if key in seen or not _is_one_value(raw[start:end]) or (after := _AFTER.match(raw, end)) is None:
+            raise GatewayError(
+                INVALID_JSON, f"The request body has the key '{key[:64]}' twice.", param=key[:64]
+            )
+        seen.add(key)
+        members.append((key, start, end))
+        opening = _MEMBER.match(raw, after.end()) if after[1] == b"," else None
+    return members
+
+
+def _is_one_value(text: bytes) -> bool:
+    try:
+        _value.decode(text)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _deeper_than(value: dict[str, Any], depth_max: int) -> bool:
+    """Whether containers nest deeper than `depth_max`, level by level so that depth costs no stack."""
+    level: list[Any] = [value]
+    for _ in range(depth_max):
+        level = [
+            child
+            for container in level
+            for child in (container.values() if type(container) is dict else container)
+            if type(child) is dict or type(child) is list
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,58 @@
+"""Saying no in the caller's own dialect: status, headers and body of every refusal (wire reference §1.4).
+
+Also the frames that end a stream that went wrong (§3.4): an error frame and nothing after it, so that no client
+can take a broken answer for a finished one.
+"""
+
+import math
+
+import orjson
+
+from gateway.errors import GatewayError
+
+MESSAGE_MAX = 500
+
+
+def error_status(error: GatewayError, dialect: str) -> int:
+    """The HTTP status of `error` in `dialect`."""
+    return error.condition.anthropic_status if dialect == "anthropic" else error.condition.status
+
+
+def error_body(error: GatewayError, dialect: str, request_id: str) -> bytes:
+    """The JSON body of a refusal."""
+    message = error.message[:MESSAGE_MAX]
+    if dialect == "anthropic":
+        inner: dict[str, object] = {"type": error.condition.anthropic_type, "message": message}
+        return orjson.dumps({"type": "error", "error": inner, "request_id": request_id})
+    condition = error.condition
+    detail = {"message": message, "type": condition.type, "param": error.param, "code": condition.code}
+    return orjson.dumps({"error": detail})
+
+
+def error_head(error: GatewayError) -> bytes:
+    """The header lines that belong to a refusal (not the ids, which every answer carries)."""
+    head = b"content-type: application/json\r\ncache-control: no-store\r\n"
+    if error.condition.should_retry is not None:
+        head += b"x-should-retry: true\r\n" if error.condition.should_retry else b"x-should-retry: false\r\n"
+    if error.retry_after_s is not None:
+        wait_s = min(max(error.retry_after_s, 0.0), 60.0)  # an SDK sleeps whatever it is told
+        head += b"retry-after-ms: %d\r\nretry-after: %d\r\n" % (round(wait_s * 1000), math.ceil(wait_s))
+    return head
+
+
+def error_frame(
+    error: GatewayError, dialect: str, endpoint: str, request_id: str, sequence: int = 0
+) -> bytes:
+    """The last frame of a stream that failed after it began.
+
+    `sequence` is the next `sequence_number` of a Responses stream.
+    """
+    condition, message = error.condition, error.message[:MESSAGE_MAX]
+    if dialect == "anthropic":
+        return b"event: error\ndata: " + error_body(error, dialect, request_id) + b"\n\n"
+    detail = {"message": message, "type": condition.type, "param": error.param, "code": condition.code}
+    if endpoint != "responses":
+        return b"data: " + orjson.dumps({"error": detail}) + b"\n\n"
+    # Flat is the typed schema; nested is what the live API sends and what makes the SDK raise.
+    event = {"type": "error", "sequence_number": sequence, "code": condition.code, "message": message}
+    return b"event: error\ndata: " + orjson.dumps({**event, "param": error.param, "error": detail}) + b"\n\n"

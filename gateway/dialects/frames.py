@@ -1,0 +1,146 @@
+"""Server-sent events as they pass: whole frames, cleaned of what breaks SDKs, otherwise byte for byte.
+
+`FrameRelay` is fed whatever the socket gave and returns the bytes that may go on; what it returns in all does
+not depend on how the input was sliced. It knows nothing of sockets or time. One subclass a stream kind says
+what a frame means (content, usage, end, error); frames are looked at by searching bytes and parsed only when
+one of the searched words is in them (wire reference §3.2–3.3).
+"""
+
+import re
+
+from gateway.errors import UPSTREAM_INCOMPLETE, UPSTREAM_INVALID, GatewayError
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_BOM = b"\xef\xbb\xbf"
+
+
+class FrameRelay:
+    """The part every kind of event stream shares: cutting into frames and dropping harmful lines.
+
+    `content` turns true with the first frame that carries content: until then nothing has been said that
+    another provider could not say as well. `ended` turns true at the stream's own end marker. `failure` holds
+    the error an upstream put inside its stream; nothing after it is relayed.
+    """
+
+    __slots__ = ("_frame_max", "_held", "_held_bytes", "_started", "content", "ended", "failure")
+
+    def __init__(self, frame_max: int = 16 * 1024 * 1024) -> None:
+        self.content = False
+        self.ended = False
+        self.failure: bytes | None = None
+        self._frame_max = frame_max
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._started = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes in, give back the whole frames that may be sent on.
+
+        Raises GatewayError when one frame exceeds the bound.
+        """
+        if self.content and not self._held and self._is_plain(data):
+            return self._pass(data)
+        if b"\r" in data or (self._held and self._held[-1].endswith(b"\r")):
+            return self._feed_unusual(data)
+        if self._held:
+            # A long frame arrives in many reads: look for its end only around the newest one.
+            if b"\n\n" not in data and not (self._held[-1][-1:] == b"\n" and data[:1] == b"\n"):
+                self._hold(data)
+                return b""
+            data = b"".join((*self._held, data))
+            self._held, self._held_bytes = [], 0
+        end = data.rfind(b"\n\n") + 2
+        if end == 1:
+            self._hold(data)
+            return b""
+        if end < len(data):
+            self._hold(data[end:])
+            data = data[:end]
+        return self._relay(data)
+
+    def finish(self) -> bytes:
+        """The upstream ended cleanly: what must still be sent. Raises GatewayError when that was too early."""
+        rest = b""
+        if self._held:
+            # The last frame lacks its blank line; clients would drop it in silence.
+            rest = b"".join(self._held)
+            self._held = []
+            rest = self._relay(_LINE_END.sub(b"\n", rest).rstrip(b"\n") + b"\n\n")
+        if not self.ended and self.failure is None:
+            rest += self._close()
+        return rest
+
+    def _is_plain(self, data: bytes) -> bool:
+        """Whether `data` is whole clean frames of which none needs a look: the common case, kept cheap."""
+        raise NotImplementedError
+
+    def _pass(self, data: bytes) -> bytes:
+        return data
+
+    def _close(self) -> bytes:
+        raise GatewayError(UPSTREAM_INCOMPLETE, "The provider ended the stream before it was finished.")
+
+    def _look(self, frames: list[bytes]) -> list[bytes]:
+        """Read `frames` (cleaned, without blank lines); the ones to send on, the same list when all are."""
+        raise NotImplementedError
+
+    def _hold(self, data: bytes) -> None:
+        self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > self._frame_max:
+            raise GatewayError(
+                UPSTREAM_INVALID, f"The provider sent an event larger than {self._frame_max} bytes."
+            )
+
+    def _feed_unusual(self, data: bytes) -> bytes:
+        """Carriage returns as line ends: normalise, holding back one that may be half of a CRLF."""
+        data = b"".join((*self._held, data))
+        self._held, self._held_bytes = [], 0
+        tail = b""
+        if data.endswith(b"\r"):
+            data, tail = data[:-1], b"\r"
+        data = _LINE_END.sub(b"\n", data)
+        end = data.rfind(b"\n\n") + 2
+        if end == 1:
+            end = 0
+        if data[end:] or tail:
+            self._hold(data[end:] + tail)
+        return self._relay(data[:end]) if end else b""
+
+    def _relay(self, data: bytes) -> bytes:
+        """`data` is whole frames with `\\n` line ends; what of it goes on."""
+        if not self._started:
+            self._started = True
+            if data.startswith(_BOM):
+                data = data[3:]
+        if self.failure is not None or self.ended:
+            return b""  # nothing follows the end
+        frames = data.split(b"\n\n")
+        frames.pop()
+        untouched = True
+        for frame in frames:
+            if frame[:6] != b"data: " or b"\n" in frame:
+                cleaned = [clean for frame in frames if (clean := _cleaned(frame))]
+                untouched = cleaned == frames
+                frames = cleaned
+                break
+        kept = self._look(frames)
+        if kept is frames and untouched:
+            return data
+        return b"\n\n".join((*kept, b"")) if kept else b""
+
+
+def _cleaned(frame: bytes) -> bytes:
+    """`frame` without comments, `id:`, `retry:` and events that carry no data, which SDKs stumble over."""
+    lines = frame.split(b"\n")
+    kept = [line for line in lines if line[:5] == b"data:" or line[:6] == b"event:"]
+    if not any(line[:5] == b"data:" for line in kept):
+        return b""
+    return frame if len(kept) == len(lines) else b"\n".join(kept)
+
+
+def frame_data(frame: bytes) -> bytes:
+    """The joined `data:` lines of a frame."""
+    if frame[:6] == b"data: " and b"\n" not in frame:
+        return frame[6:]
+    return b"\n".join(line[5:].removeprefix(b" ") for line in frame.split(b"\n") if line[:5] == b"data:")

@@ -1,0 +1,109 @@
+"""Whole JSON replies of the OpenAI dialect: the few things that must be known of them."""
+
+from typing import Any
+
+import msgspec
+import orjson
+
+from gateway.dialects.usage import read_usage
+from gateway.errors import UPSTREAM_INVALID, GatewayError
+from gateway.exchange import Usage
+
+_NOTHING = msgspec.Raw(b"null")
+
+
+class _Reply(msgspec.Struct):
+    usage: msgspec.Raw = _NOTHING
+    error: msgspec.Raw = _NOTHING
+
+
+_reply = msgspec.json.Decoder(_Reply)
+#: Fields whose values are ids of objects that live at the provider key.
+_ID_FIELDS = frozenset(
+    {"id", "file_id", "input_file_id", "output_file_id", "error_file_id", "upload_id", "first_id", "last_id"}
+)
+_OWNED_PREFIXES = ("file-", "file_", "batch_", "upload_", "part_", "resp_")
+
+
+def read_reply(body: bytes) -> tuple[Usage | None, Any]:
+    """(usage, error) of a JSON reply, without building the rest of it.
+
+    Raises GatewayError when the body is not one JSON object.
+    """
+    try:
+        reply = _reply.decode(body)
+    except msgspec.MsgspecError:
+        raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.") from None
+    usage = read_usage(reply.usage) if reply.usage is not _NOTHING else None
+    error = orjson.loads(bytes(reply.error)) if reply.error is not _NOTHING else None
+    return usage, error
+
+
+def owned_ids(value: Any, found: set[str] | None = None) -> set[str]:
+    """The ids in a parsed reply that must come back to the same provider key.
+
+    A response's items have ids of their own; only what a later call can name is taken.
+    """
+    found = set() if found is None else found
+    if isinstance(value, dict):
+        for name, child in value.items():
+            if isinstance(child, str):
+                if name in _ID_FIELDS and child.startswith(_OWNED_PREFIXES):
+                    found.add(child)
+            elif name in ("data", "file", "part_ids") or isinstance(child, dict):
+                owned_ids(child, found)
+    elif isinstance(value, list):
+        for child in value:
+            if isinstance(child, dict | list):
+                owned_ids(child, found)
+    return found
+
+
+def frames_of_completion(reply: dict[str, Any], endpoint: str, with_usage: bool) -> bytes:
+    """A whole chat or text completion as the frames of a stream, for a provider that would not stream."""
+    chat = endpoint == "chat"
+    base: dict[str, Any] = {
+        name: reply[name]
+        for name in ("id", "created", "model", "system_fingerprint", "service_tier")
+        if name in reply
+    }
+    base["object"] = "chat.completion.chunk" if chat else "text_completion"
+    frames = []
+    for choice in reply.get("choices") or ():
+        index = choice.get("index", 0)
+        if chat:
+            message = dict(choice.get("message") or {})
+            calls = [{"index": at, **call} for at, call in enumerate(message.pop("tool_calls", None) or ())]
+            delta = {**message, "tool_calls": calls} if calls else message
+            frames.append(
+                {"index": index, "delta": delta, "logprobs": choice.get("logprobs"), "finish_reason": None}
+            )
+            frames.append(
+                {"index": index, "delta": {}, "finish_reason": choice.get("finish_reason") or "stop"}
+            )
+        else:
+            frames.append({**choice, "index": index})
+    events = [{**base, "choices": [choice]} for choice in frames]
+    if with_usage and reply.get("usage"):
+        events.append({**base, "choices": [], "usage": reply["usage"]})
+    return b"".join(b"data: " + orjson.dumps(event) + b"\n\n" for event in events) + b"data: [DONE]\n\n"
+
+
+def frames_of_response(reply: dict[str, Any]) -> bytes:
+    """A whole Responses object as events: created, each item, and its terminal event."""
+    begun = {**reply, "status": "in_progress", "output": []}
+    events: list[dict[str, Any]] = [{"type": "response.created", "response": begun}]
+    for index, item in enumerate(reply.get("output") or ()):
+        events.append({"type": "response.output_item.added", "output_index": index, "item": item})
+        events.append({"type": "response.output_item.done", "output_index": index, "item": item})
+    status = reply.get("status")
+    kind = status if status in ("completed", "incomplete", "failed") else "completed"
+    events.append({"type": f"response.{kind}", "response": reply})
+    return b"".join(
+        b"event: "
+        + event["type"].encode()
+        + b"\ndata: "
+        + orjson.dumps({**event, "sequence_number": number})
+        + b"\n\n"
+        for number, event in enumerate(events)
+    )

@@ -1,0 +1,251 @@
+"""What the frames of OpenAI-dialect streams mean: chat and text completions, responses, images and audio."""
+
+from typing import Any
+
+import orjson
+
+from gateway.dialects.frames import FrameRelay, frame_data
+from gateway.dialects.usage import read_usage
+from gateway.errors import UPSTREAM_INVALID, GatewayError
+from gateway.exchange import Usage
+
+#: Byte sequences that can only be real keys: inside a JSON string a quote is escaped.
+_USAGE = (b'"usage":{', b'"usage": {')
+_FINISH = (b'"finish_reason":"', b'"finish_reason": "')
+_EMPTY_CHOICES = (b'"choices":[]', b'"choices": []')
+_DONE = b"[DONE]"
+
+
+class OpenAIStream(FrameRelay):
+    """Shared by the dialect's streams: usage from the frame that has it, errors inside a 200, rewriting.
+
+    `rewrites` are byte replacements for whole JSON strings that stay the same through a stream (its id, its
+    model name); they are learned from the first frame by `learn`.
+    """
+
+    __slots__ = ("_usage_frame", "first", "rewrites")
+
+    #: Whether a reply that is no stream is passed on as it is (audio, images) instead of being made one.
+    tolerates_plain = False
+
+    def __init__(self, frame_max: int = 16 * 1024 * 1024) -> None:
+        super().__init__(frame_max)
+        self._usage_frame: bytes | None = None
+        self.first: dict[str, Any] | None = None
+        self.rewrites: list[tuple[bytes, bytes]] = []
+
+    def usage(self) -> Usage | None:
+        """The usage that the provider reported so far, if it did."""
+        if self._usage_frame is None:
+            return None
+        return _usage_in(_parsed(self._usage_frame))
+
+    def learn(self, first: dict[str, Any]) -> None:
+        """Called once with the first frame's object, before it goes on."""
+        self.first = first
+
+    def _begin(self, frames: list[bytes]) -> None:
+        for frame in frames:
+            data = frame_data(frame)
+            if data != _DONE:
+                self.learn(_parsed(data))
+                return
+
+    def _pass(self, data: bytes) -> bytes:
+        for old, new in self.rewrites:
+            data = data.replace(old, new)
+        return data
+
+    def _rewritten(self, frames: list[bytes]) -> list[bytes]:
+        for old, new in self.rewrites:
+            frames = [frame.replace(old, new) for frame in frames]
+        return frames
+
+
+class CompletionStream(OpenAIStream):
+    """Chat completions and legacy completions: `data:` frames, then `[DONE]`.
+
+    With `hide_usage` the frame that only reports usage is kept from the caller, who did not ask for it.
+    """
+
+    __slots__ = ("finished", "hides_usage")
+
+    def __init__(self, hide_usage: bool, frame_max: int = 16 * 1024 * 1024) -> None:
+        super().__init__(frame_max)
+        self.hides_usage = hide_usage
+        self.finished = False  # a finish_reason was seen
+
+    def _is_plain(self, data: bytes) -> bool:
+        # Written out, because this runs for every read of every stream.
+        return (
+            data[-2:] == b"\n\n"
+            and data[:6] == b"data: "
+            and b'"usage":{' not in data
+            and b'"usage": {' not in data
+            and b'"error":' not in data
+            and b'"finish_reason":"' not in data
+            and b'"finish_reason": "' not in data
+            and _DONE not in data
+            and b"\r" not in data
+            and data.count(b"\n") == 2 * data.count(b"\n\ndata: ") + 2
+            and self.failure is None
+            and not self.ended
+        )
+
+    def _look(self, frames: list[bytes]) -> list[bytes]:
+        if self.first is None:
+            self._begin(frames)
+        for position, frame in enumerate(frames):
+            if not self.content and _carries_content(frame):
+                self.content = True
+            if b'"error":' in frame and _is_error(frame):
+                self.failure = frame_data(frame)
+                return self._rewritten(frames[:position])
+            if not self.finished and _has(frame, _FINISH):
+                self.finished = True
+            if frame[-6:] == _DONE and frame_data(frame) == _DONE:
+                self.ended = True
+                return self._without_usage(frames if position + 1 == len(frames) else frames[: position + 1])
+            if _has(frame, _USAGE):
+                self._usage_frame = frame_data(frame)
+        return self._without_usage(frames)
+
+    def _without_usage(self, frames: list[bytes]) -> list[bytes]:
+        if self.hides_usage and self._usage_frame is not None and any(map(_is_usage_only, frames)):
+            frames = [frame for frame in frames if not _is_usage_only(frame)]
+        return self._rewritten(frames) if self.rewrites else frames
+
+    def _close(self) -> bytes:
+        if not self.finished:
+            return super()._close()
+        self.ended = True  # some compatible servers leave the marker out
+        return b"data: [DONE]\n\n"
+
+
+class ResponsesStream(OpenAIStream):
+    """The Responses API: every frame has `event:`; it ends with completed, incomplete or failed."""
+
+    __slots__ = ("sequence",)
+
+    _PREAMBLE = (b"event: response.created", b"event: response.in_progress", b"event: response.queued")
+    _TERMINAL = (b"event: response.completed", b"event: response.incomplete", b"event: response.failed")
+
+    def __init__(self, frame_max: int = 16 * 1024 * 1024) -> None:
+        super().__init__(frame_max)
+        self.sequence = 0  # events seen; the number the next one would carry
+
+    def _is_plain(self, data: bytes) -> bool:
+        if (
+            data[-2:] != b"\n\n"
+            or data[:16] != b"event: response."
+            or b"\r" in data
+            or b"event: error" in data
+            or b"event: response.completed" in data
+            or b"event: response.incomplete" in data
+            or b"event: response.failed" in data
+            or self.ended
+            or self.failure is not None
+        ):
+            return False
+        frames = data.count(b"\n\n")
+        if data.count(b"\n") != 3 * frames or data.count(b"\ndata: ") != frames:
+            return False
+        if data.count(b"\n\nevent: ") != frames - 1:
+            return False
+        self.sequence += frames
+        return True
+
+    def _look(self, frames: list[bytes]) -> list[bytes]:
+        if self.first is None:
+            self._begin(frames)
+        for position, frame in enumerate(frames):
+            if frame.startswith((b"event: error", b'data: {"error"')):
+                self.failure = frame_data(frame)
+                return self._rewritten(frames[:position])
+            self.sequence += 1
+            if not self.content and not frame.startswith(self._PREAMBLE):
+                self.content = True
+            if frame.startswith(self._TERMINAL):
+                self._usage_frame = frame_data(frame)
+                self.ended = True
+                return self._rewritten(frames if position + 1 == len(frames) else frames[: position + 1])
+        return self._rewritten(frames) if self.rewrites else frames
+
+
+class MediaStream(OpenAIStream):
+    """Images and audio: events of their own; a clean end of the body is the end."""
+
+    __slots__ = ()
+
+    tolerates_plain = True
+
+    def _is_plain(self, data: bytes) -> bool:  # noqa: ARG002 (events are few and large: each gets a look)
+        return False
+
+    def _look(self, frames: list[bytes]) -> list[bytes]:
+        self.content = self.content or bool(frames)
+        for position, frame in enumerate(frames):
+            if b'"error":' in frame and _is_error(frame):
+                self.failure = frame_data(frame)
+                return frames[:position]
+            if _has(frame, _USAGE):
+                self._usage_frame = frame_data(frame)
+        return frames
+
+    def _close(self) -> bytes:
+        self.ended = True
+        return b""
+
+
+def _has(frame: bytes, words: tuple[bytes, bytes]) -> bool:
+    return words[0] in frame or words[1] in frame
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise GatewayError(UPSTREAM_INVALID, "The provider sent an event that is not JSON.") from None
+    if type(value) is not dict:
+        raise GatewayError(UPSTREAM_INVALID, "The provider sent an event that is not an object.")
+    return value
+
+
+def _usage_in(event: dict[str, Any]) -> Usage | None:
+    """Usage at the top, inside `response` (Responses) or inside `x_groq`."""
+    for holder in (event, event.get("response"), event.get("x_groq")):
+        if type(holder) is dict and type(holder.get("usage")) is dict:
+            return read_usage(orjson.dumps(holder["usage"]))
+    return None
+
+
+def _is_error(frame: bytes) -> bool:
+    data = frame_data(frame)
+    return data != _DONE and bool(_parsed(data).get("error"))
+
+
+def _is_usage_only(frame: bytes) -> bool:
+    """Whether a frame has `choices: []` and a usage object, and so exists only to report usage.
+
+    Azure's first frame has empty choices too, but no usage: it stays.
+    """
+    if not _has(frame, _EMPTY_CHOICES) or not _has(frame, _USAGE):
+        return False
+    event = _parsed(frame_data(frame))
+    return event.get("choices") == [] and type(event.get("usage")) is dict
+
+
+def _carries_content(frame: bytes) -> bool:
+    """Whether a chunk says anything beyond opening the stream (a role, an empty text, a filter verdict)."""
+    data = frame_data(frame)
+    if data == _DONE:
+        return True
+    for choice in _parsed(data).get("choices") or ():
+        if type(choice) is not dict:
+            continue
+        if choice.get("finish_reason") or choice.get("text"):
+            return True
+        delta = choice.get("delta")
+        if type(delta) is dict and any(value for name, value in delta.items() if name != "role"):
+            return True
+    return False

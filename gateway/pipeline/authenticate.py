@@ -1,0 +1,117 @@
+"""Who is asking: the presented key is hashed and looked up in the snapshot. Deny by default.
+
+The same answer is given for an unknown, malformed or revoked key; why is for the log alone. With the database
+away nothing changes here: the snapshot in memory is all that is read.
+"""
+
+import hmac
+from collections.abc import Mapping, Sequence
+
+from gateway.errors import (
+    AMBIGUOUS_CREDENTIALS,
+    INVALID_API_KEY,
+    INVALID_VALUE,
+    NO_CREDENTIALS,
+    PRIORITY_NOT_ALLOWED,
+    GatewayError,
+)
+from gateway.exchange import Exchange
+from gateway.settings.snapshot import PRIORITIES, Snapshot, TenantKey
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+_CREDENTIALS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
+_RANK = {name: rank for rank, name in enumerate(PRIORITIES)}
+
+
+def authenticate(snapshot: Snapshot, headers: Headers, named: Mapping[bytes, bytes]) -> TenantKey:
+    """The tenant key presented. `named` is `headers` as a mapping (the last of equal names wins).
+
+    Raises GatewayError: no credential, an unknown one, or two that differ.
+    """
+    presented = _presented(headers, named)
+    if not presented:
+        raise GatewayError(
+            NO_CREDENTIALS,
+            "You didn't provide an API key. Send your tenant key as 'Authorization: Bearer <key>'.",
+        )
+    key = snapshot.tenant_keys.get(hmac.digest(snapshot.pepper, presented, "sha256"))
+    if key is None:
+        raise GatewayError(INVALID_API_KEY, "Incorrect API key provided.")
+    return key
+
+
+def _presented(headers: Headers, named: Mapping[bytes, bytes]) -> bytes:
+    found = b""
+    count = 0
+    for name in _CREDENTIALS:
+        value = named.get(name)
+        if value is None:
+            continue
+        if name == b"authorization":
+            scheme, _, value = value.partition(b" ")
+            value = value.strip()
+            if scheme.lower() != b"bearer":
+                value = b""
+        if count and value != found:
+            raise GatewayError(AMBIGUOUS_CREDENTIALS, "The request carries two credentials that differ.")
+        found = value
+        count += 1
+    if len(named) != len(headers) and sum(1 for name, _ in headers if name in _CREDENTIALS) != count:
+        raise GatewayError(AMBIGUOUS_CREDENTIALS, "The request carries the same credential header twice.")
+    return found
+
+
+def attribute(exchange: Exchange, key: TenantKey, named: Mapping[bytes, bytes]) -> None:
+    """Write down who the exchange is for: priority, deadline, agent and task.
+
+    Raises GatewayError for values that are not what contract §3 allows.
+    """
+    exchange.tenant_key = key
+    exchange.priority = key.priority
+    asked = named.get(b"x-gateway-priority")
+    if asked is not None:
+        exchange.priority = _priority(key, asked.decode("latin-1"))
+    deadline = named.get(b"x-gateway-deadline-ms")
+    if deadline is not None:
+        exchange.deadline = exchange.arrived + _milliseconds(deadline) / 1000
+    if b"x-gateway-agent" in named:
+        exchange.agent = _label(named[b"x-gateway-agent"], "x-gateway-agent")
+    if b"x-gateway-task" in named:
+        exchange.task = _label(named[b"x-gateway-task"], "x-gateway-task")
+
+
+def _priority(key: TenantKey, asked: str) -> str:
+    rank = _RANK.get(asked)
+    if rank is None:
+        raise GatewayError(
+            INVALID_VALUE,
+            f"x-gateway-priority must be one of {', '.join(PRIORITIES)}.",
+            param="x-gateway-priority",
+        )
+    if rank < _RANK[key.priority_max]:
+        raise GatewayError(
+            PRIORITY_NOT_ALLOWED,
+            f"This key may not ask for a priority above '{key.priority_max}'.",
+            param="x-gateway-priority",
+        )
+    return asked
+
+
+def _milliseconds(text: bytes) -> int:
+    if not text.isdigit() or len(text) > 9 or int(text) == 0:
+        raise GatewayError(
+            INVALID_VALUE,
+            "x-gateway-deadline-ms must be a positive whole number.",
+            param="x-gateway-deadline-ms",
+        )
+    return int(text)
+
+
+def _label(value: bytes, name: str) -> str:
+    text = value.decode("latin-1")
+    if len(text) > 128 or not text.isascii() or not text.isprintable():
+        raise GatewayError(
+            INVALID_VALUE, f"{name} must be at most 128 printable ASCII characters.", param=name
+        )
+    return text

@@ -1,0 +1,232 @@
+"""Go upstream: send the work to the best provider key, and to the next one while nothing has been said yet.
+
+The one place that retries. An attempt that failed before its first content may be made again elsewhere, within
+the retry budget; what the caller learns is the last attempt's error, and never our own credential's.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+
+from gateway.admission.accounts import Account
+from gateway.admission.retry_budget import RetryBudget
+from gateway.dialects.openai_stream import OpenAIStream
+from gateway.errors import (
+    NO_ELIGIBLE_KEY,
+    RATE_LIMITED,
+    UPSTREAM_AUTH,
+    UPSTREAM_ERROR,
+    UPSTREAM_INCOMPLETE,
+    UPSTREAM_INVALID,
+    UPSTREAM_OVERLOADED,
+    UPSTREAM_TIMEOUT,
+    UPSTREAM_TLS,
+    UPSTREAM_UNREACHABLE,
+    GatewayError,
+)
+from gateway.exchange import Exchange
+from gateway.metrics import Metrics
+from gateway.pipeline.admit import Admission, Candidates, Permit
+from gateway.pipeline.work import Work
+from gateway.settings.snapshot import Bounds
+from gateway.upstream.failures import UpstreamFailure
+from gateway.upstream.pool import Pool
+from gateway.upstream.refusal import error_in_success, refusal, transport_error
+from gateway.upstream.request_head import AGENT, fixed_head
+from gateway.upstream.response import Response
+from gateway.upstream.send import send
+
+_ERROR_BODY_MAX = 64 * 1024
+_DOORS_MAX = 4096
+#: Another provider key may succeed where these happened; the caller's own faults would only repeat.
+_RETRYABLE = frozenset(
+    {
+        UPSTREAM_AUTH, UPSTREAM_ERROR, UPSTREAM_UNREACHABLE, UPSTREAM_INVALID, UPSTREAM_INCOMPLETE,
+        UPSTREAM_OVERLOADED, UPSTREAM_TLS, UPSTREAM_TIMEOUT, RATE_LIMITED,
+    }
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Reply:
+    """A 2xx reply that has begun. For a stream, `held` is what may be sent on of what was read so far."""
+
+    response: Response
+    permit: Permit
+    identity: bytes  # header lines that say what served
+    stream: OpenAIStream | None = None
+    held: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What is the same for every request of one kind to one provider key."""
+
+    head: bytes
+    identity: bytes
+    pool: Pool
+
+
+class Upstream:
+    """Sends work upstream for one snapshot. `pool_of` gives the connections of a provider key."""
+
+    def __init__(
+        self, admission: Admission, pool_of: Callable[[Account], Pool], bounds: Bounds, metrics: Metrics
+    ) -> None:
+        self._admission = admission
+        self._pool_of = pool_of
+        self._bounds = bounds
+        self._metrics = metrics
+        self._budget = RetryBudget(bounds.attempts_ratio)
+        self._doors: dict[tuple[Account, str, str, str | None, str], Door] = {}
+
+    async def call(self, exchange: Exchange, candidates: Candidates, work: Work) -> Reply:
+        """The first reply worth relaying; its permit and response are the receiver's to give back.
+
+        Raises GatewayError when every attempt that may be made failed.
+        """
+        self._budget.deposit()
+        tried: list[Account] = []
+        error: GatewayError | None = None
+        while True:
+            permit = self._admission.take(candidates, work.pinned, tried)
+            if permit is None:
+                raise error or GatewayError(NO_ELIGIBLE_KEY, "No provider key may serve this request.")
+            if error is not None and not self._budget.withdraw():
+                self._admission.give_back(permit)
+                raise error
+            tried.append(permit.account)
+            try:
+                return await self._attempt(exchange, permit, work)
+            except GatewayError as failed:
+                error = failed
+                self._admission.give_back(permit)
+                self._failed(permit, failed)
+                if failed.condition not in _RETRYABLE:
+                    raise
+            except BaseException:
+                self._admission.give_back(permit)
+                raise
+
+    async def _attempt(self, exchange: Exchange, permit: Permit, work: Work) -> Reply:
+        """One exchange with one provider key, up to its first content."""
+        account, target = permit.account, permit.target
+        exchange.attempts += 1
+        exchange.provider_key, exchange.target = account.key, target
+        door = self._door(account, permit, work)
+        body = work.body(target)
+        head, payload = _request(door.head, work, body)
+        bounds = self._bounds
+        first_byte_s = bounds.first_frame_reasoning_s if work.reasoning else bounds.first_frame_s
+        try:
+            response = await send(
+                door.pool, head, payload, first_byte_s=first_byte_s, exchange_s=bounds.exchange_s
+            )
+        except UpstreamFailure as failure:
+            raise transport_error(failure) from failure
+        try:
+            if 200 <= response.status < 300:
+                reply = Reply(response, permit, door.identity)
+                await self._open(reply, work, first_byte_s)
+                return reply
+            error_text = b"" if response.status < 400 else await response.read(_ERROR_BODY_MAX)
+            raise refusal(response.status, response.headers, error_text, account.key)
+        except UpstreamFailure as failure:
+            response.abort()
+            raise transport_error(failure) from failure
+        except BaseException:
+            response.release()
+            raise
+
+    async def _open(self, reply: Reply, work: Work, first_byte_s: float) -> None:
+        """Read a stream up to its first content, so that failing before it can still be mended elsewhere."""
+        response = reply.response
+        is_stream = (response.header(b"content-type") or b"").startswith(b"text/event-stream")
+        if not is_stream:
+            response.auto_extend = self._bounds.frame_gap_s
+            return
+        if work.stream is None:
+            response.abort()
+            raise GatewayError(
+                UPSTREAM_INVALID, "The provider answered with a stream that was not asked for."
+            )
+        response.auto_extend = None  # pings are no progress; frames are
+        response.extend(first_byte_s)
+        stream = reply.stream = work.stream()
+        held: list[bytes] = []
+        while not stream.content and not stream.ended:
+            data = await response.chunk()
+            held.append(stream.feed(data) if data else stream.finish())
+            if stream.failure is not None:
+                response.abort()
+                raise error_in_success(_error_of(stream.failure), reply.permit.account.key)
+            if not data:
+                break
+        response.extend(self._bounds.frame_gap_s)
+        reply.held = b"".join(held)
+
+    def _door(self, account: Account, permit: Permit, work: Work) -> Door:
+        model = permit.target.model if permit.target is not None else None
+        key = (account, work.method, work.path, model, work.query)
+        door = self._doors.get(key)
+        if door is None:
+            provider = account.key.provider.id
+            identity = f"x-gateway-provider: {provider}\r\nx-gateway-key: {account.key.id}\r\n"
+            if model is not None:
+                identity += f"x-gateway-model: {model}\r\n"
+            head = fixed_head(account.key, work.method, work.path, model, work.query)
+            door = Door(head, identity.encode("ascii", "replace"), self._pool_of(account))
+            if len(self._doors) >= _DOORS_MAX:  # paths with ids and callers' model names: keep a bound
+                self._doors.clear()
+            self._doors[key] = door
+        return door
+
+    def _failed(self, permit: Permit, error: GatewayError) -> None:
+        account = permit.account
+        account.failures += 1
+        account.last_refusal = error.condition.name
+        provider, pool = account.key.provider.id, account.key.id
+        self._metrics.attempted(provider, pool, error.condition.name)
+        if error.condition in (RATE_LIMITED, UPSTREAM_AUTH, UPSTREAM_OVERLOADED):
+            self._metrics.rejected(pool, error.condition.name)
+
+
+def _request(fixed: bytes, work: Work, body: object) -> tuple[bytes, object]:
+    """The whole head, and what `send` takes as the body."""
+    if body is None:
+        length = b"" if work.method in ("GET", "DELETE") else b"content-length: 0\r\n"
+        return fixed + work.forwarded + length + b"\r\n", None
+    if isinstance(body, bytes):
+        size, payload = len(body), body
+    else:
+        size, payload = body.length, body.pieces()  # type: ignore[attr-defined]
+    head = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n" % (
+        fixed,
+        work.content_type,
+        size,
+        work.forwarded,
+    )
+    return head, payload
+
+
+def _error_of(event: bytes) -> object:
+    """The error inside an event: nested under `error`, or the event itself (Responses)."""
+    value = orjson.loads(event)
+    if isinstance(value, dict):
+        failed = value.get("response")
+        if isinstance(failed, dict) and failed.get("error"):
+            return failed["error"]
+        return value.get("error") or value
+    return value
+
+
+def forwarded_lines(named: dict[bytes, bytes]) -> bytes:
+    """The caller's headers that a provider gets: default deny (wire reference §3.6)."""
+    agent = named.get(b"user-agent")
+    lines = b"user-agent: " + AGENT + (b" (" + agent[:128] + b")\r\n" if agent else b"\r\n")
+    for name in (b"accept", b"openai-beta", b"x-client-request-id"):
+        value = named.get(name)
+        if value is not None and len(value) <= 1024:
+            lines += name + b": " + value + b"\r\n"
+    return lines

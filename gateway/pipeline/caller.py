@@ -1,0 +1,142 @@
+"""The caller's side of an exchange: what has been said to them, and what may still be said.
+
+An answer is a whole reply, a stream of events or a body that is passed on; whichever has begun decides how a
+later failure can be told: as a status, as an error frame, or only by breaking the connection.
+"""
+
+import asyncio
+from typing import Protocol
+
+from gateway.dialects.errors import error_body, error_frame, error_head, error_status
+from gateway.errors import CLIENT_CLOSED, SHUTTING_DOWN, GatewayError
+from gateway.exchange import Exchange
+
+_EVENTS = (
+    b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
+)
+_KEEP_ALIVE = b": keep-alive\n\n"
+
+
+class Connection(Protocol):
+    """What the server's protocol offers for one exchange (`gateway.api.protocol`)."""
+
+    gone: bool
+    write_paused: bool
+
+    def respond(self, status: int, head: bytes, body: bytes) -> None: ...
+    def start(self, status: int, head: bytes) -> None: ...
+    def write(self, data: bytes) -> None: ...
+    def finish(self) -> None: ...
+    def abort(self) -> None: ...
+    async def drain(self) -> None: ...
+
+
+class Caller:
+    """One exchange's answer. `events_begun` and `body_begun` say what the caller has already seen."""
+
+    __slots__ = (
+        "_connection", "_exchange", "_keep_alive_s", "_loop", "_pulse", "_spoken",
+        "body_begun", "events_begun", "finished", "sequence",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection, exchange: Exchange) -> None:
+        self._connection = connection
+        self._exchange = exchange
+        self._pulse: asyncio.TimerHandle | None = None
+        self.events_begun = False
+        self.body_begun = False
+        self.finished = False
+        self.sequence = 0  # of the next Responses event, should it have to be an error
+
+    def expect_events(
+        self, loop: asyncio.AbstractEventLoop, commit_after_s: float, keep_alive_s: float
+    ) -> None:
+        """A stream was asked for: hold the status line back, but not longer than `commit_after_s`.
+
+        From then on a comment is sent whenever nothing was said for `keep_alive_s`.
+        """
+        self._loop, self._keep_alive_s = loop, keep_alive_s
+        self._spoken = loop.time()
+        self._pulse = loop.call_later(commit_after_s, self._beat)
+
+    def identity(self) -> bytes:
+        """The header lines that every answer carries."""
+        request_id = self._exchange.request_id.encode()
+        return b"x-request-id: " + request_id + b"\r\nrequest-id: " + request_id + b"\r\n"
+
+    def respond(self, status: int, head: bytes, body: bytes) -> None:
+        """A whole reply at once."""
+        self._exchange.status = status
+        self.finished = True
+        self._connection.respond(status, head + self.identity(), body)
+
+    def begin_events(self, head: bytes) -> None:
+        """Commit to 200 and an event stream, unless that has happened."""
+        if not self.events_begun:
+            self.events_begun = True
+            self._exchange.status = 200
+            self._connection.start(200, _EVENTS + head + self.identity())
+
+    def begin_body(self, status: int, head: bytes) -> None:
+        """Begin to pass a body on; `head` holds its content-length, if it is known."""
+        self.body_begun = True
+        self._exchange.status = status
+        self._connection.start(status, head + self.identity())
+
+    async def write(self, data: bytes) -> None:
+        """Send on; waits while the caller's buffer is full."""
+        connection = self._connection
+        connection.write(data)
+        self._exchange.relayed_bytes += len(data)
+        if self._pulse is not None:
+            self._spoken = self._loop.time()
+        if connection.write_paused:
+            await connection.drain()
+
+    def finish(self) -> None:
+        """The clean end."""
+        self.finished = True
+        self.close()
+        self._connection.finish()
+
+    def fail(self, error: GatewayError) -> None:
+        """Tell the caller of `error` in whatever way is still open."""
+        exchange, connection = self._exchange, self._connection
+        exchange.code = error.condition.code or error.condition.name
+        exchange.outcome = "client_closed" if error.condition is CLIENT_CLOSED else "error"
+        self.close()
+        if error.condition is CLIENT_CLOSED or connection.gone:
+            exchange.status = CLIENT_CLOSED.status
+        elif self.finished or self.body_begun:
+            connection.abort()  # a body that breaks off must not look complete
+        elif self.events_begun:
+            frame = error_frame(
+                error, exchange.dialect, exchange.endpoint, exchange.request_id, self.sequence
+            )
+            connection.write(frame)
+            connection.finish()
+        else:
+            head = error_head(error)
+            if error.condition is SHUTTING_DOWN:
+                head += b"connection: close\r\n"
+            body = error_body(error, exchange.dialect, exchange.request_id)
+            self.respond(error_status(error, exchange.dialect), head, body)
+
+    def close(self) -> None:
+        """Stop the keep-alives."""
+        if self._pulse is not None:
+            self._pulse.cancel()
+            self._pulse = None
+
+    def _beat(self) -> None:
+        now = self._loop.time()
+        if self._connection.gone:
+            return
+        quiet_s = now - self._spoken
+        if not self.events_begun or quiet_s >= self._keep_alive_s:
+            self.begin_events(b"")
+            if not self._connection.write_paused:
+                self._connection.write(_KEEP_ALIVE)
+            self._spoken = now
+            quiet_s = 0.0
+        self._pulse = self._loop.call_later(self._keep_alive_s - quiet_s, self._beat)

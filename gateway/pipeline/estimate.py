@@ -1,0 +1,95 @@
+"""One look at a JSON body: the route it names, how large it is, and the body that goes upstream.
+
+Nothing is re-serialised: the model's name is spliced, and `stream_options` where the provider must be asked for
+usage. Tokens are guessed from bytes here; no tokenizer runs on the event loop.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from gateway.dialects.document import Document
+from gateway.dialects.openai_stream import CompletionStream
+from gateway.errors import INVALID_TYPE, INVALID_VALUE, MISSING_PARAMETER, GatewayError
+from gateway.settings.snapshot import Target
+
+BYTES_PER_TOKEN = 4
+_COUNT_MAX = 1_000_000_000
+_N_MAX = 128
+
+#: Fields that must be there, and fields that bound what a request may cost. The provider checks the rest.
+_REQUIRED: dict[str, tuple[tuple[str, tuple[type, ...]], ...]] = {
+    "chat": (("messages", (list,)),),
+    "completions": (("prompt", (str, list)),),
+    "embeddings": (("input", (str, list)),),
+    "moderations": (("input", (str, list)),),
+}
+_COUNTS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_FANOUTS = ("n", "best_of")
+#: Providers that refuse a field they do not know.
+_NO_STREAM_OPTIONS = frozenset({"mistral"})
+
+
+def check_body(document: Document, api: str) -> None:
+    """Refuse what cannot be meant: missing content, wrong types, counts that are not counts."""
+    fields = document.fields
+    for name, types in _REQUIRED.get(api, ()):
+        value = fields.get(name)
+        if value is None:
+            raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{name}'.", param=name)
+        if type(value) not in types:
+            raise GatewayError(INVALID_TYPE, f"`{name}` has the wrong type.", param=name)
+        if not value and types == (list,):
+            raise GatewayError(INVALID_VALUE, f"`{name}` must not be empty.", param=name)
+    for name in _COUNTS:
+        if fields.get(name) is not None:
+            _whole_number(fields[name], name, 0, _COUNT_MAX)
+    for name in _FANOUTS:
+        if fields.get(name) is not None:
+            _whole_number(fields[name], name, 1, _N_MAX)
+
+
+def _whole_number(value: Any, name: str, low: int, high: int) -> None:
+    if type(value) is not int:
+        raise GatewayError(INVALID_TYPE, f"`{name}` must be an integer.", param=name)
+    if not low <= value <= high:
+        raise GatewayError(INVALID_VALUE, f"`{name}` must be between {low} and {high}.", param=name)
+
+
+def estimated_tokens(size: int) -> int:
+    """Tokens of `size` bytes of text, as a guess."""
+    return size // BYTES_PER_TOKEN + 1
+
+
+def upstream_body(document: Document) -> Callable[[Target | None], bytes]:
+    """The body for a target: the caller's, with the provider's name of the model."""
+
+    def body(target: Target | None) -> bytes:
+        return document.spliced({} if target is None else {"model": orjson.dumps(target.model)})
+
+    return body
+
+
+def completion_stream_body(
+    document: Document, frame_max: int
+) -> tuple[Callable[[Target | None], bytes], Callable[[], CompletionStream]]:
+    """The same for a streamed completion, which also asks for usage, and how to read the stream.
+
+    Raises GatewayError when `stream_options` is not an object.
+    """
+    options = document.fields.get("stream_options")
+    if options is not None and type(options) is not dict:
+        raise GatewayError(INVALID_TYPE, "`stream_options` must be an object.", param="stream_options")
+    stated: dict[str, Any] = options or {}
+    asked = stated.get("include_usage") is True
+    wanted = None if asked else orjson.dumps({**stated, "include_usage": True})
+
+    def body(target: Target | None) -> bytes:
+        assert target is not None, "a completion has a model"
+        edits = {"model": orjson.dumps(target.model)}
+        if wanted is not None and target.provider.flavour not in _NO_STREAM_OPTIONS:
+            edits["stream_options"] = wanted
+        return document.spliced(edits)
+
+    return body, lambda: CompletionStream(hide_usage=not asked, frame_max=frame_max)

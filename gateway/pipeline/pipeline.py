@@ -1,0 +1,154 @@
+"""The life of a request on one screen.
+
+Taking and giving back stand together: what a stage takes is given back in the `finally` beside it, in the
+order close upstream, settle, give back, however the exchange ends.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from gateway.clock import Clock
+from gateway.errors import DEADLINE_EXCEEDED, INTERNAL, SHUTTING_DOWN, GatewayError
+from gateway.exchange import Exchange
+from gateway.pipeline.admit import Admission, Candidates
+from gateway.pipeline.authenticate import attribute, authenticate
+from gateway.pipeline.call import Reply, Upstream
+from gateway.pipeline.caller import Caller, Connection
+from gateway.pipeline.interrupt import Interrupt
+from gateway.pipeline.relay import Relay
+from gateway.pipeline.request_id import RequestIds
+from gateway.pipeline.reserve import Reservations
+from gateway.pipeline.settle import Settlement
+from gateway.pipeline.work import Work
+from gateway.settings.snapshot import Snapshot
+from gateway.upstream.failures import UpstreamFailure
+from gateway.upstream.refusal import transport_error
+
+log = logging.getLogger("gateway")
+
+#: Reads the request and says what is to go upstream, and where it may go.
+Prepare = Callable[[Exchange, dict[bytes, bytes]], Awaitable[tuple[Work, Candidates]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Everything that belongs to one snapshot; replaced whole when the configuration changes."""
+
+    snapshot: Snapshot
+    admission: Admission
+    upstream: Upstream
+    relay: Relay
+
+
+class Pipeline:
+    """Runs exchanges; `live` holds the handle of each one in flight."""
+
+    def __init__(self, generation: Generation, clock: Clock, settlement: Settlement) -> None:
+        self.generation = generation
+        self.live: set[Interrupt] = set()
+        self.draining = False
+        self.reservations = Reservations()
+        self.clock = clock
+        self._ids = RequestIds()
+        self._settlement = settlement
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def run(
+        self,
+        connection: Connection,
+        headers: list[tuple[bytes, bytes]],
+        endpoint: str,
+        dialect: str,
+        prepare: Prepare,
+    ) -> None:
+        """Serve one request to its end. Never raises, but for a cancellation that is not ours."""
+        now = self.clock.monotonic()
+        exchange = Exchange(self._ids.next(now), endpoint, dialect, now)
+        caller = Caller(connection, exchange)
+        task = asyncio.current_task()
+        assert task is not None
+        interrupt = Interrupt(task)
+        connection.on_gone = interrupt.gone  # type: ignore[attr-defined]
+        self.live.add(interrupt)
+        deadline: asyncio.TimerHandle | None = None
+        try:
+            named = dict(headers)
+            key = authenticate(self.generation.snapshot, headers, named)
+            attribute(exchange, key, named)
+            if self.draining:
+                raise GatewayError(SHUTTING_DOWN, "The gateway is shutting down.", retry_after_s=1.0)
+            if exchange.deadline:
+                deadline = self._arm(exchange, interrupt)
+            await self._serve(exchange, caller, prepare, named)
+        except GatewayError as error:
+            caller.fail(error)
+        except UpstreamFailure as failure:
+            caller.fail(transport_error(failure))
+        except asyncio.CancelledError:
+            reason = interrupt.caught()
+            caller.fail(reason or GatewayError(SHUTTING_DOWN, "The gateway is shutting down."))
+            if reason is None:
+                raise
+        except Exception:
+            log.exception("request %s failed inside the gateway", exchange.request_id)
+            caller.fail(GatewayError(INTERNAL, "The gateway failed to serve this request."))
+        finally:
+            if deadline is not None:
+                deadline.cancel()
+            caller.close()
+            connection.on_gone = None  # type: ignore[attr-defined]
+            self.live.discard(interrupt)
+            self._settlement.settle(exchange)
+
+    async def _serve(
+        self, exchange: Exchange, caller: Caller, prepare: Prepare, named: dict[bytes, bytes]
+    ) -> None:
+        generation, clock = self.generation, self.clock
+        key = exchange.tenant_key
+        assert key is not None
+        work, candidates = await prepare(exchange, named)  # read, estimate, find candidates
+        self.reservations.take(key)
+        try:
+            if exchange.streaming:
+                bounds = generation.snapshot.bounds
+                loop = asyncio.get_running_loop()
+                caller.expect_events(loop, bounds.commit_after_s, bounds.keep_alive_s)
+            exchange.admitted = exchange.sent = clock.monotonic()
+            reply = await generation.upstream.call(exchange, candidates, work)
+            try:
+                exchange.first_content = clock.monotonic()
+                await generation.relay.relay(exchange, reply, work, caller)
+            finally:
+                self._close(exchange, reply)
+                generation.admission.give_back(reply.permit)
+        finally:
+            self.reservations.give_back(key)
+
+    def new_id(self) -> str:
+        """A request id for an answer outside an exchange."""
+        return self._ids.next(self.clock.monotonic())
+
+    def _close(self, exchange: Exchange, reply: Reply) -> None:
+        exchange.upstream_done = self.clock.monotonic()
+        reply.response.release()
+        if reply.stream is not None:
+            usage = reply.stream.usage()
+            if usage is not None:
+                exchange.usage = usage
+
+    def _arm(self, exchange: Exchange, interrupt: Interrupt) -> asyncio.TimerHandle:
+        seconds = exchange.deadline - exchange.arrived
+        passed = GatewayError(DEADLINE_EXCEEDED, f"Deadline of {seconds:g} s exceeded.")
+        left_s = exchange.deadline - self.clock.monotonic()
+        return asyncio.get_running_loop().call_later(max(0.0, left_s), interrupt.fire, passed)
+
+    def drain(self) -> None:
+        """Refuse new exchanges; those in flight go on."""
+        self.draining = True
+
+    def end_all(self) -> None:
+        """End every exchange in flight: a stream with an error frame, the rest with a 503."""
+        for interrupt in tuple(self.live):
+            interrupt.fire(GatewayError(SHUTTING_DOWN, "The gateway is shutting down.", retry_after_s=1.0))

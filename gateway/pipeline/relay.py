@@ -1,0 +1,186 @@
+"""Pass the reply on: a whole JSON body in one write, a stream as its frames arrive, any other body in pieces.
+
+Same dialect in and out means the same bytes; what differs is taken out of a stream (the usage frame nobody
+asked for) or swapped for a string of our own (sealed ids, the caller's name of the model).
+"""
+
+import orjson
+
+from gateway.dialects.openai_reply import frames_of_completion, frames_of_response, owned_ids, read_reply
+from gateway.dialects.openai_stream import CompletionStream, OpenAIStream, ResponsesStream
+from gateway.dialects.sealed_ids import SealedIds
+from gateway.errors import UPSTREAM_INVALID, GatewayError
+from gateway.exchange import Exchange
+from gateway.pipeline.call import Reply
+from gateway.pipeline.caller import Caller
+from gateway.pipeline.work import Work
+from gateway.settings.snapshot import Bounds
+from gateway.upstream.refusal import error_in_success
+
+#: Headers of a reply that a caller may see (wire reference §3.6); everything else stays with us.
+_PASSED = frozenset({b"openai-processing-ms", b"openai-version", b"content-disposition"})
+
+
+class Relay:
+    """Relays replies under the bounds of one snapshot."""
+
+    def __init__(self, bounds: Bounds, ids: SealedIds) -> None:
+        self._bounds = bounds
+        self._ids = ids
+
+    async def relay(self, exchange: Exchange, reply: Reply, work: Work, caller: Caller) -> None:
+        """Send the whole reply to the caller.
+
+        Raises GatewayError or UpstreamFailure when it breaks; the caller has then seen a part of it.
+        """
+        response = reply.response
+        if reply.stream is not None:
+            await self._events(exchange, reply, reply.stream, work, caller)
+            return
+        content_type = response.header(b"content-type") or b"application/octet-stream"
+        if content_type.startswith(b"application/json"):
+            body = await response.read(self._bounds.reply_bytes)
+            await self._json(exchange, reply, work, caller, body)
+            return
+        if work.stream is not None and not work.stream().tolerates_plain:
+            raise GatewayError(
+                UPSTREAM_INVALID, "The provider answered a streaming request with something else."
+            )
+        if work.api in ("chat", "completions", "responses", "embeddings", "moderations", "rerank"):
+            raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
+        await self._pieces(reply, caller, content_type)
+
+    async def _json(self, exchange: Exchange, reply: Reply, work: Work, caller: Caller, body: bytes) -> None:
+        usage, error = read_reply(body)
+        if error and work.api != "responses":
+            raise error_in_success(error, reply.permit.account.key)
+        if usage is not None:
+            exchange.usage = usage
+        exchange.relayed_bytes = len(body)
+        if work.seals_ids:
+            body = self._sealed(exchange, reply, body)
+        echo = self._echoed_model(exchange, reply)
+        if echo is not None:
+            model = orjson.loads(body).get("model")
+            body = body.replace(b'"model":' + orjson.dumps(model), b'"model":' + echo, 1)
+        stream = work.stream() if work.stream is not None else None
+        if stream is not None and not stream.tolerates_plain:
+            await self._as_frames(exchange, reply, stream, caller, body)
+            return
+        caller.respond(reply.response.status, _head(reply, exchange, b"application/json", len(body)), body)
+
+    async def _as_frames(
+        self, exchange: Exchange, reply: Reply, stream: OpenAIStream, caller: Caller, body: bytes
+    ) -> None:
+        """A provider that answers a streaming request with a whole reply still gives the caller a stream."""
+        value = orjson.loads(body)
+        if isinstance(stream, ResponsesStream):
+            frames = frames_of_response(value)
+        else:
+            shows_usage = isinstance(stream, CompletionStream) and not stream.hides_usage
+            frames = frames_of_completion(value, exchange.endpoint, shows_usage)
+        caller.begin_events(_identity(reply, exchange))
+        await caller.write(frames)
+        caller.finish()
+
+    async def _events(
+        self, exchange: Exchange, reply: Reply, stream: OpenAIStream, work: Work, caller: Caller
+    ) -> None:
+        response, gap_s = reply.response, self._bounds.frame_gap_s
+        held = reply.held
+        self._learn_rewrites(exchange, reply, stream, work)
+        for old, new in stream.rewrites:
+            held = held.replace(old, new)
+        caller.begin_events(_identity(reply, exchange))
+        if held:
+            await caller.write(held)
+        while not stream.ended and not response.complete:
+            data = await response.chunk()
+            if not data:
+                break
+            frames = stream.feed(data)
+            if frames:
+                response.extend(gap_s)
+                await caller.write(frames)
+            if stream.failure is not None:
+                break
+        if not stream.ended and stream.failure is None:
+            data = response.buffered()
+            frames = (stream.feed(data) if data else b"") + stream.finish()
+            if frames:
+                await caller.write(frames)
+        if isinstance(stream, ResponsesStream):
+            caller.sequence = stream.sequence
+        if stream.failure is not None:
+            raise error_in_success(_failure_detail(stream.failure), reply.permit.account.key)
+        caller.finish()
+
+    async def _pieces(self, reply: Reply, caller: Caller, content_type: bytes) -> None:
+        response = reply.response
+        length = response.header(b"content-length")
+        head = _passed(reply) + b"content-type: " + content_type + b"\r\n"
+        if length is not None:
+            head += b"content-length: " + length + b"\r\n"
+        caller.begin_body(response.status, head + reply.identity)
+        while data := await response.chunk():
+            await caller.write(data)
+        caller.finish()
+
+    def _learn_rewrites(self, exchange: Exchange, reply: Reply, stream: OpenAIStream, work: Work) -> None:
+        first = stream.first or {}
+        if work.seals_ids:
+            tenant, pool = _owner(exchange, reply)
+            for real in owned_ids(first):
+                sealed = self._ids.seal(tenant, pool, real)
+                stream.rewrites.append((f'"{real}"'.encode(), f'"{sealed}"'.encode()))
+        echo = self._echoed_model(exchange, reply)
+        model = first.get("model")
+        if echo is not None and isinstance(model, str):
+            stream.rewrites.append((b'"model":' + orjson.dumps(model), b'"model":' + echo))
+
+    def _sealed(self, exchange: Exchange, reply: Reply, body: bytes) -> bytes:
+        tenant, pool = _owner(exchange, reply)
+        for real in owned_ids(orjson.loads(body)):
+            body = body.replace(f'"{real}"'.encode(), f'"{self._ids.seal(tenant, pool, real)}"'.encode())
+        return body
+
+    @staticmethod
+    def _echoed_model(exchange: Exchange, reply: Reply) -> bytes | None:
+        if not reply.permit.account.key.provider.echo_model or exchange.model is None:
+            return None
+        return orjson.dumps(exchange.model)
+
+
+def _owner(exchange: Exchange, reply: Reply) -> tuple[str, str]:
+    assert exchange.tenant_key is not None
+    return exchange.tenant_key.tenant.id, reply.permit.account.key.id
+
+
+def _head(reply: Reply, exchange: Exchange, content_type: bytes, length: int) -> bytes:
+    return b"content-type: %b\r\ncontent-length: %d\r\n%b%b" % (
+        content_type,
+        length,
+        _identity(reply, exchange),
+        _passed(reply),
+    )
+
+
+def _identity(reply: Reply, exchange: Exchange) -> bytes:
+    return b"%bx-gateway-attempts: %d\r\nx-gateway-queue-ms: %d\r\n" % (
+        reply.identity,
+        exchange.attempts,
+        max(0.0, exchange.admitted - exchange.arrived) * 1000,
+    )
+
+
+def _passed(reply: Reply) -> bytes:
+    lines = b""
+    for name, value in reply.response.headers:
+        if name in _PASSED and len(value) <= 512:
+            lines += name + b": " + value + b"\r\n"
+    return lines
+
+
+def _failure_detail(event: bytes) -> object:
+    value = orjson.loads(event)
+    return (value.get("error") or value) if isinstance(value, dict) else value

@@ -1,0 +1,84 @@
+"""The end of every exchange, exactly once: usage settled, metrics counted, one line logged.
+
+Nothing here can fail a request: the reply is out. Usage a provider did not report is estimated and says so.
+"""
+
+from gateway.clock import Clock
+from gateway.exchange import Exchange, Usage
+from gateway.metrics import Metrics
+from gateway.pipeline.estimate import BYTES_PER_TOKEN
+from gateway.request_log import RequestLog
+
+_FRAME_BYTES = 200  # of a typical chunk with one token in it
+
+
+class Settlement:
+    def __init__(self, clock: Clock, metrics: Metrics, log: RequestLog) -> None:
+        self._clock = clock
+        self._metrics = metrics
+        self._log = log
+
+    def settle(self, exchange: Exchange) -> None:
+        """Account for an exchange that ended, however it did."""
+        now = self._clock.monotonic()
+        usage = exchange.usage
+        if usage.source == "none" and exchange.relayed_bytes and exchange.status in (200, 499):
+            usage = exchange.usage = _estimated(exchange)
+        key, target, tenant_key = exchange.provider_key, exchange.target, exchange.tenant_key
+        total_s = now - exchange.arrived
+        done = exchange.upstream_done or now
+        upstream_s = done - exchange.sent if exchange.sent else 0.0
+        queue_s = max(0.0, exchange.admitted - exchange.arrived) if exchange.admitted else 0.0
+        metrics = self._metrics
+        metrics.ended(_route_label(exchange), exchange.priority, exchange.outcome, total_s)
+        metrics.overhead_seconds.observe(max(0.0, total_s - upstream_s - queue_s))
+        if key is not None:
+            if exchange.outcome == "ok":
+                metrics.attempted(key.provider.id, key.id, "ok")
+            if usage.source != "none" and tenant_key is not None:
+                model = target.model if target is not None else "none"
+                metrics.used(key.provider.id, model, tenant_key.tenant.id, usage.input, usage.output)
+        self._log.write(
+            {
+                "ts": self._clock.utc(),
+                "request_id": exchange.request_id,
+                "tenant": tenant_key.tenant.id if tenant_key else None,
+                "key": tenant_key.id if tenant_key else None,
+                "route": exchange.endpoint,
+                "model": exchange.model[:128] if exchange.model else None,
+                "provider": key.provider.id if key else None,
+                "pool": key.id if key else None,
+                "priority": exchange.priority,
+                "status": exchange.status,
+                "code": exchange.code,
+                "outcome": exchange.outcome,
+                "queue_ms": round(queue_s * 1000, 3),
+                "upstream_ms": round(upstream_s * 1000, 3),
+                "gateway_ms": round(max(0.0, total_s - upstream_s - queue_s) * 1000, 3),
+                "input_tokens": usage.input,
+                "cache_read_tokens": usage.cache_read,
+                "cache_write_tokens": usage.cache_write,
+                "output_tokens": usage.output,
+                "cost_usd": None,
+                "usage_source": usage.source,
+                "attempts": exchange.attempts,
+                "agent": exchange.agent,
+                "task": exchange.task,
+            }
+        )
+
+
+def _route_label(exchange: Exchange) -> str:
+    """A configured route's id; `provider/*` for a model that a caller named directly."""
+    route = exchange.route
+    if route is None:
+        return exchange.endpoint
+    if route.configured:
+        return route.id
+    return f"{route.targets[0].provider.id}/*"
+
+
+def _estimated(exchange: Exchange) -> Usage:
+    """From bytes: a stream's frames are about a token each, other text about four bytes a token."""
+    per_token = _FRAME_BYTES if exchange.streaming else BYTES_PER_TOKEN
+    return Usage(exchange.input_estimate, max(1, exchange.relayed_bytes // per_token), source="estimated")

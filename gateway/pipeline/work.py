@@ -1,0 +1,36 @@
+"""What goes upstream for an exchange: method, path, and a body that can be made for any target.
+
+A `Work` is built from the caller's request once; a retry on another provider key asks it for another body.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.dialects.openai_stream import OpenAIStream
+from gateway.settings.snapshot import Target
+
+
+class StreamedBody(Protocol):
+    """A body too large to hold: its length is known, and it can be read from the start any number of times."""
+
+    length: int
+
+    def pieces(self) -> AsyncIterator[bytes]: ...
+
+
+@dataclass(slots=True)
+class Work:
+    """`body` makes the bytes for a target (the model name differs by target; None: no model is involved)."""
+
+    method: str
+    api: str  # capability a provider must have: chat, embeddings, files, …
+    path: str  # below the provider's base, such as /chat/completions
+    body: Callable[[Target | None], bytes | StreamedBody | None]
+    content_type: bytes = b"application/json"
+    query: str = ""
+    forwarded: bytes = b""  # the caller's header lines that pass
+    pinned: str | None = None  # pool id of the provider key that owns the object
+    stream: Callable[[], OpenAIStream] | None = None  # how to read a streamed reply; None: none is asked for
+    seals_ids: bool = False  # the reply names objects that live at the provider key
+    reasoning: bool = False  # may think for minutes before the first byte

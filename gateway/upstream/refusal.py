@@ -1,0 +1,144 @@
+"""How a provider says no, in our own words: its error bodies and transport failures as rows of the error table.
+
+A provider's 401, 402 and 403 are about our credential, so the caller gets a 502; its 429 and overload keep their
+meaning; other 4xx are about the caller's request and are passed on, scrubbed (wire reference §1.4).
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from gateway.errors import (
+    DEADLINE_EXCEEDED,
+    INTERNAL,
+    RATE_LIMITED,
+    UPSTREAM_AUTH,
+    UPSTREAM_ERROR,
+    UPSTREAM_INCOMPLETE,
+    UPSTREAM_INVALID,
+    UPSTREAM_OVERLOADED,
+    UPSTREAM_TIMEOUT,
+    UPSTREAM_TLS,
+    UPSTREAM_UNREACHABLE,
+    Condition,
+    GatewayError,
+)
+from gateway.settings.snapshot import ProviderKey
+from gateway.upstream.failures import UpstreamFailure
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+_FAILURES: dict[str, tuple[Condition, str]] = {
+    "connect": (UPSTREAM_UNREACHABLE, "The provider could not be reached."),
+    "connect_timeout": (UPSTREAM_TIMEOUT, "Connecting to the provider took too long."),
+    "tls": (UPSTREAM_TLS, "The provider's certificate could not be verified."),
+    "reset": (UPSTREAM_UNREACHABLE, "The provider closed the connection before answering."),
+    "garbage": (UPSTREAM_INVALID, "The provider's answer is not valid HTTP."),
+    "incomplete": (UPSTREAM_INCOMPLETE, "The provider's answer ended before it was finished."),
+    "too_large": (UPSTREAM_INVALID, "The provider's answer is too large."),
+    "timeout": (UPSTREAM_TIMEOUT, "The provider took too long to answer."),
+    "exchange_timeout": (DEADLINE_EXCEEDED, "The exchange took longer than is allowed in all."),
+    "closed": (INTERNAL, "The upstream connection was closed."),
+}
+_SECRETS = re.compile(
+    r"\b(?:sk|pk|rk|gsk|xai|kz|Bearer|key|AIza)[-_ ][A-Za-z0-9_\-.*]{6,}|\b(?:org|proj|user|acct)[-_][A-Za-z0-9]{6,}"
+)
+_MESSAGE_MAX = 500
+
+
+def transport_error(failure: UpstreamFailure) -> GatewayError:
+    """What the caller is told of a transport failure; details stay in the log."""
+    condition, message = _FAILURES[failure.kind]
+    return GatewayError(condition, message)
+
+
+def refusal(status: int, headers: Headers, body: bytes, key: ProviderKey) -> GatewayError:
+    """The error for a reply whose status is not 2xx."""
+    detail = _detail(body)
+    message = scrub(_message(detail) or f"The provider answered with status {status}.", key)
+    if status in (401, 402, 403):
+        return GatewayError(UPSTREAM_AUTH, "The provider refused the gateway's credential.")
+    if status == 429:
+        return GatewayError(RATE_LIMITED, message, retry_after_s=retry_after_s(headers))
+    if status in (503, 529):
+        return GatewayError(UPSTREAM_OVERLOADED, message, retry_after_s=retry_after_s(headers))
+    if 400 <= status < 500:
+        return _callers_fault(status, detail, message)
+    return GatewayError(
+        UPSTREAM_ERROR, message if status >= 500 else f"The provider answered with status {status}."
+    )
+
+
+def error_in_success(error: Any, key: ProviderKey) -> GatewayError:
+    """The error for an error object inside a 200: as a whole reply, or as an event of a stream."""
+    detail = error if isinstance(error, dict) else {"message": str(error)}
+    message = scrub(_message(detail) or "The provider reported an error.", key)
+    kind, code = str(detail.get("type") or ""), str(detail.get("code") or "")
+    if "rate_limit" in kind or "rate_limit" in code or code == "429":
+        return GatewayError(RATE_LIMITED, message)
+    if "overloaded" in kind or "overloaded" in code or code in ("503", "529"):
+        return GatewayError(UPSTREAM_OVERLOADED, message)
+    return GatewayError(UPSTREAM_ERROR, message)
+
+
+def scrub(message: str, key: ProviderKey) -> str:
+    """A provider's message without credentials and account ids, bounded."""
+    if key.secret is not None:
+        message = message.replace(key.secret.reveal(), "*****")
+    return _SECRETS.sub("*****", message)[:_MESSAGE_MAX]
+
+
+def retry_after_s(headers: Headers) -> float | None:
+    """Seconds to wait as the provider says; None when it does not, or says something absurd."""
+    found = dict(headers)
+    for name, scale in ((b"retry-after-ms", 0.001), (b"retry-after", 1.0)):
+        try:
+            wait = float(found[name]) * scale
+        except (KeyError, ValueError):
+            continue  # absent, or an HTTP date: SDKs then use their own delay
+        if 0 <= wait < 365 * 86400:
+            return wait
+    return None
+
+
+def _callers_fault(status: int, detail: dict[str, Any], message: str) -> GatewayError:
+    kind = detail.get("type")
+    code = detail.get("code")
+    param = detail.get("param")
+    condition = Condition(
+        "upstream_refused",
+        status,
+        kind if isinstance(kind, str) and len(kind) <= 64 else "invalid_request_error",
+        str(code)[:64] if code is not None else None,
+        status,
+        "not_found_error" if status == 404 else "invalid_request_error",
+    )
+    return GatewayError(condition, message, param=param[:256] if isinstance(param, str) else None)
+
+
+def _detail(body: bytes) -> dict[str, Any]:
+    """The error object in any of the shapes providers use; empty when there is none."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    if isinstance(value, list) and value:
+        value = value[0]
+    if not isinstance(value, dict):
+        return {}
+    error = value.get("error", value)
+    if isinstance(error, str):
+        return {**value, "message": error}
+    return error if isinstance(error, dict) else value
+
+
+def _message(detail: dict[str, Any]) -> str:
+    for name in ("message", "detail", "error"):
+        value = detail.get(name)
+        if isinstance(value, str) and value:
+            return value
+        if value and name == "detail":
+            return orjson.dumps(value).decode()
+    return ""
