@@ -4,7 +4,7 @@ The one place that retries. An attempt that failed before its first content may 
 the retry budget; what the caller learns is the last attempt's error, and never our own credential's.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import orjson
@@ -28,7 +28,7 @@ from gateway.errors import (
 from gateway.exchange import Exchange
 from gateway.metrics import Metrics
 from gateway.pipeline.admit import Admission, Candidates, Permit
-from gateway.pipeline.work import Work
+from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import Bounds
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
@@ -192,15 +192,15 @@ class Upstream:
             self._metrics.rejected(pool, error.condition.name)
 
 
-def _request(fixed: bytes, work: Work, body: object) -> tuple[bytes, object]:
+def _request(
+    fixed: bytes, work: Work, body: bytes | StreamedBody | None
+) -> tuple[bytes, bytes | AsyncIterator[bytes] | None]:
     """The whole head, and what `send` takes as the body."""
     if body is None:
         length = b"" if work.method in ("GET", "DELETE") else b"content-length: 0\r\n"
         return fixed + work.forwarded + length + b"\r\n", None
-    if isinstance(body, bytes):
-        size, payload = len(body), body
-    else:
-        size, payload = body.length, body.pieces()  # type: ignore[attr-defined]
+    size = len(body) if isinstance(body, bytes) else body.length
+    payload = body if isinstance(body, bytes) else body.pieces()
     head = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n" % (
         fixed,
         work.content_type,

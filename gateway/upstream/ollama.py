@@ -4,7 +4,7 @@ from gateway.settings.secret import Secret
 from gateway.settings.snapshot import Provider
 
 
-def path(provider: Provider, api_path: str, model: str | None) -> str:
+def path(provider: Provider, api_path: str, _model: str | None) -> str:
     return f"{provider.base_path}/v1{api_path}"
 
 

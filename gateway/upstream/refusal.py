@@ -43,7 +43,8 @@ _FAILURES: dict[str, tuple[Condition, str]] = {
     "closed": (INTERNAL, "The upstream connection was closed."),
 }
 _SECRETS = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|kz|Bearer|key|AIza)[-_ ][A-Za-z0-9_\-.*]{6,}|\b(?:org|proj|user|acct)[-_][A-Za-z0-9]{6,}"
+    r"\b(?:sk|pk|rk|gsk|xai|kz|Bearer|key|AIza)[-_ ][A-Za-z0-9_\-.*]{6,}"
+    r"|\b(?:org|proj|user|acct)[-_][A-Za-z0-9]{6,}"
 )
 _MESSAGE_MAX = 500
 
