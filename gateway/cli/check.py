@@ -5,6 +5,7 @@ Prints ids, counts and statuses only: a provider's error message may repeat part
 
 import os
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 5.0
 
 
-def check(config: Path | None, live: bool) -> int:
+def check(config: Path | None, live: bool, environ: Mapping[str, str] = os.environ) -> int:
     """Print the findings and return the exit status: 0 when nothing is wrong, 1 otherwise."""
     try:
-        settings = load(config, os.environ, {}, persist=False)
+        settings = load(config, environ, {}, persist=False)
     except ConfigError as error:
         for problem in error.problems:
             print(problem)

@@ -10,15 +10,20 @@ from gateway.settings.schema import ConfigFile, ModelSection, PoolSection, Provi
 from gateway.settings.secrets import UnresolvedError, resolve
 
 _OLLAMA_PORT = 11434
+_ADDRESS_CHARS = 1024
 #: Stands for the address of `sim` until it runs; nothing answers on the discard port.
 SIM_PLACEHOLDER = "http://127.0.0.1:9/v1"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A provider that the environment offers: its key's variable, and the models that hints mean there."""
+    """A provider that the environment offers, and the models that hints mean there.
+
+    `variable` offers it, `address` is the variable that says where it is.
+    """
 
     variable: str
+    address: str
     provider: ProviderSection
     secret: str | None
     hints: Mapping[str, str]
@@ -39,28 +44,36 @@ def complete(
         id="sim", dialect="openai", flavour="sim", base_url=sim_url or SIM_PLACEHOLDER, local=True
     )
     hints = {"sim/chat": "chat", "sim/embed": "embed", "smart": "chat", "fast": "chat", "embed": "embed"}
-    return _add(file, [Found("no provider is configured", sim, None, hints)], findings), True
+    return _add(file, [Found("no provider", "no provider", sim, None, hints)], findings), True
 
 
 def _found(environ: Mapping[str, str], findings: Findings) -> list[Found]:
     found: list[Found] = []
+    for variable in ("OPENAI_BASE_URL", "OLLAMA_HOST"):
+        if len(environ.get(variable, "")) > _ADDRESS_CHARS:
+            findings.add_variable(variable, f"is longer than {_ADDRESS_CHARS} characters")
+            return []
     if environ.get("OPENAI_API_KEY"):
         url = environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
         openai = ProviderSection(id="openai", dialect="openai", base_url=url)
         hints = {"smart": "gpt-6-sol", "fast": "gpt-6-luna", "embed": "text-embedding-3-small"}
         # Elsewhere than at OpenAI these models are not known to exist.
         known = urlsplit(url).hostname == "api.openai.com"
-        found.append(Found("OPENAI_API_KEY", openai, "env:OPENAI_API_KEY", hints if known else {}))
+        found.append(
+            Found("OPENAI_API_KEY", "OPENAI_BASE_URL", openai, "env:OPENAI_API_KEY", hints if known else {})
+        )
     if environ.get("ANTHROPIC_API_KEY"):
         anthropic = ProviderSection(id="anthropic", dialect="anthropic", base_url="https://api.anthropic.com")
         hints = {"smart": "claude-sonnet-5-5", "fast": "claude-haiku-5-5"}
-        found.append(Found("ANTHROPIC_API_KEY", anthropic, "env:ANTHROPIC_API_KEY", hints))
+        found.append(
+            Found("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY", anthropic, "env:ANTHROPIC_API_KEY", hints)
+        )
     if environ.get("GEMINI_API_KEY"):
         gemini = ProviderSection(
             id="gemini", dialect="gemini", base_url="https://generativelanguage.googleapis.com"
         )
         hints = {"smart": "gemini-4-argon", "fast": "gemini-3.8-flash", "embed": "gemini-embedding-2"}
-        found.append(Found("GEMINI_API_KEY", gemini, "env:GEMINI_API_KEY", hints))
+        found.append(Found("GEMINI_API_KEY", "GEMINI_API_KEY", gemini, "env:GEMINI_API_KEY", hints))
     for variable in [one.variable for one in found]:
         try:
             resolve(f"env:{variable}", environ)
@@ -69,7 +82,7 @@ def _found(environ: Mapping[str, str], findings: Findings) -> list[Found]:
     if environ.get("OLLAMA_HOST"):
         url = ollama_url(environ["OLLAMA_HOST"])
         ollama = ProviderSection(id="ollama", dialect="ollama", base_url=url, local=True)
-        found.append(Found("OLLAMA_HOST", ollama, None, {}))
+        found.append(Found("OLLAMA_HOST", "OLLAMA_HOST", ollama, None, {}))
     return found
 
 
@@ -109,6 +122,7 @@ def _add(file: ConfigFile, found: list[Found], findings: Findings) -> ConfigFile
     taken = {section.id for section in file.models}
     for index, one in enumerate(found):
         findings.came_from(("providers", index), "environment", one.variable)
+        findings.came_from(("providers", index, "base_url"), "environment", one.address)
         name = one.provider.id
         if not any(pool.provider == name for pool in file.pools):
             findings.came_from(("pools", len(pools)), "environment", one.variable)

@@ -221,8 +221,8 @@ def _scalar(text: str) -> Any:
 
 
 def _without_text(message: str) -> str:
-    """The parser's words without anything it quotes, which may be a piece of a secret."""
-    return re.sub(r"(['\"]).*\1", "…", message)
+    """The parser's words without anything it quotes, which may be a piece of a secret; one sign may stay."""
+    return re.sub(r"(['\"])..+\1", "…", message)
 
 
 def _line(event: Any) -> int:

@@ -50,4 +50,7 @@ class Findings:
                 return Problem(origin[0], None, origin[1], message)
         if self._document is None:
             return Problem("defaults", None, show(path), message)
+        # One value may stand for a list of one, which the file then does not have.
+        while path and isinstance(path[-1], int) and path not in self._document.lines:
+            path = path[:-1]
         return Problem(self._document.source, self._document.line(path), show(path), message)
