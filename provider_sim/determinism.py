@@ -35,7 +35,7 @@ class Draw:
 
     def identifier(self, prefix: str, length: int = 24) -> str:
         """An opaque id such as `chatcmpl-9aB…`; the prefix is also its purpose."""
-        value = int.from_bytes(self.bits(prefix, 32), "big")
+        value = int.from_bytes(self.bits(prefix, 64), "big")
         letters = []
         for _ in range(length):
             value, remainder = divmod(value, 62)

@@ -127,7 +127,12 @@ def output_items(call: Call) -> list[JsonObject]:
         content.append({"type": "output_text", "text": answer.text, "annotations": [], "logprobs": []})
     if content:
         status = "incomplete" if answer.finish in {"length", "content_filter"} else "completed"
-        message = {"id": draw.identifier("msg_", 48), "type": "message", "status": status, "role": "assistant"}
+        message = {
+            "id": draw.identifier("msg_", 48),
+            "type": "message",
+            "status": status,
+            "role": "assistant",
+        }
         items.append({**message, "content": content})
     for i, made in enumerate(answer.tool_calls):
         call_id = made.id or draw.identifier("call_" + chr(0x61 + i % 26), 23)
@@ -166,7 +171,9 @@ def response_object(call: Call) -> JsonObject:
         "prompt_cache_key": body.get("prompt_cache_key"),
         "reasoning": {"effort": asked_reasoning.get("effort"), "summary": asked_reasoning.get("summary")},
         "safety_identifier": body.get("safety_identifier"),
-        "service_tier": body.get("service_tier") if body.get("service_tier") not in {None, "auto"} else "default",
+        "service_tier": body.get("service_tier")
+        if body.get("service_tier") not in {None, "auto"}
+        else "default",
         "store": body.get("store", True),
         "temperature": body.get("temperature", 1.0),
         "text": {"format": {"type": "text"}, "verbosity": "medium", **(body.get("text") or {})},
@@ -246,7 +253,12 @@ def input_items(call: Call) -> Reply:
         content = item.get("content")
         if isinstance(content, str):
             content = [{"type": "input_text", "text": content}]
-        made = {"id": f"msg_{i:04d}{kept['response']['id'][5:]}", "type": "message", "status": "completed", **item}
+        made = {
+            "id": f"msg_{i:04d}{kept['response']['id'][5:]}",
+            "type": "message",
+            "status": "completed",
+            **item,
+        }
         items.append(made if content is None else {**made, "content": content})
     if call.request.query.get("order") != "asc":
         items.reverse()
@@ -266,5 +278,3 @@ def read_count(call: Call) -> Ask:
     ask = read(call)
     ask.generates = False
     return ask
-
-
