@@ -79,7 +79,7 @@ def test_without_persist_nothing_is_written(tmp_path: Path) -> None:
     assert settings.created == () and not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("damage", [b"", b"\xff" * 40, b"short", b"x" * 10_000, b"a" * 64])
+@pytest.mark.parametrize("damage", [b"", b"\xff" * 40, b"short", b"x" * 10_000, b"changeme" * 8])
 def test_a_damaged_pepper_is_refused(damage: bytes, tmp_path: Path) -> None:
     (tmp_path / "pepper").write_bytes(damage)
     with pytest.raises(ConfigError, match="pepper in "):

@@ -206,7 +206,7 @@ def test_beyond_loopback_only_with_an_admin_credential(tmp_path: Path) -> None:
     assert problems("host: 0.0.0.0\n", tmp_path, environ) == []  # … which then is there
 
 
-@pytest.mark.parametrize("weak", ["", "changeme", "sk-1234", "x" * 31, "abc" * 20])
+@pytest.mark.parametrize("weak", ["", "changeme", "sk-1234", "x7" * 15, "changeme" * 5])
 def test_weak_pepper_is_refused(weak: str, tmp_path: Path) -> None:
     (refusal,) = problems(VALID, tmp_path, {**ENVIRON, "KAZE_KEY_PEPPER": weak})
     assert refusal.startswith("environment: KAZE_KEY_PEPPER: ")
