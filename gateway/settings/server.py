@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.settings.credentials import Created
 from gateway.settings.problem import Problem
-from gateway.settings.schema import VaultSection
 from gateway.settings.secret import Secret
 from gateway.settings.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from gateway.settings.schema import VaultSection
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +39,7 @@ class Settings:
     admin_key: Secret
     database: Store
     ledger: Store
-    vault: VaultSection | None
+    vault: "VaultSection | None"
     source: Path | None  # the configuration file
     needs_sim: bool  # the only provider is `sim`, which is to be started beside the gateway
     created: tuple[Created, ...] = ()  # made by this call: to be shown now and never again
