@@ -14,7 +14,9 @@ STOP = {
 
 def usage_json(usage: Usage) -> JsonObject:
     """Anthropic's input_tokens leave out what was read from or written to the cache."""
+    details = {"output_tokens_details": {"thinking_tokens": usage.reasoning}} if usage.reasoning else {}
     return {
+        **details,
         "input_tokens": usage.input - usage.cached - usage.cache_write,
         "cache_creation_input_tokens": usage.cache_write,
         "cache_read_input_tokens": usage.cached,

@@ -84,9 +84,12 @@ class Router:
         if match is None:
             return None
         name, method = match["model"], match["method"]
+        if request.method == "POST":
+            endpoint = METHODS.get(method or "")
+            return None if endpoint is None else (endpoint, (unquote(name),), "gemini")
         if method is not None:
-            endpoint = METHODS.get(method) if request.method == "POST" else None
-            return (endpoint or UNKNOWN), (unquote(name),), "gemini"
+            # Outside POST a colon belongs to the name: `llama3.2:latest`.
+            name = f"{name}:{method}"
         if request.method != "GET" or (
             match["version"] == "v1" and request.header(b"x-goog-api-key") is None
         ):
