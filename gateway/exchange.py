@@ -41,6 +41,7 @@ class Exchange:
     target: Target | None = None
     provider_key: ProviderKey | None = None
     attempts: int = 0
+    queued: float = 0.0  # read and ready to go upstream
     admitted: float = 0.0
     sent: float = 0.0
     first_content: float = 0.0

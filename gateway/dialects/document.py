@@ -65,20 +65,19 @@ class Document:
 
     def spliced(self, edits: dict[str, bytes]) -> bytes:
         """The body with the values of the named top-level members replaced (or added first) by JSON text."""
-        pieces: list[bytes | memoryview] = []
-        view, position = memoryview(self.raw), 0
+        pieces: list[bytes] = []
+        raw, position = self.raw, 0
         for name, start, end in self._members:
             replacement = edits.get(name)
             if replacement is not None:
-                pieces += (view[position:start], replacement)
+                pieces.append(raw[position:start])
+                pieces.append(replacement)
                 position = end
-        pieces.append(view[position:])
+        pieces.append(raw[position:])
         added = [orjson.dumps(name) + b":" + text for name, text in edits.items() if name not in self.fields]
         if added:
-            brace = self.raw.index(b"{") + 1
-            pieces[0] = memoryview(bytes(pieces[0])[brace:])
-            head = self.raw[:brace] + b",".join(added) + (b"," if self.fields else b"")
-            pieces.insert(0, head)
+            brace = raw.index(b"{") + 1
+            pieces[0] = raw[:brace] + b",".join(added) + (b"," if self.fields else b"") + pieces[0][brace:]
         return b"".join(pieces)
 
 

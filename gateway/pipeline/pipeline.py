@@ -115,7 +115,7 @@ class Pipeline:
                 bounds = generation.snapshot.bounds
                 loop = asyncio.get_running_loop()
                 caller.expect_events(loop, bounds.commit_after_s, bounds.keep_alive_s)
-            exchange.admitted = exchange.sent = clock.monotonic()
+            exchange.queued = exchange.admitted = exchange.sent = clock.monotonic()
             reply = await generation.upstream.call(exchange, candidates, work)
             try:
                 exchange.first_content = clock.monotonic()

@@ -166,10 +166,18 @@ def _head(reply: Reply, exchange: Exchange, content_type: bytes, length: int) ->
 
 
 def _identity(reply: Reply, exchange: Exchange) -> bytes:
-    return b"%bx-gateway-attempts: %d\r\nx-gateway-queue-ms: %d\r\n" % (
+    """What served it and how long that took so far: waiting, the provider, and ourselves."""
+    queue_ms = (exchange.admitted - exchange.queued) * 1000
+    return (
+        b"%bx-gateway-attempts: %d\r\nx-gateway-queue-ms: %d\r\n"
+        b"server-timing: queue;dur=%.3f, upstream;dur=%.3f, gateway;dur=%.3f\r\n"
+    ) % (
         reply.identity,
         exchange.attempts,
-        max(0.0, exchange.admitted - exchange.arrived) * 1000,
+        queue_ms,
+        queue_ms,
+        (exchange.first_content - exchange.sent) * 1000,
+        (exchange.queued - exchange.arrived) * 1000,
     )
 
 

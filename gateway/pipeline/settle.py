@@ -28,7 +28,7 @@ class Settlement:
         total_s = now - exchange.arrived
         done = exchange.upstream_done or now
         upstream_s = done - exchange.sent if exchange.sent else 0.0
-        queue_s = max(0.0, exchange.admitted - exchange.arrived) if exchange.admitted else 0.0
+        queue_s = exchange.admitted - exchange.queued
         metrics = self._metrics
         metrics.ended(_route_label(exchange), exchange.priority, exchange.outcome, total_s)
         metrics.overhead_seconds.observe(max(0.0, total_s - upstream_s - queue_s))

@@ -1,0 +1,111 @@
+"""A gateway under test: the real application on real sockets, in this process, in front of a scripted provider."""
+
+import asyncio
+import json
+import os
+import socket
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+
+from gateway.api.protocol import bounded_protocol
+from gateway.app import App
+from gateway.serving.listener import Listener
+from gateway.settings.load import load
+from provider_sim import ProviderSim
+
+TENANT_KEY = "tenant-a-key-0123456789abcdef"
+OTHER_KEY = "tenant-b-key-0123456789abcdef"
+ADMIN_KEY = "admin-key-0123456789abcdef-0123456789"
+PROVIDER_SECRET = "provider-secret-canary-0123456789"
+ENVIRON = {
+    "TENANT_A": TENANT_KEY,
+    "TENANT_B": OTHER_KEY,
+    "PROVIDER_KEY": PROVIDER_SECRET,
+    "PROVIDER_KEY_2": PROVIDER_SECRET + "-2",
+    "BAD_KEY": "bad-credential-0123456789",
+    "KAZE_ADMIN_KEY": ADMIN_KEY,
+    "KAZE_KEY_PEPPER": "p" * 40,
+}
+
+
+def configuration(provider_url: str, **changes: Any) -> dict[str, Any]:
+    """One provider with two provider keys, two tenants, two routes; `changes` replace top-level parts."""
+    made: dict[str, Any] = {
+        "providers": [{"id": "sim", "dialect": "openai", "base_url": provider_url, "flavour": "sim"}],
+        "pools": [
+            {"id": "one", "provider": "sim", "secret": "env:PROVIDER_KEY", "tenants": ["*"]},
+            {"id": "two", "provider": "sim", "secret": "env:PROVIDER_KEY_2", "tenants": ["a"]},
+        ],
+        "models": [{"id": "smart", "targets": ["sim/chat"]}, {"id": "org/m:x", "targets": ["sim/chat"]}],
+        "tenants": [
+            {"id": "a", "keys": [{"id": "web", "secret": "env:TENANT_A", "priority_max": "conversation"}]},
+            {"id": "b", "keys": [{"id": "web", "secret": "env:TENANT_B"}]},
+        ],
+    }
+    made.update(changes)
+    return made
+
+
+class RunningGateway:
+    """`async with RunningGateway(configuration(url)) as gateway`: `gateway.url`, `gateway.log_lines()`, …"""
+
+    def __init__(self, config: dict[str, Any], environ: dict[str, str] | None = None) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="kaze-test-")
+        root = Path(self._directory.name)
+        (root / "kaze.yaml").write_text(json.dumps(config))
+        self.settings = load(
+            root / "kaze.yaml", {**ENVIRON, **(environ or {})}, {"data_dir": str(root / "data"), "port": 0, "admin_port": 0}
+        )
+        self._log = root / "requests.log"
+
+    async def __aenter__(self) -> Self:
+        self._log_fd = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self.app = App(self.settings, log_fd=self._log_fd)
+        await self.app.start()
+        protocol = bounded_protocol(self.settings.snapshot.bounds)
+        self._data_socket, self._admin_socket = _listening(), _listening()
+        self.port = self._data_socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.admin_url = f"http://127.0.0.1:{self._admin_socket.getsockname()[1]}"
+        self._listeners = [
+            Listener(self.app.data, self._data_socket, protocol=protocol, keep_alive_s=5),
+            Listener(self.app.admin, self._admin_socket, protocol=protocol, keep_alive_s=5),
+        ]
+        for listener in self._listeners:
+            listener.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for listener in self._listeners:
+            await listener.close(0.2)
+        await self.app.aclose()
+        os.close(self._log_fd)
+        self._directory.cleanup()
+
+    async def log_lines(self, count: int) -> list[dict[str, Any]]:
+        """The request log once it has `count` lines."""
+        async with asyncio.timeout(10):
+            while len(lines := self._log.read_text().splitlines()) < count:
+                await asyncio.sleep(0.005)
+        return [json.loads(line) for line in lines]
+
+    async def quiet(self) -> None:
+        """Wait until no exchange is in flight."""
+        async with asyncio.timeout(10):
+            while self.app.live:
+                await asyncio.sleep(0.005)
+
+
+def _listening() -> socket.socket:
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(128)
+    return sock
+
+
+__all__ = ["ADMIN_KEY", "OTHER_KEY", "PROVIDER_SECRET", "TENANT_KEY", "ProviderSim", "RunningGateway", "configuration"]
