@@ -1,0 +1,33 @@
+"""The whole gateway in this process: both listeners on one loop."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from gateway.api.protocol import BoundedProtocol
+from gateway.app import App
+from gateway.clock import SystemClock
+from gateway.serving.drain import drain
+from gateway.serving.listener import Listener
+from gateway.serving.stop import StopSignal
+from gateway.settings import Settings
+
+
+async def run_single(
+    settings: Settings, stop: StopSignal, *, data: socket.socket, admin: socket.socket, ready: Callable[[], None]
+) -> None:
+    """Serve until told to stop, then drain. The admin listener answers to the last, so that it can be watched."""
+    bounds = settings.snapshot.bounds
+    app = App(settings)
+    callers = Listener(app.data, data, protocol=BoundedProtocol, keep_alive_s=bounds.keep_alive_s)
+    operators = Listener(app.admin, admin, protocol=BoundedProtocol, keep_alive_s=bounds.keep_alive_s)
+    await app.start()
+    try:
+        callers.open()
+        operators.open()
+        ready()
+        await stop.wait()
+        await drain(app, callers, grace_s=bounds.shutdown_grace_s, delay_s=0.0, clock=SystemClock())
+    finally:
+        await asyncio.gather(callers.close(0.0), operators.close(0.2))
+        await app.aclose()
