@@ -57,6 +57,8 @@ class Account:
             else None
         )
         self.limited = bool(self.meters)
+        quotas = (limits.quota_requests, limits.quota_tokens)
+        self._free = not self.limited and self._ramp is None and quotas == (None, None)
 
     def _rate(self, limit: float, slice_s: float | None, now: float) -> list[Meter]:
         window = self.limits.window_s
@@ -87,9 +89,8 @@ class Account:
 
     def admit(self, ask: Ask, now: float) -> Denied | None:
         """Charge the request, or say what refuses it."""
-        if not self.limited and self._ramp is None and self.limits.quota_requests is None:
-            if self.limits.quota_tokens is None:
-                return None
+        if self._free:
+            return None
         spent = self._spent()
         if spent is not None:
             return spent

@@ -12,7 +12,6 @@ import orjson
 from provider_sim.ask import Ask, Tool
 from provider_sim.determinism import Draw
 from provider_sim.fault import Fault
-from provider_sim.magic import without_magic
 from provider_sim.schema_instance import instance
 from provider_sim.script import Script
 from provider_sim.tokens import count, pieces
@@ -99,7 +98,7 @@ def _speak(answer: Answer, ask: Ask, draw: Draw, fault: Fault) -> None:
         answer.tool_calls = _calls(ask, draw, fault.calls or 1)
         answer.finish = "tool_calls"
         return
-    quoted = without_magic(ask.last_user)
+    quoted = ask.last_user
     if ask.schema is not None:
         text = orjson.dumps(instance(ask.schema, draw, quoted[:QUOTE_MAX])).decode()
     elif ask.json_object:
@@ -142,7 +141,7 @@ def _calls(ask: Ask, draw: Draw, wanted: int) -> list[ToolCall]:
 
 
 def _call(tool: Tool, draw: Draw, ask: Ask, number: int) -> ToolCall:
-    quoted = without_magic(ask.last_user)[:QUOTE_MAX]
+    quoted = ask.last_user[:QUOTE_MAX]
     if tool.custom:
         return ToolCall(tool.name, quoted, custom=True)
     arguments = instance(

@@ -1,4 +1,4 @@
-"""Anthropic Messages: the message object and its stream, every frame with its `event:` (`reference/wire.md` §2.1)."""
+"""Anthropic Messages: the message and its stream, every frame with its `event:` (`reference/wire.md` §2.1)."""
 
 import orjson
 

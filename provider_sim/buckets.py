@@ -57,8 +57,10 @@ class TokenBucket:
         if amount > self.limit:
             return math.inf
         # A billionth is forgiven, so that waiting exactly as long as told is enough in floating point.
-        short = min(amount, self._capacity) - self.room(now) - 1e-9
-        return max(0.0, short / self._rate) if self._rate else (0.0 if short <= 0 else math.inf)
+        short = min(amount, self._capacity) - self.room(now)
+        if short <= 1e-9:
+            return 0.0
+        return short / self._rate if self._rate else math.inf
 
     def take(self, amount: float, now: float) -> None:
         self._level = min(self._capacity, self.room(now) - amount)

@@ -3,7 +3,7 @@
 | request | does |
 |---|---|
 | `POST /sim/script` | queue answers: one script, or {"answers": [script, …], "credential"?} (`script.py`) |
-| `POST /sim/faults` | add a rule, or {"rules": [rule, …]} (`fault_rules.py`); `GET` lists, `DELETE [?credential=]` clears |
+| `POST /sim/faults` | add a rule, or {"rules": […]} (`fault_rules.py`); `GET` lists, `DELETE` clears |
 | `POST /sim/limits` | replace all ceilings (`limits.py`); `GET` shows them |
 | `GET /sim/stats` | counters; `?credential=`, `?requests=N` the last N requests, `?series=1` per-second rows |
 | `POST /sim/reset` | forget statistics, scripts, faults, stored objects and what was used of ceilings |

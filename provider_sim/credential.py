@@ -39,7 +39,10 @@ def _missing(dialect: Dialect) -> Refusal:
     if dialect == "anthropic":
         return Refusal("authentication", "x-api-key header is required")
     if dialect == "gemini":
-        message = "Method doesn't allow unregistered callers. Please use API Key or other form of API consumer identity."
+        message = (
+            "Method doesn't allow unregistered callers (callers without established identity). Please use "
+        )
+        message += "API Key or other form of API consumer identity to call this API."
         return Refusal("permission", message)
     if dialect == "azure":
         return _azure()
@@ -74,5 +77,6 @@ def _bad(dialect: Dialect, value: str) -> Refusal:
         return Refusal("authentication", "unauthorized")
     # OpenAI repeats most of the key in its message, which is why gateways must scrub provider messages.
     masked = value if len(value) < 12 else f"{value[:8]}{'*' * 8}{value[-4:]}"
-    message = f"Incorrect API key provided: {masked}. You can find your API key at https://platform.openai.com/account/api-keys."
+    message = f"Incorrect API key provided: {masked}. You can find your API key at "
+    message += "https://platform.openai.com/account/api-keys."
     return Refusal("authentication", message)

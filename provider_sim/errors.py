@@ -80,7 +80,7 @@ BY_STATUS: dict[int, Kind] = {
 
 @dataclass
 class Refusal(Exception):  # noqa: N818  (it is a refusal, which the caller is meant to get)
-    """A refused request. `status`, `type` and `code` override the dialect's table where given."""
+    """A refused request. `status`, `type` and `code` override the dialect's table; an empty code is null."""
 
     kind: Kind
     message: str
@@ -133,7 +133,7 @@ def error_object(dialect: Dialect, refusal: Refusal, request_id: str) -> JsonObj
             "message": refusal.message,
             "type": refusal.type or type_,
             "param": refusal.param,
-            "code": refusal.code or code,
+            "code": code if refusal.code is None else refusal.code or None,
         }
     }
 

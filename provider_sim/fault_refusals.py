@@ -20,13 +20,14 @@ MESSAGES = {
 def refused_by(call: Call) -> Refusal | None:
     """The refusal that the call's fault demands, if it demands one."""
     fault = call.fault
+    in_stream = fault.error_after is not None and call.ask.stream
     if fault.quota:
         refusal = quota_refusal(call.dialect)
     elif fault.slow_down:
         refusal = Refusal("slow_down", "Slow down.")
     elif fault.context:
         refusal = _too_long(call)
-    elif fault.status is not None and fault.status >= 400 and fault.error_after is None and not fault.html:
+    elif fault.status is not None and fault.status >= 400 and not fault.html and not in_stream:
         message = fault.message or MESSAGES.get(fault.status, "Simulated error.")
         if fault.echo:
             message += f" (key {call.credential})"

@@ -13,7 +13,8 @@ OPENAI = (
     b"openai-organization: sim-org-7c1\r\nopenai-processing-ms: 12\r\nopenai-version: 2020-10-01\r\n"
     b"openai-project: proj_sim0001\r\nset-cookie: __cf_bm=sim-cookie; path=/; HttpOnly; Secure; SameSite=None\r\n"
     b'server: cloudflare\r\ncf-ray: 8f0sim0000000000-SIM\r\nalt-svc: h3=":443"; ma=86400\r\n'
-    b"strict-transport-security: max-age=31536000; includeSubDomains; preload\r\nx-content-type-options: nosniff\r\n"
+    b"strict-transport-security: max-age=31536000; includeSubDomains; preload\r\n"
+    b"x-content-type-options: nosniff\r\n"
 )
 AZURE = (
     b"x-ms-region: Sim Central\r\napim-request-id: 00000000-0000-0000-0000-000000000000\r\n"

@@ -105,7 +105,8 @@ def _openai(dialect: Dialect, denied: Denied, model: str) -> Refusal:
         return Refusal("slow_down", "Slow down: you are sending requests faster than your recent rate.")
     if denied.kind in {"overload", "busy"}:
         return Refusal("overloaded", "The server is currently overloaded. Please try again later.")
-    what = f"Rate limit reached for {model} in organization org-sim on {PER.get(denied.dimension, denied.dimension)}"
+    per = PER.get(denied.dimension, denied.dimension)
+    what = f"Rate limit reached for {model} in organization org-sim on {per}"
     if denied.retry_s == math.inf:
         message = f"Request too large for {model} in organization org-sim on {PER[denied.dimension]}: "
         message += f"Limit {denied.limit:.0f}, Requested {denied.requested:.0f}."
@@ -133,7 +134,9 @@ def _anthropic(denied: Denied) -> Refusal:
     if denied.kind == "concurrency":
         message = "Number of concurrent connections has exceeded your rate limit. Please try again later."
     elif denied.kind == "ramp":
-        message = "This request would exceed your organization's maximum usage increase rate for input tokens per minute."
+        message = (
+            "This request would exceed your organization's maximum usage increase rate for tokens per minute."
+        )
     else:
         message = (
             f"This request would exceed your organization's rate limit of {denied.limit:.0f} "
@@ -149,7 +152,8 @@ def _gemini(denied: Denied) -> Refusal:
         return Refusal("overloaded", "The model is overloaded. Please try again later.")
     day = denied.dimension.endswith("per_day")
     tokens = "token" in denied.dimension
-    name = f"Generate{'ContentInputTokens' if tokens else 'Requests'}Per{'Day' if day else 'Minute'}PerProjectPerModel"
+    what = "ContentInputTokens" if tokens else "Requests"
+    name = f"Generate{what}Per{'Day' if day else 'Minute'}PerProjectPerModel"
     metric = "generate_content_paid_tier_input_token_count" if tokens else "generate_requests_per_model"
     # For a day's quota the real service names a delay of seconds; callers must read the quota's id instead.
     return gemini_quota(name, metric, denied.limit, 23.0 if day else denied.retry_s)
@@ -179,7 +183,8 @@ def gemini_quota(quota_id: str, metric: str, limit: float, delay_s: float) -> Re
 def quota_refusal(dialect: Dialect) -> Refusal:
     """A spent quota: not to be retried, so no provider names a delay that helps."""
     if dialect == "anthropic":
-        message = "You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC."
+        message = "You have reached your specified API usage limits. "
+        message += "You will regain access on 2026-12-01 at 00:00 UTC."
         return Refusal("quota", message, details={"error_code": "enforced_spend_limit_reached"})
     if dialect == "gemini":
         return gemini_quota(

@@ -19,7 +19,7 @@ def magic(text: str) -> Fault:
         return NONE
     values: dict[str, str | bool] = {}
     for block in BLOCK.finditer(text):
-        for word in block[1].replace(",", " ").split():
+        for word in block[1].split():
             name, has_value, value = word.partition("=")
             values[name] = value if has_value else True
     return fault_from(values)

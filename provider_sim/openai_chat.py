@@ -202,8 +202,7 @@ def _stream(call: Call) -> Reply:
     for i in range(call.ask.n):
         start = head + b'{"index":%d,"delta":' % i
         plain = b',"logprobs":null,"finish_reason":null}' + tail
-        for delta in _first_deltas(call):
-            frames.append(start + orjson.dumps(delta) + plain)
+        frames += [start + orjson.dumps(delta) + plain for delta in _first_deltas(call)]
         for piece in call.answer.pieces or []:
             end = plain
             if logprobs:

@@ -191,12 +191,10 @@ def response_object(call: Call) -> JsonObject:
 
 
 def _new_id(call: Call) -> str:
-    """Drawn from the request; asked the same again, the next free one, so that ids stay unique."""
+    """Drawn from the request; asked the same again, a numbered one, so that ids stay unique."""
     id_ = call.draw.identifier("resp_", 48)
-    number = 1
-    while call.shelf.get(call.credential, STORED + id_) is not None:
-        number += 1
-        id_ = call.draw.identifier(f"resp_{number}", 48)
+    if call.shelf.get(call.credential, STORED + id_) is not None:
+        id_ = call.draw.identifier(f"resp_{call.shelf.number():x}", 40)
     return id_
 
 

@@ -23,7 +23,7 @@ def check_chat(ask: Ask, body: JsonObject) -> None:
         return
     effort = body.get("reasoning_effort")
     if ask.tools and _is(model, RESPONSES_ONLY_TOOLS):
-        message = f"Function tools are not supported for {model} in /v1/chat/completions. Use /v1/responses instead."
+        message = f"Function tools are not supported for {model} in /v1/chat/completions. Use /v1/responses."
         raise Refusal("invalid", message, param="tools")
     if ask.tools and effort not in {None, "none"} and _is(model, TOOLS_WITHOUT_EFFORT):
         message = (

@@ -30,7 +30,7 @@ from provider_sim.frame_faults import bend
 from provider_sim.head_identity import Identity
 from provider_sim.limit_words import rate_headers, refusal_of
 from provider_sim.limits import LimitsTable
-from provider_sim.magic import magic
+from provider_sim.magic import magic, without_magic
 from provider_sim.message import Reply, Request
 from provider_sim.multipart import form_fields
 from provider_sim.router import Router
@@ -142,6 +142,7 @@ class Provider:
                 fault = fault.merged(magic(call.ask.last_user))
             except ValueError as error:
                 raise Refusal("invalid", f"sim magic: {error}") from error
+            call.ask.last_user = without_magic(call.ask.last_user)
         call.fault = fault
 
     def _account(self, call: Call) -> Account:
@@ -154,6 +155,7 @@ class Provider:
     def _admit(self, call: Call, exchange: Exchange) -> list[tuple[bytes, bytes]]:
         """Charge the ceilings. Returns their headers; raises Refusal when one refuses."""
         if call.endpoint.read is None and call.request.method == "GET":
+            self.stats.accepted(exchange.tally, 0, 0)  # type: ignore[arg-type]
             return []
         account = self._account(call)
         now = time.monotonic()
@@ -177,6 +179,9 @@ class Provider:
 
     def _stand_in_line(self, account: Account, exchange: Exchange) -> None:
         exchange.place = asyncio.get_running_loop().create_future()
+        if exchange.tally is not None:
+            exchange.tally.waiting += 1
+            exchange.tally.max_waiting = max(exchange.tally.max_waiting, exchange.tally.waiting)
         self._lines.setdefault(id(account), deque()).append(exchange)
 
     def _release(self, account: Account, exchange: Exchange) -> None:
@@ -184,16 +189,21 @@ class Provider:
         line = self._lines.get(id(account))
         if exchange.place is not None and line is not None and exchange in line:
             line.remove(exchange)
-            account.waiting -= 1
+            self._left_line(account, exchange)
         elif line:
-            place = line.popleft().place
-            account.waiting -= 1
-            if place is not None and not place.done():
-                place.set_result(None)
+            first = line.popleft()
+            self._left_line(account, first)
+            if first.place is not None and not first.place.done():
+                first.place.set_result(None)
         else:
             account.in_flight -= 1
         if line is not None and not line:
             self._lines.pop(id(account), None)
+
+    def _left_line(self, account: Account, exchange: Exchange) -> None:
+        account.waiting -= 1
+        if exchange.tally is not None:
+            exchange.tally.waiting -= 1
 
     def _script(self, call: Call) -> Script | None:
         script = self.scripts.take(call.credential, call.request.path, call.ask.model, call.ask.generates)
@@ -288,7 +298,10 @@ def _json_object(request: Request) -> dict[str, Any]:
     try:
         body = orjson.loads(request.body)
     except orjson.JSONDecodeError:
-        message = "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly.)"
+        message = (
+            "We could not parse the JSON body of your request. (HINT: This likely means you aren't using "
+        )
+        message += "your HTTP library correctly.)"
         raise Refusal("invalid", message) from None
     if not isinstance(body, dict):
         raise Refusal("invalid", "The JSON body of your request must be an object.")

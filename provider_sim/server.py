@@ -2,7 +2,8 @@
 
 One request of a connection is served at a time, in the order of arrival, whatever is pipelined. Bodies are
 bounded. A reply without pauses is one write and no task; everything else runs in a task that follows the
-steps of `delivery.py` and is cancelled when the caller leaves.
+steps of `delivery.py` and is cancelled when the caller leaves. A caller that closes its sending side has left,
+as Go and uvicorn servers see it.
 """
 
 import asyncio
@@ -71,21 +72,17 @@ class Connection(asyncio.Protocol):
         self._acceptor.stats.open_connections -= 1
         self._waiting.clear()
         self._writable.set()
+        if self._current is not None:
+            # Here and not only in the task: a task cancelled before its first step never runs its handlers.
+            self._current.finish("cancelled")
         if self._task is not None:
             self._task.cancel()
-        elif self._current is not None:
-            self._current.finish("cancelled")
-            self._current = None
 
     def pause_writing(self) -> None:
         self._writable.clear()
 
     def resume_writing(self) -> None:
         self._writable.set()
-
-    def eof_received(self) -> bool:
-        # A caller that half-closes still wants its answer; with no request in hand there is none.
-        return self._current is not None or bool(self._waiting)
 
     def data_received(self, data: bytes) -> None:
         try:
