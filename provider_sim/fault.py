@@ -114,7 +114,9 @@ class Fault:
     """Nothing more is sent from this position on; -1 = not even a head."""
 
     def merged(self, other: "Fault") -> "Fault":
-        """This fault with whatever `other` sets laid over it."""
+        """This fault with whatever `other` sets laid over it; `NONE` stays `NONE`, which means the fast path."""
+        if other is NONE or self is NONE:
+            return self if other is NONE else other
         return replace(self, **{name: getattr(other, name) for name in other.changed()})
 
     def changed(self) -> list[str]:

@@ -140,7 +140,8 @@ class Connection(asyncio.Protocol):
             self._headers,
             self._body[0] if len(self._body) == 1 else b"".join(self._body),
             self._number,
-            self._parser.should_keep_alive(),
+            # An upgrade is never granted, and after asking for one a caller may not go on in HTTP/1.1.
+            self._parser.should_keep_alive() and not self._parser.should_upgrade(),
         )
         self._body = []
         self._waiting.append(request)

@@ -53,28 +53,32 @@ class Tally:
 
 @dataclass(slots=True)
 class Recorded:
-    """One request as received, kept for tests."""
+    """One request as received, kept for tests; of its body only the first `RECORDED_BODY_BYTES`."""
 
     at: float
     credential: str
     endpoint: str
-    request: Request
+    method: str
+    target: str
+    headers: list[tuple[bytes, bytes]]
+    connection: int
+    body: bytes
+    body_bytes: int
     status: int = 0
     outcome: str = "running"
     """`complete`, `cancelled` (the client left), `aborted` (a fault broke it off) or `running`."""
 
     def as_json(self) -> dict[str, Any]:
-        request = self.request
         return {
             "at": self.at,
             "credential": self.credential,
             "endpoint": self.endpoint,
-            "method": request.method,
-            "target": request.target,
-            "headers": [[k.decode("latin-1"), v.decode("latin-1")] for k, v in request.headers],
-            "body": request.body[:RECORDED_BODY_BYTES].decode("utf-8", "replace"),
-            "body_bytes": len(request.body),
-            "connection": request.connection,
+            "method": self.method,
+            "target": self.target,
+            "headers": [[k.decode("latin-1"), v.decode("latin-1")] for k, v in self.headers],
+            "body": self.body.decode("utf-8", "replace"),
+            "body_bytes": self.body_bytes,
+            "connection": self.connection,
             "status": self.status,
             "outcome": self.outcome,
         }
@@ -103,7 +107,17 @@ class Stats:
             if request.connection not in tally.seen_connections:
                 tally.seen_connections.add(request.connection)
                 tally.connections += 1
-        record = Recorded(now, credential, endpoint, request)
+        record = Recorded(
+            now,
+            credential,
+            endpoint,
+            request.method,
+            request.target,
+            request.headers,
+            request.connection,
+            request.body[:RECORDED_BODY_BYTES],
+            len(request.body),
+        )
         self.recorded.append(record)
         return tally, record
 

@@ -49,12 +49,13 @@ def test_fixed_window_holds_in_each_period(steps: Moves) -> None:
 
 @given(moves, st.sampled_from(["bucket", "window", "fixed", "slice"]), st.integers(1, 40))
 def test_waiting_as_told_is_enough(steps: Moves, kind: str, amount: int) -> None:
-    meter: Meter = {
+    meters: dict[str, Meter] = {
         "bucket": TokenBucket(40, 60, 20, 0.0),
         "window": SlidingWindow(40, 60),
         "fixed": FixedWindow(40, 60, 0.0),
         "slice": Slice(40, 10),
-    }[kind]
+    }
+    meter = meters[kind]
     taken = admitted(meter, steps)
     now = sum(delay for delay, _ in steps)
     wait = meter.wait(amount, now)

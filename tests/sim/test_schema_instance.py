@@ -30,9 +30,9 @@ def valid(schema: dict[str, Any], value: Any) -> bool:
         )
     if kind == "array":
         in_bounds = schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", 99)
-        return in_bounds and all(valid(schema["items"], item) for item in value)
+        return bool(in_bounds) and all(valid(schema["items"], item) for item in value)
     if kind == "string":
-        return schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", 10**6)
+        return bool(schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", 10**6))
     if kind in {"integer", "number"}:
         return bool(schema.get("minimum", -1e18) <= value <= schema.get("maximum", 1e18))
     return True

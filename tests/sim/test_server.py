@@ -6,6 +6,7 @@ import json
 import pytest
 
 from provider_sim import ProviderSim
+from provider_sim.message import Request
 from tests.sim.wire import chat, exchange, post, request, split, unchunked
 
 
@@ -139,3 +140,23 @@ async def test_paths_without_v1_and_with_a_slash(sim: ProviderSim) -> None:
         assert status == 200, path
     status, _, body = await post(sim.port, "/v1/realtime", {})
     assert status == 404 and b"unknown_url" in body
+
+
+async def test_an_upgrade_is_not_granted(sim: ProviderSim) -> None:
+    head = b"GET /v1/responses HTTP/1.1\r\nhost: s\r\nauthorization: Bearer k\r\n"
+    head += b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n"
+    status, headers, _ = split(await exchange(sim.port, head, until_close=False))
+    assert status == 404 and headers["connection"] == "close"
+
+
+async def test_an_untroubled_request_takes_the_one_write_path(sim: ProviderSim) -> None:
+    """What load tests rely on: no task and no steps without pacing and faults."""
+    made = sim.provider.accept(parsed(chat("x", stream=True)))
+    assert made.whole is not None and made.whole.endswith(b"0\r\n\r\n")
+    made.finish("complete")
+
+
+def parsed(body: dict[str, object]) -> Request:
+    headers = [(b"authorization", b"Bearer k")]
+    path = "/v1/chat/completions"
+    return Request("POST", path, path, {}, headers, json.dumps(body).encode(), 1)

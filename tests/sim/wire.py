@@ -42,7 +42,7 @@ def split(reply: bytes) -> tuple[int, dict[str, str], bytes]:
 
 def unchunked(body: bytes) -> list[bytes]:
     """The chunks of a chunked body; raises if it does not end properly."""
-    chunks = []
+    chunks: list[bytes] = []
     while True:
         size, _, rest = body.partition(b"\r\n")
         length = int(size, 16)
