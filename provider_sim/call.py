@@ -11,6 +11,9 @@ from provider_sim.fault import NONE, Fault
 from provider_sim.message import JsonObject, Reply, Request
 from provider_sim.shelf import Shelf
 
+UNDRAWN = Draw(0, b"")
+"""Stands in until the request is read."""
+
 
 @dataclass(slots=True)
 class Call:
@@ -26,7 +29,7 @@ class Call:
     request_id: str = ""
     body: JsonObject = field(default_factory=dict)
     seed: int = 0
-    draw: Draw = field(default_factory=lambda: Draw(0, b""))
+    draw: Draw = UNDRAWN
     fault: Fault = NONE
     ask: Ask = field(default_factory=lambda: Ask(""))
     answer: Answer = field(default_factory=Answer)

@@ -4,13 +4,13 @@ Ids, times and choices are all read out of one BLAKE2 digest of (seed, what was 
 from a random generator, so neither the order of requests nor concurrency changes an answer.
 """
 
+from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
-ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 EPOCH = 1_790_000_000
 """Answers are dated within the day after this second (21 September 2026), so that they are repeatable."""
 
@@ -35,12 +35,8 @@ class Draw:
 
     def identifier(self, prefix: str, length: int = 24) -> str:
         """An opaque id such as `chatcmpl-9aB…`; the prefix is also its purpose."""
-        value = int.from_bytes(self.bits(prefix, 64), "big")
-        letters = []
-        for _ in range(length):
-            value, remainder = divmod(value, 62)
-            letters.append(ALPHABET[remainder])
-        return prefix + "".join(letters)
+        letters = b64encode(self.bits(prefix, 64), b"xy").decode("ascii")[:85]
+        return prefix + (letters * (length // 85 + 1))[:length]
 
     def created(self) -> int:
         """Unix seconds the answer says it was made at."""
