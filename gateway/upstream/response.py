@@ -1,0 +1,142 @@
+"""A reply as it arrives: what the caller of `send` holds until it lets go of the connection.
+
+Body bytes pile up on the connection and are taken out here, several reads joined into one. What arrived before
+a failure is handed out first, then the failure is raised: a caller never loses bytes that came, and never takes
+a cut reply for a whole one. The holder must end with `release()` (or `abort()`) on every way out.
+"""
+
+import asyncio
+from typing import Protocol
+
+from gateway.upstream.failures import UpstreamFailure
+
+
+class Source(Protocol):
+    """The connection, as its response uses it."""
+
+    def take(self) -> bytes: ...
+
+    def wait(self) -> asyncio.Future[None]: ...
+
+    def extend(self, seconds: float) -> None: ...
+
+    def abandon(self) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+class Response:
+    """One exchange on a connection. Only one coroutine may wait on it at a time."""
+
+    __slots__ = (
+        "_connection",
+        "_rest",
+        "auto_extend",
+        "complete",
+        "connect_s",
+        "failure",
+        "headers",
+        "reused",
+        "status",
+    )
+
+    def __init__(self, connection: Source, reused: bool) -> None:
+        self._connection: Source | None = connection
+        self._rest = b""
+        self.status = 0  # until the head is whole
+        self.headers: list[
+            tuple[bytes, bytes]
+        ] = []  # names lower-cased, order kept; 1xx and trailers left out
+        self.complete = False  # the body ended cleanly: its framing is satisfied
+        self.failure: UpstreamFailure | None = None
+        #: When set every read that brought body bytes extends the time limit by this; the SSE relay sets it None
+        #: and calls `extend` per data frame, so that pings and drips do not count as progress.
+        self.auto_extend: float | None = None
+        self.reused = reused
+        self.connect_s = 0.0
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first value of `name`, which must be in lower case."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    def buffered(self) -> bytes:
+        """The body bytes that are here now, taken out; b"" when there are none."""
+        connection = self._connection
+        if connection is not None:
+            return connection.take()
+        rest, self._rest = self._rest, b""
+        return rest
+
+    async def chunk(self) -> bytes:
+        """The next body bytes, as they arrived; b"" once the body ended cleanly."""
+        while True:
+            connection = self._connection
+            data = self.buffered()
+            if data or self.complete:
+                return data
+            if self.failure is not None:
+                raise self.failure
+            if connection is None:
+                raise UpstreamFailure("closed", "the response was released", sent=True)
+            try:
+                await connection.wait()
+            except (
+                BaseException
+            ):  # cancelled: the rest of the body is nobody's, so the connection cannot go on
+                self.abort()
+                raise
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body, `too_large` past `limit`. No task switch when it is already here."""
+        if self.complete:
+            data = self.buffered()
+        else:
+            declared = self.header(b"content-length")
+            if declared is not None and int(declared) > limit:
+                self.abort()
+                raise self._oversize()
+            data = await self._gather(limit)
+        if len(data) > limit:
+            self.abort()
+            raise self._oversize()
+        return data
+
+    async def _gather(self, limit: int) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while piece := await self.chunk():
+            parts.append(piece)
+            size += len(piece)
+            if size > limit:
+                self.abort()
+                raise self._oversize()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    @staticmethod
+    def _oversize() -> UpstreamFailure:
+        return UpstreamFailure("too_large", "the reply is larger than allowed", sent=True)
+
+    def extend(self, seconds: float) -> None:
+        """The next progress must come within `seconds` from now; never past the end of the whole exchange."""
+        if self._connection is not None:
+            self._connection.extend(seconds)
+
+    def abort(self) -> None:
+        """Close the connection at once and drop what is unread; a pending `chunk` or `read` raises 'closed'."""
+        connection = self._connection
+        if connection is not None:
+            self._connection = None
+            connection.abandon()
+        self._rest = b""
+
+    def release(self) -> None:
+        """Let go, once. After a clean end the connection returns to the pool, otherwise it is closed."""
+        connection = self._connection
+        if connection is not None:
+            self._connection = None
+            if self.complete:
+                self._rest = connection.take()
+            connection.finish()
