@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
+from gateway.api.protocol import BoundedProtocol
 from gateway.serving.sockets import BACKLOG
 
 
@@ -64,9 +65,8 @@ class Listener:
         if not self._task.done():
             self._server.force_exit = True
             for connection in list(self._server.server_state.connections):
-                transport = getattr(connection, "transport", None)
-                if transport is not None:
-                    transport.abort()
+                if isinstance(connection, BoundedProtocol):
+                    connection.cut()
             for task in list(self._server.server_state.tasks):
                 task.cancel()
             self._task.cancel()

@@ -4,23 +4,31 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from gateway.api.protocol import BoundedProtocol
+from gateway.api.protocol import bounded_protocol
 from gateway.app import App
 from gateway.clock import SystemClock
 from gateway.serving.drain import drain
 from gateway.serving.listener import Listener
 from gateway.serving.stop import StopSignal
-from gateway.settings import Settings
+from gateway.settings.server import Settings
 
 
 async def run_single(
-    settings: Settings, stop: StopSignal, *, data: socket.socket, admin: socket.socket, ready: Callable[[], None]
+    settings: Settings,
+    stop: StopSignal,
+    *,
+    data: socket.socket,
+    admin: socket.socket,
+    ready: Callable[[], None],
 ) -> None:
     """Serve until told to stop, then drain. The admin listener answers to the last, so that it can be watched."""
     bounds = settings.snapshot.bounds
     app = App(settings)
-    callers = Listener(app.data, data, protocol=BoundedProtocol, keep_alive_s=bounds.keep_alive_s)
-    operators = Listener(app.admin, admin, protocol=BoundedProtocol, keep_alive_s=bounds.keep_alive_s)
+    keep_alive_s = bounds.keep_alive_s
+    callers, operators = (
+        Listener(plane, sock, protocol=bounded_protocol(bounds, keep_alive_s), keep_alive_s=keep_alive_s)
+        for plane, sock in ((app.data, data), (app.admin, admin))
+    )
     await app.start()
     try:
         callers.open()

@@ -38,7 +38,9 @@ def listen_tcp(host: str, port: int, setting: str) -> socket.socket:
 
 def _why_not(error: OSError, host: str, port: int, setting: str) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"{setting}: port {port} on {host} is in use; choose another with --{setting.replace('_', '-')}"
+        return (
+            f"{setting}: port {port} on {host} is in use; choose another with --{setting.replace('_', '-')}"
+        )
     if error.errno == errno.EACCES:
         return f"{setting}: port {port} needs rights that this user lacks; choose one above 1023"
     if error.errno == errno.EADDRNOTAVAIL:

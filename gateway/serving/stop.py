@@ -8,6 +8,7 @@ with the usual status 128 + signal.
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
@@ -25,16 +26,19 @@ def leave_quietly() -> None:
 
 
 class StopSignal:
-    """Set by the first SIGTERM or SIGINT, or by `stop`."""
+    """Set by the first SIGTERM or SIGINT, or by `stop`. `at_once` runs before the second ends the process."""
 
     def __init__(self) -> None:
         self._told = asyncio.Event()
+        self.at_once: Callable[[], None] | None = None
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, self._receive, number)
 
     def _receive(self, number: int) -> None:
         if self._told.is_set():
+            if self.at_once is not None:
+                self.at_once()
             os._exit(128 + number)  # asked twice: whatever we are waiting for is no longer wanted
         self._told.set()
 

@@ -1,0 +1,105 @@
+"""The `kaze` command. What a command needs is imported when it runs, so that `kaze --help` is quick."""
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="kaze",
+    help="Kaze Gateway: one door to every LLM.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+#: Commands that hand their options on unread.
+_PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            number = version("kaze-gateway")
+        except PackageNotFoundError:  # run from a checkout that is not installed
+            number = "unknown"
+        print(f"kaze {number}")
+        raise typer.Exit
+
+
+@app.callback()
+def _kaze(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Kaze Gateway: one door to every LLM."""
+
+
+Config = Annotated[Path | None, typer.Option(help="Configuration file; otherwise $KAZE_CONFIG, or none.")]
+
+
+@app.command()
+def serve(
+    config: Config = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.  [127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Data plane; 0 takes a free one.  [8080]")] = None,
+    admin_port: Annotated[int | None, typer.Option(help="Admin plane; 0 takes a free one.  [8081]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes.  [1]")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="What is kept on disk.  [./data]")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.  [info]")] = None,
+    shutdown_grace: Annotated[
+        float | None, typer.Option(min=0, help="Seconds that streams get to finish at the end.  [30]")
+    ] = None,
+) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C; a second one ends it at once."""
+    from gateway.serving.launch import Launch
+    from gateway.serving.start import start
+
+    overrides: dict[str, str | int | None] = {
+        "host": host,
+        "port": port,
+        "admin_port": admin_port,
+        "workers": workers,
+        "data_dir": None if data_dir is None else str(data_dir),
+        "log_level": log_level,
+    }
+    raise typer.Exit(start(Launch(config, overrides, shutdown_grace)))
+
+
+@app.command()
+def check(
+    config: Config = None,
+    live: Annotated[bool, typer.Option("--live", help="Also reach every provider key.")] = False,
+) -> None:
+    """Say what is wrong with a configuration: a line a problem, exit status 1."""
+    from gateway.cli.check import check as check_configuration
+
+    raise typer.Exit(check_configuration(config, live))
+
+
+@app.command("provider-sim", context_settings=_PASS_ON)
+def provider_sim(context: typer.Context) -> None:
+    """Run the scripted provider; --help for its options."""
+    from provider_sim.__main__ import main as run
+
+    raise typer.Exit(run(context.args))
+
+
+@app.command(context_settings=_PASS_ON)
+def loadtest(context: typer.Context) -> None:
+    """Run a load scenario; --help for their names."""
+    from loadtests.__main__ import main as run
+
+    raise typer.Exit(run(context.args))
+
+
+def main() -> None:
+    """The entry of the installed command and of `python -m gateway`."""
+    from gateway.serving.stop import leave_quietly
+
+    if sys.argv[1:2] == ["serve"]:
+        leave_quietly()  # a signal that comes during the imports to follow
+    app(prog_name="kaze")

@@ -1,0 +1,67 @@
+"""Asks every worker on its unix socket, each within a second.
+
+A worker that is dead, silent or says something else than expected is missing from the answers; the others
+are not held up by it.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import httpx2
+
+from gateway.serving.seat import Seat
+
+TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one worker said; `life` is which process it was."""
+
+    seat: Seat
+    life: str
+    content: bytes
+
+
+class Gatherer:
+    """HTTP clients to the workers' sockets, one each, without connections kept: workers come and go."""
+
+    def __init__(self, seats: Sequence[Seat]) -> None:
+        unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # spares loading the system's roots for each
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        self._clients = {
+            seat: httpx2.AsyncClient(
+                base_url=f"http://worker-{seat.number}",
+                transport=httpx2.AsyncHTTPTransport(uds=str(seat.socket), verify=unused, limits=limits),
+                timeout=TIMEOUT_S,
+                trust_env=False,
+            )
+            for seat in seats
+        }
+
+    async def ask(self, path: str, query: str, authorization: str) -> list[Answer]:
+        """The answers of those workers that gave one, in the order of the seats."""
+        target = f"{path}?{query}" if query else path
+        headers = {"authorization": authorization, "accept": "*/*"}
+        answers = await asyncio.gather(*(self._ask(seat, target, headers) for seat in self._clients))
+        return [answer for answer in answers if answer is not None]
+
+    async def _ask(self, seat: Seat, target: str, headers: dict[str, str]) -> Answer | None:
+        if seat.state != "serving":
+            return None
+        life = seat.life
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                reply = await self._clients[seat].get(target, headers=headers)
+        except (httpx2.HTTPError, OSError, TimeoutError):
+            return None
+        # Between asking and answering another may have taken the seat: then it is unclear who spoke.
+        if reply.status_code != 200 or seat.life != life or seat.state != "serving":
+            return None
+        return Answer(seat, life, reply.content)
+
+    async def aclose(self) -> None:
+        for client in self._clients.values():
+            await client.aclose()

@@ -1,0 +1,54 @@
+"""What a start prints: where the gateway listens, credentials that this start made, and a first request.
+
+Credentials are shown by the start that made them and never again; later starts point at the files that hold
+them, so that the curl line works as pasted every time.
+"""
+
+import shlex
+
+from gateway.settings.server import Settings
+
+
+def greeting(settings: Settings, data_url: str, admin_url: str) -> str:
+    made = {created.name: created.secret.reveal() for created in settings.created}
+    lines = [
+        "Kaze Gateway is ready.",
+        f"  OpenAI base URL   {data_url}/v1",
+        f"  Anthropic, Gemini {data_url}",
+        f"  admin             {admin_url}",
+    ]
+    lines += [f"  {name:<17} {secret}" for name, secret in made.items()]
+    if made:
+        lines.append(f"  (shown once; kept in {settings.data_dir.resolve()})")
+    if settings.needs_sim:
+        lines.append("  No provider is configured: the scripted one, sim, answers.")
+    model = first_model(settings)
+    if model is not None:
+        lines += [
+            "Try:",
+            "  " + curl_line(data_url, tenant_key_words(settings, made.get("tenant key")), model),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def first_model(settings: Settings) -> str | None:
+    routes = settings.snapshot.routes
+    return "sim/chat" if "sim/chat" in routes else next(iter(routes), None)
+
+
+def tenant_key_words(settings: Settings, made: str | None) -> str:
+    """How a shell gets at a tenant key: itself, from its file, or from a variable that the reader sets."""
+    if made is not None:
+        return made
+    kept = settings.data_dir.resolve() / "tenant-key"
+    if "default" in settings.snapshot.tenants and kept.is_file():
+        return f"$(cat {shlex.quote(str(kept))})"
+    return "$TENANT_KEY"
+
+
+def curl_line(data_url: str, key_words: str, model: str) -> str:
+    body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
+    return (
+        f'curl -sS {data_url}/v1/chat/completions -H "authorization: Bearer {key_words}" '
+        f"-H 'content-type: application/json' -d '{body}'"
+    )

@@ -1,0 +1,41 @@
+"""What a process is started with, so that its children read the same configuration in the same way."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from gateway.settings.load import load
+from gateway.settings.server import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """The command line of `kaze serve`; `overrides` by setting, None for options not given."""
+
+    config: Path | None
+    overrides: Mapping[str, str | int | None]
+    shutdown_grace_s: float | None = None
+    sim_url: str | None = None  # where the scripted provider runs, once it does
+
+    def settings(self) -> Settings:
+        """Read the configuration; raises ConfigError. The first call makes missing credentials."""
+        return self.adjusted(load(self.config, os.environ, self.overrides, self.sim_url))
+
+    def adjusted(self, settings: Settings) -> Settings:
+        """`settings` with what the command line says about bounds."""
+        if self.shutdown_grace_s is None:
+            return settings
+        bounds = replace(settings.snapshot.bounds, shutdown_grace_s=self.shutdown_grace_s)
+        return replace(settings, snapshot=replace(settings.snapshot, bounds=bounds))
+
+    def to_json(self) -> str:
+        config = None if self.config is None else str(self.config)
+        return json.dumps([config, dict(self.overrides), self.shutdown_grace_s, self.sim_url])
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        config, overrides, grace_s, sim_url = json.loads(text)
+        return cls(None if config is None else Path(config), overrides, grace_s, sim_url)

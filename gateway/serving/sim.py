@@ -1,0 +1,80 @@
+"""Keeps the scripted provider beside a gateway that has no other, always at the same port.
+
+While it is away requests fail as with any provider that does not answer; it is started again within two
+seconds.
+"""
+
+import asyncio
+import logging
+import socket
+
+from gateway.clock import Clock
+from gateway.serving.backoff import Backoff
+from gateway.serving.child import Child
+from gateway.serving.refusal import StartRefused
+
+_START_S = 20.0
+_STOP_S = 2.0
+_READY_BYTES_MAX = 256
+
+log = logging.getLogger(__name__)
+
+
+class SimBeside:
+    """Started by `start`, kept by a task until `stop`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._child: Child | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._port = 0
+
+    async def start(self) -> str:
+        """The OpenAI base URL, once it answers; raises StartRefused when it does not come up."""
+        try:
+            async with asyncio.timeout(_START_S):
+                self._child = child = await self._spawn()
+        except (OSError, TimeoutError) as error:
+            raise StartRefused("the scripted provider did not start; its own words are above") from error
+        self._keeper = asyncio.create_task(self._keep(child), name="sim")
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    async def stop(self) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._child is not None:
+            await self._child.stop(_STOP_S)
+
+    async def _spawn(self) -> Child:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.setblocking(False)
+            arguments = ["--port", str(self._port), "--ready-fd", str(theirs.fileno())]
+            child = await Child.start("gateway.serving.companion", arguments, [theirs.fileno()], silent=True)
+            theirs.close()
+            try:
+                line = await asyncio.get_running_loop().sock_recv(ours, _READY_BYTES_MAX)
+                self._port = int(line.decode().strip().rpartition(":")[2])
+            except (OSError, ValueError) as error:
+                await child.stop(_STOP_S)
+                raise ChildProcessError("ended before it was ready") from error
+            except asyncio.CancelledError:
+                child.kill()
+                raise
+        return child
+
+    async def _keep(self, child: Child) -> None:
+        backoff = Backoff()
+        began = self._clock.monotonic()
+        while True:
+            if child.alive:
+                status = await child.wait()
+                log.error("the scripted provider ended with status %d; starting another", status)
+            await asyncio.sleep(backoff.after(self._clock.monotonic() - began))
+            began = self._clock.monotonic()
+            try:
+                async with asyncio.timeout(_START_S):
+                    child = self._child = await self._spawn()
+            except (OSError, TimeoutError) as error:
+                log.error("the scripted provider did not start: %s", error)

@@ -1,0 +1,95 @@
+"""From a command line to a running gateway and back: refuse early, start, serve until told to stop."""
+
+import asyncio
+import os
+import resource
+import socket
+import sys
+from dataclasses import replace
+
+import uvloop
+
+from gateway.clock import SystemClock
+from gateway.serving.claim import DataDirClaim
+from gateway.serving.greeting import greeting
+from gateway.serving.launch import Launch
+from gateway.serving.messages import send_messages_to_stderr
+from gateway.serving.refusal import StartRefused
+from gateway.serving.sim import SimBeside
+from gateway.serving.sockets import base_url, listen_tcp
+from gateway.serving.stop import StopSignal, leave_quietly
+from gateway.settings.problem import ConfigError
+from gateway.settings.server import Settings
+
+_OPEN_FILES = 65_536
+
+
+def start(launch: Launch) -> int:
+    """Run the gateway; the exit status: 0 after a stop that was asked for, 1 when it may not start."""
+    leave_quietly()
+    try:
+        settings = launch.settings()
+        send_messages_to_stderr(settings.log_level)
+        for warning in settings.warnings:
+            sys.stderr.write(f"warning: {warning}\n")
+        with DataDirClaim(settings.data_dir):
+            data = listen_tcp(settings.host, settings.port, "port")
+            with data:
+                admin = listen_tcp(settings.host, settings.admin_port, "admin_port")
+                with admin:
+                    _allow_open_files()
+                    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                        runner.run(_run(launch, settings, data, admin))
+    except (ConfigError, StartRefused) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+async def _run(launch: Launch, settings: Settings, data: socket.socket, admin: socket.socket) -> None:
+    stop = StopSignal()
+    sim = SimBeside(SystemClock())
+    try:
+        if settings.needs_sim:
+            url = await _unless_stopped(sim, stop)
+            if url is None:
+                return
+            settings = launch.adjusted(settings.with_sim(url))
+            launch = replace(launch, sim_url=url)
+        words = greeting(settings, base_url(data), base_url(admin))
+
+        def ready() -> None:
+            # Not through sys.stdout's buffer: the request log writes to the same descriptor.
+            os.write(sys.stdout.fileno(), words.encode())
+
+        if settings.workers == 1:
+            from gateway.serving.single import run_single  # the supervisor needs no application
+
+            await run_single(settings, stop, data=data, admin=admin, ready=ready)
+        else:
+            from gateway.serving.supervisor import Supervisor  # nor one process the HTTP client
+
+            await Supervisor(launch, settings, stop).run(data=data, admin=admin, ready=ready)
+    finally:
+        await sim.stop()
+
+
+async def _unless_stopped(sim: SimBeside, stop: StopSignal) -> str | None:
+    """The sim's URL, or None when told to stop before it was there."""
+    starting = asyncio.create_task(sim.start())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if starting.done():
+        return starting.result()
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    return None
+
+
+def _allow_open_files() -> None:
+    """Connections need descriptors; the usual soft limit of 1,024 is less than the bounds allow."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
