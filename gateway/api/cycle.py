@@ -234,6 +234,14 @@ class BoundedCycle:
         else:
             self._line.answer_bare(self, condition, message)
 
+    def body_now(self) -> bytes | None:
+        """The whole request body, if all of it has arrived; None when it must be awaited with `receive`."""
+        if self.more_body or self._end_told or self.gone or self.body_timed_out:
+            return None
+        self._end_told = True
+        body, self.body = bytes(self.body), bytearray()
+        return body
+
     async def receive(self) -> Message:
         """The body as it comes; `http.disconnect` once there is nobody to answer, or it comes too slowly."""
         line = self._line

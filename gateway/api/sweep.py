@@ -25,6 +25,8 @@ class LiveConnections:
             shortest = min(shortest, keep_alive_s)
         self.interval_s = max(0.01, min(1.0, shortest / 5))
         self.rejected_connections = 0
+        #: Of the open ones, those that are only being told that there are too many.
+        self.turned_away = 0
         self.stalled_connections = 0
         #: Bare answers by their code.
         self.refused: Counter[str] = Counter()

@@ -1,0 +1,215 @@
+"""The reading half of a connection: bytes in, requests out, each within the bounds, or one refusal.
+
+Everything that decides where a request begins and ends is here and in `request_head`. Once `_deaf` is set
+nothing that still arrives is ever read as a request.
+"""
+
+from collections import deque
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.api.cycle import BoundedCycle, Message
+from gateway.api.request_head import (
+    HeadError,
+    Headers,
+    check_head,
+    check_size,
+    check_unfinished,
+    check_url,
+    known_method,
+    refusal_of_garbage,
+    without_upgrade,
+)
+from gateway.errors import BAD_FRAMING, Condition
+from gateway.settings.snapshot import Bounds
+
+#: How many requests may wait behind the one being answered.
+PIPELINED = 16
+#: How much is parsed before the queue of requests is looked at again.
+_SLICE = 8 * 1024
+#: Chunk extensions and sizes that may arrive without a byte of body.
+_DRY_BYTES = 16 * 1024
+_EMPTY_LINES = 16
+
+
+class RequestReader(HttpToolsProtocol):
+    """Reads requests; `BoundedProtocol` answers them."""
+
+    bounds: ClassVar[Bounds]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._waiting: deque[BoundedCycle] = deque()  # read, and not begun
+        self._taking: BoundedCycle | None = None  # whose body is being read
+        self._in_head = False
+        self._since = 0.0  # first byte of this head, or last answer, or accept
+        self._head_bytes = 0
+        self._dry_bytes = 0
+        self._held = b""  # arrived, not to be parsed before the queue is shorter
+        self._deaf = False
+        self._spare_bytes: int | None = None  # to be thrown away before reading stops
+        self._refusal: HeadError | None = None
+
+    def arrived(self, scope: Message, keep_alive: bool, awaits_continue: bool) -> BoundedCycle:
+        """A head is complete and sound: begin its exchange, or put it in line."""
+        raise NotImplementedError
+
+    def refuse(self, condition: Condition, message: str) -> None:
+        """Say no to what is being read, after the answers still due, and hear nothing more."""
+        raise NotImplementedError
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            self._discard(len(data))
+        elif self._held or len(data) > _SLICE:
+            self._feed_slices(self._held + data)
+        else:
+            self._feed(data)
+
+    def _feed_slices(self, data: bytes) -> None:
+        """Parse until enough requests wait, so that one packet cannot queue thousands."""
+        self._held = b""
+        for at in range(0, len(data), _SLICE):
+            if self._deaf:
+                self._discard(len(data) - at)
+                return
+            if len(self._waiting) >= PIPELINED:
+                self._held = data[at:]
+                self.flow.pause_reading()
+                return
+            self._feed(data[at : at + _SLICE])
+
+    def _feed(self, data: bytes) -> None:
+        at_start = False
+        if self._taking is None:
+            at_start = self._head_bytes == 0
+            self._head_bytes += len(data)
+        else:
+            self._dry_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+            if self._head_bytes:
+                self._check_unfinished()
+            elif self._dry_bytes > _DRY_BYTES:
+                raise HeadError(BAD_FRAMING, "Too much framing around too little body.")
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
+        except HeadError as refusal:
+            self.refuse(refusal.condition, refusal.message)
+        except httptools.HttpParserError:
+            if self._deaf and self._refusal is None:
+                return  # a request after the last one
+            reason, self._refusal = self._refusal or refusal_of_garbage(data, at_start=at_start), None
+            self.refuse(reason.condition, reason.message)
+
+    def _check_unfinished(self) -> None:
+        if self._in_head:
+            check_unfinished(self._head_bytes, self.url, self.headers, self.bounds)
+        elif self._head_bytes > _EMPTY_LINES:
+            raise HeadError(BAD_FRAMING, "Empty lines in place of a request.")
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Parse the head again as a plain request.
+
+        httptools takes what follows such a head for the new protocol, though the body still comes first.
+        """
+        method = self.parser.get_method()
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._feed(without_upgrade(method, self.url, self.headers) + rest)
+
+    def _discard(self, count: int) -> None:
+        """Take bytes that nobody will look at; not without end."""
+        if self._spare_bytes is not None:
+            self._spare_bytes -= count
+            if self._spare_bytes < 0:
+                self.flow.pause_reading()
+
+    # ---- parser callbacks. What they raise stops the parser; the reason is kept beside it.
+
+    def on_message_begin(self) -> None:
+        if self._deaf:
+            raise HeadError(BAD_FRAMING, "After the last request.")
+        self._in_head = True
+        self._since = self.loop.time()
+        self.url = b""
+        self.headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            self._refusal = HeadError(BAD_FRAMING, "Trailers are not accepted.")
+            raise self._refusal
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        try:
+            self._accept_head()
+        except HeadError as refusal:
+            self._refusal = refusal
+            raise
+
+    def _accept_head(self) -> None:
+        parser, headers, url = self.parser, self.headers, self.url
+        bounds = self.bounds
+        arrived, self._head_bytes = self._head_bytes, 0
+        self._in_head = False
+        # The count may lack what came in one slice with the request before.
+        if len(headers) > bounds.header_count or arrived + _SLICE > bounds.header_bytes:
+            check_size(headers, bounds)
+        check_url(url, bounds)
+        method = known_method(parser.get_method())
+        version = parser.get_http_version()
+        awaits_continue = check_head(version, url, headers)
+        if parser.should_upgrade():
+            return  # comes again without that wish
+        keep_alive = version == "1.1" and parser.should_keep_alive()
+        scope = self._scope(method, version, url, headers)
+        self._taking = self.arrived(scope, keep_alive, awaits_continue)
+
+    def _scope(self, method: str, version: str, url: bytes, headers: Headers) -> Message:
+        raw_path, _, query = url.partition(b"?")
+        path = raw_path.decode("ascii")
+        if "%" in path:
+            path = unquote(path)
+        return {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+            "headers": headers,
+            "state": self.app_state.copy(),
+            "method": method,
+            "path": self.root_path + path,
+            "raw_path": self.root_path.encode("ascii") + raw_path if self.root_path else raw_path,
+            "query_string": query,
+        }
+
+    def on_body(self, body: bytes) -> None:
+        cycle = self._taking
+        if cycle is None:
+            return
+        self._dry_bytes = 0
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.wake()
+
+    def on_message_complete(self) -> None:
+        cycle = self._taking
+        if cycle is None:
+            return
+        cycle.more_body = False
+        self._taking = None
+        self._dry_bytes = 0
+        if not cycle.keep_alive:
+            self._deaf = True
+        if self.flow.read_paused and len(self._waiting) < PIPELINED:
+            self.flow.resume_reading()  # to notice when the caller leaves
+        cycle.wake()
