@@ -39,16 +39,15 @@ class App:
         self._worker = worker
         self._pools: dict[Provider, Pool] = {}
         self.registry = CollectorRegistry()
-        self._metrics = metrics = Metrics(self.registry)
-        metrics.config_generation.set(snapshot.generation)
-        self._log = RequestLog(metrics.log_dropped.inc, fd=log_fd)
-        self._lag = LoopLag(metrics.loop_lag_seconds.set)
+        metrics = Metrics(self.registry, lambda: self.live)
+        metrics.config_generation = snapshot.generation
+        self._log = RequestLog(metrics.log_dropped, fd=log_fd)
+        self._lag = LoopLag(metrics.lagged)
         ids = SealedIds(snapshot.pepper)
         self._admission = admission = Admission(snapshot)
         upstream = Upstream(admission, self._pool_of, snapshot.bounds, metrics)
         generation = Generation(snapshot, admission, upstream, Relay(snapshot.bounds, ids))
         self.pipeline = pipeline = Pipeline(generation, clock, Settlement(clock, metrics, self._log))
-        metrics.in_flight.set_function(lambda: len(pipeline.live))
         health = Starlette(routes=health_routes(lambda: pipeline.draining))
         catalogue = ModelCatalogue(snapshot, clock.utc())
         self.data = DataPlane(pipeline, Inference(admission, ids), catalogue, health)

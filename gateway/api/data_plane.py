@@ -3,6 +3,7 @@
 Paths are matched as they came, undecoded: `//v1`, `%2e` and their kin are simply unknown URLs.
 """
 
+from collections.abc import Awaitable
 from typing import Any, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -40,7 +41,15 @@ class DataPlane:
         raw_path: bytes = scope["raw_path"]
         endpoint = _ROUTES.get((scope["method"], raw_path))
         if endpoint is not None:
-            await self._serve(endpoint, "", "", scope, receive)
+            if endpoint.takes == "json":
+                connection = scope["kaze.connection"]
+
+                def prepare(exchange: Exchange, named: dict[bytes, bytes]) -> Prepared | Awaitable[Prepared]:
+                    return self.inference.from_json(endpoint, exchange, named, receive, connection)
+
+                await self.pipeline.run(connection, scope["headers"], endpoint.name, "openai", prepare)
+            else:
+                await self._serve(endpoint, "", "", scope, receive)
         elif raw_path in _HEALTH:
             await self._health(scope, receive, send)
         else:
@@ -74,8 +83,6 @@ class DataPlane:
         forms: list[Form] = []
 
         async def prepare(exchange: Exchange, named: dict[bytes, bytes]) -> Prepared:
-            if endpoint.takes == "json":
-                return await self.inference.from_json(endpoint, exchange, named, receive, connection)
             return await self._prepare_uncommon(
                 endpoint, sealed, template, exchange, named, scope, receive, forms
             )
@@ -103,7 +110,8 @@ class DataPlane:
             is_form = named.get(b"content-type", b"").lower().startswith(b"multipart/")
             takes = "form" if is_form else "json"
         if takes == "json":
-            return await inference.from_json(endpoint, exchange, named, receive, connection)
+            prepared = inference.from_json(endpoint, exchange, named, receive, connection)
+            return prepared if isinstance(prepared, tuple) else await prepared
         if takes == "form":
             prepared, form = await inference.from_form(endpoint, exchange, named, receive, connection)
             forms.append(form)

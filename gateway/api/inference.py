@@ -3,7 +3,7 @@
 Nothing is decided here about limits or providers; this is where a body becomes a `Work` and its candidates.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from gateway.api.routes import Endpoint
 from gateway.dialects.document import Document
@@ -26,7 +26,7 @@ from gateway.pipeline.estimate import (
     upstream_body,
 )
 from gateway.pipeline.form import Form, form_text, read_form
-from gateway.pipeline.receive import Receive, TimedBody, check_json_type, read_body
+from gateway.pipeline.receive import Receive, TimedBody, body_at_hand, check_json_type, read_body
 from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import Bounds, Target, Tenant
 
@@ -44,7 +44,22 @@ class Inference:
         self._ids = ids
         self._bounds: Bounds = admission.snapshot.bounds
 
-    async def from_json(
+    def from_json(
+        self,
+        endpoint: Endpoint,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
+        receive: Receive,
+        connection: TimedBody,
+    ) -> Prepared | Awaitable[Prepared]:
+        """A JSON body that names a model; to be awaited only when the body is still on its way."""
+        check_json_type(named)
+        raw = body_at_hand(connection, named, self._bounds.body_bytes)
+        if raw is None:
+            return self._from_slow_json(endpoint, exchange, named, receive, connection)
+        return self._from_body(endpoint, exchange, named, raw)
+
+    async def _from_slow_json(
         self,
         endpoint: Endpoint,
         exchange: Exchange,
@@ -52,9 +67,12 @@ class Inference:
         receive: Receive,
         connection: TimedBody,
     ) -> Prepared:
-        """A JSON body that names a model."""
-        check_json_type(named)
         raw = await read_body(receive, connection, named, self._bounds.body_bytes)
+        return self._from_body(endpoint, exchange, named, raw)
+
+    def _from_body(
+        self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], raw: bytes
+    ) -> Prepared:
         tenant = _tenant(exchange)
         document, pinned = self._opened(tenant, Document(raw, self._bounds.json_depth))
         model = document.required_text("model")
@@ -248,6 +266,8 @@ class Inference:
         A reference that this tenant was not given is refused here: at the provider it might be another's.
         """
         for name, condition in _REFERENCES.items():
+            if name not in document.fields:
+                continue
             reference = document.text(name)
             if reference is not None and self._ids.open(tenant.id, reference) is None:
                 raise GatewayError(condition, f"No such object: '{reference[:64]}'.", param=name)

@@ -39,7 +39,7 @@ class Document:
         self.raw = raw
         self.fields: dict[str, Any] = fields
         self._members = _members(raw)
-        if _deeper_than(fields, depth_max):
+        if _may_nest(raw, depth_max) and _deeper_than(fields, depth_max):
             raise GatewayError(INVALID_JSON, f"The request body is nested deeper than {depth_max} levels.")
 
     def text(self, name: str) -> str | None:
@@ -127,6 +127,11 @@ def _is_one_value(text: bytes) -> bool:
     except msgspec.DecodeError:
         return False
     return True
+
+
+def _may_nest(raw: bytes, depth_max: int) -> bool:
+    """Whether a body can be that deep at all: a short one shows it by its brackets."""
+    return len(raw) > 4096 or raw.count(b"[") + raw.count(b"{") > depth_max
 
 
 def _deeper_than(value: dict[str, Any], depth_max: int) -> bool:

@@ -29,7 +29,7 @@ class Candidates:
     by_target: tuple[tuple[Target | None, tuple[Account, ...]], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Permit:
     """One attempt's right to go upstream at `account`; `give_back` is owed once."""
 

@@ -21,6 +21,7 @@ from gateway.settings.snapshot import PRIORITIES, Snapshot, TenantKey
 Headers = Sequence[tuple[bytes, bytes]]
 
 _CREDENTIALS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
+_OTHERS = frozenset(_CREDENTIALS[1:])
 _RANK = {name: rank for rank, name in enumerate(PRIORITIES)}
 
 
@@ -42,6 +43,9 @@ def authenticate(snapshot: Snapshot, headers: Headers, named: Mapping[bytes, byt
 
 
 def _presented(headers: Headers, named: Mapping[bytes, bytes]) -> bytes:
+    if len(named) == len(headers) and not (_OTHERS & named.keys()):
+        value = named.get(b"authorization", b"")  # the common case: one credential, the usual header
+        return value[7:].strip() if value[:7].lower() == b"bearer " else b""
     found = b""
     count = 0
     for name in _CREDENTIALS:

@@ -6,6 +6,7 @@ the retry budget; what the caller learns is the last attempt's error, and never 
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 
@@ -223,10 +224,15 @@ def _error_of(event: bytes) -> object:
 
 def forwarded_lines(named: dict[bytes, bytes]) -> bytes:
     """The caller's headers that a provider gets: default deny (wire reference §3.6)."""
-    agent = named.get(b"user-agent")
-    lines = b"user-agent: " + AGENT + (b" (" + agent[:128] + b")\r\n" if agent else b"\r\n")
-    for name in (b"accept", b"openai-beta", b"x-client-request-id"):
+    lines = _usual_lines(named.get(b"user-agent"), named.get(b"accept"))
+    for name in (b"openai-beta", b"x-client-request-id"):
         value = named.get(name)
         if value is not None and len(value) <= 1024:
             lines += name + b": " + value + b"\r\n"
     return lines
+
+
+@lru_cache(1024)
+def _usual_lines(agent: bytes | None, accept: bytes | None) -> bytes:
+    lines = b"user-agent: " + AGENT + (b" (" + agent[:128] + b")\r\n" if agent else b"\r\n")
+    return lines + b"accept: " + accept[:256] + b"\r\n" if accept is not None else lines

@@ -29,7 +29,9 @@ from gateway.upstream.refusal import transport_error
 log = logging.getLogger("gateway")
 
 #: Reads the request and says what is to go upstream, and where it may go.
-Prepare = Callable[[Exchange, dict[bytes, bytes]], Awaitable[tuple[Work, Candidates]]]
+Prepare = Callable[
+    [Exchange, dict[bytes, bytes]], tuple[Work, Candidates] | Awaitable[tuple[Work, Candidates]]
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ class Pipeline:
         generation, clock = self.generation, self.clock
         key = exchange.tenant_key
         assert key is not None
-        work, candidates = await prepare(exchange, named)  # read, estimate, find candidates
+        prepared = prepare(exchange, named)  # read, estimate, find candidates
+        work, candidates = prepared if isinstance(prepared, tuple) else await prepared
         self.reservations.take(key)
         try:
             if exchange.streaming:

@@ -24,6 +24,10 @@ class TimedBody(Protocol):
 
     body_timed_out: bool
 
+    def body_now(self) -> bytes | None:
+        """The whole body, if it has arrived already."""
+        ...
+
 
 def check_encoding(named: dict[bytes, bytes]) -> None:
     """Compressed bodies are not taken: a few bytes could become gigabytes."""
@@ -56,16 +60,21 @@ async def next_piece(receive: Receive, connection: TimedBody) -> tuple[bytes, bo
     return message.get("body", b""), message.get("more_body", False)
 
 
+def body_at_hand(connection: TimedBody, named: dict[bytes, bytes], limit: int) -> bytes | None:
+    """The whole body when it arrived with its head, which is the rule: nothing is awaited then."""
+    check_encoding(named)
+    body = connection.body_now()
+    if body is not None and len(body) > limit:
+        raise too_large(limit)
+    return body
+
+
 async def read_body(receive: Receive, connection: TimedBody, named: dict[bytes, bytes], limit: int) -> bytes:
     """The whole body in memory, at most `limit` bytes."""
     check_encoding(named)
     check_length(named, limit)
-    body, more = await next_piece(receive, connection)
-    if not more:
-        if len(body) > limit:
-            raise too_large(limit)
-        return body
-    pieces, size = [body], len(body)
+    pieces: list[bytes] = []
+    size, more = 0, True
     while more:
         piece, more = await next_piece(receive, connection)
         size += len(piece)
@@ -77,7 +86,10 @@ async def read_body(receive: Receive, connection: TimedBody, named: dict[bytes, 
 
 def check_json_type(named: dict[bytes, bytes]) -> None:
     """A JSON endpoint takes JSON; a body without a type is given the benefit of the doubt."""
-    kind = named.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
+    stated = named.get(b"content-type", b"application/json")
+    if stated == b"application/json":
+        return
+    kind = stated.partition(b";")[0].strip().lower()
     if kind != b"application/json" and not kind.endswith(b"+json"):
         if kind.startswith(b"multipart/"):
             raise GatewayError(UNSUPPORTED_MEDIA_TYPE, "This endpoint takes a JSON body, not a form.")

@@ -6,6 +6,7 @@ asked for) or swapped for a string of our own (sealed ids, the caller's name of 
 
 import orjson
 
+from gateway.dialects.document import Document
 from gateway.dialects.openai_reply import frames_of_completion, frames_of_response, owned_ids, read_reply
 from gateway.dialects.openai_stream import CompletionStream, OpenAIStream, ResponsesStream
 from gateway.dialects.sealed_ids import SealedIds
@@ -40,7 +41,10 @@ class Relay:
         content_type = response.header(b"content-type") or b"application/octet-stream"
         if content_type.startswith(b"application/json"):
             body = await response.read(self._bounds.reply_bytes)
-            await self._json(exchange, reply, work, caller, body)
+            frames = self._json(exchange, reply, work, caller, body)
+            if frames:
+                await caller.write(frames)
+                caller.finish()
             return
         if work.stream is not None and not work.stream().tolerates_plain:
             raise GatewayError(
@@ -50,38 +54,30 @@ class Relay:
             raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
         await self._pieces(reply, caller, content_type)
 
-    async def _json(self, exchange: Exchange, reply: Reply, work: Work, caller: Caller, body: bytes) -> None:
+    def _json(self, exchange: Exchange, reply: Reply, work: Work, caller: Caller, body: bytes) -> bytes:
+        """Answer with a whole JSON body; or, where a stream was asked for, the frames that say the same."""
         usage, error = read_reply(body)
         if error and work.api != "responses":
             raise error_in_success(error, reply.permit.account.key)
         if usage is not None:
             exchange.usage = usage
-        exchange.relayed_bytes = len(body)
         if work.seals_ids:
             body = self._sealed(exchange, reply, body)
-        echo = self._echoed_model(exchange, reply)
-        if echo is not None:
-            model = orjson.loads(body).get("model")
-            body = body.replace(b'"model":' + orjson.dumps(model), b'"model":' + echo, 1)
-        stream = work.stream() if work.stream is not None else None
-        if stream is not None and not stream.tolerates_plain:
-            await self._as_frames(exchange, reply, stream, caller, body)
-            return
-        caller.respond(reply.response.status, _head(reply, exchange, b"application/json", len(body)), body)
-
-    async def _as_frames(
-        self, exchange: Exchange, reply: Reply, stream: OpenAIStream, caller: Caller, body: bytes
-    ) -> None:
-        """A provider that answers a streaming request with a whole reply still gives the caller a stream."""
-        value = orjson.loads(body)
-        if isinstance(stream, ResponsesStream):
-            frames = frames_of_response(value)
-        else:
-            shows_usage = isinstance(stream, CompletionStream) and not stream.hides_usage
-            frames = frames_of_completion(value, exchange.endpoint, shows_usage)
-        caller.begin_events(_identity(reply, exchange))
-        await caller.write(frames)
-        caller.finish()
+        if reply.permit.account.key.provider.echo_model and exchange.model is not None:
+            document = Document(body)
+            body = (
+                document.spliced({"model": orjson.dumps(exchange.model)})
+                if "model" in document.fields
+                else body
+            )
+        if work.stream is not None:
+            stream = work.stream()
+            if not stream.tolerates_plain:
+                caller.begin_events(_identity(reply, exchange))
+                return _as_frames(exchange, stream, body)
+        exchange.relayed_bytes = len(body)
+        caller.respond(reply.response.status, _head(reply, exchange), body)
+        return b""
 
     async def _events(
         self, exchange: Exchange, reply: Reply, stream: OpenAIStream, work: Work, caller: Caller
@@ -133,10 +129,11 @@ class Relay:
             for real in owned_ids(first):
                 sealed = self._ids.seal(tenant, pool, real)
                 stream.rewrites.append((f'"{real}"'.encode(), f'"{sealed}"'.encode()))
-        echo = self._echoed_model(exchange, reply)
         model = first.get("model")
-        if echo is not None and isinstance(model, str):
-            stream.rewrites.append((b'"model":' + orjson.dumps(model), b'"model":' + echo))
+        if reply.permit.account.key.provider.echo_model and isinstance(model, str):
+            stream.rewrites.append(
+                (b'"model":' + orjson.dumps(model), b'"model":' + orjson.dumps(exchange.model))
+            )
 
     def _sealed(self, exchange: Exchange, reply: Reply, body: bytes) -> bytes:
         tenant, pool = _owner(exchange, reply)
@@ -144,11 +141,14 @@ class Relay:
             body = body.replace(f'"{real}"'.encode(), f'"{self._ids.seal(tenant, pool, real)}"'.encode())
         return body
 
-    @staticmethod
-    def _echoed_model(exchange: Exchange, reply: Reply) -> bytes | None:
-        if not reply.permit.account.key.provider.echo_model or exchange.model is None:
-            return None
-        return orjson.dumps(exchange.model)
+
+def _as_frames(exchange: Exchange, stream: OpenAIStream, body: bytes) -> bytes:
+    """A provider that answers a streaming request with a whole reply still gives the caller a stream."""
+    value = orjson.loads(body)
+    if isinstance(stream, ResponsesStream):
+        return frames_of_response(value)
+    shows_usage = isinstance(stream, CompletionStream) and not stream.hides_usage
+    return frames_of_completion(value, exchange.endpoint, shows_usage)
 
 
 def _owner(exchange: Exchange, reply: Reply) -> tuple[str, str]:
@@ -156,13 +156,8 @@ def _owner(exchange: Exchange, reply: Reply) -> tuple[str, str]:
     return exchange.tenant_key.tenant.id, reply.permit.account.key.id
 
 
-def _head(reply: Reply, exchange: Exchange, content_type: bytes, length: int) -> bytes:
-    return b"content-type: %b\r\ncontent-length: %d\r\n%b%b" % (
-        content_type,
-        length,
-        _identity(reply, exchange),
-        _passed(reply),
-    )
+def _head(reply: Reply, exchange: Exchange) -> bytes:
+    return b"content-type: application/json\r\n" + _identity(reply, exchange) + _passed(reply)
 
 
 def _identity(reply: Reply, exchange: Exchange) -> bytes:

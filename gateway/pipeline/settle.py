@@ -30,8 +30,8 @@ class Settlement:
         upstream_s = done - exchange.sent if exchange.sent else 0.0
         queue_s = exchange.admitted - exchange.queued
         metrics = self._metrics
-        metrics.ended(_route_label(exchange), exchange.priority, exchange.outcome, total_s)
-        metrics.overhead_seconds.observe(max(0.0, total_s - upstream_s - queue_s))
+        overhead_s = total_s - upstream_s - queue_s
+        metrics.ended(_route_label(exchange), exchange.priority, exchange.outcome, total_s, overhead_s)
         if key is not None:
             if exchange.outcome == "ok":
                 metrics.attempted(key.provider.id, key.id, "ok")
@@ -52,9 +52,9 @@ class Settlement:
                 "status": exchange.status,
                 "code": exchange.code,
                 "outcome": exchange.outcome,
-                "queue_ms": round(queue_s * 1000, 3),
-                "upstream_ms": round(upstream_s * 1000, 3),
-                "gateway_ms": round(max(0.0, total_s - upstream_s - queue_s) * 1000, 3),
+                "queue_ms": int(queue_s * 1e6) / 1e3,
+                "upstream_ms": int(upstream_s * 1e6) / 1e3,
+                "gateway_ms": int(overhead_s * 1e6) / 1e3,
                 "input_tokens": usage.input,
                 "cache_read_tokens": usage.cache_read,
                 "cache_write_tokens": usage.cache_write,
