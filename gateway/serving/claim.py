@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Self
 
-from gateway.serving.refusal import StartRefused
+from gateway.serving.refusal import StartError
 
 
 class DataDirClaim:
@@ -20,13 +20,13 @@ class DataDirClaim:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StartRefused(f"data_dir: cannot use {data_dir}: {error.strerror}") from error
+            raise StartError(f"data_dir: cannot use {data_dir}: {error.strerror}") from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip()
             os.close(self._fd)
-            raise StartRefused(
+            raise StartError(
                 f"data_dir: {data_dir} is in use by another gateway (process {holder or 'unknown'}); "
                 "stop it, or give this one a directory of its own with --data-dir"
             ) from error

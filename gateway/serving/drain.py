@@ -25,7 +25,7 @@ async def drain(app: App, data: Listener, *, grace_s: float, delay_s: float, clo
         await asyncio.sleep(delay_s)  # load balancers need a moment to see that we are not ready
     data.stop_accepting()
     deadline = clock.monotonic() + grace_s
-    while app.live and clock.monotonic() < deadline:
+    while app.live and clock.monotonic() < deadline:  # noqa: ASYNC110 - the exchanges owe us no event
         await asyncio.sleep(_POLL_S)
     if app.live:
         log.warning("%d exchanges did not finish within the grace of %g s", app.live, grace_s)

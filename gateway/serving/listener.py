@@ -20,7 +20,7 @@ class _SignalFree(Server):
     """A server that leaves signals to us; uvicorn would swallow them and raise them again at the end."""
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 

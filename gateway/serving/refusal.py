@@ -1,5 +1,5 @@
 """Why the gateway does not start, in one line that people can act on."""
 
 
-class StartRefused(Exception):
+class StartError(Exception):
     """Something outside the configuration stands in the way; the message says what, and what to change."""

@@ -74,7 +74,7 @@ class Seat:
 
     async def _keep(self) -> None:
         backoff = Backoff()
-        while not self._leaving:
+        while True:
             began = self._clock.monotonic()
             self.lives += 1
             self.state = "starting"

@@ -11,7 +11,7 @@ import socket
 from gateway.clock import Clock
 from gateway.serving.backoff import Backoff
 from gateway.serving.child import Child
-from gateway.serving.refusal import StartRefused
+from gateway.serving.refusal import StartError
 
 _START_S = 20.0
 _STOP_S = 2.0
@@ -30,12 +30,12 @@ class SimBeside:
         self._port = 0
 
     async def start(self) -> str:
-        """The OpenAI base URL, once it answers; raises StartRefused when it does not come up."""
+        """The OpenAI base URL, once it answers; raises StartError when it does not come up."""
         try:
             async with asyncio.timeout(_START_S):
                 self._child = child = await self._spawn()
         except (OSError, TimeoutError) as error:
-            raise StartRefused("the scripted provider did not start; its own words are above") from error
+            raise StartError("the scripted provider did not start; its own words are above") from error
         self._keeper = asyncio.create_task(self._keep(child), name="sim")
         return f"http://127.0.0.1:{self._port}/v1"
 

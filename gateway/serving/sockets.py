@@ -9,7 +9,7 @@ import socket
 import tempfile
 from pathlib import Path
 
-from gateway.serving.refusal import StartRefused
+from gateway.serving.refusal import StartError
 
 BACKLOG = 2048
 #: What fits `sun_path` on every system (104 on BSD and macOS, 108 on Linux), less the closing zero.
@@ -23,7 +23,7 @@ def listen_tcp(host: str, port: int, setting: str) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except OSError as error:
-        raise StartRefused(f"host: {host} is not an address of this machine") from error
+        raise StartError(f"host: {host} is not an address of this machine") from error
     sock = socket.socket(family, kind, protocol)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -31,7 +31,7 @@ def listen_tcp(host: str, port: int, setting: str) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise StartRefused(_why_not(error, host, port, setting)) from error
+        raise StartError(_why_not(error, host, port, setting)) from error
     sock.setblocking(False)
     return sock
 

@@ -14,7 +14,7 @@ from gateway.serving.claim import DataDirClaim
 from gateway.serving.greeting import greeting
 from gateway.serving.launch import Launch
 from gateway.serving.messages import send_messages_to_stderr
-from gateway.serving.refusal import StartRefused
+from gateway.serving.refusal import StartError
 from gateway.serving.sim import SimBeside
 from gateway.serving.sockets import base_url, listen_tcp
 from gateway.serving.stop import StopSignal, leave_quietly
@@ -40,7 +40,7 @@ def start(launch: Launch) -> int:
                     _allow_open_files()
                     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                         runner.run(_run(launch, settings, data, admin))
-    except (ConfigError, StartRefused) as error:
+    except (ConfigError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
