@@ -28,7 +28,8 @@ def content_length(head: bytes) -> int | None:
 
 def dechunked(body: bytes) -> bytes:
     """The content of a complete chunked body; ValueError when the chunks do not add up."""
-    parts, at = [], 0
+    parts: list[bytes] = []
+    at = 0
     while True:
         line_end = body.index(b"\r\n", at)
         size = int(body[at:line_end].split(b";")[0], 16)

@@ -27,7 +27,7 @@ pools:
   - {{id: bulk-key, provider: bulk, secret: "env:BENCH_PROVIDER_KEY", tenants: ["*"]}}
 tenants:
   - id: bench
-    budgets: [{{period: month, usd: 1000000, enforce: hard}}]
+    budgets: [{{period: month, usd: 100000000, enforce: hard}}]
     keys:
       - {{id: load, secret: "env:{key}", priority: conversation, limits: {limits}}}
 """

@@ -79,7 +79,7 @@ class StaticUpstream(asyncio.Protocol):
         # Without this a loop's transport would gather the frames into one write.
         self._transport.set_write_buffer_limits(high=0)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self._script = None
         if self._timer is not None:
             self._timer.cancel()

@@ -1,0 +1,59 @@
+"""JSON answers: how many, how much later than without the gateway, at what CPU."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict
+
+from loadtests.figures import Figure, number, table
+from loadtests.measure import Round, Shape, middle
+from loadtests.scenario import CONCURRENCIES, Outcome, Stage, progress
+
+JUDGED_AT = 64
+"""The concurrency at which CPU and rates are promised."""
+
+
+def run(stage: Stage) -> Outcome:
+    """Interleave direct, yardstick and gateway, at every concurrency, in every round."""
+    peers = (stage.upstream, stage.static, stage.gateway)
+    rounds: dict[tuple[str, int], list[Round]] = defaultdict(list)
+    for turn in range(stage.rounds):
+        for concurrency in CONCURRENCIES:
+            for peer in peers:
+                shape = Shape(concurrency=concurrency, seconds=stage.seconds)
+                got = stage.bench.run(peer, shape)
+                rounds[peer.name, concurrency].append(got)
+                progress(
+                    f"json {turn + 1}/{stage.rounds} at {concurrency:3} {peer.name:15}"
+                    f"{got.rate:8,.0f}/s {got.cpu_us:6.1f} us CPU, p50 {got.p50_us / 1000:.2f} ms"
+                )
+    return _outcome(stage, rounds)
+
+
+def _outcome(stage: Stage, rounds: dict[tuple[str, int], list[Round]]) -> Outcome:
+    direct, static, gateway = stage.upstream.name, stage.static.name, stage.gateway.name
+    outcome = Outcome("JSON answers (481 B request, 712 B answer)")
+    rows = []
+    for at in CONCURRENCIES:
+        mine, bare, yardstick = rounds[gateway, at], rounds[direct, at], rounds[static, at]
+        added50 = (middle(mine, "p50_us") - middle(bare, "p50_us")) / 1000
+        added99 = (middle(mine, "p99_us") - middle(bare, "p99_us")) / 1000
+        cpu, yard = middle(mine, "cpu_us"), middle(yardstick, "cpu_us")
+        ratio = cpu / yard if yard else 0.0
+        rate = middle(mine, "rate")
+        rates = (rate, middle(bare, "rate"), middle(yardstick, "rate"))
+        costs = (cpu, middle(mine, "beside_us"), yard, ratio)
+        noise = f"{middle(mine, 'strangers'):.0%}"
+        rows.append((str(at), *map(number, (*rates, added50, added99, *costs)), noise))
+        if at == 1:
+            outcome.figures.append(Figure("JSON, added p50 at 1", added50, "ms", 0.12))
+        if at == JUDGED_AT:
+            outcome.figures += [
+                Figure(f"JSON, CPU per request at {at}", cpu, "us", 65),
+                Figure(f"JSON, CPU ratio to a static answer at {at}", ratio, "x", 2.8),
+                Figure(f"JSON, requests at {at}", rate, "/s", 15_000, at_least=True),
+            ]
+    header = ("at once", "req/s", "direct", "static", "+p50 ms", "+p99 ms", "CPU us", "db us", "static us")
+    outcome.tables.append(table((*header, "ratio", "noise"), rows))
+    outcome.data = {f"{name}@{at}": [asdict(one) for one in kept] for (name, at), kept in rounds.items()}
+    return outcome
