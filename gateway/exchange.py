@@ -4,12 +4,12 @@ One mutable record a request, written by the stages in order and read by `settle
 that whoever reads it (log, metrics, admin) can never disturb the request.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.settings.snapshot import ModelRoute, ProviderKey, Target, TenantKey
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Usage:
     """Token counts, inclusive: `input` counts cached tokens, `output` counts reasoning."""
 
@@ -19,6 +19,9 @@ class Usage:
     cache_write: int = 0
     reasoning: int = 0
     source: str = "none"  # provider | estimated | none
+
+
+NO_USAGE = Usage()
 
 
 @dataclass(slots=True)
@@ -50,4 +53,4 @@ class Exchange:
     code: str | None = None
     outcome: str = "ok"  # ok | error | refused | client_closed
     relayed_bytes: int = 0
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NO_USAGE  # replaced, never changed

@@ -10,12 +10,15 @@ upstream model of a `provider/model` name), `LabelCap` folds everything past 200
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from itertools import accumulate
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
 LABEL_VALUES_MAX = 200
+_ROWS_MAX = 20_000
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
 _OVERHEAD = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1)
 
@@ -50,6 +53,11 @@ class Tally:
         counts = self._counts
         counts[labels] = counts.get(labels, 0) + amount
 
+    def copy(self) -> "Tally":
+        made = Tally("", self._text, *self._labels)
+        made._name, made._counts = self._name, dict(self._counts)
+        return made
+
     def collect(self) -> Metric:
         family = CounterMetricFamily(self._name, self._text, labels=self._labels)
         for labels, count in self._counts.items():
@@ -58,64 +66,95 @@ class Tally:
 
 
 class Spread:
-    """A histogram family with fixed upper bounds in seconds."""
+    """Numbers of a histogram with fixed upper bounds in seconds."""
 
-    __slots__ = ("_bounds", "_counts", "_labels", "_name", "_sums", "_text")
+    __slots__ = ("bounds", "counts", "sum")
 
-    def __init__(self, name: str, text: str, bounds: tuple[float, ...], *labels: str) -> None:
-        self._name, self._text, self._labels = f"gateway_{name}", text, labels
-        self._bounds = bounds
-        self._counts: dict[tuple[str, ...], list[int]] = {}
-        self._sums: dict[tuple[str, ...], float] = {}
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
 
-    def observe(self, labels: tuple[str, ...], seconds: float) -> None:
-        counts = self._counts.get(labels)
-        if counts is None:
-            counts = self._counts[labels] = [0] * (len(self._bounds) + 1)
-            self._sums[labels] = 0.0
-        counts[bisect_left(self._bounds, seconds)] += 1
-        self._sums[labels] += seconds
+    def merge(self, other: "Spread") -> None:
+        self.counts = [mine + its for mine, its in zip(self.counts, other.counts, strict=True)]
+        self.sum += other.sum
 
-    def collect(self) -> Metric:
-        family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
-        for labels, counts in self._counts.items():
-            running, buckets = 0, []
-            for bound, count in zip((*map(str, self._bounds), "+Inf"), counts, strict=True):
-                running += count
-                buckets.append((bound, float(running)))
-            family.add_metric(labels, buckets, self._sums[labels])
-        return family
+    def buckets(self) -> list[tuple[str, float]]:
+        """Cumulative, as Prometheus wants them."""
+        names = (*map(str, self.bounds), "+Inf")
+        return [(name, float(total)) for name, total in zip(names, accumulate(self.counts), strict=True)]
+
+
+class Row:
+    """What happened to all exchanges that ended alike."""
+
+    __slots__ = ("inputs", "outputs", "overhead", "requests", "seconds")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.inputs = 0
+        self.outputs = 0
+        self.seconds = Spread(_SECONDS)
+        self.overhead = Spread(_OVERHEAD)
+
+
+class Ended(NamedTuple):
+    """How an exchange ended; provider, pool and model are empty when it never got to one."""
+
+    route: str
+    priority: str
+    outcome: str
+    provider: str
+    pool: str
+    model: str
+    tenant: str
 
 
 class Metrics:
     """All families of one worker. Methods are what happens."""
 
     def __init__(self, registry: CollectorRegistry, in_flight: Callable[[], int]) -> None:
-        self._requests = Tally("requests", "Exchanges ended.", "route", "priority", "outcome")
+        self._rows: dict[tuple[str, ...], Row] = {}
+        self._named: dict[Row, Ended] = {}
         self._attempts = Tally("attempts", "Upstream attempts.", "provider", "pool", "outcome")
         self._rejections = Tally("provider_rejections", "Refusals by providers.", "pool", "kind")
-        self._tokens = Tally("tokens", "Tokens as reported or estimated.", "provider", "model", "kind")
-        self._tenant_tokens = Tally("tenant_tokens", "Tokens by tenant.", "tenant", "kind")
         self._log_dropped = Tally("log_lines_dropped", "Request log lines dropped: the sink was too slow.")
-        self._request_seconds = Spread("request_seconds", "From arrival to the last byte.", _SECONDS, "route")
-        self._overhead = Spread(
-            "overhead_seconds",
-            "Time an exchange spent in the gateway itself: total less queue and upstream.",
-            _OVERHEAD,
-        )
         self._in_flight = in_flight
         self._degraded: dict[tuple[str, str], bool] = {}
         self._routes, self._models, self._tenants = LabelCap(), LabelCap(), LabelCap()
         self.loop_lag_s = 0.0
         self.config_generation = 0
-        registry.register(self)  # type: ignore[arg-type]  # a collector is whatever has `collect`
+        registry.register(self)
 
-    def ended(self, route: str, priority: str, outcome: str, seconds: float, overhead_s: float) -> None:
-        """An exchange ended after `seconds`, of which `overhead_s` were the gateway's own."""
-        route = self._routes(route)
-        self._requests.add((route, priority, outcome))
-        self._request_seconds.observe((route,), seconds)
-        self._overhead.observe((), overhead_s)
+    def ended(
+        self, key: tuple[str, ...], seconds: float, overhead_s: float, inputs: int, outputs: int
+    ) -> None:
+        """An exchange ended after `seconds`, `overhead_s` of them the gateway's own. `key` is as `Ended`."""
+        row = self._rows.get(key)
+        if row is None:
+            row = self._row(Ended(*key))
+        row.requests += 1
+        row.inputs += inputs
+        row.outputs += outputs
+        spread = row.seconds
+        spread.counts[bisect_left(_SECONDS, seconds)] += 1
+        spread.sum += seconds
+        spread = row.overhead
+        spread.counts[bisect_left(_OVERHEAD, overhead_s)] += 1
+        spread.sum += overhead_s
+
+    def _row(self, key: Ended) -> Row:
+        """A row for `key` with capped labels, remembered under the key as it came while there is room."""
+        capped = key._replace(
+            route=self._routes(key.route), model=self._models(key.model), tenant=self._tenants(key.tenant)
+        )
+        row = self._rows.get(capped)
+        if row is None:
+            row = self._rows[capped] = Row()
+            self._named[row] = capped
+        if len(self._rows) < _ROWS_MAX:
+            self._rows[key] = row
+        return row
 
     def attempted(self, provider: str, pool: str, outcome: str) -> None:
         """An upstream attempt ended with `outcome` (ok, or the code of its failure)."""
@@ -124,14 +163,6 @@ class Metrics:
     def rejected(self, pool: str, kind: str) -> None:
         """A provider refused: rate, overload, credential."""
         self._rejections.add((pool, kind))
-
-    def used(self, provider: str, model: str, tenant: str, inputs: int, outputs: int) -> None:
-        """Tokens of one exchange."""
-        model, tenant = self._models(model), self._tenants(tenant)
-        self._tokens.add((provider, model, "input"), inputs)
-        self._tokens.add((provider, model, "output"), outputs)
-        self._tenant_tokens.add((tenant, "input"), inputs)
-        self._tenant_tokens.add((tenant, "output"), outputs)
 
     def log_dropped(self) -> None:
         """A line of the request log was lost."""
@@ -147,17 +178,9 @@ class Metrics:
 
     def collect(self) -> Iterator[Metric]:
         """For the registry, at a scrape."""
-        for family in (
-            self._requests,
-            self._attempts,
-            self._rejections,
-            self._tokens,
-            self._tenant_tokens,
-            self._log_dropped,
-            self._request_seconds,
-            self._overhead,
-        ):
-            yield family.collect()
+        yield from self._ended_families()
+        yield self._rejections.collect()
+        yield self._log_dropped.collect()
         yield _gauge("loop_lag_seconds", "Worst delay of the event loop in the last second.", self.loop_lag_s)
         yield _gauge("config_generation", "Configuration generation in force.", self.config_generation)
         yield _gauge("exchanges_in_flight", "Exchanges being served.", self._in_flight())
@@ -167,6 +190,32 @@ class Metrics:
         for (dependency, mode), away in self._degraded.items():
             degraded.add_metric([dependency, mode], float(away))
         yield degraded
+
+    def _ended_families(self) -> Iterator[Metric]:
+        requests = Tally("requests", "Exchanges ended.", "route", "priority", "outcome")
+        tokens = Tally("tokens", "Tokens as reported or estimated.", "provider", "model", "kind")
+        tenant_tokens = Tally("tenant_tokens", "Tokens by tenant.", "tenant", "kind")
+        attempts = self._attempts.copy()
+        seconds: dict[str, Spread] = {}
+        overhead = Spread(_OVERHEAD)
+        for row, ended in self._named.items():
+            requests.add((ended.route, ended.priority, ended.outcome), row.requests)
+            seconds.setdefault(ended.route, Spread(_SECONDS)).merge(row.seconds)
+            overhead.merge(row.overhead)
+            if ended.provider and ended.outcome == "ok":
+                attempts.add((ended.provider, ended.pool, "ok"), row.requests)
+            for kind, count in (("input", row.inputs), ("output", row.outputs)):
+                if count:
+                    tokens.add((ended.provider, ended.model, kind), count)
+                    tenant_tokens.add((ended.tenant, kind), count)
+        yield from (tally.collect() for tally in (requests, attempts, tokens, tenant_tokens))
+        family = HistogramMetricFamily("gateway_request_seconds", "Arrival to last byte.", labels=["route"])
+        for route, spread in seconds.items():
+            family.add_metric([route], spread.buckets(), spread.sum)
+        yield family
+        own = HistogramMetricFamily("gateway_overhead_seconds", "Total time less queue and upstream.")
+        own.add_metric([], overhead.buckets(), overhead.sum)
+        yield own
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

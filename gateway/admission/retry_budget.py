@@ -16,7 +16,8 @@ class RetryBudget:
 
     def deposit(self) -> None:
         """A request came in."""
-        self._balance = min(_BALANCE_MAX, self._balance + self._ratio)
+        balance = self._balance + self._ratio
+        self._balance = balance if balance < _BALANCE_MAX else _BALANCE_MAX
 
     def withdraw(self) -> bool:
         """Whether one more attempt may be made; counts it if so."""

@@ -17,7 +17,7 @@ from gateway.errors import (
     GatewayError,
 )
 from gateway.exchange import Exchange
-from gateway.pipeline.admit import Admission, Candidates, model_not_found
+from gateway.pipeline.admit import Admission, Candidates
 from gateway.pipeline.call import forwarded_lines
 from gateway.pipeline.estimate import (
     check_body,
@@ -31,7 +31,6 @@ from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import Bounds, Target, Tenant
 
 Prepared = tuple[Work, Candidates]
-_MODEL_NAME_MAX = 256
 _REFERENCES = {"previous_response_id": PREVIOUS_RESPONSE_NOT_FOUND, "input_file_id": OBJECT_NOT_FOUND}
 _SEALING = frozenset({"responses", "files", "batches", "uploads"})
 
@@ -74,13 +73,17 @@ class Inference:
         self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], raw: bytes
     ) -> Prepared:
         tenant = _tenant(exchange)
-        document, pinned = self._opened(tenant, Document(raw, self._bounds.json_depth))
-        model = document.required_text("model")
-        exchange.model = model
-        candidates = self._route(exchange, tenant, model, endpoint.api)
-        check_body(document, endpoint.name)
-        exchange.streaming = _asks_for_stream(document, endpoint)
+        document, pinned = Document(raw, self._bounds.json_depth), None
+        fields = document.fields
+        if MARK in raw or _REFERENCES.keys() & fields.keys():
+            document, pinned = self._opened(tenant, document)
+            fields = document.fields
+        model = exchange.model = document.required_text("model")
         exchange.input_estimate = estimated_tokens(len(raw))
+        candidates = self._admission.candidates(tenant, model, endpoint.api)
+        exchange.route = candidates.route
+        check_body(fields, endpoint.name)
+        exchange.streaming = _asks_for_stream(document, endpoint)
         body: Callable[[Target | None], bytes] = upstream_body(document)
         stream: Callable[[], OpenAIStream] | None = None
         frame_max = self._bounds.frame_bytes
@@ -91,7 +94,6 @@ class Inference:
                 stream = lambda: ResponsesStream(frame_max)  # noqa: E731
             else:
                 stream = lambda: MediaStream(frame_max)  # noqa: E731
-        fields = document.fields
         work = Work(
             "POST",
             endpoint.api,
@@ -118,7 +120,8 @@ class Inference:
         try:
             model = form_text(form, "model")
             exchange.model = model
-            candidates = self._route(exchange, _tenant(exchange), model, endpoint.api)
+            candidates = self._admission.candidates(_tenant(exchange), model, endpoint.api)
+            exchange.route = candidates.route
             asked = form.fields.get("stream")
             exchange.streaming = asked is not None and asked.value.lower() == b"true"
             exchange.input_estimate = estimated_tokens(0)
@@ -266,8 +269,6 @@ class Inference:
         A reference that this tenant was not given is refused here: at the provider it might be another's.
         """
         for name, condition in _REFERENCES.items():
-            if name not in document.fields:
-                continue
             reference = document.text(name)
             if reference is not None and self._ids.open(tenant.id, reference) is None:
                 raise GatewayError(condition, f"No such object: '{reference[:64]}'.", param=name)
@@ -278,15 +279,6 @@ class Inference:
             raise GatewayError(INVALID_VALUE, "The objects named belong to different provider keys.")
         return Document(raw, self._bounds.json_depth), next(iter(pools), None)
 
-    def _route(self, exchange: Exchange, tenant: Tenant, model: str, api: str) -> Candidates:
-        if not model.isascii() or not model.isprintable():
-            raise GatewayError(INVALID_VALUE, "`model` must be printable ASCII.", param="model")
-        if len(model) > _MODEL_NAME_MAX or " " in model:
-            raise model_not_found(model)
-        candidates = self._admission.candidates(tenant, model, api)
-        exchange.route = candidates.route
-        return candidates
-
 
 def _tenant(exchange: Exchange) -> Tenant:
     assert exchange.tenant_key is not None, "authenticated before anything is read"
@@ -294,6 +286,8 @@ def _tenant(exchange: Exchange) -> Tenant:
 
 
 def _asks_for_stream(document: Document, endpoint: Endpoint) -> bool:
+    if "stream" not in document.fields and "stream_format" not in document.fields:
+        return False
     if endpoint.name == "speech":
         return document.text("stream_format") == "sse"
     if endpoint.name in ("chat", "completions", "responses", "images"):

@@ -51,10 +51,12 @@ class Document:
 
     def required_text(self, name: str) -> str:
         """The non-empty string in `name`."""
-        value = self.text(name)
-        if not value:
+        value = self.fields.get(name)
+        if type(value) is str and value:
+            return value
+        if not self.text(name):
             raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{name}'.", param=name)
-        return value
+        raise AssertionError("a text that is there was returned")
 
     def flag(self, name: str) -> bool:
         """The boolean in `name`; absent and null are false."""

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from gateway.dialects.usage import read_usage
+from gateway.dialects.usage import Reported, as_usage
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import Usage
 
@@ -13,11 +13,16 @@ _NOTHING = msgspec.Raw(b"null")
 
 
 class _Reply(msgspec.Struct):
-    usage: msgspec.Raw = _NOTHING
+    usage: Reported | None = None
+    error: msgspec.Raw = _NOTHING
+
+
+class _OddReply(msgspec.Struct):
     error: msgspec.Raw = _NOTHING
 
 
 _reply = msgspec.json.Decoder(_Reply)
+_odd_reply = msgspec.json.Decoder(_OddReply)
 #: Fields whose values are ids of objects that live at the provider key.
 _ID_FIELDS = frozenset(
     {"id", "file_id", "input_file_id", "output_file_id", "error_file_id", "upload_id", "first_id", "last_id"}
@@ -30,13 +35,23 @@ def read_reply(body: bytes) -> tuple[Usage | None, Any]:
 
     Raises GatewayError when the body is not one JSON object.
     """
+    usage: Usage | None = None
     try:
         reply = _reply.decode(body)
     except msgspec.MsgspecError:
+        error = _error_alone(body)  # its usage cannot be true, or all of it is no JSON
+    else:
+        error = reply.error
+        if reply.usage is not None:
+            usage = as_usage(reply.usage)
+    return usage, None if error is _NOTHING else orjson.loads(bytes(error))
+
+
+def _error_alone(body: bytes) -> msgspec.Raw:
+    try:
+        return _odd_reply.decode(body).error
+    except msgspec.MsgspecError:
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.") from None
-    usage = read_usage(reply.usage) if reply.usage is not _NOTHING else None
-    error = orjson.loads(bytes(reply.error)) if reply.error is not _NOTHING else None
-    return usage, error
 
 
 def owned_ids(value: Any, found: set[str] | None = None) -> set[str]:

@@ -19,7 +19,9 @@ class _Details(msgspec.Struct):
     reasoning_tokens: _Count | None = None
 
 
-class _Reported(msgspec.Struct):
+class Reported(msgspec.Struct):
+    """The fields of either API's usage object."""
+
     prompt_tokens: _Count | None = None
     completion_tokens: _Count | None = None
     input_tokens: _Count | None = None
@@ -31,16 +33,20 @@ class _Reported(msgspec.Struct):
     output_tokens_details: _Details | None = None
 
 
-_reported = msgspec.json.Decoder(_Reported)
+_reported = msgspec.json.Decoder(Reported)
 _NO_DETAILS = _Details()
 
 
 def read_usage(text: bytes | msgspec.Raw) -> Usage | None:
     """The usage object `text` (JSON), or None when it is missing its counts or they cannot be true."""
     try:
-        found = _reported.decode(text)
+        return as_usage(_reported.decode(text))
     except msgspec.MsgspecError:
         return None
+
+
+def as_usage(found: Reported) -> Usage | None:
+    """The counts in our terms; None when none is there."""
     inputs = found.prompt_tokens if found.prompt_tokens is not None else found.input_tokens
     outputs = found.completion_tokens if found.completion_tokens is not None else found.output_tokens
     if inputs is None and outputs is None:
@@ -50,10 +56,10 @@ def read_usage(text: bytes | msgspec.Raw) -> Usage | None:
     prompt = found.prompt_tokens_details or found.input_tokens_details or _NO_DETAILS
     completion = found.completion_tokens_details or found.output_tokens_details or _NO_DETAILS
     return Usage(
-        input=inputs or 0,
-        output=outputs or 0,
-        cache_read=prompt.cached_tokens or 0,
-        cache_write=prompt.cache_write_tokens or 0,
-        reasoning=completion.reasoning_tokens or 0,
-        source="provider",
+        inputs or 0,
+        outputs or 0,
+        prompt.cached_tokens or 0,
+        prompt.cache_write_tokens or 0,
+        completion.reasoning_tokens or 0,
+        "provider",
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gateway.admission.accounts import Account, Accounts
 from gateway.errors import (
+    INVALID_VALUE,
     MODEL_NOT_FOUND,
     NO_ELIGIBLE_KEY,
     OBJECT_NOT_FOUND,
@@ -19,6 +20,7 @@ from gateway.settings.snapshot import ModelRoute, Snapshot, Target, Tenant
 from gateway.upstream.request_head import ADAPTERS
 
 _CACHE_MAX = 4096
+_MODEL_NAME_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,10 @@ class Admission:
         self.accounts.give_back(permit.account)
 
     def _work_out(self, tenant: Tenant, model: str, api: str) -> Candidates:
+        if not model.isascii() or not model.isprintable():
+            raise GatewayError(INVALID_VALUE, "`model` must be printable ASCII.", param="model")
+        if len(model) > _MODEL_NAME_MAX or " " in model:
+            raise model_not_found(model)
         route = self.snapshot.resolve(tenant, model)
         if route is None:
             raise model_not_found(model)

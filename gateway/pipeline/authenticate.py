@@ -44,8 +44,8 @@ def authenticate(snapshot: Snapshot, headers: Headers, named: Mapping[bytes, byt
 
 def _presented(headers: Headers, named: Mapping[bytes, bytes]) -> bytes:
     if len(named) == len(headers) and not (_OTHERS & named.keys()):
-        value = named.get(b"authorization", b"")  # the common case: one credential, the usual header
-        return value[7:].strip() if value[:7].lower() == b"bearer " else b""
+        usual = named.get(b"authorization", b"")  # the common case: one credential, the usual header
+        return usual[7:].strip() if usual[:7].lower() == b"bearer " else b""
     found = b""
     count = 0
     for name in _CREDENTIALS:

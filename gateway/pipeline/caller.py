@@ -66,9 +66,13 @@ class Caller:
 
     def respond(self, status: int, head: bytes, body: bytes) -> None:
         """A whole reply at once."""
-        self._exchange.status = status
+        exchange = self._exchange
+        exchange.status = status
         self.finished = True
-        self._connection.respond(status, head + self.identity(), body)
+        request_id = exchange.request_id.encode()
+        self._connection.respond(
+            status, b"%bx-request-id: %b\r\nrequest-id: %b\r\n" % (head, request_id, request_id), body
+        )
 
     def begin_events(self, head: bytes) -> None:
         """Commit to 200 and an event stream, unless that has happened."""

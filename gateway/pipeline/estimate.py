@@ -25,15 +25,19 @@ _REQUIRED: dict[str, tuple[tuple[str, tuple[type, ...]], ...]] = {
     "embeddings": (("input", (str, list)),),
     "moderations": (("input", (str, list)),),
 }
-_COUNTS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-_FANOUTS = ("n", "best_of")
+_BOUNDED = {
+    "max_tokens": (0, _COUNT_MAX),
+    "max_completion_tokens": (0, _COUNT_MAX),
+    "max_output_tokens": (0, _COUNT_MAX),
+    "n": (1, _N_MAX),
+    "best_of": (1, _N_MAX),
+}
 #: Providers that refuse a field they do not know.
 _NO_STREAM_OPTIONS = frozenset({"mistral"})
 
 
-def check_body(document: Document, api: str) -> None:
+def check_body(fields: dict[str, Any], api: str) -> None:
     """Refuse what cannot be meant: missing content, wrong types, counts that are not counts."""
-    fields = document.fields
     for name, types in _REQUIRED.get(api, ()):
         value = fields.get(name)
         if value is None:
@@ -42,12 +46,9 @@ def check_body(document: Document, api: str) -> None:
             raise GatewayError(INVALID_TYPE, f"`{name}` has the wrong type.", param=name)
         if not value and types == (list,):
             raise GatewayError(INVALID_VALUE, f"`{name}` must not be empty.", param=name)
-    for name in _COUNTS:
-        if fields.get(name) is not None:
-            _whole_number(fields[name], name, 0, _COUNT_MAX)
-    for name in _FANOUTS:
-        if fields.get(name) is not None:
-            _whole_number(fields[name], name, 1, _N_MAX)
+    for name in _BOUNDED.keys() & fields.keys():
+        if fields[name] is not None:
+            _whole_number(fields[name], name, *_BOUNDED[name])
 
 
 def _whole_number(value: Any, name: str, low: int, high: int) -> None:

@@ -29,15 +29,17 @@ class Settlement:
         done = exchange.upstream_done or now
         upstream_s = done - exchange.sent if exchange.sent else 0.0
         queue_s = exchange.admitted - exchange.queued
-        metrics = self._metrics
         overhead_s = total_s - upstream_s - queue_s
-        metrics.ended(_route_label(exchange), exchange.priority, exchange.outcome, total_s, overhead_s)
-        if key is not None:
-            if exchange.outcome == "ok":
-                metrics.attempted(key.provider.id, key.id, "ok")
-            if usage.source != "none" and tenant_key is not None:
-                model = target.model if target is not None else "none"
-                metrics.used(key.provider.id, model, tenant_key.tenant.id, usage.input, usage.output)
+        ended = (
+            exchange.endpoint if exchange.route is None else exchange.route.label,
+            exchange.priority,
+            exchange.outcome,
+            key.provider.id if key is not None else "",
+            key.id if key is not None else "",
+            target.model if target is not None else "",
+            tenant_key.tenant.id if tenant_key is not None else "",
+        )
+        self._metrics.ended(ended, total_s, overhead_s, usage.input, usage.output)
         self._log.write(
             {
                 "ts": self._clock.utc(),
@@ -66,16 +68,6 @@ class Settlement:
                 "task": exchange.task,
             }
         )
-
-
-def _route_label(exchange: Exchange) -> str:
-    """A configured route's id; `provider/*` for a model that a caller named directly."""
-    route = exchange.route
-    if route is None:
-        return exchange.endpoint
-    if route.configured:
-        return route.id
-    return f"{route.targets[0].provider.id}/*"
 
 
 def _estimated(exchange: Exchange) -> Usage:

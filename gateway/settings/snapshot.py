@@ -141,7 +141,12 @@ class ModelRoute:
     targets: tuple[Target, ...]
     overflow: Target | None = None
     hint: str | None = None
-    configured: bool = True  # False: a caller named provider and model directly
+    #: What metrics call it: its id, or `provider/*` where a caller named provider and model directly.
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.label:
+            object.__setattr__(self, "label", self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +213,7 @@ class Snapshot:
         provider = self.providers.get(provider_id)
         if provider is None or not slash or not model:
             return None
-        return ModelRoute(name, (Target(provider, model),), configured=False)
+        return ModelRoute(name, (Target(provider, model),), label=f"{provider_id}/*")
 
     def keys_for(self, tenant: Tenant, target: Target) -> tuple[ProviderKey, ...]:
         """The provider keys that `tenant` may use for `target`, in the order of the configuration."""
