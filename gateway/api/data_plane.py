@@ -3,7 +3,7 @@
 Paths are matched as they came, undecoded: `//v1`, `%2e` and their kin are simply unknown URLs.
 """
 
-from collections.abc import Awaitable
+from functools import partial
 from typing import Any, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -43,10 +43,7 @@ class DataPlane:
         if endpoint is not None:
             if endpoint.takes == "json":
                 connection = scope["kaze.connection"]
-
-                def prepare(exchange: Exchange, named: dict[bytes, bytes]) -> Prepared | Awaitable[Prepared]:
-                    return self.inference.from_json(endpoint, exchange, named, receive, connection)
-
+                prepare = partial(self.inference.from_json, endpoint, receive, connection)
                 await self.pipeline.run(connection, scope["headers"], endpoint.name, "openai", prepare)
             else:
                 await self._serve(endpoint, "", "", scope, receive)
@@ -110,7 +107,7 @@ class DataPlane:
             is_form = named.get(b"content-type", b"").lower().startswith(b"multipart/")
             takes = "form" if is_form else "json"
         if takes == "json":
-            prepared = inference.from_json(endpoint, exchange, named, receive, connection)
+            prepared = inference.from_json(endpoint, receive, connection, exchange, named)
             return prepared if isinstance(prepared, tuple) else await prepared
         if takes == "form":
             prepared, form = await inference.from_form(endpoint, exchange, named, receive, connection)

@@ -20,13 +20,12 @@ from gateway.exchange import Exchange
 from gateway.pipeline.admit import Admission, Candidates
 from gateway.pipeline.call import forwarded_lines
 from gateway.pipeline.estimate import (
+    BYTES_PER_TOKEN,
     check_body,
     completion_stream_body,
-    estimated_tokens,
-    upstream_body,
 )
 from gateway.pipeline.form import Form, form_text, read_form
-from gateway.pipeline.receive import Receive, TimedBody, body_at_hand, check_json_type, read_body
+from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_json_type, read_body
 from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import Bounds, Target, Tenant
 
@@ -46,15 +45,18 @@ class Inference:
     def from_json(
         self,
         endpoint: Endpoint,
-        exchange: Exchange,
-        named: dict[bytes, bytes],
         receive: Receive,
         connection: TimedBody,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
     ) -> Prepared | Awaitable[Prepared]:
         """A JSON body that names a model; to be awaited only when the body is still on its way."""
-        check_json_type(named)
-        raw = body_at_hand(connection, named, self._bounds.body_bytes)
-        if raw is None:
+        if named.get(b"content-type") != b"application/json":
+            check_json_type(named)
+        if b"content-encoding" in named:
+            check_encoding(named)
+        raw = connection.body_now()
+        if raw is None or len(raw) > self._bounds.body_bytes:
             return self._from_slow_json(endpoint, exchange, named, receive, connection)
         return self._from_body(endpoint, exchange, named, raw)
 
@@ -72,19 +74,24 @@ class Inference:
     def _from_body(
         self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], raw: bytes
     ) -> Prepared:
-        tenant = _tenant(exchange)
+        assert exchange.tenant_key is not None
+        tenant = exchange.tenant_key.tenant
         document, pinned = Document(raw, self._bounds.json_depth), None
         fields = document.fields
         if MARK in raw or _REFERENCES.keys() & fields.keys():
             document, pinned = self._opened(tenant, document)
             fields = document.fields
-        model = exchange.model = document.required_text("model")
-        exchange.input_estimate = estimated_tokens(len(raw))
+        model = fields.get("model")
+        if type(model) is not str or not model:
+            model = document.required_text("model")
+        exchange.model = model
+        exchange.input_estimate = len(raw) // BYTES_PER_TOKEN + 1
         candidates = self._admission.candidates(tenant, model, endpoint.api)
         exchange.route = candidates.route
         check_body(fields, endpoint.name)
-        exchange.streaming = _asks_for_stream(document, endpoint)
-        body: Callable[[Target | None], bytes] = upstream_body(document)
+        if "stream" in fields or "stream_format" in fields:
+            exchange.streaming = _asks_for_stream(document, endpoint)
+        body: Callable[[Target | None], bytes] = document.with_model
         stream: Callable[[], OpenAIStream] | None = None
         frame_max = self._bounds.frame_bytes
         if exchange.streaming:
@@ -124,7 +131,7 @@ class Inference:
             exchange.route = candidates.route
             asked = form.fields.get("stream")
             exchange.streaming = asked is not None and asked.value.lower() == b"true"
-            exchange.input_estimate = estimated_tokens(0)
+            exchange.input_estimate = 1
         except BaseException:
             form.close()
             raise
@@ -286,8 +293,6 @@ def _tenant(exchange: Exchange) -> Tenant:
 
 
 def _asks_for_stream(document: Document, endpoint: Endpoint) -> bool:
-    if "stream" not in document.fields and "stream_format" not in document.fields:
-        return False
     if endpoint.name == "speech":
         return document.text("stream_format") == "sse"
     if endpoint.name in ("chat", "completions", "responses", "images"):

@@ -13,6 +13,7 @@ import msgspec
 import orjson
 
 from gateway.errors import INVALID_JSON, INVALID_TYPE, MISSING_PARAMETER, GatewayError
+from gateway.settings.snapshot import Target
 
 _spans = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _value = msgspec.json.Decoder(msgspec.Raw)
@@ -39,7 +40,10 @@ class Document:
         self.raw = raw
         self.fields: dict[str, Any] = fields
         self._members = _members(raw)
-        if _may_nest(raw, depth_max) and _deeper_than(fields, depth_max):
+        # A short body shows by its brackets that it cannot be that deep.
+        if (len(raw) > 4096 or raw.count(b"[") + raw.count(b"{") > depth_max) and _deeper_than(
+            fields, depth_max
+        ):
             raise GatewayError(INVALID_JSON, f"The request body is nested deeper than {depth_max} levels.")
 
     def text(self, name: str) -> str | None:
@@ -64,6 +68,14 @@ class Document:
         if value is not None and type(value) is not bool:
             raise GatewayError(INVALID_TYPE, f"`{name}` must be a boolean.", param=name)
         return bool(value)
+
+    def with_model(self, target: Target | None) -> bytes:
+        """The body with the provider's name of the model; as it is for no target."""
+        if target is not None:
+            for name, start, end in self._members:
+                if name == "model":
+                    return self.raw[:start] + target.quoted + self.raw[end:]
+        return self.raw
 
     def spliced(self, edits: dict[str, bytes]) -> bytes:
         """The body with the values of the named top-level members replaced (or added first) by JSON text."""
@@ -90,14 +102,16 @@ def _members(raw: bytes) -> list[tuple[str, int, int]]:
     Every deviation (space, an escaped key, a duplicate) makes the text longer than that sum, so equality proves
     that there is none.
     """
-    lengths = {key: len(memoryview(value)) for key, value in _spans.decode(raw).items()}
+    spans = _spans.decode(raw)
     members: list[tuple[str, int, int]] = []
     position = 1
-    for key, length in lengths.items():
+    for key, value in spans.items():
         start = position + len(key) + 3  # two quotes and the colon
-        position = start + length + 1
+        position = start + len(memoryview(value)) + 1
         members.append((key, start, position - 1))
-    return members if position == len(raw) and lengths else _walked_members(raw, lengths)
+    if position == len(raw) and spans:
+        return members
+    return _walked_members(raw, {key: len(memoryview(value)) for key, value in spans.items()})
 
 
 def _walked_members(raw: bytes, lengths: dict[str, int]) -> list[tuple[str, int, int]]:
@@ -129,11 +143,6 @@ def _is_one_value(text: bytes) -> bool:
     except msgspec.DecodeError:
         return False
     return True
-
-
-def _may_nest(raw: bytes, depth_max: int) -> bool:
-    """Whether a body can be that deep at all: a short one shows it by its brackets."""
-    return len(raw) > 4096 or raw.count(b"[") + raw.count(b"{") > depth_max
 
 
 def _deeper_than(value: dict[str, Any], depth_max: int) -> bool:

@@ -30,7 +30,11 @@ def authenticate(snapshot: Snapshot, headers: Headers, named: Mapping[bytes, byt
 
     Raises GatewayError: no credential, an unknown one, or two that differ.
     """
-    presented = _presented(headers, named)
+    usual = named.get(b"authorization", b"")
+    if usual[:7] == b"Bearer " and len(named) == len(headers) and not (_OTHERS & named.keys()):
+        presented = usual[7:].strip()  # one credential in the usual header
+    else:
+        presented = _presented(headers, named)
     if not presented:
         raise GatewayError(
             NO_CREDENTIALS,
@@ -43,9 +47,6 @@ def authenticate(snapshot: Snapshot, headers: Headers, named: Mapping[bytes, byt
 
 
 def _presented(headers: Headers, named: Mapping[bytes, bytes]) -> bytes:
-    if len(named) == len(headers) and not (_OTHERS & named.keys()):
-        usual = named.get(b"authorization", b"")  # the common case: one credential, the usual header
-        return usual[7:].strip() if usual[:7].lower() == b"bearer " else b""
     found = b""
     count = 0
     for name in _CREDENTIALS:

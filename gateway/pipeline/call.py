@@ -56,6 +56,7 @@ class Reply:
     response: Response
     permit: Permit
     identity: bytes  # header lines that say what served
+    content_type: bytes
     stream: OpenAIStream | None = None
     held: bytes = b""
 
@@ -88,7 +89,7 @@ class Upstream:
         Raises GatewayError when every attempt that may be made failed.
         """
         self._budget.deposit()
-        tried: list[Account] = []
+        tried: tuple[Account, ...] = ()
         error: GatewayError | None = None
         while True:
             permit = self._admission.take(candidates, work.pinned, tried)
@@ -97,7 +98,7 @@ class Upstream:
             if error is not None and not self._budget.withdraw():
                 self._admission.give_back(permit)
                 raise error
-            tried.append(permit.account)
+            tried = (*tried, permit.account)
             try:
                 return await self._attempt(exchange, permit, work)
             except GatewayError as failed:
@@ -128,8 +129,12 @@ class Upstream:
             raise transport_error(failure) from failure
         try:
             if 200 <= response.status < 300:
-                reply = Reply(response, permit, door.identity)
-                await self._open(reply, work, first_byte_s)
+                content_type = response.header(b"content-type") or b"application/octet-stream"
+                reply = Reply(response, permit, door.identity, content_type)
+                if content_type[:17] == b"text/event-stream":
+                    await self._open(reply, work, first_byte_s)
+                else:
+                    response.auto_extend = bounds.frame_gap_s
                 return reply
             error_text = b"" if response.status < 400 else await response.read(_ERROR_BODY_MAX)
             raise refusal(response.status, response.headers, error_text, account.key)
@@ -143,10 +148,6 @@ class Upstream:
     async def _open(self, reply: Reply, work: Work, first_byte_s: float) -> None:
         """Read a stream up to its first content, so that failing before it can still be mended elsewhere."""
         response = reply.response
-        is_stream = (response.header(b"content-type") or b"").startswith(b"text/event-stream")
-        if not is_stream:
-            response.auto_extend = self._bounds.frame_gap_s
-            return
         if work.stream is None:
             response.abort()
             raise GatewayError(

@@ -47,29 +47,15 @@ def check_body(fields: dict[str, Any], api: str) -> None:
         if not value and types == (list,):
             raise GatewayError(INVALID_VALUE, f"`{name}` must not be empty.", param=name)
     for name in _BOUNDED.keys() & fields.keys():
-        if fields[name] is not None:
-            _whole_number(fields[name], name, *_BOUNDED[name])
+        value, (low, high) = fields[name], _BOUNDED[name]
+        if value is not None and not (type(value) is int and low <= value <= high):
+            _refuse_number(value, name, low, high)
 
 
-def _whole_number(value: Any, name: str, low: int, high: int) -> None:
+def _refuse_number(value: Any, name: str, low: int, high: int) -> None:
     if type(value) is not int:
         raise GatewayError(INVALID_TYPE, f"`{name}` must be an integer.", param=name)
-    if not low <= value <= high:
-        raise GatewayError(INVALID_VALUE, f"`{name}` must be between {low} and {high}.", param=name)
-
-
-def estimated_tokens(size: int) -> int:
-    """Tokens of `size` bytes of text, as a guess."""
-    return size // BYTES_PER_TOKEN + 1
-
-
-def upstream_body(document: Document) -> Callable[[Target | None], bytes]:
-    """The body for a target: the caller's, with the provider's name of the model."""
-
-    def body(target: Target | None) -> bytes:
-        return document.spliced({} if target is None else {"model": orjson.dumps(target.model)})
-
-    return body
+    raise GatewayError(INVALID_VALUE, f"`{name}` must be between {low} and {high}.", param=name)
 
 
 def completion_stream_body(
@@ -88,7 +74,7 @@ def completion_stream_body(
 
     def body(target: Target | None) -> bytes:
         assert target is not None, "a completion has a model"
-        edits = {"model": orjson.dumps(target.model)}
+        edits = {"model": target.quoted}
         if wanted is not None and target.provider.flavour not in _NO_STREAM_OPTIONS:
             edits["stream_options"] = wanted
         return document.spliced(edits)

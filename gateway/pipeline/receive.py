@@ -60,18 +60,8 @@ async def next_piece(receive: Receive, connection: TimedBody) -> tuple[bytes, bo
     return message.get("body", b""), message.get("more_body", False)
 
 
-def body_at_hand(connection: TimedBody, named: dict[bytes, bytes], limit: int) -> bytes | None:
-    """The whole body when it arrived with its head, which is the rule: nothing is awaited then."""
-    check_encoding(named)
-    body = connection.body_now()
-    if body is not None and len(body) > limit:
-        raise too_large(limit)
-    return body
-
-
 async def read_body(receive: Receive, connection: TimedBody, named: dict[bytes, bytes], limit: int) -> bytes:
     """The whole body in memory, at most `limit` bytes."""
-    check_encoding(named)
     check_length(named, limit)
     pieces: list[bytes] = []
     size, more = 0, True
@@ -86,10 +76,7 @@ async def read_body(receive: Receive, connection: TimedBody, named: dict[bytes, 
 
 def check_json_type(named: dict[bytes, bytes]) -> None:
     """A JSON endpoint takes JSON; a body without a type is given the benefit of the doubt."""
-    stated = named.get(b"content-type", b"application/json")
-    if stated == b"application/json":
-        return
-    kind = stated.partition(b";")[0].strip().lower()
+    kind = named.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
     if kind != b"application/json" and not kind.endswith(b"+json"):
         if kind.startswith(b"multipart/"):
             raise GatewayError(UNSUPPORTED_MEDIA_TYPE, "This endpoint takes a JSON body, not a form.")

@@ -20,6 +20,11 @@ from gateway.upstream.refusal import error_in_success
 
 #: Headers of a reply that a caller may see (wire reference §3.6); everything else stays with us.
 _PASSED = frozenset({b"openai-processing-ms", b"openai-version", b"content-disposition"})
+_JSON = b"content-type: application/json\r\n"
+_IDENTITY = (
+    b"%bx-gateway-attempts: %d\r\nx-gateway-queue-ms: %d\r\n"
+    b"server-timing: queue;dur=%.3f, upstream;dur=%.3f, gateway;dur=%.3f\r\n"
+)
 
 
 class Relay:
@@ -38,9 +43,9 @@ class Relay:
         if reply.stream is not None:
             await self._events(exchange, reply, reply.stream, work, caller)
             return
-        content_type = response.header(b"content-type") or b"application/octet-stream"
-        if content_type.startswith(b"application/json"):
-            body = await response.read(self._bounds.reply_bytes)
+        content_type = reply.content_type
+        if content_type[:16] == b"application/json":
+            body = response.buffered() if response.complete else await response.read(self._bounds.reply_bytes)
             frames = self._json(exchange, reply, work, caller, body)
             if frames:
                 await caller.write(frames)
@@ -52,7 +57,7 @@ class Relay:
             )
         if work.api in ("chat", "completions", "responses", "embeddings", "moderations", "rerank"):
             raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
-        await self._pieces(reply, caller, content_type)
+        await self._pieces(exchange, reply, caller)
 
     def _json(self, exchange: Exchange, reply: Reply, work: Work, caller: Caller, body: bytes) -> bytes:
         """Answer with a whole JSON body; or, where a stream was asked for, the frames that say the same."""
@@ -76,7 +81,7 @@ class Relay:
                 caller.begin_events(_identity(reply, exchange))
                 return _as_frames(exchange, stream, body)
         exchange.relayed_bytes = len(body)
-        caller.respond(reply.response.status, _head(reply, exchange), body)
+        caller.respond(reply.response.status, _JSON + _identity(reply, exchange), body)
         return b""
 
     async def _events(
@@ -111,13 +116,13 @@ class Relay:
             raise error_in_success(_failure_detail(stream.failure), reply.permit.account.key)
         caller.finish()
 
-    async def _pieces(self, reply: Reply, caller: Caller, content_type: bytes) -> None:
+    async def _pieces(self, exchange: Exchange, reply: Reply, caller: Caller) -> None:
         response = reply.response
         length = response.header(b"content-length")
-        head = _passed(reply) + b"content-type: " + content_type + b"\r\n"
+        head = b"content-type: " + reply.content_type + b"\r\n"
         if length is not None:
             head += b"content-length: " + length + b"\r\n"
-        caller.begin_body(response.status, head + reply.identity)
+        caller.begin_body(response.status, head + _identity(reply, exchange))
         while data := await response.chunk():
             await caller.write(data)
         caller.finish()
@@ -156,17 +161,10 @@ def _owner(exchange: Exchange, reply: Reply) -> tuple[str, str]:
     return exchange.tenant_key.tenant.id, reply.permit.account.key.id
 
 
-def _head(reply: Reply, exchange: Exchange) -> bytes:
-    return b"content-type: application/json\r\n" + _identity(reply, exchange) + _passed(reply)
-
-
 def _identity(reply: Reply, exchange: Exchange) -> bytes:
     """What served it and how long that took so far: waiting, the provider, and ourselves."""
     queue_ms = (exchange.admitted - exchange.queued) * 1000
-    return (
-        b"%bx-gateway-attempts: %d\r\nx-gateway-queue-ms: %d\r\n"
-        b"server-timing: queue;dur=%.3f, upstream;dur=%.3f, gateway;dur=%.3f\r\n"
-    ) % (
+    lines = _IDENTITY % (
         reply.identity,
         exchange.attempts,
         queue_ms,
@@ -174,10 +172,6 @@ def _identity(reply: Reply, exchange: Exchange) -> bytes:
         (exchange.first_content - exchange.sent) * 1000,
         (exchange.queued - exchange.arrived) * 1000,
     )
-
-
-def _passed(reply: Reply) -> bytes:
-    lines = b""
     for name, value in reply.response.headers:
         if name in _PASSED and len(value) <= 512:
             lines += name + b": " + value + b"\r\n"

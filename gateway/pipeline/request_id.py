@@ -20,7 +20,7 @@ class RequestIds:
 
     def next(self, now: float) -> str:
         """A new id; `now` is monotonic and only tells when the time part is due for renewal."""
-        if now - self._stamped > 0.005 or self._stamped < 0:
+        if now - self._stamped > 0.02 or self._stamped < 0:
             self._stamped = now
             self._stamp = _base32(int(datetime.now(UTC).timestamp() * 1000), 10)
         count = self._count = self._count + 1

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
+import orjson
+
 from gateway.settings.secret import Secret
 
 #: Most urgent first; the position is the rank.
@@ -128,6 +130,11 @@ class Target:
 
     provider: Provider
     model: str
+    #: The model's name as JSON text: spliced into every request, so made once.
+    quoted: bytes = field(default=b"", compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "quoted", orjson.dumps(self.model))
 
     def __str__(self) -> str:
         return f"{self.provider.id}/{self.model}"
