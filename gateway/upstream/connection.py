@@ -141,7 +141,8 @@ class Connection(asyncio.Protocol):
             self._move(SENDING)
             transport.write(head)
         else:
-            self._move(WAITING_HEAD)
+            assert self.state is IDLE
+            self.state = WAITING_HEAD
             if len(body) > _JOIN_MAX:
                 transport.writelines((head, body))
             else:
@@ -190,7 +191,7 @@ class Connection(asyncio.Protocol):
         elif self._paused or transport.get_write_buffer_size():
             self._drop()  # the reply came before the request was out, or is not wholly looked at
         else:
-            self._move(IDLE)
+            self.state = IDLE
             self._response = None
             self.idle_since = self._time()
             self._owner.give_back(self)
@@ -342,7 +343,8 @@ class Connection(asyncio.Protocol):
         self._eof_ends = ends_with_connection(status, response.headers, parser.get_http_version())
         response.status = status
         self._seen = 0
-        self._move(BODY)
+        assert BODY in LEGAL[self.state]
+        self.state = BODY
         if self._bodyless:
             self._completed()
             raise RefusedError("the parser would wait for a body")
@@ -353,7 +355,9 @@ class Connection(asyncio.Protocol):
         if not response.status:
             response.headers.clear()  # a 1xx
             return
-        self._completed()
+        assert self.state is BODY
+        self.state = COMPLETE
+        response.complete = True
         if not parser.should_keep_alive():
             raise RefusedError("not kept alive")
 

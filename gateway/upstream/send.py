@@ -33,13 +33,24 @@ async def send(
     if connection is None:
         connection, connect_s = await _connected(pool)
     began = connection.now()
-    try:
-        response = await _exchange(connection, head, body, first_byte_s, exchange_s)
-    except UpstreamFailure as failure:
-        again = failure.unanswered and connection.exchanges > 1 and (body is None or isinstance(body, bytes))
-        if not again:
+    if body is None or isinstance(body, bytes):
+        # Written out here and not in a coroutine of its own: this is every request but uploads.
+        response = connection.begin(head, body or b"", first_byte_s, exchange_s)
+        try:
+            while not response.status and response.failure is None:
+                await connection.wait()
+        except BaseException:  # cancelled: half an exchange is of no use to anybody
+            response.abort()
             raise
+        if response.status:
+            response.connect_s = connect_s
+            return response
+        failure = response.failure
+        assert failure is not None
+        if not failure.unanswered or connection.exchanges == 1:
+            raise failure
     else:
+        response = await _exchange(connection, head, body, first_byte_s, exchange_s)
         response.connect_s = connect_s
         return response
     left = exchange_s - (connection.now() - began)
