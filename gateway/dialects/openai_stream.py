@@ -105,10 +105,28 @@ class CompletionStream(OpenAIStream):
                 self.finished = True
             if frame[-6:] == _DONE and frame_data(frame) == _DONE:
                 self.ended = True
-                return self._without_usage(frames if position + 1 == len(frames) else frames[: position + 1])
+                kept = self._without_usage(frames if position + 1 == len(frames) else frames[: position + 1])
+                made = self._usage_asked_for()
+                return [*kept[:-1], made, frame] if made else kept
             if _has(frame, _USAGE):
                 self._usage_frame = frame_data(frame)
         return self._without_usage(frames)
+
+    def _usage_asked_for(self) -> bytes:
+        """The frame with the usage that the caller asked for, where the provider has it in `x_groq` only."""
+        if self.hides_usage or self._usage_frame is None:
+            return b""
+        event = _parsed(self._usage_frame)
+        inner = event.get("x_groq")
+        if (
+            type(event.get("usage")) is dict
+            or type(inner) is not dict
+            or type(inner.get("usage")) is not dict
+        ):
+            return b""
+        made = {name: event[name] for name in ("id", "object", "created", "model") if name in event}
+        frame = b"data: " + orjson.dumps({**made, "choices": [], "usage": inner["usage"]})
+        return self._rewritten([frame])[0]
 
     def _without_usage(self, frames: list[bytes]) -> list[bytes]:
         if self.hides_usage and self._usage_frame is not None and any(map(_is_usage_only, frames)):
@@ -119,7 +137,8 @@ class CompletionStream(OpenAIStream):
         if not self.finished:
             return super()._close()
         self.ended = True  # some compatible servers leave the marker out
-        return b"data: [DONE]\n\n"
+        made = self._usage_asked_for()
+        return b"%b\n\ndata: [DONE]\n\n" % made if made else b"data: [DONE]\n\n"
 
 
 class ResponsesStream(OpenAIStream):
