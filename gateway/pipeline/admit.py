@@ -88,9 +88,6 @@ class Admission:
                 return Permit(account, target)
         return None
 
-    def give_back(self, permit: Permit) -> None:
-        self.accounts.give_back(permit.account)
-
     def _work_out(self, tenant: Tenant, model: str, api: str) -> Candidates:
         if not model.isascii() or not model.isprintable():
             raise GatewayError(INVALID_VALUE, "`model` must be printable ASCII.", param="model")

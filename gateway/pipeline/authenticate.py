@@ -21,6 +21,10 @@ from gateway.settings.snapshot import PRIORITIES, Snapshot, TenantKey
 Headers = Sequence[tuple[bytes, bytes]]
 
 _CREDENTIALS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
+#: Headers by which a caller says more about a request.
+OWN_HEADERS = frozenset(
+    {b"x-gateway-priority", b"x-gateway-deadline-ms", b"x-gateway-agent", b"x-gateway-task"}
+)
 _OTHERS = frozenset(_CREDENTIALS[1:])
 _RANK = {name: rank for rank, name in enumerate(PRIORITIES)}
 
@@ -72,8 +76,6 @@ def attribute(exchange: Exchange, key: TenantKey, named: Mapping[bytes, bytes]) 
 
     Raises GatewayError for values that are not what contract §3 allows.
     """
-    exchange.tenant_key = key
-    exchange.priority = key.priority
     asked = named.get(b"x-gateway-priority")
     if asked is not None:
         exchange.priority = _priority(key, asked.decode("latin-1"))

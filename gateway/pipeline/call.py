@@ -38,6 +38,7 @@ from gateway.upstream.request_head import AGENT, fixed_head
 from gateway.upstream.response import Response
 from gateway.upstream.send import send
 
+_HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 _ERROR_BODY_MAX = 64 * 1024
 _DOORS_MAX = 4096
 #: Another provider key may succeed where these happened; the caller's own faults would only repeat.
@@ -96,19 +97,19 @@ class Upstream:
             if permit is None:
                 raise error or GatewayError(NO_ELIGIBLE_KEY, "No provider key may serve this request.")
             if error is not None and not self._budget.withdraw():
-                self._admission.give_back(permit)
+                self._admission.accounts.give_back(permit.account)
                 raise error
             tried = (*tried, permit.account)
             try:
                 return await self._attempt(exchange, permit, work)
             except GatewayError as failed:
                 error = failed
-                self._admission.give_back(permit)
+                self._admission.accounts.give_back(permit.account)
                 self._failed(permit, failed)
                 if failed.condition not in _RETRYABLE:
                     raise
             except BaseException:
-                self._admission.give_back(permit)
+                self._admission.accounts.give_back(permit.account)
                 raise
 
     async def _attempt(self, exchange: Exchange, permit: Permit, work: Work) -> Reply:
@@ -118,7 +119,11 @@ class Upstream:
         exchange.provider_key, exchange.target = account.key, target
         door = self._door(account, permit, work)
         body = work.body(target)
-        head, payload = _request(door.head, work, body)
+        payload: bytes | AsyncIterator[bytes] | None
+        if isinstance(body, bytes):
+            head, payload = _HEAD % (door.head, work.content_type, len(body), work.forwarded), body
+        else:
+            head, payload = _request(door.head, work, body)
         bounds = self._bounds
         first_byte_s = bounds.first_frame_reasoning_s if work.reasoning else bounds.first_frame_s
         try:
@@ -195,21 +200,13 @@ class Upstream:
 
 
 def _request(
-    fixed: bytes, work: Work, body: bytes | StreamedBody | None
-) -> tuple[bytes, bytes | AsyncIterator[bytes] | None]:
-    """The whole head, and what `send` takes as the body."""
+    fixed: bytes, work: Work, body: StreamedBody | None
+) -> tuple[bytes, AsyncIterator[bytes] | None]:
+    """The whole head, and what `send` takes, of a request without a body or with one too large to hold."""
     if body is None:
         length = b"" if work.method in ("GET", "DELETE") else b"content-length: 0\r\n"
         return fixed + work.forwarded + length + b"\r\n", None
-    size = len(body) if isinstance(body, bytes) else body.length
-    payload = body if isinstance(body, bytes) else body.pieces()
-    head = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n" % (
-        fixed,
-        work.content_type,
-        size,
-        work.forwarded,
-    )
-    return head, payload
+    return _HEAD % (fixed, work.content_type, body.length, work.forwarded), body.pieces()
 
 
 def _error_of(event: bytes) -> object:

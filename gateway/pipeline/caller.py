@@ -35,7 +35,7 @@ class Caller:
     """One exchange's answer. `events_begun` and `body_begun` say what the caller has already seen."""
 
     __slots__ = (
-        "_connection", "_exchange", "_keep_alive_s", "_loop", "_pulse", "_spoken",
+        "_connection", "_exchange", "_keep_alive_s", "_loop", "_pulse", "_spoke",
         "body_begun", "events_begun", "finished", "sequence",
     )  # fmt: skip
 
@@ -43,6 +43,7 @@ class Caller:
         self._connection = connection
         self._exchange = exchange
         self._pulse: asyncio.TimerHandle | None = None
+        self._spoke = False  # since the last beat
         self.events_begun = False
         self.body_begun = False
         self.finished = False
@@ -56,7 +57,6 @@ class Caller:
         From then on a comment is sent whenever nothing was said for `keep_alive_s`.
         """
         self._loop, self._keep_alive_s = loop, keep_alive_s
-        self._spoken = loop.time()
         self._pulse = loop.call_later(commit_after_s, self._beat)
 
     def identity(self) -> bytes:
@@ -87,15 +87,16 @@ class Caller:
         self._exchange.status = status
         self._connection.start(status, head + self.identity())
 
-    async def write(self, data: bytes) -> None:
-        """Send on; waits while the caller's buffer is full."""
-        connection = self._connection
-        connection.write(data)
+    def write(self, data: bytes) -> bool:
+        """Send on; True when the caller's buffer is full: `drain` before more is written."""
+        self._connection.write(data)
         self._exchange.relayed_bytes += len(data)
-        if self._pulse is not None:
-            self._spoken = self._loop.time()
-        if connection.write_paused:
-            await connection.drain()
+        self._spoke = True
+        return self._connection.write_paused
+
+    async def drain(self) -> None:
+        """Wait until the caller has taken enough, or left."""
+        await self._connection.drain()
 
     def finish(self) -> None:
         """The clean end."""
@@ -133,14 +134,12 @@ class Caller:
             self._pulse = None
 
     def _beat(self) -> None:
-        now = self._loop.time()
+        """Nothing was said since the last beat: begin, or show that we are still there."""
         if self._connection.gone:
             return
-        quiet_s = now - self._spoken
-        if not self.events_begun or quiet_s >= self._keep_alive_s:
+        if not self._spoke:
             self.begin_events(b"")
             if not self._connection.write_paused:
                 self._connection.write(_KEEP_ALIVE)
-            self._spoken = now
-            quiet_s = 0.0
-        self._pulse = self._loop.call_later(self._keep_alive_s - quiet_s, self._beat)
+        self._spoke = False
+        self._pulse = self._loop.call_later(self._keep_alive_s, self._beat)

@@ -13,7 +13,7 @@ from gateway.clock import Clock
 from gateway.errors import DEADLINE_EXCEEDED, INTERNAL, SHUTTING_DOWN, GatewayError
 from gateway.exchange import Exchange
 from gateway.pipeline.admit import Admission, Candidates
-from gateway.pipeline.authenticate import attribute, authenticate
+from gateway.pipeline.authenticate import OWN_HEADERS, attribute, authenticate
 from gateway.pipeline.call import Reply, Upstream
 from gateway.pipeline.caller import Caller, Connection
 from gateway.pipeline.interrupt import Interrupt
@@ -78,7 +78,9 @@ class Pipeline:
         try:
             named = dict(headers)
             key = authenticate(self.generation.snapshot, headers, named)
-            attribute(exchange, key, named)
+            exchange.tenant_key, exchange.priority = key, key.priority
+            if OWN_HEADERS & named.keys():
+                attribute(exchange, key, named)
             if self.draining:
                 raise GatewayError(SHUTTING_DOWN, "The gateway is shutting down.", retry_after_s=1.0)
             if exchange.deadline:
@@ -125,7 +127,7 @@ class Pipeline:
                 await generation.relay.relay(exchange, reply, work, caller)
             finally:
                 self._close(exchange, reply)
-                generation.admission.give_back(reply.permit)
+                generation.admission.accounts.give_back(reply.permit.account)
         finally:
             self.reservations.give_back(key)
 

@@ -48,7 +48,7 @@ class Relay:
             body = response.buffered() if response.complete else await response.read(self._bounds.reply_bytes)
             frames = self._json(exchange, reply, work, caller, body)
             if frames:
-                await caller.write(frames)
+                caller.write(frames)
                 caller.finish()
             return
         if work.stream is not None and not work.stream().tolerates_plain:
@@ -93,8 +93,8 @@ class Relay:
         for old, new in stream.rewrites:
             held = held.replace(old, new)
         caller.begin_events(_identity(reply, exchange))
-        if held:
-            await caller.write(held)
+        if held and caller.write(held):
+            await caller.drain()
         while not stream.ended and not response.complete:
             data = await response.chunk()
             if not data:
@@ -102,14 +102,15 @@ class Relay:
             frames = stream.feed(data)
             if frames:
                 response.extend(gap_s)
-                await caller.write(frames)
+                if caller.write(frames):
+                    await caller.drain()
             if stream.failure is not None:
                 break
         if not stream.ended and stream.failure is None:
             data = response.buffered()
             frames = (stream.feed(data) if data else b"") + stream.finish()
             if frames:
-                await caller.write(frames)
+                caller.write(frames)
         if isinstance(stream, ResponsesStream):
             caller.sequence = stream.sequence
         if stream.failure is not None:
@@ -124,7 +125,8 @@ class Relay:
             head += b"content-length: " + length + b"\r\n"
         caller.begin_body(response.status, head + _identity(reply, exchange))
         while data := await response.chunk():
-            await caller.write(data)
+            if caller.write(data):
+                await caller.drain()
         caller.finish()
 
     def _learn_rewrites(self, exchange: Exchange, reply: Reply, stream: OpenAIStream, work: Work) -> None:

@@ -134,9 +134,11 @@ class Connection(asyncio.Protocol):
         self._eof_ends = False
         self._seen = self._informational = 0
         now = self._time()
-        self._end = now + exchange_s
+        self._end = end = now + exchange_s
         self._gap = first_byte_s
-        self._until(now + first_byte_s)
+        self._deadline = deadline = min(now + first_byte_s, end)
+        if deadline < self._timer_at:  # seldom: the timer of an earlier exchange fires first and looks again
+            self._until(deadline)
         if body is None:
             self._move(SENDING)
             transport.write(head)
@@ -207,12 +209,15 @@ class Connection(asyncio.Protocol):
 
     # ---- time
 
-    def now(self) -> float:
-        return self._time()
+    def left(self) -> float:
+        """Seconds until the end of the whole exchange, as `begin` was told."""
+        return self._end - self._time()
 
     def extend(self, seconds: float) -> None:
         self._gap = seconds
-        self._until(self._time() + seconds)
+        self._deadline = deadline = min(self._time() + seconds, self._end)
+        if deadline < self._timer_at:
+            self._until(deadline)
 
     def _until(self, deadline: float) -> None:
         end = self._end

@@ -74,7 +74,7 @@ class Response:
         """The next body bytes, as they arrived; b"" once the body ended cleanly."""
         while True:
             connection = self._connection
-            data = self.buffered()
+            data = connection.take() if connection is not None else self.buffered()
             if data or self.complete:
                 return data
             if self.failure is not None:

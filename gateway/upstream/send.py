@@ -32,7 +32,6 @@ async def send(
     connection, connect_s = pool.idle(), 0.0
     if connection is None:
         connection, connect_s = await _connected(pool)
-    began = connection.now()
     if body is None or isinstance(body, bytes):
         # Written out here and not in a coroutine of its own: this is every request but uploads.
         response = connection.begin(head, body or b"", first_byte_s, exchange_s)
@@ -53,7 +52,7 @@ async def send(
         response = await _exchange(connection, head, body, first_byte_s, exchange_s)
         response.connect_s = connect_s
         return response
-    left = exchange_s - (connection.now() - began)
+    left = connection.left()
     try:
         connection, connect_s = await _connected(pool)
         response = await _exchange(connection, head, body, min(first_byte_s, left), left)
