@@ -21,6 +21,8 @@ from gateway.pipeline.pipeline import Pipeline
 _ROUTES = exact_routes()
 _PATHS = exact_paths()
 _MODELS = (b"/v1/models", b"/models", b"/v1/models/", b"/models/")
+_MODEL = (b"/v1/models/", b"/models/")
+_ANTHROPIC = (b"/v1/messages/", b"/messages/")
 _HEALTH = frozenset({b"/healthz", b"/readyz"})
 
 
@@ -55,7 +57,7 @@ class DataPlane:
     async def _uncommon(self, raw_path: bytes, scope: Scope, receive: Receive) -> None:
         """Paths with an id in them, the model catalogue, and everything that does not exist."""
         method: str = scope["method"]
-        if raw_path.startswith((b"/v1/models", b"/models")) and method == "GET":
+        if (raw_path in _MODELS or raw_path.startswith(_MODEL)) and method == "GET":
             await self._models(raw_path, scope)
             return
         owned = owned_route(method, raw_path)
@@ -161,7 +163,7 @@ class DataPlane:
 
 def dialect_of(scope: Scope) -> str:
     """Whose words to use on a path: Anthropic's own, and shared paths asked with its version header."""
-    if scope["raw_path"].startswith((b"/v1/messages", b"/messages")):
+    if (scope["raw_path"] + b"/").startswith(_ANTHROPIC):
         return "anthropic"
     if any(name == b"anthropic-version" for name, _ in scope["headers"]):
         return "anthropic"
