@@ -1,0 +1,235 @@
+"""Golden case 99: every way the gateway itself says no, in the words of wire reference §1.4, over real sockets."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import openai
+import pytest
+from openai import AsyncOpenAI
+
+from tests.gateway.wire import CHAT, Line, Reply, chat, exchange, get, parsed, post, request
+from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
+
+
+def check(reply: Reply, status: int, code: str | None, kind: str, param: str | None = None) -> None:
+    """One row of the table, and what holds for every row."""
+    error = reply.error()
+    assert (reply.status, error["code"], error["type"], error["param"]) == (status, code, kind, param)
+    assert set(json.loads(reply.body)) == {"error"}
+    assert error["message"]
+    assert len(error["message"]) <= 500
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.headers["cache-control"] == "no-store"
+    assert reply.headers["x-request-id"] == reply.headers["request-id"]
+    assert reply.headers["x-request-id"].startswith("req_")
+    assert reply.whole
+
+
+BAD = "invalid_request_error"
+MESSAGES = [{"role": "user", "content": "x"}]
+BODIES: list[tuple[str, bytes | dict[str, Any], str, str | None]] = [
+    ("broken", b'{"model":"smart",', "invalid_json", None),
+    ("empty", b"", "invalid_json", None),
+    ("a list", b"[1]", "invalid_json", None),
+    ("no model", {"messages": MESSAGES}, "missing_required_parameter", "model"),
+    ("null model", {"model": None, "messages": MESSAGES}, "missing_required_parameter", "model"),
+    ("model a number", {"model": 5, "messages": MESSAGES}, "invalid_type", "model"),
+    ("no messages", {"model": "smart"}, "missing_required_parameter", "messages"),
+    ("messages a text", {"model": "smart", "messages": "x"}, "invalid_type", "messages"),
+    ("no message", {"model": "smart", "messages": []}, "invalid_value", "messages"),
+    ("stream a text", chat(stream="yes"), "invalid_type", "stream"),
+    ("options a text", chat(stream=True, stream_options="x"), "invalid_type", "stream_options"),
+    ("max_tokens a bool", chat(max_tokens=True), "invalid_type", "max_tokens"),
+    ("max_tokens negative", chat(max_tokens=-1), "invalid_value", "max_tokens"),
+    ("max_tokens huge", chat(max_tokens=2**63), "invalid_value", "max_tokens"),
+    ("n zero", chat(n=0), "invalid_value", "n"),
+    ("n negative", chat(n=-1), "invalid_value", "n"),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"), [row[1:] for row in BODIES], ids=[row[0] for row in BODIES]
+)
+async def test_bodies(
+    gateway: RunningGateway, sim: ProviderSim, body: Any, code: str, param: str | None
+) -> None:
+    check(await post(gateway, body), 400, code, BAD, param)
+    assert sim.requests() == []
+
+
+async def test_other_endpoints_bodies(gateway: RunningGateway) -> None:
+    missing = await exchange(gateway, request({"model": "smart"}, path="/v1/embeddings"))
+    check(missing, 400, "missing_required_parameter", BAD, "input")
+    form = request(
+        b"--b\r\n\r\nx",
+        path="/v1/audio/transcriptions",
+        headers="content-type: multipart/form-data; boundary=b\r\n",
+    )
+    assert (await exchange(gateway, form)).status == 400
+    json_body = request(chat(), path="/v1/audio/transcriptions")
+    check(await exchange(gateway, json_body), 415, "unsupported_media_type", BAD)
+
+
+async def test_who_asks(gateway: RunningGateway, sim: ProviderSim) -> None:
+    none = await post(gateway, chat(), key=None)
+    check(none, 401, None, BAD)
+    wrong = [
+        await post(gateway, chat(), key=key) for key in ("x", TENANT_KEY[:-1], TENANT_KEY + "x", "\xff" * 40)
+    ]
+    for reply in wrong:
+        check(reply, 401, "invalid_api_key", BAD)
+    assert len({reply.body for reply in wrong}) == 1
+    for scheme in ("Basic dXNlcjpwYXNz", "Bearer", "Bearer ", TENANT_KEY):
+        reply = await post(gateway, chat(), key=None, headers=f"authorization: {scheme}\r\n")
+        assert reply.status == 401
+    both = await post(gateway, chat(), headers="x-api-key: other-key-0123456789abcdef\r\n")
+    check(both, 400, "ambiguous_credentials", BAD)
+    twice = await post(gateway, chat(), headers=f"authorization: Bearer {TENANT_KEY}x\r\n")
+    assert twice.status == 400
+    for name in ("x-api-key", "api-key", "x-goog-api-key"):
+        assert (await post(gateway, chat(), key=None, headers=f"{name}: {TENANT_KEY}\r\n")).status == 200
+    assert (await post(gateway, chat(), headers=f"x-api-key: {TENANT_KEY}\r\n")).status == 200
+    assert len(sim.requests()) == 4
+
+
+async def test_a_key_in_the_query_counts_for_nothing(gateway: RunningGateway) -> None:
+    reply = await exchange(gateway, request(chat(), path=f"{CHAT}?key={TENANT_KEY}", key=None))
+    check(reply, 401, None, BAD)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "gpt-9",
+        "sim",
+        "sim/",
+        "nobody/chat",
+        "/chat",
+        "a b",
+        "x" * 300,
+        "SMART",
+        "smart ",
+        "../smart",
+        "x/y/z",
+    ],
+)
+async def test_unknown_models(gateway: RunningGateway, sim: ProviderSim, model: str) -> None:
+    reply = await post(gateway, chat(model=model))
+    check(reply, 404, "model_not_found", BAD, "model")
+    text = f"The model `{model[:128]}` does not exist or you do not have access to it."
+    assert reply.error()["message"] == text
+    assert sim.requests() == []
+
+
+async def test_urls_and_methods(gateway: RunningGateway, sim: ProviderSim) -> None:
+    for path in (
+        "/", "/v1", "/v2/chat/completions", "/v1/chat", "//v1/chat/completions", "/v1/chat%2Fcompletions",
+        "/v1/./chat/completions", "/V1/chat/completions", "/v1/chat/completions;x", "/v1/chat/completions.",
+        "/metrics", "/admin/v1/pools", "/console", "/docs", "/openapi.json", "/v1/messagesx", "/v1/filesx", "/v1/modelssmart",
+    ):  # fmt: skip
+        check(await exchange(gateway, request(chat(), path=path)), 404, "unknown_url", BAD)
+        assert (await get(gateway, path)).status == 404, path
+    for method, path in (("GET", CHAT), ("PUT", CHAT), ("DELETE", CHAT), ("PATCH", "/v1/embeddings")):
+        reply = await get(gateway, path, method=method)
+        check(reply, 405, "method_not_supported", BAD)
+    for path in ("/v1/models", "/healthz", "/readyz"):
+        assert (await exchange(gateway, request(chat(), path=path))).status == 405, path
+    assert sim.requests() == []
+
+
+async def test_an_endpoint_the_provider_does_not_offer(sim: ProviderSim) -> None:
+    config = configuration(sim.openai_url)
+    config["providers"][0]["apis"] = ["chat"]
+    async with RunningGateway(config) as gateway:
+        reply = await exchange(gateway, request({"model": "smart", "input": "x"}, path="/v1/embeddings"))
+        check(reply, 404, "unsupported_endpoint", BAD, "model")
+        async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY) as client:
+            with pytest.raises(openai.NotFoundError):
+                await client.embeddings.create(model="smart", input="x")
+        assert len(await gateway.log_lines(2)) == 2  # no retry
+
+
+@pytest.fixture
+async def narrow(sim: ProviderSim) -> AsyncIterator[RunningGateway]:
+    bounds = {"body_bytes": 4096, "body_gap_s": 0.2, "header_read_s": 0.3}
+    async with RunningGateway(configuration(sim.openai_url, bounds=bounds)) as running:
+        yield running
+
+
+async def test_too_large_by_declaration(narrow: RunningGateway, sim: ProviderSim) -> None:
+    """Refused by its length alone: nothing of the body is sent."""
+    head = request(None, headers="content-type: application/json\r\ncontent-length: 99999999\r\n")
+    check(await exchange(narrow, head), 413, "request_too_large", BAD)
+    whole = await post(narrow, chat("x" * 5000))
+    check(whole, 413, "request_too_large", BAD)
+    fits = json.dumps(chat()).encode()
+    assert (await post(narrow, fits + b" " * (4096 - len(fits)))).status == 200
+    assert len(sim.requests()) == 1
+
+
+async def test_too_large_as_it_grows(narrow: RunningGateway, sim: ProviderSim) -> None:
+    head = request(None, headers="content-type: application/json\r\ntransfer-encoding: chunked\r\n")
+    reply = await exchange(narrow, head + b"400\r\n" + b" " * 1024 + b"\r\n" + b"1000\r\n" + b" " * 4096)
+    check(reply, 413, "request_too_large", BAD)
+    async with Line(narrow) as line:  # slice by slice, each within the bound
+        line.send(head)
+        for _ in range(5):
+            line.send(b"400\r\n" + b" " * 1024 + b"\r\n")
+            await asyncio.sleep(0)
+        check(parsed(await line.rest()), 413, "request_too_large", BAD)
+    assert sim.requests() == []
+
+
+async def test_a_form_too_large(narrow: RunningGateway, sim: ProviderSim) -> None:
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        + b"x" * 5000
+        + b"\r\n--b--\r\n"
+    )
+    kind = "content-type: multipart/form-data; boundary=b\r\n"
+    check(
+        await exchange(narrow, request(body, path="/v1/files", headers=kind)), 413, "request_too_large", BAD
+    )
+    assert sim.requests() == []
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "zstd", "identity, gzip"])
+async def test_compressed_bodies(gateway: RunningGateway, sim: ProviderSim, encoding: str) -> None:
+    reply = await post(gateway, b"\x1f\x8b" + bytes(100), headers=f"content-encoding: {encoding}\r\n")
+    check(reply, 415, "unsupported_media_type", BAD)
+    kind = f"content-type: multipart/form-data; boundary=b\r\ncontent-encoding: {encoding}\r\n"
+    reply = await exchange(gateway, request(b"x", path="/v1/files", headers=kind))
+    check(reply, 415, "unsupported_media_type", BAD)
+    assert sim.requests() == []
+
+
+async def test_content_types(gateway: RunningGateway) -> None:
+    for kind in ("image/png", "multipart/form-data; boundary=x", "text/html"):
+        reply = await post(gateway, chat(), headers=f"content-type: {kind}\r\n")
+        check(reply, 415, "unsupported_media_type", BAD)
+    for kind in ("application/json; charset=utf-8", "APPLICATION/JSON", "application/x-www-form-urlencoded"):
+        assert (await post(gateway, chat(), headers=f"content-type: {kind}\r\n")).status == 200
+
+
+async def test_a_body_that_does_not_come(narrow: RunningGateway, sim: ProviderSim) -> None:
+    head = request(None, headers="content-type: application/json\r\ncontent-length: 100\r\n")
+    check(await exchange(narrow, head + b"{"), 408, "request_timeout", BAD)
+    assert sim.requests() == []
+
+
+async def test_refusals_leave_a_usable_connection(gateway: RunningGateway) -> None:
+    async with Line(gateway) as line:
+        line.send(request({"model": "gpt-9"}, close=False) + request(b"{", close=False) + request(chat()))
+        received = await line.rest()
+    assert [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]] == [b"404", b"400", b"200"]
+
+
+async def test_anthropics_words_where_its_sdk_asks(gateway: RunningGateway) -> None:
+    reply = await get(gateway, "/v1/models/none", headers="anthropic-version: 2023-06-01\r\n")
+    body = json.loads(reply.body)
+    assert (reply.status, body["type"], body["error"]["type"]) == (404, "error", "not_found_error")
+    assert body["request_id"] == reply.headers["request-id"]
+    unknown = await get(gateway, "/v1/models", key="wrong-key-0123456789", headers="anthropic-version: x\r\n")
+    assert (unknown.status, json.loads(unknown.body)["error"]["type"]) == (401, "authentication_error")
