@@ -4,7 +4,9 @@ Credentials are shown by the start that made them and never again; later starts 
 them, so that the curl line works as pasted every time.
 """
 
+import os
 import shlex
+from pathlib import Path
 
 from gateway.settings.server import Settings
 
@@ -20,6 +22,8 @@ def greeting(settings: Settings, data_url: str, admin_url: str) -> str:
     lines += [f"  {name:<17} {secret}" for name, secret in made.items()]
     if made:
         lines.append(f"  (shown once; kept in {settings.data_dir.resolve()})")
+    else:
+        lines += [f"  {name:<17} in {path}" for name, path in kept_keys(settings).items()]
     if settings.needs_sim:
         lines.append("  No provider is configured: the scripted one, sim, answers.")
     model = first_model(settings)
@@ -40,10 +44,17 @@ def tenant_key_words(settings: Settings, made: str | None) -> str:
     """How a shell gets at a tenant key: itself, from its file, or from a variable that the reader sets."""
     if made is not None:
         return made
-    kept = settings.data_dir.resolve() / "tenant-key"
-    if "default" in settings.snapshot.tenants and kept.is_file():
-        return f"$(cat {shlex.quote(str(kept))})"
-    return "$TENANT_KEY"
+    kept = kept_keys(settings).get("tenant key")
+    return "$TENANT_KEY" if kept is None else f"$(cat {shlex.quote(str(kept))})"
+
+
+def kept_keys(settings: Settings) -> dict[str, Path]:
+    """Files that hold keys made by an earlier start and still in force."""
+    directory = settings.data_dir.resolve()
+    names = {} if "KAZE_ADMIN_KEY" in os.environ else {"admin key": directory / "admin-key"}
+    if "default" in settings.snapshot.tenants:
+        names["tenant key"] = directory / "tenant-key"
+    return {name: path for name, path in names.items() if path.is_file()}
 
 
 def curl_line(data_url: str, key_words: str, model: str) -> str:

@@ -20,9 +20,9 @@ class Launch:
     shutdown_grace_s: float | None = None
     sim_url: str | None = None  # where the scripted provider runs, once it does
 
-    def settings(self) -> Settings:
-        """Read the configuration; raises ConfigError. The first call makes missing credentials."""
-        return self.adjusted(load(self.config, os.environ, self.overrides, self.sim_url))
+    def settings(self, *, persist: bool = True) -> Settings:
+        """Read the configuration; raises ConfigError. With `persist` credentials that are missing are made."""
+        return self.adjusted(load(self.config, os.environ, self.overrides, self.sim_url, persist=persist))
 
     def adjusted(self, settings: Settings) -> Settings:
         """`settings` with what the command line says about bounds."""

@@ -5,6 +5,7 @@ import os
 import resource
 import socket
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 
 import uvloop
@@ -28,18 +29,19 @@ def start(launch: Launch) -> int:
     """Run the gateway; the exit status: 0 after a stop that was asked for, 1 when it may not start."""
     leave_quietly()
     try:
-        settings = launch.settings()
-        send_messages_to_stderr(settings.log_level)
-        for warning in settings.warnings:
-            sys.stderr.write(f"warning: {warning}\n")
-        with DataDirClaim(settings.data_dir):
-            data = listen_tcp(settings.host, settings.port, "port")
-            with data:
-                admin = listen_tcp(settings.host, settings.admin_port, "admin_port")
-                with admin:
-                    _allow_open_files()
-                    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                        runner.run(_run(launch, settings, data, admin))
+        # Looked at first and made later: a start that is refused must not make credentials that nobody sees.
+        plan = launch.settings(persist=False)
+        send_messages_to_stderr(plan.log_level)
+        with ExitStack() as stack:
+            stack.enter_context(DataDirClaim(plan.data_dir))
+            data = stack.enter_context(listen_tcp(plan.host, plan.port, "port"))
+            admin = stack.enter_context(listen_tcp(plan.host, plan.admin_port, "admin_port"))
+            settings = launch.settings()
+            for warning in settings.warnings:
+                sys.stderr.write(f"warning: {warning}\n")
+            _allow_open_files()
+            runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+            runner.run(_run(launch, settings, data, admin))
     except (ConfigError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

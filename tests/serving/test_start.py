@@ -41,6 +41,7 @@ def test_a_port_in_use_is_one_line_and_exit_1(tmp_path: Path, option: str) -> No
     assert len(ended.stderr.splitlines()) == 1
     assert ended.stderr.startswith(option.removeprefix("--").replace("-", "_") + f": port {port} ")
     assert option in ended.stderr
+    assert not (tmp_path / "data" / "tenant-key").exists()  # it would never be shown
 
 
 def test_a_wrong_configuration_is_a_line_a_problem_and_exit_1(tmp_path: Path) -> None:
