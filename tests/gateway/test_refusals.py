@@ -127,7 +127,8 @@ async def test_urls_and_methods(gateway: RunningGateway, sim: ProviderSim) -> No
     for path in (
         "/", "/v1", "/v2/chat/completions", "/v1/chat", "//v1/chat/completions", "/v1/chat%2Fcompletions",
         "/v1/./chat/completions", "/V1/chat/completions", "/v1/chat/completions;x", "/v1/chat/completions.",
-        "/metrics", "/admin/v1/pools", "/console", "/docs", "/openapi.json", "/v1/messagesx", "/v1/filesx", "/v1/modelssmart",
+        "/metrics", "/admin/v1/pools", "/console", "/docs", "/openapi.json", "/v1/messagesx", "/v1/filesx",
+        "/v1/modelssmart",
     ):  # fmt: skip
         check(await exchange(gateway, request(chat(), path=path)), 404, "unknown_url", BAD)
         assert (await get(gateway, path)).status == 404, path
