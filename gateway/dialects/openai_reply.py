@@ -75,7 +75,13 @@ def owned_ids(value: Any, found: set[str] | None = None) -> set[str]:
 
 
 def frames_of_completion(reply: dict[str, Any], endpoint: str, with_usage: bool) -> bytes:
-    """A whole chat or text completion as the frames of a stream, for a provider that would not stream."""
+    """A whole chat or text completion as the frames of a stream, for a provider that would not stream.
+
+    Raises GatewayError when it is no completion: frames of nothing would look like a finished, empty answer.
+    """
+    choices = _objects(reply.get("choices"))
+    if not choices:
+        raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the completion it should be.")
     chat = endpoint == "chat"
     base: dict[str, Any] = {
         name: reply[name]
@@ -84,11 +90,14 @@ def frames_of_completion(reply: dict[str, Any], endpoint: str, with_usage: bool)
     }
     base["object"] = "chat.completion.chunk" if chat else "text_completion"
     frames = []
-    for choice in reply.get("choices") or ():
+    for choice in choices:
         index = choice.get("index", 0)
         if chat:
-            message = dict(choice.get("message") or {})
-            calls = [{"index": at, **call} for at, call in enumerate(message.pop("tool_calls", None) or ())]
+            stated = choice.get("message")
+            message = dict(stated) if isinstance(stated, dict) else {}
+            calls = [
+                {"index": at, **call} for at, call in enumerate(_objects(message.pop("tool_calls", None)))
+            ]
             delta = {**message, "tool_calls": calls} if calls else message
             frames.append(
                 {"index": index, "delta": delta, "logprobs": choice.get("logprobs"), "finish_reason": None}
@@ -105,7 +114,12 @@ def frames_of_completion(reply: dict[str, Any], endpoint: str, with_usage: bool)
 
 
 def frames_of_response(reply: dict[str, Any]) -> bytes:
-    """A whole Responses object as events: created, each item, and its terminal event."""
+    """A whole Responses object as events: created, each item, and its terminal event.
+
+    Raises GatewayError when it is no response.
+    """
+    if not isinstance(reply.get("output"), list):
+        raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the response it should be.")
     begun = {**reply, "status": "in_progress", "output": []}
     events: list[dict[str, Any]] = [{"type": "response.created", "response": begun}]
     for index, item in enumerate(reply.get("output") or ()):
@@ -122,3 +136,8 @@ def frames_of_response(reply: dict[str, Any]) -> bytes:
         + b"\n\n"
         for number, event in enumerate(events)
     )
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """The objects in what should be a list of them."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

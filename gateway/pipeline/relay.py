@@ -78,8 +78,9 @@ class Relay:
         if work.stream is not None:
             stream = work.stream()
             if not stream.tolerates_plain:
+                frames = _as_frames(exchange, stream, body)
                 caller.begin_events(_identity(reply, exchange))
-                return _as_frames(exchange, stream, body)
+                return frames
         exchange.relayed_bytes = len(body)
         caller.respond(reply.response.status, _JSON + _identity(reply, exchange), body)
         return b""
