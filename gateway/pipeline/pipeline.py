@@ -101,7 +101,8 @@ class Pipeline:
         finally:
             if deadline is not None:
                 deadline.cancel()
-            caller.close()
+            if exchange.streaming:
+                caller.close()
             connection.on_gone = None  # type: ignore[attr-defined]
             self.live.discard(interrupt)
             self._settlement.settle(exchange)
@@ -126,7 +127,10 @@ class Pipeline:
                 exchange.first_content = clock.monotonic()
                 await generation.relay.relay(exchange, reply, work, caller)
             finally:
-                self._close(exchange, reply)
+                exchange.upstream_done = clock.monotonic()
+                reply.response.release()
+                if reply.stream is not None:
+                    exchange.usage = reply.stream.usage() or exchange.usage
                 generation.admission.accounts.give_back(reply.permit.account)
         finally:
             self.reservations.give_back(key)
@@ -134,14 +138,6 @@ class Pipeline:
     def new_id(self) -> str:
         """A request id for an answer outside an exchange."""
         return self._ids.next(self.clock.monotonic())
-
-    def _close(self, exchange: Exchange, reply: Reply) -> None:
-        exchange.upstream_done = self.clock.monotonic()
-        reply.response.release()
-        if reply.stream is not None:
-            usage = reply.stream.usage()
-            if usage is not None:
-                exchange.usage = usage
 
     def _arm(self, exchange: Exchange, interrupt: Interrupt) -> asyncio.TimerHandle:
         seconds = exchange.deadline - exchange.arrived

@@ -16,7 +16,6 @@ def greeting(settings: Settings, data_url: str, admin_url: str) -> str:
     lines = [
         "Kaze Gateway is ready.",
         f"  OpenAI base URL   {data_url}/v1",
-        f"  Anthropic, Gemini {data_url}",
         f"  admin             {admin_url}",
     ]
     lines += [f"  {name:<17} {secret}" for name, secret in made.items()]
