@@ -17,6 +17,7 @@ from typing import Protocol, cast
 import httptools
 
 from gateway.settings.snapshot import Bounds
+from gateway.upstream.deadline import Deadline
 from gateway.upstream.failures import Kind, UpstreamFailure
 from gateway.upstream.framing import RefusedError, check_interim, check_size, ends_with_connection
 from gateway.upstream.response import Response
@@ -35,9 +36,6 @@ from gateway.upstream.states import (
 
 #: Above this a copy to join head and body costs more than a second buffer in the same write.
 _JOIN_MAX = 64 * 1024
-_NEVER = float("inf")
-#: Loop timers have millisecond grain and may fire a little early.
-_GRAIN = 0.002
 
 
 class Owner(Protocol):
@@ -48,20 +46,16 @@ class Owner(Protocol):
     def gone(self, connection: "Connection") -> None: ...
 
 
-class Connection(asyncio.Protocol):
+class Connection(Deadline, asyncio.Protocol):
     """See `states` for its life. Its pool is told when it is free and when it is gone."""
 
     __slots__ = (
         "_bodyless",
-        "_deadline",
-        "_end",
         "_eof_ends",
-        "_gap",
         "_head_max",
         "_held",
         "_held_max",
         "_informational",
-        "_loop",
         "_owner",
         "_parser",
         "_parts",
@@ -69,10 +63,8 @@ class Connection(asyncio.Protocol):
         "_poll",
         "_response",
         "_seen",
-        "_time",
-        "_timer",
-        "_timer_at",
         "_transport",
+        "_unsent",
         "_waiter",
         "_write_paused",
         "exchanges",
@@ -82,8 +74,7 @@ class Connection(asyncio.Protocol):
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, owner: Owner, bounds: Bounds) -> None:
-        self._loop = loop
-        self._time: Callable[[], float] = loop.time
+        super().__init__(loop)
         self._owner = owner
         self._head_max = bounds.reply_header_bytes
         self._held_max = bounds.stream_buffer_bytes
@@ -94,17 +85,13 @@ class Connection(asyncio.Protocol):
         self._poll: Callable[[int], list[tuple[int, int]]] | None = None
         self._response: Response | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = _NEVER  # when the armed timer fires; never later than the deadline while busy
-        self._deadline = 0.0  # of the next progress
-        self._end = 0.0  # of the whole exchange
-        self._gap = 0.0  # the allowance last given, for when a paused reader resumes
         self._parts: list[bytes] = []  # body bytes not yet taken
         self._held = 0  # upper bound of their size
         self._seen = 0  # head bytes so far; then framing bytes since the last body byte
         self._informational = 0
         self._bodyless = False  # HEAD
         self._eof_ends = False  # the body has no length: FIN is its end
+        self._unsent = False  # pieces of the request body are still to come
         self._paused = False
         self._write_paused = False
         self.on_body: Callable[[bytes], None] = self._parts.append  # the parser calls the list itself
@@ -132,13 +119,9 @@ class Connection(asyncio.Protocol):
         self.exchanges += 1
         self._bodyless = head.startswith(b"HEAD ")
         self._eof_ends = False
+        self._unsent = body is None
         self._seen = self._informational = 0
-        now = self._time()
-        self._end = end = now + exchange_s
-        self._gap = first_byte_s
-        self._deadline = deadline = min(now + first_byte_s, end)
-        if deadline < self._timer_at:  # seldom: the timer of an earlier exchange fires first and looks again
-            self._until(deadline)
+        self.start(first_byte_s, exchange_s)
         if body is None:
             self._move(SENDING)
             transport.write(head)
@@ -160,6 +143,7 @@ class Connection(asyncio.Protocol):
         return self.state is SENDING
 
     def pushed_all(self) -> None:
+        self._unsent = False
         if self.state is SENDING:
             self._move(WAITING_HEAD)
 
@@ -190,8 +174,8 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if self.state is not COMPLETE or transport is None:
             self._fail("closed", "released before its end")
-        elif self._paused or transport.get_write_buffer_size():
-            self._drop()  # the reply came before the request was out, or is not wholly looked at
+        elif self._unsent or transport.get_write_buffer_size():
+            self._drop()  # the reply came before the request was out
         else:
             self.state = IDLE
             self._response = None
@@ -209,38 +193,16 @@ class Connection(asyncio.Protocol):
 
     # ---- time
 
-    def left(self) -> float:
-        """Seconds until the end of the whole exchange, as `begin` was told."""
-        return self._end - self._time()
-
-    def extend(self, seconds: float) -> None:
-        self._gap = seconds
-        self._deadline = deadline = min(self._time() + seconds, self._end)
-        if deadline < self._timer_at:
-            self._until(deadline)
-
-    def _until(self, deadline: float) -> None:
-        end = self._end
-        self._deadline = deadline = deadline if deadline < end else end
-        if deadline < self._timer_at:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer_at = deadline
-            self._timer = self._loop.call_at(deadline, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self._timer_at = _NEVER
+    def _limit(self) -> float | None:
         if self.state not in BUSY:
-            return  # the next exchange arms a new one
-        now = self._time() + _GRAIN
-        if now >= self._end:
+            return None
+        return self._end if self._paused else self._deadline
+
+    def _overdue(self, whole: bool) -> None:
+        if whole:
             self._fail("exchange_timeout", "the exchange took too long")
-        elif now >= self._deadline and not self._paused:
-            self._fail("timeout", "the provider made no progress in time")
         else:
-            self._timer_at = self._end if self._paused else self._deadline
-            self._timer = self._loop.call_at(self._timer_at, self._on_timer)
+            self._fail("timeout", "the provider made no progress in time")
 
     # ---- what the transport reports
 
@@ -386,9 +348,7 @@ class Connection(asyncio.Protocol):
         if self.state is CLOSED:
             return
         self._move(CLOSED)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._disarm()
         self._parser = self._poll = None  # the parser holds our methods: a cycle
         if self._transport is not None:
             self._transport.abort()

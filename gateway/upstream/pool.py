@@ -35,6 +35,7 @@ class Pool:
         self._route = Route(origin, proxy, proxy_auth, ca_file)
         self._idle: list[Connection] = []  # oldest first
         self._all: set[Connection] = set()
+        self._handed: set[Connection] = set()  # given to a waiter that has not run since
         self._slots = bounds.upstream_connections  # free ones: neither open nor being dialled
         #: Each gets a connection, or None: a slot to dial with.
         self._line: deque[asyncio.Future[Connection | None]] = deque()
@@ -75,33 +76,32 @@ class Pool:
             raise UpstreamFailure("connect_timeout", "no connection in time", sent=False) from None
 
     async def _turn(self) -> Connection | None:
-        """Wait in line for a connection or a slot."""
-        first = False
-        while True:
-            waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
-            if first:
-                self._line.appendleft(waiter)
-            else:
-                self._line.append(waiter)
-            try:
-                connection = await waiter
-            except asyncio.CancelledError:
-                if waiter.cancelled():
-                    self._line.remove(waiter)
-                elif waiter.exception() is None:  # it came in the same instant: the next one's
-                    handed = waiter.result()
-                    if handed is None:
-                        self._free_slot()
-                    else:
-                        self.give_back(handed)
-                raise
-            if connection is None or connection.usable():
-                return connection
-            connection.discard()  # it died on the way here; its slot may have gone to the next in line
-            first = True
-            if self._slots > 0:
-                self._slots -= 1
-                return None
+        """Wait in line for a connection or, with None, a slot."""
+        waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        self._line.append(waiter)
+        try:
+            connection = await waiter
+        except asyncio.CancelledError:
+            if waiter.cancelled():
+                self._line.remove(waiter)
+            elif waiter.exception() is None:  # it came in the same instant: the next one's
+                self._pass_on(waiter.result())
+            raise
+        if connection is None:
+            return None
+        usable = connection.usable()
+        if not usable:
+            connection.discard()  # it died on the way here, and leaves its slot to who was to have it
+        self._handed.discard(connection)
+        return connection if usable else None
+
+    def _pass_on(self, connection: Connection | None) -> None:
+        if connection is not None:
+            self._handed.discard(connection)
+            if connection.state is IDLE:
+                self.give_back(connection)
+                return
+        self._free_slot()
 
     async def _open(self) -> Connection:
         """Dial with a slot that is already taken."""
@@ -126,6 +126,7 @@ class Pool:
         while self._line:
             waiter = self._line.popleft()
             if not waiter.done():
+                self._handed.add(connection)
                 waiter.set_result(connection)
                 return
         if len(self._idle) >= self._bounds.upstream_idle:
@@ -141,7 +142,8 @@ class Pool:
             self._all.discard(connection)
             if connection in self._idle:
                 self._idle.remove(connection)
-            self._free_slot()
+            if connection not in self._handed:
+                self._free_slot()
 
     def _free_slot(self) -> None:
         while self._line:

@@ -6,7 +6,17 @@ import pytest
 
 from gateway.settings.snapshot import Bounds
 from gateway.upstream.connection import Connection
-from gateway.upstream.states import BODY, CLOSED, COMPLETE, CONNECTING, IDLE, LEGAL, SENDING, WAITING_HEAD, State
+from gateway.upstream.states import (
+    BODY,
+    CLOSED,
+    COMPLETE,
+    CONNECTING,
+    IDLE,
+    LEGAL,
+    SENDING,
+    WAITING_HEAD,
+    State,
+)
 
 ILLEGAL = [(a, b) for a in State for b in State if b not in LEGAL[a]]
 
