@@ -129,8 +129,8 @@ def measured(stage: Stage, at_start: Memory, names: list[str]) -> list[Outcome]:
     outcomes = []
     for name in names:
         outcome = scenarios[name]()
-        if not stage.gateway.alive():
-            raise RuntimeError(f"the gateway ended during {name}")
+        for peer in (stage.upstream, stage.bulk, stage.static, stage.gateway):
+            peer.require_alive()
         print(f"\n{outcome.title}\n" + "\n".join(outcome.tables), flush=True)
         outcomes.append(outcome)
     return outcomes
@@ -181,13 +181,15 @@ def main(words: list[str] | None = None) -> int:
     _announce(given, cores, use_wrk)
     under = conditions(given, cores, use_wrk)
     folder = Path(tempfile.mkdtemp(prefix="kaze-overhead-"))
+    faults: dict[str, int] = {}
     try:
         with servers(given, cores, folder) as (stage, at_start):
+            faults = stage.bench.faults
             outcomes = measured(stage, at_start, given.only)
             if given.profile == "py-spy":
                 print("\n" + profiling.record(stage, given.output.parent), flush=True)
-            faults = stage.bench.faults
     except RuntimeError as error:
+        _tell_faults(faults)
         print(f"overhead: {error}\n(output of all servers is kept in {folder})", file=sys.stderr)
         return 1
     shutil.rmtree(folder)
@@ -196,14 +198,18 @@ def main(words: list[str] | None = None) -> int:
     return _conclude(given, under, outcomes, faults)
 
 
+def _tell_faults(faults: dict[str, int]) -> None:
+    for fault, count in faults.items():
+        print(f"WRONG ANSWERS: {count:,} x {fault}", flush=True)
+
+
 def _conclude(
     given: argparse.Namespace, under: dict[str, Any], outcomes: list[Outcome], faults: dict[str, int]
 ) -> int:
     figures = [figure for outcome in outcomes for figure in outcome.figures]
     if figures:
         print("\n" + figure_table(figures))
-    for fault, count in faults.items():
-        print(f"WRONG ANSWERS: {count:,} x {fault}")
+    _tell_faults(faults)
     if outcomes:
         result = {
             "conditions": under,

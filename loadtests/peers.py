@@ -103,6 +103,12 @@ class Peer:
     ) -> None:
         self._stop()
 
+    def require_alive(self) -> None:
+        """RuntimeError when it has ended (status -15: someone sent it SIGTERM)."""
+        assert self._process is not None
+        if (status := self._process.poll()) is not None:
+            raise RuntimeError(f"{self.name} ended by itself with status {status}:\n{self._said()}")
+
     def _answers(self) -> bool:
         if not self._ready_path:
             with socket.socket() as probe:
@@ -131,14 +137,13 @@ class Peer:
         both = self._log.read_bytes()[-LOG_TAIL:] + self._log.with_suffix(".err").read_bytes()[-LOG_TAIL:]
         return both.decode("utf-8", "replace")
 
-    def alive(self) -> bool:
-        """Whether it still runs."""
-        return self._process is not None and self._process.poll() is None
-
     def _stop(self) -> None:
         assert self._process is not None
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+        if (status := self._process.poll()) is not None:
+            # Said whatever else went wrong: it usually is the reason, and a signal leaves no log.
+            print(f"{self.name} ended by itself, status {status}: {self._said()}", file=sys.stderr)
+            return
+        self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_S)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,1 @@
+"""Tests of the load tests: what measures must itself be right."""
