@@ -33,6 +33,7 @@ from gateway.upstream.states import (
     WAITING_HEAD,
     State,
 )
+from gateway.upstream.tls import said_goodbye
 
 #: Above this a copy to join head and body costs more than a second buffer in the same write.
 _JOIN_MAX = 64 * 1024
@@ -255,8 +256,14 @@ class Connection(Deadline, asyncio.Protocol):
         self._fail("garbage", str(reason)[:120] if reason.args else "not HTTP/1.1")
 
     def eof_received(self) -> None:
-        """FIN, or over TLS a close_notify (a bare FIN there comes only as `connection_lost`)."""
-        if self.state is BODY and self._eof_ends:
+        """The provider says no more. That ends a body without length only if it is its own word."""
+        transport = self._transport
+        if (
+            self.state is BODY
+            and self._eof_ends
+            and transport is not None
+            and said_goodbye(transport.get_extra_info("ssl_object"))
+        ):
             self._completed()
             self._wake()
             self._drop()

@@ -75,7 +75,7 @@ async def _through(route: Route, proxy: Origin, make: Callable[[], Connection]) 
     loop = asyncio.get_running_loop()
     origin = route.origin
     context = client_context(route.ca_file) if origin.tls else None
-    hop = client_context(None) if proxy.tls else None
+    hop = client_context(route.ca_file) if proxy.tls else None  # whose authority is often as private
     sock = await _tcp(proxy)
     try:
         raw, tunnel = await loop.create_connection(

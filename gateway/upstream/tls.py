@@ -27,3 +27,17 @@ def _build(ca_file: str | None, _changed: int) -> ssl.SSLContext:
     if ca_file is not None:
         context.load_verify_locations(cafile=ca_file)
     return context
+
+
+def said_goodbye(ssl_object: ssl.SSLObject | None) -> bool:
+    """Whether the end of the stream is the peer's own word: a close_notify, or a FIN where there is no TLS.
+
+    uvloop reports `eof_received` over TLS only after a close_notify; asyncio's own loop does so for a bare FIN
+    too, which anybody on the way can forge, so the TLS object itself is asked.
+    """
+    if ssl_object is None:
+        return True
+    try:
+        return ssl_object.read(1) == b""
+    except ssl.SSLError:  # it wants more bytes, which will not come
+        return False
