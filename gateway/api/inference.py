@@ -3,6 +3,7 @@
 Nothing is decided here about limits or providers; this is where a body becomes a `Work` and its candidates.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from gateway.api.routes import Endpoint
@@ -30,6 +31,7 @@ from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import Bounds, Target, Tenant
 
 Prepared = tuple[Work, Candidates]
+_LARGE = 256 * 1024
 _REFERENCES = {"previous_response_id": PREVIOUS_RESPONSE_NOT_FOUND, "input_file_id": OBJECT_NOT_FOUND}
 _SEALING = frozenset({"responses", "files", "batches", "uploads"})
 
@@ -58,7 +60,7 @@ class Inference:
         raw = connection.body_now()
         if raw is None or len(raw) > self._bounds.body_bytes:
             return self._from_slow_json(endpoint, exchange, named, receive, connection)
-        return self._from_body(endpoint, exchange, named, raw)
+        return self._from_document(endpoint, exchange, named, Document(raw, self._bounds.json_depth))
 
     async def _from_slow_json(
         self,
@@ -69,15 +71,18 @@ class Inference:
         connection: TimedBody,
     ) -> Prepared:
         raw = await read_body(receive, connection, named, self._bounds.body_bytes)
-        return self._from_body(endpoint, exchange, named, raw)
+        document = Document.__new__(Document)
+        for _ in document.reading(raw, self._bounds.json_depth):
+            if len(raw) > _LARGE:
+                await asyncio.sleep(0)  # megabytes take milliseconds: nobody else should wait for all of them
+        return self._from_document(endpoint, exchange, named, document)
 
-    def _from_body(
-        self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], raw: bytes
+    def _from_document(
+        self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], document: Document
     ) -> Prepared:
         assert exchange.tenant_key is not None
         tenant = exchange.tenant_key.tenant
-        document, pinned = Document(raw, self._bounds.json_depth), None
-        fields = document.fields
+        raw, fields, pinned = document.raw, document.fields, None
         if MARK in raw or _REFERENCES.keys() & fields.keys():
             document, pinned = self._opened(tenant, document)
             fields = document.fields

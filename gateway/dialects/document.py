@@ -7,6 +7,7 @@ exactly as the caller wrote them (wire reference §3.1).
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -31,6 +32,11 @@ class Document:
     __slots__ = ("_members", "fields", "raw")
 
     def __init__(self, raw: bytes, depth_max: int = 128) -> None:
+        for _ in self.reading(raw, depth_max):
+            pass
+
+    def reading(self, raw: bytes, depth_max: int) -> Iterator[None]:
+        """What the constructor does, in steps: between them a large body lets others have their turn."""
         try:
             fields = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
@@ -39,7 +45,9 @@ class Document:
             raise GatewayError(INVALID_JSON, "The request body must be a JSON object.")
         self.raw = raw
         self.fields: dict[str, Any] = fields
+        yield
         self._members = _members(raw)
+        yield
         # A short body shows by its brackets that it cannot be that deep.
         if (len(raw) > 4096 or raw.count(b"[") + raw.count(b"{") > depth_max) and _deeper_than(
             fields, depth_max
@@ -74,7 +82,8 @@ class Document:
         if target is not None:
             for name, start, end in self._members:
                 if name == "model":
-                    return self.raw[:start] + target.quoted + self.raw[end:]
+                    raw = memoryview(self.raw)
+                    return b"".join((raw[:start], target.quoted, raw[end:]))
         return self.raw
 
     def spliced(self, edits: dict[str, bytes]) -> bytes:

@@ -35,7 +35,7 @@ class Caller:
     """One exchange's answer. `events_begun` and `body_begun` say what the caller has already seen."""
 
     __slots__ = (
-        "_connection", "_exchange", "_keep_alive_s", "_loop", "_pulse", "_spoke",
+        "_beat_s", "_connection", "_exchange", "_loop", "_pulse", "_spoke",
         "body_begun", "events_begun", "finished", "sequence",
     )  # fmt: skip
 
@@ -54,9 +54,10 @@ class Caller:
     ) -> None:
         """A stream was asked for: hold the status line back, but not longer than `commit_after_s`.
 
-        From then on a comment is sent whenever nothing was said for `keep_alive_s`.
+        From then on a comment is sent before nothing was said for `keep_alive_s`: what is written only leaves a
+        mark, and two beats to that time look for it.
         """
-        self._loop, self._keep_alive_s = loop, keep_alive_s
+        self._loop, self._beat_s = loop, keep_alive_s / 2
         self._pulse = loop.call_later(commit_after_s, self._beat)
 
     def identity(self) -> bytes:
@@ -142,4 +143,4 @@ class Caller:
             if not self._connection.write_paused:
                 self._connection.write(_KEEP_ALIVE)
         self._spoke = False
-        self._pulse = self._loop.call_later(self._keep_alive_s, self._beat)
+        self._pulse = self._loop.call_later(self._beat_s, self._beat)

@@ -14,7 +14,7 @@ from gateway.errors import DEADLINE_EXCEEDED, INTERNAL, SHUTTING_DOWN, GatewayEr
 from gateway.exchange import Exchange
 from gateway.pipeline.admit import Admission, Candidates
 from gateway.pipeline.authenticate import OWN_HEADERS, attribute, authenticate
-from gateway.pipeline.call import Reply, Upstream
+from gateway.pipeline.call import Upstream
 from gateway.pipeline.caller import Caller, Connection
 from gateway.pipeline.interrupt import Interrupt
 from gateway.pipeline.relay import Relay
