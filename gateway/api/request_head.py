@@ -91,9 +91,9 @@ def check_head(version: str, url: bytes, headers: Headers) -> bool:
     return awaits
 
 
-def refusal_of_garbage(data: bytes, *, at_start: bool) -> HeadError:
+def refusal_of_garbage(data: bytes, bad_method: bool) -> HeadError:
     """What is said to bytes that the parser refused; an unknown method in a sound line is told apart."""
-    if at_start and _UNKNOWN_METHOD(data):
+    if bad_method and _UNKNOWN_METHOD(data):
         return HeadError(METHOD_NOT_SUPPORTED, "Method is not supported.")
     return HeadError(BAD_FRAMING, "This is not an HTTP/1.1 request that can be read in only one way.")
 

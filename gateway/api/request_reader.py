@@ -100,10 +100,11 @@ class RequestReader(HttpToolsProtocol):
             self._ignore_upgrade(data[upgrade.args[0] :])
         except HeadError as refusal:
             self.refuse(refusal.condition, refusal.message)
-        except httptools.HttpParserError:
+        except httptools.HttpParserError as error:
             if self._deaf and self._refusal is None:
                 return  # a request after the last one
-            reason, self._refusal = self._refusal or refusal_of_garbage(data, at_start=at_start), None
+            bad_method = at_start and isinstance(error, httptools.HttpParserInvalidMethodError)
+            reason, self._refusal = self._refusal or refusal_of_garbage(data, bad_method), None
             self.refuse(reason.condition, reason.message)
 
     def _check_unfinished(self) -> None:
