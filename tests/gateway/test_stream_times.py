@@ -47,8 +47,7 @@ async def test_after_the_hold_comments_then_content(sim: ProviderSim) -> None:
 async def test_comments_between_frames_when_the_provider_is_slow(sim: ProviderSim) -> None:
     async with bounded(sim, commit_after_s=0.05, keep_alive_s=0.05) as gateway:
         reply = await post(gateway, chat("[[sim:frames=4 gap_ms=200]]", stream=True))
-        first, _, rest = reply.body.partition(b"\n\n")
-        assert first.startswith(b"data: ")
+        _, _, rest = reply.body.partition(b"data: ")
         assert rest.count(KEEP_ALIVE) >= 3
         assert reply.data()[-1] == b"[DONE]"
         without = reply.body.replace(KEEP_ALIVE, b"")
@@ -96,7 +95,7 @@ async def test_a_deadline_during_the_stream_is_an_error_frame(
     gateway: RunningGateway, sim: ProviderSim
 ) -> None:
     reply = await post(
-        gateway, chat("[[sim:frames=500 gap_ms=10]]", stream=True), headers="x-gateway-deadline-ms: 250\r\n"
+        gateway, chat("[[sim:frames=500 gap_ms=10]]", stream=True), headers="x-gateway-deadline-ms: 700\r\n"
     )
     assert (reply.status, reply.whole) == (200, True)
     failure = reply.failure()
