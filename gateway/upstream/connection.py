@@ -39,6 +39,10 @@ from gateway.upstream.tls import said_goodbye
 _JOIN_MAX = 64 * 1024
 
 
+#: The most that one read takes.
+READ_BYTES = 16 * 1024
+
+
 class Owner(Protocol):
     """The pool, as its connections use it."""
 
@@ -47,12 +51,17 @@ class Owner(Protocol):
     def gone(self, connection: "Connection") -> None: ...
 
 
-class Connection(Deadline, asyncio.Protocol):
-    """See `states` for its life. Its pool is told when it is free and when it is gone."""
+class Connection(Deadline, asyncio.BufferedProtocol):
+    """See `states` for its life. Its pool is told when it is free and when it is gone.
+
+    Reads go into `room`, which connections of one loop share since each read is parsed at once. Small reads and a
+    pause after the first that nobody took keep what thousands of slow readers hold small.
+    """
 
     __slots__ = (
         "_bodyless",
         "_eof_ends",
+        "_fields",
         "_head_max",
         "_held",
         "_held_max",
@@ -60,6 +69,7 @@ class Connection(Deadline, asyncio.Protocol):
         "_owner",
         "_parser",
         "_parts",
+        "_room",
         "_paused",
         "_poll",
         "_response",
@@ -74,11 +84,14 @@ class Connection(Deadline, asyncio.Protocol):
         "state",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, owner: Owner, bounds: Bounds) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, owner: Owner, bounds: Bounds, room: memoryview | None = None
+    ) -> None:
         super().__init__(loop)
+        self._room = memoryview(bytearray(READ_BYTES)) if room is None else room
         self._owner = owner
         self._head_max = bounds.reply_header_bytes
-        self._held_max = bounds.stream_buffer_bytes
+        self._held_max = bounds.stream_buffer_bytes // 16
         self.state: State = CONNECTING
         self.exchanges = 0
         self.idle_since = 0.0
@@ -86,6 +99,9 @@ class Connection(Deadline, asyncio.Protocol):
         self._poll: Callable[[int], list[tuple[int, int]]] | None = None
         self._response: Response | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._fields: list[
+            tuple[bytes, bytes]
+        ] = []  # the response's headers; after its head, trailers for nobody
         self._parts: list[bytes] = []  # body bytes not yet taken
         self._held = 0  # upper bound of their size
         self._seen = 0  # head bytes so far; then framing bytes since the last body byte
@@ -117,6 +133,7 @@ class Connection(Deadline, asyncio.Protocol):
         transport = self._transport
         assert transport is not None
         response = self._response = Response(self, self.exchanges > 0)
+        self._fields = response.headers
         self.exchanges += 1
         self._bodyless = head.startswith(b"HEAD ")
         self._eof_ends = False
@@ -216,7 +233,13 @@ class Connection(Deadline, asyncio.Protocol):
             poller.register(socket.fileno(), select.POLLIN)
             self._poll = poller.poll
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 (the room is as large as reads shall be)
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(self._room[:nbytes])
+
+    def data_received(self, data: bytes | memoryview) -> None:
         parser = self._parser
         if self.state not in BUSY or parser is None:
             self._drop()  # nothing was asked: whatever this is, the next exchange must not meet it
@@ -300,9 +323,7 @@ class Connection(Deadline, asyncio.Protocol):
             raise RefusedError("bytes after the end of the response")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        response = self._response
-        if response is not None and not response.status:  # afterwards they are trailers
-            response.headers.append((name.lower(), value))
+        self._fields.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         parser, response = self._parser, self._response
@@ -316,6 +337,7 @@ class Connection(Deadline, asyncio.Protocol):
             check_size(response.headers, self._head_max)
         self._eof_ends = ends_with_connection(status, response.headers, parser.get_http_version())
         response.status = status
+        self._fields = []
         self._seen = 0
         assert BODY in LEGAL[self.state]
         self.state = BODY
