@@ -275,8 +275,9 @@ class BoundedCycle:
         if not self.response_started:
             if kind != "http.response.start":
                 raise RuntimeError(f"Expected ASGI message 'http.response.start', but got '{kind}'.")
-            head = b"".join([b"%b: %b\r\n" % (name, value) for name, value in message.get("headers", ())])
-            if _LINES(head) is None:
+            lines = [b"%b: %b\r\n" % (name, value) for name, value in message.get("headers", ())]
+            head = b"".join(lines)
+            if _LINES(head) is None or head.count(b"\n") != len(lines):
                 raise RuntimeError("Invalid HTTP header.")
             self.start(message["status"], head)
             return

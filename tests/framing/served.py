@@ -4,12 +4,12 @@ import asyncio
 import socket
 from collections import Counter
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import uvicorn
 
 from gateway.api.cycle import BoundedCycle
-from gateway.api.protocol import bounded_protocol
+from gateway.api.protocol import BoundedProtocol, bounded_protocol
 from gateway.settings.snapshot import Bounds
 from tests.framing.caller import Caller
 
@@ -80,6 +80,11 @@ class Served:
         async with await self.call() as caller:
             caller.send(data)
             return await caller.to_the_end()
+
+    def in_line(self) -> list[BoundedCycle]:
+        """The requests that have been read and wait behind another, on any connection."""
+        connections = cast(set[BoundedProtocol], self.server.server_state.connections)
+        return [cycle for connection in connections for cycle in connection._waiting]
 
     def _left(self) -> None:
         self.gone_calls += 1

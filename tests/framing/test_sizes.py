@@ -125,8 +125,7 @@ async def test_only_a_few_requests_of_a_flood_are_read_ahead(served: Served) -> 
         async with await served.call() as other:  # the flood's first packets have been read by now
             other.send(get("/echo"))
             await other.answer()
-        (first, *_) = [c for c in served.server.server_state.connections if c._waiting]
-        assert len(first._waiting) < 16 + 8 * 1024 // len(get("/0"))
+        assert 16 <= len(served.in_line()) < 16 + 8 * 1024 // len(get("/0"))
         served.release.set()
         assert (await caller.answer()).body == b"/slow"
         for n in range(20_000):
@@ -141,8 +140,8 @@ async def test_a_body_that_waits_does_not_grow_past_the_mark(served: Served) -> 
         async with await served.call() as other:
             other.send(get("/echo"))
             await other.answer()
-        (first, *_) = [c for c in served.server.server_state.connections if c._waiting]
-        assert len(first._waiting[0].body) <= 64 * 1024 + 256 * 1024
+        (queued,) = served.in_line()
+        assert len(queued.body) <= 64 * 1024 + 256 * 1024
         served.release.set()
         assert (await caller.answer()).body == b"/slow"
         assert len((await caller.answer()).body) == len(b"POST /echo ") + 2_000_000

@@ -83,14 +83,14 @@ async def test_a_body_has_a_limit_in_all_however_steadily_it_drips() -> None:
 
 
 async def test_a_body_is_not_timed_while_the_application_is_busy() -> None:
-    async with Served(Bounds(header_read_s=0.05, body_gap_s=0.05, body_read_s=0.05)) as served:
-        async with await served.call() as caller:
-            caller.send(post("/slow", b"x"))
-            await served.begun.wait()
-            # A neighbour that is timed out shows that sweeps have passed.
-            assert only_answer(await served.talk(b"GET /")).status == 408
-            served.release.set()
-            assert (await caller.answer()).body == b"/slow"
+    bounds = Bounds(header_read_s=0.05, body_gap_s=0.05, body_read_s=0.05)
+    async with Served(bounds) as served, await served.call() as caller:
+        caller.send(post("/slow", b"x"))
+        await served.begun.wait()
+        # A neighbour that is timed out shows that sweeps have passed.
+        assert only_answer(await served.talk(b"GET /")).status == 408
+        served.release.set()
+        assert (await caller.answer()).body == b"/slow"
 
 
 async def test_a_caller_who_does_not_read_is_cut_off_and_the_exchange_told() -> None:
