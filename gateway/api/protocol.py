@@ -72,8 +72,8 @@ class BoundedProtocol(RequestReader):
         self.server = get_local_addr(transport)
         self.client = get_remote_addr(transport)
         self.scheme = "https" if is_ssl(transport) else "http"
-        # Half for what waits, half for the part that is written when there was just room.
-        transport.set_write_buffer_limits(high=self.bounds.stream_buffer_bytes // 2)
+        # Room is left for the part that is written when there was just room; and thousands may read slowly.
+        transport.set_write_buffer_limits(high=self.bounds.stream_buffer_bytes // 16)
         sock = transport.get_extra_info("socket")
         if sock is not None and self.server is not None and self.server[1] is not None:
             sock.setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, _KERNEL_UNSENT)

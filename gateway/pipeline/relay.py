@@ -104,6 +104,7 @@ class Relay:
             if frames:
                 response.extend(gap_s)
                 if caller.write(frames):
+                    data = frames = b""  # not to be held while the caller reads at leisure
                     await caller.drain()
             if stream.failure is not None:
                 break
@@ -127,6 +128,7 @@ class Relay:
         caller.begin_body(response.status, head + _identity(reply, exchange))
         while data := await response.chunk():
             if caller.write(data):
+                data = b""
                 await caller.drain()
         caller.finish()
 

@@ -47,7 +47,7 @@ class Settlement:
                 "tenant": tenant_key.tenant.id if tenant_key else None,
                 "key": tenant_key.id if tenant_key else None,
                 "route": exchange.endpoint,
-                "model": exchange.model[:128] if exchange.model else None,
+                "model": _shown(exchange),
                 "provider": key.provider.id if key else None,
                 "pool": key.id if key else None,
                 "priority": exchange.priority,
@@ -68,6 +68,14 @@ class Settlement:
                 "task": exchange.task,
             }
         )
+
+
+def _shown(exchange: Exchange) -> str | None:
+    """The model as the caller wrote it; what may hold anything is escaped, as log readers split at U+2028 too."""
+    model = exchange.model
+    if not model or exchange.route is not None:
+        return model
+    return ascii(model[:128])[1:-1][:256]
 
 
 def _estimated(exchange: Exchange) -> Usage:

@@ -69,10 +69,10 @@ class Connection(Deadline, asyncio.BufferedProtocol):
         "_owner",
         "_parser",
         "_parts",
-        "_room",
         "_paused",
         "_poll",
         "_response",
+        "_room",
         "_seen",
         "_transport",
         "_unsent",
@@ -91,7 +91,7 @@ class Connection(Deadline, asyncio.BufferedProtocol):
         self._room = memoryview(bytearray(READ_BYTES)) if room is None else room
         self._owner = owner
         self._head_max = bounds.reply_header_bytes
-        self._held_max = bounds.stream_buffer_bytes // 16
+        self._held_max = bounds.stream_buffer_bytes // 32
         self.state: State = CONNECTING
         self.exchanges = 0
         self.idle_since = 0.0

@@ -12,7 +12,7 @@ from collections import deque
 
 from gateway.settings.secret import Secret
 from gateway.settings.snapshot import Bounds, Origin
-from gateway.upstream.connection import Connection
+from gateway.upstream.connection import READ_BYTES, Connection
 from gateway.upstream.dial import Route, dial
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.states import IDLE
@@ -33,6 +33,7 @@ class Pool:
         self.origin = origin
         self._bounds = bounds
         self._route = Route(origin, proxy, proxy_auth, ca_file)
+        self._room = memoryview(bytearray(READ_BYTES))
         self._idle: list[Connection] = []  # oldest first
         self._all: set[Connection] = set()
         self._handed: set[Connection] = set()  # given to a waiter that has not run since
@@ -107,7 +108,7 @@ class Pool:
         """Dial with a slot that is already taken."""
         loop = asyncio.get_running_loop()
         try:
-            connection = await dial(self._route, lambda: Connection(loop, self, self._bounds))
+            connection = await dial(self._route, lambda: Connection(loop, self, self._bounds, self._room))
             if self._closed:
                 connection.discard()
             if connection.state is not IDLE:

@@ -16,7 +16,7 @@ async def test_head_and_body_in_one_packet_need_no_second_wait(provider: Provide
         read.send(None)  # ends without giving up control once
     assert done.value.value == b"hello"
     assert (response.status, response.reused) == (200, False)
-    assert response.connect_s > 0
+    assert response.connect_s >= 0  # a loop's clock may have millisecond grain
     response.release()
 
 

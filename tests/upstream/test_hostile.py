@@ -196,7 +196,7 @@ async def test_a_body_without_end_blocks_the_provider_and_not_the_memory(provide
             blocked += 1
         await asyncio.get_running_loop().run_in_executor(None, gc.collect, 0)
     held = len(response.buffered())
-    assert 64 * 1024 < held <= 64 * 1024 + 256 * 1024  # the bound, and the one read that crossed it
+    assert 0 < held <= 64 * 1024
     assert sent > held  # the rest waits in the kernels' buffers
     taken = held
     while taken < sent:  # and reading resumes when there is room
