@@ -35,6 +35,7 @@ class Line(Protocol):
     transport: asyncio.Transport
     flow: FlowControl
     loop: asyncio.AbstractEventLoop
+    access_log: bool
 
     def default_lines(self) -> bytes: ...
     def answered(self, cycle: "BoundedCycle") -> None: ...
@@ -47,9 +48,25 @@ class BoundedCycle:
     """State of one exchange. `gone` says that the caller has left before the answer was complete."""
 
     __slots__ = (
-        "_chunked", "_end_told", "_head_only", "_left", "_line", "_version", "_waiter", "arrived_at",
-        "awaits_continue", "body", "body_timed_out", "gone", "keep_alive", "more_body", "on_gone",
-        "response_complete", "response_started", "scope", "waiting_since",
+        "_chunked",
+        "_end_told",
+        "_head_only",
+        "_left",
+        "_line",
+        "_version",
+        "arrived_at",
+        "awaits_continue",
+        "body",
+        "body_timed_out",
+        "gone",
+        "keep_alive",
+        "more_body",
+        "on_gone",
+        "response_complete",
+        "response_started",
+        "scope",
+        "waiter",
+        "waiting_since",
     )  # fmt: skip
 
     def __init__(self, line: Line, scope: Message, keep_alive: bool, awaits_continue: bool) -> None:
@@ -68,7 +85,7 @@ class BoundedCycle:
         self.body = bytearray()
         self.more_body = True
         self._end_told = False
-        self._waiter: asyncio.Future[None] | None = None
+        self.waiter: asyncio.Future[None] | None = None
         self.response_started = False
         self.response_complete = False
         self._chunked = False
@@ -168,23 +185,24 @@ class BoundedCycle:
             # A body that is not wanted is not read either, so there can be no next request.
             self.keep_alive = False
             closing = b"connection: close\r\n\r\n"
-        if self.scope is not None:
+        if line.access_log and self.scope is not None:
             line.log_access(self.scope, status)
         return STATUS_LINE[status] + line.default_lines() + head + framing + closing
 
     def _complete(self) -> None:
         self.response_complete = True
         self.on_gone = None
-        self.wake()
+        if self.waiter is not None:
+            self.wake()
         self._line.answered(self)
 
     # ---- what the connection tells
 
     def wake(self) -> None:
         """Something `receive` waits for has happened."""
-        waiter = self._waiter
+        waiter = self.waiter
         if waiter is not None:
-            self._waiter = None
+            self.waiter = None
             if not waiter.done():
                 waiter.set_result(None)
 
@@ -256,9 +274,9 @@ class BoundedCycle:
             if self.more_body:
                 line.flow.resume_reading()
                 self.waiting_since = line.loop.time()
-            self._waiter = line.loop.create_future()
+            self.waiter = line.loop.create_future()
             try:
-                await self._waiter
+                await self.waiter
             finally:
                 self.waiting_since = None
         return {"type": "http.disconnect"}

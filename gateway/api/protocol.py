@@ -144,7 +144,7 @@ class BoundedProtocol(RequestReader):
         assert cycle.scope is not None
         self._active = cycle
         cycle.scope["kaze.connection"] = cycle
-        self._start_asgi_task(cast(Any, cycle), self.app)
+        self._start_asgi_task(cycle, self.app)  # type: ignore[arg-type]  # a cycle of ours, not uvicorn's
 
     # ---- answers out
 
@@ -184,7 +184,8 @@ class BoundedProtocol(RequestReader):
         else:
             if not self._in_head:
                 self._since = self.loop.time()
-            self._read_on()
+            if self._held or self.flow.read_paused:
+                self._read_on()
 
     def _next(self) -> None:
         """Begin the request that has waited longest, unless the caller does not read its answers."""

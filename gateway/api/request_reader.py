@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.api.cycle import BoundedCycle, Message
 from gateway.api.request_head import (
+    METHODS,
     HeadError,
     Headers,
     check_head,
@@ -161,8 +162,9 @@ class RequestReader(HttpToolsProtocol):
         # The count may lack what came in one slice with the request before.
         if len(headers) > bounds.header_count or arrived + _SLICE > bounds.header_bytes:
             check_size(headers, bounds)
-        check_url(url, bounds)
-        method = known_method(parser.get_method())
+        if len(url) > bounds.url_bytes:
+            check_url(url, bounds)
+        method = METHODS.get(parser.get_method()) or known_method(parser.get_method())
         version = parser.get_http_version()
         awaits_continue = check_head(version, url, headers)
         if parser.should_upgrade():
@@ -200,7 +202,8 @@ class RequestReader(HttpToolsProtocol):
         cycle.body += body
         if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
-        cycle.wake()
+        if cycle.waiter is not None:
+            cycle.wake()
 
     def on_message_complete(self) -> None:
         cycle = self._taking
@@ -213,4 +216,5 @@ class RequestReader(HttpToolsProtocol):
             self._deaf = True
         if self.flow.read_paused and len(self._waiting) < PIPELINED:
             self.flow.resume_reading()  # to notice when the caller leaves
-        cycle.wake()
+        if cycle.waiter is not None:
+            cycle.wake()
