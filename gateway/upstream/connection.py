@@ -183,7 +183,7 @@ class Connection(Deadline, asyncio.BufferedProtocol):
         if self._paused:
             self._paused = False
             if self.state is not CLOSED and self._transport is not None:
-                self.extend(self._gap)  # the pause was ours, not the provider's
+                self.resume()  # the pause was ours, not the provider's
                 self._transport.resume_reading()
         return data
 
@@ -269,6 +269,7 @@ class Connection(Deadline, asyncio.BufferedProtocol):
             self.extend(response.auto_extend)
         if self._held > self._held_max and not self._paused and self._transport is not None:
             self._paused = True
+            self.suspend()
             self._transport.pause_reading()
 
     def _unparsable(self, error: Exception) -> None:

@@ -17,7 +17,7 @@ _GRAIN = 0.002
 class Deadline:
     """A base of `Connection`; a base, not a member, because it stands on the hot path."""
 
-    __slots__ = ("_deadline", "_end", "_gap", "_loop", "_time", "_timer", "_timer_at")
+    __slots__ = ("_deadline", "_end", "_loop", "_suspended", "_time", "_timer", "_timer_at")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -26,7 +26,7 @@ class Deadline:
         self._timer_at = _NEVER  # when the armed timer fires; never later than the limit while one holds
         self._deadline = 0.0  # of the next progress
         self._end = 0.0  # of the whole exchange
-        self._gap = 0.0  # the allowance last given
+        self._suspended = 0.0  # since when
 
     @abstractmethod
     def _limit(self) -> float | None:
@@ -40,7 +40,6 @@ class Deadline:
         """An exchange begins."""
         now = self._time()
         self._end = end = now + whole_s
-        self._gap = first_s
         self._deadline = deadline = min(now + first_s, end)
         if deadline < self._timer_at:  # seldom: the timer of an earlier exchange fires first and looks again
             self._disarm()
@@ -48,11 +47,17 @@ class Deadline:
 
     def extend(self, seconds: float) -> None:
         """The next progress must come within `seconds` from now."""
-        self._gap = seconds
         self._deadline = deadline = min(self._time() + seconds, self._end)
         if deadline < self._timer_at:
             self._disarm()
             self._arm(deadline)
+
+    def suspend(self) -> None:
+        """Waiting for our own side begins: what passes until `resume` is not the provider's."""
+        self._suspended = self._time()
+
+    def resume(self) -> None:
+        self._deadline = min(self._deadline + self._time() - self._suspended, self._end)
 
     def left(self) -> float:
         """Seconds until the end of the whole exchange."""

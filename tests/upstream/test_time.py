@@ -112,6 +112,19 @@ async def test_a_pause_of_the_reader_is_not_held_against_the_provider(provider: 
     response.release()
 
 
+async def test_large_reads_that_nobody_called_progress_extend_nothing(provider: Provider) -> None:
+    task = sending(provider.pool(Bounds(stream_buffer_bytes=1024)), first_byte_s=SOON)
+    wire = await provider.accept()
+    await wire.request()
+    await wire.say(CHUNKED)
+    response = await task
+    reading = asyncio.create_task(response.read(LIMIT))
+    await drip(wire, b"1000\r\n" + b": ping \r\n".ljust(4096) + b"\r\n")  # each one pauses, and is taken
+    with pytest.raises(UpstreamFailure) as failed:
+        await reading
+    assert failed.value.kind == "timeout"
+
+
 async def test_a_timer_armed_for_one_exchange_does_not_end_the_next(provider: Provider) -> None:
     pool = provider.pool()
     wire, response = await answered(provider, pool)
