@@ -4,17 +4,16 @@ Paths are matched as they came, undecoded: `//v1`, `%2e` and their kin are simpl
 """
 
 from functools import partial
-from typing import Any, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.inference import Inference, Prepared, parsed_query
 from gateway.api.models import ModelCatalogue
 from gateway.api.routes import Endpoint, exact_paths, exact_routes, owned_route
-from gateway.dialects.errors import error_body, error_head, error_status
 from gateway.errors import METHOD_NOT_SUPPORTED, UNKNOWN_URL, GatewayError
 from gateway.exchange import Exchange
 from gateway.pipeline.authenticate import authenticate
+from gateway.pipeline.caller import Caller
 from gateway.pipeline.form import Form
 from gateway.pipeline.pipeline import Pipeline
 
@@ -58,7 +57,7 @@ class DataPlane:
         """Paths with an id in them, the model catalogue, and everything that does not exist."""
         method: str = scope["method"]
         if (raw_path in _MODELS or raw_path.startswith(_MODEL)) and method == "GET":
-            await self._models(raw_path, scope)
+            self._models(raw_path, scope)
             return
         owned = owned_route(method, raw_path)
         if owned is not None:
@@ -135,30 +134,26 @@ class DataPlane:
         assert pinned is not None
         return inference.from_owned(endpoint, scope["method"], path, pinned, query, exchange, named)
 
-    async def _models(self, raw_path: bytes, scope: Scope) -> None:
+    def _models(self, raw_path: bytes, scope: Scope) -> None:
         """The catalogue is local: it says what this tenant may put in `model`."""
         headers = scope["headers"]
-        named = dict(headers)
+        exchange = self.pipeline.aside("models", dialect_of(scope))
+        caller = Caller(scope["kaze.connection"], exchange)
         try:
-            key = authenticate(self.pipeline.generation.snapshot, headers, named)
+            key = authenticate(self.pipeline.generation.snapshot, headers, dict(headers))
+            exchange.tenant_key, exchange.priority = key, key.priority
             body = self.catalogue.answer(key.tenant, raw_path, scope["query_string"])
+            caller.respond(200, b"content-type: application/json\r\n", body)
         except GatewayError as error:
-            self._refuse(scope, error)
-            return
-        scope["kaze.connection"].respond(200, b"content-type: application/json\r\n" + self._ids(), body)
+            caller.fail(error)
+        finally:
+            self.pipeline.settle(exchange)
 
     def _refuse(self, scope: Scope, error: GatewayError) -> None:
-        """Say no outside an exchange: there is nothing to settle."""
-        dialect = dialect_of(scope)
-        connection = cast(Any, scope["kaze.connection"])
-        request_id = self.pipeline.new_id()
-        ids = f"x-request-id: {request_id}\r\nrequest-id: {request_id}\r\n".encode()
-        body = error_body(error, dialect, request_id)
-        connection.respond(error_status(error, dialect), error_head(error) + ids, body)
-
-    def _ids(self) -> bytes:
-        request_id = self.pipeline.new_id()
-        return f"x-request-id: {request_id}\r\nrequest-id: {request_id}\r\n".encode()
+        """Say no to what is no endpoint; even that is a request, and has its line in the log."""
+        exchange = self.pipeline.aside("unknown", dialect_of(scope))
+        Caller(scope["kaze.connection"], exchange).fail(error)
+        self.pipeline.settle(exchange)
 
 
 def dialect_of(scope: Scope) -> str:

@@ -19,6 +19,7 @@ from gateway.errors import (
 )
 from gateway.exchange import Exchange
 from gateway.pipeline.admit import Admission, Candidates
+from gateway.pipeline.authenticate import lower
 from gateway.pipeline.call import forwarded_lines
 from gateway.pipeline.estimate import (
     BYTES_PER_TOKEN,
@@ -94,6 +95,8 @@ class Inference:
         candidates = self._admission.candidates(tenant, model, endpoint.api)
         exchange.route = candidates.route
         check_body(fields, endpoint.name)
+        if fields.get("service_tier") == "flex":
+            lower(exchange, "scheduled")
         if "stream" in fields or "stream_format" in fields:
             exchange.streaming = _asks_for_stream(document, endpoint)
         body: Callable[[Target | None], bytes] = document.with_model

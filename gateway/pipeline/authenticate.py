@@ -88,6 +88,12 @@ def attribute(exchange: Exchange, key: TenantKey, named: Mapping[bytes, bytes]) 
         exchange.task = _label(named[b"x-gateway-task"], "x-gateway-task")
 
 
+def lower(exchange: Exchange, priority: str) -> None:
+    """Let the exchange be at most as urgent as `priority`."""
+    if _RANK[exchange.priority] < _RANK[priority]:
+        exchange.priority = priority
+
+
 def _priority(key: TenantKey, asked: str) -> str:
     rank = _RANK.get(asked)
     if rank is None:

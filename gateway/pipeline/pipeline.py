@@ -135,9 +135,14 @@ class Pipeline:
         finally:
             self.reservations.give_back(key)
 
-    def new_id(self) -> str:
-        """A request id for an answer outside an exchange."""
-        return self._ids.next(self.clock.monotonic())
+    def aside(self, endpoint: str, dialect: str) -> Exchange:
+        """An exchange that never goes upstream; whoever answers it owes one `settle`."""
+        now = self.clock.monotonic()
+        return Exchange(self._ids.next(now), endpoint, dialect, now)
+
+    def settle(self, exchange: Exchange) -> None:
+        """The end of an exchange that was begun with `aside`."""
+        self._settlement.settle(exchange)
 
     def _arm(self, exchange: Exchange, interrupt: Interrupt) -> asyncio.TimerHandle:
         seconds = exchange.deadline - exchange.arrived
