@@ -104,8 +104,10 @@ def _unchunked(body: bytes) -> tuple[bytes, bool]:
 class Line:
     """One connection to the gateway: `async with Line(gateway) as line`. Leaving resets nothing, it closes."""
 
-    def __init__(self, gateway: RunningGateway, limit: int = 65_536) -> None:
+    def __init__(self, gateway: RunningGateway, limit: int = 65_536, *, admin: bool = False) -> None:
         self._port, self._limit = gateway.port, limit
+        if admin:
+            self._port = int(gateway.admin_url.rpartition(":")[2])
 
     async def __aenter__(self) -> Self:
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self._port, limit=self._limit)
@@ -137,9 +139,9 @@ class Line:
         return received
 
 
-async def exchange(gateway: RunningGateway, data: bytes) -> Reply:
+async def exchange(gateway: RunningGateway, data: bytes, *, admin: bool = False) -> Reply:
     """Send `data`, take everything until the gateway closes."""
-    async with Line(gateway) as line:
+    async with Line(gateway, admin=admin) as line:
         line.send(data)
         return parsed(await line.rest())
 
