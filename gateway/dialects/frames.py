@@ -24,6 +24,9 @@ class FrameRelay:
 
     __slots__ = ("_frame_max", "_held", "_held_bytes", "_started", "content", "ended", "failure")
 
+    #: Byte sequences that only a frame which needs a look can have.
+    _words: tuple[bytes, ...] = ()
+
     def __init__(self, frame_max: int = 16 * 1024 * 1024) -> None:
         self.content = False
         self.ended = False
@@ -38,8 +41,6 @@ class FrameRelay:
 
         Raises GatewayError when one frame exceeds the bound.
         """
-        if self.content and not self._held and self._is_plain(data):
-            return self._pass(data)
         if b"\r" in data or (self._held and self._held[-1].endswith(b"\r")):
             return self._feed_unusual(data)
         if self._held:
@@ -70,11 +71,12 @@ class FrameRelay:
             rest += self._close()
         return rest
 
-    def _is_plain(self, data: bytes) -> bool:
-        """Whether `data` is whole clean frames of which none needs a look: the common case, kept cheap."""
+    def _is_clean(self, data: bytes) -> bool:
+        """Whether `data`, whole frames, has nothing but the lines that this kind of stream has."""
         raise NotImplementedError
 
     def _pass(self, data: bytes) -> bytes:
+        """`data`, clean frames that need no look, as it goes on."""
         return data
 
     def _close(self) -> bytes:
@@ -108,15 +110,48 @@ class FrameRelay:
         return self._relay(data[:end]) if end else b""
 
     def _relay(self, data: bytes) -> bytes:
-        """`data` is whole frames with `\\n` line ends; what of it goes on."""
+        """`data` is whole frames with `\n` line ends; what of it goes on.
+
+        Frames before the first content get a look each, then only from where one of the searched words occurs:
+        the bulk of a stream passes as one piece.
+        """
         if not self._started:
             self._started = True
             if data.startswith(_BOM):
                 data = data[3:]
-        if self.failure is not None or self.ended:
-            return b""  # nothing follows the end
+        out = b""
+        while data and not self.content and not self._is_over():
+            end = data.find(b"\n\n") + 2
+            out += self._relay_frames(data[:end])
+            data = data[end:]
+        if self._is_over() or not data:
+            return out  # nothing follows the end
+        look_at = self._first_word(data)
+        if look_at:
+            bulk = data[:look_at] if look_at < len(data) else data
+            bulk = self._pass(bulk) if self._is_clean(bulk) else self._relay_frames(bulk)
+            out = out + bulk if out else bulk
+        return out + self._relay_frames(data[look_at:]) if look_at < len(data) else out
+
+    def _is_over(self) -> bool:
+        return self.ended or self.failure is not None
+
+    def _first_word(self, data: bytes) -> int:
+        """Where the first frame begins that has one of the searched words; the length of `data` if none has."""
+        first = len(data)
+        for word in self._words:
+            found = data.find(word, 0, first)
+            if found >= 0:
+                first = found
+        if first == len(data):
+            return first
+        return data.rfind(b"\n\n", 0, first) + 2 if b"\n\n" in data[:first] else 0
+
+    def _relay_frames(self, data: bytes) -> bytes:
         frames = data.split(b"\n\n")
         frames.pop()
+        if not frames:
+            return b""  # the odd one of three line ends
         untouched = True
         for frame in frames:
             if frame[:6] != b"data: " or b"\n" in frame:

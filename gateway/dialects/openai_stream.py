@@ -70,27 +70,15 @@ class CompletionStream(OpenAIStream):
 
     __slots__ = ("finished", "hides_usage")
 
+    _words = (*_USAGE, *_FINISH, b'"error":', _DONE)
+
     def __init__(self, hide_usage: bool, frame_max: int = 16 * 1024 * 1024) -> None:
         super().__init__(frame_max)
         self.hides_usage = hide_usage
         self.finished = False  # a finish_reason was seen
 
-    def _is_plain(self, data: bytes) -> bool:
-        # Written out, because this runs for every read of every stream.
-        return (
-            data[-2:] == b"\n\n"
-            and data[:6] == b"data: "
-            and b'"usage":{' not in data
-            and b'"usage": {' not in data
-            and b'"error":' not in data
-            and b'"finish_reason":"' not in data
-            and b'"finish_reason": "' not in data
-            and _DONE not in data
-            and b"\r" not in data
-            and data.count(b"\n") == 2 * data.count(b"\n\ndata: ") + 2
-            and self.failure is None
-            and not self.ended
-        )
+    def _is_clean(self, data: bytes) -> bool:
+        return data[:6] == b"data: " and data.count(b"\n") == 2 * data.count(b"\n\ndata: ") + 2
 
     def _look(self, frames: list[bytes]) -> list[bytes]:
         if self.first is None:
@@ -148,28 +136,20 @@ class ResponsesStream(OpenAIStream):
 
     _PREAMBLE = (b"event: response.created", b"event: response.in_progress", b"event: response.queued")
     _TERMINAL = (b"event: response.completed", b"event: response.incomplete", b"event: response.failed")
+    _words = (*_TERMINAL, b"event: error", b'data: {"error"')
 
     def __init__(self, frame_max: int = 16 * 1024 * 1024) -> None:
         super().__init__(frame_max)
         self.sequence = 0  # events seen; the number the next one would carry
 
-    def _is_plain(self, data: bytes) -> bool:
-        if (
-            data[-2:] != b"\n\n"
-            or data[:16] != b"event: response."
-            or b"\r" in data
-            or b"event: error" in data
-            or b"event: response.completed" in data
-            or b"event: response.incomplete" in data
-            or b"event: response.failed" in data
-            or self.ended
-            or self.failure is not None
-        ):
-            return False
+    def _is_clean(self, data: bytes) -> bool:
         frames = data.count(b"\n\n")
-        if data.count(b"\n") != 3 * frames or data.count(b"\ndata: ") != frames:
-            return False
-        if data.count(b"\n\nevent: ") != frames - 1:
+        if (
+            data[:16] != b"event: response."
+            or data.count(b"\n") != 3 * frames
+            or data.count(b"\ndata: ") != frames
+            or data.count(b"\n\nevent: ") != frames - 1
+        ):
             return False
         self.sequence += frames
         return True
@@ -198,7 +178,7 @@ class MediaStream(OpenAIStream):
 
     tolerates_plain = True
 
-    def _is_plain(self, data: bytes) -> bool:  # noqa: ARG002 (events are few and large: each gets a look)
+    def _is_clean(self, data: bytes) -> bool:  # noqa: ARG002 (events are few and large: each gets a look)
         return False
 
     def _look(self, frames: list[bytes]) -> list[bytes]:
