@@ -234,3 +234,21 @@ async def test_anthropics_words_where_its_sdk_asks(gateway: RunningGateway) -> N
     assert body["request_id"] == reply.headers["request-id"]
     unknown = await get(gateway, "/v1/models", key="wrong-key-0123456789", headers="anthropic-version: x\r\n")
     assert (unknown.status, json.loads(unknown.body)["error"]["type"]) == (401, "authentication_error")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("2", "2000"), ("0.5", "500"), ("999999", "60000"), ("-5", None), ("soon", None), ("", None), ("nan", None),
+     ("inf", None), ("1e300", None)],
+)  # fmt: skip
+@pytest.mark.parametrize("status", [429, 503])
+async def test_50_what_a_provider_says_about_waiting_is_bounded(
+    gateway: RunningGateway, sim: ProviderSim, said: str, told: str | None, status: int
+) -> None:
+    """An SDK sleeps whatever it is told; each provider key is asked once."""
+    sim.fault(status=status, retry_after=said)
+    reply = await post(gateway, chat())
+    code = {429: "rate_limit_exceeded", 503: "upstream_overloaded"}[status]
+    assert (reply.status, reply.error()["code"]) == (status, code)
+    assert reply.headers.get("retry-after-ms") == told
+    assert len(sim.requests()) == 2
