@@ -20,8 +20,9 @@ from gateway.errors import INTERNAL, SHUTTING_DOWN, Condition
 Message = MutableMapping[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
-_LINES = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n)*").fullmatch
-_LENGTH = re.compile(rb"(?:^|\n)content-length: *([0-9]+)\r\n", re.IGNORECASE).search
+#: What header lines may consist of, besides the CRLF at the end of each.
+_PLAIN = bytes(byte for byte in range(256) if byte == 0x09 or (byte >= 0x20 and byte != 0x7F))
+_LENGTH = re.compile(rb"(?:^|\n)content-length: *([0-9]+)\r\n").search
 _CHUNKED = re.compile(rb"(?:^|\n)transfer-encoding: *chunked\r\n", re.IGNORECASE).search
 _CLOSE = re.compile(rb"(?:^|\n)connection: *close\r\n", re.IGNORECASE).search
 _BODILESS = frozenset({204, 304})
@@ -125,7 +126,7 @@ class BoundedCycle:
         if self.gone:
             return
         framing = b""
-        found = _LENGTH(head)
+        found = _LENGTH(head) if b"content-length:" in head else None
         if self._head_only or status in _BODILESS:
             self._head_only = True
         elif found is not None:
@@ -134,7 +135,7 @@ class BoundedCycle:
             self.keep_alive = False
         else:
             self._chunked = True
-            if _CHUNKED(head) is None:
+            if b"transfer-encoding:" not in head or _CHUNKED(head) is None:
                 framing = b"transfer-encoding: chunked\r\n"
         self._line.transport.write(self._begin(status, head, framing))
 
@@ -293,9 +294,9 @@ class BoundedCycle:
         if not self.response_started:
             if kind != "http.response.start":
                 raise RuntimeError(f"Expected ASGI message 'http.response.start', but got '{kind}'.")
-            lines = [b"%b: %b\r\n" % (name, value) for name, value in message.get("headers", ())]
+            lines = [b"%b: %b\r\n" % (name.lower(), value) for name, value in message.get("headers", ())]
             head = b"".join(lines)
-            if _LINES(head) is None or head.count(b"\n") != len(lines):
+            if head.translate(None, _PLAIN) != b"\r\n" * len(lines):
                 raise RuntimeError("Invalid HTTP header.")
             self.start(message["status"], head)
             return

@@ -157,12 +157,11 @@ class BoundedProtocol(RequestReader):
         return self._default_lines
 
     def log_access(self, scope: Message, status: int) -> None:
-        """uvicorn's access line, where that is switched on."""
-        if self.access_log:
-            path = get_path_with_query_string(cast(Any, scope))
-            peer = f"{self.client[0]}:{self.client[1]}" if self.client else ""
-            line = '%s - "%s %s HTTP/%s" %d'
-            self.access_logger.info(line, peer, scope["method"], path, scope["http_version"], status)
+        """uvicorn's access line; called only where that is switched on."""
+        path = get_path_with_query_string(cast(Any, scope))
+        peer = f"{self.client[0]}:{self.client[1]}" if self.client else ""
+        line = '%s - "%s %s HTTP/%s" %d'
+        self.access_logger.info(line, peer, scope["method"], path, scope["http_version"], status)
 
     def answered(self, cycle: BoundedCycle) -> None:
         """`cycle`'s answer is complete: go on with the next request, or part."""
