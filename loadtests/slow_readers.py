@@ -56,7 +56,7 @@ async def _open(port: int, request: bytes) -> tuple[socket.socket, bytes]:
     return sock, sip
 
 
-async def _read_on(sock: socket.socket, sip: bytes) -> str:
+async def _read_on(sock: socket.socket, sip: bytes, frames: int) -> str:
     """Read to the end; why the stream is wrong, or nothing."""
     loop = asyncio.get_running_loop()
     pieces, tail = [sip], sip
@@ -68,14 +68,14 @@ async def _read_on(sock: socket.socket, sip: bytes) -> str:
         tail = (tail + data)[-16:]
     whole = b"".join(pieces)
     start = head_length(whole)
-    return fault(whole[:start], whole[start:], frames=FRAMES)
+    return fault(whole[:start], whole[start:], frames=frames)
 
 
-async def run(port: int, streams: int, hold: float, key: str) -> Tally:
+async def run(port: int, streams: int, hold: float, key: str, frames: int = FRAMES) -> Tally:
     """Open all, hold, read on to the end."""
     tally = Tally()
     began = perf_counter()
-    body = request_body(f"bench/static-f{FRAMES}", stream=True)
+    body = request_body(f"bench/static-f{frames}", stream=True)
     request = request_bytes(body, key)
     door = asyncio.Semaphore(AT_A_TIME)
     all_hold = asyncio.Event()
@@ -94,7 +94,7 @@ async def run(port: int, streams: int, hold: float, key: str) -> Tally:
         async with door:
             try:
                 async with asyncio.timeout(ANSWER_S):
-                    wrong = await _read_on(sock, sip)
+                    wrong = await _read_on(sock, sip, frames)
             except (OSError, TimeoutError) as error:
                 wrong = f"broken while reading on: {error or 'too slow'}"
             finally:
@@ -118,9 +118,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--streams", type=int, default=2000)
     parser.add_argument("--hold", type=float, default=6.0, help="seconds without reading")
+    parser.add_argument("--frames", type=int, default=FRAMES, help="about 210 B each; default: %(default)s")
     given = parser.parse_args()
     allow_many_files()
-    tally = uvloop.run(run(given.port, given.streams, given.hold, os.environ.get(KEY_VARIABLE, "none")))
+    key = os.environ.get(KEY_VARIABLE, "none")
+    tally = uvloop.run(run(given.port, given.streams, given.hold, key, given.frames))
     json.dump(tally.report(), sys.stdout)
 
 
