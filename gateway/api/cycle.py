@@ -118,8 +118,11 @@ class BoundedCycle:
         self._line.transport.write(lines + body)
         self._complete()
 
-    def start(self, status: int, head: bytes) -> None:
+    def start(self, status: int, head: bytes, first: bytes = b"", end: bool = False) -> None:
         """Begin an answer of which more follows: chunked, unless `head` holds its content-length.
+
+        `first` goes out in the same write, and so does the end of the answer if that is all: a write is a call of
+        the kernel, and streams have few of them to give away.
 
         A caller of HTTP/1.0 gets the body unframed, to the end of the connection.
         """
@@ -137,7 +140,16 @@ class BoundedCycle:
             self._chunked = True
             if b"transfer-encoding:" not in head or _CHUNKED(head) is None:
                 framing = b"transfer-encoding: chunked\r\n"
-        self._line.transport.write(self._begin(status, head, framing))
+        lines = self._begin(status, head, framing)
+        if not self._chunked:
+            self._line.transport.write(lines)
+            self.write(first)
+            if end:
+                self.finish()
+            return
+        self._line.transport.write(lines + _framed(first, end))
+        if end:
+            self._complete()
 
     def write(self, data: bytes) -> None:
         """Send a part of the body. The writer looks at `write_paused` afterwards."""
@@ -155,21 +167,27 @@ class BoundedCycle:
             self._left -= len(data)
         self._line.transport.write(data)
 
-    def finish(self) -> None:
-        """The clean end of an answer that `start` began."""
+    def finish(self, last: bytes = b"") -> None:
+        """The clean end of an answer that `start` began, after `last`."""
         if self.gone:
             return
+        if last and not self._chunked:
+            self.write(last)
         if not self.response_started or self.response_complete:
             raise RuntimeError("The end of an answer that is not under way.")
         if self._left:
             self.abort()
             raise RuntimeError("Response content shorter than Content-Length")
         if self._chunked:
-            self._line.transport.write(b"0\r\n\r\n")
+            self._line.transport.write(_framed(last, True))
         self._complete()
 
     def abort(self) -> None:
-        """Reset the connection at once: what was sent must not look finished."""
+        """Reset the connection at once: what was sent must not look finished.
+
+        Whoever calls this is not told by `on_gone` what they did themselves.
+        """
+        self.on_gone = None
         self._line.cut()
 
     def _begin(self, status: int, head: bytes, framing: bytes) -> bytes:
@@ -305,3 +323,9 @@ class BoundedCycle:
         self.write(message.get("body", b""))
         if not message.get("more_body", False):
             self.finish()
+
+
+def _framed(data: bytes, end: bool) -> bytes:
+    """`data` as a chunk (none when empty), and the last chunk after it."""
+    chunk = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+    return chunk + b"0\r\n\r\n" if end else chunk

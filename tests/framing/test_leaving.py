@@ -66,6 +66,14 @@ async def test_leaving_after_the_answer_is_nobodys_business(served: Served) -> N
     assert served.gone_calls == 0
 
 
+async def test_an_exchange_that_breaks_off_itself_is_not_told(served: Served) -> None:
+    async with await served.call() as caller:
+        caller.send(get("/broken"))
+        await caller.to_the_end()
+        await served.ended.wait()
+    assert served.gone_calls == 0
+
+
 async def test_a_writer_that_waits_is_released_when_the_caller_leaves(served: Served) -> None:
     async with await served.call() as caller:
         caller.writer.transport.pause_reading()  # type: ignore[attr-defined]
