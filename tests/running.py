@@ -81,8 +81,7 @@ class RunningGateway:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for listener in self._listeners:
-            await listener.close(0.2)
+        await asyncio.gather(*(listener.close(0.2) for listener in self._listeners))
         await self.app.aclose()
         os.close(self._log_fd)
         self._directory.cleanup()

@@ -120,11 +120,11 @@ class FrameRelay:
             if data.startswith(_BOM):
                 data = data[3:]
         out = b""
-        while data and not self.content and not self._is_over():
+        while data and not self.content and not self.is_over():
             end = data.find(b"\n\n") + 2
             out += self._relay_frames(data[:end])
             data = data[end:]
-        if self._is_over() or not data:
+        if self.is_over() or not data:
             return out  # nothing follows the end
         look_at = self._first_word(data)
         if look_at:
@@ -133,7 +133,8 @@ class FrameRelay:
             out = out + bulk if out else bulk
         return out + self._relay_frames(data[look_at:]) if look_at < len(data) else out
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether nothing more of the stream goes on: it ended, or failed."""
         return self.ended or self.failure is not None
 
     def _first_word(self, data: bytes) -> int:

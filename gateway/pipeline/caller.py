@@ -24,9 +24,9 @@ class Connection(Protocol):
     write_paused: bool
 
     def respond(self, status: int, head: bytes, body: bytes) -> None: ...
-    def start(self, status: int, head: bytes) -> None: ...
+    def start(self, status: int, head: bytes, first: bytes = b"", end: bool = False) -> None: ...
     def write(self, data: bytes) -> None: ...
-    def finish(self) -> None: ...
+    def finish(self, last: bytes = b"") -> None: ...
     def abort(self) -> None: ...
     async def drain(self) -> None: ...
 
@@ -75,12 +75,25 @@ class Caller:
             status, b"%bx-request-id: %b\r\nrequest-id: %b\r\n" % (head, request_id, request_id), body
         )
 
-    def begin_events(self, head: bytes) -> None:
-        """Commit to 200 and an event stream, unless that has happened."""
-        if not self.events_begun:
+    def begin_events(self, head: bytes, first: bytes = b"", end: bool = False) -> bool:
+        """Commit to 200 and an event stream, unless that has happened, and send `first` (all of it, if `end`).
+
+        True when the caller's buffer is full.
+        """
+        self._exchange.relayed_bytes += len(first)
+        self._spoke = True
+        if self.events_begun:
+            if end:
+                self.finished = True
+                self._connection.finish(first)
+            elif first:
+                self._connection.write(first)
+        else:
             self.events_begun = True
             self._exchange.status = 200
-            self._connection.start(200, _EVENTS + head + self.identity())
+            self.finished = end
+            self._connection.start(200, _EVENTS + head + self.identity(), first, end)
+        return self._connection.write_paused
 
     def begin_body(self, status: int, head: bytes) -> None:
         """Begin to pass a body on; `head` holds its content-length, if it is known."""
@@ -99,11 +112,12 @@ class Caller:
         """Wait until the caller has taken enough, or left."""
         await self._connection.drain()
 
-    def finish(self) -> None:
-        """The clean end."""
+    def finish(self, last: bytes = b"") -> None:
+        """The clean end, after `last`."""
+        self._exchange.relayed_bytes += len(last)
         self.finished = True
         self.close()
-        self._connection.finish()
+        self._connection.finish(last)
 
     def fail(self, error: GatewayError) -> None:
         """Tell the caller of `error` in whatever way is still open."""

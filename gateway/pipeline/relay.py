@@ -16,10 +16,13 @@ from gateway.pipeline.call import Reply
 from gateway.pipeline.caller import Caller
 from gateway.pipeline.work import Work
 from gateway.settings.snapshot import Bounds
+from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.refusal import error_in_success
+from gateway.upstream.response import Response
 
 #: Headers of a reply that a caller may see (wire reference §3.6); everything else stays with us.
 _PASSED = frozenset({b"openai-processing-ms", b"openai-version", b"content-disposition"})
+_LAST_PACKET_S = 0.5
 _JSON = b"content-type: application/json\r\n"
 _IDENTITY = (
     b"%bx-gateway-attempts: %d\r\nx-gateway-queue-ms: %d\r\n"
@@ -93,31 +96,24 @@ class Relay:
         self._learn_rewrites(exchange, reply, stream, work)
         for old, new in stream.rewrites:
             held = held.replace(old, new)
-        caller.begin_events(_identity(reply, exchange))
-        if held and caller.write(held):
+        if caller.begin_events(_identity(reply, exchange), held, stream.ended):
+            held = b""
             await caller.drain()
-        while not stream.ended and not response.complete:
+        while not stream.is_over():
             data = await response.chunk()
-            if not data:
-                break
-            frames = stream.feed(data)
-            if frames:
-                response.extend(gap_s)
-                if caller.write(frames):
-                    data = frames = b""  # not to be held while the caller reads at leisure
-                    await caller.drain()
-            if stream.failure is not None:
-                break
-        if not stream.ended and stream.failure is None:
-            data = response.buffered()
-            frames = (stream.feed(data) if data else b"") + stream.finish()
-            if frames:
-                caller.write(frames)
+            frames = stream.feed(data) if data else stream.finish()
+            response.extend(gap_s)
+            if stream.ended:
+                caller.finish(frames)
+            elif frames and caller.write(frames):
+                data = frames = b""  # not to be held while the caller reads at leisure
+                await caller.drain()
         if isinstance(stream, ResponsesStream):
             caller.sequence = stream.sequence
         if stream.failure is not None:
             raise error_in_success(_failure_detail(stream.failure), reply.permit.account.key)
-        caller.finish()
+        if not response.complete:
+            await _see_out(response)
 
     async def _pieces(self, exchange: Exchange, reply: Reply, caller: Caller) -> None:
         response = reply.response
@@ -150,6 +146,20 @@ class Relay:
         for real in owned_ids(orjson.loads(body)):
             body = body.replace(f'"{real}"'.encode(), f'"{self._ids.seal(tenant, pool, real)}"'.encode())
         return body
+
+
+async def _see_out(response: Response) -> None:
+    """The caller has everything; the end of the provider's framing is often a packet behind.
+
+    Waiting a moment for it saves the connection, and with it the next stream's handshake.
+    """
+    response.auto_extend = None
+    response.extend(_LAST_PACKET_S)
+    try:
+        while not response.complete and await response.chunk():
+            pass
+    except UpstreamFailure:
+        pass  # it is closed then, as it would have been
 
 
 def _as_frames(exchange: Exchange, stream: OpenAIStream, body: bytes) -> bytes:
