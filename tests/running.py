@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-
 from gateway.api.protocol import bounded_protocol
 from gateway.app import App
 from gateway.serving.listener import Listener
@@ -57,7 +56,9 @@ class RunningGateway:
         root = Path(self._directory.name)
         (root / "kaze.yaml").write_text(json.dumps(config))
         self.settings = load(
-            root / "kaze.yaml", {**ENVIRON, **(environ or {})}, {"data_dir": str(root / "data"), "port": 0, "admin_port": 0}
+            root / "kaze.yaml",
+            {**ENVIRON, **(environ or {})},
+            {"data_dir": str(root / "data"), "port": 0, "admin_port": 0},
         )
         self._log = root / "requests.log"
 
@@ -71,8 +72,8 @@ class RunningGateway:
         self.url = f"http://127.0.0.1:{self.port}"
         self.admin_url = f"http://127.0.0.1:{self._admin_socket.getsockname()[1]}"
         self._listeners = [
-            Listener(self.app.data, self._data_socket, protocol=protocol, keep_alive_s=5),
-            Listener(self.app.admin, self._admin_socket, protocol=protocol, keep_alive_s=5),
+            Listener(self.app.data, self._data_socket, protocol=protocol),
+            Listener(self.app.admin, self._admin_socket, protocol=protocol),
         ]
         for listener in self._listeners:
             listener.open()
@@ -107,4 +108,12 @@ def _listening() -> socket.socket:
     return sock
 
 
-__all__ = ["ADMIN_KEY", "OTHER_KEY", "PROVIDER_SECRET", "TENANT_KEY", "ProviderSim", "RunningGateway", "configuration"]
+__all__ = [
+    "ADMIN_KEY",
+    "OTHER_KEY",
+    "PROVIDER_SECRET",
+    "TENANT_KEY",
+    "ProviderSim",
+    "RunningGateway",
+    "configuration",
+]

@@ -16,6 +16,11 @@ from gateway.api.protocol import BoundedProtocol
 from gateway.serving.sockets import BACKLOG
 
 
+#: How long an idle connection of a caller is kept. Longer than the minute that balancers in front commonly keep
+#: theirs, so that it is they who close and no request meets a connection that is just closing.
+IDLE_S = 75.0
+
+
 class _SignalFree(Server):
     """A server that leaves signals to us; uvicorn would swallow them and raise them again at the end."""
 
@@ -27,9 +32,7 @@ class _SignalFree(Server):
 class Listener:
     """Serves `app` on `sock` from `open` until `close`."""
 
-    def __init__(
-        self, app: ASGIApp, sock: socket.socket, *, protocol: type[asyncio.Protocol], keep_alive_s: float
-    ) -> None:
+    def __init__(self, app: ASGIApp, sock: socket.socket, *, protocol: type[asyncio.Protocol]) -> None:
         config = Config(
             app,
             http=protocol,
@@ -41,7 +44,7 @@ class Listener:
             proxy_headers=False,
             server_header=False,
             backlog=BACKLOG,
-            timeout_keep_alive=max(1, round(keep_alive_s)),
+            timeout_keep_alive=round(IDLE_S),
         )
         self._sock = sock
         self._server = _SignalFree(config)

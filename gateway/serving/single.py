@@ -8,7 +8,7 @@ from gateway.api.protocol import bounded_protocol
 from gateway.app import App
 from gateway.clock import SystemClock
 from gateway.serving.drain import drain
-from gateway.serving.listener import Listener
+from gateway.serving.listener import IDLE_S, Listener
 from gateway.serving.stop import StopSignal
 from gateway.settings.server import Settings
 
@@ -24,9 +24,8 @@ async def run_single(
     """Serve until told to stop, then drain. The admin listener answers to the last, so that it can be watched."""
     bounds = settings.snapshot.bounds
     app = App(settings)
-    keep_alive_s = bounds.keep_alive_s
     callers, operators = (
-        Listener(plane, sock, protocol=bounded_protocol(bounds, keep_alive_s), keep_alive_s=keep_alive_s)
+        Listener(plane, sock, protocol=bounded_protocol(bounds, IDLE_S))
         for plane, sock in ((app.data, data), (app.admin, admin))
     )
     await app.start()

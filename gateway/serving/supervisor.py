@@ -17,7 +17,7 @@ from gateway.serving.drain import LAST_WORDS_S
 from gateway.serving.gather import Gatherer
 from gateway.serving.gathered_admin import GatheredAdmin
 from gateway.serving.launch import Launch
-from gateway.serving.listener import Listener
+from gateway.serving.listener import IDLE_S, Listener
 from gateway.serving.seat import Seat
 from gateway.serving.sockets import socket_dir
 from gateway.serving.stop import StopSignal
@@ -51,8 +51,8 @@ class Supervisor:
             gathered = GatheredAdmin(
                 self._settings.admin_key, self._seats, gatherer, self._totals, lambda: self._stop.told
             )
-            protocol = bounded_protocol(bounds, bounds.keep_alive_s)
-            listener = Listener(gathered.app, admin, protocol=protocol, keep_alive_s=bounds.keep_alive_s)
+            protocol = bounded_protocol(bounds, IDLE_S)
+            listener = Listener(gathered.app, admin, protocol=protocol)
             listener.open()
             stack.push_async_callback(listener.close, 0.2)
             stack.push_async_callback(self._empty_seats, data)

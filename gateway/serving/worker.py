@@ -18,7 +18,7 @@ from gateway.clock import SystemClock
 from gateway.serving.drain import drain
 from gateway.serving.launch import Launch
 from gateway.serving.lifeline import ChildEnd
-from gateway.serving.listener import Listener
+from gateway.serving.listener import IDLE_S, Listener
 from gateway.serving.messages import send_messages_to_stderr
 from gateway.serving.sockets import listen_unix
 from gateway.serving.stop import StopSignal, leave_quietly
@@ -34,9 +34,8 @@ async def run_worker(settings: Settings, *, number: int, data_fd: int, lifeline_
     bounds = settings.snapshot.bounds
     app = App(settings, worker=number)
     shared = socket.socket(fileno=data_fd)
-    keep_alive_s = bounds.keep_alive_s
     callers, supervisor = (
-        Listener(plane, sock, protocol=bounded_protocol(bounds, keep_alive_s), keep_alive_s=keep_alive_s)
+        Listener(plane, sock, protocol=bounded_protocol(bounds, IDLE_S))
         for plane, sock in ((app.data, shared), (app.admin, listen_unix(admin)))
     )
     await app.start()

@@ -63,7 +63,11 @@ async def test_tools_and_schema_through_the_stream_helper(client: AsyncOpenAI) -
         "type": "function",
         "function": {
             "name": "weather",
-            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+            "parameters": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}},
+                "required": ["city"],
+            },
         },
     }
     async with client.chat.completions.stream(model="smart", messages=HELLO, tools=[tool]) as stream:
@@ -75,7 +79,9 @@ async def test_tools_and_schema_through_the_stream_helper(client: AsyncOpenAI) -
 async def test_legacy_completions(client: AsyncOpenAI) -> None:
     reply = await client.completions.create(model="sim/chat", prompt="Once upon a lighthouse")
     assert reply.choices[0].text
-    parts = [part async for part in await client.completions.create(model="sim/chat", prompt="a", stream=True)]
+    parts = [
+        part async for part in await client.completions.create(model="sim/chat", prompt="a", stream=True)
+    ]
     assert parts[-1].choices[0].finish_reason
 
 
@@ -88,12 +94,16 @@ async def test_embeddings_in_both_encodings(client: AsyncOpenAI) -> None:
 
 
 async def test_responses(client: AsyncOpenAI) -> None:
-    reply = await client.responses.create(model="sim/chat", input="Tell the lighthouse.", instructions="Be brief.")
+    reply = await client.responses.create(
+        model="sim/chat", input="Tell the lighthouse.", instructions="Be brief."
+    )
     assert "lighthouse" in reply.output_text
     assert "gw1_" in reply.id
     again = await client.responses.retrieve(reply.id)
     assert again.id == reply.id
-    following = await client.responses.create(model="sim/chat", input="And then?", previous_response_id=reply.id)
+    following = await client.responses.create(
+        model="sim/chat", input="And then?", previous_response_id=reply.id
+    )
     assert following.output_text
     await client.responses.delete(reply.id)
     with pytest.raises(openai.NotFoundError):
@@ -143,7 +153,9 @@ async def test_files_come_back_to_their_provider_key(gateway: RunningGateway, cl
 
 
 async def test_uploads(client: AsyncOpenAI) -> None:
-    upload = await client.uploads.create(bytes=10, filename="a.jsonl", mime_type="text/jsonl", purpose="batch")
+    upload = await client.uploads.create(
+        bytes=10, filename="a.jsonl", mime_type="text/jsonl", purpose="batch"
+    )
     part = await client.uploads.parts.create(upload.id, data=b"0123456789")
     done = await client.uploads.complete(upload.id, part_ids=[part.id])
     assert done.file is not None
@@ -191,7 +203,9 @@ async def test_the_synchronous_client(gateway: RunningGateway) -> None:
         with OpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0) as client:
             whole = client.chat.completions.create(model="smart", messages=HELLO)
             stream = client.chat.completions.create(model="smart", messages=HELLO, stream=True)
-            return whole.choices[0].message.content or "", "".join(c.choices[0].delta.content or "" for c in stream)
+            return whole.choices[0].message.content or "", "".join(
+                c.choices[0].delta.content or "" for c in stream
+            )
 
     whole, streamed = await asyncio.to_thread(talk)
     assert whole == streamed
