@@ -19,6 +19,7 @@ BULK_MODEL = "bulk/static"
 _CONFIG = """\
 database: embedded
 ledger: memory
+bounds: {{upstream_connections: 4096}}
 providers:
   - {{id: bench, dialect: openai, base_url: "http://127.0.0.1:{bench}/v1"}}
   - {{id: bulk, dialect: openai, base_url: "http://127.0.0.1:{bulk}/v1"}}
@@ -31,6 +32,9 @@ tenants:
     keys:
       - {{id: load, secret: "env:{key}", priority: conversation, limits: {limits}}}
 """
+
+# The default of 1,024 connections to one provider would turn half of 2,000 open streams away: with one provider
+# only, the bound has to be raised before their memory can be measured.
 
 _LIMITS = "{rpm: 100000000, tpm: 1000000000000, concurrency: 100000}"
 """Checked on every request and never reached: a limit that is not set would cost nothing."""

@@ -15,6 +15,7 @@ import os
 import resource
 import socket
 import sys
+from dataclasses import dataclass
 from time import perf_counter
 
 import uvloop
@@ -71,7 +72,16 @@ async def _read_on(sock: socket.socket, sip: bytes, frames: int) -> str:
     return fault(whole[:start], whole[start:], frames=frames)
 
 
-async def run(port: int, streams: int, hold: float, key: str, frames: int = FRAMES) -> Tally:
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """What came of a crowd."""
+
+    held: int
+    """Streams that really were open, all at the same time."""
+    tally: Tally
+
+
+async def run(port: int, streams: int, hold: float, key: str, frames: int = FRAMES) -> Crowd:
     """Open all, hold, read on to the end."""
     tally = Tally()
     began = perf_counter()
@@ -84,10 +94,15 @@ async def run(port: int, streams: int, hold: float, key: str, frames: int = FRAM
         async with door:
             try:
                 async with asyncio.timeout(ANSWER_S):
-                    return await _open(port, request)
+                    sock, sip = await _open(port, request)
             except (OSError, TimeoutError) as error:
                 tally.faults[f"no stream: {error or 'no answer in time'}"] += 1
                 return None
+        if not sip.startswith(b"HTTP/1.1 200"):
+            tally.faults[f"no stream: {sip[:160].decode('ascii', 'replace')!r}"] += 1
+            sock.close()
+            return None
+        return sock, sip
 
     async def rest(sock: socket.socket, sip: bytes) -> None:
         await all_hold.wait()
@@ -104,12 +119,12 @@ async def run(port: int, streams: int, hold: float, key: str, frames: int = FRAM
         else:
             tally.latencies.append(perf_counter() - began)
 
-    holders = await asyncio.gather(*(opened() for _ in range(streams)))
+    holders = [one for one in await asyncio.gather(*(opened() for _ in range(streams))) if one is not None]
     await asyncio.sleep(hold)
     all_hold.set()
-    await asyncio.gather(*(rest(*holder) for holder in holders if holder is not None))
+    await asyncio.gather(*(rest(*holder) for holder in holders))
     tally.seconds = perf_counter() - began
-    return tally
+    return Crowd(len(holders), tally)
 
 
 def main() -> None:
@@ -122,8 +137,8 @@ def main() -> None:
     given = parser.parse_args()
     allow_many_files()
     key = os.environ.get(KEY_VARIABLE, "none")
-    tally = uvloop.run(run(given.port, given.streams, given.hold, key, given.frames))
-    json.dump(tally.report(), sys.stdout)
+    crowd = uvloop.run(run(given.port, given.streams, given.hold, key, given.frames))
+    json.dump({**crowd.tally.report(), "held": crowd.held}, sys.stdout)
 
 
 if __name__ == "__main__":
