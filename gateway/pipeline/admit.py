@@ -96,24 +96,23 @@ class Admission:
         route = self.snapshot.resolve(tenant, model)
         if route is None:
             raise model_not_found(model)
-        speaks = [t for t in route.targets if api in t.provider.apis and t.provider.dialect in ADAPTERS]
+        usable = [(target, self.snapshot.keys_for(tenant, target)) for target in route.targets]
+        if model not in self.snapshot.routes and not any(keys for _, keys in usable):
+            raise model_not_found(model)  # whether a provider exists is not this tenant's to learn
+        speaks = [
+            (t, keys) for t, keys in usable if api in t.provider.apis and t.provider.dialect in ADAPTERS
+        ]
         if not speaks:
             raise GatewayError(
                 UNSUPPORTED_ENDPOINT,
                 f"The model `{model[:128]}` is served by a provider that does not offer '{api}' in this dialect.",
                 param="model",
             )
-        by_target = []
-        for target in speaks:
-            keys = self.snapshot.keys_for(tenant, target)
-            if keys:
-                by_target.append((target, tuple(self.accounts.by_key[key] for key in keys)))
+        by_target = [
+            (target, tuple(self.accounts.by_key[key] for key in keys)) for target, keys in speaks if keys
+        ]
         if not by_target:
-            if model in self.snapshot.routes:
-                raise GatewayError(
-                    NO_ELIGIBLE_KEY, f"No provider key may serve `{model[:128]}` for this tenant."
-                )
-            raise model_not_found(model)  # whether a provider exists is not this tenant's to learn
+            raise GatewayError(NO_ELIGIBLE_KEY, f"No provider key may serve `{model[:128]}` for this tenant.")
         return Candidates(route, tuple(by_target))
 
 
