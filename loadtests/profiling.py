@@ -18,6 +18,8 @@ from loadtests.scenario import Stage, progress
 SECONDS = 8.0
 SAMPLES_PER_S = 500
 TOP = 30
+IDLE = "wait (threading.py"
+"""Threads that wait for work (the log's writer) look busy to py-spy and are left out."""
 SHAPES = {
     "json": Shape(concurrency=64, seconds=SECONDS),
     "streams": Shape(concurrency=64, seconds=SECONDS, stream=True),
@@ -31,7 +33,10 @@ def py_spy() -> str | None:
 
 
 def top_functions(collapsed: Iterable[str]) -> list[tuple[str, int, int]]:
-    """(function, own samples, samples with what it calls), most own first, from `a;b;c 12` lines."""
+    """(function, own samples, samples with what it calls), most own first, from `a;b;c 12` lines.
+
+    Stacks that end in a thread's wait do not count.
+    """
     own: Counter[str] = Counter()
     total: Counter[str] = Counter()
     for line in collapsed:
@@ -39,6 +44,8 @@ def top_functions(collapsed: Iterable[str]) -> list[tuple[str, int, int]]:
         if not stack:
             continue
         frames = stack.split(";")
+        if IDLE in frames[-1]:
+            continue
         own[frames[-1]] += int(count)
         for name in set(frames):
             total[name] += int(count)

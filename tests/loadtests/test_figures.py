@@ -29,7 +29,11 @@ def test_a_table_lines_up() -> None:
 
 
 def test_the_top_of_a_profile() -> None:
-    assert top_functions(["a;b;c 3", "a;b 2", "a;a 1", ""]) == [("c", 3, 3), ("b", 2, 5), ("a", 1, 6)]
+    assert top_functions(["a;b;c 3", "x;Condition.wait (threading.py:288) 9", "a;b 2", "a;a 1", ""]) == [
+        ("c", 3, 3),
+        ("b", 2, 5),
+        ("a", 1, 6),
+    ]
 
 
 def test_loop_lag_from_a_histogram_or_a_gauge() -> None:
