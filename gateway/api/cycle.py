@@ -79,6 +79,7 @@ class BoundedCycle:
         self._version: str = scope["http_version"]
         #: Called once, at once, when the caller leaves before the answer is complete.
         self.on_gone: Callable[[], None] | None = None
+        self.task: asyncio.Task[None] | None = None  # that answers
         self.gone = False
         self.body_timed_out = False
         self.arrived_at = 0.0

@@ -144,7 +144,9 @@ class BoundedProtocol(RequestReader):
         assert cycle.scope is not None
         self._active = cycle
         cycle.scope["kaze.connection"] = cycle
-        self._start_asgi_task(cycle, self.app)  # type: ignore[arg-type]  # a cycle of ours, not uvicorn's
+        task = cycle.task = self.loop.create_task(cycle.run_asgi(self.app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     # ---- answers out
 

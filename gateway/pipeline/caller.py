@@ -5,6 +5,7 @@ later failure can be told: as a status, as an error frame, or only by breaking t
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from gateway.dialects.errors import error_body, error_frame, error_head, error_status
@@ -21,7 +22,11 @@ class Connection(Protocol):
     """What the server's protocol offers for one exchange (`gateway.api.protocol`)."""
 
     gone: bool
-    write_paused: bool
+    on_gone: Callable[[], None] | None
+    task: "asyncio.Task[None] | None"
+
+    @property
+    def write_paused(self) -> bool: ...
 
     def respond(self, status: int, head: bytes, body: bytes) -> None: ...
     def start(self, status: int, head: bytes, first: bytes = b"", end: bool = False) -> None: ...

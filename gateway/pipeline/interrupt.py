@@ -14,7 +14,7 @@ class Interrupt:
 
     __slots__ = ("_task", "reason")
 
-    def __init__(self, task: "asyncio.Task[object]") -> None:
+    def __init__(self, task: "asyncio.Task[None]") -> None:
         self._task = task
         self.reason: GatewayError | None = None
 

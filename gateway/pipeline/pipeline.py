@@ -69,10 +69,9 @@ class Pipeline:
         now = self.clock.monotonic()
         exchange = Exchange(self._ids.next(now), endpoint, dialect, now)
         caller = Caller(connection, exchange)
-        task = asyncio.current_task()
-        assert task is not None
-        interrupt = Interrupt(task)
-        connection.on_gone = interrupt.gone  # type: ignore[attr-defined]
+        assert connection.task is not None, "an exchange runs in the task that answers its connection"
+        interrupt = Interrupt(connection.task)
+        connection.on_gone = interrupt.gone
         self.live.add(interrupt)
         deadline: asyncio.TimerHandle | None = None
         try:
@@ -103,7 +102,7 @@ class Pipeline:
                 deadline.cancel()
             if exchange.streaming:
                 caller.close()
-            connection.on_gone = None  # type: ignore[attr-defined]
+            connection.on_gone = None
             self.live.discard(interrupt)
             self._settlement.settle(exchange)
 
