@@ -4,6 +4,7 @@ When the sink is slow the queue fills to its bound and further lines are dropped
 """
 
 import os
+import select
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 import orjson
 
 _BATCH_S = 0.02
+_POLL_MS = 100
 
 
 class RequestLog:
@@ -18,6 +20,8 @@ class RequestLog:
 
     def __init__(self, dropped: Callable[[], None], fd: int = 1, bound: int = 20_000) -> None:
         self._fd = fd
+        self._writable = select.poll()
+        self._writable.register(fd, select.POLLOUT)
         self._bound = bound
         self._dropped = dropped
         self._lines: deque[bytes] = deque()
@@ -34,7 +38,12 @@ class RequestLog:
         if len(lines) >= self._bound:
             self._dropped()
             return
-        lines.append(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
+        try:
+            line = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+        except orjson.JSONEncodeError:
+            self._dropped()
+            return
+        lines.append(line)
         if len(lines) == 1:
             self._filled.set()
 
@@ -65,7 +74,7 @@ class RequestLog:
             try:
                 view = view[os.write(self._fd, view) :]
             except BlockingIOError:
-                self._closing.wait(0.01)
+                self._writable.poll(_POLL_MS)
             except OSError:
                 return False  # the reader of our stdout is gone; there is nobody left to tell
         return True

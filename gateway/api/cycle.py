@@ -66,6 +66,7 @@ class BoundedCycle:
         "response_complete",
         "response_started",
         "scope",
+        "task",
         "waiter",
         "waiting_since",
     )  # fmt: skip

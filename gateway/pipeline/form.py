@@ -19,6 +19,8 @@ from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_l
 _PARTS_MAX = 200
 _VALUE_MAX = 4096
 _PIECE_BYTES = 256 * 1024
+#: Fields that are read here: a provider that took the other of two would act on what was not checked.
+_ONCE = ("model", "stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class _FieldFinder:
         self._value = b""
         self._start = self._end = -1
         self._parts = 0
+        self._once: set[str] = set()
         self.finished = False
         self._parser = MultipartParser(
             boundary,
@@ -128,9 +131,17 @@ class _FieldFinder:
     def _header_end(self) -> None:
         if self._header[0].lower() == b"content-disposition":
             _, options = parse_options_header(self._header[1])
-            if b"filename" not in options:
-                self._name = options.get(b"name", b"").decode("utf-8", "replace")
+            name = options.get(b"name", b"").decode("utf-8", "replace")
+            if name in _ONCE:
+                self._note_once(name)
+            self._name = name if b"filename" not in options else None
         self._header = [b"", b""]
+
+    def _note_once(self, name: str) -> None:
+        """Counted by its header alone, so that an empty, overlong or file part is one of the two as well."""
+        if name in self._once:
+            raise GatewayError(INVALID_VALUE, f"The form has the field '{name}' twice.", param=name)
+        self._once.add(name)
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._name is None:
@@ -145,10 +156,6 @@ class _FieldFinder:
     def _part_end(self) -> None:
         if not self._name:
             return
-        if self._name in self._form.fields and self._name in ("model", "stream"):
-            raise GatewayError(
-                INVALID_VALUE, f"The form has the field '{self._name}' twice.", param=self._name
-            )
         if len(self._form.fields) < _PARTS_MAX and self._start >= 0:
             self._form.fields[self._name] = Field(self._value, self._start, self._end)
 

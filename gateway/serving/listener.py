@@ -15,7 +15,6 @@ from uvicorn import Config, Server
 from gateway.api.protocol import BoundedProtocol
 from gateway.serving.sockets import BACKLOG
 
-
 #: How long an idle connection of a caller is kept. Longer than the minute that balancers in front commonly keep
 #: theirs, so that it is they who close and no request meets a connection that is just closing.
 IDLE_S = 75.0

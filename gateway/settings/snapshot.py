@@ -61,7 +61,7 @@ class Bounds:
     keep_alive_s: float = 15.0
     attempts_ratio: float = 1.2
     connections: int = 2048
-    upstream_connections: int = 1024
+    upstream_connections: int = 4096
     upstream_idle: int = 256
     upstream_idle_s: float = 30.0
     shutdown_grace_s: float = 30.0

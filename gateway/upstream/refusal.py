@@ -13,6 +13,7 @@ import orjson
 from gateway.errors import (
     DEADLINE_EXCEEDED,
     INTERNAL,
+    MODEL_NOT_FOUND,
     RATE_LIMITED,
     UPSTREAM_AUTH,
     UPSTREAM_ERROR,
@@ -43,10 +44,17 @@ _FAILURES: dict[str, tuple[Condition, str]] = {
     "closed": (INTERNAL, "The upstream connection was closed."),
 }
 _SECRETS = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|kz|Bearer|key|AIza)[-_ ][A-Za-z0-9_\-.*]{6,}"
+    r"\b(?:sk|pk|rk|gsk|xai|kz|key)[-_][A-Za-z0-9_\-.*]{6,}"
+    r"|\bBearer +[A-Za-z0-9_\-.*~+/=]{6,}"
+    r"|\bAIza[A-Za-z0-9_\-]{6,}"
+    r"|\beyJ[A-Za-z0-9_\-]{6,}(?:\.[A-Za-z0-9_\-]+)*"
     r"|\b(?:org|proj|user|acct)[-_][A-Za-z0-9]{6,}"
 )
+#: Google answers 400 for a credential it does not know, and so may xAI.
+_BAD_CREDENTIAL = re.compile(rb"API_KEY_INVALID|[Ii]ncorrect API key|API key not valid")
+_UNKNOWN_MODEL = re.compile(r"\bmodel\b.{0,160}\b(?:not found|not exist)|DeploymentNotFound", re.DOTALL)
 _MESSAGE_MAX = 500
+_WORD_MAX = 256
 
 
 def transport_error(failure: UpstreamFailure) -> GatewayError:
@@ -59,14 +67,14 @@ def refusal(status: int, headers: Headers, body: bytes, key: ProviderKey) -> Gat
     """The error for a reply whose status is not 2xx."""
     detail = _detail(body)
     message = scrub(_message(detail) or f"The provider answered with status {status}.", key)
-    if status in (401, 402, 403):
+    if status in (401, 402, 403) or (status == 400 and _BAD_CREDENTIAL.search(body)):
         return GatewayError(UPSTREAM_AUTH, "The provider refused the gateway's credential.")
     if status == 429:
         return GatewayError(RATE_LIMITED, message, retry_after_s=retry_after_s(headers))
     if status in (503, 529):
         return GatewayError(UPSTREAM_OVERLOADED, message, retry_after_s=retry_after_s(headers))
     if 400 <= status < 500:
-        return _callers_fault(status, detail, message)
+        return _callers_fault(status, detail, message, key)
     return GatewayError(
         UPSTREAM_ERROR, message if status >= 500 else f"The provider answered with status {status}."
     )
@@ -104,19 +112,26 @@ def retry_after_s(headers: Headers) -> float | None:
     return None
 
 
-def _callers_fault(status: int, detail: dict[str, Any], message: str) -> GatewayError:
-    kind = detail.get("type")
-    code = detail.get("code")
-    param = detail.get("param")
+def _callers_fault(status: int, detail: dict[str, Any], message: str, key: ProviderKey) -> GatewayError:
+    code, param = _word(detail.get("code"), key), _word(detail.get("param"), key)
+    if status == 404 and (code == "model_not_found" or _UNKNOWN_MODEL.search(f"{code} {message}")):
+        return GatewayError(MODEL_NOT_FOUND, message, param="model")
     condition = Condition(
         "upstream_refused",
         status,
-        kind if isinstance(kind, str) and len(kind) <= 64 else "invalid_request_error",
-        str(code)[:64] if code is not None else None,
+        _word(detail.get("type"), key) or "invalid_request_error",
+        code,
         status,
         "not_found_error" if status == 404 else "invalid_request_error",
     )
-    return GatewayError(condition, message, param=param[:256] if isinstance(param, str) else None)
+    return GatewayError(condition, message, param=param)
+
+
+def _word(value: Any, key: ProviderKey) -> str | None:
+    """A short word of the provider's; None where it is none, or only repeats the status (vLLM, Azure)."""
+    if not isinstance(value, str) or not value or len(value) > _WORD_MAX or value.isdigit():
+        return None
+    return scrub(value, key)
 
 
 def _detail(body: bytes) -> dict[str, Any]:
