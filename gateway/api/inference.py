@@ -72,10 +72,14 @@ class Inference:
         connection: TimedBody,
     ) -> Prepared:
         raw = await read_body(receive, connection, named, self._bounds.body_bytes)
+        # Megabytes take milliseconds at every step: nobody else should wait for all of them.
+        large = len(raw) > _LARGE
+        if large:
+            await asyncio.sleep(0)
         document = Document.__new__(Document)
         for _ in document.reading(raw, self._bounds.json_depth):
-            if len(raw) > _LARGE:
-                await asyncio.sleep(0)  # megabytes take milliseconds: nobody else should wait for all of them
+            if large:
+                await asyncio.sleep(0)
         return self._from_document(endpoint, exchange, named, document)
 
     def _from_document(
