@@ -290,7 +290,7 @@ async def test_108_a_providers_secret_stays_with_us(
 async def test_108_messages_of_providers_are_scrubbed_and_bounded(
     gateway: RunningGateway, sim: ProviderSim
 ) -> None:
-    said = f"Bad key {PROVIDER_SECRET} sk-proj-abcdefgh12345 of org-Abc123456 " + "x" * 2000
+    said = f"Bad key {PROVIDER_SECRET}-2 sk-proj-abcdefgh12345 of org-Abc123456 " + "x" * 2000
     for streamed in (True, False):
         sim.script(
             status=400, body={"error": {"message": said, "type": "invalid_request_error", "code": "x"}}
