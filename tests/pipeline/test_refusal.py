@@ -1,0 +1,222 @@
+"""What providers say when they refuse (wire reference §1.4, "Reading upstream errors"), as callers get it."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.dialects.errors import error_body
+from gateway.errors import GatewayError
+from gateway.upstream.refusal import error_in_success, refusal, retry_after_s, scrub
+from tests.pipeline.parts import SECRET, provider, provider_key
+
+KEY = provider_key("k", provider())
+
+OURS = (502, "upstream_error", "upstream_auth_failed")
+SLOW = (429, "rate_limit_error", "rate_limit_exceeded")
+BUSY = (503, "service_unavailable_error", "upstream_overloaded")
+DOWN = (502, "upstream_error", "upstream_error")
+UNKNOWN = (404, "invalid_request_error", "model_not_found")
+BAD = (400, "invalid_request_error", None)
+
+#: Provider, status, body; then the caller's status, type and code.
+TABLE: list[tuple[str, int, Any, int, str, str | None]] = [
+    (
+        "openai", 400,
+        {"error": {"message": "Bad.", "type": "invalid_request_error", "param": "n", "code": "invalid_value"}},
+        400, "invalid_request_error", "invalid_value",
+    ),
+    (
+        "openai unknown model", 404,
+        {"error": {"message": "The model `x` does not exist", "type": "x", "code": "model_not_found"}},
+        *UNKNOWN,
+    ),
+    (
+        "openai unknown file", 404,
+        {"error": {"message": "No such File object: file-1", "type": "invalid_request_error", "code": None}},
+        404, "invalid_request_error", None,
+    ),
+    ("openai bad key", 401, {"error": {"message": "Incorrect API key"}}, *OURS),
+    ("azure 429", 429, {"error": {"code": "429", "message": "Slow."}}, *SLOW),
+    (
+        "azure deployment", 404, {"error": {"code": "DeploymentNotFound", "message": "The deployment is away."}},
+        *UNKNOWN,
+    ),
+    (
+        "azure filter", 400,
+        {"error": {"code": "content_filter", "message": "No.", "innererror": {"content_filter_result": {}}}},
+        400, "invalid_request_error", "content_filter",
+    ),
+    (
+        "gemini bad key", 400,
+        [{"error": {"code": 400, "message": "API key not valid.", "details": [{"reason": "API_KEY_INVALID"}]}}],
+        *OURS,
+    ),
+    (
+        "gemini array", 400, [{"error": {"code": 400, "message": "Bad n.", "status": "INVALID_ARGUMENT"}}],
+        *BAD,
+    ),
+    (
+        "gemini quota", 429, {"error": {"code": 429, "message": "Out.", "status": "RESOURCE_EXHAUSTED"}},
+        *SLOW,
+    ),
+    (
+        "ollama unknown model", 404, {"error": 'model "x" not found, try pulling it first'},
+        *UNKNOWN,
+    ),
+    ("ollama full", 503, {"error": "server busy"}, *BUSY),
+    (
+        "vllm", 400, {"error": {"message": "Bad.", "type": "BadRequestError", "param": None, "code": 400}},
+        400, "BadRequestError", None,
+    ),
+    (
+        "vllm unknown model", 404,
+        {"object": "error", "message": "The model `x` does not exist.", "type": "NotFoundError", "code": 404},
+        *UNKNOWN,
+    ),
+    ("mistral 401", 401, {"detail": "Unauthorized"}, *OURS),
+    (
+        "mistral 422", 422, {"detail": [{"loc": ["body", "n"], "msg": "bad", "type": "x"}]},
+        422, "invalid_request_error", None,
+    ),
+    (
+        "mistral", 400, {"object": "error", "message": "Bad.", "type": "invalid_request_error", "code": "1000"},
+        *BAD,
+    ),
+    ("xai", 400, {"code": "bad_thing", "error": "Bad."}, 400, "invalid_request_error", "bad_thing"),
+    ("xai bad key", 400, {"code": "x", "error": "Incorrect API key: a***b"}, *OURS),
+    ("deepseek balance", 402, {"error": {"message": "Empty."}}, *OURS),
+    ("groq tpm", 413, {"error": {"message": "Large.", "type": "tokens"}}, 413, "tokens", None),
+    ("openrouter credits", 402, {"error": {"code": 402, "message": "Empty."}}, *OURS),
+    ("openrouter 502", 502, {"error": {"code": 502, "message": "Down."}}, *DOWN),
+    ("anthropic overload", 529, {"error": {"message": "Busy."}}, *BUSY),
+    ("server error", 500, {"error": {"message": "Oops."}}, *DOWN),
+    ("redirect", 302, {}, *DOWN),
+    ("scalar", 400, 7, *BAD),
+    ("odd fields", 400, {"error": {"message": {}, "type": [], "code": {}, "param": 3}}, *BAD),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", TABLE, ids=[row[0] for row in TABLE])
+def test_provider_errors_in_our_words(row: tuple[str, int, Any, int, str, str | None]) -> None:
+    _, status, body, expected_status, kind, code = row
+    error = refusal(status, [], json.dumps(body).encode(), KEY)
+    condition = error.condition
+    assert (condition.status, condition.type, condition.code) == (expected_status, kind, code)
+    shown = json.loads(error_body(error, "openai", "req_1"))["error"]
+    assert isinstance(shown["message"], str)
+    assert shown["message"], "an SDK shows nothing for an empty message"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>no</html>", b"\xff\xfe", b"[]", b"null", b'"text"', b"[" * 5000]
+)
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
+def test_bodies_that_are_no_error_objects(status: int, body: bytes) -> None:
+    error = refusal(status, [], body, KEY)
+    assert error.message == f"The provider answered with status {status}."
+    assert error.condition.status in (status, 502)
+
+
+CANARIES = [
+    SECRET,
+    "sk-proj-abc_DEF-0123456789",
+    "sk-ant-api03-abcdef0123",
+    "sk-or-v1-0123456789ab",
+    "sk-abc***************wxyz",
+    "gsk_abcdefghij0123456789",
+    "xai-abcdefghij0123456789",
+    "AIzaSyA0123456789abcdefghij_-0123456789",
+    "Bearer abc.DEF~0123+/=",
+    "eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl",
+    "kz_live_0123456789abcdef",
+    "org-AbCdEf0123456789",
+    "org_AbCdEf0123456789",
+    "proj_AbCdEf0123456789",
+    "user-AbCdEf0123456789",
+    "acct_1AbCdEf012345",
+]
+
+
+@pytest.mark.parametrize("canary", CANARIES)
+@pytest.mark.parametrize(
+    "frame", ["{}", "Incorrect API key provided: {}.", "('{}')", "x={};", '{{"key":"{}"}}', "a\n{}\nb"]
+)
+def test_no_secret_or_account_is_told(canary: str, frame: str) -> None:
+    text = frame.format(canary)
+    secret = canary.removeprefix("Bearer ")
+    assert secret not in scrub(text, KEY)
+    everywhere = {"message": text, "code": text, "param": text, "type": text}
+    for error in (
+        *(
+            refusal(status, [], json.dumps({"error": everywhere}).encode(), KEY)
+            for status in (400, 404, 429, 500, 503)
+        ),
+        error_in_success(everywhere, KEY),
+        error_in_success(text, KEY),
+    ):
+        assert secret not in error_body(error, "openai", "req_1").decode()
+
+
+@given(st.integers(0, 600))
+def test_a_secret_is_not_left_in_part_where_the_message_is_cut(before: int) -> None:
+    shown = scrub("." * before + SECRET, KEY)
+    assert SECRET[:8] not in shown
+    assert len(shown) <= 500
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Unsupported key arguments in the request.",
+        "'required' must include every key mentioned in properties.",
+        "The token bearer is unknown.",
+        "Invalid value: 'x' for messages[0].role.",
+    ],
+)
+def test_plain_words_stay(text: str) -> None:
+    assert scrub(text, KEY) == text
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after": "10", "retry-after-ms": "1500"}, 1.5),
+        ({"retry-after": "3", "retry-after-ms": "soon"}, 3.0),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "1e99"}, None),
+        ({"retry-after": ""}, None),
+    ],
+)
+def test_how_long_a_provider_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    assert retry_after_s(pairs) == seconds
+    assert refusal(429, pairs, b"{}", KEY).retry_after_s == seconds
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ({"message": "x", "code": 429}, "rate_limit_exceeded"),
+        ({"message": "x", "type": "rate_limit_error"}, "rate_limit_exceeded"),
+        ({"message": "x", "code": 503}, "upstream_overloaded"),
+        ({"message": "x", "type": "overloaded_error"}, "upstream_overloaded"),
+        ({"message": "x", "code": 502}, "upstream_error"),
+        ("boom", "upstream_error"),
+        ({}, "upstream_error"),
+        (None, "upstream_error"),
+        ([1], "upstream_error"),
+    ],
+)
+def test_errors_inside_a_200(error: Any, code: str) -> None:
+    told: GatewayError = error_in_success(error, KEY)
+    assert told.condition.code == code
+    assert told.message
