@@ -3,8 +3,8 @@
 No process is started, no text is compiled into code, no connection leaves this machine and no file is written
 outside the repository and the temporary directory, whichever library does it on the gateway's behalf. The hook
 only takes notes, as an exception out of it would surface inside some library; the fixture in `conftest.py`
-asks for them after each test. It cannot see what uvloop does in C, nor other processes: tests use asyncio's
-own loop, and those that start processes are named below.
+asks for them after each test. It cannot see what uvloop does in C, nor into other processes: most tests use
+asyncio's own loop, and those that start processes are named below.
 """
 
 import ipaddress
