@@ -92,6 +92,11 @@ class Inference:
             document, pinned = self._opened(tenant, document)
             fields = document.fields
         model = fields.get("model")
+        if model is None and endpoint.api == "moderations":  # which model is then the provider's choice
+            work = Work(
+                "POST", endpoint.api, endpoint.path, document.with_model, forwarded=forwarded_lines(named)
+            )
+            return work, self._admission.without_model(tenant, endpoint.api, None)
         if type(model) is not str or not model:
             model = document.required_text("model")
         exchange.model = model

@@ -46,13 +46,13 @@ class Document:
         self.raw = raw
         self.fields: dict[str, Any] = fields
         yield
-        self._members = _members(raw)
-        yield
-        # A short body shows by its brackets that it cannot be that deep.
+        # Before the spans are taken, whose decoder recurses. A short body shows it by its brackets.
         if (len(raw) > 4096 or raw.count(b"[") + raw.count(b"{") > depth_max) and _deeper_than(
             fields, depth_max
         ):
             raise GatewayError(INVALID_JSON, f"The request body is nested deeper than {depth_max} levels.")
+        yield
+        self._members = _members(raw)
 
     def text(self, name: str) -> str | None:
         """The string in `name`; None when absent. Raises `invalid_type` for any other type."""

@@ -170,6 +170,16 @@ class ResponsesStream(OpenAIStream):
                 return self._rewritten(frames if position + 1 == len(frames) else frames[: position + 1])
         return self._rewritten(frames) if self.rewrites else frames
 
+    def failed_frame(self, error: GatewayError) -> bytes:
+        """What follows the error event of a stream that had begun: the response as it was, failed."""
+        begun = (self.first or {}).get("response")
+        if type(begun) is not dict:
+            return b""
+        why = {"code": error.condition.code, "message": error.message}
+        event = {"type": "response.failed", "sequence_number": self.sequence + 1}
+        failed = orjson.dumps({**event, "response": {**begun, "status": "failed", "error": why}})
+        return self._pass(b"event: response.failed\ndata: " + failed + b"\n\n")
+
 
 class MediaStream(OpenAIStream):
     """Images and audio: events of their own; a clean end of the body is the end."""

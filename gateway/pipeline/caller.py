@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway.dialects.errors import error_body, error_frame, error_head, error_status
+from gateway.dialects.openai_stream import ResponsesStream
 from gateway.errors import CLIENT_CLOSED, SHUTTING_DOWN, GatewayError
 from gateway.exchange import Exchange
 
@@ -41,7 +42,7 @@ class Caller:
 
     __slots__ = (
         "_beat_s", "_connection", "_exchange", "_loop", "_pulse", "_spoke",
-        "body_begun", "events_begun", "finished", "sequence",
+        "body_begun", "events_begun", "finished", "responses",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, exchange: Exchange) -> None:
@@ -52,7 +53,7 @@ class Caller:
         self.events_begun = False
         self.body_begun = False
         self.finished = False
-        self.sequence = 0  # of the next Responses event, should it have to be an error
+        self.responses: ResponsesStream | None = None  # being relayed; how it must fail, should it have to
 
     def expect_events(
         self, loop: asyncio.AbstractEventLoop, commit_after_s: float, keep_alive_s: float
@@ -135,9 +136,11 @@ class Caller:
         elif self.finished or self.body_begun:
             connection.abort()  # a body that breaks off must not look complete
         elif self.events_begun:
-            frame = error_frame(
-                error, exchange.dialect, exchange.endpoint, exchange.request_id, self.sequence
-            )
+            stream = self.responses
+            sequence = stream.sequence if stream is not None else 0
+            frame = error_frame(error, exchange.dialect, exchange.endpoint, exchange.request_id, sequence)
+            if stream is not None:
+                frame += stream.failed_frame(error)
             connection.write(frame)
             connection.finish()
         else:

@@ -88,7 +88,7 @@ class Pipeline:
         except GatewayError as error:
             caller.fail(error)
         except UpstreamFailure as failure:
-            caller.fail(transport_error(failure))
+            caller.fail(transport_error(failure, caller.events_begun or caller.body_begun))
         except asyncio.CancelledError:
             reason = interrupt.caught()
             caller.fail(reason or GatewayError(SHUTTING_DOWN, "The gateway is shutting down."))

@@ -99,6 +99,8 @@ class Relay:
         if caller.begin_events(_identity(reply, exchange), held, stream.ended):
             held = b""
             await caller.drain()
+        if isinstance(stream, ResponsesStream):
+            caller.responses = stream
         while not stream.is_over():
             data = await response.chunk()
             frames = stream.feed(data) if data else stream.finish()
@@ -108,8 +110,6 @@ class Relay:
             elif frames and caller.write(frames):
                 data = frames = b""  # not to be held while the caller reads at leisure
                 await caller.drain()
-        if isinstance(stream, ResponsesStream):
-            caller.sequence = stream.sequence
         if stream.failure is not None:
             raise error_in_success(_failure_detail(stream.failure), reply.permit.account.key)
         if not response.complete:

@@ -9,6 +9,8 @@ import shlex
 from pathlib import Path
 
 from gateway.settings.server import Settings
+from gateway.settings.snapshot import Target
+from gateway.upstream.request_head import ADAPTERS
 
 
 def greeting(settings: Settings, data_url: str, admin_url: str) -> str:
@@ -25,6 +27,10 @@ def greeting(settings: Settings, data_url: str, admin_url: str) -> str:
         lines += [f"  {name:<17} in {path}" for name, path in kept_keys(settings).items()]
     if settings.needs_sim:
         lines.append("  No provider is configured: the scripted one, sim, answers.")
+    if not any("chat" in p.apis and p.dialect in ADAPTERS for p in settings.snapshot.providers.values()):
+        lines.append(
+            "  No configured provider can be asked in the OpenAI dialect: chat requests are refused."
+        )
     model = first_model(settings)
     if model is not None:
         lines += [
@@ -35,8 +41,15 @@ def greeting(settings: Settings, data_url: str, admin_url: str) -> str:
 
 
 def first_model(settings: Settings) -> str | None:
+    """A model that answers a chat request; None when no provider does."""
     routes = settings.snapshot.routes
-    return "sim/chat" if "sim/chat" in routes else next(iter(routes), None)
+    if "sim/chat" in routes:
+        return "sim/chat"
+    return next((name for name, route in routes.items() if any(map(chats, route.targets))), None)
+
+
+def chats(target: Target) -> bool:
+    return "chat" in target.provider.apis and target.provider.dialect in ADAPTERS
 
 
 def tenant_key_words(settings: Settings, made: str | None) -> str:

@@ -57,8 +57,10 @@ _MESSAGE_MAX = 500
 _WORD_MAX = 256
 
 
-def transport_error(failure: UpstreamFailure) -> GatewayError:
-    """What the caller is told of a transport failure; details stay in the log."""
+def transport_error(failure: UpstreamFailure, begun: bool = False) -> GatewayError:
+    """What the caller is told of a transport failure; details stay in the log. `begun`: they have a part."""
+    if begun and failure.kind in ("reset", "closed"):
+        return transport_error(UpstreamFailure("incomplete", failure.message, sent=True))
     condition, message = _FAILURES[failure.kind]
     return GatewayError(condition, message)
 

@@ -94,3 +94,12 @@ def test_what_is_not_one_clean_object_is_refused(raw: bytes) -> None:
 
 def test_depth_up_to_the_bound_is_accepted() -> None:
     Document(b'{"a":' + b"[" * 127 + b"]" * 127 + b"}", 128)
+
+
+@pytest.mark.parametrize("depth", [129, 950, 980, 999, 1000, 1022, 1024, 1030])
+def test_no_depth_beyond_the_bound_is_anything_but_refused(depth: int) -> None:
+    for opening, closing in (("[", "]"), ('{"k":', "}")):
+        inner = opening * depth + "1" + closing * depth
+        with pytest.raises(GatewayError) as caught:
+            Document(b'{"x":' + inner.encode() + b"}")
+        assert caught.value.condition.code == "invalid_json"
