@@ -1,6 +1,6 @@
 """What it costs to have the gateway in the way.
 
-One core carries the gateway with everything on (key check, limits, budget, usage record, log), another
+One core carries the gateway with everything on (key check, metrics, request log), another
 the static upstream and the load generator. Every figure is the median of rounds in which direct, yardstick
 (a static answer of the same uvicorn) and gateway take turns. Run it on an otherwise idle machine.
 """
