@@ -5,7 +5,7 @@ manual clock.
 """
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -30,25 +30,3 @@ class SystemClock:
 
     def utc(self) -> datetime:
         return datetime.now(UTC)
-
-
-class ManualClock:
-    """A clock that moves only when told to."""
-
-    __slots__ = ("_now", "_start")
-
-    def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
-        self._start = start
-        self._now = 0.0
-
-    def monotonic(self) -> float:
-        return self._now
-
-    def utc(self) -> datetime:
-        return self._start + timedelta(seconds=self._now)
-
-    def advance(self, seconds: float) -> None:
-        """Move forward; `seconds` must not be negative."""
-        if seconds < 0:
-            raise ValueError("a monotonic clock does not step back")
-        self._now += seconds

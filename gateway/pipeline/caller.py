@@ -126,14 +126,19 @@ class Caller:
         self._connection.finish(last)
 
     def fail(self, error: GatewayError) -> None:
-        """Tell the caller of `error` in whatever way is still open."""
+        """Tell the caller of `error` in whatever way is still open; nothing, once they have their whole answer.
+
+        Their connection may carry the next request by then.
+        """
+        if self.finished:
+            return
         exchange, connection = self._exchange, self._connection
         exchange.code = error.condition.code or error.condition.name
         exchange.outcome = "client_closed" if error.condition is CLIENT_CLOSED else "error"
         self.close()
         if error.condition is CLIENT_CLOSED or connection.gone:
             exchange.status = CLIENT_CLOSED.status
-        elif self.finished or self.body_begun:
+        elif self.body_begun:
             connection.abort()  # a body that breaks off must not look complete
         elif self.events_begun:
             stream = self.responses

@@ -9,7 +9,6 @@ from starlette.types import Receive
 
 from gateway.errors import (
     CLIENT_CLOSED,
-    INVALID_JSON,
     REQUEST_TIMEOUT,
     REQUEST_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
@@ -62,6 +61,7 @@ async def next_piece(receive: Receive, connection: TimedBody) -> tuple[bytes, bo
 
 async def read_body(receive: Receive, connection: TimedBody, named: dict[bytes, bytes], limit: int) -> bytes:
     """The whole body in memory, at most `limit` bytes."""
+    check_encoding(named)
     check_length(named, limit)
     pieces: list[bytes] = []
     size, more = 0, True
@@ -83,8 +83,3 @@ def check_json_type(named: dict[bytes, bytes]) -> None:
         if kind not in (b"text/plain", b"application/x-www-form-urlencoded", b"application/octet-stream"):
             raise GatewayError(UNSUPPORTED_MEDIA_TYPE, "The content-type must be application/json.")
         # curl's -d says "form" by default; what counts is whether the body is JSON, which is checked next.
-
-
-def no_body_expected(body: bytes) -> None:
-    if body.strip():
-        raise GatewayError(INVALID_JSON, "This request takes no body.")
