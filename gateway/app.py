@@ -17,6 +17,7 @@ from gateway.dialects.sealed_ids import SealedIds
 from gateway.loop_lag import LoopLag
 from gateway.metrics import Metrics
 from gateway.pipeline.admit import Admission
+from gateway.pipeline.authenticate import Authenticator
 from gateway.pipeline.call import Upstream
 from gateway.pipeline.pipeline import Generation, Pipeline
 from gateway.pipeline.relay import Relay
@@ -46,7 +47,9 @@ class App:
         ids = SealedIds(snapshot.pepper)
         self._admission = admission = Admission(snapshot)
         upstream = Upstream(admission, self._pool_of, snapshot.bounds, metrics)
-        generation = Generation(snapshot, admission, upstream, Relay(snapshot.bounds, ids))
+        generation = Generation(
+            snapshot, Authenticator(snapshot), admission, upstream, Relay(snapshot.bounds, ids)
+        )
         self.pipeline = pipeline = Pipeline(generation, clock, Settlement(clock, metrics, self._log))
         health = Starlette(routes=health_routes(lambda: pipeline.draining))
         catalogue = ModelCatalogue(snapshot, clock.utc())

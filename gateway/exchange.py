@@ -4,13 +4,11 @@ One mutable record a request, written by the stages in order and read by `settle
 that whoever reads it (log, metrics, admin) can never disturb the request.
 """
 
-from dataclasses import dataclass
-
+from gateway.record import Record
 from gateway.settings.snapshot import ModelRoute, ProviderKey, Target, TenantKey
 
 
-@dataclass(slots=True, unsafe_hash=True)
-class Usage:
+class Usage(Record, frozen=True):
     """Token counts, inclusive: `input` counts cached tokens, `output` counts reasoning."""
 
     input: int = 0
@@ -24,8 +22,7 @@ class Usage:
 NO_USAGE = Usage()
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(Record, eq=False):
     """What is known of one request. Times are monotonic seconds; 0.0 means "has not happened"."""
 
     request_id: str

@@ -62,6 +62,7 @@ class BoundedCycle:
         "gone",
         "keep_alive",
         "more_body",
+        "named",
         "on_gone",
         "response_complete",
         "response_started",
@@ -71,9 +72,17 @@ class BoundedCycle:
         "waiting_since",
     )  # fmt: skip
 
-    def __init__(self, line: Line, scope: Message, keep_alive: bool, awaits_continue: bool) -> None:
+    def __init__(
+        self,
+        line: Line,
+        scope: Message,
+        named: dict[bytes, bytes],
+        keep_alive: bool,
+        awaits_continue: bool,
+    ) -> None:
         self._line = line
         self.scope: Message | None = scope
+        self.named = named  # the headers as a mapping; the last of equal names wins
         self.keep_alive = keep_alive
         self.awaits_continue = awaits_continue
         self._head_only: bool = scope["method"] == "HEAD"
@@ -131,7 +140,7 @@ class BoundedCycle:
         if self.gone:
             return
         framing = b""
-        found = _LENGTH(head) if b"content-length:" in head else None
+        found = _LENGTH(head) if head.find(b"content-length:") >= 0 else None
         if self._head_only or status in _BODILESS:
             self._head_only = True
         elif found is not None:
@@ -140,7 +149,7 @@ class BoundedCycle:
             self.keep_alive = False
         else:
             self._chunked = True
-            if b"transfer-encoding:" not in head or _CHUNKED(head) is None:
+            if head.find(b"transfer-encoding:") < 0 or _CHUNKED(head) is None:
                 framing = b"transfer-encoding: chunked\r\n"
         lines = self._begin(status, head, framing)
         if not self._chunked:
@@ -200,7 +209,7 @@ class BoundedCycle:
         self.awaits_continue = False
         line = self._line
         closing = b"\r\n"
-        if b"connection:" in head and _CLOSE(head) is not None:
+        if head.find(b"connection:") >= 0 and _CLOSE(head) is not None:
             self.keep_alive = False
         elif self.more_body or not self.keep_alive:
             # A body that is not wanted is not read either, so there can be no next request.

@@ -12,7 +12,6 @@ from gateway.api.models import ModelCatalogue
 from gateway.api.routes import Endpoint, exact_paths, exact_routes, owned_route
 from gateway.errors import METHOD_NOT_SUPPORTED, UNKNOWN_URL, GatewayError
 from gateway.exchange import Exchange
-from gateway.pipeline.authenticate import authenticate
 from gateway.pipeline.caller import Caller
 from gateway.pipeline.form import Form
 from gateway.pipeline.pipeline import Pipeline
@@ -140,7 +139,7 @@ class DataPlane:
         exchange = self.pipeline.aside("models", dialect_of(scope))
         caller = Caller(scope["kaze.connection"], exchange)
         try:
-            key = authenticate(self.pipeline.generation.snapshot, headers, dict(headers))
+            key = self.pipeline.generation.authenticator.authenticate(headers, dict(headers))
             exchange.tenant_key, exchange.priority = key, key.priority
             body = self.catalogue.answer(key.tenant, raw_path, scope["query_string"])
             caller.respond(200, b"content-type: application/json\r\n", body)

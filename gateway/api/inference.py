@@ -76,10 +76,12 @@ class Inference:
         large = len(raw) > _LARGE
         if large:
             await asyncio.sleep(0)
-        document = Document.__new__(Document)
-        for _ in document.reading(raw, self._bounds.json_depth):
-            if large:
+            document = None
+            for document in Document.in_steps(raw, self._bounds.json_depth):  # noqa: B007 - the last one counts
                 await asyncio.sleep(0)
+            assert document is not None
+        else:
+            document = Document(raw, self._bounds.json_depth)
         return self._from_document(endpoint, exchange, named, document)
 
     def _from_document(
@@ -88,7 +90,7 @@ class Inference:
         assert exchange.tenant_key is not None
         tenant = exchange.tenant_key.tenant
         raw, fields, pinned = document.raw, document.fields, None
-        if MARK in raw or _REFERENCES.keys() & fields.keys():
+        if raw.find(MARK) >= 0 or not _REFERENCES.keys().isdisjoint(fields):
             document, pinned = self._opened(tenant, document)
             fields = document.fields
         model = fields.get("model")

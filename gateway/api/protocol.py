@@ -71,7 +71,14 @@ class BoundedProtocol(RequestReader):
         self.live.join(self)
         self.server = get_local_addr(transport)
         self.client = get_remote_addr(transport)
-        self.scheme = "https" if is_ssl(transport) else "http"
+        self._scope = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "server": self.server,
+            "client": self.client,
+            "scheme": "https" if is_ssl(transport) else "http",
+            "root_path": "",
+        }
         # Room is left for the part that is written when there was just room; and thousands may read slowly.
         transport.set_write_buffer_limits(high=self.bounds.stream_buffer_bytes // 16)
         sock = transport.get_extra_info("socket")
@@ -129,8 +136,10 @@ class BoundedProtocol(RequestReader):
 
     # ---- requests in, from the reader
 
-    def arrived(self, scope: Message, keep_alive: bool, awaits_continue: bool) -> BoundedCycle:
-        cycle = BoundedCycle(self, scope, keep_alive, awaits_continue)
+    def arrived(
+        self, scope: Message, named: dict[bytes, bytes], keep_alive: bool, awaits_continue: bool
+    ) -> BoundedCycle:
+        cycle = BoundedCycle(self, scope, named, keep_alive, awaits_continue)
         if self._active is None and not self.flow.write_paused:
             cycle.arrived_at = self._since
             self._begin(cycle)

@@ -16,7 +16,6 @@ Headers = list[tuple[bytes, bytes]]
 #: are refused before routing.
 METHODS = {name.encode(): name for name in ("GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
-_MATTERS = frozenset({b"host", b"transfer-encoding", b"expect"})
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,255})(?::[0-9]{1,5})?").fullmatch
 _UNKNOWN_METHOD = re.compile(rb"[A-Za-z]{1,24} \S+ HTTP/1\.[01]\r\n").match
 
@@ -66,29 +65,38 @@ def known_method(method: bytes) -> str:
     return name
 
 
-def check_head(version: str, url: bytes, headers: Headers) -> bool:
+def check_head(version: str, url: bytes, headers: Headers, named: dict[bytes, bytes]) -> bool:
     """Refuse whatever two readers could take differently; returns whether the caller awaits 100 Continue.
+
+    `named` is `headers` as a mapping (the last of equal names wins).
 
     Absolute form is refused although RFC 9112 §3.2.2 asks for it: it is a second place for a host.
     """
     if version not in ("1.1", "1.0"):
         raise HeadError(BAD_FRAMING, "Only HTTP/1.1 and HTTP/1.0 are understood.")
-    if url[:1] != b"/" or b"#" in url or b"\\" in url:
+    if url[:1] != b"/" or url.find(b"#") >= 0 or url.find(b"\\") >= 0:
         raise HeadError(BAD_FRAMING, "The request target must be a path.")
-    hosts, awaits = 0, False
-    for name, value in headers:
-        if name in _MATTERS:
-            if name == b"host":
-                hosts += 1
-                if _HOST(value) is None:
-                    raise HeadError(BAD_FRAMING, "The Host header is not a host.")
-            elif name == b"expect":
-                awaits = value.lower() == b"100-continue"
-            elif version == "1.0" or value.strip(b" \t").lower() != b"chunked":
-                raise HeadError(BAD_FRAMING, "Transfer-Encoding may only be `chunked`, in HTTP/1.1.")
-    if hosts != 1 and (hosts or version == "1.1"):
+    if len(named) != len(headers):
+        _check_doubled(headers)
+    host = named.get(b"host")
+    if host is None:
+        if version == "1.1":
+            raise HeadError(BAD_FRAMING, "There must be exactly one Host header.")
+    elif _HOST(host) is None:
+        raise HeadError(BAD_FRAMING, "The Host header is not a host.")
+    coding = named.get(b"transfer-encoding")
+    if coding is not None and (version == "1.0" or coding.strip(b" \t").lower() != b"chunked"):
+        raise HeadError(BAD_FRAMING, "Transfer-Encoding may only be `chunked`, in HTTP/1.1.")
+    expected = named.get(b"expect")
+    return expected is not None and expected.lower() == b"100-continue"
+
+
+def _check_doubled(headers: Headers) -> None:
+    names = [name for name, _ in headers]
+    if names.count(b"host") > 1:
         raise HeadError(BAD_FRAMING, "There must be exactly one Host header.")
-    return awaits
+    if names.count(b"transfer-encoding") > 1:
+        raise HeadError(BAD_FRAMING, "Transfer-Encoding may only be `chunked`, in HTTP/1.1.")
 
 
 def refusal_of_garbage(data: bytes, bad_method: bool) -> HeadError:

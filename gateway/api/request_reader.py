@@ -16,7 +16,6 @@ from gateway.api.cycle import BoundedCycle, Message
 from gateway.api.request_head import (
     METHODS,
     HeadError,
-    Headers,
     check_head,
     check_size,
     check_unfinished,
@@ -46,7 +45,9 @@ class RequestReader(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._waiting: deque[BoundedCycle] = deque()  # read, and not begun
         self._taking: BoundedCycle | None = None  # whose body is being read
+        self._scope: Message = {}  # what every request of the connection has in common
         self._in_head = False
+        self._header_count = 0
         self._since = 0.0  # first byte of this head, or last answer, or accept
         self._head_bytes = 0
         self._dry_bytes = 0
@@ -55,7 +56,9 @@ class RequestReader(HttpToolsProtocol):
         self._spare_bytes: int | None = None  # to be thrown away before reading stops
         self._refusal: HeadError | None = None
 
-    def arrived(self, scope: Message, keep_alive: bool, awaits_continue: bool) -> BoundedCycle:
+    def arrived(
+        self, scope: Message, named: dict[bytes, bytes], keep_alive: bool, awaits_continue: bool
+    ) -> BoundedCycle:
         """A head is complete and sound: begin its exchange, or put it in line."""
         raise NotImplementedError
 
@@ -142,10 +145,7 @@ class RequestReader(HttpToolsProtocol):
         self.headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_head:
-            self._refusal = HeadError(BAD_FRAMING, "Trailers are not accepted.")
-            raise self._refusal
-        self.headers.append((name.lower(), value))
+        self.headers.append((name.lower(), value))  # trailers too: `on_message_complete` sees them
 
     def on_headers_complete(self) -> None:
         try:
@@ -159,6 +159,7 @@ class RequestReader(HttpToolsProtocol):
         bounds = self.bounds
         arrived, self._head_bytes = self._head_bytes, 0
         self._in_head = False
+        self._header_count = len(headers)
         # The count may lack what came in one slice with the request before.
         if len(headers) > bounds.header_count or arrived + _SLICE > bounds.header_bytes:
             check_size(headers, bounds)
@@ -166,33 +167,23 @@ class RequestReader(HttpToolsProtocol):
             check_url(url, bounds)
         method = METHODS.get(parser.get_method()) or known_method(parser.get_method())
         version = parser.get_http_version()
-        awaits_continue = check_head(version, url, headers)
+        named = dict(headers)
+        awaits_continue = check_head(version, url, headers, named)
         if parser.should_upgrade():
             return  # comes again without that wish
         keep_alive = version == "1.1" and parser.should_keep_alive()
-        scope = self._scope(method, version, url, headers)
-        self._taking = self.arrived(scope, keep_alive, awaits_continue)
-
-    def _scope(self, method: str, version: str, url: bytes, headers: Headers) -> Message:
         raw_path, _, query = url.partition(b"?")
         path = raw_path.decode("ascii")
-        if "%" in path:
-            path = unquote(path)
-        return {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+        scope = {
+            **self._scope,
             "http_version": version,
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,
-            "root_path": self.root_path,
             "headers": headers,
-            "state": self.app_state.copy(),
             "method": method,
-            "path": self.root_path + path,
-            "raw_path": self.root_path.encode("ascii") + raw_path if self.root_path else raw_path,
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
             "query_string": query,
         }
+        self._taking = self.arrived(scope, named, keep_alive, awaits_continue)
 
     def on_body(self, body: bytes) -> None:
         cycle = self._taking
@@ -209,6 +200,9 @@ class RequestReader(HttpToolsProtocol):
         cycle = self._taking
         if cycle is None:
             return
+        if len(self.headers) != self._header_count:
+            self._refusal = HeadError(BAD_FRAMING, "Trailers are not accepted.")
+            raise self._refusal
         cycle.more_body = False
         self._taking = None
         self._dry_bytes = 0

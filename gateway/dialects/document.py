@@ -16,9 +16,11 @@ import orjson
 from gateway.errors import INVALID_JSON, INVALID_TYPE, MISSING_PARAMETER, GatewayError
 from gateway.settings.snapshot import Target
 
-_spans = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_values = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _value = msgspec.json.Decoder(msgspec.Raw)
 _MEMBER = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
+#: Up to here copying a piece of a body is cheaper than a view of it.
+_COPY_MAX = 16 * 1024
 _AFTER = re.compile(rb"[ \t\n\r]*([,}])")
 
 
@@ -29,30 +31,32 @@ class Document:
     `depth_max` nested levels without duplicate top-level keys.
     """
 
-    __slots__ = ("_members", "fields", "raw")
+    __slots__ = ("_spans", "fields", "raw")
 
     def __init__(self, raw: bytes, depth_max: int = 128) -> None:
-        for _ in self.reading(raw, depth_max):
-            pass
-
-    def reading(self, raw: bytes, depth_max: int) -> Iterator[None]:
-        """What the constructor does, in steps: between them a large body lets others have their turn."""
-        try:
-            fields = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
-            raise GatewayError(INVALID_JSON, f"The request body is not valid JSON: {error}") from None
-        if type(fields) is not dict:
-            raise GatewayError(INVALID_JSON, "The request body must be a JSON object.")
         self.raw = raw
-        self.fields: dict[str, Any] = fields
-        yield
-        # Before the spans are taken, whose decoder recurses. A short body shows it by its brackets.
-        if (len(raw) > 4096 or raw.count(b"[") + raw.count(b"{") > depth_max) and _deeper_than(
-            fields, depth_max
-        ):
+        self.fields = _parsed(raw)
+        self._check_depth(depth_max)  # before the spans are taken, whose decoder recurses
+        self._spans = _spans(raw)
+
+    @classmethod
+    def in_steps(cls, raw: bytes, depth_max: int) -> Iterator["Document | None"]:
+        """The same, in steps: between them a large body lets others have their turn. The last is the document."""
+        document = cls.__new__(cls)
+        document.raw = raw
+        document.fields = _parsed(raw)
+        yield None
+        document._check_depth(depth_max)
+        yield None
+        document._spans = _spans(raw)
+        yield document
+
+    def _check_depth(self, depth_max: int) -> None:
+        raw = self.raw
+        if len(raw) <= 4096 and raw.count(b"[") + raw.count(b"{") <= depth_max:
+            return  # a short body shows it by its brackets
+        if _deeper_than(self.fields, depth_max):
             raise GatewayError(INVALID_JSON, f"The request body is nested deeper than {depth_max} levels.")
-        yield
-        self._members = _members(raw)
 
     def text(self, name: str) -> str | None:
         """The string in `name`; None when absent. Raises `invalid_type` for any other type."""
@@ -80,9 +84,9 @@ class Document:
     def with_model(self, target: Target | None) -> bytes:
         """The body with the provider's name of the model; as it is for no target."""
         if target is not None:
-            for name, start, end in self._members:
+            for name, start, end in self._spans:
                 if name == "model":
-                    raw = memoryview(self.raw)
+                    raw = self.raw if len(self.raw) <= _COPY_MAX else memoryview(self.raw)
                     return b"".join((raw[:start], target.quoted, raw[end:]))
         return self.raw
 
@@ -90,7 +94,7 @@ class Document:
         """The body with the values of the named top-level members replaced (or added first) by JSON text."""
         pieces: list[bytes] = []
         raw, position = self.raw, 0
-        for name, start, end in self._members:
+        for name, start, end in self._spans:
             replacement = edits.get(name)
             if replacement is not None:
                 pieces.append(raw[position:start])
@@ -104,26 +108,36 @@ class Document:
         return b"".join(pieces)
 
 
-def _members(raw: bytes) -> list[tuple[str, int, int]]:
+def _parsed(raw: bytes) -> dict[str, Any]:
+    try:
+        fields = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise GatewayError(INVALID_JSON, f"The request body is not valid JSON: {error}") from None
+    if type(fields) is not dict:
+        raise GatewayError(INVALID_JSON, "The request body must be a JSON object.")
+    return fields
+
+
+def _spans(raw: bytes) -> list[tuple[str, int, int]]:
     """(key, start, end) of each top-level value, in the order of the text; `raw` is known to be valid JSON.
 
     In the text that SDKs send (no space between members, plain keys) the offsets follow from the lengths alone.
     Every deviation (space, an escaped key, a duplicate) makes the text longer than that sum, so equality proves
     that there is none.
     """
-    spans = _spans.decode(raw)
-    members: list[tuple[str, int, int]] = []
+    values = _values.decode(raw)
+    spans: list[tuple[str, int, int]] = []
     position = 1
-    for key, value in spans.items():
+    for key, value in values.items():
         start = position + len(key) + 3  # two quotes and the colon
-        position = start + len(memoryview(value)) + 1
-        members.append((key, start, position - 1))
+        position = start + len(value) + 1
+        spans.append((key, start, position - 1))
     if position == len(raw) and spans:
-        return members
-    return _walked_members(raw, {key: len(memoryview(value)) for key, value in spans.items()})
+        return spans
+    return _walked_spans(raw, {key: len(value) for key, value in values.items()})
 
 
-def _walked_members(raw: bytes, lengths: dict[str, int]) -> list[tuple[str, int, int]]:
+def _walked_spans(raw: bytes, lengths: dict[str, int]) -> list[tuple[str, int, int]]:
     """The same by walking the text, for bodies with space between members or unusual keys.
 
     The decoder kept the last of two equal keys, so the first one's length may be another value's. A span is

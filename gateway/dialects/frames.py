@@ -41,11 +41,11 @@ class FrameRelay:
 
         Raises GatewayError when one frame exceeds the bound.
         """
-        if b"\r" in data or (self._held and self._held[-1].endswith(b"\r")):
+        if data.find(b"\r") >= 0 or (self._held and self._held[-1].endswith(b"\r")):
             return self._feed_unusual(data)
         if self._held:
             # A long frame arrives in many reads: look for its end only around the newest one.
-            if b"\n\n" not in data and not (self._held[-1][-1:] == b"\n" and data[:1] == b"\n"):
+            if data.find(b"\n\n") < 0 and not (self._held[-1][-1:] == b"\n" and data[:1] == b"\n"):
                 self._hold(data)
                 return b""
             data = b"".join((*self._held, data))
@@ -155,7 +155,7 @@ class FrameRelay:
             return b""  # the odd one of three line ends
         untouched = True
         for frame in frames:
-            if frame[:6] != b"data: " or b"\n" in frame:
+            if frame[:6] != b"data: " or frame.find(b"\n") >= 0:
                 cleaned = [clean for frame in frames if (clean := _cleaned(frame))]
                 untouched = cleaned == frames
                 frames = cleaned

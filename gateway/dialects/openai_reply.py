@@ -1,57 +1,16 @@
-"""Whole JSON replies of the OpenAI dialect: the few things that must be known of them."""
+"""Whole JSON replies of the OpenAI dialect: the ids in them, and the same as frames of a stream."""
 
 from typing import Any
 
-import msgspec
 import orjson
 
-from gateway.dialects.usage import Reported, as_usage
 from gateway.errors import UPSTREAM_INVALID, GatewayError
-from gateway.exchange import Usage
 
-_NOTHING = msgspec.Raw(b"null")
-
-
-class _Reply(msgspec.Struct):
-    usage: Reported | None = None
-    error: msgspec.Raw = _NOTHING
-
-
-class _OddReply(msgspec.Struct):
-    error: msgspec.Raw = _NOTHING
-
-
-_reply = msgspec.json.Decoder(_Reply)
-_odd_reply = msgspec.json.Decoder(_OddReply)
 #: Fields whose values are ids of objects that live at the provider key.
 _ID_FIELDS = frozenset(
     {"id", "file_id", "input_file_id", "output_file_id", "error_file_id", "upload_id", "first_id", "last_id"}
 )
 _OWNED_PREFIXES = ("file-", "file_", "batch_", "upload_", "part_", "resp_")
-
-
-def read_reply(body: bytes) -> tuple[Usage | None, Any]:
-    """(usage, error) of a JSON reply, without building the rest of it.
-
-    Raises GatewayError when the body is not one JSON object.
-    """
-    usage: Usage | None = None
-    try:
-        reply = _reply.decode(body)
-    except msgspec.MsgspecError:
-        error = _error_alone(body)  # its usage cannot be true, or all of it is no JSON
-    else:
-        error = reply.error
-        if reply.usage is not None:
-            usage = as_usage(reply.usage)
-    return usage, None if error is _NOTHING else orjson.loads(bytes(error))
-
-
-def _error_alone(body: bytes) -> msgspec.Raw:
-    try:
-        return _odd_reply.decode(body).error
-    except msgspec.MsgspecError:
-        raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.") from None
 
 
 def owned_ids(value: Any, found: set[str] | None = None) -> set[str]:

@@ -86,7 +86,7 @@ class CompletionStream(OpenAIStream):
         for position, frame in enumerate(frames):
             if not self.content and _carries_content(frame):
                 self.content = True
-            if b'"error":' in frame and _is_error(frame):
+            if frame.find(b'"error":') >= 0 and _is_error(frame):
                 self.failure = frame_data(frame)
                 return self._rewritten(frames[:position])
             if not self.finished and _has(frame, _FINISH):
@@ -194,7 +194,7 @@ class MediaStream(OpenAIStream):
     def _look(self, frames: list[bytes]) -> list[bytes]:
         self.content = self.content or bool(frames)
         for position, frame in enumerate(frames):
-            if b'"error":' in frame and _is_error(frame):
+            if frame.find(b'"error":') >= 0 and _is_error(frame):
                 self.failure = frame_data(frame)
                 return frames[:position]
             if _has(frame, _USAGE):

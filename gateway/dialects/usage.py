@@ -1,13 +1,14 @@
-"""Token usage as OpenAI-compatible providers report it, read without building the rest of the reply.
+"""Token usage, or an error, as OpenAI-compatible providers report it, without building the rest of the reply.
 
 `prompt_tokens` and `input_tokens` count cached tokens, `completion_tokens` and `output_tokens` count reasoning
 (wire reference §2.0). Numbers that cannot be true are not believed: the caller then estimates.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
+from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import Usage
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
@@ -33,6 +34,20 @@ class Reported(msgspec.Struct):
     output_tokens_details: _Details | None = None
 
 
+_NOTHING = msgspec.Raw(b"null")
+
+
+class _Reply(msgspec.Struct):
+    usage: Reported | None = None
+    error: msgspec.Raw = _NOTHING
+
+
+class _OddReply(msgspec.Struct):
+    error: msgspec.Raw = _NOTHING
+
+
+_reply = msgspec.json.Decoder(_Reply)
+_odd_reply = msgspec.json.Decoder(_OddReply)
 _reported = msgspec.json.Decoder(Reported)
 _NO_DETAILS = _Details()
 
@@ -63,3 +78,27 @@ def as_usage(found: Reported) -> Usage | None:
         completion.reasoning_tokens or 0,
         "provider",
     )
+
+
+def read_reply(body: bytes) -> tuple[Usage | None, Any]:
+    """(usage, error) of a JSON reply, without building the rest of it.
+
+    Raises GatewayError when the body is not one JSON object.
+    """
+    usage: Usage | None = None
+    try:
+        reply = _reply.decode(body)
+    except msgspec.MsgspecError:
+        error = _error_alone(body)  # its usage cannot be true, or all of it is no JSON
+    else:
+        error = reply.error
+        if reply.usage is not None:
+            usage = as_usage(reply.usage)
+    return usage, None if error is _NOTHING else msgspec.json.decode(error)
+
+
+def _error_alone(body: bytes) -> msgspec.Raw:
+    try:
+        return _odd_reply.decode(body).error
+    except msgspec.MsgspecError:
+        raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.") from None

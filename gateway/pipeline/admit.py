@@ -16,6 +16,7 @@ from gateway.errors import (
     UNSUPPORTED_ENDPOINT,
     GatewayError,
 )
+from gateway.record import Record
 from gateway.settings.snapshot import ModelRoute, Snapshot, Target, Tenant
 from gateway.upstream.request_head import ADAPTERS
 
@@ -31,8 +32,7 @@ class Candidates:
     by_target: tuple[tuple[Target | None, tuple[Account, ...]], ...]
 
 
-@dataclass(slots=True)
-class Permit:
+class Permit(Record, eq=False):
     """One attempt's right to go upstream at `account`; `give_back` is owed once."""
 
     account: Account

@@ -26,28 +26,50 @@ OWN_HEADERS = frozenset(
     {b"x-gateway-priority", b"x-gateway-deadline-ms", b"x-gateway-agent", b"x-gateway-task"}
 )
 _OTHERS = frozenset(_CREDENTIALS[1:])
+_KNOWN_MAX = 4096
 _RANK = {name: rank for rank, name in enumerate(PRIORITIES)}
 
 
-def authenticate(snapshot: Snapshot, headers: Headers, named: Mapping[bytes, bytes]) -> TenantKey:
-    """The tenant key presented. `named` is `headers` as a mapping (the last of equal names wins).
+class Authenticator:
+    """Knows the tenant keys of one snapshot.
 
-    Raises GatewayError: no credential, an unknown one, or two that differ.
+    Who was let in once with an `Authorization` header is known by it from then on, which spares the hash. The
+    memory holds accepted values only, ends with its snapshot (so a revocation forgets), and has a bound; the
+    look-up is by a keyed hash of the whole value and tells nothing by its time.
     """
-    usual = named.get(b"authorization", b"")
-    if usual[:7] == b"Bearer " and len(named) == len(headers) and not (_OTHERS & named.keys()):
-        presented = usual[7:].strip()  # one credential in the usual header
-    else:
-        presented = _presented(headers, named)
-    if not presented:
-        raise GatewayError(
-            NO_CREDENTIALS,
-            "You didn't provide an API key. Send your tenant key as 'Authorization: Bearer <key>'.",
-        )
-    key = snapshot.tenant_keys.get(hmac.digest(snapshot.pepper, presented, "sha256"))
-    if key is None:
-        raise GatewayError(INVALID_API_KEY, "Incorrect API key provided.")
-    return key
+
+    __slots__ = ("_known", "_snapshot")
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._known: dict[bytes | None, TenantKey] = {}
+
+    def authenticate(self, headers: Headers, named: Mapping[bytes, bytes]) -> TenantKey:
+        """The tenant key presented. `named` is `headers` as a mapping (the last of equal names wins).
+
+        Raises GatewayError: no credential, an unknown one, or two that differ.
+        """
+        usual = named.get(b"authorization")
+        if len(named) != len(headers) or not _OTHERS.isdisjoint(named):
+            return self._found(_presented(headers, named))
+        key = self._known.get(usual)  # one credential in the usual header
+        if key is None:
+            key = self._found(_presented(headers, named))
+            if len(self._known) >= _KNOWN_MAX:
+                self._known.clear()
+            self._known[usual] = key
+        return key
+
+    def _found(self, presented: bytes) -> TenantKey:
+        if not presented:
+            raise GatewayError(
+                NO_CREDENTIALS,
+                "You didn't provide an API key. Send your tenant key as 'Authorization: Bearer <key>'.",
+            )
+        key = self._snapshot.tenant_keys.get(hmac.digest(self._snapshot.pepper, presented, "sha256"))
+        if key is None:
+            raise GatewayError(INVALID_API_KEY, "Incorrect API key provided.")
+        return key
 
 
 def _presented(headers: Headers, named: Mapping[bytes, bytes]) -> bytes:

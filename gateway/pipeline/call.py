@@ -30,6 +30,7 @@ from gateway.exchange import Exchange
 from gateway.metrics import Metrics
 from gateway.pipeline.admit import Admission, Candidates, Permit
 from gateway.pipeline.work import StreamedBody, Work
+from gateway.record import Record
 from gateway.settings.snapshot import Bounds
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
@@ -50,8 +51,7 @@ _RETRYABLE = frozenset(
 )  # fmt: skip
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(Record, eq=False):
     """A 2xx reply that has begun. For a stream, `held` is what may be sent on of what was read so far."""
 
     response: Response

@@ -22,6 +22,7 @@ _KEEP_ALIVE = b": keep-alive\n\n"
 class Connection(Protocol):
     """What the server's protocol offers for one exchange (`gateway.api.protocol`)."""
 
+    named: dict[bytes, bytes]
     gone: bool
     on_gone: Callable[[], None] | None
     task: "asyncio.Task[None] | None"

@@ -13,7 +13,7 @@ from gateway.clock import Clock
 from gateway.errors import DEADLINE_EXCEEDED, INTERNAL, SHUTTING_DOWN, GatewayError
 from gateway.exchange import Exchange
 from gateway.pipeline.admit import Admission, Candidates
-from gateway.pipeline.authenticate import OWN_HEADERS, attribute, authenticate
+from gateway.pipeline.authenticate import OWN_HEADERS, Authenticator, attribute
 from gateway.pipeline.call import Upstream
 from gateway.pipeline.caller import Caller, Connection
 from gateway.pipeline.interrupt import Interrupt
@@ -39,6 +39,7 @@ class Generation:
     """Everything that belongs to one snapshot; replaced whole when the configuration changes."""
 
     snapshot: Snapshot
+    authenticator: Authenticator
     admission: Admission
     upstream: Upstream
     relay: Relay
@@ -75,10 +76,10 @@ class Pipeline:
         self.live.add(interrupt)
         deadline: asyncio.TimerHandle | None = None
         try:
-            named = dict(headers)
-            key = authenticate(self.generation.snapshot, headers, named)
+            named = connection.named
+            key = self.generation.authenticator.authenticate(headers, named)
             exchange.tenant_key, exchange.priority = key, key.priority
-            if OWN_HEADERS & named.keys():
+            if not OWN_HEADERS.isdisjoint(named):
                 attribute(exchange, key, named)
             if self.draining:
                 raise GatewayError(SHUTTING_DOWN, "The gateway is shutting down.", retry_after_s=1.0)

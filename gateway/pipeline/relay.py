@@ -7,9 +7,10 @@ asked for) or swapped for a string of our own (sealed ids, the caller's name of 
 import orjson
 
 from gateway.dialects.document import Document
-from gateway.dialects.openai_reply import frames_of_completion, frames_of_response, owned_ids, read_reply
+from gateway.dialects.openai_reply import frames_of_completion, frames_of_response, owned_ids
 from gateway.dialects.openai_stream import CompletionStream, OpenAIStream, ResponsesStream
 from gateway.dialects.sealed_ids import SealedIds
+from gateway.dialects.usage import read_reply
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import Exchange
 from gateway.pipeline.call import Reply

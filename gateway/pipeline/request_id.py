@@ -10,22 +10,23 @@ _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 class RequestIds:
     """Hands out ids: 48 bits of milliseconds, 40 random bits of this process, 40 bits of a counter."""
 
-    __slots__ = ("_count", "_process", "_stamp", "_stamped")
+    __slots__ = ("_count", "_head", "_process", "_stamped")
 
     def __init__(self) -> None:
         self._process = "".join(secrets.choice(_ALPHABET) for _ in range(8))
         self._count = secrets.randbits(30)
         self._stamped = -1.0
-        self._stamp = ""
+        self._head = ""  # all but the last four digits
 
     def next(self, now: float) -> str:
         """A new id; `now` is monotonic and only tells when the time part is due for renewal."""
-        if now - self._stamped > 0.02 or self._stamped < 0:
-            self._stamped = now
-            self._stamp = _base32(int(datetime.now(UTC).timestamp() * 1000), 10)
         count = self._count = self._count + 1
-        tail = _PAIRS[count >> 30 & 1023] + _PAIRS[count >> 20 & 1023] + _PAIRS[count >> 10 & 1023]
-        return f"req_{self._stamp}{self._process}{tail}{_PAIRS[count & 1023]}"
+        low = count & 0xFFFFF
+        if low == 0 or now - self._stamped > 0.02 or self._stamped < 0:
+            self._stamped = now
+            stamp = _base32(int(datetime.now(UTC).timestamp() * 1000), 10)
+            self._head = f"req_{stamp}{self._process}{_PAIRS[count >> 30 & 1023]}{_PAIRS[count >> 20 & 1023]}"
+        return self._head + _PAIRS[low >> 10] + _PAIRS[low & 1023]
 
 
 def _base32(number: int, digits: int) -> str:

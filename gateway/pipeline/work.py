@@ -4,10 +4,10 @@ A `Work` is built from the caller's request once; a retry on another provider ke
 """
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.dialects.openai_stream import OpenAIStream
+from gateway.record import Record
 from gateway.settings.snapshot import Target
 
 
@@ -19,8 +19,7 @@ class StreamedBody(Protocol):
     def pieces(self) -> AsyncIterator[bytes]: ...
 
 
-@dataclass(slots=True)
-class Work:
+class Work(Record, eq=False):
     """`body` makes the bytes for a target (the model name differs by target; None: no model is involved)."""
 
     method: str

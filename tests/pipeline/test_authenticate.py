@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import AMBIGUOUS_CREDENTIALS, INVALID_API_KEY, NO_CREDENTIALS, Condition
-from gateway.pipeline.authenticate import authenticate
+from gateway.pipeline.authenticate import Authenticator
 from gateway.settings.snapshot import Snapshot, TenantKey
 from tests.pipeline.parts import refused, snapshot
 
@@ -16,7 +16,7 @@ BEARER = (b"authorization", b"Bearer " + KEY)
 
 
 def ask(headers: Headers, known: Snapshot = KNOWN) -> TenantKey:
-    return authenticate(known, headers, dict(headers))
+    return Authenticator(known).authenticate(headers, dict(headers))
 
 
 @pytest.mark.parametrize(
