@@ -4,6 +4,8 @@ One mutable record a request, written by the stages in order and read by `settle
 that whoever reads it (log, metrics, admin) can never disturb the request.
 """
 
+from dataclasses import dataclass
+
 from gateway.record import Record
 from gateway.settings.snapshot import ModelRoute, ProviderKey, Target, TenantKey
 
@@ -22,7 +24,8 @@ class Usage(Record, frozen=True):
 NO_USAGE = Usage()
 
 
-class Exchange(Record, eq=False):
+@dataclass(slots=True)
+class Exchange:  # no Record: those are slow to write to, and this one is written all along
     """What is known of one request. Times are monotonic seconds; 0.0 means "has not happened"."""
 
     request_id: str

@@ -7,9 +7,9 @@ import os
 import select
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-import orjson
+from gateway.record import to_json
 
 _BATCH_S = 0.02
 _POLL_MS = 100
@@ -32,18 +32,18 @@ class RequestLog:
     def start(self) -> None:
         self._thread.start()
 
-    def write(self, fields: Mapping[str, object]) -> None:
-        """Queue one line; never blocks, never raises."""
+    def write(self, fields: object) -> None:
+        """Queue one line, of a record or a mapping; never blocks, never raises."""
         lines = self._lines
         if len(lines) >= self._bound:
             self._dropped()
             return
         try:
-            line = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
-        except orjson.JSONEncodeError:
+            line = to_json(fields)
+        except (TypeError, ValueError):
             self._dropped()
             return
-        lines.append(line)
+        lines.append(line + b"\n")
         if len(lines) == 1:
             self._filled.set()
 

@@ -90,7 +90,7 @@ class Inference:
         assert exchange.tenant_key is not None
         tenant = exchange.tenant_key.tenant
         raw, fields, pinned = document.raw, document.fields, None
-        if raw.find(MARK) >= 0 or not _REFERENCES.keys().isdisjoint(fields):
+        if raw.find(MARK) >= 0 or not fields.keys().isdisjoint(_REFERENCES):
             document, pinned = self._opened(tenant, document)
             fields = document.fields
         model = fields.get("model")

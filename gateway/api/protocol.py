@@ -155,7 +155,11 @@ class BoundedProtocol(RequestReader):
         cycle.scope["kaze.connection"] = cycle
         task = cycle.task = self.loop.create_task(cycle.run_asgi(self.app))
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+
+    def ran(self, cycle: BoundedCycle) -> None:
+        """The application has returned, whatever became of its answer."""
+        assert cycle.task is not None
+        self.tasks.discard(cycle.task)
 
     # ---- answers out
 

@@ -45,7 +45,7 @@ class RequestReader(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._waiting: deque[BoundedCycle] = deque()  # read, and not begun
         self._taking: BoundedCycle | None = None  # whose body is being read
-        self._scope: Message = {}  # what every request of the connection has in common
+        self._scope: dict[str, Any] = {}  # what every request of the connection has in common
         self._in_head = False
         self._header_count = 0
         self._since = 0.0  # first byte of this head, or last answer, or accept
@@ -174,15 +174,13 @@ class RequestReader(HttpToolsProtocol):
         keep_alive = version == "1.1" and parser.should_keep_alive()
         raw_path, _, query = url.partition(b"?")
         path = raw_path.decode("ascii")
-        scope = {
-            **self._scope,
-            "http_version": version,
-            "headers": headers,
-            "method": method,
-            "path": unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": query,
-        }
+        scope = self._scope.copy()
+        scope["http_version"] = version
+        scope["headers"] = headers
+        scope["method"] = method
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = raw_path
+        scope["query_string"] = query
         self._taking = self.arrived(scope, named, keep_alive, awaits_continue)
 
     def on_body(self, body: bytes) -> None:

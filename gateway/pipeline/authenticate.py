@@ -50,7 +50,7 @@ class Authenticator:
         Raises GatewayError: no credential, an unknown one, or two that differ.
         """
         usual = named.get(b"authorization")
-        if len(named) != len(headers) or not _OTHERS.isdisjoint(named):
+        if len(named) != len(headers) or not named.keys().isdisjoint(_OTHERS):
             return self._found(_presented(headers, named))
         key = self._known.get(usual)  # one credential in the usual header
         if key is None:

@@ -79,7 +79,7 @@ class Pipeline:
             named = connection.named
             key = self.generation.authenticator.authenticate(headers, named)
             exchange.tenant_key, exchange.priority = key, key.priority
-            if not OWN_HEADERS.isdisjoint(named):
+            if not named.keys().isdisjoint(OWN_HEADERS):
                 attribute(exchange, key, named)
             if self.draining:
                 raise GatewayError(SHUTTING_DOWN, "The gateway is shutting down.", retry_after_s=1.0)

@@ -3,13 +3,45 @@
 Nothing here can fail a request: the reply is out. Usage a provider did not report is estimated and says so.
 """
 
+from datetime import datetime
+
 from gateway.clock import Clock
 from gateway.exchange import Exchange, Usage
 from gateway.metrics import Metrics
 from gateway.pipeline.estimate import BYTES_PER_TOKEN
+from gateway.record import Record
 from gateway.request_log import RequestLog
 
 _FRAME_BYTES = 200  # of a typical chunk with one token in it
+
+
+class Line(Record):
+    """A line of the request log (contract §6)."""
+
+    ts: datetime
+    request_id: str
+    tenant: str | None
+    key: str | None
+    route: str  # the endpoint
+    model: str | None
+    provider: str | None
+    pool: str | None
+    priority: str
+    status: int
+    code: str | None
+    outcome: str
+    queue_ms: float
+    upstream_ms: float
+    gateway_ms: float
+    input_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    usage_source: str
+    attempts: int
+    agent: str | None
+    task: str | None
 
 
 class Settlement:
@@ -41,32 +73,32 @@ class Settlement:
         )
         self._metrics.ended(ended, total_s, overhead_s, usage.input, usage.output)
         self._log.write(
-            {
-                "ts": self._clock.utc(),
-                "request_id": exchange.request_id,
-                "tenant": tenant_key.tenant.id if tenant_key else None,
-                "key": tenant_key.id if tenant_key else None,
-                "route": exchange.endpoint,
-                "model": _shown(exchange),
-                "provider": key.provider.id if key else None,
-                "pool": key.id if key else None,
-                "priority": exchange.priority,
-                "status": exchange.status,
-                "code": exchange.code,
-                "outcome": exchange.outcome,
-                "queue_ms": int(queue_s * 1e6) / 1e3,
-                "upstream_ms": int(upstream_s * 1e6) / 1e3,
-                "gateway_ms": int(overhead_s * 1e6) / 1e3,
-                "input_tokens": usage.input,
-                "cache_read_tokens": usage.cache_read,
-                "cache_write_tokens": usage.cache_write,
-                "output_tokens": usage.output,
-                "cost_usd": None,
-                "usage_source": usage.source,
-                "attempts": exchange.attempts,
-                "agent": exchange.agent,
-                "task": exchange.task,
-            }
+            Line(
+                self._clock.utc(),
+                exchange.request_id,
+                tenant_key.tenant.id if tenant_key is not None else None,
+                tenant_key.id if tenant_key is not None else None,
+                exchange.endpoint,
+                _shown(exchange),
+                key.provider.id if key is not None else None,
+                key.id if key is not None else None,
+                exchange.priority,
+                exchange.status,
+                exchange.code,
+                exchange.outcome,
+                int(queue_s * 1e6) / 1e3,
+                int(upstream_s * 1e6) / 1e3,
+                int(overhead_s * 1e6) / 1e3,
+                usage.input,
+                usage.cache_read,
+                usage.cache_write,
+                usage.output,
+                None,
+                usage.source,
+                exchange.attempts,
+                exchange.agent,
+                exchange.task,
+            )
         )
 
 

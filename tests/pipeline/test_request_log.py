@@ -96,7 +96,7 @@ def test_a_reader_that_is_gone_ends_the_thread_and_no_request(pipe: Pipe) -> Non
 def test_what_cannot_be_written_down_is_a_dropped_line(pipe: Pipe) -> None:
     dropped = Dropped()
     log = RequestLog(dropped, fd=pipe[1])
-    for value in ("\ud800", 2**70, object()):
+    for value in ("\ud800", object(), {"nested": object()}):
         log.write({"v": value})
     log.write({"v": 1})
     log.start()
