@@ -146,7 +146,8 @@ class FrameRelay:
                 first = found
         if first == len(data):
             return first
-        return data.rfind(b"\n\n", 0, first) + 2 if b"\n\n" in data[:first] else 0
+        end = data.rfind(b"\n\n", 0, first)
+        return end + 2 if end >= 0 else 0
 
     def _relay_frames(self, data: bytes) -> bytes:
         frames = data.split(b"\n\n")
@@ -177,6 +178,6 @@ def _cleaned(frame: bytes) -> bytes:
 
 def frame_data(frame: bytes) -> bytes:
     """The joined `data:` lines of a frame."""
-    if frame[:6] == b"data: " and b"\n" not in frame:
+    if frame[:6] == b"data: " and frame.find(b"\n") < 0:
         return frame[6:]
     return b"\n".join(line[5:].removeprefix(b" ") for line in frame.split(b"\n") if line[:5] == b"data:")

@@ -117,8 +117,9 @@ class CompletionStream(OpenAIStream):
         return self._rewritten([frame])[0]
 
     def _without_usage(self, frames: list[bytes]) -> list[bytes]:
-        if self.hides_usage and self._usage_frame is not None and any(map(_is_usage_only, frames)):
-            frames = [frame for frame in frames if not _is_usage_only(frame)]
+        if self.hides_usage and self._usage_frame is not None:
+            kept = [frame for frame in frames if not _is_usage_only(frame)]
+            frames = kept if len(kept) < len(frames) else frames
         return self._rewritten(frames) if self.rewrites else frames
 
     def _close(self) -> bytes:
@@ -207,7 +208,7 @@ class MediaStream(OpenAIStream):
 
 
 def _has(frame: bytes, words: tuple[bytes, bytes]) -> bool:
-    return words[0] in frame or words[1] in frame
+    return frame.find(words[0]) >= 0 or frame.find(words[1]) >= 0
 
 
 def _parsed(data: bytes) -> dict[str, Any]:
