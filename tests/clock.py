@@ -130,8 +130,8 @@ async def until(true: Callable[[], object]) -> None:
 
 
 @contextmanager
-def at_once() -> Iterator[None]:
-    """Time stands still on a flowing loop: what is waited for within comes without a timer, or never."""
+def standing() -> Iterator[None]:
+    """Time stands still on a flowing loop: what comes within comes at once, or when a test lets time pass."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, FlowingLoop)
     loop.stand()

@@ -1,17 +1,26 @@
 """Fixtures every part of the suite may use."""
 
+import asyncio
 import os
 import platform
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
 from tests.audit import ROOT, Audit
+from tests.clock import FlowingLoop
 from tests.running import ProviderSim, RunningGateway, configuration
 
 platform.processor()  # SDKs ask for it, Python runs `uname` the first time: not to be taken for the gateway's doing
 AUDIT = Audit()  # for the whole run: a hook cannot be taken out
 AUDIT.install()
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Time passes by itself and may be moved; some folders have it stand still instead."""
+    return {"asyncio": FlowingLoop}
 
 
 @pytest.fixture(autouse=True)
