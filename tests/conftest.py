@@ -5,6 +5,7 @@ import os
 import platform
 from collections.abc import AsyncIterator, Callable, Iterator
 
+import hypothesis
 import pytest
 
 from tests.audit import ROOT, Audit
@@ -14,6 +15,11 @@ from tests.running import ProviderSim, RunningGateway, configuration
 platform.processor()  # SDKs ask for it, Python runs `uname` the first time: not to be taken for the gateway's doing
 AUDIT = Audit()  # for the whole run: a hook cannot be taken out
 AUDIT.install()
+# How long an example takes is the machine's affair, which may stand still in the middle of one.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_asyncio_loop_factories(

@@ -38,14 +38,14 @@ async def _survives(pieces: list[bytes]) -> None:
             assert (await caller.answer()).body == b"GET /echo "
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(pieces=_PIECES)
 def test_garbage_is_survived(pieces: list[bytes]) -> None:
     with asyncio.Runner(loop_factory=StillUVLoop) as runner:
         runner.run(_survives(pieces))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(pieces=_PIECES)
 def test_garbage_behind_a_sound_head_is_survived(pieces: list[bytes]) -> None:
     head = b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
