@@ -29,7 +29,7 @@ async def _answered_then_overdue(gateway: RunningGateway) -> None:
     answer = await reader.readuntil(b"0\r\n\r\n")
     assert b"[DONE]" in answer
     assert gateway.app.live  # the end of the provider's framing is still waited for
-    await passes(0.15)
+    await passes(0.2)
     await gateway.quiet()
     plain = body.replace(b"true", b"false")
     writer.write(head_bytes + b"content-length: %d\r\n\r\n" % len(plain) + plain)
