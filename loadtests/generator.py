@@ -66,7 +66,9 @@ class Caller(asyncio.Protocol):
         self._chunked = False
         self._waiting = False
         self._began = 0.0
-        self.left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._time = loop.time
+        self.left: asyncio.Future[None] = loop.create_future()
         """Done when this connection is over, for whatever reason."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -75,11 +77,11 @@ class Caller(asyncio.Protocol):
 
     def _ask(self) -> None:
         assert self._transport is not None
-        if (now := perf_counter()) >= self._until:
+        if self._time() >= self._until:
             self._transport.close()
             return
         self._pieces, self._missing, self._chunked = [], 0, False
-        self._waiting, self._began = True, now
+        self._waiting, self._began = True, perf_counter()
         self._transport.write(self._load.request)
 
     def data_received(self, data: bytes) -> None:
@@ -151,7 +153,7 @@ async def run(load: Load) -> Tally:
     """Apply the load and wait for the last answers."""
     loop = asyncio.get_running_loop()
     tally = Tally()
-    began = perf_counter()
+    began = loop.time()
     until = began + load.seconds
     moments = random.Random(1)
     callers: set[Caller] = set()
@@ -159,7 +161,7 @@ async def run(load: Load) -> Tally:
     async def caller(delay: float) -> None:
         if delay:
             await asyncio.sleep(delay)
-        while perf_counter() < until:  # a server may close a connection after an answer; call again
+        while loop.time() < until:  # a server may close a connection after an answer; call again
             try:
                 _, mine = await loop.create_connection(
                     lambda: Caller(load, tally, until), load.host, load.port
@@ -177,7 +179,7 @@ async def run(load: Load) -> Tally:
     for late in tuple(callers):
         late.give_up()
     await asyncio.gather(*tasks)
-    tally.seconds = max(load.seconds, min(perf_counter() - began, load.seconds + LINGER_S))
+    tally.seconds = max(load.seconds, min(loop.time() - began, load.seconds + LINGER_S))
     return tally
 
 

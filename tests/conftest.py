@@ -1,17 +1,32 @@
 """Fixtures every part of the suite may use."""
 
+import asyncio
 import os
 import platform
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
+import hypothesis
 import pytest
 
 from tests.audit import ROOT, Audit
+from tests.clock import FlowingLoop
 from tests.running import ProviderSim, RunningGateway, configuration
 
 platform.processor()  # SDKs ask for it, Python runs `uname` the first time: not to be taken for the gateway's doing
 AUDIT = Audit()  # for the whole run: a hook cannot be taken out
 AUDIT.install()
+# How long an example takes is the machine's affair, which may stand still in the middle of one.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Time passes by itself and may be moved; some folders have it stand still instead."""
+    return {"asyncio": FlowingLoop}
 
 
 @pytest.fixture(autouse=True)

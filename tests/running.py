@@ -14,6 +14,7 @@ from gateway.app import App
 from gateway.serving.listener import Listener
 from gateway.settings.load import load
 from provider_sim import ProviderSim
+from tests.clock import LoopClock, passes, until
 
 TENANT_KEY = "tenant-a-key-0123456789abcdef"
 OTHER_KEY = "tenant-b-key-0123456789abcdef"
@@ -64,7 +65,7 @@ class RunningGateway:
 
     async def __aenter__(self) -> Self:
         self._log_fd = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        self.app = App(self.settings, log_fd=self._log_fd)
+        self.app = App(self.settings, clock=LoopClock(), log_fd=self._log_fd)
         await self.app.start()
         protocol = bounded_protocol(self.settings.snapshot.bounds)
         self._data_socket, self._admin_socket = _listening(), _listening()
@@ -82,23 +83,23 @@ class RunningGateway:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.gather(*(listener.close(0.2) for listener in self._listeners))
+        closing = asyncio.gather(*(listener.close(1.0) for listener in self._listeners))
+        while not closing.done():
+            await passes(0.1)  # uvicorn looks every tenth of a second whether it should end
+        await closing
         await self.app.aclose()
         os.close(self._log_fd)
         self._directory.cleanup()
 
     async def log_lines(self, count: int) -> list[dict[str, Any]]:
         """The request log once it has `count` lines."""
-        async with asyncio.timeout(10):
-            while len(lines := self._log.read_text().splitlines()) < count:
-                await asyncio.sleep(0.005)
+        while len(lines := self._log.read_text().splitlines()) < count:
+            await asyncio.sleep(0)  # in which the thread that writes them may run
         return [json.loads(line) for line in lines]
 
     async def quiet(self) -> None:
         """Wait until no exchange is in flight."""
-        async with asyncio.timeout(10):
-            while self.app.live:
-                await asyncio.sleep(0.005)
+        await until(lambda: not self.app.live)
 
 
 def _listening() -> socket.socket:

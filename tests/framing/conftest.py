@@ -5,15 +5,15 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
-import uvloop
 
+from tests.clock import StillLoop, StillUVLoop
 from tests.framing.served import Served
 
 
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    return {"asyncio": StillLoop, "uvloop": StillUVLoop}
 
 
 @pytest.fixture

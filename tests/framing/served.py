@@ -11,6 +11,7 @@ import uvicorn
 from gateway.api.cycle import BoundedCycle
 from gateway.api.protocol import BoundedProtocol, bounded_protocol
 from gateway.settings.snapshot import Bounds
+from tests.clock import until
 from tests.framing.caller import Caller
 
 
@@ -29,6 +30,7 @@ class Served:
         self.gone_calls = 0
         self.ended = asyncio.Event()
         self.most_buffered = 0
+        self.poured = 0
         self.most_at_once = 0
         self._at_once = 0
 
@@ -58,15 +60,13 @@ class Served:
     ) -> None:
         self.release.set()
         state = self.server.server_state
-        async with asyncio.timeout(5):
-            for listening in self.server.servers:
-                listening.close()
-            for connection in list(state.connections):
-                connection.transport.abort()
-            if state.tasks:
-                await asyncio.wait(state.tasks)
-            while state.connections:
-                await asyncio.sleep(0)
+        for listening in self.server.servers:
+            listening.close()
+        for connection in list(state.connections):
+            connection.transport.abort()
+        if state.tasks:
+            await asyncio.wait(state.tasks)
+        await until(lambda: not state.connections)
         self._socket.close()
         assert self.live.open_connections == 0
 
@@ -81,10 +81,26 @@ class Served:
             caller.send(data)
             return await caller.to_the_end()
 
+    def lines(self) -> set[BoundedProtocol]:
+        """The server's end of each connection."""
+        return cast(set[BoundedProtocol], self.server.server_state.connections)
+
     def in_line(self) -> list[BoundedCycle]:
         """The requests that have been read and wait behind another, on any connection."""
-        connections = cast(set[BoundedProtocol], self.server.server_state.connections)
-        return [cycle for connection in connections for cycle in connection._waiting]
+        return [cycle for line in self.lines() for cycle in line._waiting]
+
+    async def in_a_head(self) -> None:
+        """Until the first bytes of a head are here."""
+        await until(lambda: any(line._in_head for line in self.lines()))
+
+    async def waiting_for_body(self, since: float = 0.0) -> float:
+        """Until an application has all that came and waits for more, later than `since`; since when."""
+        times: list[float] = []
+        while not times:
+            await asyncio.sleep(0)
+            active = [line._active for line in self.lines() if line._active is not None]
+            times = [cycle.waiting_since for cycle in active if (cycle.waiting_since or 0.0) > since]  # type: ignore[misc]
+        return max(times)
 
     def _left(self) -> None:
         self.gone_calls += 1
@@ -147,6 +163,7 @@ class Served:
         transport = connection._line.transport
         while not connection.gone:
             connection.write(b"x" * 16384)
+            self.poured += 1
             self.most_buffered = max(self.most_buffered, transport.get_write_buffer_size())
             if connection.write_paused:
                 self.begun.set()

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from gateway.settings.snapshot import Bounds
+from tests.clock import until
 from tests.framing.caller import Answer, Caller, get, only_answer, post
 from tests.framing.served import Served
 
@@ -122,7 +123,8 @@ async def test_only_a_few_requests_of_a_flood_are_read_ahead(served: Served) -> 
         caller.send(get("/slow"))
         await served.begun.wait()
         caller.send(b"".join(get(f"/{n}") for n in range(20_000)))
-        async with await served.call() as other:  # the flood's first packets have been read by now
+        await until(lambda: len(served.in_line()) >= 16)
+        async with await served.call() as other:  # more of the flood would have been read by now
             other.send(get("/echo"))
             await other.answer()
         assert 16 <= len(served.in_line()) < 16 + 8 * 1024 // len(get("/0"))

@@ -1,13 +1,12 @@
 """What operators see: metrics, live state and the request log (contract §4–6), with true values and no secrets."""
 
-import asyncio
 import json
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.gateway.wire import CHAT, Line, Reply, chat, exchange, get, parsed, post, request, settled
+from tests.gateway.wire import CHAT, Line, Reply, arrived, chat, exchange, get, parsed, post, request, settled
 from tests.running import (
     ADMIN_KEY,
     OTHER_KEY,
@@ -183,9 +182,7 @@ async def test_pools_show_live_state(gateway: RunningGateway, sim: ProviderSim) 
     assert (await post(gateway, chat())).status == 200
     async with Line(gateway) as line:
         line.send(request(chat("[[sim:hang]]")))
-        async with asyncio.timeout(5):
-            while len(sim.requests()) < 3:
-                await asyncio.sleep(0.002)
+        await arrived(sim, 3)
         reply = await admin(gateway, "/admin/v1/pools")
         body = json.loads(reply.body)
     assert set(body) == {"data", "next"}

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tests.clock import passes, standing
 from tests.running import TENANT_KEY, ProviderSim, RunningGateway
 
 
@@ -15,6 +16,11 @@ async def test_a_deadline_after_the_last_frame_leaves_the_connection_alone(
         "data: [DONE]\n\n"
     )
     sim.script(raw=f"{head}{len(frames):x}\r\n{frames}\r\n", then="hang")
+    with standing():
+        await _answered_then_overdue(gateway)
+
+
+async def _answered_then_overdue(gateway: RunningGateway) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     body = b'{"model":"smart","messages":[{"role":"user","content":"hi"}],"stream":true}'
     lines = b"host: x\r\ncontent-type: application/json\r\nauthorization: Bearer " + TENANT_KEY.encode()
@@ -22,6 +28,8 @@ async def test_a_deadline_after_the_last_frame_leaves_the_connection_alone(
     writer.write(head_bytes + b"x-gateway-deadline-ms: 150\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
     answer = await reader.readuntil(b"0\r\n\r\n")
     assert b"[DONE]" in answer
+    assert gateway.app.live  # the end of the provider's framing is still waited for
+    await passes(0.2)
     await gateway.quiet()
     plain = body.replace(b"true", b"false")
     writer.write(head_bytes + b"content-length: %d\r\n\r\n" % len(plain) + plain)

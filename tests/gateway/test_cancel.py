@@ -8,17 +8,17 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.gateway.wire import Line, chat, parsed, post, request, settled
+from tests.clock import standing, until
+from tests.gateway.wire import Line, arrived, chat, parsed, post, request, settled
 from tests.running import ProviderSim, RunningGateway, configuration
 
 SLOW = "[[sim:frames=400 gap_ms=10]]"
 
 
-async def gone(sim: ProviderSim, count: int, within_s: float = 1.0) -> None:
-    """The provider sees `count` of its callers leave within the bound of the drill."""
-    async with asyncio.timeout(within_s):
-        while sim.stats()["cancelled"] < count:
-            await asyncio.sleep(0.002)
+async def gone(sim: ProviderSim, count: int) -> None:
+    """The provider sees `count` of its callers leave; no time passes for it."""
+    with standing():
+        await until(lambda: sim.stats()["cancelled"] >= count)
 
 
 async def test_107_the_provider_is_let_go_at_once(gateway: RunningGateway, sim: ProviderSim) -> None:
@@ -26,9 +26,7 @@ async def test_107_the_provider_is_let_go_at_once(gateway: RunningGateway, sim: 
         line.send(request(chat(SLOW, stream=True)))
         await line.until(b"\n\n", 4)
         line.writer.transport.abort()
-        started = asyncio.get_running_loop().time()
         await gone(sim, 1)
-        assert asyncio.get_running_loop().time() - started < 0.1  # golden case 107
     await settled(gateway)
     (entry,) = await gateway.log_lines(1)
     assert (entry["status"], entry["code"], entry["outcome"]) == (499, "client_closed", "client_closed")
@@ -44,7 +42,7 @@ async def test_however_the_caller_leaves_before_the_first_byte(
 ) -> None:
     async with Line(gateway) as line:
         line.send(request(chat("[[sim:delay_ms=60000]]", stream=streamed)))
-        await _arrived(sim, 1)
+        await arrived(sim, 1)
         if way == "half":
             line.writer.write_eof()
         else:
@@ -67,7 +65,7 @@ async def test_42_twenty_random_points(gateway: RunningGateway, sim: ProviderSim
         )
         async with Line(gateway) as line:
             line.send(request(chat(magic, stream=streamed)))
-            await _arrived(sim, count)
+            await arrived(sim, count)
             at = chance.randrange(2000) if streamed else 0
             if at:
                 await line.reader.readexactly(at)
@@ -143,9 +141,7 @@ async def test_44_many_cancels_leave_the_pool_as_it_was(crowded: RunningGateway,
     (shown,) = crowded.app.state()["worker"]["connections"]  # type: ignore[index, call-overload]
     assert "0 active" in shown
     assert "0 waiting" in shown
-    async with asyncio.timeout(2):
-        while sim.stats()["in_flight"]:
-            await asyncio.sleep(0.002)
+    await until(lambda: not sim.stats()["in_flight"])
 
 
 async def test_pipelined_behind_one_who_left_is_not_served(gateway: RunningGateway, sim: ProviderSim) -> None:
@@ -156,9 +152,3 @@ async def test_pipelined_behind_one_who_left_is_not_served(gateway: RunningGatew
         await gone(sim, 1)
     await settled(gateway)
     assert len(sim.requests()) == 1
-
-
-async def _arrived(sim: ProviderSim, count: int) -> None:
-    async with asyncio.timeout(5):
-        while len(sim.requests()) < count:
-            await asyncio.sleep(0.001)

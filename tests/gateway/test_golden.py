@@ -8,13 +8,16 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from tests.clock import passes
 from tests.gateway.wire import (
     CHAT,
     STOP,
+    Line,
     chat,
     chunk,
     exchange,
     get,
+    parsed,
     post,
     request,
     settled,
@@ -164,8 +167,12 @@ async def test_15_an_error_chunk_becomes_the_error_frame_only(
 ) -> None:
     bad = chunk("", finish_reason="error", error={"code": 502, "message": "Provider disconnected"})
     frames = [f"data: {event}\n\n" for event in (chunk("Hello"), bad, "[DONE]")]
-    sim.script(chunks=frames, headers={"content-type": "text/event-stream"}, gap_ms=30)
-    reply = await post(gateway, chat(stream=True))
+    sim.script(chunks=frames, headers={"content-type": "text/event-stream"}, gap_ms=10_000)
+    async with Line(gateway) as line:
+        line.send(request(chat(stream=True)))
+        received = await line.until(b"\n\n")
+        await passes(10)
+        reply = parsed(received + await line.rest())
     assert len(reply.data()) == 2
     assert reply.failure() == {
         "message": "Provider disconnected",

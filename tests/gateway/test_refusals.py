@@ -9,6 +9,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from tests.clock import LIMIT_S, passes
 from tests.gateway.wire import CHAT, Line, Reply, chat, exchange, get, parsed, post, request
 from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
 
@@ -154,7 +155,7 @@ async def test_an_endpoint_the_provider_does_not_offer(sim: ProviderSim) -> None
 
 @pytest.fixture
 async def narrow(sim: ProviderSim) -> AsyncIterator[RunningGateway]:
-    bounds = {"body_bytes": 4096, "body_gap_s": 0.2, "header_read_s": 0.3}
+    bounds = {"body_bytes": 4096, "body_gap_s": LIMIT_S, "header_read_s": LIMIT_S * 100}
     async with RunningGateway(configuration(sim.openai_url, bounds=bounds)) as running:
         yield running
 
@@ -216,7 +217,10 @@ async def test_content_types(gateway: RunningGateway) -> None:
 
 async def test_a_body_that_does_not_come(narrow: RunningGateway, sim: ProviderSim) -> None:
     head = request(None, headers="content-type: application/json\r\ncontent-length: 100\r\n")
-    check(await exchange(narrow, head + b"{"), 408, "request_timeout", BAD)
+    waiting = asyncio.create_task(exchange(narrow, head + b"{"))
+    while not waiting.done():
+        await passes(1.1 * LIMIT_S)
+    check(await waiting, 408, "request_timeout", BAD)
     assert sim.requests() == []
 
 

@@ -6,7 +6,22 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.wire import CHAT, Line, chat, chunk, exchange, get, parsed, post, request, settled, stream
+from tests.clock import LIMIT_S, passes, standing, until
+from tests.gateway.wire import (
+    CHAT,
+    Line,
+    arrived,
+    chat,
+    chunk,
+    exchange,
+    get,
+    overdue,
+    parsed,
+    post,
+    request,
+    settled,
+    stream,
+)
 from tests.running import ProviderSim, RunningGateway, configuration
 
 KEEP_ALIVE = b": keep-alive\n\n"
@@ -29,26 +44,40 @@ async def test_the_status_line_is_held_back_until_content(sim: ProviderSim) -> N
 
 
 async def test_after_the_hold_comments_then_content(sim: ProviderSim) -> None:
-    async with bounded(sim, commit_after_s=0.05, keep_alive_s=0.05) as gateway:
-        async with Line(gateway) as line:
-            line.send(request(chat("[[sim:frames=3 delay_ms=400]]", stream=True)))
-            head = await line.until(b"\r\n\r\n")
-            assert b" 200 OK" in head
-            assert b"text/event-stream" in head
-            assert b"x-request-id: req_" in head
-            reply = parsed(head + await line.rest())
+    async with bounded(sim, commit_after_s=20, keep_alive_s=2) as gateway:
+        with standing():
+            async with Line(gateway) as line:
+                line.send(request(chat("[[sim:frames=3 delay_ms=30000]]", stream=True)))
+                await arrived(sim, 1)
+                beginning = asyncio.create_task(line.until(b"\r\n\r\n"))
+                await passes(19)
+                assert not beginning.done()
+                await passes(2)
+                head = await beginning
+                assert b" 200 OK" in head
+                assert b"text/event-stream" in head
+                assert b"x-request-id: req_" in head
+                for _ in range(4):
+                    await passes(2)
+                await passes(2)
+                reply = parsed(head + await line.rest())
         assert reply.body.startswith(KEEP_ALIVE)
-        assert reply.body.count(KEEP_ALIVE) >= 3
+        assert reply.body.count(KEEP_ALIVE) >= 4
         assert (reply.data()[-1], reply.whole) == (b"[DONE]", True)
         (entry,) = await gateway.log_lines(1)
         assert (entry["status"], entry["outcome"], entry["usage_source"]) == (200, "ok", "provider")
 
 
 async def test_comments_between_frames_when_the_provider_is_slow(sim: ProviderSim) -> None:
-    async with bounded(sim, commit_after_s=0.05, keep_alive_s=0.05) as gateway:
-        reply = await post(gateway, chat("[[sim:frames=4 gap_ms=200]]", stream=True))
+    async with bounded(sim, commit_after_s=2, keep_alive_s=2) as gateway:
+        with standing():
+            task = asyncio.create_task(post(gateway, chat("[[sim:frames=4 gap_ms=5000]]", stream=True)))
+            await arrived(sim, 1)
+            while not task.done():
+                await passes(1)
+            reply = await task
         _, _, rest = reply.body.partition(b"data: ")
-        assert rest.count(KEEP_ALIVE) >= 3
+        assert rest.count(KEEP_ALIVE) >= 3 * 2  # in each of three gaps
         assert reply.data()[-1] == b"[DONE]"
         without = reply.body.replace(KEEP_ALIVE, b"")
         assert all(event.startswith(b"data: ") for event in without.split(b"\n\n")[:-1])
@@ -77,12 +106,13 @@ async def test_another_key_may_serve_after_the_commit(sim: ProviderSim) -> None:
 async def test_a_deadline_before_the_first_byte_is_504(
     gateway: RunningGateway, sim: ProviderSim, streamed: bool
 ) -> None:
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    reply = await post(
-        gateway, chat("[[sim:hang]]", stream=streamed), headers="x-gateway-deadline-ms: 150\r\n"
-    )
-    assert 0.1 < loop.time() - started < 1
+    with standing():
+        hanging = post(
+            gateway, chat("[[sim:hang]]", stream=streamed), headers="x-gateway-deadline-ms: 5000\r\n"
+        )
+        task = asyncio.create_task(hanging)
+        await arrived(sim, 1)
+        reply = await overdue(task, 5)
     error = reply.error()
     assert (reply.status, error["code"], error["type"]) == (504, "deadline_exceeded", "timeout_error")
     assert reply.headers["x-should-retry"] == "false"
@@ -94,15 +124,17 @@ async def test_a_deadline_before_the_first_byte_is_504(
 async def test_a_deadline_during_the_stream_is_an_error_frame(
     gateway: RunningGateway, sim: ProviderSim
 ) -> None:
-    reply = await post(
-        gateway, chat("[[sim:frames=500 gap_ms=10]]", stream=True), headers="x-gateway-deadline-ms: 700\r\n"
-    )
+    async with Line(gateway) as line:
+        body = chat("[[sim:frames=500 gap_ms=10]]", stream=True)
+        line.send(request(body, headers="x-gateway-deadline-ms: 60000\r\n"))
+        received = await line.until(b"\n\n", 3)
+        await passes(60)
+        reply = parsed(received + await line.rest())
     assert (reply.status, reply.whole) == (200, True)
     failure = reply.failure()
     assert (failure["code"], failure["type"]) == ("deadline_exceeded", "timeout_error")
-    async with asyncio.timeout(1):
-        while not sim.stats()["cancelled"]:
-            await asyncio.sleep(0.002)
+    with standing():
+        await until(lambda: sim.stats()["cancelled"])
     await settled(gateway)
 
 
@@ -136,9 +168,7 @@ async def test_after_the_grace_every_exchange_is_told(gateway: RunningGateway, s
         streaming.send(request(chat("[[sim:frames=900 gap_ms=10]]", stream=True), close=False))
         waiting.send(request(chat("[[sim:hang]]"), close=False))
         received = await streaming.until(b"\n\n", 3)
-        async with asyncio.timeout(5):
-            while len(sim.requests()) < 2:
-                await asyncio.sleep(0.002)
+        await arrived(sim, 2)
         gateway.app.drain()
         gateway.app.end_streams()
         refused = parsed(await waiting.rest())
@@ -163,14 +193,17 @@ async def _unread(gateway: RunningGateway, magic: str) -> socket.socket:
 
 async def test_41_a_caller_that_never_reads_stops_the_provider(sim: ProviderSim) -> None:
     """What the provider could send is what the buffers on the way hold, and it then stands still."""
-    async with bounded(sim, client_stall_s=0.6) as gateway:
+    async with bounded(sim, client_stall_s=LIMIT_S) as gateway:
         sock = await _unread(gateway, "[[sim:frames=20 endless]]")
         try:
             sent = await _still(sim)
             assert sent < 8_000_000  # kernel buffers of two sockets, and ours of 256 KiB twice
-            async with asyncio.timeout(3):
-                while not sim.stats()["cancelled"]:
-                    await asyncio.sleep(0.01)
+            with standing():
+                await passes(0.8 * LIMIT_S)
+                assert not sim.stats()["cancelled"]
+                for _ in range(3):  # the kernels' buffers may take some more
+                    await passes(LIMIT_S)
+            assert sim.stats()["cancelled"]
             assert sim.stats()["bytes_out"] - sent < 1_000_000
         finally:
             sock.close()
@@ -182,11 +215,11 @@ async def test_41_a_caller_that_never_reads_stops_the_provider(sim: ProviderSim)
 
 
 async def test_41_one_that_does_not_read_holds_up_nobody(sim: ProviderSim) -> None:
-    async with bounded(sim, client_stall_s=30) as gateway:
+    async with bounded(sim, client_stall_s=LIMIT_S) as gateway:
         socks = [await _unread(gateway, "[[sim:frames=20 endless]]") for _ in range(10)]
         try:
             await _still(sim)
-            async with asyncio.timeout(2):
+            with standing():
                 replies = await asyncio.gather(*(post(gateway, chat(stream=True)) for _ in range(20)))
             assert {reply.data()[-1] for reply in replies} == {b"[DONE]"}
         finally:
@@ -197,11 +230,12 @@ async def test_41_one_that_does_not_read_holds_up_nobody(sim: ProviderSim) -> No
 
 async def _still(sim: ProviderSim) -> int:
     """Bytes out of the provider once they do not grow any more."""
-    last = -1
-    async with asyncio.timeout(5):
-        while (now := sim.stats()["bytes_out"]) != last or now == 0:
-            last = now
-            await asyncio.sleep(0.1)
+    last, same = 0, 0
+    while same < 20:
+        await asyncio.sleep(0.005)  # for the kernel, between turns in which we would have read
+        now = sim.stats()["bytes_out"]
+        same = same + 1 if now == last and now else 0
+        last = now
     return last
 
 
@@ -211,11 +245,11 @@ async def test_a_caller_that_reads_slowly_gets_everything(sim: ProviderSim) -> N
         b"".join(b"data: " + chunk("x" * 4000).encode() + b"\n\n" for _ in range(500)) + b"data: [DONE]\n\n"
     )
     sim.script(raw=stream(body))
-    async with bounded(sim, client_stall_s=0.5) as gateway, Line(gateway, limit=4096) as line:
+    async with bounded(sim, client_stall_s=LIMIT_S) as gateway, Line(gateway, limit=4096) as line:
         line.send(request(chat(stream=True), path=CHAT))
         received = b""
         while piece := await line.reader.read(20_000):
             received += piece
-            await asyncio.sleep(0.01)
+            await passes(LIMIT_S / 50)
         reply = parsed(received)
         assert (reply.body, reply.whole) == (body, True)

@@ -10,7 +10,22 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
-from tests.gateway.wire import STOP, Line, chat, chunk, exchange, parsed, post, request, settled, sse, stream
+from tests.clock import LIMIT_S, passes, standing
+from tests.gateway.wire import (
+    STOP,
+    Line,
+    arrived,
+    chat,
+    chunk,
+    exchange,
+    overdue,
+    parsed,
+    post,
+    request,
+    settled,
+    sse,
+    stream,
+)
 from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
 
 
@@ -122,8 +137,12 @@ async def test_45_a_longer_line_than_the_bound_is_502_or_an_error_frame(sim: Pro
             reply = await post(gateway, chat("[[sim:frames=5 big_line=10000000]]", stream=streamed))
             assert (reply.status, reply.error()["code"]) == (502, "upstream_invalid_response")
         late = [f"data: {chunk('Hello')}\n\n", "data: " + "x" * 2_000_000]
-        sim.script(chunks=late, headers={"content-type": "text/event-stream"}, gap_ms=30)
-        reply = await post(gateway, chat(stream=True))
+        sim.script(chunks=late, headers={"content-type": "text/event-stream"}, gap_ms=10_000)
+        async with Line(gateway) as line:
+            line.send(request(chat(stream=True)))
+            received = await line.until(b"\n\n")
+            await passes(10)
+            reply = parsed(received + await line.rest())
         assert (reply.status, reply.failure()["code"]) == (200, "upstream_invalid_response")
         await settled(gateway)
 
@@ -163,9 +182,17 @@ async def test_46_what_is_no_answer(
 @pytest.mark.parametrize("fault", ["hang", "hang=0", "hang=300", "endless gap_ms=5", "drip=1 gap_ms=20"])
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_46_what_never_ends(sim: ProviderSim, fault: str, streamed: bool) -> None:
-    async with bounded(sim, exchange_s=0.4, first_frame_s=10, frame_gap_s=10) as gateway:
-        async with asyncio.timeout(3):
-            reply = await post(gateway, chat(f"[[sim:{fault}]]", stream=streamed))
+    bounds = {
+        "exchange_s": LIMIT_S,
+        "first_frame_s": 2 * LIMIT_S,
+        "frame_gap_s": 2 * LIMIT_S,
+        "commit_after_s": 900,
+    }
+    async with bounded(sim, **bounds) as gateway:
+        task = asyncio.create_task(post(gateway, chat(f"[[sim:{fault}]]", stream=streamed)))
+        await arrived(sim, 1)
+        with standing():
+            reply = await overdue(task, LIMIT_S)
         if reply.status == 200:
             assert reply.failure()["code"] == "deadline_exceeded"
         else:
@@ -175,13 +202,31 @@ async def test_46_what_never_ends(sim: ProviderSim, fault: str, streamed: bool) 
 
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_46_silence_and_pings_are_no_progress(sim: ProviderSim, streamed: bool) -> None:
-    async with bounded(sim, first_frame_s=0.2, frame_gap_s=0.2) as gateway:
-        silent = await post(gateway, chat("[[sim:hang]]", stream=streamed))
+    async with bounded(sim, first_frame_s=LIMIT_S, frame_gap_s=LIMIT_S, commit_after_s=900) as gateway:
+        task = asyncio.create_task(post(gateway, chat("[[sim:hang]]", stream=streamed)))
+        await arrived(sim, 1)
+        with standing():
+            await passes(1.1 * LIMIT_S)
+            await arrived(sim, 2)  # with the other key, as silent
+            silent = await overdue(task, LIMIT_S)
         assert (silent.status, silent.error()["code"]) == (504, "upstream_timeout")
         if streamed:
-            pinging = await post(gateway, chat("[[sim:comments=1000 gap_ms=10]]", stream=True))
+            pings = chat(f"[[sim:comments=1000 gap_ms={LIMIT_S * 100:.0f}]]", stream=True)
+            task = asyncio.create_task(post(gateway, pings))
+            await arrived(sim, 3)
+            with standing():
+                for _ in range(25):  # twice the limit at most, for a try with each key
+                    await passes(LIMIT_S / 10)
+                assert task.done()
+            pinging = await task
             assert (pinging.status, pinging.error()["code"]) == (504, "upstream_timeout")
-            late = await post(gateway, chat("[[sim:frames=40 hang=1000]]", stream=True))
+            async with Line(gateway) as line:
+                line.send(request(chat("[[sim:frames=40 hang=1000]]", stream=True)))
+                received = await line.until(b"\n\n")
+                with standing():
+                    while gateway.app.live:
+                        await passes(0.9 * LIMIT_S)
+                late = parsed(received + await line.rest())
             assert (late.status, late.failure()["code"]) == (200, "upstream_timeout")
         await settled(gateway)
 
@@ -287,10 +332,13 @@ async def test_events_are_passed_on_as_they_come(gateway: RunningGateway, sim: P
 
 async def test_46_a_length_that_is_never_reached(sim: ProviderSim) -> None:
     """Past its end marker nothing of a stream is awaited; of a whole answer every byte is."""
-    async with bounded(sim, exchange_s=0.4) as gateway:
+    async with bounded(sim, exchange_s=LIMIT_S) as gateway:
         streamed = await post(gateway, chat("[[sim:frames=5 content_length=5]]", stream=True))
         assert (streamed.data()[-1], streamed.whole) == (b"[DONE]", True)
-        plain = await post(gateway, chat("[[sim:frames=5 content_length=5]]"))
+        task = asyncio.create_task(post(gateway, chat("[[sim:frames=5 content_length=5]]")))
+        await arrived(sim, 2)
+        with standing():
+            plain = await overdue(task, LIMIT_S)
         assert (plain.status, plain.error()["code"]) == (504, "deadline_exceeded")
         await settled(gateway)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from tests.running import TENANT_KEY, RunningGateway
+from tests.clock import passes, until
+from tests.running import TENANT_KEY, ProviderSim, RunningGateway
 
 CHAT = "/v1/chat/completions"
 
@@ -160,9 +161,22 @@ async def settled(gateway: RunningGateway) -> None:
     await gateway.quiet()
     state = gateway.app.state()
     assert [pool["in_flight"] for pool in state["pools"]] == [0] * len(state["pools"])  # type: ignore[attr-defined, index]
-    async with asyncio.timeout(5):  # a connection that was cut leaves its pool in the loop's next turns
-        while any(" 0 active" not in shown or " 0 waiting" not in shown for shown in _connections(gateway)):
-            await asyncio.sleep(0)
+    await until(  # a connection that was cut leaves its pool in the loop's next turns
+        lambda: all(" 0 active" in shown and " 0 waiting" in shown for shown in _connections(gateway))
+    )
+
+
+async def arrived(sim: ProviderSim, count: int) -> None:
+    """Until the provider has seen `count` requests."""
+    await until(lambda: len(sim.requests()) >= count)
+
+
+async def overdue(task: asyncio.Task[Reply], limit_s: float) -> Reply:
+    """Its answer, which a limit from now on brings about, and not before it is over. Time must stand still."""
+    await passes(0.9 * limit_s)
+    assert not task.done()
+    await passes(0.2 * limit_s)
+    return await task
 
 
 def _connections(gateway: RunningGateway) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.clock import FlowingLoop
 from tests.javascript.installed import HERE, Missing, installed_node
 from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
 
@@ -44,7 +45,7 @@ def ran() -> tuple[Steps, list[dict[str, Any]]]:
         node = installed_node()
     except Missing as missing:
         pytest.skip(f"the JavaScript SDK cannot run here: {missing}")
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=FlowingLoop) as runner:
         return runner.run(_run(node))
 
 

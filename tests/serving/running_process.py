@@ -5,7 +5,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +14,8 @@ from typing import Any, Self
 import httpx2
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+#: For what normally comes at once, on a machine that may stand still for seconds.
+PATIENCE_S = 30.0
 #: A stream that no test waits for the end of.
 ENDLESS = "[[sim:frames=100000 gap_ms=20]] go on"
 
@@ -61,7 +64,7 @@ class GatewayProcess:
     ) -> None:
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(10)
+            self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -80,7 +83,7 @@ class GatewayProcess:
     def client(self) -> httpx2.Client:
         """A caller with the tenant key."""
         headers = {"authorization": f"Bearer {self.tenant_key}"}
-        return httpx2.Client(base_url=self.url, headers=headers, timeout=20, trust_env=False)
+        return httpx2.Client(base_url=self.url, headers=headers, timeout=PATIENCE_S, trust_env=False)
 
     def ask(self, text: str = "Hello") -> int:
         """One request on a connection of its own, so that any worker may take it; the status."""
@@ -89,7 +92,7 @@ class GatewayProcess:
 
     def admin(self, path: str, key: str | None = None) -> httpx2.Response:
         headers = {"authorization": f"Bearer {key or self.admin_key}"}
-        return httpx2.get(self.admin_url + path, headers=headers, timeout=10, trust_env=False)
+        return httpx2.get(self.admin_url + path, headers=headers, timeout=PATIENCE_S, trust_env=False)
 
     def requests_total(self) -> float:
         lines = self.admin("/metrics").text.splitlines()
@@ -102,6 +105,23 @@ class GatewayProcess:
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
+    def ends(self) -> int:
+        """Its exit status, soon."""
+        return self.process.wait(PATIENCE_S)
+
+    def worked_s(self) -> float:
+        """How long it has kept a processor, which does not grow while the machine stands still."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def eventually(true: Callable[[], object]) -> None:
+    """Soon `true()` is: a supervisor takes a worker that stood still for a second for a silent one."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, "never came true"
+        time.sleep(0.05)
+
 
 def data_lines(lines: Iterator[str]) -> Iterator[str]:
     """The `data:` fields of an event stream."""
@@ -112,5 +132,5 @@ def run_to_end(
     arguments: Sequence[str], env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        arguments, capture_output=True, text=True, env=env or environ(), timeout=30, check=False
+        arguments, capture_output=True, text=True, env=env or environ(), timeout=PATIENCE_S, check=False
     )

@@ -8,7 +8,15 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.serving.running_process import ENDLESS, GatewayProcess, chat, command, data_lines, environ
+from tests.serving.running_process import (
+    ENDLESS,
+    PATIENCE_S,
+    GatewayProcess,
+    chat,
+    command,
+    data_lines,
+    environ,
+)
 
 WORKERS = pytest.mark.parametrize("workers", ["1", "2"])
 
@@ -16,7 +24,7 @@ WORKERS = pytest.mark.parametrize("workers", ["1", "2"])
 @WORKERS
 def test_an_open_stream_finishes_within_the_grace_time(tmp_path: Path, workers: str) -> None:
     with (
-        GatewayProcess(tmp_path / "data", "--shutdown-grace", "20", "--workers", workers) as gateway,
+        GatewayProcess(tmp_path / "data", "--shutdown-grace", "60", "--workers", workers) as gateway,
         gateway.client() as client,
         client.stream(
             "POST", "/v1/chat/completions", json=chat("[[sim:frames=40 gap_ms=20]]", stream=True)
@@ -28,7 +36,7 @@ def test_an_open_stream_finishes_within_the_grace_time(tmp_path: Path, workers: 
         received = list(frames)
         assert received[-1] == "[DONE]"
         assert not any("error" in json.loads(frame) for frame in received[:-1])
-        assert gateway.process.wait(5) == 0
+        assert gateway.ends() == 0
 
 
 @WORKERS
@@ -43,12 +51,12 @@ def test_past_the_grace_time_a_stream_ends_with_an_error_frame(tmp_path: Path, w
         gateway.terminate()
         *_, last = frames
         assert json.loads(last)["error"]["code"] == "shutting_down"
-        assert gateway.process.wait(5) == 0
+        assert gateway.ends() == 0
 
 
 def test_nothing_is_accepted_while_the_last_stream_finishes(tmp_path: Path) -> None:
     with (
-        GatewayProcess(tmp_path / "data", "--shutdown-grace", "20") as gateway,
+        GatewayProcess(tmp_path / "data", "--shutdown-grace", "60") as gateway,
         gateway.client() as client,
         client.stream("POST", "/v1/chat/completions", json=chat(ENDLESS, stream=True)) as reply,
     ):
@@ -66,7 +74,7 @@ def test_nothing_is_accepted_while_the_last_stream_finishes(tmp_path: Path) -> N
         assert gateway.admin("/readyz").status_code == 503
         assert gateway.admin("/healthz").status_code == 200
         gateway.process.send_signal(signal.SIGINT)
-        assert gateway.process.wait(5) == 128 + signal.SIGINT
+        assert gateway.ends() == 128 + signal.SIGINT
 
 
 def test_a_second_signal_ends_at_once_workers_included(tmp_path: Path) -> None:
@@ -81,7 +89,7 @@ def test_a_second_signal_ends_at_once_workers_included(tmp_path: Path) -> None:
         while gateway.admin("/readyz").status_code != 503:  # two signals before one is seen are one
             next(frames)
         gateway.terminate()
-        assert gateway.process.wait(5) == 128 + signal.SIGTERM
+        assert gateway.ends() == 128 + signal.SIGTERM
         with pytest.raises(httpx2.TransportError):
             list(frames)
 
@@ -98,6 +106,6 @@ def test_a_signal_during_the_start_ends_it_quietly(tmp_path: Path) -> None:
         assert process.stderr is not None
         process.stderr.readline()  # the first message: the loop runs, the scripted provider does not yet
         process.send_signal(number)
-        _, words = process.communicate(timeout=10)
+        _, words = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0
         assert "Traceback" not in words

@@ -69,19 +69,19 @@ def attempt(text: str) -> None:
 @example('host: "a\\0b"')
 @example('data_dir: "a\\0b"')
 @example("tenants: {0: 1}")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_arbitrary_text(text: str) -> None:
     attempt(text.encode("utf-8", "replace").decode())
 
 
 @given(st.lists(YAML_PIECES, max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_pieces_of_yaml(pieces: list[str]) -> None:
     attempt("".join(pieces))
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_mutated_valid_files(data: st.DataObject) -> None:
     lines = list(LINES)
     for _ in range(data.draw(st.integers(1, 4))):
@@ -147,7 +147,7 @@ def test_urls_with_passwords_are_not_repeated(tmp_path: Path) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["OPENAI_API_KEY", "OPENAI_BASE_URL", "OLLAMA_HOST"]), st.text()))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_arbitrary_variables(environ: dict[str, str]) -> None:
     try:
         load(None, {**ENVIRON, **environ}, {}, persist=False)
@@ -163,7 +163,7 @@ def test_arbitrary_variables(environ: dict[str, str]) -> None:
         st.text(st.characters(codec="utf-8"), max_size=60),
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_arbitrary_settings_variables(environ: dict[str, str]) -> None:
     try:
         load(None, {**ENVIRON, **environ}, {}, persist=False)

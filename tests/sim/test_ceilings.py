@@ -88,7 +88,7 @@ async def test_openai_headers_and_refusal() -> None:
         await post(sim.port, PATH, chat("x"))
         status, headers, body = await post(sim.port, PATH, chat("x"))
         assert status == 429 and json.loads(body)["error"]["code"] == "rate_limit_exceeded"
-        assert 29_000 < int(headers["retry-after-ms"]) <= 30_000
+        assert 20_000 < int(headers["retry-after-ms"]) <= 30_000
         assert (await post(sim.port, PATH, chat("x"), key="other"))[0] == 200
         assert sim.stats("k")["rejected"] == {"rate": {"requests": 1}}
         too_large = await post(sim.port, PATH, chat("x", max_tokens=2000), key="k")
@@ -105,7 +105,7 @@ async def test_anthropic_headers_and_refusal() -> None:
             assert int(headers[f"anthropic-ratelimit-{kind}-limit"]) > 0
         status, headers, refused = await post(sim.port, "/v1/messages", body, headers=VERSION)
         assert status == 429 and json.loads(refused)["error"]["type"] == "rate_limit_error"
-        assert headers["retry-after"] == "60"
+        assert 50 < int(headers["retry-after"]) <= 60
 
 
 async def test_gemini_names_the_quota_and_misleads_about_days() -> None:

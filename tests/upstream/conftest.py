@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-import uvloop
 
+from tests.clock import StillLoop, StillUVLoop
 from tests.upstream.wire import Provider
 
 
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    return {"asyncio": StillLoop, "uvloop": StillUVLoop}
 
 
 @pytest.fixture

@@ -10,13 +10,8 @@ from gateway.settings.snapshot import Bounds, Origin
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
 from gateway.upstream.send import send
+from tests.clock import LIMIT_S, turns
 from tests.upstream.wire import GET, HELLO, LIMIT, OK, Provider, answered, kept, sending
-
-
-async def turns(count: int = 5) -> None:
-    """Let everything that is ready run."""
-    for _ in range(count):
-        await asyncio.sleep(0)
 
 
 async def test_waiters_are_served_first_come_first_served(provider: Provider) -> None:
@@ -25,7 +20,7 @@ async def test_waiters_are_served_first_come_first_served(provider: Provider) ->
     order: list[int] = []
 
     async def one(number: int) -> None:
-        mine = await send(pool, GET, None, first_byte_s=10, exchange_s=10)
+        mine = await send(pool, GET, None, first_byte_s=LIMIT_S, exchange_s=LIMIT_S)
         order.append(number)
         mine.release()
 
@@ -190,7 +185,7 @@ async def test_5000_cancels_leave_the_pool_at_baseline(helpful: Origin) -> None:
     pool = Pool(helpful, Bounds(upstream_connections=10))
 
     async def one() -> bytes:
-        response = await send(pool, GET, None, first_byte_s=20, exchange_s=20)
+        response = await send(pool, GET, None, first_byte_s=LIMIT_S, exchange_s=LIMIT_S)
         try:
             return await response.read(LIMIT)
         finally:

@@ -124,7 +124,7 @@ def sound(draw: st.DrawFn) -> tuple[bytes, bytes, list[tuple[bytes, bytes]], str
     return interim + block("HTTP/1.1 200 OK", sent) + tail, body, expected, kind
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(sound(), cuts)
 def test_any_slicing_of_a_sound_response_is_the_same_response(
     response: tuple[bytes, bytes, list[tuple[bytes, bytes]], str], cuts: list[int]
@@ -136,7 +136,7 @@ def test_any_slicing_of_a_sound_response_is_the_same_response(
     assert owner.given_back == (0 if kind == "fin" else 1)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(sound(), cuts, st.binary(min_size=1, max_size=40).filter(lambda b: b[0] not in b"\r\n"))
 def test_bytes_after_the_end_spoil_the_connection_and_not_the_response(
     response: tuple[bytes, bytes, list[tuple[bytes, bytes]], str], cuts: list[int], more: bytes
@@ -150,7 +150,7 @@ def test_bytes_after_the_end_spoil_the_connection_and_not_the_response(
     assert owner.given_back == 0
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(sound(), st.integers(0, 10_000), cuts)
 def test_a_cut_response_is_never_taken_for_a_whole_one(
     response: tuple[bytes, bytes, list[tuple[bytes, bytes]], str], at: int, cuts: list[int]
@@ -195,7 +195,7 @@ fragment = st.sampled_from(FRAGMENTS)
 hostile = st.lists(fragment | st.binary(max_size=20), max_size=30).map(b"".join)
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 @given(hostile, cuts, st.booleans())
 def test_hostile_bytes_raise_nothing_but_upstream_failure(data: bytes, cuts: list[int], fin: bool) -> None:
     _, owner, got, _, failure = run(sliced(data, cuts), fin=fin)
@@ -203,7 +203,7 @@ def test_hostile_bytes_raise_nothing_but_upstream_failure(data: bytes, cuts: lis
     assert owner.given_back + owner.gone_count >= 1
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(sound(), st.integers(0, 10_000), st.binary(min_size=1, max_size=3), cuts, cuts)
 def test_a_mutated_response_means_the_same_however_it_is_sliced(
     response: tuple[bytes, bytes, list[tuple[bytes, bytes]], str],

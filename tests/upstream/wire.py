@@ -7,19 +7,21 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator
-from typing import Self
+from typing import Any, Self
+
+import pytest
 
 from gateway.settings.snapshot import Bounds, Origin
+from gateway.upstream.failures import Kind, UpstreamFailure
 from gateway.upstream.pool import Pool
 from gateway.upstream.response import Response
 from gateway.upstream.send import send
+from tests.clock import LIMIT_S, passes
 
 GET = b"GET /v1/models HTTP/1.1\r\nhost: p\r\naccept-encoding: identity\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\n"
 HELLO = OK + b"content-length: 5\r\n\r\nhello"
 LIMIT = 64 * 1024 * 1024
-#: Short enough to wait for, long enough not to come by chance.
-SOON = 0.15
 
 
 def post(body: bytes) -> bytes:
@@ -39,7 +41,7 @@ class Wire:
         """More bytes of the request; b"" when the client closed."""
         loop = asyncio.get_running_loop()
         try:
-            data = await asyncio.wait_for(loop.sock_recv(self.sock, 65536), 10)
+            data = await loop.sock_recv(self.sock, 65536)
         except ConnectionResetError:
             return b""
         self.got += data
@@ -53,7 +55,7 @@ class Wire:
         return taken
 
     async def say(self, data: bytes) -> None:
-        await asyncio.wait_for(asyncio.get_running_loop().sock_sendall(self.sock, data), 30)
+        await asyncio.get_running_loop().sock_sendall(self.sock, data)
 
     async def try_say(self, data: bytes) -> None:
         """As `say`, to a client that may have left in the middle."""
@@ -92,7 +94,7 @@ class Provider:
         return pool
 
     async def accept(self) -> Wire:
-        sock, _ = await asyncio.wait_for(asyncio.get_running_loop().sock_accept(self._listener), 10)
+        sock, _ = await asyncio.get_running_loop().sock_accept(self._listener)
         self.accepted += 1
         wire = Wire(sock)
         self._wires.append(wire)
@@ -114,10 +116,21 @@ def sending(
     pool: Pool,
     head: bytes = GET,
     body: bytes | AsyncIterator[bytes] | None = None,
-    first_byte_s: float = 10,
-    exchange_s: float = 20,
+    first_byte_s: float = LIMIT_S * 10,
+    exchange_s: float = LIMIT_S * 20,
 ) -> asyncio.Task[Response]:
     return asyncio.create_task(send(pool, head, body, first_byte_s=first_byte_s, exchange_s=exchange_s))
+
+
+async def overdue(task: asyncio.Task[Any], kind: Kind) -> UpstreamFailure:
+    """A limit of LIMIT_S from now on ends `task`, and not before it is over."""
+    await passes(0.9 * LIMIT_S)
+    assert not task.done()
+    await passes(0.2 * LIMIT_S)
+    with pytest.raises(UpstreamFailure) as failed:
+        await task
+    assert failed.value.kind == kind
+    return failed.value
 
 
 async def answered(provider: Provider, pool: Pool, answer: bytes = HELLO) -> tuple[Wire, Response]:
