@@ -17,6 +17,7 @@ from gateway.settings.snapshot import Origin
 from gateway.upstream.connection import Connection
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.proxy import Tunnel, connect_request
+from gateway.upstream.states import CONNECTING
 from gateway.upstream.tls import client_context
 
 _STAGGER_S = 0.25
@@ -48,7 +49,8 @@ async def dial(route: Route, make: Callable[[], Connection]) -> Connection:
         raise UpstreamFailure("connect_timeout", "the network gave up connecting", sent=False) from None
     except OSError as error:
         raise UpstreamFailure("connect", f"cannot connect: {_reason(error)}", sent=False) from error
-    connection.ready()
+    if connection.state is CONNECTING:  # else it spoke or left before it was asked, and is closed
+        connection.ready()
     return connection
 
 

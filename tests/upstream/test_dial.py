@@ -132,3 +132,23 @@ async def test_no_delay(provider: Provider) -> None:
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     await wire.say(HELLO)
     (await task).release()
+
+
+async def test_a_provider_that_answers_before_it_is_asked_and_leaves() -> None:
+    """A full balancer does that. It may be heard before or after we write, but is a failure of its own either way."""
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        pool = Pool(Origin("http", "127.0.0.1", server.sockets[0].getsockname()[1]), Bounds())
+        for _ in range(20):
+            try:
+                response = await sending(pool)
+            except UpstreamFailure as failure:
+                assert failure.kind in ("connect", "reset", "garbage")
+            else:
+                assert response.status == 503
+                response.release()
+        await pool.aclose()
