@@ -7,6 +7,7 @@ from collections.abc import Callable
 from gateway.api.protocol import bounded_protocol
 from gateway.app import App
 from gateway.clock import SystemClock
+from gateway.serving.collector import set_aside_what_stays
 from gateway.serving.drain import drain
 from gateway.serving.listener import IDLE_S, Listener
 from gateway.serving.stop import StopSignal
@@ -29,6 +30,7 @@ async def run_single(
         for plane, sock in ((app.data, data), (app.admin, admin))
     )
     await app.start()
+    set_aside_what_stays()
     try:
         callers.open()
         operators.open()

@@ -15,6 +15,7 @@ import uvloop
 from gateway.api.protocol import bounded_protocol
 from gateway.app import App
 from gateway.clock import SystemClock
+from gateway.serving.collector import set_aside_what_stays
 from gateway.serving.drain import drain
 from gateway.serving.launch import Launch
 from gateway.serving.lifeline import ChildEnd
@@ -39,6 +40,7 @@ async def run_worker(settings: Settings, *, number: int, data_fd: int, lifeline_
         for plane, sock in ((app.data, shared), (app.admin, listen_unix(admin)))
     )
     await app.start()
+    set_aside_what_stays()
     try:
         callers.open()
         supervisor.open()
