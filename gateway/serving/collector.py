@@ -1,4 +1,4 @@
-"""Python's cycle collector, told what this process is like: a large constant part, and exchanges that free themselves.
+"""Python's cycle collector, told what this process is like: much that stays, and exchanges that free themselves.
 
 Without this it walks the objects of every exchange in flight for each 700 that are made, and now and then all
 the modules and the configuration, for cycles that are not there: a tenth of a request's time, and pauses.
