@@ -46,10 +46,10 @@ def check_body(fields: dict[str, Any], api: str) -> None:
             raise GatewayError(INVALID_TYPE, f"`{name}` has the wrong type.", param=name)
         if not value and types == (list,):
             raise GatewayError(INVALID_VALUE, f"`{name}` must not be empty.", param=name)
-    for name, (low, high) in _BOUNDED.items():
-        if name in fields:
-            value = fields[name]
-            if value is not None and not (type(value) is int and low <= value <= high):
+    for name, value in fields.items():
+        if name in _BOUNDED and value is not None:
+            low, high = _BOUNDED[name]
+            if not (type(value) is int and low <= value <= high):
                 _refuse_number(value, name, low, high)
 
 
