@@ -11,7 +11,8 @@ from dataclasses import dataclass
 class Condition:
     """One row of the error table.
 
-    `should_retry` is what SDKs are told in `x-should-retry`; None leaves them to their own rules.
+    `should_retry` is what SDKs are told in `x-should-retry`; None leaves them to their own rules. `retryable` is
+    for ourselves: another provider key may succeed where this happened; a caller's own fault would only repeat.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Condition:
     anthropic_status: int
     anthropic_type: str
     should_retry: bool | None = None
+    retryable: bool = False
 
 
 _REQUEST = "invalid_request_error"
@@ -28,6 +30,11 @@ _REQUEST = "invalid_request_error"
 
 def _bad_request(code: str, status: int = 400) -> Condition:
     return Condition(code, status, _REQUEST, code, status, _REQUEST)
+
+
+def _upstream(code: str, status: int, kind: str, *, should_retry: bool = True) -> Condition:
+    """The provider's doing, or that of the way there: another one may do better."""
+    return Condition(code, status, kind, code, status, "api_error", should_retry, retryable=True)
 
 
 INVALID_JSON = _bad_request("invalid_json")
@@ -64,23 +71,21 @@ UNSUPPORTED_MEDIA_TYPE = Condition(
 )
 HEADERS_TOO_LARGE = Condition("headers_too_large", 431, _REQUEST, "headers_too_large", 431, _REQUEST)
 RATE_LIMITED = Condition(
-    "rate_limit_exceeded", 429, "rate_limit_error", "rate_limit_exceeded", 429, "rate_limit_error"
+    "rate_limit_exceeded",
+    429,
+    "rate_limit_error",
+    "rate_limit_exceeded",
+    429,
+    "rate_limit_error",
+    retryable=True,
 )
 CLIENT_CLOSED = Condition("client_closed", 499, "client_closed", "client_closed", 499, "client_closed")
 INTERNAL = Condition("internal_error", 500, "server_error", "internal_error", 500, "api_error", True)
-UPSTREAM_AUTH = Condition(
-    "upstream_auth_failed", 502, "upstream_error", "upstream_auth_failed", 502, "api_error", False
-)
-UPSTREAM_ERROR = Condition("upstream_error", 502, "upstream_error", "upstream_error", 502, "api_error", True)
-UPSTREAM_UNREACHABLE = Condition(
-    "upstream_unreachable", 502, "upstream_error", "upstream_unreachable", 502, "api_error", True
-)
-UPSTREAM_INVALID = Condition(
-    "upstream_invalid_response", 502, "upstream_error", "upstream_invalid_response", 502, "api_error", True
-)
-UPSTREAM_INCOMPLETE = Condition(
-    "upstream_incomplete", 502, "server_error", "upstream_incomplete", 502, "api_error", True
-)
+UPSTREAM_AUTH = _upstream("upstream_auth_failed", 502, "upstream_error", should_retry=False)
+UPSTREAM_ERROR = _upstream("upstream_error", 502, "upstream_error")
+UPSTREAM_UNREACHABLE = _upstream("upstream_unreachable", 502, "upstream_error")
+UPSTREAM_INVALID = _upstream("upstream_invalid_response", 502, "upstream_error")
+UPSTREAM_INCOMPLETE = _upstream("upstream_incomplete", 502, "server_error")
 UPSTREAM_OVERLOADED = Condition(
     "upstream_overloaded",
     503,
@@ -89,10 +94,9 @@ UPSTREAM_OVERLOADED = Condition(
     529,
     "overloaded_error",
     True,
+    retryable=True,
 )
-UPSTREAM_TLS = Condition(
-    "upstream_unavailable", 503, "service_unavailable_error", "upstream_unavailable", 503, "api_error", True
-)
+UPSTREAM_TLS = _upstream("upstream_unavailable", 503, "service_unavailable_error")
 NO_ELIGIBLE_KEY = Condition(
     "no_eligible_key", 503, "service_unavailable_error", "no_eligible_key", 503, "api_error", False
 )
@@ -103,7 +107,7 @@ SHUTTING_DOWN = Condition(
     "shutting_down", 503, "service_unavailable_error", "shutting_down", 529, "overloaded_error", True
 )
 UPSTREAM_TIMEOUT = Condition(
-    "upstream_timeout", 504, "timeout_error", "upstream_timeout", 504, "timeout_error", True
+    "upstream_timeout", 504, "timeout_error", "upstream_timeout", 504, "timeout_error", True, retryable=True
 )
 DEADLINE_EXCEEDED = Condition(
     "deadline_exceeded", 504, "timeout_error", "deadline_exceeded", 504, "timeout_error", False

@@ -17,13 +17,8 @@ from gateway.errors import (
     NO_ELIGIBLE_KEY,
     RATE_LIMITED,
     UPSTREAM_AUTH,
-    UPSTREAM_ERROR,
-    UPSTREAM_INCOMPLETE,
     UPSTREAM_INVALID,
     UPSTREAM_OVERLOADED,
-    UPSTREAM_TIMEOUT,
-    UPSTREAM_TLS,
-    UPSTREAM_UNREACHABLE,
     GatewayError,
 )
 from gateway.exchange import Exchange
@@ -41,13 +36,6 @@ from gateway.upstream.send import send
 _HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 _ERROR_BODY_MAX = 64 * 1024
 _DOORS_MAX = 4096
-#: Another provider key may succeed where these happened; the caller's own faults would only repeat.
-_RETRYABLE = frozenset(
-    {
-        UPSTREAM_AUTH, UPSTREAM_ERROR, UPSTREAM_UNREACHABLE, UPSTREAM_INVALID, UPSTREAM_INCOMPLETE,
-        UPSTREAM_OVERLOADED, UPSTREAM_TLS, UPSTREAM_TIMEOUT, RATE_LIMITED,
-    }
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -106,7 +94,7 @@ class Upstream:
                 error = failed
                 self._admission.accounts.give_back(permit.account)
                 self._failed(permit, failed)
-                if failed.condition not in _RETRYABLE:
+                if not failed.condition.retryable:
                     raise
             except BaseException:
                 self._admission.accounts.give_back(permit.account)
