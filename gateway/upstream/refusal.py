@@ -4,8 +4,11 @@ A provider's 401, 402 and 403 are about our credential, so the caller gets a 502
 meaning; other 4xx are about the caller's request and are passed on, scrubbed (wire reference §1.4).
 """
 
+import math
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -53,6 +56,8 @@ _SECRETS = re.compile(
 #: Google answers 400 for a credential it does not know, and so may xAI.
 _BAD_CREDENTIAL = re.compile(rb"API_KEY_INVALID|[Ii]ncorrect API key|API key not valid")
 _UNKNOWN_MODEL = re.compile(r"\bmodel\b.{0,160}\b(?:not found|not exist)|DeploymentNotFound", re.DOTALL)
+#: Groq says 498 when its flexible tier has no capacity, Anthropic 529.
+_OVERLOADED = frozenset({498, 503, 529})
 _MESSAGE_MAX = 500
 _WORD_MAX = 256
 
@@ -73,8 +78,10 @@ def refusal(status: int, headers: Headers, body: bytes, key: ProviderKey) -> Gat
         return GatewayError(UPSTREAM_AUTH, "The provider refused the gateway's credential.")
     if status == 429:
         return GatewayError(RATE_LIMITED, message, retry_after_s=retry_after_s(headers))
-    if status in (503, 529):
+    if status in _OVERLOADED:
         return GatewayError(UPSTREAM_OVERLOADED, message, retry_after_s=retry_after_s(headers))
+    if status == 408:  # what it waited for was a model of its own, or us: never this caller
+        return GatewayError(UPSTREAM_TIMEOUT, message)
     if 400 <= status < 500:
         return _callers_fault(status, detail, message, key)
     return GatewayError(
@@ -105,13 +112,30 @@ def retry_after_s(headers: Headers) -> float | None:
     """Seconds to wait as the provider says; None when it does not, or says something absurd."""
     found = dict(headers)
     for name, scale in ((b"retry-after-ms", 0.001), (b"retry-after", 1.0)):
+        value = found.get(name)
+        if value is None:
+            continue
         try:
-            wait = float(found[name]) * scale
-        except (KeyError, ValueError):
-            continue  # absent, or an HTTP date: SDKs then use their own delay
+            wait = float(value) * scale
+        except ValueError:
+            wait = _until(value, found.get(b"date"))
         if 0 <= wait < 365 * 86400:
             return wait
     return None
+
+
+def _until(date: bytes, now: bytes | None) -> float:
+    """Seconds until an HTTP date, by the provider's own clock where it shows it; NaN when it is no date."""
+    try:
+        until = _date(date)
+        return (until - (_date(now) if now is not None else datetime.now(UTC))).total_seconds()
+    except (ValueError, OverflowError):  # years and zones beyond belief overflow
+        return math.nan  # SDKs then use their own delay
+
+
+def _date(text: bytes) -> datetime:
+    found = parsedate_to_datetime(text[:64].decode("ascii"))
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _callers_fault(status: int, detail: dict[str, Any], message: str, key: ProviderKey) -> GatewayError:

@@ -252,3 +252,17 @@ async def test_50_what_a_provider_says_about_waiting_is_bounded(
     assert (reply.status, reply.error()["code"]) == (status, code)
     assert reply.headers.get("retry-after-ms") == told
     assert len(sim.requests()) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "code"), [(408, 504, "upstream_timeout"), (498, 503, "upstream_overloaded")]
+)
+async def test_a_provider_without_time_or_room_is_left_for_another_key(
+    gateway: RunningGateway, sim: ProviderSim, status: int, told: int, code: str
+) -> None:
+    sim.fault(status=status, count=1)
+    assert (await post(gateway, chat())).status == 200
+    assert len(sim.requests()) == 2
+    sim.fault(status=status)
+    reply = await post(gateway, chat())
+    assert (reply.status, reply.error()["code"]) == (told, code)

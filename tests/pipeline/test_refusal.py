@@ -1,6 +1,8 @@
 """What providers say when they refuse (wire reference §1.4, "Reading upstream errors"), as callers get it."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -13,11 +15,13 @@ from gateway.upstream.refusal import error_in_success, refusal, retry_after_s, s
 from tests.pipeline.parts import SECRET, provider, provider_key
 
 KEY = provider_key("k", provider())
+DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 
 OURS = (502, "upstream_error", "upstream_auth_failed")
 SLOW = (429, "rate_limit_error", "rate_limit_exceeded")
 BUSY = (503, "service_unavailable_error", "upstream_overloaded")
 DOWN = (502, "upstream_error", "upstream_error")
+LATE = (504, "timeout_error", "upstream_timeout")
 UNKNOWN = (404, "invalid_request_error", "model_not_found")
 BAD = (400, "invalid_request_error", None)
 
@@ -92,6 +96,8 @@ TABLE: list[tuple[str, int, Any, int, str, str | None]] = [
     ("openrouter credits", 402, {"error": {"code": 402, "message": "Empty."}}, *OURS),
     ("openrouter 502", 502, {"error": {"code": 502, "message": "Down."}}, *DOWN),
     ("anthropic overload", 529, {"error": {"message": "Busy."}}, *BUSY),
+    ("openrouter 408", 408, {"error": {"code": 408, "message": "Timed out."}}, *LATE),
+    ("groq flex", 498, {"error": {"message": "Capacity.", "type": "capacity_exceeded"}}, *BUSY),
     ("server error", 500, {"error": {"message": "Oops."}}, *DOWN),
     ("redirect", 302, {}, *DOWN),
     ("scalar", 400, 7, *BAD),
@@ -180,6 +186,13 @@ def test_plain_words_stay(text: str) -> None:
     assert scrub(text, KEY) == text
 
 
+def test_a_date_without_the_providers_clock_counts_from_ours() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
+    found = retry_after_s([(b"retry-after", later.encode())])
+    assert found is not None
+    assert 30 < found <= 40
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -188,7 +201,15 @@ def test_plain_words_stay(text: str) -> None:
         ({"retry-after": "0.5"}, 0.5),
         ({"retry-after": "10", "retry-after-ms": "1500"}, 1.5),
         ({"retry-after": "3", "retry-after-ms": "soon"}, 3.0),
-        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"retry-after": DATE, "date": "Wed, 21 Oct 2026 07:27:23 GMT"}, 37.0),
+        ({"retry-after": DATE, "date": DATE}, 0.0),
+        ({"retry-after": DATE, "date": "Wed, 21 Oct 2026 07:28:01 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 2026 09:28:00 +0200", "date": DATE}, 0.0),
+        ({"retry-after": "Wed, 32 Oct 2026 07:28:00 GMT", "date": DATE}, None),
+        ({"retry-after": "Wed, 21 Oct 99999999999 07:28:00 GMT", "date": DATE}, None),
+        ({"retry-after": "\xff", "date": DATE}, None),
+        ({"retry-after": "Wed, 21 Oct 1998 07:28:00 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 1998 07:28:00 GMT", "date": "yesterday"}, None),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
