@@ -130,7 +130,7 @@ class Upstream:
                     response.auto_extend = bounds.frame_gap_s
                 return reply
             error_text = b"" if response.status < 400 else await response.read(_ERROR_BODY_MAX)
-            raise refusal(response.status, response.headers, error_text, account.key)
+            raise refusal(response.status, response.headers, error_text, account.key, work.api)
         except UpstreamFailure as failure:
             response.abort()
             raise transport_error(failure) from failure
@@ -155,7 +155,7 @@ class Upstream:
             held.append(stream.feed(data) if data else stream.finish())
             if stream.failure is not None:
                 response.abort()
-                raise error_in_success(_error_of(stream.failure), reply.permit.account.key)
+                raise error_in_success(_error_of(stream.failure), reply.permit.account.key, work.api)
             if not data:
                 break
         response.extend(self._bounds.frame_gap_s)

@@ -66,7 +66,7 @@ class Relay:
         """Answer with a whole JSON body; or, where a stream was asked for, the frames that say the same."""
         usage, error = read_reply(body)
         if error and work.api != "responses":
-            raise error_in_success(error, reply.permit.account.key)
+            raise error_in_success(error, reply.permit.account.key, work.api)
         if usage is not None:
             exchange.usage = usage
         if work.seals_ids:
@@ -111,7 +111,7 @@ class Relay:
                 data = frames = b""  # not to be held while the caller reads at leisure
                 await caller.drain()
         if stream.failure is not None:
-            raise error_in_success(_failure_detail(stream.failure), reply.permit.account.key)
+            raise error_in_success(_failure_detail(stream.failure), reply.permit.account.key, work.api)
         if not response.complete:
             await _see_out(response)
 

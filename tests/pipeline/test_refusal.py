@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dialects.errors import error_body
-from gateway.errors import GatewayError
+from gateway.errors import CONTEXT_TOO_LONG, GatewayError
 from gateway.upstream.refusal import error_in_success, refusal, retry_after_s, scrub
 from tests.pipeline.parts import SECRET, provider, provider_key
 
@@ -114,6 +114,57 @@ def test_provider_errors_in_our_words(row: tuple[str, int, Any, int, str, str | 
     shown = json.loads(error_body(error, "openai", "req_1"))["error"]
     assert isinstance(shown["message"], str)
     assert shown["message"], "an SDK shows nothing for an empty message"
+
+
+OVER = "This model's maximum context length is 4096 tokens. However, you requested 5000."
+#: What each says when the context is too long: provider, message, and what else its error object has.
+TOO_LONG: list[tuple[str, str, dict[str, Any]]] = [
+    ("openai", OVER, {"code": "context_length_exceeded", "param": "messages"}),
+    ("openai responses", "Your input exceeds the context window of this model.", {"param": "input"}),
+    ("vllm", OVER, {"object": "error", "type": "BadRequestError", "param": None, "code": 400}),
+    ("vllm decoder", "The prompt (length 9) is longer than the maximum model length of 8.", {"code": 400}),
+    ("groq", "Please reduce the length of the messages or completion.", {}),
+    ("xai", "This model's maximum prompt length is 131072 but the request contains 537812.", {"code": "x"}),
+    (
+        "mistral",
+        "Prompt contains 9 tokens, too large for model with 8 maximum context length",
+        {"code": "3051"},
+    ),
+    ("anthropic", "prompt is too long: 210000 tokens > 200000 maximum", {}),
+    ("gemini", "The input token count (9) exceeds the maximum number of tokens allowed (8).", {"code": 400}),
+    ("ollama", "the input length exceeds the context length", {}),
+    ("llama.cpp", "the request exceeds the available context size", {"type": "exceed_context_size_error"}),
+    ("together", "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4097.", {}),
+]
+
+
+@pytest.mark.parametrize("row", TOO_LONG, ids=[row[0] for row in TOO_LONG])
+def test_a_context_too_long_is_one_word_whoever_says_it(row: tuple[str, str, dict[str, Any]]) -> None:
+    _, message, rest = row
+    detail = {"message": message, **rest}
+    for status in (400, 422):
+        error = refusal(status, [], json.dumps({"error": detail}).encode(), KEY)
+        assert error.condition is CONTEXT_TOO_LONG
+        assert (error.message, error.param) == (message, rest.get("param") or "messages")
+    assert error_in_success(detail, KEY).condition is CONTEXT_TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("api", "param"),
+    [("chat", "messages"), ("completions", "prompt"), ("responses", "input"), ("embeddings", "input")],
+)
+def test_what_is_to_be_shortened(api: str, param: str) -> None:
+    body = b'{"error":{"message":"prompt is too long"}}'
+    assert refusal(400, [], body, KEY, api).param == param
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["max_tokens is too large: 200000. This model supports at most 16384 completion tokens.", "The prompt is bad.",
+     "Invalid 'metadata.key': string too long. Expected a maximum length of 64."],
+)  # fmt: skip
+def test_other_lengths_are_the_providers_words(message: str) -> None:
+    assert refusal(400, [], json.dumps({"error": {"message": message}}).encode(), KEY).condition.code is None
 
 
 @pytest.mark.parametrize(
