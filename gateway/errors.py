@@ -4,7 +4,7 @@ The rows are wire reference §1.4. A `GatewayError` names a row and adds what th
 request; `gateway.dialects.errors` turns it into bytes. Messages never hold secrets, prompts or stack traces.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ UPSTREAM_AUTH = _upstream("upstream_auth_failed", 502, "upstream_error", should_
 UPSTREAM_ERROR = _upstream("upstream_error", 502, "upstream_error")
 UPSTREAM_UNREACHABLE = _upstream("upstream_unreachable", 502, "upstream_error")
 UPSTREAM_INVALID = _upstream("upstream_invalid_response", 502, "upstream_error")
+#: The same, where asking again would only bring the same again and be paid for again.
+UPSTREAM_TOO_LARGE = replace(UPSTREAM_INVALID, name="upstream_too_large", retryable=False)
 UPSTREAM_INCOMPLETE = _upstream("upstream_incomplete", 502, "server_error")
 UPSTREAM_OVERLOADED = Condition(
     "upstream_overloaded",

@@ -26,6 +26,7 @@ from gateway.errors import (
     UPSTREAM_OVERLOADED,
     UPSTREAM_TIMEOUT,
     UPSTREAM_TLS,
+    UPSTREAM_TOO_LARGE,
     UPSTREAM_UNREACHABLE,
     Condition,
     GatewayError,
@@ -42,7 +43,7 @@ _FAILURES: dict[str, tuple[Condition, str]] = {
     "reset": (UPSTREAM_UNREACHABLE, "The provider closed the connection before answering."),
     "garbage": (UPSTREAM_INVALID, "The provider's answer is not valid HTTP."),
     "incomplete": (UPSTREAM_INCOMPLETE, "The provider's answer ended before it was finished."),
-    "too_large": (UPSTREAM_INVALID, "The provider's answer is too large."),
+    "too_large": (UPSTREAM_TOO_LARGE, "The provider's answer is too large."),
     "timeout": (UPSTREAM_TIMEOUT, "The provider took too long to answer."),
     "exchange_timeout": (DEADLINE_EXCEEDED, "The exchange took longer than is allowed in all."),
     "closed": (INTERNAL, "The upstream connection was closed."),
@@ -74,7 +75,7 @@ _WORD_MAX = 256
 
 
 def transport_error(failure: UpstreamFailure, begun: bool = False) -> GatewayError:
-    """What the caller is told of a transport failure; details stay in the log. `begun`: they have a part."""
+    """What the caller is told of a transport failure; details stay in the log. `begun`: the reply had."""
     if begun and failure.kind in ("reset", "closed"):
         return transport_error(UpstreamFailure("incomplete", failure.message, sent=True))
     condition, message = _FAILURES[failure.kind]
