@@ -21,6 +21,7 @@ from gateway.exchange import Exchange
 from gateway.metrics import Metrics
 from gateway.pipeline.admit import Admission, Candidates, Permit
 from gateway.pipeline.reply import Reply, check_other, error_text, open_stream, take_json
+from gateway.pipeline.served_by import served_by
 from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import Bounds
 from gateway.upstream.failures import UpstreamFailure
@@ -134,12 +135,8 @@ class Upstream:
         key = (account, work.method, work.path, model, work.query)
         door = self._doors.get(key)
         if door is None:
-            provider = account.key.provider.id
-            identity = f"x-gateway-provider: {provider}\r\nx-gateway-key: {account.key.id}\r\n"
-            if model is not None:
-                identity += f"x-gateway-model: {model}\r\n"
             head = fixed_head(account.key, work.method, work.path, model, work.query)
-            door = Door(head, identity.encode("ascii", "replace"), self._pool_of(account))
+            door = Door(head, served_by(account.key, permit.target), self._pool_of(account))
             if len(self._doors) >= _DOORS_MAX:  # paths with ids and callers' model names: keep a bound
                 self._doors.clear()
             self._doors[key] = door

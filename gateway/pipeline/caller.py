@@ -12,6 +12,7 @@ from gateway.dialects.errors import error_body, error_frame, error_head, error_s
 from gateway.dialects.openai_stream import ResponsesStream
 from gateway.errors import CLIENT_CLOSED, SHUTTING_DOWN, GatewayError
 from gateway.exchange import Exchange
+from gateway.pipeline.served_by import attempted_by
 
 _EVENTS = (
     b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
@@ -149,7 +150,7 @@ class Caller:
             connection.write(frame)
             connection.finish()
         else:
-            head = error_head(error)
+            head = error_head(error) + attempted_by(exchange)
             if error.condition is SHUTTING_DOWN:
                 head += b"connection: close\r\n"
             body = error_body(error, exchange.dialect, exchange.request_id)

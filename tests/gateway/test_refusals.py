@@ -266,3 +266,24 @@ async def test_a_provider_without_time_or_room_is_left_for_another_key(
     sim.fault(status=status)
     reply = await post(gateway, chat())
     assert (reply.status, reply.error()["code"]) == (told, code)
+
+
+async def test_a_providers_refusal_says_whose_it_is(gateway: RunningGateway, sim: ProviderSim) -> None:
+    """As a success does: the provider and key of the last attempt, and how many there were."""
+    sim.fault(status=400, count=1)
+    bad = await post(gateway, chat())
+    assert bad.status == 400
+    assert bad.headers["x-gateway-provider"] == "sim"
+    assert bad.headers["x-gateway-model"] == "chat"
+    assert bad.headers["x-gateway-attempts"] == "1"
+    assert bad.headers["x-gateway-key"] in ("one", "two")
+    sim.fault(status=503)
+    down = await post(gateway, chat(stream=True))
+    assert (down.status, down.headers["x-gateway-attempts"]) == (503, "2")
+    last = sim.requests()[-1]["credential"]
+    assert (down.headers["x-gateway-key"] == "two") == ("-2" in last or last.endswith("2")), last
+    for ours in (
+        await post(gateway, chat(model="gpt-9")),
+        await post(gateway, chat(), key="wrong-key-0123456789"),
+    ):
+        assert not {name for name in ours.headers if name.startswith("x-gateway")}
