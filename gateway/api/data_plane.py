@@ -9,8 +9,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.inference import Inference, Prepared, parsed_query
 from gateway.api.models import ModelCatalogue
-from gateway.api.routes import Endpoint, exact_paths, exact_routes, owned_route
-from gateway.errors import METHOD_NOT_SUPPORTED, UNKNOWN_URL, GatewayError
+from gateway.api.routes import Endpoint, exact_paths, exact_routes, is_unserved, owned_route
+from gateway.errors import METHOD_NOT_SUPPORTED, UNKNOWN_URL, UNSUPPORTED_ENDPOINT, GatewayError
 from gateway.exchange import Exchange
 from gateway.pipeline.authenticate import authenticate
 from gateway.pipeline.caller import Caller
@@ -66,7 +66,9 @@ class DataPlane:
                 endpoint, sealed, f"/{collection}/{{}}" + (f"/{action}" if action else ""), scope, receive
             )
             return
-        if raw_path in _PATHS or raw_path in _MODELS or raw_path in _HEALTH:
+        if is_unserved(method, raw_path, dict(scope["headers"]).get(b"upgrade", b"")):
+            error = GatewayError(UNSUPPORTED_ENDPOINT, "This gateway does not serve this API.")
+        elif raw_path in _PATHS or raw_path in _MODELS or raw_path in _HEALTH:
             error = GatewayError(METHOD_NOT_SUPPORTED, f"Method {method[:16]} is not supported here.")
         else:
             shown = raw_path[:128].decode("ascii", "replace")

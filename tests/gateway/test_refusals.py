@@ -128,7 +128,7 @@ async def test_urls_and_methods(gateway: RunningGateway, sim: ProviderSim) -> No
         "/", "/v1", "/v2/chat/completions", "/v1/chat", "//v1/chat/completions", "/v1/chat%2Fcompletions",
         "/v1/./chat/completions", "/V1/chat/completions", "/v1/chat/completions;x", "/v1/chat/completions.",
         "/metrics", "/admin/v1/pools", "/console", "/docs", "/openapi.json", "/v1/messagesx", "/v1/filesx",
-        "/v1/modelssmart",
+        "/v1/modelssmart", "//v1/threads", "/v1/threadsx", "/v2/threads", "/v1/chat/completions/x/y", "/v1/thread",
     ):  # fmt: skip
         check(await exchange(gateway, request(chat(), path=path)), 404, "unknown_url", BAD)
         assert (await get(gateway, path)).status == 404, path
@@ -138,6 +138,40 @@ async def test_urls_and_methods(gateway: RunningGateway, sim: ProviderSim) -> No
     for path in ("/v1/models", "/healthz", "/readyz"):
         assert (await exchange(gateway, request(chat(), path=path))).status == 405, path
     assert sim.requests() == []
+
+
+UNSERVED = [
+    ("GET", "/v1/assistants"), ("POST", "/v1/threads"), ("POST", "/v1/threads/t_1/runs"),
+    ("GET", "/v1/realtime?model=m"), ("POST", "/v1/realtime/client_secrets"), ("POST", "/v1/conversations"),
+    ("GET", "/conversations/conv_1/items"), ("POST", "/v1/vector_stores"), ("POST", "/v1/fine_tuning/jobs"),
+    ("GET", "/fine_tuning/jobs/"), ("POST", "/v1/videos"), ("POST", "/v1/decisions"), ("POST", "/v1/evals"),
+    ("POST", "/v1/content_provenance_checks"), ("GET", "/v1/containers/c/files"),
+    ("GET", "/v1/chat/completions/chatcmpl-1"), ("DELETE", "/v1/chat/completions/chatcmpl-1"),
+    ("GET", "/chat/completions/chatcmpl-1/messages"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), UNSERVED)
+async def test_what_the_gateway_knowingly_does_not_serve(
+    gateway: RunningGateway, sim: ProviderSim, method: str, path: str
+) -> None:
+    check(await get(gateway, path, method=method), 404, "unsupported_endpoint", BAD)
+    assert sim.requests() == []
+
+
+async def test_websockets_are_not_spoken(gateway: RunningGateway) -> None:
+    wish = (
+        "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    )
+    for path in ("/v1/responses", "/responses", "/v1/responses/", "/v1/realtime?model=m"):
+        data = request(None, path=path, method="GET", headers=wish, close=False)
+        check(await exchange(gateway, data), 404, "unsupported_endpoint", BAD)
+    assert (await get(gateway, "/v1/responses")).status == 405
+    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY) as client:
+        with pytest.raises(openai.NotFoundError) as caught:
+            await client.conversations.create()
+        assert caught.value.code == "unsupported_endpoint"
 
 
 async def test_an_endpoint_the_provider_does_not_offer(sim: ProviderSim) -> None:
