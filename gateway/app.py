@@ -21,6 +21,7 @@ from gateway.pipeline.call import Upstream
 from gateway.pipeline.pipeline import Generation, Pipeline
 from gateway.pipeline.relay import Relay
 from gateway.pipeline.settle import Settlement
+from gateway.pipeline.unread import Unread
 from gateway.request_log import RequestLog
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Provider
@@ -28,7 +29,10 @@ from gateway.upstream.pool import Pool
 
 
 class App:
-    """One worker's gateway. `data` and `admin` are the ASGI applications of its two listeners."""
+    """One worker's gateway. `data` and `admin` are the ASGI applications of its two listeners.
+
+    `unread` is to be told of what the data plane's listener refuses by itself.
+    """
 
     def __init__(
         self, settings: Settings, *, worker: int = 0, clock: Clock | None = None, log_fd: int = 1
@@ -48,6 +52,7 @@ class App:
         upstream = Upstream(admission, self._pool_of, snapshot.bounds, metrics)
         generation = Generation(snapshot, admission, upstream, Relay(snapshot.bounds, ids))
         self.pipeline = pipeline = Pipeline(generation, clock, Settlement(clock, metrics, self._log))
+        self.unread = Unread(clock, metrics, self._log)
         health = Starlette(routes=health_routes(lambda: pipeline.draining))
         catalogue = ModelCatalogue(snapshot, clock.utc())
         self.data = DataPlane(pipeline, Inference(admission, ids), catalogue, health)
