@@ -93,10 +93,9 @@ class Inference:
             fields = document.fields
         model = fields.get("model")
         if model is None and endpoint.api == "moderations":  # which model is then the provider's choice
-            work = Work(
-                "POST", endpoint.api, endpoint.path, document.with_model, forwarded=forwarded_lines(named)
+            return _work(endpoint, named, document.with_model), self._admission.without_model(
+                tenant, endpoint.api, None
             )
-            return work, self._admission.without_model(tenant, endpoint.api, None)
         if type(model) is not str or not model:
             model = document.required_text("model")
         exchange.model = model
@@ -158,15 +157,8 @@ class Inference:
             return form.replaced({"model": target.model.encode()})
 
         frame_max = self._bounds.frame_bytes
-        work = Work(
-            "POST",
-            endpoint.api,
-            endpoint.path,
-            body,
-            content_type=form.content_type,
-            forwarded=forwarded_lines(named),
-            stream=(lambda: MediaStream(frame_max)) if exchange.streaming else None,
-        )
+        stream = (lambda: MediaStream(frame_max)) if exchange.streaming else None
+        work = _work(endpoint, named, body, content_type=form.content_type, stream=stream)
         return (work, candidates), form
 
     async def from_upload(
@@ -183,15 +175,13 @@ class Inference:
         tenant = _tenant(exchange)
         candidates = self._admission.without_model(tenant, endpoint.api, pinned)
         form = await read_form(receive, connection, named, self._bounds.body_bytes, self._bounds.spool_bytes)
-        work = Work(
-            "POST",
-            endpoint.api,
-            path,
+        work = _work(
+            endpoint,
+            named,
             lambda _: form.replaced({}),
+            path=path,
             content_type=form.content_type,
-            forwarded=forwarded_lines(named),
             pinned=pinned,
-            seals_ids=True,
         )
         return (work, candidates), form
 
@@ -217,15 +207,7 @@ class Inference:
             pinned = pinned or owner
             sent = document.raw
         candidates = self._admission.without_model(tenant, endpoint.api, pinned)
-        return Work(
-            "POST",
-            endpoint.api,
-            path,
-            lambda _: sent,
-            forwarded=forwarded_lines(named),
-            pinned=pinned,
-            seals_ids=True,
-        ), candidates
+        return _work(endpoint, named, lambda _: sent, path=path, pinned=pinned), candidates
 
     def from_owned(
         self,
@@ -242,17 +224,10 @@ class Inference:
         frame_max = self._bounds.frame_bytes
         exchange.streaming = "stream=true" in query
         stream = (lambda: ResponsesStream(frame_max)) if exchange.streaming else None
-        return Work(
-            method,
-            endpoint.api,
-            path,
-            lambda _: None,
-            query=query,
-            forwarded=forwarded_lines(named),
-            pinned=pinned,
-            stream=stream,
-            seals_ids=endpoint.api in _SEALING,
-        ), candidates
+        work = _work(
+            endpoint, named, None, method=method, path=path, query=query, pinned=pinned, stream=stream
+        )
+        return work, candidates
 
     def from_list(
         self, endpoint: Endpoint, query: str, exchange: Exchange, named: dict[bytes, bytes]
@@ -268,17 +243,7 @@ class Inference:
                 UNSUPPORTED_ENDPOINT,
                 f"'{endpoint.api}' can be listed only on a provider key of the tenant's own.",
             )
-        work = Work(
-            "GET",
-            endpoint.api,
-            endpoint.path,
-            lambda _: None,
-            query=query,
-            forwarded=forwarded_lines(named),
-            pinned=key.id,
-            seals_ids=True,
-        )
-        return work, candidates
+        return _work(endpoint, named, None, method="GET", query=query, pinned=key.id), candidates
 
     def owner_of(self, exchange: Exchange, sealed: str) -> tuple[str, str]:
         """(pool, real id) behind an id in a path. Raises GatewayError: the same for foreign and unknown ids."""
@@ -302,6 +267,33 @@ class Inference:
         if len(pools) > 1:
             raise GatewayError(INVALID_VALUE, "The objects named belong to different provider keys.")
         return Document(raw, self._bounds.json_depth), next(iter(pools), None)
+
+
+def _work(
+    endpoint: Endpoint,
+    named: dict[bytes, bytes],
+    body: Callable[[Target | None], bytes | StreamedBody | None] | None,
+    *,
+    method: str = "POST",
+    path: str = "",
+    query: str = "",
+    content_type: bytes = b"application/json",
+    pinned: str | None = None,
+    stream: Callable[[], OpenAIStream] | None = None,
+) -> Work:
+    """What goes upstream for all but JSON bodies that name a model; `path` where it is not the endpoint's own."""
+    return Work(
+        method,
+        endpoint.api,
+        path or endpoint.path,
+        body or (lambda _: None),
+        content_type=content_type,
+        query=query,
+        forwarded=forwarded_lines(named),
+        pinned=pinned,
+        stream=stream,
+        seals_ids=endpoint.api in _SEALING,
+    )
 
 
 def _tenant(exchange: Exchange) -> Tenant:
