@@ -7,7 +7,7 @@ from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.api.inference import Inference, Prepared, parsed_query
+from gateway.api.inference import Inference, Opened, Prepared, parsed_query
 from gateway.api.models import ModelCatalogue
 from gateway.api.routes import Endpoint, exact_paths, exact_routes, is_unserved, owned_route
 from gateway.errors import METHOD_NOT_SUPPORTED, UNKNOWN_URL, UNSUPPORTED_ENDPOINT, GatewayError
@@ -120,21 +120,25 @@ class DataPlane:
         if takes == "list":
             return inference.from_list(endpoint, query, exchange, named)
         pinned, path = None, endpoint.path
+        opened: Opened = ()
         if sealed:
             pinned, real = inference.owner_of(exchange, sealed)
-            path = template.format(real)
+            path, opened = template.format(real), ((real, sealed),)
         if takes == "upload":
             prepared, form = await inference.from_upload(
                 endpoint, path, pinned, exchange, named, receive, connection
             )
             forms.append(form)
-            return prepared
-        if takes == "json_owned":
-            return await inference.from_owned_json(
+        elif takes == "json_owned":
+            prepared = await inference.from_owned_json(
                 endpoint, path, pinned, exchange, named, receive, connection
             )
-        assert pinned is not None
-        return inference.from_owned(endpoint, scope["method"], path, pinned, query, exchange, named)
+        else:
+            assert pinned is not None
+            method = scope["method"]
+            prepared = inference.from_owned(endpoint, method, path, pinned, query, exchange, named)
+        prepared[0].opened += opened
+        return prepared
 
     def _models(self, raw_path: bytes, scope: Scope) -> None:
         """The catalogue is local: it says what this tenant may put in `model`."""

@@ -32,6 +32,8 @@ from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import Bounds, Target, Tenant
 
 Prepared = tuple[Work, Candidates]
+Opened = tuple[tuple[str, str], ...]  # as in `Work`
+_NONE_OPENED: Opened = ()
 _LARGE = 256 * 1024
 _REFERENCES = {"previous_response_id": PREVIOUS_RESPONSE_NOT_FOUND, "input_file_id": OBJECT_NOT_FOUND}
 _SEALING = frozenset({"responses", "files", "batches", "uploads"})
@@ -87,9 +89,9 @@ class Inference:
     ) -> Prepared:
         assert exchange.tenant_key is not None
         tenant = exchange.tenant_key.tenant
-        raw, fields, pinned = document.raw, document.fields, None
+        raw, fields, pinned, opened = document.raw, document.fields, None, _NONE_OPENED
         if MARK in raw or _REFERENCES.keys() & fields.keys():
-            document, pinned = self._opened(tenant, document)
+            document, pinned, opened = self._opened(tenant, document)
             fields = document.fields
         model = fields.get("model")
         if model is None and endpoint.api == "moderations":  # which model is then the provider's choice
@@ -127,6 +129,7 @@ class Inference:
             stream=stream,
             seals_ids=endpoint.name == "responses",
             reasoning="reasoning" in fields or "reasoning_effort" in fields,
+            opened=opened,
         )
         return work, candidates
 
@@ -199,15 +202,18 @@ class Inference:
         raw = await read_body(receive, connection, named, self._bounds.body_bytes)
         tenant = _tenant(exchange)
         sent: bytes | None = None
+        opened = _NONE_OPENED
         if raw:
             check_json_type(named)
-            document, owner = self._opened(tenant, Document(raw, self._bounds.json_depth))
+            document, owner, opened = self._opened(tenant, Document(raw, self._bounds.json_depth))
             if pinned is not None and owner is not None and owner != pinned:
                 raise GatewayError(OBJECT_NOT_FOUND, "The objects named belong to different provider keys.")
             pinned = pinned or owner
             sent = document.raw
         candidates = self._admission.without_model(tenant, endpoint.api, pinned)
-        return _work(endpoint, named, lambda _: sent, path=path, pinned=pinned), candidates
+        work = _work(endpoint, named, lambda _: sent, path=path, pinned=pinned)
+        work.opened = opened
+        return work, candidates
 
     def from_owned(
         self,
@@ -252,8 +258,8 @@ class Inference:
             raise GatewayError(OBJECT_NOT_FOUND, f"No such object: '{sealed[:64]}'.", param="id")
         return owned.pool, owned.real
 
-    def _opened(self, tenant: Tenant, document: Document) -> tuple[Document, str | None]:
-        """`document` with sealed ids replaced by the provider's, and the one pool that owns them all.
+    def _opened(self, tenant: Tenant, document: Document) -> tuple[Document, str | None, Opened]:
+        """`document` with sealed ids replaced by the provider's, the pool that owns them all, and which they are.
 
         A reference that this tenant was not given is refused here: at the provider it might be another's.
         """
@@ -262,11 +268,13 @@ class Inference:
             if reference is not None and self._ids.open(tenant.id, reference) is None:
                 raise GatewayError(condition, f"No such object: '{reference[:64]}'.", param=name)
         if MARK not in document.raw:
-            return document, None
-        raw, pools = self._ids.open_all(tenant.id, document.raw)
+            return document, None, _NONE_OPENED
+        raw, found = self._ids.open_all(tenant.id, document.raw)
+        pools = {owned.pool for owned in found.values()}
         if len(pools) > 1:
             raise GatewayError(INVALID_VALUE, "The objects named belong to different provider keys.")
-        return Document(raw, self._bounds.json_depth), next(iter(pools), None)
+        opened = tuple((owned.real, sealed) for sealed, owned in found.items())
+        return Document(raw, self._bounds.json_depth), next(iter(pools), None), opened
 
 
 def _work(

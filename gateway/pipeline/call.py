@@ -76,6 +76,7 @@ class Upstream:
                 return await self._attempt(exchange, permit, work)
             except GatewayError as failed:
                 error = failed
+                failed.message = work.in_callers_words(failed.message)
                 self._admission.accounts.give_back(permit.account)
                 self._failed(permit, failed)
                 if not failed.condition.retryable:

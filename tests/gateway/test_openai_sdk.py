@@ -106,8 +106,12 @@ async def test_responses(client: AsyncOpenAI) -> None:
     )
     assert following.output_text
     await client.responses.delete(reply.id)
-    with pytest.raises(openai.NotFoundError):
+    with pytest.raises(openai.NotFoundError) as gone:
         await client.responses.retrieve(reply.id)
+    assert f"'{reply.id}'" in gone.value.message, "the caller's id, not the provider's"
+    with pytest.raises(openai.BadRequestError) as forgotten:
+        await client.responses.create(model="sim/chat", input="And?", previous_response_id=reply.id)
+    assert f"'{reply.id}'" in forgotten.value.message
 
 
 async def test_responses_stream(client: AsyncOpenAI) -> None:
