@@ -192,6 +192,8 @@ async def test_models_for_both_sdks(gateway: RunningGateway, client: AsyncOpenAI
 
     assert [model.id async for model in await client.models.list()] == ["smart", "org/m:x"]
     assert (await client.models.retrieve("org/m:x")).id == "org/m:x"
+    direct = await client.models.retrieve("sim/any-model")
+    assert (direct.id, direct.owned_by) == ("sim/any-model", "sim")
     with pytest.raises(openai.NotFoundError):
         await client.models.retrieve("nothing")
     async with anthropic.AsyncAnthropic(base_url=gateway.url, api_key=TENANT_KEY, max_retries=0) as claude:
