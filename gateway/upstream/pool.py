@@ -84,7 +84,8 @@ class Pool:
             connection = await waiter
         except asyncio.CancelledError:
             if waiter.cancelled():
-                self._line.remove(waiter)
+                if waiter in self._line:  # or its turn came before it ran, and it was passed over
+                    self._line.remove(waiter)
             elif waiter.exception() is None:  # it came in the same instant: the next one's
                 self._pass_on(waiter.result())
             raise
