@@ -84,7 +84,9 @@ class App:
                 "worker": self._worker,
                 "in_flight": self.live,
                 "draining": self.pipeline.draining,
-                "connections": [repr(pool) for pool in self._pools.values()],
+                "connections": [
+                    {"provider": provider.id, **pool.state()} for provider, pool in self._pools.items()
+                ],
             },
             "pools": [account.state() for account in self._admission.accounts.by_key.values()],
             "config": {

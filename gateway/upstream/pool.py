@@ -45,10 +45,15 @@ class Pool:
         self._empty: asyncio.Event | None = None  # for `aclose`
 
     def __repr__(self) -> str:
+        state = self.state()
+        return "<Pool {origin} {active} active, {idle} idle, {waiting} waiting>".format_map(state)
+
+    def state(self) -> dict[str, object]:
+        """For the admin API: connections in use (or being dialled) and idle, and who waits for one."""
         idle = len(self._idle)
         used = self._bounds.upstream_connections - self._slots
         waiting = sum(not waiter.done() for waiter in self._line)
-        return f"<Pool {self.origin} {used - idle} active, {idle} idle, {waiting} waiting>"
+        return {"origin": str(self.origin), "active": used - idle, "idle": idle, "waiting": waiting}
 
     def idle(self) -> Connection | None:
         """An idle connection that is in good health, taken out; None when there is none. Never waits."""

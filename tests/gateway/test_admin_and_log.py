@@ -132,6 +132,23 @@ async def test_too_many_connections_are_told_and_logged(sim: ProviderSim) -> Non
         assert (logged["status"], logged["code"], logged["outcome"]) == (503, "overloaded", "refused")
 
 
+async def test_workers_show_their_connections_to_providers(gateway: RunningGateway, sim: ProviderSim) -> None:
+    def of(reply: Reply) -> Any:
+        [worker] = json.loads(reply.body)["data"]
+        return worker["connections"]
+
+    assert of(await admin(gateway, "/admin/v1/workers")) == []
+    assert (await post(gateway, chat())).status == 200
+    origin = sim.openai_url.removesuffix("/v1")
+    free = {"provider": "sim", "origin": origin, "active": 0, "idle": 1, "waiting": 0}
+    assert of(await admin(gateway, "/admin/v1/workers")) == [free]
+    async with Line(gateway) as line:
+        line.send(request(chat("[[sim:frames=300 gap_ms=10]]", stream=True)))
+        await line.until(b"\n\n", 2)
+        assert of(await admin(gateway, "/admin/v1/workers")) == [{**free, "active": 1, "idle": 0}]
+        line.writer.transport.abort()
+
+
 async def test_health_on_both_listeners(gateway: RunningGateway) -> None:
     async def statuses() -> list[int]:
         data = [(await get(gateway, path, key=None)).status for path in ("/healthz", "/readyz")]

@@ -161,11 +161,11 @@ async def settled(gateway: RunningGateway) -> None:
     state = gateway.app.state()
     assert [pool["in_flight"] for pool in state["pools"]] == [0] * len(state["pools"])  # type: ignore[attr-defined, index]
     async with asyncio.timeout(5):  # a connection that was cut leaves its pool in the loop's next turns
-        while any(" 0 active" not in shown or " 0 waiting" not in shown for shown in _connections(gateway)):
+        while any(shown["active"] or shown["waiting"] for shown in _connections(gateway)):
             await asyncio.sleep(0)
 
 
-def _connections(gateway: RunningGateway) -> list[str]:
+def _connections(gateway: RunningGateway) -> list[dict[str, Any]]:
     return gateway.app.state()["worker"]["connections"]  # type: ignore[index, no-any-return, call-overload]
 
 
