@@ -63,6 +63,10 @@ METHOD_NOT_SUPPORTED = Condition(
     "method_not_supported", 405, _REQUEST, "method_not_supported", 405, "not_found_error"
 )
 REQUEST_TIMEOUT = Condition("request_timeout", 408, _REQUEST, "request_timeout", 408, "timeout_error")
+IDEMPOTENCY_KEY_REUSED = _bad_request("idempotency_key_reused")
+IDEMPOTENCY_IN_PROGRESS = Condition(
+    "idempotency_in_progress", 409, _REQUEST, "idempotency_in_progress", 409, "conflict_error"
+)
 REQUEST_TOO_LARGE = Condition(
     "request_too_large", 413, _REQUEST, "request_too_large", 413, "request_too_large"
 )

@@ -77,6 +77,10 @@ class Bounds:
     upstream_connections: int = bound(4096, "Connections to one provider per worker.")
     upstream_idle: int = bound(256, "Of these, kept open while idle.")
     upstream_idle_s: float = bound(30.0, "How long an idle one is kept.")
+    idempotent_answers: int = bound(10_000, "Answers kept for their idempotency keys, per worker.")
+    idempotent_answer_bytes: int = bound(
+        64 * 1024 * 1024, "The same in bytes together; one larger than a quarter of it is not kept."
+    )
     shutdown_grace_s: float = bound(30.0, "What running exchanges are given to end after SIGTERM.")
 
 
