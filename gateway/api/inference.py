@@ -73,6 +73,27 @@ class Inference:
         receive: Receive,
         connection: TimedBody,
     ) -> Prepared:
+        document = await self._slow_document(named, receive, connection)
+        return self._from_document(endpoint, exchange, named, document)
+
+    async def from_deployment(
+        self,
+        endpoint: Endpoint,
+        deployment: str,
+        receive: Receive,
+        connection: TimedBody,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
+    ) -> Prepared:
+        """A JSON body whose model the path names, whatever the body says of it: so it is at Azure."""
+        check_json_type(named)
+        document = await self._slow_document(named, receive, connection)
+        renamed = Document(document.renamed(deployment), self._bounds.json_depth)
+        return self._from_document(endpoint, exchange, named, renamed)
+
+    async def _slow_document(
+        self, named: dict[bytes, bytes], receive: Receive, connection: TimedBody
+    ) -> Document:
         raw = await read_body(receive, connection, named, self._bounds.body_bytes)
         # Megabytes take milliseconds at every step: nobody else should wait for all of them.
         large = len(raw) > _LARGE
@@ -82,7 +103,7 @@ class Inference:
         for _ in document.reading(raw, self._bounds.json_depth):
             if large:
                 await asyncio.sleep(0)
-        return self._from_document(endpoint, exchange, named, document)
+        return document
 
     def _from_document(
         self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], document: Document
@@ -140,11 +161,12 @@ class Inference:
         named: dict[bytes, bytes],
         receive: Receive,
         connection: TimedBody,
+        deployment: str = "",
     ) -> tuple[Prepared, Form]:
-        """A multipart body that names a model; the form is the receiver's to close."""
+        """A multipart body that names a model, unless the path does; the form is the receiver's to close."""
         form = await read_form(receive, connection, named, self._bounds.body_bytes, self._bounds.spool_bytes)
         try:
-            model = form_text(form, "model")
+            model = deployment or form_text(form, "model")
             exchange.model = model
             candidates = self._admission.candidates(_tenant(exchange), model, endpoint.api)
             exchange.route = candidates.route
@@ -157,7 +179,7 @@ class Inference:
 
         def body(target: Target | None) -> StreamedBody:
             assert target is not None
-            return form.replaced({"model": target.model.encode()})
+            return form.replaced({"model": target.model.encode()} if "model" in form.fields else {})
 
         frame_max = self._bounds.frame_bytes
         stream = (lambda: MediaStream(frame_max)) if exchange.streaming else None
