@@ -22,6 +22,7 @@ from gateway.pipeline.call import Upstream
 from gateway.pipeline.pipeline import Generation, Pipeline
 from gateway.pipeline.relay import Relay
 from gateway.pipeline.settle import Settlement
+from gateway.pipeline.unread import Unread
 from gateway.request_log import RequestLog
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Provider
@@ -29,7 +30,10 @@ from gateway.upstream.pool import Pool
 
 
 class App:
-    """One worker's gateway. `data` and `admin` are the ASGI applications of its two listeners."""
+    """One worker's gateway. `data` and `admin` are the ASGI applications of its two listeners.
+
+    `unread` is to be told of what the data plane's listener refuses by itself.
+    """
 
     def __init__(
         self, settings: Settings, *, worker: int = 0, clock: Clock | None = None, log_fd: int = 1
@@ -51,6 +55,7 @@ class App:
             snapshot, Authenticator(snapshot), admission, upstream, Relay(snapshot.bounds, ids)
         )
         self.pipeline = pipeline = Pipeline(generation, clock, Settlement(clock, metrics, self._log))
+        self.unread = Unread(clock, metrics, self._log)
         health = Starlette(routes=health_routes(lambda: pipeline.draining))
         catalogue = ModelCatalogue(snapshot, clock.utc())
         self.data = DataPlane(pipeline, Inference(admission, ids), catalogue, health)
@@ -82,7 +87,9 @@ class App:
                 "worker": self._worker,
                 "in_flight": self.live,
                 "draining": self.pipeline.draining,
-                "connections": [repr(pool) for pool in self._pools.values()],
+                "connections": [
+                    {"provider": provider.id, **pool.state()} for provider, pool in self._pools.items()
+                ],
             },
             "pools": [account.state() for account in self._admission.accounts.by_key.values()],
             "config": {

@@ -4,14 +4,15 @@ The rows are wire reference §1.4. A `GatewayError` names a row and adds what th
 request; `gateway.dialects.errors` turns it into bytes. Messages never hold secrets, prompts or stack traces.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One row of the error table.
 
-    `should_retry` is what SDKs are told in `x-should-retry`; None leaves them to their own rules.
+    `should_retry` is what SDKs are told in `x-should-retry`; None leaves them to their own rules. `retryable` is
+    for ourselves: another provider key may succeed where this happened; a caller's own fault would only repeat.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Condition:
     anthropic_status: int
     anthropic_type: str
     should_retry: bool | None = None
+    retryable: bool = False
 
 
 _REQUEST = "invalid_request_error"
@@ -30,10 +32,16 @@ def _bad_request(code: str, status: int = 400) -> Condition:
     return Condition(code, status, _REQUEST, code, status, _REQUEST)
 
 
+def _upstream(code: str, status: int, kind: str, *, should_retry: bool = True) -> Condition:
+    """The provider's doing, or that of the way there: another one may do better."""
+    return Condition(code, status, kind, code, status, "api_error", should_retry, retryable=True)
+
+
 INVALID_JSON = _bad_request("invalid_json")
 MISSING_PARAMETER = _bad_request("missing_required_parameter")
 INVALID_TYPE = _bad_request("invalid_type")
 INVALID_VALUE = _bad_request("invalid_value")
+CONTEXT_TOO_LONG = _bad_request("context_length_exceeded")
 BAD_FRAMING = _bad_request("bad_framing")
 AMBIGUOUS_CREDENTIALS = _bad_request("ambiguous_credentials")
 PREVIOUS_RESPONSE_NOT_FOUND = _bad_request("previous_response_not_found")
@@ -55,6 +63,10 @@ METHOD_NOT_SUPPORTED = Condition(
     "method_not_supported", 405, _REQUEST, "method_not_supported", 405, "not_found_error"
 )
 REQUEST_TIMEOUT = Condition("request_timeout", 408, _REQUEST, "request_timeout", 408, "timeout_error")
+IDEMPOTENCY_KEY_REUSED = _bad_request("idempotency_key_reused")
+IDEMPOTENCY_IN_PROGRESS = Condition(
+    "idempotency_in_progress", 409, _REQUEST, "idempotency_in_progress", 409, "conflict_error"
+)
 REQUEST_TOO_LARGE = Condition(
     "request_too_large", 413, _REQUEST, "request_too_large", 413, "request_too_large"
 )
@@ -64,23 +76,23 @@ UNSUPPORTED_MEDIA_TYPE = Condition(
 )
 HEADERS_TOO_LARGE = Condition("headers_too_large", 431, _REQUEST, "headers_too_large", 431, _REQUEST)
 RATE_LIMITED = Condition(
-    "rate_limit_exceeded", 429, "rate_limit_error", "rate_limit_exceeded", 429, "rate_limit_error"
+    "rate_limit_exceeded",
+    429,
+    "rate_limit_error",
+    "rate_limit_exceeded",
+    429,
+    "rate_limit_error",
+    retryable=True,
 )
 CLIENT_CLOSED = Condition("client_closed", 499, "client_closed", "client_closed", 499, "client_closed")
 INTERNAL = Condition("internal_error", 500, "server_error", "internal_error", 500, "api_error", True)
-UPSTREAM_AUTH = Condition(
-    "upstream_auth_failed", 502, "upstream_error", "upstream_auth_failed", 502, "api_error", False
-)
-UPSTREAM_ERROR = Condition("upstream_error", 502, "upstream_error", "upstream_error", 502, "api_error", True)
-UPSTREAM_UNREACHABLE = Condition(
-    "upstream_unreachable", 502, "upstream_error", "upstream_unreachable", 502, "api_error", True
-)
-UPSTREAM_INVALID = Condition(
-    "upstream_invalid_response", 502, "upstream_error", "upstream_invalid_response", 502, "api_error", True
-)
-UPSTREAM_INCOMPLETE = Condition(
-    "upstream_incomplete", 502, "server_error", "upstream_incomplete", 502, "api_error", True
-)
+UPSTREAM_AUTH = _upstream("upstream_auth_failed", 502, "upstream_error", should_retry=False)
+UPSTREAM_ERROR = _upstream("upstream_error", 502, "upstream_error")
+UPSTREAM_UNREACHABLE = _upstream("upstream_unreachable", 502, "upstream_error")
+UPSTREAM_INVALID = _upstream("upstream_invalid_response", 502, "upstream_error")
+#: The same, where asking again would only bring the same again and be paid for again.
+UPSTREAM_TOO_LARGE = replace(UPSTREAM_INVALID, name="upstream_too_large", retryable=False)
+UPSTREAM_INCOMPLETE = _upstream("upstream_incomplete", 502, "server_error")
 UPSTREAM_OVERLOADED = Condition(
     "upstream_overloaded",
     503,
@@ -89,10 +101,9 @@ UPSTREAM_OVERLOADED = Condition(
     529,
     "overloaded_error",
     True,
+    retryable=True,
 )
-UPSTREAM_TLS = Condition(
-    "upstream_unavailable", 503, "service_unavailable_error", "upstream_unavailable", 503, "api_error", True
-)
+UPSTREAM_TLS = _upstream("upstream_unavailable", 503, "service_unavailable_error")
 NO_ELIGIBLE_KEY = Condition(
     "no_eligible_key", 503, "service_unavailable_error", "no_eligible_key", 503, "api_error", False
 )
@@ -103,7 +114,7 @@ SHUTTING_DOWN = Condition(
     "shutting_down", 503, "service_unavailable_error", "shutting_down", 529, "overloaded_error", True
 )
 UPSTREAM_TIMEOUT = Condition(
-    "upstream_timeout", 504, "timeout_error", "upstream_timeout", 504, "timeout_error", True
+    "upstream_timeout", 504, "timeout_error", "upstream_timeout", 504, "timeout_error", True, retryable=True
 )
 DEADLINE_EXCEEDED = Condition(
     "deadline_exceeded", 504, "timeout_error", "deadline_exceeded", 504, "timeout_error", False

@@ -122,6 +122,7 @@ class Metrics:
         self._in_flight = in_flight
         self._degraded: dict[tuple[str, str], bool] = {}
         self._routes, self._models, self._tenants = LabelCap(), LabelCap(), LabelCap()
+        self._unread = 0
         self.loop_lag_s = 0.0
         self.config_generation = 0
         registry.register(self)
@@ -155,6 +156,10 @@ class Metrics:
         if len(self._rows) < _ROWS_MAX:
             self._rows[key] = row
         return row
+
+    def refused_unread(self) -> None:
+        """HTTP itself refused a request: it took no time worth a histogram, and is nobody's."""
+        self._unread += 1
 
     def attempted(self, provider: str, pool: str, outcome: str) -> None:
         """An upstream attempt ended with `outcome` (ok, or the code of its failure)."""
@@ -195,6 +200,8 @@ class Metrics:
         requests = Tally("requests", "Exchanges ended.", "route", "priority", "outcome")
         tokens = Tally("tokens", "Tokens as reported or estimated.", "provider", "model", "kind")
         tenant_tokens = Tally("tenant_tokens", "Tokens by tenant.", "tenant", "kind")
+        if self._unread:
+            requests.add(("unread", "", "refused"), self._unread)
         attempts = self._attempts.copy()
         seconds: dict[str, Spread] = {}
         overhead = Spread(_OVERHEAD)

@@ -67,14 +67,15 @@ class RunningGateway:
         self._log_fd = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self.app = App(self.settings, clock=LoopClock(), log_fd=self._log_fd)
         await self.app.start()
-        protocol = bounded_protocol(self.settings.snapshot.bounds)
+        bounds, refused = self.settings.snapshot.bounds, self.app.unread.refused
+        protocol = bounded_protocol(bounds, told=refused)
         self._data_socket, self._admin_socket = _listening(), _listening()
         self.port = self._data_socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.admin_url = f"http://127.0.0.1:{self._admin_socket.getsockname()[1]}"
         self._listeners = [
             Listener(self.app.data, self._data_socket, protocol=protocol),
-            Listener(self.app.admin, self._admin_socket, protocol=protocol),
+            Listener(self.app.admin, self._admin_socket, protocol=bounded_protocol(bounds)),
         ]
         for listener in self._listeners:
             listener.open()

@@ -7,10 +7,12 @@ from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.api.inference import Inference, Prepared, parsed_query
+from gateway.api.azure_paths import PREFIX as AZURE
+from gateway.api.azure_paths import served_path
+from gateway.api.inference import Inference, Opened, Prepared, parsed_query
 from gateway.api.models import ModelCatalogue
-from gateway.api.routes import Endpoint, exact_paths, exact_routes, owned_route
-from gateway.errors import METHOD_NOT_SUPPORTED, UNKNOWN_URL, GatewayError
+from gateway.api.routes import Endpoint, exact_paths, exact_routes, is_unserved, owned_route
+from gateway.errors import METHOD_NOT_SUPPORTED, UNKNOWN_URL, UNSUPPORTED_ENDPOINT, GatewayError
 from gateway.exchange import Exchange
 from gateway.pipeline.caller import Caller
 from gateway.pipeline.form import Form
@@ -49,8 +51,19 @@ class DataPlane:
                 await self._serve(endpoint, "", "", scope, receive)
         elif raw_path in _HEALTH:
             await self._health(scope, receive, send)
+        elif raw_path.startswith(AZURE):
+            await self._azure(raw_path, scope, receive)
         else:
             await self._uncommon(raw_path, scope, receive)
+
+    async def _azure(self, raw_path: bytes, scope: Scope, receive: Receive) -> None:
+        """What AzureOpenAI clients ask for: the same under other paths."""
+        path, deployment = served_path(raw_path)
+        endpoint = _ROUTES.get((scope["method"], path))
+        if endpoint is not None:
+            await self._serve(endpoint, "", "", scope, receive, deployment)
+        else:
+            await self._uncommon(path, scope, receive)
 
     async def _uncommon(self, raw_path: bytes, scope: Scope, receive: Receive) -> None:
         """Paths with an id in them, the model catalogue, and everything that does not exist."""
@@ -65,23 +78,34 @@ class DataPlane:
                 endpoint, sealed, f"/{collection}/{{}}" + (f"/{action}" if action else ""), scope, receive
             )
             return
-        if raw_path in _PATHS or raw_path in _MODELS or raw_path in _HEALTH:
+        if is_unserved(method, raw_path, dict(scope["headers"]).get(b"upgrade", b"")):
+            error = GatewayError(UNSUPPORTED_ENDPOINT, "This gateway does not serve this API.")
+        elif raw_path in _PATHS or raw_path in _MODELS or scope["raw_path"] in _HEALTH:
             error = GatewayError(METHOD_NOT_SUPPORTED, f"Method {method[:16]} is not supported here.")
         else:
-            shown = raw_path[:128].decode("ascii", "replace")
+            shown = scope["raw_path"][:128].decode("ascii", "replace")
             error = GatewayError(UNKNOWN_URL, f"Unknown request URL: {method[:16]} {shown}.")
         self._refuse(scope, error)
 
     async def _serve(
-        self, endpoint: Endpoint, sealed: str, template: str, scope: Scope, receive: Receive
+        self,
+        endpoint: Endpoint,
+        sealed: str,
+        template: str,
+        scope: Scope,
+        receive: Receive,
+        deployment: str = "",
     ) -> None:
-        """Run an exchange; `sealed` and `template` are the id in the path and the path around it, if any."""
+        """Run an exchange; `sealed` and `template` are the id in the path and the path around it, if any.
+
+        `deployment` is the model, where the path names it.
+        """
         connection = scope["kaze.connection"]
         forms: list[Form] = []
 
         async def prepare(exchange: Exchange, named: dict[bytes, bytes]) -> Prepared:
             return await self._prepare_uncommon(
-                endpoint, sealed, template, exchange, named, scope, receive, forms
+                endpoint, sealed, template, deployment, exchange, named, scope, receive, forms
             )
 
         try:
@@ -95,6 +119,7 @@ class DataPlane:
         endpoint: Endpoint,
         sealed: str,
         template: str,
+        deployment: str,
         exchange: Exchange,
         named: dict[bytes, bytes],
         scope: Scope,
@@ -106,32 +131,40 @@ class DataPlane:
         if takes == "json_or_form":
             is_form = named.get(b"content-type", b"").lower().startswith(b"multipart/")
             takes = "form" if is_form else "json"
+        if takes == "json" and deployment:
+            return await inference.from_deployment(endpoint, deployment, receive, connection, exchange, named)
         if takes == "json":
             prepared = inference.from_json(endpoint, receive, connection, exchange, named)
             return prepared if isinstance(prepared, tuple) else await prepared
         if takes == "form":
-            prepared, form = await inference.from_form(endpoint, exchange, named, receive, connection)
+            prepared, form = await inference.from_form(
+                endpoint, exchange, named, receive, connection, deployment
+            )
             forms.append(form)
             return prepared
         query = parsed_query(scope["query_string"])
         if takes == "list":
             return inference.from_list(endpoint, query, exchange, named)
         pinned, path = None, endpoint.path
+        opened: Opened = ()
         if sealed:
             pinned, real = inference.owner_of(exchange, sealed)
-            path = template.format(real)
+            path, opened = template.format(real), ((real, sealed),)
         if takes == "upload":
             prepared, form = await inference.from_upload(
                 endpoint, path, pinned, exchange, named, receive, connection
             )
             forms.append(form)
-            return prepared
-        if takes == "json_owned":
-            return await inference.from_owned_json(
+        elif takes == "json_owned":
+            prepared = await inference.from_owned_json(
                 endpoint, path, pinned, exchange, named, receive, connection
             )
-        assert pinned is not None
-        return inference.from_owned(endpoint, scope["method"], path, pinned, query, exchange, named)
+        else:
+            assert pinned is not None
+            method = scope["method"]
+            prepared = inference.from_owned(endpoint, method, path, pinned, query, exchange, named)
+        prepared[0].opened += opened
+        return prepared
 
     def _models(self, raw_path: bytes, scope: Scope) -> None:
         """The catalogue is local: it says what this tenant may put in `model`."""

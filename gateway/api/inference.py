@@ -32,6 +32,8 @@ from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import Bounds, Target, Tenant
 
 Prepared = tuple[Work, Candidates]
+Opened = tuple[tuple[str, str], ...]  # as in `Work`
+_NONE_OPENED: Opened = ()
 _LARGE = 256 * 1024
 _REFERENCES = {"previous_response_id": PREVIOUS_RESPONSE_NOT_FOUND, "input_file_id": OBJECT_NOT_FOUND}
 _SEALING = frozenset({"responses", "files", "batches", "uploads"})
@@ -71,6 +73,27 @@ class Inference:
         receive: Receive,
         connection: TimedBody,
     ) -> Prepared:
+        document = await self._slow_document(named, receive, connection)
+        return self._from_document(endpoint, exchange, named, document)
+
+    async def from_deployment(
+        self,
+        endpoint: Endpoint,
+        deployment: str,
+        receive: Receive,
+        connection: TimedBody,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
+    ) -> Prepared:
+        """A JSON body whose model the path names, whatever the body says of it: so it is at Azure."""
+        check_json_type(named)
+        document = await self._slow_document(named, receive, connection)
+        renamed = Document(document.renamed(deployment), self._bounds.json_depth)
+        return self._from_document(endpoint, exchange, named, renamed)
+
+    async def _slow_document(
+        self, named: dict[bytes, bytes], receive: Receive, connection: TimedBody
+    ) -> Document:
         raw = await read_body(receive, connection, named, self._bounds.body_bytes)
         # Megabytes take milliseconds at every step: nobody else should wait for all of them.
         large = len(raw) > _LARGE
@@ -80,25 +103,23 @@ class Inference:
             for document in Document.in_steps(raw, self._bounds.json_depth):  # noqa: B007 - the last one counts
                 await asyncio.sleep(0)
             assert document is not None
-        else:
-            document = Document(raw, self._bounds.json_depth)
-        return self._from_document(endpoint, exchange, named, document)
+            return document
+        return Document(raw, self._bounds.json_depth)
 
     def _from_document(
         self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], document: Document
     ) -> Prepared:
         assert exchange.tenant_key is not None
         tenant = exchange.tenant_key.tenant
-        raw, fields, pinned = document.raw, document.fields, None
+        raw, fields, pinned, opened = document.raw, document.fields, None, _NONE_OPENED
         if raw.find(MARK) >= 0 or not fields.keys().isdisjoint(_REFERENCES):
-            document, pinned = self._opened(tenant, document)
+            document, pinned, opened = self._opened(tenant, document)
             fields = document.fields
         model = fields.get("model")
         if model is None and endpoint.api == "moderations":  # which model is then the provider's choice
-            work = Work(
-                "POST", endpoint.api, endpoint.path, document.with_model, forwarded=forwarded_lines(named)
+            return _work(endpoint, named, document.with_model), self._admission.without_model(
+                tenant, endpoint.api, None
             )
-            return work, self._admission.without_model(tenant, endpoint.api, None)
         if type(model) is not str or not model:
             model = document.required_text("model")
         exchange.model = model
@@ -130,6 +151,7 @@ class Inference:
             stream=stream,
             seals_ids=endpoint.name == "responses",
             reasoning="reasoning" in fields or "reasoning_effort" in fields,
+            opened=opened,
         )
         return work, candidates
 
@@ -140,11 +162,12 @@ class Inference:
         named: dict[bytes, bytes],
         receive: Receive,
         connection: TimedBody,
+        deployment: str = "",
     ) -> tuple[Prepared, Form]:
-        """A multipart body that names a model; the form is the receiver's to close."""
+        """A multipart body that names a model, unless the path does; the form is the receiver's to close."""
         form = await read_form(receive, connection, named, self._bounds.body_bytes, self._bounds.spool_bytes)
         try:
-            model = form_text(form, "model")
+            model = deployment or form_text(form, "model")
             exchange.model = model
             candidates = self._admission.candidates(_tenant(exchange), model, endpoint.api)
             exchange.route = candidates.route
@@ -157,18 +180,11 @@ class Inference:
 
         def body(target: Target | None) -> StreamedBody:
             assert target is not None
-            return form.replaced({"model": target.model.encode()})
+            return form.replaced({"model": target.model.encode()} if "model" in form.fields else {})
 
         frame_max = self._bounds.frame_bytes
-        work = Work(
-            "POST",
-            endpoint.api,
-            endpoint.path,
-            body,
-            content_type=form.content_type,
-            forwarded=forwarded_lines(named),
-            stream=(lambda: MediaStream(frame_max)) if exchange.streaming else None,
-        )
+        stream = (lambda: MediaStream(frame_max)) if exchange.streaming else None
+        work = _work(endpoint, named, body, content_type=form.content_type, stream=stream)
         return (work, candidates), form
 
     async def from_upload(
@@ -185,15 +201,13 @@ class Inference:
         tenant = _tenant(exchange)
         candidates = self._admission.without_model(tenant, endpoint.api, pinned)
         form = await read_form(receive, connection, named, self._bounds.body_bytes, self._bounds.spool_bytes)
-        work = Work(
-            "POST",
-            endpoint.api,
-            path,
+        work = _work(
+            endpoint,
+            named,
             lambda _: form.replaced({}),
+            path=path,
             content_type=form.content_type,
-            forwarded=forwarded_lines(named),
             pinned=pinned,
-            seals_ids=True,
         )
         return (work, candidates), form
 
@@ -211,23 +225,18 @@ class Inference:
         raw = await read_body(receive, connection, named, self._bounds.body_bytes)
         tenant = _tenant(exchange)
         sent: bytes | None = None
+        opened = _NONE_OPENED
         if raw:
             check_json_type(named)
-            document, owner = self._opened(tenant, Document(raw, self._bounds.json_depth))
+            document, owner, opened = self._opened(tenant, Document(raw, self._bounds.json_depth))
             if pinned is not None and owner is not None and owner != pinned:
                 raise GatewayError(OBJECT_NOT_FOUND, "The objects named belong to different provider keys.")
             pinned = pinned or owner
             sent = document.raw
         candidates = self._admission.without_model(tenant, endpoint.api, pinned)
-        return Work(
-            "POST",
-            endpoint.api,
-            path,
-            lambda _: sent,
-            forwarded=forwarded_lines(named),
-            pinned=pinned,
-            seals_ids=True,
-        ), candidates
+        work = _work(endpoint, named, lambda _: sent, path=path, pinned=pinned)
+        work.opened = opened
+        return work, candidates
 
     def from_owned(
         self,
@@ -244,17 +253,10 @@ class Inference:
         frame_max = self._bounds.frame_bytes
         exchange.streaming = "stream=true" in query
         stream = (lambda: ResponsesStream(frame_max)) if exchange.streaming else None
-        return Work(
-            method,
-            endpoint.api,
-            path,
-            lambda _: None,
-            query=query,
-            forwarded=forwarded_lines(named),
-            pinned=pinned,
-            stream=stream,
-            seals_ids=endpoint.api in _SEALING,
-        ), candidates
+        work = _work(
+            endpoint, named, None, method=method, path=path, query=query, pinned=pinned, stream=stream
+        )
+        return work, candidates
 
     def from_list(
         self, endpoint: Endpoint, query: str, exchange: Exchange, named: dict[bytes, bytes]
@@ -270,17 +272,7 @@ class Inference:
                 UNSUPPORTED_ENDPOINT,
                 f"'{endpoint.api}' can be listed only on a provider key of the tenant's own.",
             )
-        work = Work(
-            "GET",
-            endpoint.api,
-            endpoint.path,
-            lambda _: None,
-            query=query,
-            forwarded=forwarded_lines(named),
-            pinned=key.id,
-            seals_ids=True,
-        )
-        return work, candidates
+        return _work(endpoint, named, None, method="GET", query=query, pinned=key.id), candidates
 
     def owner_of(self, exchange: Exchange, sealed: str) -> tuple[str, str]:
         """(pool, real id) behind an id in a path. Raises GatewayError: the same for foreign and unknown ids."""
@@ -289,8 +281,8 @@ class Inference:
             raise GatewayError(OBJECT_NOT_FOUND, f"No such object: '{sealed[:64]}'.", param="id")
         return owned.pool, owned.real
 
-    def _opened(self, tenant: Tenant, document: Document) -> tuple[Document, str | None]:
-        """`document` with sealed ids replaced by the provider's, and the one pool that owns them all.
+    def _opened(self, tenant: Tenant, document: Document) -> tuple[Document, str | None, Opened]:
+        """`document` with sealed ids replaced by the provider's, the pool that owns them all, and which they are.
 
         A reference that this tenant was not given is refused here: at the provider it might be another's.
         """
@@ -299,11 +291,40 @@ class Inference:
             if reference is not None and self._ids.open(tenant.id, reference) is None:
                 raise GatewayError(condition, f"No such object: '{reference[:64]}'.", param=name)
         if MARK not in document.raw:
-            return document, None
-        raw, pools = self._ids.open_all(tenant.id, document.raw)
+            return document, None, _NONE_OPENED
+        raw, found = self._ids.open_all(tenant.id, document.raw)
+        pools = {owned.pool for owned in found.values()}
         if len(pools) > 1:
             raise GatewayError(INVALID_VALUE, "The objects named belong to different provider keys.")
-        return Document(raw, self._bounds.json_depth), next(iter(pools), None)
+        opened = tuple((owned.real, sealed) for sealed, owned in found.items())
+        return Document(raw, self._bounds.json_depth), next(iter(pools), None), opened
+
+
+def _work(
+    endpoint: Endpoint,
+    named: dict[bytes, bytes],
+    body: Callable[[Target | None], bytes | StreamedBody | None] | None,
+    *,
+    method: str = "POST",
+    path: str = "",
+    query: str = "",
+    content_type: bytes = b"application/json",
+    pinned: str | None = None,
+    stream: Callable[[], OpenAIStream] | None = None,
+) -> Work:
+    """What goes upstream for all but JSON bodies that name a model; `path` where it is not the endpoint's own."""
+    return Work(
+        method,
+        endpoint.api,
+        path or endpoint.path,
+        body or (lambda _: None),
+        content_type=content_type,
+        query=query,
+        forwarded=forwarded_lines(named),
+        pinned=pinned,
+        stream=stream,
+        seals_ids=endpoint.api in _SEALING,
+    )
 
 
 def _tenant(exchange: Exchange) -> Tenant:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, unquote
 import orjson
 
 from gateway.errors import INVALID_VALUE, GatewayError
-from gateway.pipeline.admit import model_not_found
+from gateway.pipeline.admit import is_model_name, model_not_found
 from gateway.settings.snapshot import ModelRoute, Snapshot, Tenant
 
 _PAGE_MAX = 1000
@@ -22,22 +22,27 @@ class ModelCatalogue:
     def answer(self, tenant: Tenant, raw_path: bytes, query: bytes) -> bytes:
         """The body for `/v1/models` or `/v1/models/{id}`. Raises GatewayError when there is no such model."""
         name = raw_path.removeprefix(b"/v1").removeprefix(b"/models").strip(b"/").decode("ascii", "replace")
-        routes = self._visible(tenant)
         if name:
-            route = next((route for route in routes if route.id == unquote(name)), None)
-            if route is None:
-                raise model_not_found(unquote(name))
-            return orjson.dumps(self._entry(route))
-        return orjson.dumps(self._page(routes, query))
+            return orjson.dumps(self._entry(self._named(tenant, unquote(name))))
+        return orjson.dumps(self._page(self._visible(tenant), query))
+
+    def _named(self, tenant: Tenant, name: str) -> ModelRoute:
+        """What `name` means in a request: a route, or a provider's model by its own name, which is not listed.
+
+        Whether a provider has such a model is not asked; that the tenant may use the provider is.
+        """
+        route = self._snapshot.resolve(tenant, name) if is_model_name(name) else None
+        if route is None or not self._serves(tenant, route):
+            raise model_not_found(name)
+        return route
 
     def _visible(self, tenant: Tenant) -> list[ModelRoute]:
         snapshot = self._snapshot
         resolved = (snapshot.resolve(tenant, name) for name in snapshot.routes)
-        return [
-            route
-            for route in resolved
-            if route is not None and any(snapshot.keys_for(tenant, target) for target in route.targets)
-        ]
+        return [route for route in resolved if route is not None and self._serves(tenant, route)]
+
+    def _serves(self, tenant: Tenant, route: ModelRoute) -> bool:
+        return any(self._snapshot.keys_for(tenant, target) for target in route.targets)
 
     def _page(self, routes: list[ModelRoute], query: bytes) -> dict[str, object]:
         asked = parse_qs(query.decode("ascii", "replace"))

@@ -18,7 +18,7 @@ from uvicorn.protocols.utils import get_local_addr, get_path_with_query_string, 
 from gateway.api.bare_reply import bare_body, bare_head, bare_reply
 from gateway.api.cycle import BoundedCycle, Message
 from gateway.api.request_reader import PIPELINED, RequestReader
-from gateway.api.sweep import LiveConnections
+from gateway.api.sweep import LiveConnections, Told
 from gateway.errors import OVERLOADED, REQUEST_TIMEOUT, Condition
 from gateway.pipeline.request_id import RequestIds
 from gateway.settings.snapshot import Bounds
@@ -239,8 +239,8 @@ class BoundedProtocol(RequestReader):
             else:
                 self._waiting.remove(taking)
             taking.lose()
-        self.live.refused[condition.name] += 1
         request_id = self.ids.next(self.loop.time())
+        self.live.note_refusal(condition, request_id)
         self._last_words = bare_reply(condition, message, request_id, self.default_lines())
         if self._active is None and not self._waiting:
             self._say_last_words()
@@ -309,15 +309,17 @@ class BoundedProtocol(RequestReader):
         return now - self._stalled_since > self.bounds.client_stall_s
 
 
-def bounded_protocol(bounds: Bounds, keep_alive_s: float | None = None) -> type[BoundedProtocol]:
+def bounded_protocol(
+    bounds: Bounds, keep_alive_s: float | None = None, told: Told | None = None
+) -> type[BoundedProtocol]:
     """The protocol class for one listener: `uvicorn.Config(http=bounded_protocol(bounds), ws="none")`.
 
     Idle connections are kept for `keep_alive_s`, or uvicorn's `timeout_keep_alive`. Two listeners should have
-    a class each, so that their counts are apart.
+    a class each, so that their counts are apart. `told` hears of requests that are refused here.
     """
     attributes = {
         "bounds": bounds,
-        "live": LiveConnections(bounds, keep_alive_s),
+        "live": LiveConnections(bounds, keep_alive_s, told),
         "ids": RequestIds(),
         "keep_alive_s": keep_alive_s,
     }

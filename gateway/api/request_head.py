@@ -16,6 +16,8 @@ Headers = list[tuple[bytes, bytes]]
 #: are refused before routing.
 METHODS = {name.encode(): name for name in ("GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
+#: To llhttp the second is the first.
+_CONNECTION = frozenset({b"connection", b"proxy-connection"})
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,255})(?::[0-9]{1,5})?").fullmatch
 _UNKNOWN_METHOD = re.compile(rb"[A-Za-z]{1,24} \S+ HTTP/1\.[01]\r\n").match
 
@@ -107,6 +109,9 @@ def refusal_of_garbage(data: bytes, bad_method: bool) -> HeadError:
 
 
 def without_upgrade(method: bytes, url: bytes, headers: Headers) -> bytes:
-    """The same head without its wish to change the protocol, which is ignored; the connection ends after."""
-    lines = [b"%b: %b\r\n" % pair for pair in headers if pair[0] not in (b"upgrade", b"connection")]
+    """The same head as that of a plain request; the connection ends after it.
+
+    `upgrade` alone asks for nothing. It stays, so that the application can say that it speaks no WebSocket.
+    """
+    lines = [b"%b: %b\r\n" % pair for pair in headers if pair[0] not in _CONNECTION]
     return b"%b %b HTTP/1.1\r\n%bconnection: close\r\n\r\n" % (method, url, b"".join(lines))

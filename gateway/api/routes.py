@@ -1,5 +1,6 @@
 """The data plane's paths as a table: what each takes, and what a provider must offer to serve it."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -57,6 +58,15 @@ OWNED = {
     ("GET", "responses", "input_items"): Endpoint("responses", "responses", "owned", ""),
     ("POST", "responses", "cancel"): Endpoint("responses", "responses", "json_owned", ""),
 }
+#: What SDKs can ask of OpenAI and the gateway knowingly does not serve (wire reference §1.1): state that would live
+#: at one provider key without a sealed id, and WebSockets.
+_UNSERVED = re.compile(
+    rb"(?:/v1)?/(?:(?:assistants|threads|conversations|vector_stores|videos|decisions|content_provenance_checks"
+    rb"|containers|fine_tuning|evals|realtime)(?:/.*)?"
+    rb"|chat/completions/[^/]+(?:/messages)?/?)",
+    re.DOTALL,
+).fullmatch
+_WEBSOCKETS = frozenset({b"/v1/responses", b"/v1/responses/", b"/responses", b"/responses/"})
 COLLECTIONS = frozenset(collection for _, collection, _ in OWNED)
 
 
@@ -74,6 +84,13 @@ def exact_routes() -> dict[tuple[str, bytes], Endpoint]:
 def exact_paths() -> frozenset[bytes]:
     """Every path of the table, for telling a wrong method from an unknown URL."""
     return frozenset(path for _, path in exact_routes())
+
+
+def is_unserved(method: str, raw_path: bytes, upgrade: bytes) -> bool:
+    """Whether a request is for something that exists at OpenAI and not here; `upgrade` is its header."""
+    if method == "GET" and raw_path in _WEBSOCKETS and upgrade.lower() == b"websocket":
+        return True
+    return _UNSERVED(raw_path) is not None
 
 
 def owned_route(method: str, raw_path: bytes) -> tuple[Endpoint, str, str, str] | None:

@@ -2,9 +2,14 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Protocol
 
+from gateway.errors import Condition
 from gateway.settings.snapshot import Bounds
+
+#: Called with what a caller was told, and under which request id, where no application ever saw the request.
+Told = Callable[[Condition, str], None]
 
 
 class Swept(Protocol):
@@ -19,7 +24,7 @@ class Swept(Protocol):
 class LiveConnections:
     """The connections of one protocol class in this process, the loop over them, and their counts."""
 
-    def __init__(self, bounds: Bounds, keep_alive_s: float | None) -> None:
+    def __init__(self, bounds: Bounds, keep_alive_s: float | None, told: Told | None = None) -> None:
         shortest = min(bounds.header_read_s, bounds.body_gap_s, bounds.body_read_s, bounds.client_stall_s)
         if keep_alive_s is not None:
             shortest = min(shortest, keep_alive_s)
@@ -30,12 +35,19 @@ class LiveConnections:
         self.stalled_connections = 0
         #: Bare answers by their code.
         self.refused: Counter[str] = Counter()
+        self._told = told
         self._connections: set[Swept] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def open_connections(self) -> int:
         return len(self._connections)
+
+    def note_refusal(self, condition: Condition, request_id: str) -> None:
+        """A bare answer is being given."""
+        self.refused[condition.name] += 1
+        if self._told is not None:
+            self._told(condition, request_id)
 
     def join(self, connection: Swept) -> None:
         """Look after `connection` from now on; the first one starts the loop."""

@@ -90,6 +90,10 @@ class Document:
                     return b"".join((raw[:start], target.quoted, raw[end:]))
         return self.raw
 
+    def renamed(self, model: str) -> bytes:
+        """The body with another model named in it, or with one where it named none."""
+        return self.spliced({"model": orjson.dumps(model)})
+
     def spliced(self, edits: dict[str, bytes]) -> bytes:
         """The body with the values of the named top-level members replaced (or added first) by JSON text."""
         pieces: list[bytes] = []

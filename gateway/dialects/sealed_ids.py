@@ -51,22 +51,23 @@ class SealedIds:
         pool, _, real = payload.decode().partition("\0")
         return Owned(pool, real)
 
-    def open_all(self, tenant: str, body: bytes) -> tuple[bytes, set[str]]:
-        """`body` with every sealed id of this tenant replaced by the real one, and the pools that own them.
+    def open_all(self, tenant: str, body: bytes) -> tuple[bytes, dict[str, Owned]]:
+        """`body` with every sealed id of this tenant replaced by the real one, and what they stand for.
 
         Only whole JSON strings are looked at: inside a string quotes are escaped, so text that merely mentions
         an id is left as it is.
         """
-        pools: set[str] = set()
+        found: dict[str, Owned] = {}
 
         def opened(match: re.Match[bytes]) -> bytes:
-            owned = self.open(tenant, match[1].decode())
+            sealed = match[1].decode()
+            owned = self.open(tenant, sealed)
             if owned is None:
                 return match[0]
-            pools.add(owned.pool)
+            found[sealed] = owned
             return b'"' + owned.real.encode() + b'"'
 
-        return _SEALED.sub(opened, body), pools
+        return _SEALED.sub(opened, body), found
 
     def _tag(self, tenant: str, payload: bytes) -> bytes:
         return hmac.digest(self._key, tenant.encode() + b"\0" + payload, "sha256")[:_TAG_BYTES]

@@ -91,7 +91,7 @@ class Admission:
     def _work_out(self, tenant: Tenant, model: str, api: str) -> Candidates:
         if not model.isascii() or not model.isprintable():
             raise GatewayError(INVALID_VALUE, "`model` must be printable ASCII.", param="model")
-        if len(model) > _MODEL_NAME_MAX or " " in model:
+        if not is_model_name(model):
             raise model_not_found(model)
         route = self.snapshot.resolve(tenant, model)
         if route is None:
@@ -114,6 +114,11 @@ class Admission:
         if not by_target:
             raise GatewayError(NO_ELIGIBLE_KEY, f"No provider key may serve `{model[:128]}` for this tenant.")
         return Candidates(route, tuple(by_target))
+
+
+def is_model_name(name: str) -> bool:
+    """Whether any model could be called that: printable ASCII without spaces."""
+    return name.isascii() and name.isprintable() and " " not in name and len(name) <= _MODEL_NAME_MAX
 
 
 def model_not_found(model: str) -> GatewayError:

@@ -23,7 +23,13 @@ Headers = Sequence[tuple[bytes, bytes]]
 _CREDENTIALS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
 #: Headers by which a caller says more about a request.
 OWN_HEADERS = frozenset(
-    {b"x-gateway-priority", b"x-gateway-deadline-ms", b"x-gateway-agent", b"x-gateway-task"}
+    {
+        b"x-gateway-priority",
+        b"x-gateway-deadline-ms",
+        b"x-gateway-agent",
+        b"x-gateway-task",
+        b"idempotency-key",
+    }
 )
 _OTHERS = frozenset(_CREDENTIALS[1:])
 _KNOWN_MAX = 4096

@@ -1,65 +1,37 @@
 """Go upstream: send the work to the best provider key, and to the next one while nothing has been said yet.
 
-The one place that retries. An attempt that failed before its first content may be made again elsewhere, within
-the retry budget; what the caller learns is the last attempt's error, and never our own credential's.
+The one place that retries. An attempt that failed before anything reached the caller may be made again elsewhere,
+within the retry budget; what the caller learns is the last attempt's error, and never our own credential's.
 """
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-import orjson
-
 from gateway.admission.accounts import Account
 from gateway.admission.retry_budget import RetryBudget
-from gateway.dialects.openai_stream import OpenAIStream
 from gateway.errors import (
     NO_ELIGIBLE_KEY,
     RATE_LIMITED,
     UPSTREAM_AUTH,
-    UPSTREAM_ERROR,
-    UPSTREAM_INCOMPLETE,
-    UPSTREAM_INVALID,
     UPSTREAM_OVERLOADED,
-    UPSTREAM_TIMEOUT,
-    UPSTREAM_TLS,
-    UPSTREAM_UNREACHABLE,
     GatewayError,
 )
 from gateway.exchange import Exchange
 from gateway.metrics import Metrics
 from gateway.pipeline.admit import Admission, Candidates, Permit
+from gateway.pipeline.reply import Reply, check_other, error_text, open_stream, take_json
+from gateway.pipeline.served_by import served_by
 from gateway.pipeline.work import StreamedBody, Work
-from gateway.record import Record
 from gateway.settings.snapshot import Bounds
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
-from gateway.upstream.refusal import error_in_success, refusal, transport_error
+from gateway.upstream.refusal import refusal, transport_error
 from gateway.upstream.request_head import AGENT, fixed_head
-from gateway.upstream.response import Response
 from gateway.upstream.send import send
 
 _HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
-_ERROR_BODY_MAX = 64 * 1024
 _DOORS_MAX = 4096
-#: Another provider key may succeed where these happened; the caller's own faults would only repeat.
-_RETRYABLE = frozenset(
-    {
-        UPSTREAM_AUTH, UPSTREAM_ERROR, UPSTREAM_UNREACHABLE, UPSTREAM_INVALID, UPSTREAM_INCOMPLETE,
-        UPSTREAM_OVERLOADED, UPSTREAM_TLS, UPSTREAM_TIMEOUT, RATE_LIMITED,
-    }
-)  # fmt: skip
-
-
-class Reply(Record, eq=False):
-    """A 2xx reply that has begun. For a stream, `held` is what may be sent on of what was read so far."""
-
-    response: Response
-    permit: Permit
-    identity: bytes  # header lines that say what served
-    content_type: bytes
-    stream: OpenAIStream | None = None
-    held: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +76,17 @@ class Upstream:
                 return await self._attempt(exchange, permit, work)
             except GatewayError as failed:
                 error = failed
+                failed.message = work.in_callers_words(failed.message)
                 self._admission.accounts.give_back(permit.account)
                 self._failed(permit, failed)
-                if failed.condition not in _RETRYABLE:
+                if not failed.condition.retryable:
                     raise
             except BaseException:
                 self._admission.accounts.give_back(permit.account)
                 raise
 
     async def _attempt(self, exchange: Exchange, permit: Permit, work: Work) -> Reply:
-        """One exchange with one provider key, up to its first content."""
+        """One exchange with one provider key, up to where nothing can be mended any more."""
         account, target = permit.account, permit.target
         exchange.attempts += 1
         exchange.provider_key, exchange.target = account.key, target
@@ -137,53 +110,34 @@ class Upstream:
                 content_type = response.header(b"content-type") or b"application/octet-stream"
                 reply = Reply(response, permit, door.identity, content_type)
                 if content_type[:17] == b"text/event-stream":
-                    await self._open(reply, work, first_byte_s)
+                    await open_stream(reply, work, first_byte_s, bounds.frame_gap_s)
+                elif content_type[:16] == b"application/json":
+                    if response.complete:
+                        whole = response.buffered()
+                    else:
+                        response.auto_extend = bounds.frame_gap_s
+                        whole = await response.read(bounds.reply_bytes)
+                    take_json(reply, work, whole)
                 else:
+                    check_other(work)
                     response.auto_extend = bounds.frame_gap_s
                 return reply
-            error_text = b"" if response.status < 400 else await response.read(_ERROR_BODY_MAX)
-            raise refusal(response.status, response.headers, error_text, account.key)
+            why = await error_text(response)
+            raise refusal(response.status, response.headers, why, account.key, work.api)
         except UpstreamFailure as failure:
             response.abort()
-            raise transport_error(failure) from failure
+            raise transport_error(failure, begun=True) from failure
         except BaseException:
             response.release()
             raise
-
-    async def _open(self, reply: Reply, work: Work, first_byte_s: float) -> None:
-        """Read a stream up to its first content, so that failing before it can still be mended elsewhere."""
-        response = reply.response
-        if work.stream is None:
-            response.abort()
-            raise GatewayError(
-                UPSTREAM_INVALID, "The provider answered with a stream that was not asked for."
-            )
-        response.auto_extend = None  # pings are no progress; frames are
-        response.extend(first_byte_s)
-        stream = reply.stream = work.stream()
-        held: list[bytes] = []
-        while not stream.content and not stream.ended:
-            data = await response.chunk()
-            held.append(stream.feed(data) if data else stream.finish())
-            if stream.failure is not None:
-                response.abort()
-                raise error_in_success(_error_of(stream.failure), reply.permit.account.key)
-            if not data:
-                break
-        response.extend(self._bounds.frame_gap_s)
-        reply.held = b"".join(held)
 
     def _door(self, account: Account, permit: Permit, work: Work) -> Door:
         model = permit.target.model if permit.target is not None else None
         key = (account, work.method, work.path, model, work.query)
         door = self._doors.get(key)
         if door is None:
-            provider = account.key.provider.id
-            identity = f"x-gateway-provider: {provider}\r\nx-gateway-key: {account.key.id}\r\n"
-            if model is not None:
-                identity += f"x-gateway-model: {model}\r\n"
             head = fixed_head(account.key, work.method, work.path, model, work.query)
-            door = Door(head, identity.encode("ascii", "replace"), self._pool_of(account))
+            door = Door(head, served_by(account.key, permit.target), self._pool_of(account))
             if len(self._doors) >= _DOORS_MAX:  # paths with ids and callers' model names: keep a bound
                 self._doors.clear()
             self._doors[key] = door
@@ -207,17 +161,6 @@ def _request(
         length = b"" if work.method in ("GET", "DELETE") else b"content-length: 0\r\n"
         return fixed + work.forwarded + length + b"\r\n", None
     return _HEAD % (fixed, work.content_type, body.length, work.forwarded), body.pieces()
-
-
-def _error_of(event: bytes) -> object:
-    """The error inside an event: nested under `error`, or the event itself (Responses)."""
-    value = orjson.loads(event)
-    if isinstance(value, dict):
-        failed = value.get("response")
-        if isinstance(failed, dict) and failed.get("error"):
-            return failed["error"]
-        return value.get("error") or value
-    return value
 
 
 def forwarded_lines(named: dict[bytes, bytes]) -> bytes:

@@ -6,12 +6,13 @@ later failure can be told: as a status, as an error frame, or only by breaking t
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from gateway.dialects.errors import error_body, error_frame, error_head, error_status
 from gateway.dialects.openai_stream import ResponsesStream
 from gateway.errors import CLIENT_CLOSED, SHUTTING_DOWN, GatewayError
 from gateway.exchange import Exchange
+from gateway.pipeline.served_by import attempted_by
 
 _EVENTS = (
     b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
@@ -19,14 +20,11 @@ _EVENTS = (
 _KEEP_ALIVE = b": keep-alive\n\n"
 
 
-class Connection(Protocol):
-    """What the server's protocol offers for one exchange (`gateway.api.protocol`)."""
+class Answering(Protocol):
+    """What an answer is given through."""
 
-    named: dict[bytes, bytes]
-    gone: bool
-    on_gone: Callable[[], None] | None
-    task: "asyncio.Task[None] | None"
-
+    @property
+    def gone(self) -> bool: ...
     @property
     def write_paused(self) -> bool: ...
 
@@ -38,6 +36,18 @@ class Connection(Protocol):
     async def drain(self) -> None: ...
 
 
+class Connection(Answering, Protocol):
+    """What the server's protocol offers for one exchange (`gateway.api.protocol`)."""
+
+    named: dict[bytes, bytes]
+    gone: bool
+    on_gone: Callable[[], None] | None
+    task: "asyncio.Task[None] | None"
+
+
+_Wrapped = TypeVar("_Wrapped", bound=Answering)
+
+
 class Caller:
     """One exchange's answer. `events_begun` and `body_begun` say what the caller has already seen."""
 
@@ -47,7 +57,7 @@ class Caller:
     )  # fmt: skip
 
     def __init__(self, connection: Connection, exchange: Exchange) -> None:
-        self._connection = connection
+        self._connection: Answering = connection
         self._exchange = exchange
         self._pulse: asyncio.TimerHandle | None = None
         self._spoke = False  # since the last beat
@@ -55,6 +65,12 @@ class Caller:
         self.body_begun = False
         self.finished = False
         self.responses: ResponsesStream | None = None  # being relayed; how it must fail, should it have to
+
+    def through(self, wrap: Callable[[Answering], _Wrapped]) -> _Wrapped:
+        """Answer through what `wrap` makes of the connection from now on."""
+        wrapped = wrap(self._connection)
+        self._connection = wrapped
+        return wrapped
 
     def expect_events(
         self, loop: asyncio.AbstractEventLoop, commit_after_s: float, keep_alive_s: float
@@ -150,7 +166,7 @@ class Caller:
             connection.write(frame)
             connection.finish()
         else:
-            head = error_head(error)
+            head = error_head(error) + attempted_by(exchange)
             if error.condition is SHUTTING_DOWN:
                 head += b"connection: close\r\n"
             body = error_body(error, exchange.dialect, exchange.request_id)

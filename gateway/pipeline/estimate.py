@@ -32,6 +32,15 @@ _BOUNDED = {
     "n": (1, _N_MAX),
     "best_of": (1, _N_MAX),
 }
+#: Fields that mean the same at every provider: what their values are, and what that is called. Null is absent.
+_TYPED: dict[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(_BOUNDED, ((int,), "an integer")),
+    **dict.fromkeys(
+        ("temperature", "top_p", "presence_penalty", "frequency_penalty"), ((int, float), "a number")
+    ),
+    "stream_options": ((dict,), "an object"),
+    "tools": ((list,), "an array"),
+}
 #: Providers that refuse a field they do not know.
 _NO_STREAM_OPTIONS = frozenset({"mistral"})
 
@@ -47,16 +56,15 @@ def check_body(fields: dict[str, Any], api: str) -> None:
         if not value and types == (list,):
             raise GatewayError(INVALID_VALUE, f"`{name}` must not be empty.", param=name)
     for name, value in fields.items():
-        if name in _BOUNDED and value is not None:
+        if name not in _TYPED or value is None:
+            continue
+        types, called = _TYPED[name]
+        if type(value) not in types:
+            raise GatewayError(INVALID_TYPE, f"`{name}` must be {called}.", param=name)
+        if types == (int,):
             low, high = _BOUNDED[name]
-            if not (type(value) is int and low <= value <= high):
-                _refuse_number(value, name, low, high)
-
-
-def _refuse_number(value: Any, name: str, low: int, high: int) -> None:
-    if type(value) is not int:
-        raise GatewayError(INVALID_TYPE, f"`{name}` must be an integer.", param=name)
-    raise GatewayError(INVALID_VALUE, f"`{name}` must be between {low} and {high}.", param=name)
+            if not low <= value <= high:
+                raise GatewayError(INVALID_VALUE, f"`{name}` must be between {low} and {high}.", param=name)
 
 
 def completion_stream_body(
@@ -64,13 +72,13 @@ def completion_stream_body(
 ) -> tuple[Callable[[Target | None], bytes], Callable[[], CompletionStream]]:
     """The same for a streamed completion, which also asks for usage, and how to read the stream.
 
-    Raises GatewayError when `stream_options` is not an object.
+    Raises GatewayError when `stream_options` asks for usage in a way that is neither yes nor no.
     """
-    options = document.fields.get("stream_options")
-    if options is not None and type(options) is not dict:
-        raise GatewayError(INVALID_TYPE, "`stream_options` must be an object.", param="stream_options")
-    stated: dict[str, Any] = options or {}
-    asked = stated.get("include_usage") is True
+    stated: dict[str, Any] = document.fields.get("stream_options") or {}
+    asked = stated.get("include_usage")
+    if asked is not None and type(asked) is not bool:
+        name = "stream_options.include_usage"
+        raise GatewayError(INVALID_TYPE, f"`{name}` must be a boolean.", param=name)
     wanted = None if asked else orjson.dumps({**stated, "include_usage": True})
 
     def body(target: Target | None) -> bytes:

@@ -8,10 +8,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from gateway.clock import Clock
 from gateway.errors import DEADLINE_EXCEEDED, INTERNAL, SHUTTING_DOWN, GatewayError
 from gateway.exchange import Exchange
+from gateway.pipeline import idempotency
 from gateway.pipeline.admit import Admission, Candidates
 from gateway.pipeline.authenticate import OWN_HEADERS, Authenticator, attribute
 from gateway.pipeline.call import Upstream
@@ -55,6 +57,7 @@ class Pipeline:
         self.reservations = Reservations()
         self.clock = clock
         self._ids = RequestIds()
+        self._idempotency = idempotency.Idempotency(generation.snapshot.bounds, clock)
         self._settlement = settlement
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -79,13 +82,16 @@ class Pipeline:
             named = connection.named
             key = self.generation.authenticator.authenticate(headers, named)
             exchange.tenant_key, exchange.priority = key, key.priority
+            serve = self._serve
             if not named.keys().isdisjoint(OWN_HEADERS):
                 attribute(exchange, key, named)
+                if idempotency.HEADER in named:
+                    serve = self._serve_once
             if self.draining:
                 raise GatewayError(SHUTTING_DOWN, "The gateway is shutting down.", retry_after_s=1.0)
             if exchange.deadline:
                 deadline = self._arm(exchange, interrupt)
-            await self._serve(exchange, caller, prepare, named)
+            await serve(exchange, caller, prepare, named)
         except GatewayError as error:
             caller.fail(error)
         except UpstreamFailure as failure:
@@ -134,6 +140,15 @@ class Pipeline:
                 generation.admission.accounts.give_back(reply.permit.account)
         finally:
             self.reservations.give_back(key)
+
+    async def _serve_once(
+        self, exchange: Exchange, caller: Caller, prepare: Prepare, named: dict[bytes, bytes]
+    ) -> None:
+        prepared = prepare(exchange, named)
+        work, candidates = prepared if isinstance(prepared, tuple) else await prepared
+        key, ready = named[idempotency.HEADER], (work, candidates)
+        run = partial(self._serve, exchange, caller, lambda *_: ready, named)
+        await self._idempotency.serve(exchange, caller, work, candidates, key, run)
 
     def aside(self, endpoint: str, dialect: str) -> Exchange:
         """An exchange that never goes upstream; whoever answers it owes one `settle`."""

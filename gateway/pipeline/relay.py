@@ -10,11 +10,9 @@ from gateway.dialects.document import Document
 from gateway.dialects.openai_reply import frames_of_completion, frames_of_response, owned_ids
 from gateway.dialects.openai_stream import CompletionStream, OpenAIStream, ResponsesStream
 from gateway.dialects.sealed_ids import SealedIds
-from gateway.dialects.usage import read_reply
-from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import Exchange
-from gateway.pipeline.call import Reply
 from gateway.pipeline.caller import Caller
+from gateway.pipeline.reply import Reply, failure_in
 from gateway.pipeline.work import Work
 from gateway.settings.snapshot import Bounds
 from gateway.upstream.failures import UpstreamFailure
@@ -43,33 +41,21 @@ class Relay:
 
         Raises GatewayError or UpstreamFailure when it breaks; the caller has then seen a part of it.
         """
-        response = reply.response
         if reply.stream is not None:
             await self._events(exchange, reply, reply.stream, work, caller)
             return
-        content_type = reply.content_type
-        if content_type[:16] == b"application/json":
-            body = response.buffered() if response.complete else await response.read(self._bounds.reply_bytes)
-            frames = self._json(exchange, reply, work, caller, body)
+        if reply.body is not None:
+            frames = self._json(exchange, reply, work, caller, reply.body)
             if frames:
                 caller.write(frames)
                 caller.finish()
             return
-        if work.stream is not None and not work.stream().tolerates_plain:
-            raise GatewayError(
-                UPSTREAM_INVALID, "The provider answered a streaming request with something else."
-            )
-        if work.api in ("chat", "completions", "responses", "embeddings", "moderations", "rerank"):
-            raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
         await self._pieces(exchange, reply, caller)
 
     def _json(self, exchange: Exchange, reply: Reply, work: Work, caller: Caller, body: bytes) -> bytes:
         """Answer with a whole JSON body; or, where a stream was asked for, the frames that say the same."""
-        usage, error = read_reply(body)
-        if error and work.api != "responses":
-            raise error_in_success(error, reply.permit.account.key)
-        if usage is not None:
-            exchange.usage = usage
+        if reply.usage is not None:
+            exchange.usage = reply.usage
         if work.seals_ids:
             body = self._sealed(exchange, reply, body)
         if reply.permit.account.key.provider.echo_model and exchange.model is not None:
@@ -112,7 +98,7 @@ class Relay:
                 data = frames = b""  # not to be held while the caller reads at leisure
                 await caller.drain()
         if stream.failure is not None:
-            raise error_in_success(_failure_detail(stream.failure), reply.permit.account.key)
+            raise error_in_success(failure_in(stream.failure), reply.permit.account.key, work.api)
         if not response.complete:
             await _see_out(response)
 
@@ -192,8 +178,3 @@ def _identity(reply: Reply, exchange: Exchange) -> bytes:
         if name in _PASSED and len(value) <= 512:
             lines += name + b": " + value + b"\r\n"
     return lines
-
-
-def _failure_detail(event: bytes) -> object:
-    value = orjson.loads(event)
-    return (value.get("error") or value) if isinstance(value, dict) else value

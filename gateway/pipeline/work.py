@@ -33,3 +33,12 @@ class Work(Record, eq=False):
     stream: Callable[[], OpenAIStream] | None = None  # how to read a streamed reply; None: none is asked for
     seals_ids: bool = False  # the reply names objects that live at the provider key
     reasoning: bool = False  # may think for minutes before the first byte
+    opened: tuple[
+        tuple[str, str], ...
+    ] = ()  # (the provider's id, the caller's) of objects that the caller named
+
+    def in_callers_words(self, message: str) -> str:
+        """A provider's message with the ids that the caller knows; ids they did not name are not given away."""
+        for real, sealed in self.opened:
+            message = message.replace(real, sealed)
+        return message

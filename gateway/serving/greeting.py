@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 
 from gateway.settings.server import Settings
-from gateway.settings.snapshot import Target
+from gateway.settings.snapshot import Provider
 from gateway.upstream.request_head import ADAPTERS
 
 
@@ -27,11 +27,16 @@ def greeting(settings: Settings, data_url: str, admin_url: str) -> str:
         lines += [f"  {name:<17} in {path}" for name, path in kept_keys(settings).items()]
     if settings.needs_sim:
         lines.append("  No provider is configured: the scripted one, sim, answers.")
-    if not any("chat" in p.apis and p.dialect in ADAPTERS for p in settings.snapshot.providers.values()):
+    chatting = [p.id for p in settings.snapshot.providers.values() if chats(p)]
+    model = first_model(settings)
+    if not chatting:
         lines.append(
             "  No configured provider can be asked in the OpenAI dialect: chat requests are refused."
         )
-    model = first_model(settings)
+    elif model is None:  # nothing says which models there are
+        names = ", ".join(f"{name}/…" for name in chatting)
+        lines.append(f"  Name models as provider/model: {names}")
+        model = f"{chatting[0]}/MODEL"
     if model is not None:
         lines += [
             "Try:",
@@ -41,15 +46,17 @@ def greeting(settings: Settings, data_url: str, admin_url: str) -> str:
 
 
 def first_model(settings: Settings) -> str | None:
-    """A model that answers a chat request; None when no provider does."""
+    """A route that answers a chat request; None when there is none."""
     routes = settings.snapshot.routes
     if "sim/chat" in routes:
         return "sim/chat"
-    return next((name for name, route in routes.items() if any(map(chats, route.targets))), None)
+    return next(
+        (name for name, route in routes.items() if any(chats(t.provider) for t in route.targets)), None
+    )
 
 
-def chats(target: Target) -> bool:
-    return "chat" in target.provider.apis and target.provider.dialect in ADAPTERS
+def chats(provider: Provider) -> bool:
+    return "chat" in provider.apis and provider.dialect in ADAPTERS
 
 
 def tenant_key_words(settings: Settings, made: str | None) -> str:

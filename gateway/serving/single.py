@@ -25,10 +25,8 @@ async def run_single(
     """Serve until told to stop, then drain. The admin listener answers to the last, so that it can be watched."""
     bounds = settings.snapshot.bounds
     app = App(settings)
-    callers, operators = (
-        Listener(plane, sock, protocol=bounded_protocol(bounds, IDLE_S))
-        for plane, sock in ((app.data, data), (app.admin, admin))
-    )
+    callers = Listener(app.data, data, protocol=bounded_protocol(bounds, IDLE_S, app.unread.refused))
+    operators = Listener(app.admin, admin, protocol=bounded_protocol(bounds, IDLE_S))
     await app.start()
     set_aside_what_stays()
     try:

@@ -35,10 +35,8 @@ async def run_worker(settings: Settings, *, number: int, data_fd: int, lifeline_
     bounds = settings.snapshot.bounds
     app = App(settings, worker=number)
     shared = socket.socket(fileno=data_fd)
-    callers, supervisor = (
-        Listener(plane, sock, protocol=bounded_protocol(bounds, IDLE_S))
-        for plane, sock in ((app.data, shared), (app.admin, listen_unix(admin)))
-    )
+    callers = Listener(app.data, shared, protocol=bounded_protocol(bounds, IDLE_S, app.unread.refused))
+    supervisor = Listener(app.admin, listen_unix(admin), protocol=bounded_protocol(bounds, IDLE_S))
     await app.start()
     set_aside_what_stays()
     try:

@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from types import MappingProxyType
+from typing import TypeVar
 
 import orjson
 
 from gateway.settings.secret import Secret
+
+_Number = TypeVar("_Number", int, float)
 
 #: Most urgent first; the position is the rank.
 PRIORITIES = ("supervised", "conversation", "scheduled", "consolidation", "evaluation")
@@ -34,37 +37,51 @@ class Origin:
         return f"{self.scheme}://{self.host}:{self.port}"
 
 
+def bound(default: _Number, meaning: str) -> _Number:
+    """A bound with its default, and what it is for."""
+    made: _Number = field(default=default, metadata={"meaning": meaning})
+    return made
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Every limit of contract §3 on sizes and times. Bytes and seconds."""
+    """Bytes and seconds; past a bound the answer is the status in brackets.
 
-    body_bytes: int = 32 * 1024 * 1024
-    header_count: int = 100
-    header_bytes: int = 32 * 1024
-    url_bytes: int = 8 * 1024
-    json_depth: int = 128
-    header_read_s: float = 10.0
-    body_gap_s: float = 30.0
-    body_read_s: float = 120.0
-    connect_s: float = 5.0
-    first_frame_s: float = 120.0
-    first_frame_reasoning_s: float = 600.0
-    frame_gap_s: float = 60.0
-    client_stall_s: float = 60.0
-    exchange_s: float = 900.0
-    stream_buffer_bytes: int = 256 * 1024
-    frame_bytes: int = 16 * 1024 * 1024
-    reply_bytes: int = 64 * 1024 * 1024
-    reply_header_bytes: int = 64 * 1024
-    spool_bytes: int = 1024 * 1024
-    commit_after_s: float = 10.0
-    keep_alive_s: float = 15.0
-    attempts_ratio: float = 1.2
-    connections: int = 2048
-    upstream_connections: int = 4096
-    upstream_idle: int = 256
-    upstream_idle_s: float = 30.0
-    shutdown_grace_s: float = 30.0
+    Every limit of contract §3 on sizes and times, with what it is for: the setting of the same name is made of it
+    (`schema_bounds`), so a name ends in its unit.
+    """
+
+    body_bytes: int = bound(32 * 1024 * 1024, "Request body (413).")
+    header_count: int = bound(100, "Request headers, in number (431).")
+    header_bytes: int = bound(32 * 1024, "Request headers, in bytes together (431).")
+    url_bytes: int = bound(8 * 1024, "Request target (414).")
+    json_depth: int = bound(128, "Nesting of a JSON body (400).")
+    header_read_s: float = bound(10.0, "Until the request's headers are in (408).")
+    body_gap_s: float = bound(30.0, "Between two pieces of a request body (408).")
+    body_read_s: float = bound(120.0, "Until the whole request body is in (408).")
+    connect_s: float = bound(5.0, "Connecting to a provider, TLS included.")
+    first_frame_s: float = bound(120.0, "Until a provider's first frame (504).")
+    first_frame_reasoning_s: float = bound(600.0, "The same for reasoning models (504).")
+    frame_gap_s: float = bound(60.0, "Between two frames; comments do not count.")
+    client_stall_s: float = bound(60.0, "A caller that does not read is cut off.")
+    exchange_s: float = bound(900.0, "One exchange from arrival to end.")
+    stream_buffer_bytes: int = bound(256 * 1024, "Buffered per stream.")
+    frame_bytes: int = bound(16 * 1024 * 1024, "One frame of a stream (502).")
+    reply_bytes: int = bound(64 * 1024 * 1024, "A provider's reply that is not a stream (502).")
+    reply_header_bytes: int = bound(64 * 1024, "A provider's reply headers (502).")
+    spool_bytes: int = bound(1024 * 1024, "Of a multipart body kept in memory.")
+    commit_after_s: float = bound(10.0, "Silence after which a stream is opened to the caller all the same.")
+    keep_alive_s: float = bound(15.0, "Silence after which a stream gets a comment.")
+    attempts_ratio: float = bound(1.2, "Upstream attempts over requests, in any minute.")
+    connections: int = bound(2048, "Callers' connections per worker.")
+    upstream_connections: int = bound(4096, "Connections to one provider per worker.")
+    upstream_idle: int = bound(256, "Of these, kept open while idle.")
+    upstream_idle_s: float = bound(30.0, "How long an idle one is kept.")
+    idempotent_answers: int = bound(10_000, "Answers kept for their idempotency keys, per worker.")
+    idempotent_answer_bytes: int = bound(
+        64 * 1024 * 1024, "The same in bytes together; one larger than a quarter of it is not kept."
+    )
+    shutdown_grace_s: float = bound(30.0, "What running exchanges are given to end after SIGTERM.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,10 +45,15 @@ class Pool:
         self._empty: asyncio.Event | None = None  # for `aclose`
 
     def __repr__(self) -> str:
+        state = self.state()
+        return "<Pool {origin} {active} active, {idle} idle, {waiting} waiting>".format_map(state)
+
+    def state(self) -> dict[str, object]:
+        """For the admin API: connections in use (or being dialled) and idle, and who waits for one."""
         idle = len(self._idle)
         used = self._bounds.upstream_connections - self._slots
         waiting = sum(not waiter.done() for waiter in self._line)
-        return f"<Pool {self.origin} {used - idle} active, {idle} idle, {waiting} waiting>"
+        return {"origin": str(self.origin), "active": used - idle, "idle": idle, "waiting": waiting}
 
     def idle(self) -> Connection | None:
         """An idle connection that is in good health, taken out; None when there is none. Never waits."""
@@ -84,7 +89,8 @@ class Pool:
             connection = await waiter
         except asyncio.CancelledError:
             if waiter.cancelled():
-                self._line.remove(waiter)
+                if waiter in self._line:  # or its turn came before it ran, and it was passed over
+                    self._line.remove(waiter)
             elif waiter.exception() is None:  # it came in the same instant: the next one's
                 self._pass_on(waiter.result())
             raise

@@ -4,13 +4,17 @@ A provider's 401, 402 and 403 are about our credential, so the caller gets a 502
 meaning; other 4xx are about the caller's request and are passed on, scrubbed (wire reference §1.4).
 """
 
+import math
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
 
 from gateway.errors import (
+    CONTEXT_TOO_LONG,
     DEADLINE_EXCEEDED,
     INTERNAL,
     MODEL_NOT_FOUND,
@@ -22,6 +26,7 @@ from gateway.errors import (
     UPSTREAM_OVERLOADED,
     UPSTREAM_TIMEOUT,
     UPSTREAM_TLS,
+    UPSTREAM_TOO_LARGE,
     UPSTREAM_UNREACHABLE,
     Condition,
     GatewayError,
@@ -38,7 +43,7 @@ _FAILURES: dict[str, tuple[Condition, str]] = {
     "reset": (UPSTREAM_UNREACHABLE, "The provider closed the connection before answering."),
     "garbage": (UPSTREAM_INVALID, "The provider's answer is not valid HTTP."),
     "incomplete": (UPSTREAM_INCOMPLETE, "The provider's answer ended before it was finished."),
-    "too_large": (UPSTREAM_INVALID, "The provider's answer is too large."),
+    "too_large": (UPSTREAM_TOO_LARGE, "The provider's answer is too large."),
     "timeout": (UPSTREAM_TIMEOUT, "The provider took too long to answer."),
     "exchange_timeout": (DEADLINE_EXCEEDED, "The exchange took longer than is allowed in all."),
     "closed": (INTERNAL, "The upstream connection was closed."),
@@ -53,40 +58,56 @@ _SECRETS = re.compile(
 #: Google answers 400 for a credential it does not know, and so may xAI.
 _BAD_CREDENTIAL = re.compile(rb"API_KEY_INVALID|[Ii]ncorrect API key|API key not valid")
 _UNKNOWN_MODEL = re.compile(r"\bmodel\b.{0,160}\b(?:not found|not exist)|DeploymentNotFound", re.DOTALL)
+#: OpenAI and its many copies; xAI; vLLM; llama.cpp; Ollama; Groq; Anthropic; Gemini; Together.
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|exceed_context_size|maximum (?:context|prompt|model) length"
+    r"|exceeds the (?:available )?context (?:size|length|window)|reduce the length of the messages"
+    r"|prompt is too long|input token count\b.{0,40}\bexceeds the maximum"
+    r"|\binputs` tokens \+ `max_new_tokens` must be",
+    re.DOTALL,
+)
+#: What a caller has to shorten; `input` everywhere else.
+_CONTENT = {"chat": "messages", "completions": "prompt"}
+#: Groq says 498 when its flexible tier has no capacity, Anthropic 529.
+_OVERLOADED = frozenset({498, 503, 529})
 _MESSAGE_MAX = 500
 _WORD_MAX = 256
 
 
 def transport_error(failure: UpstreamFailure, begun: bool = False) -> GatewayError:
-    """What the caller is told of a transport failure; details stay in the log. `begun`: they have a part."""
+    """What the caller is told of a transport failure; details stay in the log. `begun`: the reply had."""
     if begun and failure.kind in ("reset", "closed"):
         return transport_error(UpstreamFailure("incomplete", failure.message, sent=True))
     condition, message = _FAILURES[failure.kind]
     return GatewayError(condition, message)
 
 
-def refusal(status: int, headers: Headers, body: bytes, key: ProviderKey) -> GatewayError:
-    """The error for a reply whose status is not 2xx."""
+def refusal(status: int, headers: Headers, body: bytes, key: ProviderKey, api: str = "chat") -> GatewayError:
+    """The error for a reply whose status is not 2xx; `api` is what was asked for."""
     detail = _detail(body)
     message = scrub(_message(detail) or f"The provider answered with status {status}.", key)
     if status in (401, 402, 403) or (status == 400 and _BAD_CREDENTIAL.search(body)):
         return GatewayError(UPSTREAM_AUTH, "The provider refused the gateway's credential.")
     if status == 429:
         return GatewayError(RATE_LIMITED, message, retry_after_s=retry_after_s(headers))
-    if status in (503, 529):
+    if status in _OVERLOADED:
         return GatewayError(UPSTREAM_OVERLOADED, message, retry_after_s=retry_after_s(headers))
+    if status == 408:  # what it waited for was a model of its own, or us: never this caller
+        return GatewayError(UPSTREAM_TIMEOUT, message)
     if 400 <= status < 500:
-        return _callers_fault(status, detail, message, key)
+        return _callers_fault(status, detail, message, key, api)
     return GatewayError(
         UPSTREAM_ERROR, message if status >= 500 else f"The provider answered with status {status}."
     )
 
 
-def error_in_success(error: Any, key: ProviderKey) -> GatewayError:
+def error_in_success(error: Any, key: ProviderKey, api: str = "chat") -> GatewayError:
     """The error for an error object inside a 200: as a whole reply, or as an event of a stream."""
     detail = error if isinstance(error, dict) else {"message": str(error)}
     message = scrub(_message(detail) or "The provider reported an error.", key)
     kind, code = str(detail.get("type") or ""), str(detail.get("code") or "")
+    if _TOO_LONG.search(f"{code} {kind} {message}"):
+        return _too_long(detail, message, key, api)
     if "rate_limit" in kind or "rate_limit" in code or code == "429":
         return GatewayError(RATE_LIMITED, message)
     if "overloaded" in kind or "overloaded" in code or code in ("503", "529"):
@@ -105,16 +126,38 @@ def retry_after_s(headers: Headers) -> float | None:
     """Seconds to wait as the provider says; None when it does not, or says something absurd."""
     found = dict(headers)
     for name, scale in ((b"retry-after-ms", 0.001), (b"retry-after", 1.0)):
+        value = found.get(name)
+        if value is None:
+            continue
         try:
-            wait = float(found[name]) * scale
-        except (KeyError, ValueError):
-            continue  # absent, or an HTTP date: SDKs then use their own delay
+            wait = float(value) * scale
+        except ValueError:
+            wait = _until(value, found.get(b"date"))
         if 0 <= wait < 365 * 86400:
             return wait
     return None
 
 
-def _callers_fault(status: int, detail: dict[str, Any], message: str, key: ProviderKey) -> GatewayError:
+def _until(date: bytes, now: bytes | None) -> float:
+    """Seconds until an HTTP date, by the provider's own clock where it shows it; NaN when it is no date."""
+    try:
+        until = _date(date)
+        return (until - (_date(now) if now is not None else datetime.now(UTC))).total_seconds()
+    except (ValueError, OverflowError):  # years and zones beyond belief overflow
+        return math.nan  # SDKs then use their own delay
+
+
+def _date(text: bytes) -> datetime:
+    found = parsedate_to_datetime(text[:64].decode("ascii"))
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def _callers_fault(
+    status: int, detail: dict[str, Any], message: str, key: ProviderKey, api: str
+) -> GatewayError:
+    # A 413 is about bytes or rates (Groq) and stays one.
+    if status in (400, 422) and _TOO_LONG.search(f"{detail.get('code')} {detail.get('type')} {message}"):
+        return _too_long(detail, message, key, api)
     code, param = _word(detail.get("code"), key), _word(detail.get("param"), key)
     if status == 404 and (code == "model_not_found" or _UNKNOWN_MODEL.search(f"{code} {message}")):
         return GatewayError(MODEL_NOT_FOUND, message, param="model")
@@ -127,6 +170,12 @@ def _callers_fault(status: int, detail: dict[str, Any], message: str, key: Provi
         "not_found_error" if status == 404 else "invalid_request_error",
     )
     return GatewayError(condition, message, param=param)
+
+
+def _too_long(detail: dict[str, Any], message: str, key: ProviderKey, api: str) -> GatewayError:
+    """One word for what every provider says in its own: programs shorten the conversation when they read it."""
+    param = _word(detail.get("param"), key) or _CONTENT.get(api, "input")
+    return GatewayError(CONTEXT_TOO_LONG, message, param=param)
 
 
 def _word(value: Any, key: ProviderKey) -> str | None:

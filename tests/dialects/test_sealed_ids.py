@@ -46,7 +46,7 @@ def test_any_text_is_safe_to_open(text: str) -> None:
 def test_only_whole_strings_are_opened() -> None:
     sealed = IDS.seal("t", "p", "file-abcdef")
     body = f'{{"input_file_id":"{sealed}","text":"see \\"{sealed}\\" there"}}'.encode()
-    opened, pools = IDS.open_all("t", body)
-    assert pools == {"p"}
+    opened, found = IDS.open_all("t", body)
+    assert found == {sealed: Owned("p", "file-abcdef")}
     assert b'"input_file_id":"file-abcdef"' in opened
     assert f'\\"{sealed}\\"'.encode() in opened

@@ -166,9 +166,10 @@ async def test_a_method_that_no_route_has_is_refused(served: Served, method: str
 
 
 @pytest.mark.parametrize("wish", ["websocket", "h2c"])
-async def test_an_upgrade_is_ignored_and_its_body_stays_a_body(served: Served, wish: str) -> None:
+@pytest.mark.parametrize("where", ["Connection", "Proxy-Connection"])
+async def test_an_upgrade_is_ignored_and_its_body_stays_a_body(served: Served, wish: str, where: str) -> None:
     body = _HIDDEN
-    lines = ["Connection: Upgrade, HTTP2-Settings", f"Upgrade: {wish}", "HTTP2-Settings: x"]
+    lines = [f"{where}: Upgrade, HTTP2-Settings", f"Upgrade: {wish}", "HTTP2-Settings: x"]
     head = "\r\n".join(["POST /echo HTTP/1.1", "Host: a", f"Content-Length: {len(body)}", *lines, "", ""])
     async with await served.call() as caller:
         caller.send(head.encode())

@@ -82,6 +82,72 @@ async def test_the_admin_key_opens_nothing_on_the_data_port(gateway: RunningGate
         assert (await get(gateway, path, key=ADMIN_KEY)).status == 404
 
 
+_HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\n"
+#: Bytes that are refused before they are a request, and what is said.
+UNREAD = [
+    ("large head", _HEAD + b"x: " + b"y" * 40_000 + b"\r\n\r\n", 431, "headers_too_large"),
+    ("long url", b"GET /" + b"u" * 9000 + b" HTTP/1.1\r\nhost: gateway\r\n\r\n", 414, "uri_too_long"),
+    ("two lengths", _HEAD + b"content-length: 1\r\ncontent-length: 2\r\n\r\n", 400, "bad_framing"),
+    ("no http", b"\x16\x03\x01 hello\r\n\r\n", 400, "bad_framing"),
+    ("odd method", b"PURGE / HTTP/1.1\r\nhost: gateway\r\n\r\n", 405, "method_not_supported"),
+    ("slow head", _HEAD, 408, "request_timeout"),
+]
+
+
+@pytest.mark.parametrize("row", UNREAD, ids=[row[0] for row in UNREAD])
+async def test_what_http_refuses_has_its_line_and_counts(
+    sim: ProviderSim, row: tuple[str, bytes, int, str]
+) -> None:
+    _, data, status, code = row
+    config = configuration(sim.openai_url, bounds={"header_read_s": 0.3})
+    async with RunningGateway(config) as gateway:
+        reply = await exchange(gateway, data)
+        assert (reply.status, reply.error()["code"]) == (status, code)
+        [line] = await gateway.log_lines(1)
+        assert list(line) == FIELDS
+        assert line["request_id"] == reply.headers["x-request-id"]
+        assert (line["status"], line["code"], line["outcome"]) == (status, code, "refused")
+        assert (line["attempts"], line["usage_source"]) == (0, "none")
+        known = {"ts", "request_id", "status", "code", "outcome", "attempts", "usage_source"}
+        assert {name for name in line if line[name] is not None} == known
+        assert (await exchange(gateway, data, admin=True)).status == status  # operators' are not callers'
+        seen = await scrape(gateway)
+        assert seen.value("gateway_requests_total", route="unread", outcome="refused") == 1
+        assert seen.value("gateway_overhead_seconds_count") == 0
+        assert len(await gateway.log_lines(1)) == 1
+
+
+async def test_too_many_connections_are_told_and_logged(sim: ProviderSim) -> None:
+    async with (
+        RunningGateway(configuration(sim.openai_url, bounds={"connections": 1})) as gateway,
+        Line(gateway) as line,
+    ):
+        line.send(b"GET /healthz HTTP/1.1\r\nhost: g\r\n\r\n")
+        await line.until(b"\r\n\r\n")  # it has its place
+        async with Line(gateway) as late:
+            reply = parsed(await late.rest())
+        assert (reply.status, reply.error()["code"]) == (503, "overloaded")
+        [logged] = await gateway.log_lines(1)
+        assert (logged["status"], logged["code"], logged["outcome"]) == (503, "overloaded", "refused")
+
+
+async def test_workers_show_their_connections_to_providers(gateway: RunningGateway, sim: ProviderSim) -> None:
+    def of(reply: Reply) -> Any:
+        [worker] = json.loads(reply.body)["data"]
+        return worker["connections"]
+
+    assert of(await admin(gateway, "/admin/v1/workers")) == []
+    assert (await post(gateway, chat())).status == 200
+    origin = sim.openai_url.removesuffix("/v1")
+    free = {"provider": "sim", "origin": origin, "active": 0, "idle": 1, "waiting": 0}
+    assert of(await admin(gateway, "/admin/v1/workers")) == [free]
+    async with Line(gateway) as line:
+        line.send(request(chat("[[sim:frames=300 gap_ms=10]]", stream=True)))
+        await line.until(b"\n\n", 2)
+        assert of(await admin(gateway, "/admin/v1/workers")) == [{**free, "active": 1, "idle": 0}]
+        line.writer.transport.abort()
+
+
 async def test_health_on_both_listeners(gateway: RunningGateway) -> None:
     async def statuses() -> list[int]:
         data = [(await get(gateway, path, key=None)).status for path in ("/healthz", "/readyz")]

@@ -25,7 +25,7 @@ from tests.gateway.wire import (
     stream,
     whole_json,
 )
-from tests.running import TENANT_KEY, ProviderSim, RunningGateway
+from tests.running import OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway, configuration
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
@@ -228,6 +228,19 @@ async def test_105_models_on_the_path_both_sdks_share(gateway: RunningGateway) -
     for path in ("/v1/models/org%2Fm%3Ax", "/v1/models/org/m:x", "/models/org%2fm:x"):
         reply = await get(gateway, path)
         assert (reply.status, json.loads(reply.body)["id"]) == (200, "org/m:x")
+    for path in ("/v1/models/sim/chat", "/v1/models/sim%2Fchat", "/models/sim%2Fsome%2Fmodel"):
+        assert (await get(gateway, path)).status == 200
+    for name in (
+        "sim",
+        "sim/",
+        "sim%2F",
+        "nobody/chat",
+        "sim/a%20b",
+        "sim/%00",
+        "sim/%C3%BC",
+        "sim/" + "x" * 300,
+    ):
+        assert (await get(gateway, f"/v1/models/{name}")).error()["code"] == "model_not_found"
     missing = await get(gateway, "/v1/models/none", headers="anthropic-version: 2023-06-01\r\n")
     assert (missing.status, json.loads(missing.body)["error"]["type"]) == (404, "not_found_error")
 
@@ -274,3 +287,12 @@ async def test_a_form_passes_but_for_its_model(gateway: RunningGateway, sim: Pro
 async def test_every_path_is_served_with_and_without_version(gateway: RunningGateway) -> None:
     for path in (CHAT, "/chat/completions", "/chat/completions/"):
         assert (await exchange(gateway, request(chat(), path=path))).status == 200
+
+
+async def test_a_model_by_its_providers_name_is_there_for_whom_may_use_the_provider(sim: ProviderSim) -> None:
+    config = configuration(sim.openai_url)
+    config["pools"] = [{**config["pools"][1], "models": ["chat*"]}]  # tenant a's alone, for some models
+    async with RunningGateway(config) as gateway:
+        assert (await get(gateway, "/v1/models/sim/chat-2")).status == 200
+        assert (await get(gateway, "/v1/models/sim/embed")).status == 404
+        assert (await get(gateway, "/v1/models/sim/chat-2", key=OTHER_KEY)).status == 404

@@ -106,8 +106,12 @@ async def test_responses(client: AsyncOpenAI) -> None:
     )
     assert following.output_text
     await client.responses.delete(reply.id)
-    with pytest.raises(openai.NotFoundError):
+    with pytest.raises(openai.NotFoundError) as gone:
         await client.responses.retrieve(reply.id)
+    assert f"'{reply.id}'" in gone.value.message, "the caller's id, not the provider's"
+    with pytest.raises(openai.BadRequestError) as forgotten:
+        await client.responses.create(model="sim/chat", input="And?", previous_response_id=reply.id)
+    assert f"'{reply.id}'" in forgotten.value.message
 
 
 async def test_responses_stream(client: AsyncOpenAI) -> None:
@@ -188,6 +192,8 @@ async def test_models_for_both_sdks(gateway: RunningGateway, client: AsyncOpenAI
 
     assert [model.id async for model in await client.models.list()] == ["smart", "org/m:x"]
     assert (await client.models.retrieve("org/m:x")).id == "org/m:x"
+    direct = await client.models.retrieve("sim/any-model")
+    assert (direct.id, direct.owned_by) == ("sim/any-model", "sim")
     with pytest.raises(openai.NotFoundError):
         await client.models.retrieve("nothing")
     async with anthropic.AsyncAnthropic(base_url=gateway.url, api_key=TENANT_KEY, max_retries=0) as claude:

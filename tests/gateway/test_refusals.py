@@ -11,7 +11,7 @@ from openai import AsyncOpenAI
 
 from tests.clock import LIMIT_S, passes
 from tests.gateway.wire import CHAT, Line, Reply, chat, exchange, get, parsed, post, request
-from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
+from tests.running import PROVIDER_SECRET, TENANT_KEY, ProviderSim, RunningGateway, configuration
 
 
 def check(reply: Reply, status: int, code: str | None, kind: str, param: str | None = None) -> None:
@@ -42,6 +42,23 @@ BODIES: list[tuple[str, bytes | dict[str, Any], str, str | None]] = [
     ("no message", {"model": "smart", "messages": []}, "invalid_value", "messages"),
     ("stream a text", chat(stream="yes"), "invalid_type", "stream"),
     ("options a text", chat(stream=True, stream_options="x"), "invalid_type", "stream_options"),
+    ("options unused", chat(stream_options=1), "invalid_type", "stream_options"),
+    (
+        "usage a text",
+        chat(stream=True, stream_options={"include_usage": "yes"}),
+        "invalid_type",
+        "stream_options.include_usage",
+    ),
+    (
+        "usage a number",
+        chat(stream=True, stream_options={"include_usage": 0}),
+        "invalid_type",
+        "stream_options.include_usage",
+    ),
+    ("temperature a text", chat(temperature="hot"), "invalid_type", "temperature"),
+    ("top_p a list", chat(top_p=[1]), "invalid_type", "top_p"),
+    ("tools an object", chat(tools={}), "invalid_type", "tools"),
+    ("stream a number", chat(stream=1), "invalid_type", "stream"),
     ("max_tokens a bool", chat(max_tokens=True), "invalid_type", "max_tokens"),
     ("max_tokens negative", chat(max_tokens=-1), "invalid_value", "max_tokens"),
     ("max_tokens huge", chat(max_tokens=2**63), "invalid_value", "max_tokens"),
@@ -129,7 +146,7 @@ async def test_urls_and_methods(gateway: RunningGateway, sim: ProviderSim) -> No
         "/", "/v1", "/v2/chat/completions", "/v1/chat", "//v1/chat/completions", "/v1/chat%2Fcompletions",
         "/v1/./chat/completions", "/V1/chat/completions", "/v1/chat/completions;x", "/v1/chat/completions.",
         "/metrics", "/admin/v1/pools", "/console", "/docs", "/openapi.json", "/v1/messagesx", "/v1/filesx",
-        "/v1/modelssmart",
+        "/v1/modelssmart", "//v1/threads", "/v1/threadsx", "/v2/threads", "/v1/chat/completions/x/y", "/v1/thread",
     ):  # fmt: skip
         check(await exchange(gateway, request(chat(), path=path)), 404, "unknown_url", BAD)
         assert (await get(gateway, path)).status == 404, path
@@ -139,6 +156,40 @@ async def test_urls_and_methods(gateway: RunningGateway, sim: ProviderSim) -> No
     for path in ("/v1/models", "/healthz", "/readyz"):
         assert (await exchange(gateway, request(chat(), path=path))).status == 405, path
     assert sim.requests() == []
+
+
+UNSERVED = [
+    ("GET", "/v1/assistants"), ("POST", "/v1/threads"), ("POST", "/v1/threads/t_1/runs"),
+    ("GET", "/v1/realtime?model=m"), ("POST", "/v1/realtime/client_secrets"), ("POST", "/v1/conversations"),
+    ("GET", "/conversations/conv_1/items"), ("POST", "/v1/vector_stores"), ("POST", "/v1/fine_tuning/jobs"),
+    ("GET", "/fine_tuning/jobs/"), ("POST", "/v1/videos"), ("POST", "/v1/decisions"), ("POST", "/v1/evals"),
+    ("POST", "/v1/content_provenance_checks"), ("GET", "/v1/containers/c/files"),
+    ("GET", "/v1/chat/completions/chatcmpl-1"), ("DELETE", "/v1/chat/completions/chatcmpl-1"),
+    ("GET", "/chat/completions/chatcmpl-1/messages"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), UNSERVED)
+async def test_what_the_gateway_knowingly_does_not_serve(
+    gateway: RunningGateway, sim: ProviderSim, method: str, path: str
+) -> None:
+    check(await get(gateway, path, method=method), 404, "unsupported_endpoint", BAD)
+    assert sim.requests() == []
+
+
+async def test_websockets_are_not_spoken(gateway: RunningGateway) -> None:
+    wish = (
+        "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    )
+    for path in ("/v1/responses", "/responses", "/v1/responses/", "/v1/realtime?model=m"):
+        data = request(None, path=path, method="GET", headers=wish, close=False)
+        check(await exchange(gateway, data), 404, "unsupported_endpoint", BAD)
+    assert (await get(gateway, "/v1/responses")).status == 405
+    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY) as client:
+        with pytest.raises(openai.NotFoundError) as caught:
+            await client.conversations.create()
+        assert caught.value.code == "unsupported_endpoint"
 
 
 async def test_an_endpoint_the_provider_does_not_offer(sim: ProviderSim) -> None:
@@ -256,3 +307,38 @@ async def test_50_what_a_provider_says_about_waiting_is_bounded(
     assert (reply.status, reply.error()["code"]) == (status, code)
     assert reply.headers.get("retry-after-ms") == told
     assert len(sim.requests()) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "code"), [(408, 504, "upstream_timeout"), (498, 503, "upstream_overloaded")]
+)
+async def test_a_provider_without_time_or_room_is_left_for_another_key(
+    gateway: RunningGateway, sim: ProviderSim, status: int, told: int, code: str
+) -> None:
+    sim.fault(status=status, count=1)
+    assert (await post(gateway, chat())).status == 200
+    assert len(sim.requests()) == 2
+    sim.fault(status=status)
+    reply = await post(gateway, chat())
+    assert (reply.status, reply.error()["code"]) == (told, code)
+
+
+async def test_a_providers_refusal_says_whose_it_is(gateway: RunningGateway, sim: ProviderSim) -> None:
+    """As a success does: the provider and key of the last attempt, and how many there were."""
+    sim.fault(status=400, count=1)
+    bad = await post(gateway, chat())
+    assert bad.status == 400
+    assert bad.headers["x-gateway-provider"] == "sim"
+    assert bad.headers["x-gateway-model"] == "chat"
+    assert bad.headers["x-gateway-attempts"] == "1"
+    assert bad.headers["x-gateway-key"] in ("one", "two")
+    sim.fault(status=503)
+    down = await post(gateway, chat(stream=True))
+    assert (down.status, down.headers["x-gateway-attempts"]) == (503, "2")
+    last = sim.requests()[-1]["credential"]
+    assert last == PROVIDER_SECRET + ("-2" if down.headers["x-gateway-key"] == "two" else "")
+    for ours in (
+        await post(gateway, chat(model="gpt-9")),
+        await post(gateway, chat(), key="wrong-key-0123456789"),
+    ):
+        assert not {name for name in ours.headers if name.startswith("x-gateway")}

@@ -162,7 +162,7 @@ async def settled(gateway: RunningGateway) -> None:
     state = gateway.app.state()
     assert [pool["in_flight"] for pool in state["pools"]] == [0] * len(state["pools"])  # type: ignore[attr-defined, index]
     await until(  # a connection that was cut leaves its pool in the loop's next turns
-        lambda: all(" 0 active" in shown and " 0 waiting" in shown for shown in _connections(gateway))
+        lambda: not any(shown["active"] or shown["waiting"] for shown in _connections(gateway))
     )
 
 
@@ -179,7 +179,7 @@ async def overdue(task: asyncio.Task[Reply], limit_s: float) -> Reply:
     return await task
 
 
-def _connections(gateway: RunningGateway) -> list[str]:
+def _connections(gateway: RunningGateway) -> list[dict[str, Any]]:
     return gateway.app.state()["worker"]["connections"]  # type: ignore[index, no-any-return, call-overload]
 
 

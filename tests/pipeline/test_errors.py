@@ -120,3 +120,12 @@ def test_the_last_frame_of_a_stream_that_failed(condition: Condition) -> None:
                 condition.code,
                 error.message,
             )
+
+
+def test_what_another_provider_key_may_mend() -> None:
+    """What the provider, or the way to it, did wrong; never what the caller or the gateway did."""
+    assert {row.name for row in ROWS if row.retryable} == {
+        "upstream_auth_failed", "upstream_error", "upstream_unreachable", "upstream_invalid_response",
+        "upstream_incomplete", "upstream_overloaded", "upstream_unavailable", "upstream_timeout",
+        "rate_limit_exceeded",
+    }  # fmt: skip

@@ -1,6 +1,8 @@
 """What providers say when they refuse (wire reference §1.4, "Reading upstream errors"), as callers get it."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -8,16 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dialects.errors import error_body
-from gateway.errors import GatewayError
+from gateway.errors import CONTEXT_TOO_LONG, GatewayError
 from gateway.upstream.refusal import error_in_success, refusal, retry_after_s, scrub
 from tests.pipeline.parts import SECRET, provider, provider_key
 
 KEY = provider_key("k", provider())
+DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 
 OURS = (502, "upstream_error", "upstream_auth_failed")
 SLOW = (429, "rate_limit_error", "rate_limit_exceeded")
 BUSY = (503, "service_unavailable_error", "upstream_overloaded")
 DOWN = (502, "upstream_error", "upstream_error")
+LATE = (504, "timeout_error", "upstream_timeout")
 UNKNOWN = (404, "invalid_request_error", "model_not_found")
 BAD = (400, "invalid_request_error", None)
 
@@ -92,6 +96,8 @@ TABLE: list[tuple[str, int, Any, int, str, str | None]] = [
     ("openrouter credits", 402, {"error": {"code": 402, "message": "Empty."}}, *OURS),
     ("openrouter 502", 502, {"error": {"code": 502, "message": "Down."}}, *DOWN),
     ("anthropic overload", 529, {"error": {"message": "Busy."}}, *BUSY),
+    ("openrouter 408", 408, {"error": {"code": 408, "message": "Timed out."}}, *LATE),
+    ("groq flex", 498, {"error": {"message": "Capacity.", "type": "capacity_exceeded"}}, *BUSY),
     ("server error", 500, {"error": {"message": "Oops."}}, *DOWN),
     ("redirect", 302, {}, *DOWN),
     ("scalar", 400, 7, *BAD),
@@ -108,6 +114,57 @@ def test_provider_errors_in_our_words(row: tuple[str, int, Any, int, str, str | 
     shown = json.loads(error_body(error, "openai", "req_1"))["error"]
     assert isinstance(shown["message"], str)
     assert shown["message"], "an SDK shows nothing for an empty message"
+
+
+OVER = "This model's maximum context length is 4096 tokens. However, you requested 5000."
+#: What each says when the context is too long: provider, message, and what else its error object has.
+TOO_LONG: list[tuple[str, str, dict[str, Any]]] = [
+    ("openai", OVER, {"code": "context_length_exceeded", "param": "messages"}),
+    ("openai responses", "Your input exceeds the context window of this model.", {"param": "input"}),
+    ("vllm", OVER, {"object": "error", "type": "BadRequestError", "param": None, "code": 400}),
+    ("vllm decoder", "The prompt (length 9) is longer than the maximum model length of 8.", {"code": 400}),
+    ("groq", "Please reduce the length of the messages or completion.", {}),
+    ("xai", "This model's maximum prompt length is 131072 but the request contains 537812.", {"code": "x"}),
+    (
+        "mistral",
+        "Prompt contains 9 tokens, too large for model with 8 maximum context length",
+        {"code": "3051"},
+    ),
+    ("anthropic", "prompt is too long: 210000 tokens > 200000 maximum", {}),
+    ("gemini", "The input token count (9) exceeds the maximum number of tokens allowed (8).", {"code": 400}),
+    ("ollama", "the input length exceeds the context length", {}),
+    ("llama.cpp", "the request exceeds the available context size", {"type": "exceed_context_size_error"}),
+    ("together", "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4097.", {}),
+]
+
+
+@pytest.mark.parametrize("row", TOO_LONG, ids=[row[0] for row in TOO_LONG])
+def test_a_context_too_long_is_one_word_whoever_says_it(row: tuple[str, str, dict[str, Any]]) -> None:
+    _, message, rest = row
+    detail = {"message": message, **rest}
+    for status in (400, 422):
+        error = refusal(status, [], json.dumps({"error": detail}).encode(), KEY)
+        assert error.condition is CONTEXT_TOO_LONG
+        assert (error.message, error.param) == (message, rest.get("param") or "messages")
+    assert error_in_success(detail, KEY).condition is CONTEXT_TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("api", "param"),
+    [("chat", "messages"), ("completions", "prompt"), ("responses", "input"), ("embeddings", "input")],
+)
+def test_what_is_to_be_shortened(api: str, param: str) -> None:
+    body = b'{"error":{"message":"prompt is too long"}}'
+    assert refusal(400, [], body, KEY, api).param == param
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["max_tokens is too large: 200000. This model supports at most 16384 completion tokens.", "The prompt is bad.",
+     "Invalid 'metadata.key': string too long. Expected a maximum length of 64."],
+)  # fmt: skip
+def test_other_lengths_are_the_providers_words(message: str) -> None:
+    assert refusal(400, [], json.dumps({"error": {"message": message}}).encode(), KEY).condition.code is None
 
 
 @pytest.mark.parametrize(
@@ -180,6 +237,13 @@ def test_plain_words_stay(text: str) -> None:
     assert scrub(text, KEY) == text
 
 
+def test_a_date_without_the_providers_clock_counts_from_ours() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
+    found = retry_after_s([(b"retry-after", later.encode())])
+    assert found is not None
+    assert 30 < found <= 40
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -188,7 +252,15 @@ def test_plain_words_stay(text: str) -> None:
         ({"retry-after": "0.5"}, 0.5),
         ({"retry-after": "10", "retry-after-ms": "1500"}, 1.5),
         ({"retry-after": "3", "retry-after-ms": "soon"}, 3.0),
-        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"retry-after": DATE, "date": "Wed, 21 Oct 2026 07:27:23 GMT"}, 37.0),
+        ({"retry-after": DATE, "date": DATE}, 0.0),
+        ({"retry-after": DATE, "date": "Wed, 21 Oct 2026 07:28:01 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 2026 09:28:00 +0200", "date": DATE}, 0.0),
+        ({"retry-after": "Wed, 32 Oct 2026 07:28:00 GMT", "date": DATE}, None),
+        ({"retry-after": "Wed, 21 Oct 99999999999 07:28:00 GMT", "date": DATE}, None),
+        ({"retry-after": "\xff", "date": DATE}, None),
+        ({"retry-after": "Wed, 21 Oct 1998 07:28:00 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 1998 07:28:00 GMT", "date": "yesterday"}, None),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),

@@ -135,7 +135,7 @@ async def test_no_delay(provider: Provider) -> None:
 
 
 async def test_a_provider_that_answers_before_it_is_asked_and_leaves() -> None:
-    """A full balancer does that. It may be heard before or after we write, but is a failure of its own either way."""
+    """A full balancer does that. Whether it is heard before or after we write, it is a failure."""
 
     async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")

@@ -57,6 +57,19 @@ async def test_a_cancelled_waiter_passes_on_what_it_was_handed(provider: Provide
     assert repr(pool).endswith("0 active, 1 idle, 0 waiting>")
 
 
+async def test_a_waiter_cancelled_in_the_instant_of_its_turn_is_just_cancelled(provider: Provider) -> None:
+    """The pool finds it cancelled and passes over it before its own task knows."""
+    pool = provider.pool(Bounds(upstream_connections=1))
+    _, response = await answered(provider, pool)
+    first = sending(pool)
+    await turns()
+    first.cancel()
+    response.release()
+    await turns()
+    assert first.cancelled()
+    assert repr(pool).endswith("0 active, 1 idle, 0 waiting>")
+
+
 async def test_the_slot_of_a_closed_connection_goes_to_the_line(provider: Provider) -> None:
     pool = provider.pool(Bounds(upstream_connections=1))
     _, response = await answered(provider, pool, OK + b"\r\n")

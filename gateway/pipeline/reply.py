@@ -1,0 +1,95 @@
+"""A provider's reply, up to where there is no way back: a stream's first content, the end of a JSON body.
+
+Until there nothing of it was said to the caller, so whatever goes wrong can be mended at another provider key.
+"""
+
+import orjson
+
+from gateway.dialects.openai_stream import OpenAIStream
+from gateway.dialects.usage import read_reply
+from gateway.errors import UPSTREAM_INVALID, GatewayError
+from gateway.exchange import Usage
+from gateway.pipeline.admit import Permit
+from gateway.pipeline.work import Work
+from gateway.record import Record
+from gateway.upstream.failures import UpstreamFailure
+from gateway.upstream.refusal import error_in_success
+from gateway.upstream.response import Response
+
+_ERROR_BODY_MAX = 64 * 1024
+#: What answers with JSON and nothing else.
+_JSON_APIS = frozenset({"chat", "completions", "responses", "embeddings", "moderations", "rerank"})
+
+
+class Reply(Record, eq=False):
+    """A 2xx reply that has begun. `body` is all of it where that is JSON, `held` what a stream has said so far."""
+
+    response: Response
+    permit: Permit
+    identity: bytes  # header lines that say what served
+    content_type: bytes
+    stream: OpenAIStream | None = None
+    held: bytes = b""
+    body: bytes | None = None
+    usage: Usage | None = None  # as the JSON body reports it
+
+
+async def open_stream(reply: Reply, work: Work, first_byte_s: float, gap_s: float) -> None:
+    """Read a stream up to its first content; from then on each frame must come within `gap_s`."""
+    response = reply.response
+    if work.stream is None:
+        response.abort()
+        raise GatewayError(UPSTREAM_INVALID, "The provider answered with a stream that was not asked for.")
+    response.auto_extend = None  # pings are no progress; frames are
+    response.extend(first_byte_s)
+    stream = reply.stream = work.stream()
+    held: list[bytes] = []
+    while not stream.content and not stream.ended:
+        data = await response.chunk()
+        held.append(stream.feed(data) if data else stream.finish())
+        if stream.failure is not None:
+            response.abort()
+            raise error_in_success(failure_in(stream.failure), reply.permit.account.key, work.api)
+        if not data:
+            break
+    response.extend(gap_s)
+    reply.held = b"".join(held)
+
+
+def take_json(reply: Reply, work: Work, body: bytes) -> None:
+    """Take a whole JSON body. Raises GatewayError when it is none, or only says that something went wrong."""
+    usage, error = read_reply(body)
+    if error and work.api != "responses":  # there a failed response is an answer, with its error inside
+        raise error_in_success(error, reply.permit.account.key, work.api)
+    reply.body, reply.usage = body, usage
+
+
+def check_other(work: Work) -> None:
+    """Refuse a body that is neither a stream nor JSON where it should be one of them."""
+    if work.stream is not None and not work.stream().tolerates_plain:
+        raise GatewayError(UPSTREAM_INVALID, "The provider answered a streaming request with something else.")
+    if work.api in _JSON_APIS:
+        raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
+
+
+async def error_text(response: Response) -> bytes:
+    """The body of a refusal; nothing of one that is absurdly long, or of a redirect."""
+    if response.status < 400:
+        return b""
+    try:
+        return await response.read(_ERROR_BODY_MAX)
+    except UpstreamFailure as failure:
+        if failure.kind != "too_large":
+            raise
+        return b""
+
+
+def failure_in(event: bytes) -> object:
+    """The error inside a stream's event: nested under `error`, or the event itself (Responses)."""
+    value = orjson.loads(event)
+    if isinstance(value, dict):
+        failed = value.get("response")
+        if isinstance(failed, dict) and failed.get("error"):
+            return failed["error"]
+        return value.get("error") or value
+    return value
