@@ -11,6 +11,10 @@ TOLERANCE = 0.25
 machine differ by as much. Ratios to the yardstick vary less, but are held to the same."""
 
 
+REFERENCE_US = 23.0
+"""CPU of a static answer (`loadtests.static_answer`) on the machine that absolute targets were written for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One measured quantity. Without a target it is told, not judged."""
@@ -22,6 +26,17 @@ class Figure:
     at_least: bool = False
     """Whether more is better; otherwise the target is an upper bound."""
 
+    static_us: float | None = None
+    """What a static answer cost in the same run, where the target is one of CPU and moves with the machine."""
+
+    @property
+    def here(self) -> float | None:
+        """The target on this machine: the reference machine's, slowed down as the static answer is."""
+        if self.target is None or not self.static_us:
+            return self.target
+        pace = self.static_us / REFERENCE_US
+        return self.target / pace if self.at_least else self.target * pace
+
     @property
     def verdict(self) -> str:
         """`ok`, `near` (off target, within the tolerance), `MISSED`, or nothing where nothing is promised."""
@@ -32,14 +47,14 @@ class Figure:
         return "near" if self._within(TOLERANCE) else "MISSED"
 
     def _within(self, tolerance: float) -> bool:
-        assert self.target is not None
+        assert self.here is not None
         if self.at_least:
-            return self.value >= self.target * (1 - tolerance)
-        return self.value <= self.target * (1 + tolerance)
+            return self.value >= self.here * (1 - tolerance)
+        return self.value <= self.here * (1 + tolerance)
 
     def as_json(self) -> dict[str, Any]:
         """Field by field, with the verdict."""
-        return {**asdict(self), "verdict": self.verdict}
+        return {**asdict(self), "here": self.here, "verdict": self.verdict}
 
 
 def number(value: float) -> str:
@@ -62,10 +77,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def figure_table(figures: Iterable[Figure]) -> str:
-    """The judged view: value, target, verdict."""
+    """The judged view: value, target, the target as it is on this machine, verdict by the latter."""
     rows = []
     for one in figures:
         sign = "≥" if one.at_least else "≤"
         target = "" if one.target is None else f"{sign} {number(one.target)} {one.unit}"
-        rows.append((one.name, f"{number(one.value)} {one.unit}", target, one.verdict))
-    return table(("figure", "measured", "target", "verdict"), rows)
+        here = "" if one.here is None else f"{sign} {number(one.here)}"
+        rows.append((one.name, f"{number(one.value)} {one.unit}", target, here, one.verdict))
+    return table(("figure", "measured", "target", "here", "verdict"), rows)

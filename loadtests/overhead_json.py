@@ -46,12 +46,14 @@ def _outcome(stage: Stage, rounds: dict[tuple[str, int], list[Round]]) -> Outcom
         noise = f"{middle(mine, 'strangers'):.0%}"
         rows.append((str(at), *map(number, (*rates, added50, added99, *costs)), noise))
         if at == 1:
-            outcome.figures.append(Figure("JSON, added p50 at 1", added50, "ms", 0.12))
+            outcome.figures.append(Figure("JSON, added p50 at 1", added50, "ms", 0.12, static_us=yard))
+            alone = (middle(yardstick, "p50_us") - middle(bare, "p50_us")) / 1000
+            outcome.figures.append(Figure("JSON, p50 a static answer adds at 1", alone, "ms"))
         if at == JUDGED_AT:
             outcome.figures += [
-                Figure(f"JSON, CPU per request at {at}", cpu, "us", 65),
+                Figure(f"JSON, CPU per request at {at}", cpu, "us", 65, static_us=yard),
                 Figure(f"JSON, CPU ratio to a static answer at {at}", ratio, "x", 2.8),
-                Figure(f"JSON, requests at {at}", rate, "/s", 15_000, at_least=True),
+                Figure(f"JSON, requests at {at}", rate, "/s", 15_000, at_least=True, static_us=yard),
             ]
     header = ("at once", "req/s", "direct", "static", "+p50 ms", "+p99 ms", "CPU us", "db us", "static us")
     outcome.tables.append(table((*header, "ratio", "noise"), rows))

@@ -57,9 +57,9 @@ def _fast(stage: Stage, outcome: Outcome) -> None:
         rows.append((label, *map(number, figures), f"{busy:.0%}", f"{middle(mine, 'strangers'):.0%}"))
         if label == str(JUDGED_AT):
             outcome.figures += [
-                Figure(f"streams, CPU per stream at {label}", cpu, "us", 190),
+                Figure(f"streams, CPU per stream at {label}", cpu, "us", 190, static_us=yard),
                 Figure(f"streams, CPU ratio to a static answer at {label}", ratio, "x", 8),
-                Figure(f"streams at {label}", rate, "/s", 4_500, at_least=True),
+                Figure(f"streams at {label}", rate, "/s", 4_500, at_least=True, static_us=yard),
             ]
     header = (
         "at once",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from loadtests.__main__ import main
-from loadtests.figures import Figure, figure_table, number, table
+from loadtests.figures import REFERENCE_US, Figure, figure_table, number, table
 from loadtests.loop_lag import worst_between
 from loadtests.process_cost import cpu_time, is_server_beside, memory, read_process, tree
 from loadtests.profiling import top_functions
@@ -20,6 +20,15 @@ def test_verdicts_on_both_sides_of_a_target() -> None:
     assert Figure("rate", 12_000, "/s", 15_000, at_least=True).verdict == "near"
     assert Figure("rate", 10_000, "/s", 15_000, at_least=True).verdict == "MISSED"
     assert Figure("told", 1, "MB").verdict == ""
+
+
+def test_a_target_of_cpu_moves_with_the_machine() -> None:
+    slow = 2 * REFERENCE_US
+    assert Figure("cpu", 120, "us", 65, static_us=slow).verdict == "ok"
+    assert Figure("cpu", 140, "us", 65, static_us=slow).verdict == "near"
+    assert Figure("rate", 8_000, "/s", 15_000, at_least=True, static_us=slow).verdict == "ok"
+    assert Figure("rate", 5_000, "/s", 15_000, at_least=True, static_us=slow).verdict == "MISSED"
+    assert Figure("cpu", 120, "us", 65, static_us=slow).as_json()["here"] == 130
 
 
 def test_a_table_lines_up() -> None:
