@@ -3,6 +3,7 @@
 Paths are matched as they came, undecoded: `//v1`, `%2e` and their kin are simply unknown URLs.
 """
 
+from collections.abc import Awaitable
 from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -37,18 +38,21 @@ class DataPlane:
         self.catalogue = catalogue
         self._health = health
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Nearly every request is the first case, which is not given a coroutine of its own to pass through."""
+        endpoint = _ROUTES.get((scope.get("method", ""), scope.get("raw_path", b"")))
+        if endpoint is not None and endpoint.takes == "json":
+            connection = scope["kaze.connection"]
+            prepare = partial(self.inference.from_json, endpoint, receive, connection)
+            return self.pipeline.run(connection, scope["headers"], endpoint.name, "openai", prepare)
+        return self._answer(endpoint, scope, receive, send)
+
+    async def _answer(self, endpoint: Endpoint | None, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         raw_path: bytes = scope["raw_path"]
-        endpoint = _ROUTES.get((scope["method"], raw_path))
         if endpoint is not None:
-            if endpoint.takes == "json":
-                connection = scope["kaze.connection"]
-                prepare = partial(self.inference.from_json, endpoint, receive, connection)
-                await self.pipeline.run(connection, scope["headers"], endpoint.name, "openai", prepare)
-            else:
-                await self._serve(endpoint, "", "", scope, receive)
+            await self._serve(endpoint, "", "", scope, receive)
         elif raw_path in _HEALTH:
             await self._health(scope, receive, send)
         elif raw_path.startswith(AZURE):

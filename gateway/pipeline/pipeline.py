@@ -59,7 +59,6 @@ class Pipeline:
         self._ids = RequestIds()
         self._idempotency = idempotency.Idempotency(generation.snapshot.bounds, clock)
         self._settlement = settlement
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(
         self,
