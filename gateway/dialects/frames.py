@@ -24,8 +24,8 @@ class FrameRelay:
 
     __slots__ = ("_frame_max", "_held", "_held_bytes", "_started", "content", "ended", "failure")
 
-    #: Byte sequences that only a frame which needs a look can have.
-    _words: tuple[bytes, ...] = ()
+    #: Byte sequences that only a frame which needs a look can have. The empty one is in every frame.
+    _words: tuple[bytes, ...] = (b"",)
 
     def __init__(self, frame_max: int = 16 * 1024 * 1024) -> None:
         self.content = False
@@ -43,6 +43,8 @@ class FrameRelay:
         """
         if data.find(b"\r") >= 0 or (self._held and self._held[-1].endswith(b"\r")):
             return self._feed_unusual(data)
+        if self.content and not self._held and data[-2:] == b"\n\n" and not self.is_over():
+            return self._pass(data) if self._is_usual(data) else self._relay(data)
         if self._held:
             # A long frame arrives in many reads: look for its end only around the newest one.
             if data.find(b"\n\n") < 0 and not (self._held[-1][-1:] == b"\n" and data[:1] == b"\n"):
@@ -70,6 +72,10 @@ class FrameRelay:
         if not self.ended and self.failure is None:
             rest += self._close()
         return rest
+
+    def _is_usual(self, data: bytes) -> bool:
+        """Whether `data` is what nearly every read of a stream is: whole frames that say nothing but their text."""
+        return max(map(data.find, self._words)) < 0 and self._is_clean(data)
 
     def _is_clean(self, data: bytes) -> bool:
         """Whether `data`, whole frames, has nothing but the lines that this kind of stream has."""

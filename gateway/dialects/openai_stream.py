@@ -12,6 +12,9 @@ from gateway.exchange import Usage
 #: Byte sequences that can only be real keys: inside a JSON string a quote is escaped.
 _USAGE = (b'"usage":{', b'"usage": {')
 _FINISH = (b'"finish_reason":"', b'"finish_reason": "')
+_UNFINISHED = b'"finish_reason":null'
+_CHOICES = b'"choices":[{'
+_LESSONS = 4
 _EMPTY_CHOICES = (b'"choices":[]', b'"choices": []')
 _DONE = b"[DONE]"
 
@@ -68,7 +71,7 @@ class CompletionStream(OpenAIStream):
     With `hide_usage` the frame that only reports usage is kept from the caller, who did not ask for it.
     """
 
-    __slots__ = ("finished", "hides_usage")
+    __slots__ = ("_head", "_lessons", "_tail", "finished", "hides_usage")
 
     _words = (*_USAGE, *_FINISH, b'"error":', _DONE)
 
@@ -76,6 +79,21 @@ class CompletionStream(OpenAIStream):
         super().__init__(frame_max)
         self.hides_usage = hide_usage
         self.finished = False  # a finish_reason was seen
+        #: What a frame of this stream has before and behind its text, once one was seen; nothing begins like this.
+        self._head, self._tail = b"\0", b""
+        self._lessons = _LESSONS
+
+    def _is_usual(self, data: bytes) -> bool:
+        if data.startswith(self._head) and data.endswith(self._tail) and data.find(b"\n") == len(data) - 2:
+            return True  # one frame that differs from one already seen by what is inside its choices only
+        if not super()._is_usual(data):
+            return False
+        if self._lessons and data.find(b"\n") == len(data) - 2:
+            self._lessons -= 1  # few: some providers have a new `created`, or padding, in every frame
+            text, end = data.find(_CHOICES), data.rfind(_UNFINISHED)
+            if 0 < text < end:
+                self._head, self._tail = data[: text + len(_CHOICES)], data[end:]
+        return True
 
     def _is_clean(self, data: bytes) -> bool:
         return data[:6] == b"data: " and data.count(b"\n") == 2 * data.count(b"\n\ndata: ") + 2

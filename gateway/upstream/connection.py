@@ -68,7 +68,6 @@ class Connection(Deadline, asyncio.BufferedProtocol):
         "_informational",
         "_owner",
         "_parser",
-        "_parts",
         "_paused",
         "_poll",
         "_response",
@@ -81,6 +80,7 @@ class Connection(Deadline, asyncio.BufferedProtocol):
         "exchanges",
         "idle_since",
         "on_body",
+        "parts",
         "state",
     )
 
@@ -102,7 +102,7 @@ class Connection(Deadline, asyncio.BufferedProtocol):
         self._fields: list[
             tuple[bytes, bytes]
         ] = []  # the response's headers; after its head, trailers for nobody
-        self._parts: list[bytes] = []  # body bytes not yet taken
+        self.parts: list[bytes] = []  # body bytes not yet taken
         self._held = 0  # upper bound of their size
         self._seen = 0  # head bytes so far; then framing bytes since the last body byte
         self._informational = 0
@@ -111,7 +111,7 @@ class Connection(Deadline, asyncio.BufferedProtocol):
         self._unsent = False  # pieces of the request body are still to come
         self._paused = False
         self._write_paused = False
-        self.on_body: Callable[[bytes], None] = self._parts.append  # the parser calls the list itself
+        self.on_body: Callable[[bytes], None] = self.parts.append  # the parser calls the list itself
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
 
     # ---- what the pool and `send` do with it
@@ -173,7 +173,7 @@ class Connection(Deadline, asyncio.BufferedProtocol):
 
     def take(self) -> bytes:
         """Buffered body bytes, joined; reading resumes if it was paused."""
-        parts = self._parts
+        parts = self.parts
         count = len(parts)
         if not count:
             return b""
@@ -202,7 +202,7 @@ class Connection(Deadline, asyncio.BufferedProtocol):
 
     def abandon(self) -> None:
         """The holder has no more use for the reply."""
-        self._parts.clear()
+        self.parts.clear()
         self._fail("closed", "aborted")
 
     def discard(self) -> None:
@@ -244,7 +244,7 @@ class Connection(Deadline, asyncio.BufferedProtocol):
         if self.state not in BUSY or parser is None:
             self._drop()  # nothing was asked: whatever this is, the next exchange must not meet it
             return
-        parts = self._parts
+        parts = self.parts
         count = len(parts)
         self._seen += len(data)
         try:
@@ -253,17 +253,15 @@ class Connection(Deadline, asyncio.BufferedProtocol):
             self._unparsable(error)
         if len(parts) != count:
             self._seen = 0
-            self._body_arrived(len(data))
+            self._held += len(data)
+            if self.state is BODY:
+                self._body_arrived()
         elif self._seen > self._head_max and self.state in BUSY:
             self._fail("garbage", "a header block, trailer or chunk extension over the limit")
-        if self.state is WAITING_HEAD or self.state is SENDING:
-            return
-        self._wake()
+        if self._waiter is not None and self.state is not WAITING_HEAD and self.state is not SENDING:
+            self._wake()
 
-    def _body_arrived(self, size: int) -> None:
-        self._held += size
-        if self.state is not BODY:
-            return
+    def _body_arrived(self) -> None:
         response = self._response
         if response is not None and response.auto_extend is not None:
             self.extend(response.auto_extend)

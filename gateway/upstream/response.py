@@ -14,6 +14,8 @@ from gateway.upstream.failures import UpstreamFailure
 class Source(Protocol):
     """The connection, as its response uses it."""
 
+    parts: list[bytes]
+
     def take(self) -> bytes: ...
 
     def wait(self) -> asyncio.Future[None]: ...
@@ -74,9 +76,14 @@ class Response:
         """The next body bytes, as they arrived; b"" once the body ended cleanly."""
         while True:
             connection = self._connection
-            data = connection.take() if connection is not None else self.buffered()
-            if data or self.complete:
-                return data
+            if connection is None:
+                data = self.buffered()
+                if data or self.complete:
+                    return data
+            elif connection.parts:
+                return connection.take()
+            elif self.complete:
+                return b""
             if self.failure is not None:
                 raise self.failure
             if connection is None:

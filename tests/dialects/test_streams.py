@@ -186,3 +186,35 @@ def test_absurd_usage_is_not_believed() -> None:
         {},
     ):
         assert run(CompletionStream(hide_usage=True), [*PLAIN, chunk(None, usage=numbers), DONE])[3] is None
+
+
+@pytest.mark.parametrize(
+    ("frame", "seen"),
+    [
+        (chunk({"content": "x"}).replace(b'"choices"', b'"error":{"message":"boom"},"choices"'), "failure"),
+        (chunk({"content": "x"}, error={"message": "boom"}), "failure"),
+        (chunk({"content": "x"}, "stop"), "finished"),
+        (chunk({"content": "x"}, usage={"prompt_tokens": 1, "completion_tokens": 1}), "usage"),
+        (DONE, "ended"),
+    ],
+)
+def test_a_stream_of_usual_frames_is_not_taken_for_granted(frame: bytes, seen: str) -> None:
+    stream = CompletionStream(hide_usage=False)
+    usual = chunk({"content": "text"})
+    for _ in range(3):
+        assert stream.feed(usual) == usual
+    assert stream._head != b"\0"  # it knows what is usual by now
+    stream.feed(frame)
+    answers = {"failure": stream.failure, "finished": stream.finished, "ended": stream.ended}
+    assert {**answers, "usage": stream.usage()}[seen]
+    again = chunk({"content": 'more, "error": \\n\\n and so on'})
+    assert stream.feed(again) == (b"" if seen in ("failure", "ended") else again)
+
+
+def test_usual_frames_are_told_by_more_than_their_end() -> None:
+    stream = CompletionStream(hide_usage=False)
+    usual = chunk({"content": "text"})
+    for _ in range(3):
+        stream.feed(usual)
+    assert stream.feed(b"id: 7\n" + usual) == usual
+    assert stream.feed(usual + b": ping\n\n" + usual) == usual + usual
