@@ -163,21 +163,23 @@ class BoundedCycle:
         if end:
             self._complete()
 
-    def write(self, data: bytes) -> None:
-        """Send a part of the body. The writer looks at `write_paused` afterwards."""
+    def write(self, data: bytes) -> bool:
+        """Send a part of the body; whether the caller's buffer is full now: `drain` before more is written."""
+        line = self._line
         if self.gone or not data or self._head_only:
-            return
+            return line.flow.write_paused
         if not self.response_started or self.response_complete:
             raise RuntimeError("A body part outside an answer.")
         if self._chunked:
-            self._line.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
-            return
+            line.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+            return line.flow.write_paused
         if self._left is not None:
             if len(data) > self._left:
                 self.abort()
                 raise RuntimeError("Response content longer than Content-Length")
             self._left -= len(data)
-        self._line.transport.write(data)
+        line.transport.write(data)
+        return line.flow.write_paused
 
     def finish(self, last: bytes = b"") -> None:
         """The clean end of an answer that `start` began, after `last`."""

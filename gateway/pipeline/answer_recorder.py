@@ -40,9 +40,9 @@ class AnswerRecorder:
         if end:
             self._end()
 
-    def write(self, data: bytes) -> None:
-        self._connection.write(data)
+    def write(self, data: bytes) -> bool:
         self._add(data)
+        return self._connection.write(data)
 
     def finish(self, last: bytes = b"") -> None:
         self._connection.finish(last)

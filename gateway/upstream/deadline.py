@@ -47,7 +47,10 @@ class Deadline:
 
     def extend(self, seconds: float) -> None:
         """The next progress must come within `seconds` from now."""
-        self._deadline = deadline = min(self._time() + seconds, self._end)
+        deadline = self._time() + seconds
+        if deadline > self._end:
+            deadline = self._end
+        self._deadline = deadline
         if deadline < self._timer_at:
             self._disarm()
             self._arm(deadline)
