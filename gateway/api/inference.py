@@ -10,6 +10,7 @@ from gateway.api.routes import Endpoint
 from gateway.dialects.document import Document
 from gateway.dialects.openai_stream import MediaStream, OpenAIStream, ResponsesStream
 from gateway.dialects.sealed_ids import MARK, SealedIds
+from gateway.dialects.structure import is_light
 from gateway.errors import (
     INVALID_VALUE,
     OBJECT_NOT_FOUND,
@@ -34,7 +35,6 @@ from gateway.settings.snapshot import Bounds, Target, Tenant
 Prepared = tuple[Work, Candidates]
 Opened = tuple[tuple[str, str], ...]  # as in `Work`
 _NONE_OPENED: Opened = ()
-_LARGE = 256 * 1024
 _REFERENCES = {"previous_response_id": PREVIOUS_RESPONSE_NOT_FOUND, "input_file_id": OBJECT_NOT_FOUND}
 _SEALING = frozenset({"responses", "files", "batches", "uploads"})
 
@@ -63,6 +63,8 @@ class Inference:
         raw = connection.body_now()
         if raw is None or len(raw) > self._bounds.body_bytes:
             return self._from_slow_json(endpoint, exchange, named, receive, connection)
+        if not is_light(raw):
+            return self._from_heavy_json(endpoint, exchange, named, raw)
         return self._from_document(endpoint, exchange, named, Document(raw, self._bounds.json_depth))
 
     async def _from_slow_json(
@@ -73,8 +75,13 @@ class Inference:
         receive: Receive,
         connection: TimedBody,
     ) -> Prepared:
-        document = await self._slow_document(named, receive, connection)
-        return self._from_document(endpoint, exchange, named, document)
+        raw = await read_body(receive, connection, named, self._bounds.body_bytes)
+        return await self._from_heavy_json(endpoint, exchange, named, raw)
+
+    async def _from_heavy_json(
+        self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], raw: bytes
+    ) -> Prepared:
+        return self._from_document(endpoint, exchange, named, await self._document(raw))
 
     async def from_deployment(
         self,
@@ -87,24 +94,18 @@ class Inference:
     ) -> Prepared:
         """A JSON body whose model the path names, whatever the body says of it: so it is at Azure."""
         check_json_type(named)
-        document = await self._slow_document(named, receive, connection)
-        renamed = Document(document.renamed(deployment), self._bounds.json_depth)
+        document = await self._document(await read_body(receive, connection, named, self._bounds.body_bytes))
+        renamed = document.edited(document.renamed(deployment))
         return self._from_document(endpoint, exchange, named, renamed)
 
-    async def _slow_document(
-        self, named: dict[bytes, bytes], receive: Receive, connection: TimedBody
-    ) -> Document:
-        raw = await read_body(receive, connection, named, self._bounds.body_bytes)
-        # Megabytes take milliseconds at every step: nobody else should wait for all of them.
-        large = len(raw) > _LARGE
-        if large:
-            await asyncio.sleep(0)
-            document = None
-            for document in Document.in_steps(raw, self._bounds.json_depth):  # noqa: B007 - the last one counts
-                await asyncio.sleep(0)
-            assert document is not None
-            return document
-        return Document(raw, self._bounds.json_depth)
+    async def _document(self, raw: bytes) -> Document:
+        if is_light(raw):
+            return Document(raw, self._bounds.json_depth)
+        document = None
+        for document in Document.in_steps(raw, self._bounds.json_depth):  # noqa: B007 - the last one counts
+            await asyncio.sleep(0)  # megabytes take a while, in which nobody else should have to wait
+        assert document is not None
+        return document
 
     def _from_document(
         self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], document: Document
@@ -228,7 +229,7 @@ class Inference:
         opened = _NONE_OPENED
         if raw:
             check_json_type(named)
-            document, owner, opened = self._opened(tenant, Document(raw, self._bounds.json_depth))
+            document, owner, opened = self._opened(tenant, await self._document(raw))
             if pinned is not None and owner is not None and owner != pinned:
                 raise GatewayError(OBJECT_NOT_FOUND, "The objects named belong to different provider keys.")
             pinned = pinned or owner
@@ -290,14 +291,14 @@ class Inference:
             reference = document.text(name)
             if reference is not None and self._ids.open(tenant.id, reference) is None:
                 raise GatewayError(condition, f"No such object: '{reference[:64]}'.", param=name)
-        if MARK not in document.raw:
+        if document.raw.find(MARK) < 0:
             return document, None, _NONE_OPENED
         raw, found = self._ids.open_all(tenant.id, document.raw)
         pools = {owned.pool for owned in found.values()}
         if len(pools) > 1:
             raise GatewayError(INVALID_VALUE, "The objects named belong to different provider keys.")
         opened = tuple((owned.real, sealed) for sealed, owned in found.items())
-        return Document(raw, self._bounds.json_depth), next(iter(pools), None), opened
+        return document.edited(raw), next(iter(pools), None), opened
 
 
 def _work(

@@ -1,18 +1,20 @@
 """A JSON request body that is looked at once and edited by splicing bytes.
 
-The body is validated as a whole (`orjson`: syntax, UTF-8, numbers a double can hold) and the spans of its
-top-level values are taken from a second pass that builds no objects (`msgspec.Raw` views). An edit replaces one
+The body is validated as a whole (syntax, UTF-8, and in light ones numbers a double can hold) and the spans of its
+top-level values are taken from a pass that builds no objects (`msgspec.Raw` views). An edit replaces one
 value's bytes, so key order, spacing, number formatting, big integers and unknown fields reach the provider
 exactly as the caller wrote them (wire reference §3.1).
 """
 
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import orjson
 
+from gateway.dialects.structure import check_structure, is_light
 from gateway.errors import INVALID_JSON, INVALID_TYPE, MISSING_PARAMETER, GatewayError
 from gateway.settings.snapshot import Target
 
@@ -21,11 +23,16 @@ _value = msgspec.json.Decoder(msgspec.Raw)
 _MEMBER = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 #: Up to here copying a piece of a body is cheaper than a view of it.
 _COPY_MAX = 16 * 1024
+_DECODED = 1024 * 1024
+_STAND_INS: dict[bytes, Any] = {b"[": [None], b"{": {"": None}, b'"': "…"}
 _AFTER = re.compile(rb"[ \t\n\r]*([,}])")
 
 
 class Document:
     """A validated JSON object: `fields` parsed, `raw` as sent.
+
+    Of a heavy text (`structure.is_light` says no) only the small fields are parsed; a large one has an odd
+    stand-in of its type, `[None]`, `{"": None}` or `"…"`, since nothing that looks at fields looks into those.
 
     Raises GatewayError (`invalid_json`) for anything that is not one well-formed JSON object of at most
     `depth_max` nested levels without duplicate top-level keys.
@@ -34,6 +41,10 @@ class Document:
     __slots__ = ("_spans", "fields", "raw")
 
     def __init__(self, raw: bytes, depth_max: int = 128) -> None:
+        if not is_light(raw):
+            for _ in self._read_heavy(raw, depth_max):
+                pass
+            return
         self.raw = raw
         self.fields = _parsed(raw)
         self._check_depth(depth_max)  # before the spans are taken, whose decoder recurses
@@ -41,15 +52,27 @@ class Document:
 
     @classmethod
     def in_steps(cls, raw: bytes, depth_max: int) -> Iterator["Document | None"]:
-        """The same, in steps: between them a large body lets others have their turn. The last is the document."""
+        """The same of a heavy text, with pauses that let others have their turn. The last is the document."""
         document = cls.__new__(cls)
-        document.raw = raw
-        document.fields = _parsed(raw)
-        yield None
-        document._check_depth(depth_max)
-        yield None
-        document._spans = _spans(raw)
+        for _ in document._read_heavy(raw, depth_max):
+            yield None
         yield document
+
+    def edited(self, raw: bytes) -> "Document":
+        """The document of `raw`, which is this one's with some strings replaced, and needs no new checks."""
+        document = Document.__new__(Document)
+        document.raw = raw
+        document._spans = _spans(raw)
+        document.fields = _parsed(raw) if is_light(raw) else _small_fields(raw, document._spans)
+        return document
+
+    def _read_heavy(self, raw: bytes, depth_max: int) -> Iterator[None]:
+        self.raw = raw
+        yield from check_structure(raw, depth_max)
+        yield from _check_utf8(raw)
+        self._spans = _spans(raw)
+        yield
+        self.fields = _small_fields(raw, self._spans)
 
     def _check_depth(self, depth_max: int) -> None:
         raw = self.raw
@@ -112,6 +135,32 @@ class Document:
         return b"".join(pieces)
 
 
+def _check_utf8(raw: bytes) -> Iterator[None]:
+    """What the decoder of spans does not check."""
+    if raw.isascii():
+        return
+    decoder = getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(raw), _DECODED):
+            decoder.decode(raw[start : start + _DECODED], start + _DECODED >= len(raw))
+            yield
+    except UnicodeDecodeError:
+        raise GatewayError(INVALID_JSON, "The request body is not valid JSON: it is not UTF-8.") from None
+
+
+def _small_fields(raw: bytes, spans: list[tuple[str, int, int]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, start, end in spans:
+        if end - start > _COPY_MAX:
+            fields[name] = _STAND_INS.get(raw[start : start + 1])
+            continue
+        try:
+            fields[name] = orjson.loads(raw[start:end])
+        except orjson.JSONDecodeError as error:
+            raise GatewayError(INVALID_JSON, f"`{name[:64]}` is not valid JSON: {error}") from None
+    return fields
+
+
 def _parsed(raw: bytes) -> dict[str, Any]:
     try:
         fields = orjson.loads(raw)
@@ -129,7 +178,10 @@ def _spans(raw: bytes) -> list[tuple[str, int, int]]:
     Every deviation (space, an escaped key, a duplicate) makes the text longer than that sum, so equality proves
     that there is none.
     """
-    values = _values.decode(raw)
+    try:
+        values = _values.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise GatewayError(INVALID_JSON, f"The request body is not valid JSON: {error}") from None
     spans: list[tuple[str, int, int]] = []
     position = 1
     for key, value in values.items():
