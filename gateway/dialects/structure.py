@@ -12,16 +12,20 @@ from gateway.errors import INVALID_JSON, GatewayError
 
 #: Read at once, whatever it is.
 _SMALL = 16 * 1024
-#: Read at once if it has few brackets.
+#: Read at once if it has few brackets and commas.
 _MEDIUM = 1024 * 1024
-_BRACKETS = 20_000
+_PARTS = 20_000
 #: What a body may consist of, outside its strings.
 CONTAINERS_MAX = 200_000
 MEMBERS_MAX = 200_000
-STRINGS_MAX = 1_000_000
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}:]', re.DOTALL)
-_PAUSE = 0x1FFF  # tokens between pauses, less one: a few milliseconds
+STRINGS_MAX = 400_000
+TOP_MEMBERS_MAX = 10_000
+_TOKEN = re.compile(rb'["\[\]{}:]')
+#: A stretch of a string's inside: bounded, so that half a million escapes are no single step.
+_TEXT = re.compile(rb'(?:[^"\\]++|\\.){0,20000}+', re.DOTALL)
+_STEP = 4096  # tokens between pauses: about two milliseconds
 _COUNTED = 1024 * 1024
+_SPARSE_QUOTES = 2 * TOP_MEMBERS_MAX
 _QUOTE, _COLON = b'":'
 _OPENING = b"[{"
 
@@ -29,7 +33,9 @@ _OPENING = b"[{"
 def is_light(raw: bytes) -> bool:
     """Whether all of `raw` may be made into objects at once: that takes a few milliseconds at most."""
     size = len(raw)
-    return size <= _SMALL or (size <= _MEDIUM and raw.count(b"[") + raw.count(b"{") <= _BRACKETS)
+    if size <= _SMALL:
+        return True
+    return size <= _MEDIUM and raw.count(b"[") + raw.count(b"{") <= _PARTS and raw.count(b",") <= _PARTS
 
 
 def check_structure(raw: bytes, depth_max: int) -> Iterator[None]:
@@ -39,14 +45,18 @@ def check_structure(raw: bytes, depth_max: int) -> Iterator[None]:
     """
     if (yield from _is_sparse(raw, depth_max)):
         return  # too few brackets and quotes to break a bound
-    depth = containers = members = strings = 0
-    for count, token in enumerate(_TOKEN.finditer(raw)):
-        first = raw[token.start()]
-        if first == _QUOTE:
+    depth = containers = members = top_members = strings = count = 0
+    found = _TOKEN.search(raw)
+    while found is not None:
+        end = found.end()
+        token = raw[end - 1]
+        if token == _QUOTE:
             strings += 1
-        elif first == _COLON:
+            end = yield from _string_end(raw, end)
+        elif token == _COLON:
             members += 1
-        elif first in _OPENING:
+            top_members += depth == 1
+        elif token in _OPENING:
             depth += 1
             containers += 1
             if depth > depth_max:
@@ -55,16 +65,37 @@ def check_structure(raw: bytes, depth_max: int) -> Iterator[None]:
                 )
         else:
             depth -= 1
-        if count & _PAUSE == _PAUSE:
-            if containers > CONTAINERS_MAX or members > MEMBERS_MAX or strings > STRINGS_MAX:
-                break
+        count += 1
+        if count % _STEP == 0:
+            _check_counts(containers, members, top_members, strings)
             yield
-    if containers > CONTAINERS_MAX or members > MEMBERS_MAX or strings > STRINGS_MAX:
-        raise GatewayError(
-            INVALID_JSON,
-            f"The request body has more parts than can be read: at most {CONTAINERS_MAX:,} lists and objects, "
-            f"{MEMBERS_MAX:,} members and {STRINGS_MAX:,} strings.",
-        )
+        found = _TOKEN.search(raw, end)
+    _check_counts(containers, members, top_members, strings)
+
+
+def _check_counts(containers: int, members: int, top_members: int, strings: int) -> None:
+    for count, limit, what in (
+        (containers, CONTAINERS_MAX, "lists and objects"),
+        (members, MEMBERS_MAX, "members of objects"),
+        (top_members, TOP_MEMBERS_MAX, "fields"),
+        (strings, STRINGS_MAX, "strings"),
+    ):
+        if count > limit:
+            raise GatewayError(INVALID_JSON, f"The request body has more than {limit:,} {what}.")
+
+
+def _string_end(raw: bytes, start: int) -> Generator[None, None, int]:
+    """Where the string that begins at `start` has ended; the end of `raw` if it never does."""
+    while True:
+        text = _TEXT.match(raw, start)
+        assert text is not None, "it matches nothing at least"
+        end = text.end()
+        if end >= len(raw) or raw[end] == _QUOTE:
+            return end + 1
+        if end == start:
+            return len(raw)  # a lone backslash at the very end
+        start = end
+        yield
 
 
 def _is_sparse(raw: bytes, depth_max: int) -> Generator[None, None, bool]:
@@ -73,7 +104,7 @@ def _is_sparse(raw: bytes, depth_max: int) -> Generator[None, None, bool]:
         end = start + _COUNTED
         brackets += raw.count(b"[", start, end) + raw.count(b"{", start, end)
         quotes += raw.count(b'"', start, end)
-        if brackets > depth_max or quotes > MEMBERS_MAX:
+        if brackets > depth_max or quotes > _SPARSE_QUOTES:
             return False
         yield
     return True
