@@ -14,6 +14,7 @@ from gateway.settings.load import load
 from gateway.settings.problem import ConfigError
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Origin, Provider, ProviderKey
+from gateway.settings.unenforced import unenforced
 
 if TYPE_CHECKING:
     import httpx2
@@ -31,7 +32,7 @@ def check(config: Path | None, live: bool, environ: Mapping[str, str] = os.envir
         return 1
     for warning in settings.warnings:
         print(f"warning: {warning}")
-    for sentence in unasked_targets(settings.snapshot):
+    for sentence in (*unasked_targets(settings.snapshot), *unenforced(settings)):
         print(f"warning: {sentence}")
     print(_summary(settings))
     if not live:

@@ -21,6 +21,7 @@ from gateway.serving.sockets import base_url, listen_tcp
 from gateway.serving.stop import StopSignal, leave_quietly
 from gateway.settings.problem import ConfigError
 from gateway.settings.server import Settings
+from gateway.settings.unenforced import unenforced
 
 _OPEN_FILES = 65_536
 
@@ -37,7 +38,7 @@ def start(launch: Launch) -> int:
             data = stack.enter_context(listen_tcp(plan.host, plan.port, "port"))
             admin = stack.enter_context(listen_tcp(plan.host, plan.admin_port, "admin_port"))
             settings = launch.settings()
-            for warning in settings.warnings:
+            for warning in (*settings.warnings, *unenforced(settings)):
                 sys.stderr.write(f"warning: {warning}\n")
             _allow_open_files()
             runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
