@@ -64,11 +64,12 @@ class FrameRelay:
     def finish(self) -> bytes:
         """The upstream ended cleanly: what must still be sent. Raises GatewayError when that was too early."""
         rest = b""
-        if self._held:
-            # The last frame lacks its blank line; clients would drop it in silence.
-            rest = b"".join(self._held)
+        if self._held and not self.is_over():
+            held = _LINE_END.sub(b"\n", b"".join(self._held)).strip(b"\n")
             self._held = []
-            rest = self._relay(_LINE_END.sub(b"\n", rest).rstrip(b"\n") + b"\n\n")
+            if self._says_something(held):
+                # The last frame lacks its blank line; clients would drop it in silence.
+                rest = self._relay(held + b"\n\n")
         if not self.ended and self.failure is None:
             rest += self._close()
         return rest
@@ -85,8 +86,23 @@ class FrameRelay:
         """`data`, clean frames that need no look, as it goes on."""
         return data
 
+    def _says_something(self, rest: bytes) -> bool:
+        """Whether `rest`, what came after the last blank line, is a frame; blank lines and comments are nothing.
+
+        Raises GatewayError when it is a part of one: what it would have said nobody knows.
+        """
+        if all(line[:1] in (b"", b":") for line in rest.split(b"\n")):
+            return False
+        if not self._is_whole(frame_data(rest.removeprefix(_BOM))):
+            raise _incomplete()
+        return True
+
+    def _is_whole(self, data: bytes) -> bool:
+        """Whether nothing can be missing at the end of `data`, a frame's."""
+        raise NotImplementedError
+
     def _close(self) -> bytes:
-        raise GatewayError(UPSTREAM_INCOMPLETE, "The provider ended the stream before it was finished.")
+        raise _incomplete()
 
     def _look(self, frames: list[bytes]) -> list[bytes]:
         """Read `frames` (cleaned, without blank lines); the ones to send on, the same list when all are."""
@@ -187,3 +203,7 @@ def frame_data(frame: bytes) -> bytes:
     if frame[:6] == b"data: " and frame.find(b"\n") < 0:
         return frame[6:]
     return b"\n".join(line[5:].removeprefix(b" ") for line in frame.split(b"\n") if line[:5] == b"data:")
+
+
+def _incomplete() -> GatewayError:
+    return GatewayError(UPSTREAM_INCOMPLETE, "The provider ended the stream before it was finished.")

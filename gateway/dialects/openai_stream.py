@@ -47,6 +47,12 @@ class OpenAIStream(FrameRelay):
         """Called once with the first frame's object, before it goes on."""
         self.first = first
 
+    def _is_whole(self, data: bytes) -> bool:
+        try:
+            return data == _DONE or type(orjson.loads(data)) is dict  # a number could have had more digits
+        except orjson.JSONDecodeError:
+            return False
+
     def _begin(self, frames: list[bytes]) -> None:
         for frame in frames:
             data = frame_data(frame)

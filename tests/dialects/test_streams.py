@@ -144,6 +144,39 @@ def test_a_missing_end_marker_is_added_only_when_the_answer_was_finished() -> No
     assert caught.value.condition.code == "upstream_incomplete"
 
 
+IMAGES = [event("image_generation.partial_image", b64="x"), event("image_generation.completed", b64="y")]
+UNFINISHED: list[tuple[type[OpenAIStream], list[bytes], bytes]] = [
+    (CompletionStream, [ROLE, HELLO], STOP),
+    (CompletionStream, [ROLE, HELLO, STOP], USAGE),
+    (CompletionStream, [ROLE, HELLO, STOP], DONE),
+    (CompletionStream, [ROLE, HELLO, STOP], DONE.replace(b"\n", b"\r\n")),
+    (ResponsesStream, RESPONSE[:-1], RESPONSE[-1]),
+    (MediaStream, IMAGES[:1], IMAGES[1]),
+]
+
+
+@pytest.mark.parametrize(("kind", "before", "last"), UNFINISHED)
+def test_a_frame_that_breaks_off_never_goes_on(
+    kind: type[OpenAIStream], before: list[bytes], last: bytes
+) -> None:
+    text = last.rstrip(b"\r\n")
+    for cut in range(1, len(text)):
+        stream = made(kind)
+        assert stream.feed(b"".join((*before, last[:cut]))) == b"".join(before)
+        with pytest.raises(GatewayError) as caught:
+            stream.finish()
+        assert caught.value.condition.code == "upstream_incomplete"
+        assert not stream.ended
+    whole = run(made(kind), [*before, last])[:3]
+    for cut in range(len(text), len(last)):  # only a part of its blank line is missing
+        assert run(made(kind), [*before, last[:cut]])[:3] == whole
+
+
+@pytest.mark.parametrize("rest", [b": ping", b":", b"\n", b"\r", b": a\n: b\n", b"\n: a\r"])
+def test_a_comment_that_breaks_off_is_nothing(rest: bytes) -> None:
+    assert run(CompletionStream(hide_usage=True), [*PLAIN, rest])[0] == b"".join([*PLAIN, DONE])
+
+
 def test_nothing_follows_an_error_or_the_end() -> None:
     out, ended, failed, _ = run(
         CompletionStream(hide_usage=True), [*PLAIN, chunk(None, error={"message": "x"}), HELLO]
