@@ -19,10 +19,11 @@ class FrameRelay:
 
     `content` turns true with the first frame that carries content: until then nothing has been said that
     another provider could not say as well. `ended` turns true at the stream's own end marker. `failure` holds
-    the error an upstream put inside its stream; nothing after it is relayed.
+    the error an upstream put inside its stream; nothing after it is relayed. `hid` turns true when a frame with
+    data was kept back: for who waits on the upstream that is progress, though nothing goes on.
     """
 
-    __slots__ = ("_frame_max", "_held", "_held_bytes", "_started", "content", "ended", "failure")
+    __slots__ = ("_frame_max", "_held", "_held_bytes", "_started", "content", "ended", "failure", "hid")
 
     #: Byte sequences that only a frame which needs a look can have. The empty one is in every frame.
     _words: tuple[bytes, ...] = (b"",)
@@ -31,6 +32,7 @@ class FrameRelay:
         self.content = False
         self.ended = False
         self.failure: bytes | None = None
+        self.hid = False
         self._frame_max = frame_max
         self._held: list[bytes] = []
         self._held_bytes = 0

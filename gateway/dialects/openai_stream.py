@@ -143,7 +143,8 @@ class CompletionStream(OpenAIStream):
     def _without_usage(self, frames: list[bytes]) -> list[bytes]:
         if self.hides_usage and self._usage_frame is not None:
             kept = [frame for frame in frames if not _is_usage_only(frame)]
-            frames = kept if len(kept) < len(frames) else frames
+            if len(kept) < len(frames):
+                frames, self.hid = kept, True
         return self._rewritten(frames) if self.rewrites else frames
 
     def _close(self) -> bytes:

@@ -91,7 +91,9 @@ class Relay:
         while not stream.is_over():
             data = await response.chunk()
             frames = stream.feed(data) if data else stream.finish()
-            response.extend(gap_s)
+            if frames or stream.hid:  # comments and parts of frames are no progress
+                stream.hid = False
+                response.extend(gap_s)
             if stream.ended:
                 caller.finish(frames)
             elif frames and caller.write(frames):
