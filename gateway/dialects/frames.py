@@ -180,7 +180,7 @@ class FrameRelay:
             return b""  # the odd one of three line ends
         untouched = True
         for frame in frames:
-            if frame[:6] != b"data: " or frame.find(b"\n") >= 0:
+            if frame[:6] != b"data: " or len(frame) == 6 or frame.find(b"\n") >= 0:
                 cleaned = [clean for frame in frames if (clean := _cleaned(frame))]
                 untouched = cleaned == frames
                 frames = cleaned
@@ -192,10 +192,14 @@ class FrameRelay:
 
 
 def _cleaned(frame: bytes) -> bytes:
-    """`frame` without comments, `id:`, `retry:` and events that carry no data, which SDKs stumble over."""
+    """`frame` without comments, `id:`, `retry:`, events that carry no data and pings, which SDKs stumble over."""
     lines = frame.split(b"\n")
     kept = [line for line in lines if line[:5] == b"data:" or line[:6] == b"event:"]
-    if not any(line[:5] == b"data:" for line in kept):
+    if (
+        not any(line[:5] == b"data:" and line[5:].strip() for line in kept)
+        or b"event: ping" in kept
+        or b"event:ping" in kept
+    ):
         return b""
     return frame if len(kept) == len(lines) else b"\n".join(kept)
 
