@@ -44,3 +44,23 @@ async def test_json_and_events_are_not_taken_coded(
     packed = gzip.compress(b'{"data":[]}')
     reply = await _answered(gateway, sim, path, kind, packed, "content-encoding: gzip")
     assert (reply.status, reply.error()["code"]) == (502, "upstream_invalid_response")
+
+
+@pytest.mark.parametrize("path", MEDIA)
+@pytest.mark.parametrize(
+    ("kind", "body", "code"),
+    [
+        ("text/html", b"<html>Bad gateway</html>", "upstream_invalid_response"),
+        ("Text/HTML; charset=utf-8", b"<html>Bad gateway</html>", "upstream_invalid_response"),
+        ("application/problem+json", b'{"title":"Bad gateway"}', "upstream_invalid_response"),
+        ("application/json", b'{"error":{"message":"Bad gateway"}}', "upstream_error"),
+    ],
+)
+async def test_pages_and_errors_are_no_media(
+    gateway: RunningGateway, sim: ProviderSim, path: str, kind: str, body: bytes, code: str
+) -> None:
+    reply = await _answered(gateway, sim, path, kind, body)
+    assert (reply.status, reply.error()["code"]) == (502, code)
+    (entry,) = await gateway.log_lines(1)
+    assert entry["outcome"] == "error"
+    assert len(sim.requests()) == 2  # another key may know better
