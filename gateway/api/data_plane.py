@@ -10,8 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.azure_paths import PREFIX as AZURE
 from gateway.api.azure_paths import served_path
-from gateway.api.inference import Inference, Opened, Prepared, parsed_query
+from gateway.api.inference import Inference, Opened, Prepared
 from gateway.api.models import ModelCatalogue
+from gateway.api.query import parsed_query
 from gateway.api.routes import Endpoint, exact_paths, exact_routes, is_unserved, owned_route
 from gateway.errors import METHOD_NOT_SUPPORTED, UNKNOWN_URL, UNSUPPORTED_ENDPOINT, GatewayError
 from gateway.exchange import Exchange

@@ -6,6 +6,7 @@ Nothing is decided here about limits or providers; this is where a body becomes 
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from gateway.api.query import with_cursors_opened
 from gateway.api.routes import Endpoint
 from gateway.dialects.document import Document
 from gateway.dialects.openai_stream import MediaStream, OpenAIStream, ResponsesStream
@@ -250,13 +251,16 @@ class Inference:
         named: dict[bytes, bytes],
     ) -> Prepared:
         """Reading or deleting one object at the provider key that owns it."""
-        candidates = self._admission.without_model(_tenant(exchange), endpoint.api, pinned)
+        tenant = _tenant(exchange)
+        query, opened = with_cursors_opened(query, self._ids, tenant.id, pinned, sealed_only=False)
+        candidates = self._admission.without_model(tenant, endpoint.api, pinned)
         frame_max = self._bounds.frame_bytes
         exchange.streaming = "stream=true" in query
         stream = (lambda: ResponsesStream(frame_max)) if exchange.streaming else None
         work = _work(
             endpoint, named, None, method=method, path=path, query=query, pinned=pinned, stream=stream
         )
+        work.opened = opened
         return work, candidates
 
     def from_list(
@@ -273,7 +277,10 @@ class Inference:
                 UNSUPPORTED_ENDPOINT,
                 f"'{endpoint.api}' can be listed only on a provider key of the tenant's own.",
             )
-        return _work(endpoint, named, None, method="GET", query=query, pinned=key.id), candidates
+        query, opened = with_cursors_opened(query, self._ids, tenant.id, key.id, sealed_only=True)
+        work = _work(endpoint, named, None, method="GET", query=query, pinned=key.id)
+        work.opened = opened
+        return work, candidates
 
     def owner_of(self, exchange: Exchange, sealed: str) -> tuple[str, str]:
         """(pool, real id) behind an id in a path. Raises GatewayError: the same for foreign and unknown ids."""
@@ -339,18 +346,3 @@ def _asks_for_stream(document: Document, endpoint: Endpoint) -> bool:
     if endpoint.name in ("chat", "completions", "responses", "images"):
         return document.flag("stream")
     return False
-
-
-def parsed_query(query: bytes) -> str:
-    """The caller's query without anything that could be a credential (wire reference §3.6)."""
-    text = query.decode("ascii", "replace")
-    kept = [pair for pair in text.split("&") if pair and pair.partition("=")[0] in _QUERY_FIELDS]
-    joined = "&".join(kept)
-    if any(char in joined for char in " \r\n\0\ufffd"):
-        raise GatewayError(INVALID_VALUE, "The query string has characters that do not belong there.")
-    return joined
-
-
-_QUERY_FIELDS = frozenset(
-    {"limit", "after", "before", "order", "purpose", "include", "include[]", "stream", "starting_after"}
-)
