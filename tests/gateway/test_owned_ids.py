@@ -58,3 +58,19 @@ async def test_a_cursor_that_was_not_given(apart: RunningGateway) -> None:
         [item] = (await client.responses.input_items.list(reply.id)).data
         assert item.id is not None
         await client.responses.input_items.list(reply.id, after=item.id)
+
+
+async def test_only_what_ran_a_model_counts_tokens(apart: RunningGateway) -> None:
+    async with sdk(apart) as client:
+        reply = await client.responses.create(model="sim/chat", input="mine")
+        await client.responses.retrieve(reply.id)
+        async for _ in await client.responses.retrieve(reply.id, stream=True):
+            pass
+        await client.responses.input_tokens.count(model="sim/chat", input="mine")
+        file = await client.files.create(file=("f.jsonl", LINE), purpose="batch")
+        await client.files.list()
+        await client.files.content(file.id)
+        await client.files.delete(file.id)
+    first, *rest = await apart.log_lines(8)
+    assert (first["usage_source"], first["input_tokens"] > 0) == ("provider", True)
+    assert {(x["usage_source"], x["input_tokens"], x["output_tokens"]) for x in rest} == {("none", 0, 0)}
