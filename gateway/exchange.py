@@ -22,6 +22,8 @@ class Usage(Record, frozen=True):
 
 
 NO_USAGE = Usage()
+#: Endpoints that name a model and only ask how much it would have to read.
+_COUNTS_ONLY = frozenset({"responses_input_tokens"})
 
 
 @dataclass(slots=True)
@@ -54,3 +56,8 @@ class Exchange:  # no Record: those are slow to write to, and this one is writte
     outcome: str = "ok"  # ok | error | refused | client_closed
     relayed_bytes: int = 0
     usage: Usage = NO_USAGE  # replaced, never changed
+
+    @property
+    def ran_model(self) -> bool:
+        """Whether a model was asked to work: what is stored, fetched or listed had its usage counted before."""
+        return self.target is not None and self.endpoint not in _COUNTS_ONLY
