@@ -16,32 +16,32 @@ _FRAME_BYTES = 200  # of a typical chunk with one token in it
 
 
 class Line(Record):
-    """A line of the request log (contract §6)."""
+    """A line of the request log (contract §6); what is unknown is null."""
 
     ts: datetime
     request_id: str
-    tenant: str | None
-    key: str | None
-    route: str  # the endpoint
-    model: str | None
-    provider: str | None
-    pool: str | None
-    priority: str
-    status: int
-    code: str | None
-    outcome: str
-    queue_ms: float
-    upstream_ms: float
-    gateway_ms: float
-    input_tokens: int
-    cache_read_tokens: int
-    cache_write_tokens: int
-    output_tokens: int
-    cost_usd: float | None
-    usage_source: str
-    attempts: int
-    agent: str | None
-    task: str | None
+    tenant: str | None = None
+    key: str | None = None
+    route: str | None = None  # the endpoint
+    model: str | None = None
+    provider: str | None = None
+    pool: str | None = None
+    priority: str | None = None
+    status: int | None = None
+    code: str | None = None
+    outcome: str | None = None
+    queue_ms: float | None = None
+    upstream_ms: float | None = None
+    gateway_ms: float | None = None
+    input_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    usage_source: str | None = None
+    attempts: int | None = None
+    agent: str | None = None
+    task: str | None = None
 
 
 class Settlement:

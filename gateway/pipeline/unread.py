@@ -8,15 +8,8 @@ an exchange that had begun, that exchange ends beside it with a line of its own,
 from gateway.clock import Clock
 from gateway.errors import Condition
 from gateway.metrics import Metrics
+from gateway.pipeline.settle import Line
 from gateway.request_log import RequestLog
-
-_UNKNOWN = dict.fromkeys(
-    (
-        "ts", "request_id", "tenant", "key", "route", "model", "provider", "pool", "priority", "status", "code",
-        "outcome", "queue_ms", "upstream_ms", "gateway_ms", "input_tokens", "cache_read_tokens",
-        "cache_write_tokens", "output_tokens", "cost_usd", "usage_source", "attempts", "agent", "task",
-    )
-)  # fmt: skip
 
 
 class Unread:
@@ -30,13 +23,14 @@ class Unread:
     def refused(self, condition: Condition, request_id: str) -> None:
         """A connection was told `condition`, under the id `request_id`."""
         self._metrics.refused_unread()
-        known = {
-            "ts": self._clock.utc(),
-            "request_id": request_id,
-            "status": condition.status,
-            "code": condition.code,
-            "outcome": "refused",
-            "usage_source": "none",
-            "attempts": 0,
-        }
-        self._log.write({**_UNKNOWN, **known})
+        self._log.write(
+            Line(
+                self._clock.utc(),
+                request_id,
+                status=condition.status,
+                code=condition.code,
+                outcome="refused",
+                usage_source="none",
+                attempts=0,
+            )
+        )
