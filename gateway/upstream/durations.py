@@ -13,9 +13,13 @@ YEAR_S = 365 * 86400.0
 #: A moment that is only just past is now: providers cut fractions of seconds off.
 _JUST_PAST_S = 60.0
 _TEXT_MAX = 64
+_DIGITS = 15
+_SHORT = (("ms", 0.001), ("s", 1.0), ("", 1.0))
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{0,15})?")
 _PART = re.compile(r"([0-9]{1,15}(?:\.[0-9]{0,15})?)(ns|us|µs|ms|s|m|h)")
 _DURATION = re.compile(rf"(?:{_PART.pattern})+")
+_FIXDATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -28,6 +32,12 @@ def seconds(text: bytes | str) -> float | None:
 def duration(text: bytes | str) -> float | None:
     """`6m0s`, `23h18m29.144s`, `120ms`, or plain seconds."""
     plain = _plain(text)
+    for unit, scale in _SHORT:  # nearly all there are; on every reply, so without the general pattern
+        if plain.endswith(unit):
+            number = plain[: len(plain) - len(unit)]
+            if number.isascii() and number.isdecimal() and len(number) <= _DIGITS:
+                return _bounded(int(number) * scale)
+            break
     if _NUMBER.fullmatch(plain):
         return _bounded(float(plain))
     if not _DURATION.fullmatch(plain):
@@ -54,8 +64,12 @@ def until_date(text: bytes | str, now: datetime) -> float | None:
 
 
 def http_date(text: bytes | str) -> datetime | None:
+    plain = _plain(text)
     try:
-        found = parsedate_to_datetime(_plain(text))
+        if _FIXDATE.fullmatch(plain):  # as servers must write it, read ten times as fast
+            month = _MONTHS.index(plain[8:11]) + 1
+            return datetime.fromisoformat(f"{plain[12:16]}-{month:02}-{plain[5:7]}T{plain[17:25]}+00:00")
+        found = parsedate_to_datetime(plain)
     except (ValueError, OverflowError):  # years and zones beyond belief overflow
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

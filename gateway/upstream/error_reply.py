@@ -34,25 +34,33 @@ class ErrorReply(NamedTuple):
 
 
 def read_error(body: bytes) -> ErrorReply:
-    detail = error_detail(body)
+    whole = _object(body)
+    detail = _inside(whole)
     bare = ErrorReply(frozenset(), error_message(detail)[:_MESSAGE_MAX], detail)
-    return bare._replace(codes=frozenset(word for part in (detail, *bare.details()) for word in _words(part)))
+    parts = (whole, detail, *bare.details())
+    return bare._replace(codes=frozenset(word for part in parts for word in _words(part)))
 
 
 def error_detail(body: bytes) -> dict[str, Any]:
     """The error object; empty when there is none."""
+    return _inside(_object(body))
+
+
+def _object(body: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return {}
     if isinstance(value, list) and value:
         value = value[0]
-    if not isinstance(value, dict):
-        return {}
-    error = value.get("error", value)
+    return value if isinstance(value, dict) else {}
+
+
+def _inside(whole: dict[str, Any]) -> dict[str, Any]:
+    error = whole.get("error", whole)
     if isinstance(error, str):
-        return {**value, "message": error}
-    return error if isinstance(error, dict) else value
+        return {**whole, "message": error}
+    return error if isinstance(error, dict) else whole
 
 
 def error_message(detail: dict[str, Any]) -> str:

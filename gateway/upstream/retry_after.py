@@ -29,5 +29,10 @@ def their_clock(headers: Headers, now: datetime) -> datetime:
 
 
 def _said_once(headers: Headers, name: bytes) -> bytes | None:
-    values = {value for key, value in headers if key == name}
-    return values.pop() if len(values) == 1 else None
+    found: bytes | None = None
+    for key, value in headers:
+        if key == name:
+            if found is not None and found != value:
+                return None
+            found = value
+    return found

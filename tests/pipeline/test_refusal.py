@@ -275,6 +275,18 @@ def test_how_long_a_provider_asks_to_wait(headers: dict[str, str], seconds: floa
     assert refusal(429, pairs, b"{}", KEY).retry_after_s == seconds
 
 
+def test_two_waits_that_differ_are_not_believed() -> None:
+    told = [(b"retry-after", b"3"), (b"retry-after", b"4")]
+    assert retry_after_s(told, datetime.now(UTC)) is None
+    assert retry_after_s([*told[:1], *told[:1]], datetime.now(UTC)) == 3.0
+
+
+@pytest.mark.parametrize("depth", [100, 300, 2000])
+def test_a_detail_may_be_nested_deeper_than_json_is_written(depth: int) -> None:
+    body = b'{"detail":' + b"[" * depth + b"1" + b"]" * depth + b"}"
+    assert refusal(422, [], body, KEY).condition.status == 422
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
