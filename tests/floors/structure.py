@@ -25,6 +25,7 @@ FLOORS = {
     "gateway.errors": 1,
     "gateway.clock": 1,
     "gateway.exchange": 1,
+    "gateway.charge": 1,
     "gateway.record": 1,
     "gateway.chat": 1,
     "gateway.metrics": 1,
