@@ -50,7 +50,7 @@ class App:
         self._lag = LoopLag(metrics.lagged)
         ids = SealedIds(snapshot.pepper)
         self._admission = admission = Admission(snapshot)
-        upstream = Upstream(admission, self._pool_of, snapshot.bounds, metrics)
+        upstream = Upstream(admission, self._pool_of, snapshot.bounds, metrics, clock)
         generation = Generation(
             snapshot, Authenticator(snapshot), admission, upstream, Relay(snapshot.bounds, ids)
         )
