@@ -3,8 +3,10 @@
     wait = min over accounts of free_in(account, request) + seconds(urgent, peers)
 
 `urgent` is what waits in more urgent classes, `peers` what will go before it in its own by virtual service: of each
-tenant's work as much as brings its tag to that of the request. Accounts of one signature are one pool of rate
-(`supply`); work with another signature counts by the part of its accounts that are in the pool.
+tenant's work as much as brings its tag to that of the request, of which the tenant has some here and may bring more
+meanwhile: as much again as has gone since its lane last was empty. So who always has work waiting counts in full,
+and who sent a little counts with that. Accounts of one signature are one pool of rate (`supply`); work with another
+signature counts by the part of its accounts that are in the pool.
 
 Everything grows with the tag and with the work before the request, so the wait is monotone in position.
 """
@@ -20,7 +22,7 @@ from gateway.admission.signatures import Signature
 from gateway.admission.supply import Ahead, Supply
 
 #: Tenants of a class that are looked at one by one; more are taken together.
-_TENANTS = 32
+_TENANTS = 16
 #: Items of a lane that are looked at for those that go before an arrival with a deadline.
 _SAMPLE = 128
 
@@ -48,7 +50,7 @@ def forecast(item: Item, signature: Signature, near: Near, supply: Supply, outlo
             continue
         for bucket in other.buckets[:rank]:
             if bucket.work.count:
-                urgent.add(bucket.work, part)
+                urgent.add(bucket.work, part, bucket.work.count * part)
         bucket = other.buckets[rank]
         if bucket.work.count:
             _add_peers(peers, bucket, tag, service, part)
@@ -72,14 +74,21 @@ def share_before(item: Item, lane: Lane) -> float:
 def _add_peers(peers: Ahead, bucket: Bucket, tag: float, service: VirtualService, part: float) -> None:
     """Of each lane what goes before `tag`; of a crowd, as if all its lanes stood at the clock."""
     if len(bucket.lanes) > _TENANTS:
-        peers.add(bucket.work, part * _reached(bucket.work.share, (tag - service.clock) * bucket.weight))
+        _add_reached(peers, bucket, (tag - service.clock) * bucket.weight, part)
         return
     for lane in bucket.lanes.values():
         reach = (tag - service.start(lane.tenant)) * lane.weight
         if reach > 0.0:
-            peers.add(lane.work, part * _reached(lane.work.share, reach))
+            _add_reached(peers, lane, reach, part)
 
 
-def _reached(share: float, reach: float) -> float:
-    """Which part of `share` is within `reach`."""
-    return 1.0 if reach >= share else reach / share
+def _add_reached(peers: Ahead, some: Lane | Bucket, reach: float, part: float) -> None:
+    """What of `some` is within `reach`, of what waits and of what is likely to come."""
+    work = some.work
+    share = work.share
+    if reach < share:
+        part *= reach / share
+        peers.add(work, part, work.count * part)
+    else:
+        likely = min(reach, share + some.gone) / share if share else 1.0
+        peers.add(work, part * likely, work.count * part)

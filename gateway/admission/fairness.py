@@ -23,7 +23,7 @@ from gateway.admission.item import Item
 
 #: Counters kept before those that say nothing any more are looked for.
 _KEPT = 64
-#: Counters kept at most. Of more, the half that is owed more is let off what it was ahead of the clock.
+#: Counters kept at most. Of more, the half least ahead of the clock is let off what it is ahead.
 _MOST = 4096
 
 

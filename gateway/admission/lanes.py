@@ -23,13 +23,14 @@ Entry = tuple[float, int, "Lane"]
 class Lane:
     """The items of one tenant in one bucket: by expiry (EDF), which equal TTLs make first come first."""
 
-    __slots__ = ("_heap", "items", "tenant", "weight", "work")
+    __slots__ = ("_heap", "gone", "items", "tenant", "weight", "work")
 
     def __init__(self, tenant: str, weight: float) -> None:
         self.tenant = tenant
         self.weight = weight
         self.items: dict[int, Item] = {}  # by order, so the newest is the last
         self.work = Work()
+        self.gone = 0.0  # shares dispatched since the lane last was empty
         self._heap: list[tuple[float, int]] = []
 
     def add(self, item: Item) -> None:
@@ -68,13 +69,14 @@ def key(item: Item) -> tuple[float, int]:
 class Bucket:
     """The lanes of one signature and class. Accounts are meant by their place in the signature."""
 
-    __slots__ = ("_heaps", "_services", "lanes", "rank", "weight", "work")
+    __slots__ = ("_heaps", "_services", "gone", "lanes", "rank", "weight", "work")
 
     def __init__(self, rank: int, services: tuple[VirtualService, ...]) -> None:
         self.rank = rank
         self.lanes: dict[str, Lane] = {}
         self.work = Work()
-        self.weight = 0.0  # of the tenants who wait
+        self.weight = 0.0  # of the lanes that are, and what has gone of them
+        self.gone = 0.0
         self._services = services
         self._heaps: list[list[Entry]] = [[] for _ in services]
 
@@ -97,6 +99,7 @@ class Bucket:
             return
         del self.lanes[item.tenant]
         self.weight = self.weight - lane.weight if self.lanes else 0.0
+        self.gone = max(0.0, self.gone - lane.gone) if self.lanes else 0.0
         for heap in self._heaps:
             if len(heap) > 2 * len(self.lanes) + _SLACK:
                 heap[:] = [entry for entry in heap if entry[2].items]
@@ -129,6 +132,8 @@ class Bucket:
         lane = heappop(heap)[2]
         item = lane.head()
         service.serve(item)
+        lane.gone += item.share
+        self.gone += item.share
         self.drop(item)
         if lane.items:
             heappush(heap, (service.start(lane.tenant), lane.head().order, lane))

@@ -21,15 +21,15 @@ _STAYS_S = 0.25
 
 
 class Ahead:
-    """A sum of work, in parts."""
+    """A sum of work, in parts: what must go before, and how many of it are here."""
 
     __slots__ = ("count", "input", "output", "requests", "tokens")
 
     def __init__(self) -> None:
         self.count = self.requests = self.input = self.output = self.tokens = 0.0
 
-    def add(self, work: Work, part: float) -> None:
-        self.count += work.count * part
+    def add(self, work: Work, part: float, here: float) -> None:
+        self.count += here
         self.requests += work.requests * part
         self.input += work.input * part
         self.output += work.output * part

@@ -19,6 +19,8 @@ def contend(offers: dict[str, int], weights: dict[str, float], rounds: int, seed
     under_way = []
     for turn in range(rounds):
         for tenant, many in offers.items():
+            if to.backlogs.classes[1].count_of(tenant) > 50:
+                continue
             for _ in range(many):
                 count += 1
                 share = rng.uniform(0.0005, 0.002)
