@@ -20,12 +20,9 @@ from gateway.errors import (
 from gateway.exchange import Exchange
 from gateway.pipeline.admit import Admission, Candidates
 from gateway.pipeline.authenticate import lower
+from gateway.pipeline.body_check import check_body
 from gateway.pipeline.call import forwarded_lines
-from gateway.pipeline.estimate import (
-    BYTES_PER_TOKEN,
-    check_body,
-    completion_stream_body,
-)
+from gateway.pipeline.completion_body import completion_stream_body
 from gateway.pipeline.form import Form, form_text, read_form
 from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_json_type, read_body
 from gateway.pipeline.work import StreamedBody, Work
@@ -123,7 +120,7 @@ class Inference:
         if type(model) is not str or not model:
             model = document.required_text("model")
         exchange.model = model
-        exchange.input_estimate = len(raw) // BYTES_PER_TOKEN + 1
+        exchange.input_estimate = len(raw) // 4 + 1
         candidates = self._admission.candidates(tenant, model, endpoint.api)
         exchange.route = candidates.route
         check_body(fields, endpoint.name)

@@ -8,10 +8,10 @@ from datetime import datetime
 from gateway.clock import Clock
 from gateway.exchange import Exchange, Usage
 from gateway.metrics import Metrics
-from gateway.pipeline.estimate import BYTES_PER_TOKEN
 from gateway.record import Record
 from gateway.request_log import RequestLog
 
+_BYTES_PER_TOKEN = 4
 _FRAME_BYTES = 200  # of a typical chunk with one token in it
 
 
@@ -112,5 +112,5 @@ def _shown(exchange: Exchange) -> str | None:
 
 def _estimated(exchange: Exchange) -> Usage:
     """From bytes: a stream's frames are about a token each, other text about four bytes a token."""
-    per_token = _FRAME_BYTES if exchange.streaming else BYTES_PER_TOKEN
+    per_token = _FRAME_BYTES if exchange.streaming else _BYTES_PER_TOKEN
     return Usage(exchange.input_estimate, max(1, exchange.relayed_bytes // per_token), source="estimated")

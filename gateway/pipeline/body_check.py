@@ -1,20 +1,9 @@
-"""One look at a JSON body: the route it names, how large it is, and the body that goes upstream.
+"""What a JSON body must have to be worth sending; the provider checks the rest."""
 
-Nothing is re-serialised: the model's name is spliced, and `stream_options` where the provider must be asked for
-usage. Tokens are guessed from bytes here; no tokenizer runs on the event loop.
-"""
-
-from collections.abc import Callable
 from typing import Any
 
-import orjson
-
-from gateway.dialects.document import Document
-from gateway.dialects.openai_stream import CompletionStream
 from gateway.errors import INVALID_TYPE, INVALID_VALUE, MISSING_PARAMETER, GatewayError
-from gateway.settings.snapshot import Target
 
-BYTES_PER_TOKEN = 4
 _COUNT_MAX = 1_000_000_000
 _N_MAX = 128
 
@@ -41,8 +30,6 @@ _TYPED: dict[str, tuple[tuple[type, ...], str]] = {
     "stream_options": ((dict,), "an object"),
     "tools": ((list,), "an array"),
 }
-#: Providers that refuse a field they do not know.
-_NO_STREAM_OPTIONS = frozenset({"mistral"})
 
 
 def check_body(fields: dict[str, Any], api: str) -> None:
@@ -65,27 +52,3 @@ def check_body(fields: dict[str, Any], api: str) -> None:
             low, high = _BOUNDED[name]
             if not low <= value <= high:
                 raise GatewayError(INVALID_VALUE, f"`{name}` must be between {low} and {high}.", param=name)
-
-
-def completion_stream_body(
-    document: Document, frame_max: int
-) -> tuple[Callable[[Target | None], bytes], Callable[[], CompletionStream]]:
-    """The same for a streamed completion, which also asks for usage, and how to read the stream.
-
-    Raises GatewayError when `stream_options` asks for usage in a way that is neither yes nor no.
-    """
-    stated: dict[str, Any] = document.fields.get("stream_options") or {}
-    asked = stated.get("include_usage")
-    if asked is not None and type(asked) is not bool:
-        name = "stream_options.include_usage"
-        raise GatewayError(INVALID_TYPE, f"`{name}` must be a boolean.", param=name)
-    wanted = None if asked else orjson.dumps({**stated, "include_usage": True})
-
-    def body(target: Target | None) -> bytes:
-        assert target is not None, "a completion has a model"
-        edits = {"model": target.quoted}
-        if wanted is not None and target.provider.flavour not in _NO_STREAM_OPTIONS:
-            edits["stream_options"] = wanted
-        return document.spliced(edits)
-
-    return body, lambda: CompletionStream(hide_usage=not asked, frame_max=frame_max)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import INVALID_TYPE, INVALID_VALUE, MISSING_PARAMETER, Condition
-from gateway.pipeline.estimate import check_body
+from gateway.pipeline.body_check import check_body
 from tests.pipeline.parts import refused
 
 CHAT: dict[str, Any] = {"model": "m", "messages": [{}]}
