@@ -22,8 +22,9 @@ _ESCAPE = re.compile(rb"\\u[0-9a-fA-F]{4}")
 _CJK_ESCAPE = re.compile(rb"\\u[3-9a-cA-C][0-9a-fA-F]{3}")
 _ESCAPE_BYTES, _ESCAPED_BYTES = 6, 3  # `\u4f60`, and the character itself in UTF-8
 
-#: One symbol in so many bytes is prose; more are code. English prose has one in twenty to thirty.
-_BYTES_PER_SYMBOL = 8
+#: More symbols than one in so many bytes are code: English prose has one in twenty to thirty, code one in five to
+#: ten.
+_BYTES_PER_SYMBOL = 11
 #: Up to this share of bytes beyond ASCII is typography (quotes, dashes, a few accents), not another script.
 _TYPOGRAPHY = 0.03
 _CJK_HEAVY = 0.3
