@@ -1,0 +1,1 @@
+"""Deciders of admission, on numbers alone."""
