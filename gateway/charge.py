@@ -6,6 +6,8 @@ puts on each axis, when it starts and when it has ended, is the provider's (`gat
 
 from typing import NamedTuple
 
+from gateway.record import Record
+
 #: Positions in a `Charge`.
 REQUESTS, INPUT, OUTPUT, TOKENS = range(4)
 
@@ -27,3 +29,20 @@ class Estimate(NamedTuple):
     output: int  # learned: nine of ten such requests stay below
     output_max: int | None  # what the caller allows; None when they do not say
     cached: int = 0  # of `input`, expected to be read from the provider's prompt cache
+
+
+class Makeup(Record, frozen=True):
+    """What a request is made of, as far as tokens go: read from its body once, estimated for any model."""
+
+    #: (kind of content, size) each; kinds and their units are `gateway.admission.calibration`'s.
+    parts: tuple[tuple[int, float], ...] = ()
+    flat: int = 1  # tokens of what is not content: the template around messages and tools
+    flat_upper: int = 1
+    answer: int = 0  # tokens of an answer of such a request, before anything is learned; 0: it has none
+    choices: int = 1
+    output_max: int | None = None  # of all choices; None when the caller does not say
+
+
+#: Before anything was read.
+NOTHING = Makeup(flat=0, flat_upper=0)
+NO_ESTIMATE = Estimate(0, 0, 0, 0)

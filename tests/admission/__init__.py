@@ -1,1 +1,1 @@
-"""Deciders of gateway/admission: pure, so that time is a number in these tests."""
+"""Deciders of admission, on numbers alone."""
