@@ -136,8 +136,10 @@ class AccountModel:
                     meter.ceiling.observe(observation.limit)
             else:
                 meter.observe(observation.limit, observation.remaining, now)
-            if observation.unexpected:
-                meter.lower(now) if isinstance(meter, Rate) else meter.ceiling.lower(now)
+            if observation.unexpected and isinstance(meter, Rate):
+                meter.lower(now)
+            elif observation.unexpected and isinstance(meter, Concurrency):
+                meter.ceiling.lower(now)
 
     def below_floor(self, rank: int) -> bool:
         """Whether class `rank` got less than its floor of every rate: then it goes right after the top class."""

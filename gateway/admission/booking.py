@@ -44,8 +44,7 @@ def book(kept: Book | None, batch: Batch, now: int) -> tuple[Book, Answer]:
     if kept is not None and kept.last - CLOCK_BACK_MS <= now < kept.last:
         now = kept.last
     if kept is None or now < kept.last or kept.membership.contradicted(batch, now):
-        epoch = now if kept is None else max(now, kept.membership.epoch + 1)
-        kept = Book(batch.account, now, epoch)
+        kept = _anew(kept, batch, now)
     kept.last = now
     kept.account.configure(batch.account, now)
     kept.account.touch(now)
@@ -56,6 +55,16 @@ def book(kept: Book | None, batch: Batch, now: int) -> tuple[Book, Answer]:
         member.applied = batch.number
         _book_once(kept, batch, now, known=_is_known(kept, batch))
     return kept, _decide(kept, batch, now, joined=member.joined)
+
+
+def _anew(former: Book | None, batch: Batch, now: int) -> Book:
+    if former is None:
+        return Book(batch.account, now, epoch=now)
+    made = Book(batch.account, now, epoch=max(now, former.membership.epoch + 1))
+    for day in made.account.days:
+        for old in former.account.days:
+            day.inherit(old)
+    return made
 
 
 def _is_known(kept: Book, batch: Batch) -> bool:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from gateway.admission.ceiling import Ceiling
 from gateway.admission.dimension import Dimension
 
-_DAYS_KEPT = 2
+DAYS_KEPT = 2
 
 
 class Midnights:
@@ -29,12 +29,12 @@ class Midnights:
             self._start, self._next = (self._midnight(day + timedelta(days)) for days in (0, 1))
         return self._start
 
-    def around(self, now: int) -> tuple[int, int, int]:
-        """The last midnight and the two to come."""
-        first = self.day_of(now)
-        second = self._next
-        day = datetime.fromtimestamp(second / 1000, UTC).astimezone(self._zone).date()
-        return first, second, self._midnight(day + timedelta(1))
+    def around(self, now: int) -> tuple[int, int, int, int]:
+        """The midnights of yesterday, today, tomorrow and the day after."""
+        today = self.day_of(now)
+        day = datetime.fromtimestamp(today / 1000, UTC).astimezone(self._zone).date()
+        yesterday, after = (self._midnight(day + timedelta(days)) for days in (-1, 2))
+        return yesterday, today, self._next, after
 
     def _midnight(self, day: date) -> int:
         local = datetime.combine(day, time(), self._zone)
@@ -57,6 +57,10 @@ class Day:
     def configure(self, dimension: Dimension) -> None:
         self.ceiling.configure(dimension.limit, 0)
 
+    def inherit(self, former: "Day") -> None:
+        """Go on with the counts of a state that was given up: nobody can tell them anew."""
+        self._counts = former._counts
+
     def used(self, at: int) -> int:
         return self._counts.get(self._midnights.day_of(at), 0)
 
@@ -65,10 +69,12 @@ class Day:
 
     def charge(self, units: int, at: int) -> None:
         """Count `units` (fewer where negative) on the day of `at`; a day that is no longer kept is not counted."""
+        if not units:
+            return
         day = self._midnights.day_of(at)
         count = self._counts.get(day, 0) + units
         self._counts[day] = count if count > 0 else 0
-        while len(self._counts) > _DAYS_KEPT:
+        while len(self._counts) > DAYS_KEPT:
             del self._counts[min(self._counts)]
 
     def move(self, units: int, at: int, to: int) -> None:
@@ -86,4 +92,4 @@ class Day:
 
     def free_at(self, units: int, now: int) -> int:
         room = self.used(now) + units <= self.ceiling.limit
-        return max(self.blocked_until, now if room else self._midnights.around(now)[1])
+        return max(self.blocked_until, now if room else self._midnights.around(now)[2])

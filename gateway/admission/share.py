@@ -7,10 +7,10 @@ backlogged class gets its floor of the ceiling however much more urgent work the
 
 #: Percent of the ceiling, by rank; the top class needs none.
 FLOOR_PERCENT = (0, 20, 8, 4, 2)
-_STEP_MS = 5_000
-_STEPS_A_MINUTE = 12
-_STEPS_TO_NOTHING = 60
-_SCALE = 1000  # so that rounding down loses no whole units
+STEP_MS = 5_000
+STEPS_A_MINUTE = 12
+STEPS_TO_NOTHING = 60
+SHARE_SCALE = 1000  # so that rounding down loses no whole units
 
 
 class Share:
@@ -24,7 +24,7 @@ class Share:
 
     def fade(self, now: int) -> None:
         """A twelfth is forgotten every five seconds."""
-        step = now // _STEP_MS
+        step = now // STEP_MS
         steps = step - self._step
         if steps <= 0:
             return
@@ -35,16 +35,16 @@ class Share:
 
     def add(self, rank: int, units: int) -> None:
         """Count units served; negative ones were not, after all."""
-        served = self.served[rank] + units * _SCALE
+        served = self.served[rank] + units * SHARE_SCALE
         self.served[rank] = served if served > 0 else 0
 
     def below_floor(self, rank: int, limit: int) -> bool:
-        return self.served[rank] * 100 < limit * FLOOR_PERCENT[rank] * _SCALE
+        return self.served[rank] * 100 < limit * FLOOR_PERCENT[rank] * SHARE_SCALE
 
 
 def _faded(served: int, steps: int) -> int:
-    if steps >= _STEPS_TO_NOTHING:
+    if steps >= STEPS_TO_NOTHING:
         return 0
     for _ in range(steps):
-        served -= served // _STEPS_A_MINUTE
+        served -= served // STEPS_A_MINUTE
     return served
