@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
@@ -20,19 +21,20 @@ class Attempt:
     health: Health
     turn: int
     is_probe: bool
+    since: int  # the health's last change
 
 
 class Target(RuleBasedStateMachine):
-    """Keys a, b, c … of one provider, and two of its models; callers start only what is allowed, or insist."""
+    """Keys of one provider, and one or two of its models. Callers start what is allowed, or insist."""
 
     attempts = Bundle("attempts")
 
-    @initialize(keys=st.integers(1, 5))
-    def begin(self, keys: int) -> None:
+    @initialize(keys=st.sampled_from([2, 2, 3, 4, 1]), models=st.sampled_from(["m", "m", "mn"]))
+    def begin(self, keys: int, models: str) -> None:
         self.now = 500.0
         self.keys = [provider_key(f"key-{number}", provider()) for number in range(keys)]
         self.table = HealthTable(self.keys)
-        self.targets = [self.table.target("p", model, self.now) for model in ("m", "n")]
+        self.targets = [self.table.target("p", model, self.now) for model in models]
         self.live: list[Attempt] = []
         self.quota: dict[Health, float] = {}
         self.rates: dict[object, tuple[float, float]] = {}
@@ -58,10 +60,24 @@ class Target(RuleBasedStateMachine):
         if before in ("cooling", "probing", "quota") and allowed:
             assert rank >= PROBE_RANK or self.now >= health.until + PROBE_PATIENCE_S
         turn = health.started(self.now)
-        attempt = Attempt(health, turn, health.state == "probing" and health._probe == turn)
+        is_probe = health.state == "probing" and health._probe == turn
+        attempt = Attempt(health, turn, is_probe, health._since)
+        if is_probe:
+            assert not any(
+                one.is_probe for one in self.live if one.health is health and one.since == health._since
+            ), "there was one already"
         if allowed and before in ("cooling", "probing", "quota"):
             assert attempt.is_probe, "what is allowed of a key that is out of service is its probe"
         self.live.append(attempt)
+
+    @rule(pick=PICK, rank=RANKS, early=st.sampled_from([0.0, 0.0, 0.1]), insist=st.booleans())
+    def come_due(self, pick: int, rank: int, early: float, insist: bool) -> None:
+        """Time passes to where a key that is out of service may be tried again."""
+        out = [number for number, one in enumerate(self.everyone()) if one.state in ("cooling", "quota")]
+        if out:
+            number = out[pick % len(out)]
+            self.now = max(self.now, self.everyone()[number].until - early)
+            self.start(number, rank, insist)
 
     @rule(pick=PICK, how=st.sampled_from(["answered", "finished", "abandoned"]))
     def end(self, pick: int, how: str) -> None:
@@ -85,7 +101,7 @@ class Target(RuleBasedStateMachine):
         attempt = self.live.pop(pick % len(self.live))
         self._verdict(attempt.health, attempt.turn, kind, wait_s)
 
-    @rule(pick=PICK, kind=st.sampled_from(["health", "quota"]), times=st.integers(1, 8))
+    @rule(pick=PICK, kind=st.sampled_from(["health", "health", "quota"]), times=st.integers(4, 8))
     def fail_in_a_row(self, pick: int, kind: Kind, times: int) -> None:
         every = self.everyone()
         health = every[pick % len(every)]
@@ -183,3 +199,4 @@ class Target(RuleBasedStateMachine):
 
 
 TestTarget = Target.TestCase
+TestTarget.settings = settings(stateful_step_count=80)
