@@ -19,10 +19,11 @@ class FrameRelay:
 
     `content` turns true with the first frame that carries content: until then nothing has been said that
     another provider could not say as well. `ended` turns true at the stream's own end marker. `failure` holds
-    the error an upstream put inside its stream; nothing after it is relayed.
+    the error an upstream put inside its stream; nothing after it is relayed. `hid` turns true when a frame with
+    data was kept back: for who waits on the upstream that is progress, though nothing goes on.
     """
 
-    __slots__ = ("_frame_max", "_held", "_held_bytes", "_started", "content", "ended", "failure")
+    __slots__ = ("_frame_max", "_held", "_held_bytes", "_started", "content", "ended", "failure", "hid")
 
     #: Byte sequences that only a frame which needs a look can have. The empty one is in every frame.
     _words: tuple[bytes, ...] = (b"",)
@@ -31,6 +32,7 @@ class FrameRelay:
         self.content = False
         self.ended = False
         self.failure: bytes | None = None
+        self.hid = False
         self._frame_max = frame_max
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -64,11 +66,12 @@ class FrameRelay:
     def finish(self) -> bytes:
         """The upstream ended cleanly: what must still be sent. Raises GatewayError when that was too early."""
         rest = b""
-        if self._held:
-            # The last frame lacks its blank line; clients would drop it in silence.
-            rest = b"".join(self._held)
+        if self._held and not self.is_over():
+            held = _LINE_END.sub(b"\n", b"".join(self._held)).strip(b"\n")
             self._held = []
-            rest = self._relay(_LINE_END.sub(b"\n", rest).rstrip(b"\n") + b"\n\n")
+            if self._says_something(held):
+                # The last frame lacks its blank line; clients would drop it in silence.
+                rest = self._relay(held + b"\n\n")
         if not self.ended and self.failure is None:
             rest += self._close()
         return rest
@@ -85,8 +88,23 @@ class FrameRelay:
         """`data`, clean frames that need no look, as it goes on."""
         return data
 
+    def _says_something(self, rest: bytes) -> bool:
+        """Whether `rest`, what came after the last blank line, is a frame; blank lines and comments are nothing.
+
+        Raises GatewayError when it is a part of one: what it would have said nobody knows.
+        """
+        if all(line[:1] in (b"", b":") for line in rest.split(b"\n")):
+            return False
+        if not self._is_whole(frame_data(rest.removeprefix(_BOM))):
+            raise _incomplete()
+        return True
+
+    def _is_whole(self, data: bytes) -> bool:
+        """Whether nothing can be missing at the end of `data`, a frame's."""
+        raise NotImplementedError
+
     def _close(self) -> bytes:
-        raise GatewayError(UPSTREAM_INCOMPLETE, "The provider ended the stream before it was finished.")
+        raise _incomplete()
 
     def _look(self, frames: list[bytes]) -> list[bytes]:
         """Read `frames` (cleaned, without blank lines); the ones to send on, the same list when all are."""
@@ -162,7 +180,7 @@ class FrameRelay:
             return b""  # the odd one of three line ends
         untouched = True
         for frame in frames:
-            if frame[:6] != b"data: " or frame.find(b"\n") >= 0:
+            if frame[:6] != b"data: " or len(frame) == 6 or frame.find(b"\n") >= 0:
                 cleaned = [clean for frame in frames if (clean := _cleaned(frame))]
                 untouched = cleaned == frames
                 frames = cleaned
@@ -174,10 +192,14 @@ class FrameRelay:
 
 
 def _cleaned(frame: bytes) -> bytes:
-    """`frame` without comments, `id:`, `retry:` and events that carry no data, which SDKs stumble over."""
+    """`frame` without comments, `id:`, `retry:`, events that carry no data and pings, which SDKs stumble over."""
     lines = frame.split(b"\n")
     kept = [line for line in lines if line[:5] == b"data:" or line[:6] == b"event:"]
-    if not any(line[:5] == b"data:" for line in kept):
+    if (
+        not any(line[:5] == b"data:" and line[5:].strip() for line in kept)
+        or b"event: ping" in kept
+        or b"event:ping" in kept
+    ):
         return b""
     return frame if len(kept) == len(lines) else b"\n".join(kept)
 
@@ -187,3 +209,7 @@ def frame_data(frame: bytes) -> bytes:
     if frame[:6] == b"data: " and frame.find(b"\n") < 0:
         return frame[6:]
     return b"\n".join(line[5:].removeprefix(b" ") for line in frame.split(b"\n") if line[:5] == b"data:")
+
+
+def _incomplete() -> GatewayError:
+    return GatewayError(UPSTREAM_INCOMPLETE, "The provider ended the stream before it was finished.")

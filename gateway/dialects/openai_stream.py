@@ -17,6 +17,7 @@ _CHOICES = b'"choices":[{'
 _LESSONS = 4
 _EMPTY_CHOICES = (b'"choices":[]', b'"choices": []')
 _DONE = b"[DONE]"
+_NAME_MAX = 256  # where the data of an event with a usual name has begun
 
 
 class OpenAIStream(FrameRelay):
@@ -46,6 +47,12 @@ class OpenAIStream(FrameRelay):
     def learn(self, first: dict[str, Any]) -> None:
         """Called once with the first frame's object, before it goes on."""
         self.first = first
+
+    def _is_whole(self, data: bytes) -> bool:
+        try:
+            return data == _DONE or type(orjson.loads(data)) is dict  # a number could have had more digits
+        except orjson.JSONDecodeError:
+            return False
 
     def _begin(self, frames: list[bytes]) -> None:
         for frame in frames:
@@ -96,12 +103,17 @@ class CompletionStream(OpenAIStream):
         return True
 
     def _is_clean(self, data: bytes) -> bool:
-        return data[:6] == b"data: " and data.count(b"\n") == 2 * data.count(b"\n\ndata: ") + 2
+        return (
+            data[:7] == b"data: {"
+            and data[-3:] == b"}\n\n"
+            and data.count(b"\n") == 2 * data.count(b"}\n\ndata: {") + 2
+        )
 
     def _look(self, frames: list[bytes]) -> list[bytes]:
         if self.first is None:
             self._begin(frames)
         for position, frame in enumerate(frames):
+            _check(frame)
             if not self.content and _carries_content(frame):
                 self.content = True
             if frame.find(b'"error":') >= 0 and _is_error(frame):
@@ -137,7 +149,8 @@ class CompletionStream(OpenAIStream):
     def _without_usage(self, frames: list[bytes]) -> list[bytes]:
         if self.hides_usage and self._usage_frame is not None:
             kept = [frame for frame in frames if not _is_usage_only(frame)]
-            frames = kept if len(kept) < len(frames) else frames
+            if len(kept) < len(frames):
+                frames, self.hid = kept, True
         return self._rewritten(frames) if self.rewrites else frames
 
     def _close(self) -> bytes:
@@ -166,8 +179,9 @@ class ResponsesStream(OpenAIStream):
         if (
             data[:16] != b"event: response."
             or data.count(b"\n") != 3 * frames
-            or data.count(b"\ndata: ") != frames
-            or data.count(b"\n\nevent: ") != frames - 1
+            or data.count(b"\ndata: {") != frames
+            or data.count(b"}\n\nevent: response.") != frames - 1
+            or data[-3:] != b"}\n\n"
         ):
             return False
         self.sequence += frames
@@ -177,6 +191,7 @@ class ResponsesStream(OpenAIStream):
         if self.first is None:
             self._begin(frames)
         for position, frame in enumerate(frames):
+            _check(frame)
             if frame.startswith((b"event: error", b'data: {"error"')):
                 self.failure = frame_data(frame)
                 return self._rewritten(frames[:position])
@@ -213,6 +228,7 @@ class MediaStream(OpenAIStream):
     def _look(self, frames: list[bytes]) -> list[bytes]:
         self.content = self.content or bool(frames)
         for position, frame in enumerate(frames):
+            _check(frame)
             if frame.find(b'"error":') >= 0 and _is_error(frame):
                 self.failure = frame_data(frame)
                 return frames[:position]
@@ -227,6 +243,15 @@ class MediaStream(OpenAIStream):
 
 def _has(frame: bytes, words: tuple[bytes, bytes]) -> bool:
     return frame.find(words[0]) >= 0 or frame.find(words[1]) >= 0
+
+
+def _check(frame: bytes) -> None:
+    """Refuse an event that is no object. Both its ends show whether it is one; only an odd one is parsed."""
+    if frame[-1:] == b"}" and (frame[:7] == b"data: {" or frame.find(b"\ndata: {", 0, _NAME_MAX) >= 0):
+        return
+    data = frame_data(frame)
+    if data != _DONE:
+        _parsed(data)
 
 
 def _parsed(data: bytes) -> dict[str, Any]:

@@ -126,7 +126,7 @@ class Upstream:
                         whole = await response.read(bounds.reply_bytes)
                     take_json(reply, work, whole)
                 else:
-                    check_other(work)
+                    check_other(work, content_type)
                     response.auto_extend = bounds.frame_gap_s
                 return reply
             why = await error_text(response)

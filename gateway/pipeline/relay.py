@@ -91,7 +91,9 @@ class Relay:
         while not stream.is_over():
             data = await response.chunk()
             frames = stream.feed(data) if data else stream.finish()
-            response.extend(gap_s)
+            if frames or stream.hid:  # comments and parts of frames are no progress
+                stream.hid = False
+                response.extend(gap_s)
             if stream.ended:
                 caller.finish(frames)
             elif frames and caller.write(frames):
@@ -104,10 +106,12 @@ class Relay:
 
     async def _pieces(self, exchange: Exchange, reply: Reply, caller: Caller) -> None:
         response = reply.response
-        length = response.header(b"content-length")
         head = b"content-type: " + reply.content_type + b"\r\n"
-        if length is not None:
-            head += b"content-length: " + length + b"\r\n"
+        # A coding was not asked for; but where there is one the bytes mean nothing without its name.
+        for name in (b"content-length", b"content-encoding"):
+            value = response.header(name)
+            if value is not None:
+                head += name + b": " + value + b"\r\n"
         caller.begin_body(response.status, head + _identity(reply, exchange))
         while data := await response.chunk():
             if caller.write(data):

@@ -20,6 +20,10 @@ _ERROR_BODY_MAX = 64 * 1024
 #: What answers with JSON and nothing else.
 _JSON_APIS = frozenset({"chat", "completions", "responses", "embeddings", "moderations", "rerank"})
 
+_MEDIA_APIS = frozenset({"audio", "images"})
+#: What a proxy or a crashed server says with 200; as sound or an image it would be kept by the caller.
+_PAGES = (b"text/html", b"application/xhtml+xml", b"application/problem+json")
+
 
 class Reply(Record, eq=False):
     """A 2xx reply that has begun. `body` is all of it where that is JSON, `held` what a stream has said so far."""
@@ -64,12 +68,14 @@ def take_json(reply: Reply, work: Work, body: bytes) -> None:
     reply.body, reply.usage = body, usage
 
 
-def check_other(work: Work) -> None:
-    """Refuse a body that is neither a stream nor JSON where it should be one of them."""
+def check_other(work: Work, content_type: bytes) -> None:
+    """Refuse a body that is neither a stream nor JSON where it should be one of them, and a page for media."""
     if work.stream is not None and not work.stream().tolerates_plain:
         raise GatewayError(UPSTREAM_INVALID, "The provider answered a streaming request with something else.")
     if work.api in _JSON_APIS:
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
+    if work.api in _MEDIA_APIS and content_type.lower().startswith(_PAGES):
+        raise GatewayError(UPSTREAM_INVALID, "The provider answered with a page instead of media.")
 
 
 async def error_text(response: Response) -> bytes:

@@ -40,6 +40,8 @@ RESPONSE = [
     event("response.completed", response={"id": "resp_1", "usage": {"input_tokens": 2, "output_tokens": 4}}),
 ]
 
+IMAGES = [event("image_generation.partial_image", b64="x"), event("image_generation.completed", b64="y")]
+
 STREAMS: list[tuple[type[OpenAIStream], list[bytes]]] = [
     (CompletionStream, [*PLAIN, USAGE, DONE]),
     (
@@ -56,7 +58,7 @@ STREAMS: list[tuple[type[OpenAIStream], list[bytes]]] = [
     (ResponsesStream, RESPONSE),
     (
         MediaStream,
-        [event("image_generation.partial_image", b64="x"), event("image_generation.completed", b64="y")],
+        IMAGES,
     ),
 ]
 
@@ -122,11 +124,58 @@ def test_usage_of_groq_is_found() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b": comment\n\n", b"id: 1\n\n", b"retry: 3\n\n", b"event: ping\n\n", b"\n\n\n", b"id: 9\n: x\n\n"],
+    [
+        b": comment\n\n",
+        b"id: 1\n\n",
+        b"retry: 3\n\n",
+        b"event: ping\n\n",
+        b"\n\n\n",
+        b"id: 9\n: x\n\n",
+        b'event: ping\ndata: {"type": "ping"}\n\n',
+        b"data: \n\n",
+        b"data:\n\n",
+        b"event: x\ndata: \n\n",
+        b"id: 1\nevent:ping\ndata:{}\n\n",
+    ],
 )
 def test_lines_that_break_sdks_are_dropped(line: bytes) -> None:
     out = run(CompletionStream(hide_usage=True), [line, ROLE, line, HELLO, line, STOP, line, DONE])[0]
     assert out == b"".join([ROLE, HELLO, STOP, DONE])
+
+
+def test_pings_among_responses_events_are_dropped() -> None:
+    ping = b'event: ping\ndata: {"type":"ping"}\n\n'
+    for between in (ping, ping + ping):
+        whole = between + between.join(RESPONSE)
+        assert run(ResponsesStream(), [whole])[0] == b"".join(RESPONSE)
+
+
+NO_EVENTS = [b"oops", b'{"id":"c"', b"123", b"[]", b"null", b"[DONE", b'"x"}', b"<html>", b"{]"]
+
+
+@pytest.mark.parametrize("data", NO_EVENTS)
+@pytest.mark.parametrize("alone", [True, False])
+def test_an_event_that_is_no_object_never_goes_on(data: bytes, alone: bool) -> None:
+    usual = event("response.output_text.delta", delta="a")
+    streams: list[tuple[type[OpenAIStream], bytes, list[bytes]]] = [
+        (CompletionStream, b"data: " + data + b"\n\n", [ROLE, HELLO, HELLO]),
+        (ResponsesStream, b"event: response.x\ndata: " + data + b"\n\n", [*RESPONSE[:2], usual, usual]),
+        (MediaStream, b"data: " + data + b"\n\n", IMAGES[:1]),
+    ]
+    for kind, bad, before in streams:
+        stream = made(kind)
+        assert stream.feed(b"".join(before)) == b"".join(before)
+        with pytest.raises(GatewayError) as caught:
+            stream.feed(bad if alone else before[-1] + bad + before[-1])
+        assert caught.value.condition.code == "upstream_invalid_response"
+
+
+@pytest.mark.parametrize("frame", [b'data:{"a":1}\n\n', b'data: {"a":1} \n\n', b'data: {"a":\ndata: 1}\n\n'])
+def test_an_oddly_written_object_does(frame: bytes) -> None:
+    for kind, before in ((CompletionStream, [ROLE, HELLO]), (MediaStream, IMAGES[:1])):
+        stream = made(kind)
+        stream.feed(b"".join(before))
+        assert stream.feed(before[-1] + frame + before[-1]) == before[-1] + frame + before[-1]
 
 
 def test_comments_and_roles_are_not_content() -> None:
@@ -142,6 +191,38 @@ def test_a_missing_end_marker_is_added_only_when_the_answer_was_finished() -> No
     with pytest.raises(GatewayError) as caught:
         run(CompletionStream(hide_usage=True), [ROLE, HELLO])
     assert caught.value.condition.code == "upstream_incomplete"
+
+
+UNFINISHED: list[tuple[type[OpenAIStream], list[bytes], bytes]] = [
+    (CompletionStream, [ROLE, HELLO], STOP),
+    (CompletionStream, [ROLE, HELLO, STOP], USAGE),
+    (CompletionStream, [ROLE, HELLO, STOP], DONE),
+    (CompletionStream, [ROLE, HELLO, STOP], DONE.replace(b"\n", b"\r\n")),
+    (ResponsesStream, RESPONSE[:-1], RESPONSE[-1]),
+    (MediaStream, IMAGES[:1], IMAGES[1]),
+]
+
+
+@pytest.mark.parametrize(("kind", "before", "last"), UNFINISHED)
+def test_a_frame_that_breaks_off_never_goes_on(
+    kind: type[OpenAIStream], before: list[bytes], last: bytes
+) -> None:
+    text = last.rstrip(b"\r\n")
+    for cut in range(1, len(text)):
+        stream = made(kind)
+        assert stream.feed(b"".join((*before, last[:cut]))) == b"".join(before)
+        with pytest.raises(GatewayError) as caught:
+            stream.finish()
+        assert caught.value.condition.code == "upstream_incomplete"
+        assert not stream.ended
+    whole = run(made(kind), [*before, last])[:3]
+    for cut in range(len(text), len(last)):  # only a part of its blank line is missing
+        assert run(made(kind), [*before, last[:cut]])[:3] == whole
+
+
+@pytest.mark.parametrize("rest", [b": ping", b":", b"\n", b"\r", b": a\n: b\n", b"\n: a\r"])
+def test_a_comment_that_breaks_off_is_nothing(rest: bytes) -> None:
+    assert run(CompletionStream(hide_usage=True), [*PLAIN, rest])[0] == b"".join([*PLAIN, DONE])
 
 
 def test_nothing_follows_an_error_or_the_end() -> None:

@@ -1,6 +1,7 @@
 """When a stream begins, is kept alive and is ended: hold, commit, keep-alive, deadline, shutdown, slow callers."""
 
 import asyncio
+import json
 import socket
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from tests.clock import LIMIT_S, passes, standing, until
 from tests.gateway.wire import (
     CHAT,
+    STOP,
     Line,
+    Reply,
     arrived,
     chat,
     chunk,
@@ -253,3 +256,35 @@ async def test_a_caller_that_reads_slowly_gets_everything(sim: ProviderSim) -> N
             await passes(LIMIT_S / 50)
         reply = parsed(received)
         assert (reply.body, reply.whole) == (body, True)
+
+
+async def _slowly(sim: ProviderSim, gateway: RunningGateway, *pieces: str) -> Reply:
+    """The answer to a stream that says hello and then `pieces`, one in each half of the limit between frames."""
+    hello = f"data: {chunk('Hello')}\n\n"
+    sim.script(
+        chunks=[hello, *pieces], headers={"content-type": "text/event-stream"}, gap_ms=LIMIT_S / 2 * 1000
+    )
+    async with Line(gateway) as line:
+        line.send(request(chat(stream=True)))
+        received = await line.until(b"\n\n")
+        with standing():
+            while gateway.app.live:
+                await passes(LIMIT_S / 20)
+        return parsed(received + await line.rest())
+
+
+@pytest.mark.parametrize("piece", [": ping\n\n", "\n\n", "\n", "d", "id: 1\n\n", "event: ping\n\n"])
+async def test_46_comments_and_parts_of_frames_are_no_progress(sim: ProviderSim, piece: str) -> None:
+    async with bounded(sim, frame_gap_s=LIMIT_S, exchange_s=100 * LIMIT_S) as gateway:
+        reply = await _slowly(sim, gateway, *[piece] * 30)
+        assert (reply.text(), reply.failure()["code"]) == ("Hello", "upstream_timeout")
+        await settled(gateway)
+
+
+async def test_46_a_frame_kept_from_the_caller_is_progress(sim: ProviderSim) -> None:
+    usage = json.dumps({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}})
+    hidden = f"data: {usage}\n\n"
+    async with bounded(sim, frame_gap_s=LIMIT_S, exchange_s=100 * LIMIT_S) as gateway:
+        reply = await _slowly(sim, gateway, *[hidden] * 5, f"data: {STOP}\n\n", "data: [DONE]\n\n")
+        assert (reply.text(), reply.data()[-1], b"usage" in reply.body) == ("Hello", b"[DONE]", False)
+        await settled(gateway)

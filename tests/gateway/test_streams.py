@@ -334,6 +334,21 @@ async def test_events_are_passed_on_as_they_come(gateway: RunningGateway, sim: P
         assert parsed(await line.until(b'"Hello"')).status == 200
 
 
+async def test_46_a_stream_that_is_cut_never_looks_finished(
+    gateway: RunningGateway, sim: ProviderSim
+) -> None:
+    whole = sse(chunk("Hello"), STOP)
+    body = whole.partition(b"\r\n\r\n")[2]
+    for cut in (body.index(b'"stop"') + 5, body.index(b"[DONE]") + 3):
+        sim.script(raw=stream(body[:cut]))
+        reply = await post(gateway, chat(stream=True))
+        assert (reply.text(), reply.failure()["code"]) == ("Hello", "upstream_incomplete")
+    reply = await post(gateway, chat("[[sim:frames=5 content_length=-5]]", stream=True))
+    assert (reply.status, reply.failure()["code"]) == (200, "upstream_incomplete")
+    await settled(gateway)
+    assert {entry["outcome"] for entry in await gateway.log_lines(3)} == {"error"}
+
+
 async def test_46_a_length_that_is_never_reached(sim: ProviderSim) -> None:
     """Past its end marker nothing of a stream is awaited; of a whole answer every byte is."""
     async with bounded(sim, exchange_s=LIMIT_S) as gateway:
