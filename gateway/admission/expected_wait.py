@@ -57,7 +57,9 @@ def forecast(item: Item, signature: Signature, near: Near, supply: Supply, outlo
     free_in = min([outlook.free_in(account, item) for account in item.signature])
     if not urgent.count and not peers.count:
         return Forecast(0, free_in)
-    return Forecast(round(urgent.count + peers.count), free_in + supply.seconds(rank, urgent, peers))
+    return Forecast(
+        round(urgent.count + peers.count), free_in + supply.seconds(rank, urgent, peers, item.charge)
+    )
 
 
 def share_before(item: Item, lane: Lane) -> float:

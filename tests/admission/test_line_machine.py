@@ -333,5 +333,5 @@ class LineMachine(RuleBasedStateMachine):
         assert all(self.line.depth(signature) == 0 for signature in SIGNATURES)
 
 
-LineMachine.TestCase.settings = settings(max_examples=600, stateful_step_count=50, deadline=None)
+LineMachine.TestCase.settings = settings(max_examples=250, stateful_step_count=50, deadline=None)
 TestLine = LineMachine.TestCase
