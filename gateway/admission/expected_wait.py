@@ -42,9 +42,10 @@ def forecast(item: Item, signature: Signature, near: Near, supply: Supply, outlo
     rank = item.rank
     service = signature.services[rank][0]
     tag = service.start(item.tenant)
-    lane = signature.buckets[rank].lanes.get(item.tenant)
-    if lane is not None:
-        tag += share_before(item, lane) / item.weight
+    for other, part in near:
+        lane = other.buckets[rank].lanes.get(item.tenant)
+        if lane is not None:
+            tag += share_before(item, lane) * part / item.weight
     for other, part in near:
         if not other.count:
             continue
