@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 
-from loadtests import overhead
+from loadtests import overhead, queue_cost
 
 USAGE = """\
 usage: scripts/load SCENARIO [options]
 
   overhead    what it costs to have the gateway in the way: latency, CPU, memory
+  queue-cost  what 10,000 waiting requests cost: CPU to enter and to go, memory
 
 scripts/load SCENARIO --help tells a scenario's options.
 """
 
-SCENARIOS = {"overhead": overhead.main}
+SCENARIOS = {"overhead": overhead.main, "queue-cost": queue_cost.main}
 
 
 def main(words: list[str]) -> int:

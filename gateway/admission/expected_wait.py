@@ -42,9 +42,10 @@ def forecast(item: Item, signature: Signature, near: Near, supply: Supply, outlo
     rank = item.rank
     service = signature.services[rank][0]
     tag = service.start(item.tenant)
-    lane = signature.buckets[rank].lanes.get(item.tenant)
-    if lane is not None:
-        tag += share_before(item, lane) / item.weight
+    for other, part in near:
+        lane = other.buckets[rank].lanes.get(item.tenant)
+        if lane is not None:
+            tag += share_before(item, lane) * part / item.weight
     for other, part in near:
         if not other.count:
             continue
@@ -57,7 +58,9 @@ def forecast(item: Item, signature: Signature, near: Near, supply: Supply, outlo
     free_in = min([outlook.free_in(account, item) for account in item.signature])
     if not urgent.count and not peers.count:
         return Forecast(0, free_in)
-    return Forecast(round(urgent.count + peers.count), free_in + supply.seconds(rank, urgent, peers))
+    return Forecast(
+        round(urgent.count + peers.count), free_in + supply.seconds(rank, urgent, peers, item.charge)
+    )
 
 
 def share_before(item: Item, lane: Lane) -> float:

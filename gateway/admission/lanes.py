@@ -16,7 +16,7 @@ _NEVER_LATER = float("-inf")
 #: Dead entries that are not worth looking for.
 _SLACK = 8
 
-#: Tag, order of the lane's head when the entry was made, lane. Orders are unique, so lanes are never compared.
+#: Tag, order of the lane's head when the entry was made, lane.
 Entry = tuple[float, int, "Lane"]
 
 
@@ -32,6 +32,10 @@ class Lane:
         self.work = Work()
         self.gone = 0.0  # shares dispatched since the lane last was empty
         self._heap: list[tuple[float, int]] = []
+
+    def __lt__(self, other: "Lane") -> bool:
+        """Entries tie when an item came back to a new lane of its tenant; the old lane is dead, either may lead."""
+        return False
 
     def add(self, item: Item) -> None:
         self.items[item.order] = item
@@ -126,7 +130,7 @@ class Bucket:
     def set_back(self, at: int, entry: Entry) -> None:
         heappush(self._heaps[at], entry)
 
-    def serve(self, at: int) -> Item:
+    def serve(self, at: int) -> None:
         """The head of the first lane goes on account `at`, and the lane to where its tenant now stands."""
         heap, service = self._heaps[at], self._services[at]
         lane = heappop(heap)[2]
@@ -137,7 +141,6 @@ class Bucket:
         self.drop(item)
         if lane.items:
             heappush(heap, (service.start(lane.tenant), lane.head().order, lane))
-        return item
 
     def return_service(self, at: int, item: Item) -> None:
         """The item, here again, was not served on account `at` after all. O(T), for what should not happen."""

@@ -70,11 +70,9 @@ class Line:
         signatures = self._signatures.at(account)
         if not signatures:
             return None
-        found = Search(account, signatures, try_take, self._outlook, now).run(ranks)
-        if found is None:
+        item = Search(account, signatures, try_take, self._outlook, now).run(ranks)
+        if item is None:
             return None
-        bucket, at = found
-        item = bucket.serve(at)
         item.served_at = account
         left = self._forget(item)
         self.overload.goes(item.rank, now - item.arrived, left, now)

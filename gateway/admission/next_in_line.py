@@ -38,8 +38,8 @@ class Search:
         self._now = now
         self._passed: list[tuple[Bucket, int, Entry]] = []
 
-    def run(self, ranks: Sequence[int]) -> tuple[Bucket, int] | None:
-        """The bucket whose first goes on the account, and the account's place there."""
+    def run(self, ranks: Sequence[int]) -> Item | None:
+        """Who goes on the account; it has left its bucket."""
         bar = len(RANKS)
         tried = 0
         try:
@@ -57,7 +57,7 @@ class Search:
                 bucket.set_back(at, entry)
         return None
 
-    def _in_class(self, rank: int) -> tuple[tuple[Bucket, int] | None, int]:
+    def _in_class(self, rank: int) -> tuple[Item | None, int]:
         """The same within one class, or how the one who should go stands in the way of others."""
         tries = {}
         for signature in self._signatures:
@@ -75,7 +75,8 @@ class Search:
             (_, _, lane), where = best
             item = lane.head()
             if self._try_take(item):
-                return where, PASSES
+                where[0].serve(where[1])
+                return item, PASSES
             held = hold(item, self._account, self._outlook, self._now)
             if held != PASSES:
                 return None, held

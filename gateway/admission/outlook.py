@@ -10,7 +10,10 @@ class Outlook(Protocol):
     """Answers come from memory; nothing here waits."""
 
     def free_in(self, account: str, item: Item) -> float:
-        """Seconds until the item would fit there if nothing else were sent; infinity for never or unknown."""
+        """Seconds until the item would fit there if nothing else were sent; infinity for never, as far as is known.
+
+        What fits nowhere ever is not let wait.
+        """
         ...
 
     def rates(self, account: str) -> Sequence[float]:

@@ -66,7 +66,7 @@ def refusal(item: Item, held: Backlogs, bounds: Bounds, shut_from: int) -> str |
         return OVERLOAD
     count_over, bytes_over = _class_over(item, own, most)
     if (count_over and not _has_more(own, item)) or (bytes_over and not _has_more_bytes(own, item)):
-        return CLASS_FULL
+        return CLASS_FULL if most.depth < bounds.depth_max else LINE_FULL
     if held.count >= bounds.depth_max and held.lowest_below(item.rank) is None and not _has_more(own, item):
         return LINE_FULL
     missing = held.bytes + item.bytes - bounds.bytes_max

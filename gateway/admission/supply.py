@@ -1,10 +1,11 @@
 """What the accounts of a signature let through, and how long it takes some work to be gone.
 
-    seconds = max over dimensions of  min( (urgent + peers) / (rate · left),  peers / (rate · floor) )
+    seconds = max over dimensions of  min( (urgent + peers) / (rate · left),  (peers + own) / (rate · floor) )
 
 `left` is the part of a rate that newly arriving work of other classes will leave to a class: one less what more
 urgent classes took lately, less the floors that lower ones use (the 1 - σ of Cobham's formula for priority queues,
-Operations Research 1954). Work below its class's floor does not wait for the more urgent: the second term.
+Operations Research 1954). Work of a class below its floor need not wait for the more urgent, but the floor must
+yield it and the request itself: the second term.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from math import inf
 from gateway.admission.classes import CLASSES, RANKS
 from gateway.admission.item import Work
 from gateway.admission.outlook import Outlook
-from gateway.charge import INPUT, OUTPUT, REQUESTS, TOKENS
+from gateway.charge import INPUT, OUTPUT, REQUESTS, TOKENS, Charge
 
 _LEAST_LEFT = 0.01
 #: How long rates and what classes took are taken to stay as they were.
@@ -49,14 +50,14 @@ class Supply:
         self._rates = [[rate * left_for(rank, served) for rate in rates] for rank in RANKS]
         self._floored = [[rate * row.floor for rate in rates] for row in CLASSES]
 
-    def seconds(self, rank: int, urgent: Ahead, peers: Ahead) -> float:
-        """Until the work ahead is gone."""
+    def seconds(self, rank: int, urgent: Ahead, peers: Ahead, own: Charge) -> float:
+        """Until the work ahead of a request that is charged `own` is gone."""
         left, floor = self._rates[rank], self._floored[rank]
         return max(
-            _seconds(urgent.requests, peers.requests, left[REQUESTS], floor[REQUESTS]),
-            _seconds(urgent.input, peers.input, left[INPUT], floor[INPUT]),
-            _seconds(urgent.output, peers.output, left[OUTPUT], floor[OUTPUT]),
-            _seconds(urgent.tokens, peers.tokens, left[TOKENS], floor[TOKENS]),
+            _seconds(urgent.requests, peers.requests, own.requests, left[REQUESTS], floor[REQUESTS]),
+            _seconds(urgent.input, peers.input, own.input, left[INPUT], floor[INPUT]),
+            _seconds(urgent.output, peers.output, own.output, left[OUTPUT], floor[OUTPUT]),
+            _seconds(urgent.tokens, peers.tokens, own.tokens, left[TOKENS], floor[TOKENS]),
         )
 
 
@@ -68,12 +69,12 @@ def left_for(rank: int, served: Sequence[float]) -> float:
     return max(left, CLASSES[rank].floor, _LEAST_LEFT)
 
 
-def _seconds(urgent: float, own: float, left: float, floor: float) -> float:
+def _seconds(urgent: float, peers: float, own: int, left: float, floor: float) -> float:
     """For one dimension."""
-    ahead = urgent + own
+    ahead = urgent + peers
     if not ahead or left == inf:
         return 0.0
     if not left:
         return inf
     seconds = ahead / left
-    return min(seconds, own / floor) if floor else seconds
+    return min(seconds, (peers + own) / floor) if floor else seconds
