@@ -62,13 +62,15 @@ end
 -- ---------------------------------------------------------------- slots (window.py)
 -- A window: key, slot length, held, first, last, used; units read from the server, and units added since.
 
+local function learn(window, slot, found)
+  local added = window.added[slot]
+  window.known[slot] = tonumber(found or 0) + (added or 0)
+  if added then window.added[slot], window.changed[slot] = nil, true end
+end
+
 local function units_at(window, slot)
-  local units = window.known[slot]
-  if not units then
-    units = tonumber(call('HGET', window.key, slot) or 0) + (window.added[slot] or 0)
-    window.known[slot], window.added[slot] = units, nil
-  end
-  return units
+  if not window.known[slot] then learn(window, slot, call('HGET', window.key, slot)) end
+  return window.known[slot]
 end
 
 local function load_range(window, from, to)
@@ -77,11 +79,7 @@ local function load_range(window, from, to)
     for i = 1, count do fields[i] = from + i - 1 end
     local found = call('HMGET', window.key, unpack(fields))
     for i = 1, count do
-      local slot = fields[i]
-      if not window.known[slot] then
-        window.known[slot] = tonumber(found[i] or 0) + (window.added[slot] or 0)
-        window.added[slot] = nil
-      end
+      if not window.known[fields[i]] then learn(window, fields[i], found[i]) end
     end
     from = from + count
   end

@@ -1,1 +1,1 @@
-"""Deciders of admission, on numbers alone."""
+"""Tests of their folder's namesake."""
