@@ -169,6 +169,7 @@ class Provider:
             entered = account.enter()
             if entered is not True and entered is not False:
                 denied = entered
+                self.charges.add(call.credential, "refused", {})  # of rates nothing more was asked
         if denied is not None:
             self.stats.rejected(exchange.tally, denied.kind, denied.dimension)  # type: ignore[arg-type]
             refusal = refusal_of(call.dialect, denied, call.ask.model)

@@ -42,6 +42,12 @@ async def test_credentials_without_ceilings_are_not_in_it(sim: ProviderSim) -> N
     assert (await series(sim))["rows"] == []
 
 
+async def test_who_finds_no_place_is_refused_in_it_too(sim: ProviderSim) -> None:
+    sim.limits({"default": {"concurrency": 0}})
+    assert (await post(sim.port, PATH, chat("x")))[0] == 429
+    assert [row[2:] for row in (await series(sim))["rows"]] == [["refused", 0, 0, 0, 0]]
+
+
 def test_what_was_forgotten_before_it_was_read_is_counted() -> None:
     log = ChargeLog(rows_max=3)
     for _ in range(5):
