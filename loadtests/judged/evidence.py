@@ -42,11 +42,11 @@ class Evidence:
 
 
 def by_key(layout: Layout, rows: list[ChargeRow], began: float) -> dict[str, list[ChargeRow]]:
-    """A log by provider key, its times told from the beginning of the load."""
+    """A log by provider key, its times told from the beginning of the load; what was before is not the load's."""
     names = {key.credential: key.id for key in layout.keys}
     made: dict[str, list[ChargeRow]] = {key.id: [] for key in layout.keys}
     for row in sorted(rows, key=lambda row: row.at):
-        if row.account in names:
+        if row.account in names and row.at >= began:
             made[names[row.account]].append(
                 ChargeRow(
                     row.at - began, row.account, row.kind, row.requests, row.input, row.output, row.tokens

@@ -25,6 +25,16 @@ def waits(calls: Iterable[Call], end: float) -> list[float]:
     return sorted(made)
 
 
+def felt_figure(evidence: Evidence, priority: str, share: float) -> Figure:
+    """The time from asking to the end of the answer: told beside the wait that the gateway states of itself."""
+    felt = sorted(
+        call.done - call.sent
+        for call in evidence.judged_calls()
+        if call.priority == priority and call.served and call.done is not None
+    )
+    return Figure(f"{priority} answered p{share:g}", percentile(felt, share) * 1000 if felt else nan, "ms")
+
+
 def unsaid(calls: Iterable[Call]) -> int:
     """Answers that do not say how long they waited."""
     return sum(call.served and call.queue_ms is None for call in calls)

@@ -14,7 +14,11 @@ from loadtests.offered.stream import CLASSES
 from loadtests.percentiles import percentile
 from loadtests.report.svg import Points, line_chart
 
-BIN_S = 5.0
+BIN_S, SHORT_BIN_S = 5.0, 1.0
+SHORT_S = 30.0
+"""Loads no longer than this are drawn by the second."""
+IDLE = 0.02
+"""Of a ceiling; dimensions that never used more are not drawn."""
 
 
 def plots(evidence: Evidence) -> list[str]:
@@ -25,6 +29,7 @@ def plots(evidence: Evidence) -> list[str]:
         return line_chart(title, unit, lines, seconds=evidence.seconds, bound=bound, marks=marks)
 
     calls = evidence.calls
+    step = SHORT_BIN_S if evidence.seconds <= SHORT_S else BIN_S
     local = [call for call in calls if call.overflow]
     made = [
         chart(
@@ -34,14 +39,16 @@ def plots(evidence: Evidence) -> list[str]:
             100,
         ),
         chart("Standing in line, by class", "requests", depth_lines(evidence)),
-        chart("Wait of those served, p95 of 5 s, by class", "s", wait_lines(calls)),
-        chart("Served, by tenant", "requests/s", rate_lines(_served(calls), lambda call: call.tenant)),
-        chart("Served, by class", "requests/s", rate_lines(_served(calls), lambda call: call.priority)),
-        chart("Provider 429s, by key", "requests/s", refusal_lines(evidence)),
-        chart("Not served, by reason", "requests/s", rate_lines(_turned_away(calls), kind)),
+        chart(f"Wait of those served, p95 of {step:g} s, by class", "s", wait_lines(calls, step)),
+        chart("Served, by tenant", "requests/s", rate_lines(_served(calls), lambda call: call.tenant, step)),
+        chart("Served, by class", "requests/s", rate_lines(_served(calls), lambda call: call.priority, step)),
+        chart("Provider 429s, by key", "requests/s", refusal_lines(evidence, step)),
+        chart("Not served, by reason", "requests/s", rate_lines(_turned_away(calls), kind, step)),
     ]
     if local:
-        made.append(chart("Overflow, by route", "requests/s", rate_lines(local, lambda call: call.model)))
+        made.append(
+            chart("Overflow, by route", "requests/s", rate_lines(local, lambda call: call.model, step))
+        )
     made.append(chart("The generator's own CPU", "% of a core", {"generator": generator_line(evidence)}, 85))
     return made
 
@@ -52,7 +59,9 @@ def ceiling_lines(evidence: Evidence) -> dict[str, Points]:
     for key in evidence.layout.keys:
         for limit, ceiling in key.rates.items():
             charges = list(amounts(evidence.charges.get(key.id, ()), limit, refused=True))
-            made[f"{key.id} {limit}"] = _thinned((at, held / ceiling * 100) for at, held in rolling(charges))
+            line = _thinned((at, held / ceiling * 100) for at, held in rolling(charges))
+            if max((share for _, share in line), default=0.0) >= IDLE * 100:
+                made[f"{key.id} {limit}"] = line
     return made
 
 
@@ -74,31 +83,30 @@ def depth_lines(evidence: Evidence) -> dict[str, Points]:
     return made
 
 
-def wait_lines(calls: Iterable[Call]) -> dict[str, Points]:
+def wait_lines(calls: Iterable[Call], step: float) -> dict[str, Points]:
     """Waits by the moment of dispatch."""
     waits: defaultdict[str, defaultdict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for call in calls:
         if call.dispatched is not None and call.queue_ms is not None:
-            waits[call.priority][int(call.dispatched / BIN_S)].append(call.queue_ms / 1000)
+            waits[call.priority][int(call.dispatched / step)].append(call.queue_ms / 1000)
     return {
-        priority: [
-            (at * BIN_S, percentile(sorted(waits[priority][at]), 95)) for at in sorted(waits[priority])
-        ]
+        priority: [(at * step, percentile(sorted(waits[priority][at]), 95)) for at in sorted(waits[priority])]
         for priority in CLASSES
         if priority in waits
     }
 
 
-def rate_lines(calls: Iterable[Call], name: Callable[[Call], str]) -> dict[str, Points]:
+def rate_lines(calls: Iterable[Call], name: Callable[[Call], str], step: float) -> dict[str, Points]:
     """Calls a second, by when they ended."""
-    return _rates((call.done, name(call)) for call in calls if call.done is not None)
+    return _rates(((call.done, name(call)) for call in calls if call.done is not None), step)
 
 
-def refusal_lines(evidence: Evidence) -> dict[str, Points]:
+def refusal_lines(evidence: Evidence, step: float) -> dict[str, Points]:
     """Refusals by the providers' ceilings."""
-    return _rates(
+    refused = (
         (row.at, name) for name, rows in evidence.charges.items() for row in rows if row.kind == "refused"
     )
+    return _rates(refused, step)
 
 
 def generator_line(evidence: Evidence) -> Points:
@@ -106,13 +114,13 @@ def generator_line(evidence: Evidence) -> Points:
     return [(at, share * 100) for at, share in evidence.generator.cpu]
 
 
-def _rates(happened: Iterable[tuple[float, str]]) -> dict[str, Points]:
+def _rates(happened: Iterable[tuple[float, str]], step: float) -> dict[str, Points]:
     counted: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for at, name in happened:
-        counted[name][int(at / BIN_S)] += 1
+        counted[name][int(at / step)] += 1
     last = max((max(bins) for bins in counted.values()), default=0)
     return {
-        name: [(at * BIN_S, bins[at] / BIN_S) for at in range(last + 1)]
+        name: [(at * step, bins[at] / step) for at in range(last + 1)]
         for name, bins in sorted(counted.items())
     }
 

@@ -37,8 +37,9 @@ def line_chart(
         drawn.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.4"/>')
         drawn.append(_legend(number, name, colour))
     label = escape(f"{title}, {unit}" if unit else title)
+    height = max(HEIGHT, TOP + 15 * len(lines) + 10)
     return (
-        f'<figure><figcaption>{label}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'<figure><figcaption>{label}</figcaption><svg viewBox="0 0 {WIDTH} {height}" role="img" '
         f'aria-label="{label}">{"".join(drawn)}</svg></figure>'
     )
 

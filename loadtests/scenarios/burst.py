@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from loadtests.figures import Figure
 from loadtests.judged.evidence import Evidence
 from loadtests.judged.outcomes import failure_figure, refusal_figure
-from loadtests.judged.waiting import wait_figure
+from loadtests.judged.waiting import felt_figure, wait_figure
 from loadtests.judged.windows import kept
 from loadtests.offered.stream import MIX, mixed
 from loadtests.scenarios import command
@@ -46,6 +46,7 @@ def runs(ci: bool) -> list[Run]:
         return [
             *kept(evidence),
             *waits,
+            felt_figure(evidence, "evaluation", 95),
             refusal_figure(evidence.calls, judged=True),
             failure_figure(evidence.calls),
         ]

@@ -13,17 +13,15 @@ from loadtests.figures import Figure
 from loadtests.judged.classes import floor_figures, shed_order_figure
 from loadtests.judged.evidence import Evidence
 from loadtests.judged.outcomes import failure_figure
-from loadtests.judged.waiting import wait_figure
+from loadtests.judged.waiting import felt_figure, wait_figure
 from loadtests.judged.windows import kept, used
 from loadtests.offered.stream import MIX, UNPACED_MIX, Stream, mixed
 from loadtests.scenarios import command
-from loadtests.scenarios.key_sets import ROOMY, one_provider, tiers
+from loadtests.scenarios.key_sets import ROOMY, WARM_UP_S, one_provider, tiers
 from loadtests.scenarios.run import Run
 from loadtests.world.disturbance import Disturbance, kill_worker, restart_ledger
 from loadtests.world.layout import Layout, Ledger, ProviderKey, RoutePlan, SimPlan
 
-WARM_UP_S = 75.0
-"""The first window is filled from nothing, and has to roll on once."""
 MEASURED_S = 180.0
 BINDING = {
     "rpm": ({"rpm": 1200, "itpm": 1_200_000, "otpm": 240_000}, 100, 20, 40.0),
@@ -69,7 +67,7 @@ def binding(limit: str, *, workers: int = 1, ledger: Ledger = "memory") -> Run:
 def scarce(ci: bool) -> Run:
     """A key so small that a lease to spare is a request lost."""
     keys = (ProviderKey("small", {"rpm": 5}),)
-    since, measured = (0.0, CI_SECONDS) if ci else (70.0, 300.0)
+    since, measured = (0.0, CI_SECONDS) if ci else (WARM_UP_S, 300.0)
     workers = 2 if ci else 8
     return Run(
         "scarce",
@@ -101,6 +99,7 @@ def classes(ci: bool) -> Run:
             used(evidence, names, "rpm", 98),
             wait_figure(evidence, "supervised", 95, 50),
             wait_figure(evidence, "supervised", 99, 250),
+            felt_figure(evidence, "supervised", 95),
             *floor_figures(evidence, rpm),
             shed_order_figure(evidence),
             failure_figure(evidence.calls),
@@ -129,7 +128,7 @@ def all_bindings_at_once() -> Run:
         sims.append(SimPlan(f"by-{limit}", keys, 20.0))
         routes.append(RoutePlan(limit, (f"by-{limit}/chat",)))
         shape = {"model": limit, "input_tokens": input_tokens, "output_tokens": output_tokens}
-        streams += mixed(((0, 32.0),), UNPACED_MIX, **shape)  # type: ignore[arg-type]
+        streams += mixed(((0, 40.0),), UNPACED_MIX, **shape)  # type: ignore[arg-type]
         bound.append((limit, keys))
 
     def judge(evidence: Evidence) -> list[Figure]:

@@ -42,6 +42,9 @@ class Teller:
         self.looks += 1
         if self.looks % TELL_EVERY or not watch.samples:
             return
+        if not watch.readers:
+            progress(f"{watch.samples[-1].at:4.0f} s of {self.run.seconds:.0f}")
+            return
         rows = by_key(
             self.run.layout, [row for reader in watch.readers.values() for row in reader.rows], self.began
         )

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from loadtests.world.layout import Layout, Ledger, ProviderKey, RoutePlan, SimPlan
 
+WARM_UP_S = 135.0
+"""What is let through from idle comes back in lumps a minute later, and again, smaller, after two: before that a
+gateway that does everything right uses two percent less (`tests/loadtests/ideal.py`)."""
+
 ROOMY = {"rpm": 100_000, "itpm": 100_000_000, "otpm": 100_000_000}
 """Ceilings that do not bind, but are there to be looked at."""
 

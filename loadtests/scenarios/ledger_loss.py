@@ -15,7 +15,7 @@ from loadtests.judged.outcomes import failure_figure
 from loadtests.judged.windows import amounts, kept
 from loadtests.offered.stream import MIX, UNPACED_MIX, mixed
 from loadtests.scenarios import command
-from loadtests.scenarios.key_sets import one_provider, tiers
+from loadtests.scenarios.key_sets import WARM_UP_S, one_provider, tiers
 from loadtests.scenarios.run import Run
 from loadtests.world.disturbance import Disturbance, lose_ledger, return_ledger
 
@@ -36,7 +36,7 @@ def rate_between(evidence: Evidence, since: float, until: float) -> float:
 def loss(mode: str, ci: bool) -> Run:
     """One mode."""
     rpm = 240 if ci else 1200
-    lost, back, seconds = (3.0, 6.0, 10.0) if ci else (120.0, 180.0, 300.0)
+    lost, back, seconds = (3.0, 6.0, 10.0) if ci else (150.0, 210.0, 330.0)
     keys = tiers("tier", {"rpm": rpm})
 
     def judge(evidence: Evidence) -> list[Figure]:
@@ -57,7 +57,7 @@ def loss(mode: str, ci: bool) -> Run:
         one_provider(keys, workers=2, ledger="own", on_ledger_loss=mode),
         mixed(((0, 32.0 if ci else 40.0),), UNPACED_MIX if ci else MIX),
         seconds,
-        0.0 if ci else 75.0,
+        0.0 if ci else WARM_UP_S,
         judge,
         (Disturbance(lost, lose_ledger), Disturbance(back, return_ledger)),
     )

@@ -14,7 +14,7 @@ from loadtests.judged.outcomes import failure_figure
 from loadtests.judged.windows import kept, used
 from loadtests.offered.stream import MIX, UNPACED_MIX, mixed
 from loadtests.scenarios import command
-from loadtests.scenarios.key_sets import ROOMY, one_provider, tiers
+from loadtests.scenarios.key_sets import ROOMY, WARM_UP_S, one_provider, tiers
 from loadtests.scenarios.run import Run
 
 
@@ -26,8 +26,8 @@ def broken_streams(evidence: Evidence) -> Figure:
 
 def runs(ci: bool) -> list[Run]:
     """One case."""
-    otpm, tokens, rate = (4800, 20, 32.0) if ci else (60_000, 100, 20.0)
-    since, seconds = (0.0, 11.0) if ci else (75.0, 255.0)
+    otpm, tokens, rate = (4800, 20, 40.0) if ci else (60_000, 100, 20.0)
+    since, seconds = (0.0, 11.0) if ci else (WARM_UP_S, WARM_UP_S + 180)
     keys = tiers("tier", {**ROOMY, "otpm": otpm})
     names = [key.id for key in keys]
     shares = UNPACED_MIX if ci else MIX

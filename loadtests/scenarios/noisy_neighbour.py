@@ -15,7 +15,7 @@ from loadtests.judged.tenants import fairness_figures
 from loadtests.judged.windows import kept, used
 from loadtests.offered.stream import mixed
 from loadtests.scenarios import command
-from loadtests.scenarios.key_sets import one_provider, tiers
+from loadtests.scenarios.key_sets import WARM_UP_S, one_provider, tiers
 from loadtests.scenarios.run import Run
 
 RPM = 600
@@ -26,7 +26,7 @@ def runs(ci: bool) -> list[Run]:
     """One case."""
     keys = tiers("tier", {"rpm": RPM})
     names = [key.id for key in keys]
-    since, seconds = (3.0, 12.0) if ci else (75.0, 255.0)
+    since, seconds = (3.0, 12.0) if ci else (WARM_UP_S, WARM_UP_S + 180)
     quiet = 9.0 if ci else 7.0  # more than half of 10/s
 
     def judge(evidence: Evidence) -> list[Figure]:

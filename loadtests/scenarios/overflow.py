@@ -12,8 +12,9 @@ from loadtests.figures import Figure
 from loadtests.judged.evidence import Evidence
 from loadtests.judged.outcomes import failure_figure, refusal_figure
 from loadtests.judged.windows import kept, used
-from loadtests.offered.stream import UNPACED_MIX, mixed
+from loadtests.offered.stream import mixed
 from loadtests.scenarios import command
+from loadtests.scenarios.key_sets import WARM_UP_S
 from loadtests.scenarios.run import Run
 from loadtests.world.layout import Layout, ProviderKey, RoutePlan, SimPlan
 
@@ -36,7 +37,7 @@ def overflow_figures(evidence: Evidence, least: int) -> list[Figure]:
 def runs(ci: bool) -> list[Run]:
     """One case."""
     rpm, rate = (120, 24.0) if ci else (300, 20.0)
-    since, seconds = (0.0, 11.0) if ci else (75.0, 255.0)
+    since, seconds = (0.0, 11.0) if ci else (WARM_UP_S, WARM_UP_S + 180)
     layout = Layout(
         (
             SimPlan("paid", (ProviderKey("paid", {"rpm": rpm}),), 50.0),
@@ -59,11 +60,13 @@ def runs(ci: bool) -> list[Run]:
             failure_figure(evidence.calls),
         ]
 
+    # In the short form the paid key is filled by the class that is not paced.
+    strict, asked = (
+        ({"supervised": 1.0}, 14.0) if ci else ({"supervised": 0.3, "scheduled": 0.7}, rate * 0.25)
+    )
     streams = [
         *mixed(((0, rate * 0.75),), {"conversation": 0.5, "evaluation": 0.5}, model="fast"),
-        *mixed(
-            ((0, rate * 0.25),), UNPACED_MIX if ci else {"supervised": 0.3, "scheduled": 0.7}, model="smart"
-        ),
+        *mixed(((0, asked),), strict, model="smart"),
     ]
     return [Run("local", "a paid key at 4× and a local model", layout, streams, seconds, since, judge)]
 
