@@ -42,11 +42,15 @@ class ChargeLog:
         )
 
     def as_json(self, since: int = 0) -> dict[str, Any]:
-        """Rows from number `since` on, the number to ask from next time, and what the log's clock says now."""
+        """Rows from number `since` on, the number to ask from next time, and what the log's clock says now.
+
+        Another `life` is another log: the simulator was reset or started anew, and numbers begin again.
+        """
         forgotten = self._count - len(self._rows)
         # From the newest back: a reader that keeps up asks for little of a long log.
         rows = list(islice(reversed(self._rows), max(0, self._count - since)))[::-1]
         return {
+            "life": str(self._began),
             "now": time.monotonic() - self._began,
             "next": self._count,
             "lost": max(0, forgotten - since),

@@ -26,7 +26,7 @@ class ChargeReader:
     """Reads on from where it was; a simulator that was started anew is read from its beginning."""
 
     def __init__(self, url: str) -> None:
-        self._url, self._next = url, 0
+        self._url, self._next, self._life = url, 0, ""
         self._offset: float | None = None
         self.rows: list[ChargeRow] = []
         self.lost = 0
@@ -44,10 +44,11 @@ class ChargeReader:
         with urllib.request.urlopen(f"{self._url}/sim/series?since={self._next}", timeout=5) as answer:
             made = json.load(answer)
         here = (before + time.monotonic()) / 2
-        if made["next"] < self._next:
-            self._next, self._offset = 0, None
+        if made["life"] != self._life and self._life:
+            self._next, self._offset, self._life = 0, None, ""
             self._read()
             return
+        self._life = made["life"]
         # Taken once for each life of the simulator: later readings would only move its rows about.
         self._offset = here - made["now"] if self._offset is None else self._offset
         self.lost += made["lost"]

@@ -49,7 +49,7 @@ def return_ledger(world: Standing) -> str:
 
 
 def lose_provider(sim: str) -> Callable[[Standing], str]:
-    """Connections to a provider are refused from now on."""
+    """Connections to a provider are refused from now on; up to a second of its log goes with it."""
 
     def act(world: Standing) -> str:
         world.kill(sim)

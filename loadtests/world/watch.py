@@ -39,11 +39,13 @@ class Watch:
 
     readers: dict[str, ChargeReader]
     samples: list[Sample] = field(default_factory=list)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def look(self, world: Watched, began: float) -> None:
-        """Once."""
-        for reader in self.readers.values():
-            reader.read()
+        """Once; two who look at the same time would read the same rows twice."""
+        with self._turn:
+            for reader in self.readers.values():
+                reader.read()
         values = {name: float(value) for name, value in _SAMPLE.findall(world.metrics())}
         self.samples.append(Sample(time.monotonic() - began, values))
 
