@@ -26,7 +26,6 @@ FLOORS = {
     "gateway.charge": 1,
     "gateway.clock": 1,
     "gateway.exchange": 1,
-    "gateway.charge": 1,
     "gateway.record": 1,
     "gateway.chat": 1,
     "gateway.metrics": 1,
