@@ -260,5 +260,7 @@ def test_memory_and_redis_agree(
         server = servers[kind]
         loop = event_loop_of_its_own
 
-    Machine.TestCase.settings = settings(max_examples=int(os.environ.get("MACHINE_EXAMPLES", "30")), stateful_step_count=40)
+    Machine.TestCase.settings = settings(
+        max_examples=int(os.environ.get("MACHINE_EXAMPLES", "30")), stateful_step_count=40
+    )
     Machine.TestCase("runTest").debug()
