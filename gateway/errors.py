@@ -84,6 +84,17 @@ RATE_LIMITED = Condition(
     "rate_limit_error",
     retryable=True,
 )
+#: The provider account's own money or allowance is used up: another account may still have some, time alone not.
+INSUFFICIENT_QUOTA = Condition(
+    "insufficient_quota",
+    429,
+    "insufficient_quota",
+    "insufficient_quota",
+    429,
+    "rate_limit_error",
+    False,
+    retryable=True,
+)
 CLIENT_CLOSED = Condition("client_closed", 499, "client_closed", "client_closed", 499, "client_closed")
 INTERNAL = Condition("internal_error", 500, "server_error", "internal_error", 500, "api_error", True)
 UPSTREAM_AUTH = _upstream("upstream_auth_failed", 502, "upstream_error", should_retry=False)
@@ -124,7 +135,8 @@ DEADLINE_EXCEEDED = Condition(
 class GatewayError(Exception):
     """A refusal or failure with its row of the table.
 
-    `param` is the caller's own path of the offending field, `retry_after_s` what the caller is told to wait.
+    `param` is the caller's own path of the offending field, `retry_after_s` what the caller is told to wait,
+    `allow` the methods that the path has.
     """
 
     def __init__(
@@ -134,9 +146,11 @@ class GatewayError(Exception):
         *,
         param: str | None = None,
         retry_after_s: float | None = None,
+        allow: str = "",
     ) -> None:
         super().__init__(message)
         self.condition = condition
         self.message = message
         self.param = param
         self.retry_after_s = retry_after_s
+        self.allow = allow

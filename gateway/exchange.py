@@ -23,6 +23,8 @@ class Usage(Record, frozen=True):
 
 
 NO_USAGE = Usage()
+#: Endpoints that name a model and only ask how much it would have to read.
+_COUNTS_ONLY = frozenset({"responses_input_tokens"})
 
 
 @dataclass(slots=True)
@@ -60,3 +62,8 @@ class Exchange:  # no Record: those are slow to write to, and this one is writte
     @property
     def input_estimate(self) -> int:
         return self.estimate.input
+
+    @property
+    def ran_model(self) -> bool:
+        """Whether a model was asked to work: what is stored, fetched or listed had its usage counted before."""
+        return self.target is not None and self.endpoint not in _COUNTS_ONLY

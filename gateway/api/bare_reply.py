@@ -6,7 +6,7 @@ No dialect is known at this point, and framing may be in doubt, so each one ends
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from gateway.errors import Condition
+from gateway.errors import METHOD_NOT_SUPPORTED, Condition
 
 
 def bare_head(condition: Condition, request_id: str) -> bytes:
@@ -17,6 +17,8 @@ def bare_head(condition: Condition, request_id: str) -> bytes:
     )
     if condition.should_retry is not None:
         head += f"x-should-retry: {'true' if condition.should_retry else 'false'}\r\n"
+    if condition is METHOD_NOT_SUPPORTED:
+        head += "allow: GET, POST, DELETE\r\n"  # which of them the path has is not known yet
     return head.encode()
 
 

@@ -10,9 +10,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.azure_paths import PREFIX as AZURE
 from gateway.api.azure_paths import served_path
-from gateway.api.inference import Inference, Opened, Prepared, parsed_query
+from gateway.api.inference import Inference, Opened, Prepared
 from gateway.api.models import ModelCatalogue
-from gateway.api.routes import Endpoint, exact_paths, exact_routes, is_unserved, owned_route
+from gateway.api.query import parsed_query
+from gateway.api.routes import Endpoint, exact_methods, exact_routes, is_unserved, owned_methods, owned_route
 from gateway.errors import METHOD_NOT_SUPPORTED, UNKNOWN_URL, UNSUPPORTED_ENDPOINT, GatewayError
 from gateway.exchange import Exchange
 from gateway.pipeline.caller import Caller
@@ -20,7 +21,7 @@ from gateway.pipeline.form import Form
 from gateway.pipeline.pipeline import Pipeline
 
 _ROUTES = exact_routes()
-_PATHS = exact_paths()
+_METHODS = exact_methods()
 _MODELS = (b"/v1/models", b"/models", b"/v1/models/", b"/models/")
 _MODEL = (b"/v1/models/", b"/models/")
 _ANTHROPIC = (b"/v1/messages/", b"/messages/")
@@ -84,8 +85,10 @@ class DataPlane:
             return
         if is_unserved(method, raw_path, dict(scope["headers"]).get(b"upgrade", b"")):
             error = GatewayError(UNSUPPORTED_ENDPOINT, "This gateway does not serve this API.")
-        elif raw_path in _PATHS or raw_path in _MODELS or scope["raw_path"] in _HEALTH:
-            error = GatewayError(METHOD_NOT_SUPPORTED, f"Method {method[:16]} is not supported here.")
+        elif allow := _allowed(raw_path):
+            error = GatewayError(
+                METHOD_NOT_SUPPORTED, f"Method {method[:16]} is not supported here.", allow=allow
+            )
         else:
             shown = scope["raw_path"][:128].decode("ascii", "replace")
             error = GatewayError(UNKNOWN_URL, f"Unknown request URL: {method[:16]} {shown}.")
@@ -190,6 +193,13 @@ class DataPlane:
         exchange = self.pipeline.aside("unknown", dialect_of(scope))
         Caller(scope["kaze.connection"], exchange).fail(error)
         self.pipeline.settle(exchange)
+
+
+def _allowed(raw_path: bytes) -> str:
+    """The methods of a path that is served; none for any other."""
+    if raw_path in _MODELS or raw_path.startswith(_MODEL):
+        return "GET"
+    return _METHODS.get(raw_path) or owned_methods(raw_path)
 
 
 def dialect_of(scope: Scope) -> str:

@@ -4,11 +4,13 @@ Nothing is decided here about limits or providers; this is where a body becomes 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
+from gateway.api.query import with_cursors_opened
 from gateway.api.routes import Endpoint
 from gateway.charge import Makeup
 from gateway.dialects.document import Document
+from gateway.dialects.named_files import named_files
 from gateway.dialects.openai_stream import MediaStream, OpenAIStream, ResponsesStream
 from gateway.dialects.sealed_ids import MARK, SealedIds
 from gateway.dialects.structure import is_light
@@ -30,7 +32,7 @@ from gateway.pipeline.form import Form, form_text, read_form
 from gateway.pipeline.makeup import form_makeup, makeup
 from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_json_type, read_body
 from gateway.pipeline.work import StreamedBody, Work
-from gateway.settings.snapshot import Bounds, Target, Tenant
+from gateway.settings.snapshot import Bounds, ProviderKey, Target, Tenant
 
 Prepared = tuple[Work, Candidates]
 Opened = tuple[tuple[str, str], ...]  # as in `Work`
@@ -126,6 +128,8 @@ class Inference:
             model = document.required_text("model")
         exchange.model = model
         candidates = self._admission.candidates(tenant, model, endpoint.api)
+        for param, real in _raw_references(endpoint, document, opened):
+            candidates = self._on_own_keys(tenant, candidates, pinned, param, real)
         exchange.route = candidates.route
         check_body(fields, endpoint.name)
         self._estimate(exchange, makeup(document, endpoint.name), candidates)
@@ -258,13 +262,16 @@ class Inference:
         named: dict[bytes, bytes],
     ) -> Prepared:
         """Reading or deleting one object at the provider key that owns it."""
-        candidates = self._admission.without_model(_tenant(exchange), endpoint.api, pinned)
+        tenant = _tenant(exchange)
+        query, opened = with_cursors_opened(query, self._ids, tenant.id, pinned, sealed_only=False)
+        candidates = self._admission.without_model(tenant, endpoint.api, pinned)
         frame_max = self._bounds.frame_bytes
         exchange.streaming = "stream=true" in query
         stream = (lambda: ResponsesStream(frame_max)) if exchange.streaming else None
         work = _work(
             endpoint, named, None, method=method, path=path, query=query, pinned=pinned, stream=stream
         )
+        work.opened = opened
         return work, candidates
 
     def from_list(
@@ -273,15 +280,40 @@ class Inference:
         """Listing objects: only where a provider key is this tenant's alone, or others' objects would show."""
         tenant = _tenant(exchange)
         candidates = self._admission.without_model(tenant, endpoint.api, None)
-        (_, accounts), snapshot = candidates.by_target[0], self._admission.snapshot
+        _, accounts = candidates.by_target[0]
         key = accounts[0].key
-        users = set(snapshot.tenants) if key.tenants is None else set(key.tenants) & set(snapshot.tenants)
-        if users != {tenant.id}:
+        if not self._is_own(key, tenant):
             raise GatewayError(
                 UNSUPPORTED_ENDPOINT,
                 f"'{endpoint.api}' can be listed only on a provider key of the tenant's own.",
             )
-        return _work(endpoint, named, None, method="GET", query=query, pinned=key.id), candidates
+        query, opened = with_cursors_opened(query, self._ids, tenant.id, key.id, sealed_only=True)
+        work = _work(endpoint, named, None, method="GET", query=query, pinned=key.id)
+        work.opened = opened
+        return work, candidates
+
+    def _is_own(self, key: ProviderKey, tenant: Tenant) -> bool:
+        """Whether no other tenant may use the provider key."""
+        tenants = set(self._admission.snapshot.tenants)
+        return (tenants if key.tenants is None else tenants.intersection(key.tenants)) == {tenant.id}
+
+    def _on_own_keys(
+        self, tenant: Tenant, candidates: Candidates, pinned: str | None, param: str, real: str
+    ) -> Candidates:
+        """Where an object may be named by an id that we did not give: it might be another tenant's elsewhere."""
+        by_target = tuple(
+            (target, own)
+            for target, accounts in candidates.by_target
+            if (
+                own := tuple(
+                    a for a in accounts if pinned in (None, a.key.id) and self._is_own(a.key, tenant)
+                )
+            )
+        )
+        if not by_target or MARK.decode() in real:
+            shown = real[:64].encode("ascii", "replace").decode()
+            raise GatewayError(OBJECT_NOT_FOUND, f"No such object: '{shown}'.", param=param)
+        return Candidates(candidates.route, by_target)
 
     def owner_of(self, exchange: Exchange, sealed: str) -> tuple[str, str]:
         """(pool, real id) behind an id in a path. Raises GatewayError: the same for foreign and unknown ids."""
@@ -336,6 +368,19 @@ def _work(
     )
 
 
+def _raw_references(endpoint: Endpoint, document: Document, opened: Opened) -> Iterator[tuple[str, str]]:
+    """(param, id) of the objects named by an id that is not one of ours."""
+    given = [real for real, _ in opened]
+    for real in named_files(document.raw):
+        if real not in given:
+            yield "file_id", real
+    conversation = document.fields.get("conversation") if endpoint.api == "responses" else None
+    if conversation is not None:
+        named = conversation.get("id") if isinstance(conversation, dict) else conversation
+        if named not in given:
+            yield "conversation", str(named)
+
+
 def _tenant(exchange: Exchange) -> Tenant:
     assert exchange.tenant_key is not None, "authenticated before anything is read"
     return exchange.tenant_key.tenant
@@ -347,18 +392,3 @@ def _asks_for_stream(document: Document, endpoint: Endpoint) -> bool:
     if endpoint.name in ("chat", "completions", "responses", "images"):
         return document.flag("stream")
     return False
-
-
-def parsed_query(query: bytes) -> str:
-    """The caller's query without anything that could be a credential (wire reference §3.6)."""
-    text = query.decode("ascii", "replace")
-    kept = [pair for pair in text.split("&") if pair and pair.partition("=")[0] in _QUERY_FIELDS]
-    joined = "&".join(kept)
-    if any(char in joined for char in " \r\n\0\ufffd"):
-        raise GatewayError(INVALID_VALUE, "The query string has characters that do not belong there.")
-    return joined
-
-
-_QUERY_FIELDS = frozenset(
-    {"limit", "after", "before", "order", "purpose", "include", "include[]", "stream", "starting_after"}
-)

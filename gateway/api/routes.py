@@ -81,9 +81,18 @@ def exact_routes() -> dict[tuple[str, bytes], Endpoint]:
     return table
 
 
-def exact_paths() -> frozenset[bytes]:
-    """Every path of the table, for telling a wrong method from an unknown URL."""
-    return frozenset(path for _, path in exact_routes())
+def exact_methods() -> dict[bytes, str]:
+    """Raw path → the methods it has: for telling a wrong method from an unknown URL."""
+    found: dict[bytes, list[str]] = {}
+    for method, path in exact_routes():
+        found.setdefault(path, []).append(method)
+    return {path: ", ".join(sorted(methods)) for path, methods in found.items()}
+
+
+def owned_methods(raw_path: bytes) -> str:
+    """The methods of a path that names an object; none when it is no such path."""
+    methods = {method for method, _, _ in OWNED}
+    return ", ".join(sorted(method for method in methods if owned_route(method, raw_path) is not None))
 
 
 def is_unserved(method: str, raw_path: bytes, upgrade: bytes) -> bool:

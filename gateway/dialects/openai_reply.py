@@ -8,15 +8,23 @@ from gateway.errors import UPSTREAM_INVALID, GatewayError
 
 #: Fields whose values are ids of objects that live at the provider key.
 _ID_FIELDS = frozenset(
-    {"id", "file_id", "input_file_id", "output_file_id", "error_file_id", "upload_id", "first_id", "last_id"}
+    {
+        "id", "file_id", "input_file_id", "output_file_id", "error_file_id", "upload_id", "first_id", "last_id",
+        "previous_response_id", "conversation",
+    }
+)  # fmt: skip
+_OWNED_PREFIXES = ("file-", "file_", "batch_", "upload_", "part_", "resp_", "conv_")
+#: Fields whose lists may hold such ids, or objects with them.
+_ID_LISTS = frozenset(
+    {"data", "file", "part_ids", "file_ids", "output", "content", "annotations", "tools", "results"}
 )
-_OWNED_PREFIXES = ("file-", "file_", "batch_", "upload_", "part_", "resp_")
 
 
 def owned_ids(value: Any, found: set[str] | None = None) -> set[str]:
     """The ids in a parsed reply that must come back to the same provider key.
 
-    A response's items have ids of their own; only what a later call can name is taken.
+    A response's items have ids of their own, which are known by their prefixes; only what a later call can name
+    is taken.
     """
     found = set() if found is None else found
     if isinstance(value, dict):
@@ -24,12 +32,14 @@ def owned_ids(value: Any, found: set[str] | None = None) -> set[str]:
             if isinstance(child, str):
                 if name in _ID_FIELDS and child.startswith(_OWNED_PREFIXES):
                     found.add(child)
-            elif name in ("data", "file", "part_ids") or isinstance(child, dict):
+            elif name in _ID_LISTS or isinstance(child, dict):
                 owned_ids(child, found)
     elif isinstance(value, list):
         for child in value:
             if isinstance(child, dict | list):
                 owned_ids(child, found)
+            elif isinstance(child, str) and child.startswith(_OWNED_PREFIXES):
+                found.add(child)
     return found
 
 

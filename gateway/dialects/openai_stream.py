@@ -1,5 +1,6 @@
 """What the frames of OpenAI-dialect streams mean: chat and text completions, responses, images and audio."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -164,15 +165,17 @@ class CompletionStream(OpenAIStream):
 class ResponsesStream(OpenAIStream):
     """The Responses API: every frame has `event:`; it ends with completed, incomplete or failed."""
 
-    __slots__ = ("sequence",)
+    __slots__ = ("meet", "sequence")
 
     _PREAMBLE = (b"event: response.created", b"event: response.in_progress", b"event: response.queued")
     _TERMINAL = (b"event: response.completed", b"event: response.incomplete", b"event: response.failed")
-    _words = (*_TERMINAL, b"event: error", b'data: {"error"')
+    _words = (*_TERMINAL, b"event: error", b'data: {"error"', b'"file_id"')
 
     def __init__(self, frame_max: int = 16 * 1024 * 1024) -> None:
         super().__init__(frame_max)
         self.sequence = 0  # events seen; the number the next one would carry
+        #: Told of events that may name objects at the provider key, before they go on.
+        self.meet: Callable[[dict[str, Any]], None] | None = None
 
     def _is_clean(self, data: bytes) -> bool:
         frames = data.count(b"\n\n")
@@ -198,11 +201,22 @@ class ResponsesStream(OpenAIStream):
             self.sequence += 1
             if not self.content and not frame.startswith(self._PREAMBLE):
                 self.content = True
+            if self.meet is not None and self._may_name_objects(frame):
+                self.meet(_parsed(frame_data(frame)))
             if frame.startswith(self._TERMINAL):
                 self._usage_frame = frame_data(frame)
                 self.ended = True
                 return self._rewritten(frames if position + 1 == len(frames) else frames[: position + 1])
         return self._rewritten(frames) if self.rewrites else frames
+
+    def events_with_ids(self, frames: bytes) -> Iterator[dict[str, Any]]:
+        """The events that may name objects at the provider key, of what was relayed before there was `meet`."""
+        for frame in frames.split(b"\n\n"):
+            if self._may_name_objects(frame):
+                yield _parsed(frame_data(frame))
+
+    def _may_name_objects(self, frame: bytes) -> bool:
+        return frame.startswith(self._TERMINAL) or frame.find(b'"file_id"') >= 0
 
     def failed_frame(self, error: GatewayError) -> bytes:
         """What follows the error event of a stream that had begun: the response as it was, failed."""

@@ -12,6 +12,7 @@ from gateway.admission.accounts import Account
 from gateway.admission.retry_budget import RetryBudget
 from gateway.clock import Clock
 from gateway.errors import (
+    INSUFFICIENT_QUOTA,
     NO_ELIGIBLE_KEY,
     RATE_LIMITED,
     UPSTREAM_AUTH,
@@ -82,7 +83,8 @@ class Upstream:
             try:
                 return await self._attempt(exchange, permit, work)
             except GatewayError as failed:
-                error = failed
+                if error is None or failed.condition is not INSUFFICIENT_QUOTA:
+                    error = failed  # an account without money says nothing of one that was only busy
                 failed.message = work.in_callers_words(failed.message)
                 self._admission.accounts.give_back(permit.account)
                 self._failed(permit, failed)
@@ -156,7 +158,7 @@ class Upstream:
         account.last_refusal = error.condition.name
         provider, pool = account.key.provider.id, account.key.id
         self._metrics.attempted(provider, pool, error.condition.name)
-        if error.condition in (RATE_LIMITED, UPSTREAM_AUTH, UPSTREAM_OVERLOADED):
+        if error.condition in (RATE_LIMITED, INSUFFICIENT_QUOTA, UPSTREAM_AUTH, UPSTREAM_OVERLOADED):
             self._metrics.rejected(pool, error.condition.name)
 
 

@@ -4,6 +4,9 @@ Same dialect in and out means the same bytes; what differs is taken out of a str
 asked for) or swapped for a string of our own (sealed ids, the caller's name of the model).
 """
 
+from functools import partial
+from typing import Any
+
 import orjson
 
 from gateway.dialects.document import Document
@@ -57,7 +60,7 @@ class Relay:
         if reply.usage is not None:
             exchange.usage = reply.usage
         if work.seals_ids:
-            body = self._sealed(exchange, reply, body)
+            body = self._sealed(exchange, reply, work, body)
         if reply.permit.account.key.provider.echo_model and exchange.model is not None:
             document = Document(body)
             body = (
@@ -123,20 +126,38 @@ class Relay:
         first = stream.first or {}
         if work.seals_ids:
             tenant, pool = _owner(exchange, reply)
-            for real in owned_ids(first):
-                sealed = self._ids.seal(tenant, pool, real)
-                stream.rewrites.append((f'"{real}"'.encode(), f'"{sealed}"'.encode()))
+            meet = partial(self._meet, stream, tenant, pool)
+            stream.rewrites += [(_quoted(real), _quoted(sealed)) for real, sealed in work.opened]
+            meet(first)
+            if isinstance(stream, ResponsesStream):
+                for event in stream.events_with_ids(reply.held):
+                    meet(event)
+                stream.meet = meet
         model = first.get("model")
         if reply.permit.account.key.provider.echo_model and isinstance(model, str):
             stream.rewrites.append(
                 (b'"model":' + orjson.dumps(model), b'"model":' + orjson.dumps(exchange.model))
             )
 
-    def _sealed(self, exchange: Exchange, reply: Reply, body: bytes) -> bytes:
+    def _meet(self, stream: OpenAIStream, tenant: str, pool: str, event: dict[str, Any]) -> None:
+        """From this event of the stream on, the ids in it are sealed."""
+        for real in owned_ids(event):
+            rewrite = (_quoted(real), _quoted(self._ids.seal(tenant, pool, real)))
+            if rewrite not in stream.rewrites:
+                stream.rewrites.append(rewrite)
+
+    def _sealed(self, exchange: Exchange, reply: Reply, work: Work, body: bytes) -> bytes:
+        """`body` with the ids that the caller gave as they gave them, and all others sealed."""
         tenant, pool = _owner(exchange, reply)
-        for real in owned_ids(orjson.loads(body)):
-            body = body.replace(f'"{real}"'.encode(), f'"{self._ids.seal(tenant, pool, real)}"'.encode())
+        sealed_by = dict(work.opened)
+        for real in owned_ids(orjson.loads(body)) | sealed_by.keys():
+            sealed = sealed_by.get(real) or self._ids.seal(tenant, pool, real)
+            body = body.replace(_quoted(real), _quoted(sealed))
         return body
+
+
+def _quoted(text: str) -> bytes:
+    return f'"{text}"'.encode()
 
 
 async def _see_out(response: Response) -> None:

@@ -6,7 +6,7 @@ Nothing here can fail a request: the reply is out. Usage a provider did not repo
 from datetime import datetime
 
 from gateway.clock import Clock
-from gateway.exchange import Exchange, Usage
+from gateway.exchange import NO_USAGE, Exchange, Usage
 from gateway.metrics import Metrics
 from gateway.pipeline.estimate import Estimator
 from gateway.record import Record
@@ -53,7 +53,9 @@ class Settlement:
         """Account for an exchange that ended, however it did."""
         now = self._clock.monotonic()
         usage = exchange.usage
-        if usage.source == "none" and exchange.relayed_bytes and exchange.status in (200, 499):
+        if not exchange.ran_model:
+            usage = exchange.usage = NO_USAGE
+        elif usage.source == "none" and exchange.relayed_bytes and exchange.status in (200, 499):
             usage = exchange.usage = self._estimated(exchange)
         elif usage.source == "provider":
             self._learn(exchange, usage)

@@ -11,9 +11,11 @@ from typing import Any
 from gateway.errors import (
     CONTEXT_TOO_LONG,
     DEADLINE_EXCEEDED,
+    INSUFFICIENT_QUOTA,
     INTERNAL,
     MODEL_NOT_FOUND,
     RATE_LIMITED,
+    REQUEST_TOO_LARGE,
     UPSTREAM_AUTH,
     UPSTREAM_ERROR,
     UPSTREAM_INCOMPLETE,
@@ -61,6 +63,20 @@ _TOO_LONG = re.compile(
     r"|\binputs` tokens \+ `max_new_tokens` must be",
     re.DOTALL,
 )
+#: A provider account without money or allowance left: OpenAI's words old and new, and Anthropic's.
+_OUT_OF_QUOTA = frozenset(
+    {
+        "insufficient_quota",
+        "billing_error",
+        "billing_not_active",
+        "billing_hard_limit_reached",
+        "credit_balance_exhausted",
+        "project_spend_limit_exceeded",
+        "organization_spend_limit_exceeded",
+        "organization_usage_limit_exceeded",
+        "enforced_spend_limit_reached",
+    }
+)
 #: What a caller has to shorten; `input` everywhere else.
 _CONTENT = {"chat": "messages", "completions": "prompt"}
 #: Groq says 498 when its flexible tier has no capacity, Anthropic 529.
@@ -83,6 +99,8 @@ def refusal(status: int, headers: Headers, body: bytes, key: ProviderKey, api: s
     message = scrub(error_message(detail) or f"The provider answered with status {status}.", key)
     if status in (401, 402, 403) or (status == 400 and _BAD_CREDENTIAL.search(body)):
         return GatewayError(UPSTREAM_AUTH, "The provider refused the gateway's credential.")
+    if status == 429 and _is_out_of_quota(detail):
+        return GatewayError(INSUFFICIENT_QUOTA, message)
     if status == 429:
         return GatewayError(RATE_LIMITED, message, retry_after_s=retry_after_s(headers, datetime.now(UTC)))
     if status in _OVERLOADED:
@@ -105,11 +123,21 @@ def error_in_success(error: Any, key: ProviderKey, api: str = "chat") -> Gateway
     kind, code = str(detail.get("type") or ""), str(detail.get("code") or "")
     if _TOO_LONG.search(f"{code} {kind} {message}"):
         return _too_long(detail, message, key, api)
+    if _is_out_of_quota(detail):
+        return GatewayError(INSUFFICIENT_QUOTA, message)
     if "rate_limit" in kind or "rate_limit" in code or code == "429":
         return GatewayError(RATE_LIMITED, message)
     if "overloaded" in kind or "overloaded" in code or code in ("503", "529"):
         return GatewayError(UPSTREAM_OVERLOADED, message)
     return GatewayError(UPSTREAM_ERROR, message)
+
+
+def _is_out_of_quota(detail: dict[str, Any]) -> bool:
+    details = detail.get("details")  # Anthropic has its finer word here, Gemini a list
+    words = [detail.get("code"), detail.get("type")]
+    if isinstance(details, dict):
+        words.append(details.get("error_code"))
+    return any(isinstance(word, str) and word in _OUT_OF_QUOTA for word in words)
 
 
 def scrub(message: str, key: ProviderKey) -> str:
@@ -122,7 +150,8 @@ def scrub(message: str, key: ProviderKey) -> str:
 def _callers_fault(
     status: int, detail: dict[str, Any], message: str, key: ProviderKey, api: str
 ) -> GatewayError:
-    # A 413 is about bytes or rates (Groq) and stays one.
+    if status == 413:  # about bytes, or rates (Groq): never the context's length
+        return GatewayError(REQUEST_TOO_LARGE, message, param=_word(detail.get("param"), key))
     if status in (400, 422) and _TOO_LONG.search(f"{detail.get('code')} {detail.get('type')} {message}"):
         return _too_long(detail, message, key, api)
     code, param = _word(detail.get("code"), key), _word(detail.get("param"), key)

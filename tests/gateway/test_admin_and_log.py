@@ -103,6 +103,7 @@ async def test_what_http_refuses_has_its_line_and_counts(
     async with RunningGateway(config) as gateway:
         reply = await exchange(gateway, data)
         assert (reply.status, reply.error()["code"]) == (status, code)
+        assert ("allow" in reply.headers) == (status == 405)
         [line] = await gateway.log_lines(1)
         assert list(line) == FIELDS
         assert line["request_id"] == reply.headers["x-request-id"]

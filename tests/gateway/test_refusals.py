@@ -153,8 +153,16 @@ async def test_urls_and_methods(gateway: RunningGateway, sim: ProviderSim) -> No
     for method, path in (("GET", CHAT), ("PUT", CHAT), ("DELETE", CHAT), ("PATCH", "/v1/embeddings")):
         reply = await get(gateway, path, method=method)
         check(reply, 405, "method_not_supported", BAD)
-    for path in ("/v1/models", "/healthz", "/readyz"):
-        assert (await exchange(gateway, request(chat(), path=path))).status == 405, path
+        assert reply.headers["allow"] == "POST"
+    for path, methods in (
+        ("/v1/models", "GET"), ("/v1/models/smart", "GET"),
+        ("/v1/files", "GET, POST"), ("/v1/files/file-x", "DELETE, GET"), ("/batches/b/cancel", "POST"),
+    ):  # fmt: skip
+        reply = await exchange(gateway, request(chat(), path=path, method="PUT"))
+        assert (reply.status, reply.headers.get("allow")) == (405, methods), path
+    for path in ("/healthz", "/readyz"):
+        reply = await exchange(gateway, request(chat(), path=path))
+        assert (reply.status, set(reply.headers["allow"].split(", "))) == (405, {"GET", "HEAD"}), path
     assert sim.requests() == []
 
 
@@ -321,6 +329,27 @@ async def test_a_provider_without_time_or_room_is_left_for_another_key(
     sim.fault(status=status)
     reply = await post(gateway, chat())
     assert (reply.status, reply.error()["code"]) == (told, code)
+
+
+async def test_an_account_out_of_quota_is_told_when_no_other_serves(sim: ProviderSim) -> None:
+    refused = b'{"error":{"message":"You exceeded your current quota.","type":"insufficient_quota"}}'
+    broke = b"HTTP/1.1 429 No\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(refused)
+    busy = b"HTTP/1.1 503 No\r\nretry-after: 2\r\ncontent-length: 0\r\n\r\n"
+    for answers, status, code, retry in (
+        ((broke,), 200, None, None),
+        ((broke, broke), 429, "insufficient_quota", "false"),
+        ((busy, broke), 503, "upstream_overloaded", "true"),
+        ((broke, busy), 503, "upstream_overloaded", "true"),
+    ):
+        async with RunningGateway(configuration(sim.openai_url)) as gateway:
+            for answer in answers:
+                sim.script(raw=answer + refused if answer is broke else answer)
+            reply = await post(gateway, chat())
+        assert reply.status == status
+        assert reply.headers.get("x-should-retry") == retry
+        if code:
+            assert reply.error()["code"] == code
+        assert code != "insufficient_quota" or "retry-after" not in reply.headers
 
 
 async def test_a_providers_refusal_says_whose_it_is(gateway: RunningGateway, sim: ProviderSim) -> None:

@@ -34,6 +34,7 @@ TABLE = [
         400, "invalid_request_error", None,
     ),
     (errors.RATE_LIMITED, 429, "rate_limit_error", "rate_limit_exceeded", 429, "rate_limit_error", None),
+    (errors.INSUFFICIENT_QUOTA, 429, "insufficient_quota", "insufficient_quota", 429, "rate_limit_error", False),
     (errors.UPSTREAM_AUTH, 502, "upstream_error", "upstream_auth_failed", 502, "api_error", False),
     (errors.UPSTREAM_UNREACHABLE, 502, "upstream_error", "upstream_unreachable", 502, "api_error", True),
     (errors.UPSTREAM_TIMEOUT, 504, "timeout_error", "upstream_timeout", 504, "timeout_error", True),
@@ -127,5 +128,5 @@ def test_what_another_provider_key_may_mend() -> None:
     assert {row.name for row in ROWS if row.retryable} == {
         "upstream_auth_failed", "upstream_error", "upstream_unreachable", "upstream_invalid_response",
         "upstream_incomplete", "upstream_overloaded", "upstream_unavailable", "upstream_timeout",
-        "rate_limit_exceeded",
+        "rate_limit_exceeded", "insufficient_quota",
     }  # fmt: skip

@@ -19,11 +19,13 @@ KEY = provider_key("k", provider())
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 
 OURS = (502, "upstream_error", "upstream_auth_failed")
+BROKE = (429, "insufficient_quota", "insufficient_quota")
 SLOW = (429, "rate_limit_error", "rate_limit_exceeded")
 BUSY = (503, "service_unavailable_error", "upstream_overloaded")
 DOWN = (502, "upstream_error", "upstream_error")
 LATE = (504, "timeout_error", "upstream_timeout")
 UNKNOWN = (404, "invalid_request_error", "model_not_found")
+LARGE = (413, "invalid_request_error", "request_too_large")
 BAD = (400, "invalid_request_error", None)
 
 #: Provider, status, body; then the caller's status, type and code.
@@ -44,6 +46,14 @@ TABLE: list[tuple[str, int, Any, int, str, str | None]] = [
         404, "invalid_request_error", None,
     ),
     ("openai bad key", 401, {"error": {"message": "Incorrect API key"}}, *OURS),
+    ("openai quota", 429, {"error": {"message": "Pay.", "type": "insufficient_quota", "code": None}}, *BROKE),
+    ("openai spend", 429, {"error": {"message": "Pay.", "code": "project_spend_limit_exceeded"}}, *BROKE),
+    ("openai billing", 429, {"error": {"message": "Pay.", "type": "x", "code": "billing_not_active"}}, *BROKE),
+    (
+        "anthropic spend", 429,
+        {"error": {"type": "rate_limit_error", "details": {"error_code": "enforced_spend_limit_reached"}}},
+        *BROKE,
+    ),
     ("azure 429", 429, {"error": {"code": "429", "message": "Slow."}}, *SLOW),
     (
         "azure deployment", 404, {"error": {"code": "DeploymentNotFound", "message": "The deployment is away."}},
@@ -93,7 +103,7 @@ TABLE: list[tuple[str, int, Any, int, str, str | None]] = [
     ("xai", 400, {"code": "bad_thing", "error": "Bad."}, 400, "invalid_request_error", "bad_thing"),
     ("xai bad key", 400, {"code": "x", "error": "Incorrect API key: a***b"}, *OURS),
     ("deepseek balance", 402, {"error": {"message": "Empty."}}, *OURS),
-    ("groq tpm", 413, {"error": {"message": "Large.", "type": "tokens"}}, 413, "tokens", None),
+    ("groq tpm", 413, {"error": {"message": "Large.", "type": "tokens"}}, *LARGE),
     ("openrouter credits", 402, {"error": {"code": 402, "message": "Empty."}}, *OURS),
     ("openrouter 502", 502, {"error": {"code": 502, "message": "Down."}}, *DOWN),
     ("anthropic overload", 529, {"error": {"message": "Busy."}}, *BUSY),
@@ -292,6 +302,7 @@ def test_a_detail_may_be_nested_deeper_than_json_is_written(depth: int) -> None:
     [
         ({"message": "x", "code": 429}, "rate_limit_exceeded"),
         ({"message": "x", "type": "rate_limit_error"}, "rate_limit_exceeded"),
+        ({"message": "x", "type": "insufficient_quota"}, "insufficient_quota"),
         ({"message": "x", "code": 503}, "upstream_overloaded"),
         ({"message": "x", "type": "overloaded_error"}, "upstream_overloaded"),
         ({"message": "x", "code": 502}, "upstream_error"),
