@@ -33,6 +33,7 @@ def run(stage: Stage) -> Outcome:
 def _outcome(stage: Stage, rounds: dict[tuple[str, int], list[Round]]) -> Outcome:
     direct, static, gateway = stage.upstream.name, stage.static.name, stage.gateway.name
     outcome = Outcome("JSON answers (481 B request, 712 B answer)")
+    pace = middle(rounds[static, JUDGED_AT], "cpu_us")
     rows = []
     for at in CONCURRENCIES:
         mine, bare, yardstick = rounds[gateway, at], rounds[direct, at], rounds[static, at]
@@ -46,7 +47,7 @@ def _outcome(stage: Stage, rounds: dict[tuple[str, int], list[Round]]) -> Outcom
         noise = f"{middle(mine, 'strangers'):.0%}"
         rows.append((str(at), *map(number, (*rates, added50, added99, *costs)), noise))
         if at == 1:
-            outcome.figures.append(Figure("JSON, added p50 at 1", added50, "ms", 0.12, static_us=yard))
+            outcome.figures.append(Figure("JSON, added p50 at 1", added50, "ms", 0.12, static_us=pace))
             alone = (middle(yardstick, "p50_us") - middle(bare, "p50_us")) / 1000
             outcome.figures.append(Figure("JSON, p50 a static answer adds at 1", alone, "ms"))
         if at == JUDGED_AT:

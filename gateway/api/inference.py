@@ -10,7 +10,7 @@ from gateway.api.query import with_cursors_opened
 from gateway.api.routes import Endpoint
 from gateway.charge import Makeup
 from gateway.dialects.document import Document
-from gateway.dialects.named_files import named_files
+from gateway.dialects.named_files import may_name_files, named_files
 from gateway.dialects.openai_stream import MediaStream, OpenAIStream, ResponsesStream
 from gateway.dialects.sealed_ids import MARK, SealedIds
 from gateway.dialects.structure import is_light
@@ -128,8 +128,9 @@ class Inference:
             model = document.required_text("model")
         exchange.model = model
         candidates = self._admission.candidates(tenant, model, endpoint.api)
-        for param, real in _raw_references(endpoint, document, opened):
-            candidates = self._on_own_keys(tenant, candidates, pinned, param, real)
+        if may_name_files(document.raw) or "conversation" in fields:
+            for param, real in _raw_references(endpoint, document, opened):
+                candidates = self._on_own_keys(tenant, candidates, pinned, param, real)
         exchange.route = candidates.route
         check_body(fields, endpoint.name)
         self._estimate(exchange, makeup(document, endpoint.name), candidates)

@@ -16,9 +16,14 @@ _STRING = re.compile(rf'("[^"\\]*(?:\\.[^"\\]*)*"){_GAP},?{_GAP}'.encode(), re.D
 _PREFIXES = ("file-", "file_")
 
 
+def may_name_files(raw: bytes) -> bool:
+    """Whether it is worth looking: nearly never, and then two searches are all that it costs."""
+    return raw.find(_PLAIN) >= 0 or raw.find(_ESCAPED) >= 0
+
+
 def named_files(raw: bytes) -> Iterator[str]:
     """The values of every `file_id` and `file_ids` in `raw`, valid JSON, that look like a file's id."""
-    if raw.find(_PLAIN) < 0 and raw.find(_ESCAPED) < 0:
+    if not may_name_files(raw):
         return
     for key in _KEY.finditer(raw):
         at = key.end()
