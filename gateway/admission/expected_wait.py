@@ -86,9 +86,13 @@ def _add_peers(peers: Ahead, bucket: Bucket, tag: float, service: VirtualService
 
 
 def _add_reached(peers: Ahead, some: Lane | Bucket, reach: float, part: float) -> None:
-    """What of `some` is within `reach`, of what waits and of what is likely to come."""
+    """What of `some` is within `reach`, of what waits and of what is likely to come.
+
+    Only `part` of it comes here, so it takes that much more of it to cover the reach.
+    """
     work = some.work
     share = work.share
+    reach /= part
     if reach < share:
         part *= reach / share
         peers.add(work, part, work.count * part)
