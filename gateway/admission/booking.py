@@ -28,10 +28,10 @@ class Book:
 
     __slots__ = ("account", "last", "membership", "totals", "waiting")
 
-    def __init__(self, terms: AccountTerms, now: int, epoch: int) -> None:
+    def __init__(self, terms: AccountTerms, now: int, epoch: int, expected: int = 0) -> None:
         self.last = now
         self.account = AccountModel(terms, now)
-        self.membership = Membership(epoch, now)
+        self.membership = Membership(epoch, now, expected)
         self.waiting = Waiting()
         self.totals = TenantTotals()
 
@@ -60,7 +60,9 @@ def book(kept: Book | None, batch: Batch, now: int) -> tuple[Book, Answer]:
 def _anew(former: Book | None, batch: Batch, now: int) -> Book:
     if former is None:
         return Book(batch.account, now, epoch=now)
-    made = Book(batch.account, now, epoch=max(now, former.membership.epoch + 1))
+    made = Book(
+        batch.account, now, max(now, former.membership.epoch + 1), former.membership.known(former.last)
+    )
     for day in made.account.days:
         for old in former.account.days:
             day.inherit(old)
@@ -119,7 +121,7 @@ def _decide(kept: Book, batch: Batch, now: int, *, joined: bool) -> Answer:
         waiting[row.rank] += row.requests
     return Answer(
         membership.epoch, membership.version, now, not joined, learning, tuple(verdicts), stock, stock_at,
-        bool(rows), tuple(waiting), live, len(membership.members), account.usage(now),
+        bool(rows), tuple(waiting), live, membership.known(now), account.usage(now),
         {tenant: kept.totals.read(tenant, now) for tenant, _ in batch.served},
     )  # fmt: skip
 

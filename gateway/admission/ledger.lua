@@ -204,9 +204,17 @@ end
 local contradicted = S and (now < S[3] or has_seen and seen_epoch == S[1] and (seen_version > S[2]
   or seen_elapsed < K.FORGOTTEN_MS and now - seen_now - seen_elapsed > K.CLOCK_JUMP_MS))
 if not S or contradicted then
-  local epoch = S and max(now, S[1] + 1) or now
+  local epoch, expected = now, 0
+  if S then
+    epoch = max(now, S[1] + 1)
+    if S[3] < S[4] + K.FORGOTTEN_MS then expected = max(0, S[5] - S[6]) end
+    for _, text in ipairs(call('HVALS', KEYS[2])) do
+      local _, _, its_joined = struct.unpack('<dddd', text)
+      expected = expected + its_joined
+    end
+  end
   call('DEL', KEYS[1], KEYS[2], KEYS[3], unpack(KEYS, 5))
-  S = { epoch, 0, now, now, 0, 0, 0 }
+  S = { epoch, 0, now, now, expected, 0, 0 }
 end
 S[3] = now
 
@@ -346,7 +354,7 @@ end
 -- A worker: beat, applied, joined, in flight; then its rows, each rank, requests, order, total by axis, head by axis.
 
 local WORKER, ROW = 4, 13
-local rows, live, known, others_in_flight = {}, 1, 1, 0
+local rows, live, known, others_in_flight = {}, 1, 0, 0
 local waiting = { 0, 0, 0, 0, 0 }
 local applied, joined = 0, 0
 local all = call('HGETALL', KEYS[2])
@@ -358,7 +366,7 @@ for i = 1, #all, 2 do
   elseif beat < now - K.FORGOTTEN_MS then
     call('HDEL', KEYS[2], all[i])
   else
-    known = known + 1
+    known = known + its_joined
     if beat >= now - K.LIVE_MS then live = live + 1 end
     if beat >= now - K.OWNER_DEAD_MS then others_in_flight = others_in_flight + its_in_flight end
     if beat >= now - K.ROW_MS and #text > 8 * WORKER then
@@ -385,12 +393,24 @@ if joined == 0 then
 end
 local learning = S[6] < S[5] and now < S[4] + K.FORGOTTEN_MS
 local closed = learning or joined == 0
+known = known + joined
+if now < S[4] + K.FORGOTTEN_MS then known = known + max(0, S[5] - S[6]) end
 
 -- ---------------------------------------------------------------- booked once for a number (booking.py)
 
 local fresh = applied < number
 if fresh then applied = number end
 local ours = not has_seen or seen_epoch == S[1]
+
+if fresh and sent_count > 0 then
+  for place = SENT, SENT + 5 * sent_count - 1, 5 do
+    local at = now - max(0, B[place + 1])
+    for _, rate in ipairs(rates) do
+      add(rate.window, at, B[place + 1 + rate.axis])
+      if rate.burst then add(rate.burst, at, B[place + 1 + rate.axis]) end
+    end
+  end
+end
 
 if fresh and report_count + return_count + settle_count > 0 then
   local function give_back(rate, units, rank, at)
@@ -439,16 +459,6 @@ if fresh and report_count + return_count + settle_count > 0 then
     for _, day in ipairs(days) do
       local delta = B[place + 2 + day.axis]
       day_charge(ours and delta or max(0, delta), at)
-    end
-  end
-end
-
-if fresh and sent_count > 0 then
-  for place = SENT, SENT + 5 * sent_count - 1, 5 do
-    local at = now - max(0, B[place + 1])
-    for _, rate in ipairs(rates) do
-      add(rate.window, at, B[place + 1 + rate.axis])
-      if rate.burst then add(rate.burst, at, B[place + 1 + rate.axis]) end
     end
   end
 end

@@ -40,12 +40,12 @@ class Membership:
 
     __slots__ = ("_born", "_expected", "_learned", "epoch", "members", "version")
 
-    def __init__(self, epoch: int, now: int) -> None:
+    def __init__(self, epoch: int, now: int, expected: int = 0) -> None:
         self.epoch = epoch
         self.version = 0
         self.members: dict[str, Member] = {}
         self._born = now
-        self._expected = 0  # workers that knew the state before this one
+        self._expected = expected  # workers that knew the state before this one
         self._learned = 0  # of these, how many have told
 
     def contradicted(self, batch: Batch, now: int) -> bool:
@@ -70,6 +70,11 @@ class Membership:
 
     def learning(self, now: int) -> bool:
         return self._learned < self._expected and now < self._born + FORGOTTEN_MS
+
+    def known(self, now: int) -> int:
+        """Workers whose charges may still be in the window, those included that have not come back yet."""
+        missing = max(0, self._expected - self._learned) if now < self._born + FORGOTTEN_MS else 0
+        return missing + sum(one.joined for one in self.members.values())
 
     def live(self, now: int) -> int:
         return sum(one.beat >= now - LIVE_MS for one in self.members.values())
