@@ -384,7 +384,7 @@ if joined == 0 then
   if not has_seen or seen_elapsed >= K.FORGOTTEN_MS then
     joined = 1
   elseif seen_epoch ~= S[1] then
-    S[5] = max(S[5], seen_known)
+    S[4], S[5] = now, max(S[5], seen_known)
   end
   if sent_count >= 0 and joined == 0 then
     joined = 1
