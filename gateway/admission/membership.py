@@ -3,8 +3,9 @@
 A ledger that lost its state must not grant what is still in the provider's window. It knows by its epoch: a
 worker that comes with another epoch, or with a version that is ahead, knew a state that is gone. Such workers
 teach it their own last minute; until as many have as were known before, or a window has passed, it grants
-nothing (LEARNING). Ages are durations on the worker's clock, so that a clock that was set does no harm. One hole is
-known and left: somebody new who comes before all who knew is let in; heartbeats of a second keep it small.
+nothing (LEARNING). Ages are durations on the worker's clock, so that a clock that was set does no harm. One
+hole is known and left: somebody new who comes before all who knew is let in; heartbeats of a second keep it
+small.
 """
 
 from gateway.admission.concurrency import OWNER_DEAD_MS
@@ -85,7 +86,9 @@ class Membership:
             member.joined = True  # it has sent nothing that still counts
         elif seen.epoch != self.epoch:
             self._expected = max(self._expected, seen.known)
-            self._born = now  # who is missing is waited for from here on, wherever the clock was set meanwhile
+            self._born = (
+                now  # who is missing is waited for from here on, wherever the clock was set meanwhile
+            )
         if batch.sent is not None and not member.joined:
             member.joined = True
             self._learned += 1

@@ -274,7 +274,7 @@ def test_memory_and_redis_agree(
         server = servers[kind]
         loop = event_loop_of_its_own
 
-    examples = int(os.environ.get("MACHINE_EXAMPLES", "30"))
+    examples = int(os.environ.get("MACHINE_EXAMPLES", "120"))
     Machine.TestCase.settings = settings(
         max_examples=examples, stateful_step_count=40, phases=PHASES, report_multiple_bugs=False
     )
