@@ -44,7 +44,7 @@ class AccountModel:
                 rates[dimension.name].configure(dimension, terms.set_aside_permille)
                 self.rates.append(rates[dimension.name])
             elif dimension.name in days and old is not None and old.zone == dimension.zone:
-                days[dimension.name].configure(dimension)
+                days[dimension.name].configure(dimension, terms.set_aside_permille)
                 self.days.append(days[dimension.name])
             elif dimension.axis == CONCURRENCY and concurrency is not None:
                 concurrency.configure(dimension)
@@ -188,4 +188,4 @@ class AccountModel:
         elif dimension.axis == CONCURRENCY:
             self.concurrency = Concurrency(dimension)
         else:
-            self.days.append(Day(dimension))
+            self.days.append(Day(dimension, self.terms.set_aside_permille))

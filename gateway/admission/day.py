@@ -46,16 +46,16 @@ class Day:
 
     __slots__ = ("_counts", "_midnights", "axis", "blocked_until", "ceiling", "name")
 
-    def __init__(self, dimension: Dimension) -> None:
+    def __init__(self, dimension: Dimension, set_aside_permille: int) -> None:
         self.name = dimension.name
         self.axis = dimension.axis
-        self.ceiling = Ceiling(dimension.limit, 0)
+        self.ceiling = Ceiling(dimension.limit, set_aside_permille)
         self.blocked_until = 0
         self._midnights = Midnights(dimension.zone)
         self._counts: dict[int, int] = {}  # by midnight
 
-    def configure(self, dimension: Dimension) -> None:
-        self.ceiling.configure(dimension.limit, 0)
+    def configure(self, dimension: Dimension, set_aside_permille: int) -> None:
+        self.ceiling.configure(dimension.limit, set_aside_permille)
 
     def inherit(self, former: "Day") -> None:
         """Go on with the counts of a state that was given up: nobody can tell them anew."""

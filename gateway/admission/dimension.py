@@ -64,10 +64,7 @@ class AccountTerms(NamedTuple):
     id: str
     dimensions: tuple[Dimension, ...]
     paced: bool = True  # False: first come, first served up to the ceiling, whatever the class
-    set_aside_permille: int = 0  # of every rate, never granted: what workers without a ledger may use
-
-    def without_reserve(self) -> "AccountTerms":
-        return self._replace(set_aside_permille=0)
+    set_aside_permille: int = 0  # of every rate and day, never granted: what workers without a ledger may use
 
 
 def account_of(key: ProviderKey, model: str, zone: str = "UTC", set_aside_permille: int = 0) -> AccountTerms:

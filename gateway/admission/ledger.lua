@@ -225,7 +225,7 @@ for i = 1, dimension_count do
   local kept = S[s + 1] and S[s + 1] >= 0
   if kind ~= 0 then
     local meter = {
-      axis = B[d + 2], configured = B[d + 3], set_aside = 0, nominal = 0, limit = 0, used = 0,
+      axis = B[d + 2], configured = B[d + 3], set_aside = kind == 1 and set_aside or 0, nominal = 0, limit = 0, used = 0,
       blocked_until = kept and S[s + 1] or 0, observed = kept and S[s + 2] or 0,
       multiplier = kept and S[s + 3] or K.FULL, lowered_at = kept and S[s + 4] or 0,
     }
@@ -384,7 +384,7 @@ if joined == 0 then
   if not has_seen or seen_elapsed >= K.FORGOTTEN_MS then
     joined = 1
   elseif seen_epoch ~= S[1] then
-    S[5] = max(S[5], seen_known)
+    S[4], S[5] = now, max(S[5], seen_known)
   end
   if sent_count >= 0 and joined == 0 then
     joined = 1

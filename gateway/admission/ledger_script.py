@@ -6,7 +6,7 @@ gateways of two versions in one Redis keep apart what they would misread (and ar
 the provider key).
 """
 
-from importlib import resources
+import pkgutil
 
 from gateway.admission import (
     booking,
@@ -69,9 +69,11 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
 
 def ledger_script() -> str:
     """The whole script. Read once at the start: it looks into the installed package."""
-    text = resources.files("gateway.admission").joinpath("ledger.lua").read_text(encoding="utf-8")
+    text = pkgutil.get_data(__name__, "ledger.lua")
+    if text is None:
+        raise FileNotFoundError("ledger.lua is missing from the installation")
     figures = ", ".join(f"{name} = {_lua(value)}" for name, value in _FIGURES.items())
-    return f"local K = {{ {figures} }}\n{text}"
+    return f"local K = {{ {figures} }}\n{text.decode()}"
 
 
 def _lua(value: int | tuple[int, ...]) -> str:

@@ -1,10 +1,11 @@
-"""Which workers a ledger serves, and whether it knows what they sent (reference §2.8). Pure; integer
-milliseconds.
+"""Which workers a ledger serves, and whether it knows what they sent (reference §2.8). Pure; milliseconds.
 
 A ledger that lost its state must not grant what is still in the provider's window. It knows by its epoch: a
 worker that comes with another epoch, or with a version that is ahead, knew a state that is gone. Such workers
 teach it their own last minute; until as many have as were known before, or a window has passed, it grants
-nothing (LEARNING). Ages are durations on the worker's clock, so that a clock that was set does no harm.
+nothing (LEARNING). Ages are durations on the worker's clock, so that a clock that was set does no harm. One
+hole is known and left: somebody new who comes before all who knew is let in; heartbeats of a second keep it
+small.
 """
 
 from gateway.admission.concurrency import OWNER_DEAD_MS
@@ -65,7 +66,7 @@ class Membership:
         member.beat = now
         self.version += 1
         if not member.joined:
-            self._welcome(member, batch)
+            self._welcome(member, batch, now)
         return member
 
     def learning(self, now: int) -> bool:
@@ -79,12 +80,15 @@ class Membership:
     def live(self, now: int) -> int:
         return sum(one.beat >= now - LIVE_MS for one in self.members.values())
 
-    def _welcome(self, member: Member, batch: Batch) -> None:
+    def _welcome(self, member: Member, batch: Batch, now: int) -> None:
         seen = batch.seen
         if seen is None or seen.elapsed_ms >= FORGOTTEN_MS:
             member.joined = True  # it has sent nothing that still counts
         elif seen.epoch != self.epoch:
             self._expected = max(self._expected, seen.known)
+            self._born = (
+                now  # who is missing is waited for from here on, wherever the clock was set meanwhile
+            )
         if batch.sent is not None and not member.joined:
             member.joined = True
             self._learned += 1
