@@ -132,8 +132,8 @@ def test_no_step_walks_more_than_a_little() -> None:
         (b"[" * 16_000, True),
         (chat(b'"' + b"x" * 900_000 + b'"'), True),
         (chat(b'"' + b"x" * 1_100_000 + b'"'), False),
-        (chat(b",".join([b"1"] * 25_000)), False),
-        (chat(b"[]," * 21_000), False),
+        (chat(b",".join([b"1"] * 100_000)), False),
+        (chat(b"[]," * 60_000), False),
     ],
 )
 def test_which_texts_are_read_at_once(raw: bytes, light: bool) -> None:
