@@ -19,6 +19,7 @@ from gateway.metrics import Metrics
 from gateway.pipeline.admit import Admission
 from gateway.pipeline.authenticate import Authenticator
 from gateway.pipeline.call import Upstream
+from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.pipeline import Generation, Pipeline
 from gateway.pipeline.relay import Relay
 from gateway.pipeline.settle import Settlement
@@ -50,15 +51,17 @@ class App:
         self._lag = LoopLag(metrics.lagged)
         ids = SealedIds(snapshot.pepper)
         self._admission = admission = Admission(snapshot)
-        upstream = Upstream(admission, self._pool_of, snapshot.bounds, metrics)
+        upstream = Upstream(admission, self._pool_of, snapshot.bounds, metrics, clock)
         generation = Generation(
             snapshot, Authenticator(snapshot), admission, upstream, Relay(snapshot.bounds, ids)
         )
-        self.pipeline = pipeline = Pipeline(generation, clock, Settlement(clock, metrics, self._log))
+        estimator = Estimator(metrics)
+        settlement = Settlement(clock, metrics, self._log, estimator)
+        self.pipeline = pipeline = Pipeline(generation, clock, settlement)
         self.unread = Unread(clock, metrics, self._log)
         health = Starlette(routes=health_routes(lambda: pipeline.draining))
         catalogue = ModelCatalogue(snapshot, clock.utc())
-        self.data = DataPlane(pipeline, Inference(admission, ids), catalogue, health)
+        self.data = DataPlane(pipeline, Inference(admission, ids, estimator), catalogue, health)
         self.admin = admin_app(settings.admin_key, self.registry, self.state, lambda: pipeline.draining)
 
     @property

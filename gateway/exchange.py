@@ -6,6 +6,7 @@ that whoever reads it (log, metrics, admin) can never disturb the request.
 
 from dataclasses import dataclass
 
+from gateway.charge import NO_ESTIMATE, NOTHING, Estimate, Makeup
 from gateway.record import Record
 from gateway.settings.snapshot import ModelRoute, ProviderKey, Target, TenantKey
 
@@ -42,7 +43,8 @@ class Exchange:  # no Record: those are slow to write to, and this one is writte
     model: str | None = None  # as the caller wrote it
     route: ModelRoute | None = None
     streaming: bool = False
-    input_estimate: int = 0
+    makeup: Makeup = NOTHING  # of its body
+    estimate: Estimate = NO_ESTIMATE  # for the target that is asked first
     target: Target | None = None
     provider_key: ProviderKey | None = None
     attempts: int = 0
@@ -56,6 +58,10 @@ class Exchange:  # no Record: those are slow to write to, and this one is writte
     outcome: str = "ok"  # ok | error | refused | client_closed
     relayed_bytes: int = 0
     usage: Usage = NO_USAGE  # replaced, never changed
+
+    @property
+    def input_estimate(self) -> int:
+        return self.estimate.input
 
     @property
     def ran_model(self) -> bool:

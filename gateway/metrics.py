@@ -20,6 +20,7 @@ from prometheus_client.metrics_core import Metric
 LABEL_VALUES_MAX = 200
 _ROWS_MAX = 20_000
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
+_RATIOS = (0.25, 0.5, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 4)
 _OVERHEAD = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1)
 
 
@@ -66,7 +67,7 @@ class Tally:
 
 
 class Spread:
-    """Numbers of a histogram with fixed upper bounds in seconds."""
+    """Numbers of a histogram with fixed upper bounds."""
 
     __slots__ = ("bounds", "counts", "sum")
 
@@ -74,6 +75,10 @@ class Spread:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
+
+    def add(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
 
     def merge(self, other: "Spread") -> None:
         self.counts = [mine + its for mine, its in zip(self.counts, other.counts, strict=True)]
@@ -119,6 +124,7 @@ class Metrics:
         self._attempts = Tally("attempts", "Upstream attempts.", "provider", "pool", "outcome")
         self._rejections = Tally("provider_rejections", "Refusals by providers.", "pool", "kind")
         self._log_dropped = Tally("log_lines_dropped", "Request log lines dropped: the sink was too slow.")
+        self._estimates: dict[str, Spread] = {}
         self._in_flight = in_flight
         self._degraded: dict[tuple[str, str], bool] = {}
         self._routes, self._models, self._tenants = LabelCap(), LabelCap(), LabelCap()
@@ -169,6 +175,14 @@ class Metrics:
         """A provider refused: rate, overload, credential."""
         self._rejections.add((pool, kind))
 
+    def estimated(self, model: str, ratio: float) -> None:
+        """A request's input had been estimated at `ratio` times what its provider reports."""
+        label = self._models(model)
+        spread = self._estimates.get(label)
+        if spread is None:
+            spread = self._estimates[label] = Spread(_RATIOS)
+        spread.add(ratio)
+
     def log_dropped(self) -> None:
         """A line of the request log was lost."""
         self._log_dropped.add(())
@@ -185,6 +199,12 @@ class Metrics:
         """For the registry, at a scrape."""
         yield from self._ended_families()
         yield self._rejections.collect()
+        estimates = HistogramMetricFamily(
+            "gateway_estimate_ratio", "Input tokens as estimated ÷ as reported.", labels=["model"]
+        )
+        for model, spread in self._estimates.items():
+            estimates.add_metric([model], spread.buckets(), spread.sum)
+        yield estimates
         yield self._log_dropped.collect()
         yield _gauge("loop_lag_seconds", "Worst delay of the event loop in the last second.", self.loop_lag_s)
         yield _gauge("config_generation", "Configuration generation in force.", self.config_generation)

@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
-from loadtests import overhead
+from loadtests import overhead, queue_cost
+from loadtests.scenarios import (
+    burst,
+    ceilings,
+    ledger_loss,
+    mixed_stream,
+    noisy_neighbour,
+    overflow,
+    provider_outage,
+)
 
 USAGE = """\
-usage: scripts/load SCENARIO [options]
+usage: kaze loadtest SCENARIO [options]        (scripts/load in a checkout)
 
-  overhead    what it costs to have the gateway in the way: latency, CPU, memory
+  overhead         what it costs to have the gateway in the way: latency, CPU, memory
+  queue-cost       what 10,000 waiting requests cost: CPU to enter and to go, memory
+  ceilings         provider ceilings used to the full and never tripped, by one worker and by several
+  noisy-neighbour  two equal tenants, one offering ten times as much
+  burst            bursts from idle, which nobody should wait in
+  provider-outage  a provider goes away and comes back
+  ledger-loss      the shared ledger goes away and comes back empty
+  overflow         what waits too long goes to a local model
+  mixed-stream     streams and plain answers, output tokens binding
 
-scripts/load SCENARIO --help tells a scenario's options.
+kaze loadtest SCENARIO --help tells a scenario's options.
 """
 
-SCENARIOS = {"overhead": overhead.main}
+SCENARIOS: dict[str, Callable[[list[str]], int]] = {
+    "overhead": overhead.main,
+    "queue-cost": queue_cost.main,
+    "ceilings": ceilings.main,
+    "noisy-neighbour": noisy_neighbour.main,
+    "burst": burst.main,
+    "provider-outage": provider_outage.main,
+    "ledger-loss": ledger_loss.main,
+    "overflow": overflow.main,
+    "mixed-stream": mixed_stream.main,
+}
 
 
 def main(words: list[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite, isnan
 from typing import Any
 
 TOLERANCE = 0.25
@@ -26,6 +27,9 @@ class Figure:
     at_least: bool = False
     """Whether more is better; otherwise the target is an upper bound."""
 
+    tolerance: float = TOLERANCE
+    """0 for what is promised exactly."""
+
     static_us: float | None = None
     """What a static answer cost in the same run, where the target is one of CPU and moves with the machine."""
 
@@ -39,12 +43,17 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """`ok`, `near` (off target, within the tolerance), `MISSED`, or nothing where nothing is promised."""
+        """`ok`, `near` (off target, within the tolerance), `MISSED`, or nothing where nothing is promised.
+
+        A value that is no number was not measured, which is not the same as missed, but no better.
+        """
         if self.target is None:
             return ""
+        if isnan(self.value):
+            return "NOT MEASURED"
         if self._within(0.0):
             return "ok"
-        return "near" if self._within(TOLERANCE) else "MISSED"
+        return "near" if self._within(self.tolerance) else "MISSED"
 
     def _within(self, tolerance: float) -> bool:
         assert self.here is not None
@@ -53,15 +62,23 @@ class Figure:
         return self.value <= self.here * (1 + tolerance)
 
     def as_json(self) -> dict[str, Any]:
-        """Field by field, with the verdict."""
-        return {**asdict(self), "here": self.here, "verdict": self.verdict}
+        """Field by field, with the verdict; JSON knows no number that is none."""
+        value = self.value if isfinite(self.value) else None
+        return {**asdict(self), "value": value, "here": self.here, "verdict": self.verdict}
 
 
 def number(value: float) -> str:
     """Three significant digits, whole numbers from 100 on, thousands apart."""
+    if not isfinite(value):
+        return "-" if isnan(value) else "never"
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def said(value: float, unit: str) -> str:
+    """With its unit; what has none is a count."""
+    return f"{number(value)} {unit}" if unit or not isfinite(value) else f"{value:,.0f}"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -81,7 +98,7 @@ def figure_table(figures: Iterable[Figure]) -> str:
     rows = []
     for one in figures:
         sign = "≥" if one.at_least else "≤"
-        target = "" if one.target is None else f"{sign} {number(one.target)} {one.unit}"
-        here = "" if one.here is None else f"{sign} {number(one.here)}"
-        rows.append((one.name, f"{number(one.value)} {one.unit}", target, here, one.verdict))
+        target = "" if one.target is None else f"{sign} {said(one.target, one.unit)}"
+        here = "" if one.here is None or one.here == one.target else f"{sign} {number(one.here)}"
+        rows.append((one.name, said(one.value, one.unit), target, here, one.verdict))
     return table(("figure", "measured", "target", "here", "verdict"), rows)

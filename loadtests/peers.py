@@ -72,6 +72,7 @@ class Peer:
         self._command, self._log, self._ready_path = command, log, ready_path
         self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
+        self._killed = False
 
     @property
     def pid(self) -> int:
@@ -102,6 +103,13 @@ class Peer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
+
+    def kill(self) -> None:
+        """SIGKILL, as part of what is tested: nothing to report when it is found gone later."""
+        assert self._process is not None
+        self._killed = True
+        self._process.kill()
+        self._process.wait()
 
     def require_alive(self) -> None:
         """RuntimeError when it has ended (status -15: someone sent it SIGTERM)."""
@@ -140,6 +148,8 @@ class Peer:
     def _stop(self) -> None:
         assert self._process is not None
         if (status := self._process.poll()) is not None:
+            if self._killed:
+                return
             # Said whatever else went wrong: it usually is the reason, and a signal leaves no log.
             print(f"{self.name} ended by itself, status {status}: {self._said()}", file=sys.stderr)
             return

@@ -5,6 +5,7 @@ except where the provider says that refused requests count too.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from provider_sim.ask import Ask
@@ -32,6 +33,8 @@ class Account:
 
     def __init__(self, limits: Limits, now: float) -> None:
         self.limits = limits
+        self.told: Callable[[str, dict[Dimension, float]], None] | None = None
+        """Who wants to know what was asked of the ceilings: `charge_log.py`."""
         self.in_flight = 0
         self.waiting = 0
         self.meters: dict[Dimension, list[Meter]] = {}
@@ -101,10 +104,12 @@ class Account:
             if wait > 0:
                 denied = Denied("ramp", "acceleration", wait)
         if denied is not None:
+            self._tell("refused", charges)
             if self.limits.count_rejected and denied.dimension not in {"requests", "requests_per_day"}:
                 self._take({"requests": 1, "requests_per_day": 1}, now)
             return denied
         self._take(charges, now)
+        self._tell("taken", charges)
         self._quota_requests += 1
         self._quota_tokens += ask.input_tokens
         return None
@@ -129,6 +134,10 @@ class Account:
                     worst = Denied("rate", name, wait, meter.limit, used, amount)
         return worst
 
+    def _tell(self, kind: str, charges: dict[Dimension, float]) -> None:
+        if self.told is not None and self.limited:
+            self.told(kind, charges)
+
     def _take(self, charges: dict[Dimension, float], now: float) -> None:
         for name, amount in charges.items():
             if amount:
@@ -142,11 +151,13 @@ class Account:
         difference = counted - ask.input_tokens
         if difference:
             self._take({"input_tokens": difference}, now)
+            self._tell("corrected", {"input_tokens": difference})
 
     def produced(self, tokens: int, now: float) -> None:
         """Output tokens are charged as they are produced."""
         self._quota_tokens += tokens
         self._take({"output_tokens": tokens}, now)
+        self._tell("produced", {"output_tokens": tokens})
 
     def enter(self) -> Denied | bool:
         """Take a place: True = run, False = wait in line, or what refuses."""

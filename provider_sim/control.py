@@ -6,6 +6,7 @@
 | `POST /sim/faults` | add a rule, or {"rules": […]} (`fault_rules.py`); `GET` lists, `DELETE` clears |
 | `POST /sim/limits` | replace all ceilings (`limits.py`); `GET` shows them |
 | `GET /sim/stats` | counters; `?credential=`, `?requests=N` the last N requests, `?series=1` per-second rows |
+| `GET /sim/series` | what every ceiling was asked for and when; `?since=N` from that row on (`charge_log.py`) |
 | `POST /sim/reset` | forget statistics, scripts, faults, stored objects and what was used of ceilings |
 | `GET /sim/health` | 200 when it serves |
 """
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from provider_sim.charge_log import ChargeLog
 from provider_sim.fault_rules import FaultRules, rule_from
 from provider_sim.limits import LimitsTable, table_from
 from provider_sim.message import Reply, Request
@@ -26,6 +28,7 @@ class Controlled(Protocol):
     """What can be controlled."""
 
     stats: Stats
+    charges: ChargeLog
     scripts: ScriptQueue
     rules: FaultRules
     limits: LimitsTable
@@ -103,6 +106,10 @@ def _stats(provider: Controlled, request: Request) -> Any:
     )
 
 
+def _series(provider: Controlled, request: Request) -> Any:
+    return provider.charges.as_json(int(request.query.get("since") or 0))
+
+
 def _reset(provider: Controlled, request: Request) -> Any:  # noqa: ARG001
     provider.reset()
     return {}
@@ -120,6 +127,7 @@ ROUTES = {
     ("POST", "/sim/limits"): _limits,
     ("GET", "/sim/limits"): _show_limits,
     ("GET", "/sim/stats"): _stats,
+    ("GET", "/sim/series"): _series,
     ("POST", "/sim/reset"): _reset,
     ("GET", "/sim/health"): _health,
 }

@@ -19,6 +19,7 @@ from provider_sim.account import Account
 from provider_sim.answer import compose
 from provider_sim.ask import Ask
 from provider_sim.call import Call
+from provider_sim.charge_log import ChargeLog
 from provider_sim.delivery import delayed, plain, raw, steps
 from provider_sim.determinism import Draw
 from provider_sim.errors import Refusal, refusal_reply
@@ -56,6 +57,7 @@ class Provider:
         self.behaviour = behaviour
         self.limits = limits
         self.stats = Stats()
+        self.charges = ChargeLog()
         self.scripts = ScriptQueue()
         self.rules = FaultRules(behaviour.seed)
         self.shelf = Shelf()
@@ -75,6 +77,7 @@ class Provider:
         fresh = Stats()
         fresh.connections, fresh.open_connections = self.stats.connections, self.stats.open_connections
         self.stats = fresh
+        self.charges = ChargeLog()
         self.scripts.clear()
         self.rules = FaultRules(self.behaviour.seed)
         self.shelf.clear()
@@ -150,6 +153,7 @@ class Provider:
         account = self._accounts.get(name)
         if account is None:
             account = self._accounts[name] = Account(limits.styled(call.dialect), time.monotonic())
+            account.told = partial(self.charges.add, name)
         return account
 
     def _admit(self, call: Call, exchange: Exchange) -> list[tuple[bytes, bytes]]:
@@ -165,6 +169,7 @@ class Provider:
             entered = account.enter()
             if entered is not True and entered is not False:
                 denied = entered
+                self.charges.add(call.credential, "refused", {})  # of rates nothing more was asked
         if denied is not None:
             self.stats.rejected(exchange.tally, denied.kind, denied.dimension)  # type: ignore[arg-type]
             refusal = refusal_of(call.dialect, denied, call.ask.model)

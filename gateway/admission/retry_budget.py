@@ -1,27 +1,53 @@
 """The retry budget: upstream attempts stay within 1.2 × requests (contract §3), so retries cannot pile up.
 
-Each request deposits a fifth of a token, each retry withdraws one; a small balance lets a quiet gateway retry
-at all (as in Finagle's retry budget).
+Counted, not saved up: a retry is made only if, with it, the retries of the minute that ends now are within a fifth
+of that minute's requests. It follows that in *any* minute there are at most as many retries as a fifth of the
+requests in the minute that ends with its last retry. Where a fifth is not yet one (fewer than five requests a
+minute), one retry a minute is allowed all the same, or a quiet gateway could never fail over.
 """
 
-_BALANCE_MAX = 20.0
+_SLOTS = 61  # of a second each: a minute, and the second that it begins in
 
 
 class RetryBudget:
-    __slots__ = ("_balance", "_ratio")
+    """Requests count from their first attempt. Seconds that the minute cuts count for retries, not for requests."""
+
+    __slots__ = ("_all_requests", "_all_retries", "_ratio", "_requests", "_retries", "_second")
 
     def __init__(self, attempts_ratio: float = 1.2) -> None:
         self._ratio = attempts_ratio - 1.0
-        self._balance = 10.0
+        self._requests = [0] * _SLOTS
+        self._retries = [0] * _SLOTS
+        self._all_requests = self._all_retries = 0  # sums of these
+        self._second = 0  # the one that is being counted
 
-    def deposit(self) -> None:
-        """A request came in."""
-        balance = self._balance + self._ratio
-        self._balance = balance if balance < _BALANCE_MAX else _BALANCE_MAX
+    def deposit(self, now: float) -> None:
+        """A request makes its first attempt."""
+        if int(now) != self._second:
+            self._move(int(now))
+        self._requests[self._second % _SLOTS] += 1
+        self._all_requests += 1
 
-    def withdraw(self) -> bool:
+    def withdraw(self, now: float) -> bool:
         """Whether one more attempt may be made; counts it if so."""
-        if self._balance < 1.0:
+        if int(now) != self._second:
+            self._move(int(now))
+        requests = self._all_requests - self._requests[(self._second + 1) % _SLOTS]
+        # The sum is of decimal fractions: 0.2 × 5 must be 1.
+        allowed = int(self._ratio * requests + 1e-9)
+        if allowed == 0 and self._ratio > 0.0:
+            allowed = 1
+        if self._all_retries >= allowed:
             return False
-        self._balance -= 1.0
+        self._retries[self._second % _SLOTS] += 1
+        self._all_retries += 1
         return True
+
+    def _move(self, second: int) -> None:
+        """Forget the seconds that are now more than a minute ago."""
+        for passed in range(max(self._second + 1, second - _SLOTS + 1), second + 1):
+            slot = passed % _SLOTS
+            self._all_requests -= self._requests[slot]
+            self._all_retries -= self._retries[slot]
+            self._requests[slot] = self._retries[slot] = 0
+        self._second = max(self._second, second)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from gateway.api.query import with_cursors_opened
 from gateway.api.routes import Endpoint
+from gateway.charge import Makeup
 from gateway.dialects.document import Document
 from gateway.dialects.named_files import may_name_files, named_files
 from gateway.dialects.openai_stream import MediaStream, OpenAIStream, ResponsesStream
@@ -23,13 +24,12 @@ from gateway.errors import (
 from gateway.exchange import Exchange
 from gateway.pipeline.admit import Admission, Candidates
 from gateway.pipeline.authenticate import lower
+from gateway.pipeline.body_check import check_body
 from gateway.pipeline.call import forwarded_lines
-from gateway.pipeline.estimate import (
-    BYTES_PER_TOKEN,
-    check_body,
-    completion_stream_body,
-)
+from gateway.pipeline.completion_body import completion_stream_body
+from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.form import Form, form_text, read_form
+from gateway.pipeline.makeup import form_makeup, makeup
 from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_json_type, read_body
 from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import Bounds, ProviderKey, Target, Tenant
@@ -44,8 +44,9 @@ _SEALING = frozenset({"responses", "files", "batches", "uploads"})
 class Inference:
     """Reads requests under one snapshot."""
 
-    def __init__(self, admission: Admission, ids: SealedIds) -> None:
+    def __init__(self, admission: Admission, ids: SealedIds, estimator: Estimator) -> None:
         self._admission = admission
+        self._estimator = estimator
         self._ids = ids
         self._bounds: Bounds = admission.snapshot.bounds
 
@@ -126,13 +127,13 @@ class Inference:
         if type(model) is not str or not model:
             model = document.required_text("model")
         exchange.model = model
-        exchange.input_estimate = len(raw) // BYTES_PER_TOKEN + 1
         candidates = self._admission.candidates(tenant, model, endpoint.api)
         if may_name_files(document.raw) or "conversation" in fields:
             for param, real in _raw_references(endpoint, document, opened):
                 candidates = self._on_own_keys(tenant, candidates, pinned, param, real)
         exchange.route = candidates.route
         check_body(fields, endpoint.name)
+        self._estimate(exchange, makeup(document, endpoint.name), candidates)
         if fields.get("service_tier") == "flex":
             lower(exchange, "scheduled")
         if "stream" in fields or "stream_format" in fields:
@@ -179,7 +180,7 @@ class Inference:
             exchange.route = candidates.route
             asked = form.fields.get("stream")
             exchange.streaming = asked is not None and asked.value.lower() == b"true"
-            exchange.input_estimate = 1
+            self._estimate(exchange, form_makeup(endpoint.name, form.size), candidates)
         except BaseException:
             form.close()
             raise
@@ -192,6 +193,13 @@ class Inference:
         stream = (lambda: MediaStream(frame_max)) if exchange.streaming else None
         work = _work(endpoint, named, body, content_type=form.content_type, stream=stream)
         return (work, candidates), form
+
+    def _estimate(self, exchange: Exchange, made_of: Makeup, candidates: Candidates) -> None:
+        target, route = candidates.by_target[0][0], candidates.route
+        assert target is not None and route is not None, "what names a model has a target"
+        exchange.makeup = made_of
+        tenant = _tenant(exchange).id
+        exchange.estimate = self._estimator.estimate(made_of, tenant, route.label, target.model)
 
     async def from_upload(
         self,

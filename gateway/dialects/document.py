@@ -104,6 +104,13 @@ class Document:
             raise GatewayError(INVALID_TYPE, f"`{name}` must be a boolean.", param=name)
         return bool(value)
 
+    def span(self, name: str) -> tuple[int, int]:
+        """Where the value of the top-level member `name` stands in `raw`; (0, 0) when there is none."""
+        for key, start, end in self._spans:
+            if key == name:
+                return start, end
+        return 0, 0
+
     def with_model(self, target: Target | None) -> bytes:
         """The body with the provider's name of the model; as it is for no target."""
         if target is not None:

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from gateway.admission.accounts import Account
 from gateway.admission.retry_budget import RetryBudget
+from gateway.clock import Clock
 from gateway.errors import (
     INSUFFICIENT_QUOTA,
     NO_ELIGIBLE_KEY,
@@ -48,12 +49,18 @@ class Upstream:
     """Sends work upstream for one snapshot. `pool_of` gives the connections of a provider key."""
 
     def __init__(
-        self, admission: Admission, pool_of: Callable[[Account], Pool], bounds: Bounds, metrics: Metrics
+        self,
+        admission: Admission,
+        pool_of: Callable[[Account], Pool],
+        bounds: Bounds,
+        metrics: Metrics,
+        clock: Clock,
     ) -> None:
         self._admission = admission
         self._pool_of = pool_of
         self._bounds = bounds
         self._metrics = metrics
+        self._clock = clock
         self._budget = RetryBudget(bounds.attempts_ratio)
         self._doors: dict[tuple[Account, str, str, str | None, str], Door] = {}
 
@@ -62,14 +69,14 @@ class Upstream:
 
         Raises GatewayError when every attempt that may be made failed.
         """
-        self._budget.deposit()
+        self._budget.deposit(exchange.sent)
         tried: tuple[Account, ...] = ()
         error: GatewayError | None = None
         while True:
             permit = self._admission.take(candidates, work.pinned, tried)
             if permit is None:
                 raise error or GatewayError(NO_ELIGIBLE_KEY, "No provider key may serve this request.")
-            if error is not None and not self._budget.withdraw():
+            if error is not None and not self._budget.withdraw(self._clock.monotonic()):
                 self._admission.accounts.give_back(permit.account)
                 raise error
             tried = (*tried, permit.account)

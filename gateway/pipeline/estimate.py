@@ -1,91 +1,77 @@
-"""One look at a JSON body: the route it names, how large it is, and the body that goes upstream.
+"""How many tokens a request takes and gives, before it is sent; and learning from how many it was.
 
-Nothing is re-serialised: the model's name is spliced, and `stream_options` where the provider must be asked for
-usage. Tokens are guessed from bytes here; no tokenizer runs on the event loop.
+Input: content × what a unit of it has come to at this model (`gateway.admission.calibration`), and a flat part for
+the template around it. Output: what such requests have answered (`gateway.admission.output_quantile`), and the
+caller's own limit. No tokenizer, no await; what is learned is this worker's and outlives configurations.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-import orjson
-
-from gateway.dialects.document import Document
-from gateway.dialects.openai_stream import CompletionStream
-from gateway.errors import INVALID_TYPE, INVALID_VALUE, MISSING_PARAMETER, GatewayError
-from gateway.settings.snapshot import Target
-
-BYTES_PER_TOKEN = 4
-_COUNT_MAX = 1_000_000_000
-_N_MAX = 128
-
-#: Fields that must be there, and fields that bound what a request may cost. The provider checks the rest.
-_REQUIRED: dict[str, tuple[tuple[str, tuple[type, ...]], ...]] = {
-    "chat": (("messages", (list,)),),
-    "completions": (("prompt", (str, list)),),
-    "embeddings": (("input", (str, list)),),
-    "moderations": (("input", (str, list)),),
-}
-_BOUNDED = {
-    "max_tokens": (0, _COUNT_MAX),
-    "max_completion_tokens": (0, _COUNT_MAX),
-    "max_output_tokens": (0, _COUNT_MAX),
-    "n": (1, _N_MAX),
-    "best_of": (1, _N_MAX),
-}
-#: Fields that mean the same at every provider: what their values are, and what that is called. Null is absent.
-_TYPED: dict[str, tuple[tuple[type, ...], str]] = {
-    **dict.fromkeys(_BOUNDED, ((int,), "an integer")),
-    **dict.fromkeys(
-        ("temperature", "top_p", "presence_penalty", "frequency_penalty"), ((int, float), "a number")
-    ),
-    "stream_options": ((dict,), "an object"),
-    "tools": ((list,), "an array"),
-}
-#: Providers that refuse a field they do not know.
-_NO_STREAM_OPTIONS = frozenset({"mistral"})
+from gateway.admission.calibration import EVENTS, PRIORS, REPLY, Z_BUDGET, Calibrations
+from gateway.admission.output_quantile import OutputQuantiles
+from gateway.charge import Estimate, Makeup
+from gateway.exchange import Usage
+from gateway.metrics import Metrics
 
 
-def check_body(fields: dict[str, Any], api: str) -> None:
-    """Refuse what cannot be meant: missing content, wrong types, counts that are not counts."""
-    for name, types in _REQUIRED.get(api, ()):
-        value = fields.get(name)
-        if value is None:
-            raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{name}'.", param=name)
-        if type(value) not in types:
-            raise GatewayError(INVALID_TYPE, f"`{name}` has the wrong type.", param=name)
-        if not value and types == (list,):
-            raise GatewayError(INVALID_VALUE, f"`{name}` must not be empty.", param=name)
-    for name, value in fields.items():
-        if name not in _TYPED or value is None:
-            continue
-        types, called = _TYPED[name]
-        if type(value) not in types:
-            raise GatewayError(INVALID_TYPE, f"`{name}` must be {called}.", param=name)
-        if types == (int,):
-            low, high = _BOUNDED[name]
-            if not low <= value <= high:
-                raise GatewayError(INVALID_VALUE, f"`{name}` must be between {low} and {high}.", param=name)
+class Estimator:
+    """Estimates, and what they are learned from."""
+
+    __slots__ = ("_calibrations", "_metrics", "_outputs")
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._calibrations = Calibrations()
+        self._outputs = OutputQuantiles()
+        self._metrics = metrics
+
+    def estimate(self, makeup: Makeup, tenant: str, route: str, model: str) -> Estimate:
+        """What a request of `makeup` will come to at `model`; `tenant` and `route` say what it may answer."""
+        kinds = self._calibrations.of(model)
+        point = upper = 0.0
+        for kind, size in makeup.parts:
+            calibration = kinds[kind]
+            point += calibration.ratio * size
+            upper += calibration.upper * size
+        output, output_max = 0, makeup.output_max
+        if makeup.answer:
+            output = int(self._outputs.p90((tenant, route, model), makeup.answer) * makeup.choices)
+            if output_max is not None and output > output_max:
+                output = output_max
+        return Estimate(int(point) + makeup.flat or 1, int(upper) + 1 + makeup.flat_upper, output, output_max)
+
+    def budget_upper(self, makeup: Makeup, model: str) -> int:
+        """Input tokens that are exceeded more rarely still: z = 3 where ceilings have z = 2."""
+        kinds = self._calibrations.of(model)
+        upper = sum(kinds[kind].bound(Z_BUDGET) * size for kind, size in makeup.parts)
+        return int(upper) + 1 + makeup.flat_upper
+
+    def learn_input(self, makeup: Makeup, estimate: Estimate, model: str, label: str, usage: Usage) -> None:
+        """The provider reported `usage` for a request of `makeup`; `label` is what metrics call `model`.
+
+        A report that cannot be true teaches nothing: no input at all, or more tokens than the text has bytes.
+        """
+        actual = usage.input
+        if usage.source == "provider" and 0 < actual <= _most(makeup):
+            self._metrics.estimated(label, estimate.input / actual)
+            if makeup.parts:
+                self._calibrations.learn(model, makeup.parts, actual - makeup.flat)
+
+    def learn_output(
+        self, makeup: Makeup, tenant: str, route: str, model: str, usage: Usage, streamed: bool, relayed: int
+    ) -> None:
+        """An answer ended well: `usage.output` tokens in `relayed` bytes."""
+        output = usage.output
+        if usage.source == "provider" and output > 0 and makeup.answer:
+            self._outputs.learn((tenant, route, model), output / makeup.choices, makeup.answer)
+            if relayed:
+                self._calibrations.own(model)[EVENTS if streamed else REPLY].learn(relayed, output)
+
+    def answered(self, model: str, streamed: bool, size: int) -> int:
+        """Tokens in the `size` bytes that were relayed of an answer, for want of a report."""
+        return max(1, int(self._calibrations.of(model)[EVENTS if streamed else REPLY].ratio * size))
 
 
-def completion_stream_body(
-    document: Document, frame_max: int
-) -> tuple[Callable[[Target | None], bytes], Callable[[], CompletionStream]]:
-    """The same for a streamed completion, which also asks for usage, and how to read the stream.
-
-    Raises GatewayError when `stream_options` asks for usage in a way that is neither yes nor no.
-    """
-    stated: dict[str, Any] = document.fields.get("stream_options") or {}
-    asked = stated.get("include_usage")
-    if asked is not None and type(asked) is not bool:
-        name = "stream_options.include_usage"
-        raise GatewayError(INVALID_TYPE, f"`{name}` must be a boolean.", param=name)
-    wanted = None if asked else orjson.dumps({**stated, "include_usage": True})
-
-    def body(target: Target | None) -> bytes:
-        assert target is not None, "a completion has a model"
-        edits = {"model": target.quoted}
-        if wanted is not None and target.provider.flavour not in _NO_STREAM_OPTIONS:
-            edits["stream_options"] = wanted
-        return document.spliced(edits)
-
-    return body, lambda: CompletionStream(hide_usage=not asked, frame_max=frame_max)
+def _most(makeup: Makeup) -> float:
+    """The most tokens that a request of `makeup` can have."""
+    most: float = makeup.flat_upper
+    for kind, size in makeup.parts:
+        most += PRIORS[kind].limit * size
+    return most

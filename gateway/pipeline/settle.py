@@ -8,11 +8,9 @@ from datetime import datetime
 from gateway.clock import Clock
 from gateway.exchange import NO_USAGE, Exchange, Usage
 from gateway.metrics import Metrics
-from gateway.pipeline.estimate import BYTES_PER_TOKEN
+from gateway.pipeline.estimate import Estimator
 from gateway.record import Record
 from gateway.request_log import RequestLog
-
-_FRAME_BYTES = 200  # of a typical chunk with one token in it
 
 
 class Line(Record):
@@ -45,10 +43,11 @@ class Line(Record):
 
 
 class Settlement:
-    def __init__(self, clock: Clock, metrics: Metrics, log: RequestLog) -> None:
+    def __init__(self, clock: Clock, metrics: Metrics, log: RequestLog, estimator: Estimator) -> None:
         self._clock = clock
         self._metrics = metrics
         self._log = log
+        self._estimator = estimator
 
     def settle(self, exchange: Exchange) -> None:
         """Account for an exchange that ended, however it did."""
@@ -57,7 +56,9 @@ class Settlement:
         if not exchange.ran_model:
             usage = exchange.usage = NO_USAGE
         elif usage.source == "none" and exchange.relayed_bytes and exchange.status in (200, 499):
-            usage = exchange.usage = _estimated(exchange)
+            usage = exchange.usage = self._estimated(exchange)
+        elif usage.source == "provider":
+            self._learn(exchange, usage)
         key, target, tenant_key = exchange.provider_key, exchange.target, exchange.tenant_key
         total_s = now - exchange.arrived
         done = exchange.upstream_done or now
@@ -103,6 +104,29 @@ class Settlement:
             )
         )
 
+    def _learn(self, exchange: Exchange, usage: Usage) -> None:
+        """What the provider reported is what there was to estimate."""
+        target, route, tenant_key = exchange.target, exchange.route, exchange.tenant_key
+        if target is None or route is None or tenant_key is None:
+            return
+        model, made_of = target.model, exchange.makeup
+        label = (
+            model if route.label == route.id else route.label
+        )  # a histogram for each name made up is too many
+        self._estimator.learn_input(made_of, exchange.estimate, model, label, usage)
+        if exchange.outcome == "ok":
+            tenant, relayed = tenant_key.tenant.id, exchange.relayed_bytes
+            self._estimator.learn_output(
+                made_of, tenant, route.label, model, usage, exchange.streaming, relayed
+            )
+
+    def _estimated(self, exchange: Exchange) -> Usage:
+        """For want of a report: the input as it was estimated, the output by what of it was relayed."""
+        target, output = exchange.target, 0
+        if target is not None and exchange.makeup.answer:
+            output = self._estimator.answered(target.model, exchange.streaming, exchange.relayed_bytes)
+        return Usage(exchange.estimate.input, output, source="estimated")
+
 
 def _shown(exchange: Exchange) -> str | None:
     """The model as the caller wrote it; what may hold anything is escaped, as log readers split at U+2028 too."""
@@ -110,9 +134,3 @@ def _shown(exchange: Exchange) -> str | None:
     if not model or exchange.route is not None:
         return model
     return ascii(model[:128])[1:-1][:256]
-
-
-def _estimated(exchange: Exchange) -> Usage:
-    """From bytes: a stream's frames are about a token each, other text about four bytes a token."""
-    per_token = _FRAME_BYTES if exchange.streaming else BYTES_PER_TOKEN
-    return Usage(exchange.input_estimate, max(1, exchange.relayed_bytes // per_token), source="estimated")

@@ -14,7 +14,7 @@ from gateway.settings.resolve_tenants import resolve_routes, resolve_tenant_keys
 from gateway.settings.schema import ConfigFile
 from gateway.settings.secret import Secret
 from gateway.settings.server import Settings
-from gateway.settings.snapshot import Bounds, Queue, Snapshot, Tenant, TenantKey
+from gateway.settings.snapshot import Bounds, Hedge, Queue, Routing, Snapshot, Tenant, TenantKey
 from gateway.settings.stores import check_vault, database_of, ledger_of
 from gateway.settings.tenant_key import digest
 
@@ -117,6 +117,8 @@ def _snapshot(
         pepper=pepper,
         bounds=Bounds(**file.bounds.model_dump()),
         queue=Queue(**file.queue.model_dump()),
+        routing=Routing(**file.routing.model_dump()),
+        hedge=Hedge(**file.hedge.model_dump()),
         on_ledger_loss=file.on_ledger_loss,
         on_disconnect=file.on_disconnect,
         capabilities=MappingProxyType(capabilities),

@@ -33,9 +33,9 @@ from gateway.settings.schema_types import (
     Usd,
     Weight,
 )
-from gateway.settings.snapshot import Queue
+from gateway.settings.snapshot import Hedge, Queue, Routing
 
-_Q = Queue()
+_H, _Q, _R = Hedge(), Queue(), Routing()
 
 
 class LimitsSection(Section):
@@ -179,6 +179,33 @@ class QueueSection(Section):
     )
 
 
+class RoutingSection(Section):
+    """How one of the keys that may serve a request is chosen."""
+
+    strategy: Literal["adaptive", "round_robin"] = Field(
+        default=_R.strategy,
+        description="`adaptive`: the key with a warm prompt cache, else the faster and emptier of two; "
+        "`round_robin`: in turn.",
+    )
+
+
+class HedgeSection(Section):
+    """A second attempt at another key while the first is late, for the two most urgent classes."""
+
+    enabled: Flag = Field(default=_H.enabled, description="Whether to; input is then paid for twice.")
+    tokens_ratio: float = Field(
+        default=_H.tokens_ratio,
+        description="Tokens of second attempts over tokens of all requests, at most.",
+        strict=True,
+        gt=0,
+        le=0.05,
+        allow_inf_nan=False,
+    )
+    input_tokens_max: Count = Field(
+        default=_H.input_tokens_max, description="Longer prompts get no second attempt."
+    )
+
+
 class AppRoleSection(Section):
     """AppRole credentials."""
 
@@ -265,6 +292,12 @@ class ConfigFile(Section):
     )
     queue: QueueSection = Field(
         default=QueueSection(), description="The line of requests that wait for room."
+    )
+    routing: RoutingSection = Field(
+        default=RoutingSection(), description="How one of the keys that may serve a request is chosen."
+    )
+    hedge: HedgeSection = Field(
+        default=HedgeSection(), description="A second attempt while the first is late."
     )
     on_ledger_loss: Literal["closed", "safe_share", "open"] = Field(
         default="safe_share", description="Without the ledger: wait, each replica its share, or no limits."

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Store:
-    """The database or the ledger: `kind` is embedded, memory, postgresql, redis, rediss or unix.
+    """The database or the ledger: `kind` is embedded, memory, postgresql or a Redis URL's scheme.
 
     `url` is a secret because it may hold a password; None for embedded and memory.
     """

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import orjson
 
@@ -203,6 +203,18 @@ class Queue:
     overflow_depth: int = 50
 
 
+@dataclass(frozen=True, slots=True)
+class Routing:
+    strategy: Literal["adaptive", "round_robin"] = "adaptive"
+
+
+@dataclass(frozen=True, slots=True)
+class Hedge:
+    enabled: bool = False
+    tokens_ratio: float = 0.02
+    input_tokens_max: int = 16_000
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
     """One generation of the configuration."""
@@ -216,6 +228,8 @@ class Snapshot:
     pepper: bytes = field(repr=False)
     bounds: Bounds = Bounds()
     queue: Queue = Queue()
+    routing: Routing = Routing()
+    hedge: Hedge = Hedge()
     on_ledger_loss: str = "safe_share"
     on_disconnect: str = "auto"
     #: Corrections to the shipped data by pattern of the model, in the order of the configuration.

@@ -10,7 +10,12 @@ from gateway.settings.secret import Secret
 from gateway.settings.server import Store
 
 _DATABASE = {"postgresql": "postgresql", "postgres": "postgresql"}
-_LEDGER = {"redis": "redis", "rediss": "rediss", "unix": "unix"}
+_LEDGER = {
+    scheme: scheme
+    for scheme in (
+        "redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster",
+    )
+}  # fmt: skip
 
 
 def database_of(file: ConfigFile, environ: Mapping[str, str], findings: Findings) -> Store:
@@ -28,7 +33,9 @@ def ledger_of(file: ConfigFile, environ: Mapping[str, str], findings: Findings) 
         findings.add(("ledger",), f"memory is for one worker, and workers is {file.workers}")
     if kind in ("memory", "embedded"):
         return Store(kind)
-    message = "must be memory, embedded, redis://…, rediss://… or unix://…"
+    message = (
+        "must be memory, embedded, redis://…, rediss://…, unix://…, redis+sentinel://… or redis+cluster://…"
+    )
     return _by_url(kind, _LEDGER, message, ("ledger",), environ, findings)
 
 

@@ -1,11 +1,36 @@
-"""Azure OpenAI: the deployment is in the path, the API version in the query, the credential in `api-key`."""
+"""Azure OpenAI: the deployment is in the path, the API version in the query, the credential in `api-key`.
 
+It charges the prompt and `max_tokens` (times `best_of`) at receipt and never gives back: metrics show what is
+billed, the limiter goes by the estimate (admission reference §1.2).
+"""
+
+import re
 from urllib.parse import quote
 
 from gateway.settings.secret import Secret
 from gateway.settings.snapshot import Provider
+from gateway.upstream.compatible import Compatible, Flavour
+from gateway.upstream.flavours import OPENAI_HEADERS, OPENAI_RULES
+from gateway.upstream.verdict import Rule
 
 _DEFAULT_API_VERSION = "2024-10-21"
+_429 = frozenset({429})
+_RULES = (
+    # Peak load, and what it says of a request that exceeds the whole ceiling: a day of waiting changes nothing.
+    Rule(
+        "capacity",
+        _429,
+        frozenset({"no_capacity"}),
+        re.compile("The system is currently experiencing high demand"),
+    ),
+    Rule("caller", _429, says=re.compile(r"Requests to the .{0,400}\bretry after 86400 seconds")),
+    *OPENAI_RULES,
+)
+#: Requests per minute are enforced in slices of 1 s or 10 s; which, is not told per model. `windows.burst_s` of
+#: the configuration decides where it is.
+REQUEST_SLICE_S = 10.0
+
+CHARGES = Compatible(Flavour(OPENAI_HEADERS, _RULES, request_slice_s=REQUEST_SLICE_S))
 
 
 def path(provider: Provider, api_path: str, model: str | None) -> str:

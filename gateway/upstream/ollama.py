@@ -1,7 +1,28 @@
-"""Ollama, through the OpenAI-compatible API it serves under `/v1`; it takes no credential of its own."""
+"""Ollama, through the OpenAI-compatible API it serves under `/v1`; it takes no credential of its own.
+
+Only places are limited (`OLLAMA_NUM_PARALLEL`, `OLLAMA_MAX_QUEUE`); when its line is full it answers 503
+(admission reference §1.2, §1.4). Tokens are charged as used, for ceilings that an operator sets on it.
+"""
+
+import re
 
 from gateway.settings.secret import Secret
 from gateway.settings.snapshot import Provider
+from gateway.upstream.compatible import Compatible, Flavour
+from gateway.upstream.observed import HeaderTable
+from gateway.upstream.verdict import Rule
+
+CHARGES = Compatible(
+    Flavour(
+        HeaderTable(()),
+        (
+            Rule("saturation", frozenset({503})),
+            # Models that it only passes on to Ollama's cloud.
+            Rule("quota", frozenset({402, 429}), says=re.compile("you've reached your .{0,40}usage limit")),
+        ),
+        refunds=True,
+    )
+)
 
 
 def path(provider: Provider, api_path: str, _model: str | None) -> str:

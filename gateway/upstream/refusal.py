@@ -4,14 +4,9 @@ A provider's 401, 402 and 403 are about our credential, so the caller gets a 502
 meaning; other 4xx are about the caller's request and are passed on, scrubbed (wire reference §1.4).
 """
 
-import math
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
-
-import orjson
 
 from gateway.errors import (
     CONTEXT_TOO_LONG,
@@ -34,9 +29,9 @@ from gateway.errors import (
     GatewayError,
 )
 from gateway.settings.snapshot import ProviderKey
+from gateway.upstream.error_reply import error_detail, error_message
 from gateway.upstream.failures import UpstreamFailure
-
-Headers = Sequence[tuple[bytes, bytes]]
+from gateway.upstream.retry_after import Headers, retry_after_s
 
 _FAILURES: dict[str, tuple[Condition, str]] = {
     "connect": (UPSTREAM_UNREACHABLE, "The provider could not be reached."),
@@ -100,16 +95,18 @@ def transport_error(failure: UpstreamFailure, begun: bool = False) -> GatewayErr
 
 def refusal(status: int, headers: Headers, body: bytes, key: ProviderKey, api: str = "chat") -> GatewayError:
     """The error for a reply whose status is not 2xx; `api` is what was asked for."""
-    detail = _detail(body)
-    message = scrub(_message(detail) or f"The provider answered with status {status}.", key)
+    detail = error_detail(body)
+    message = scrub(error_message(detail) or f"The provider answered with status {status}.", key)
     if status in (401, 402, 403) or (status == 400 and _BAD_CREDENTIAL.search(body)):
         return GatewayError(UPSTREAM_AUTH, "The provider refused the gateway's credential.")
     if status == 429 and _is_out_of_quota(detail):
         return GatewayError(INSUFFICIENT_QUOTA, message)
     if status == 429:
-        return GatewayError(RATE_LIMITED, message, retry_after_s=retry_after_s(headers))
+        return GatewayError(RATE_LIMITED, message, retry_after_s=retry_after_s(headers, datetime.now(UTC)))
     if status in _OVERLOADED:
-        return GatewayError(UPSTREAM_OVERLOADED, message, retry_after_s=retry_after_s(headers))
+        return GatewayError(
+            UPSTREAM_OVERLOADED, message, retry_after_s=retry_after_s(headers, datetime.now(UTC))
+        )
     if status == 408:  # what it waited for was a model of its own, or us: never this caller
         return GatewayError(UPSTREAM_TIMEOUT, message)
     if 400 <= status < 500:
@@ -122,7 +119,7 @@ def refusal(status: int, headers: Headers, body: bytes, key: ProviderKey, api: s
 def error_in_success(error: Any, key: ProviderKey, api: str = "chat") -> GatewayError:
     """The error for an error object inside a 200: as a whole reply, or as an event of a stream."""
     detail = error if isinstance(error, dict) else {"message": str(error)}
-    message = scrub(_message(detail) or "The provider reported an error.", key)
+    message = scrub(error_message(detail) or "The provider reported an error.", key)
     kind, code = str(detail.get("type") or ""), str(detail.get("code") or "")
     if _TOO_LONG.search(f"{code} {kind} {message}"):
         return _too_long(detail, message, key, api)
@@ -148,36 +145,6 @@ def scrub(message: str, key: ProviderKey) -> str:
     if key.secret is not None:
         message = message.replace(key.secret.reveal(), "*****")
     return _SECRETS.sub("*****", message)[:_MESSAGE_MAX]
-
-
-def retry_after_s(headers: Headers) -> float | None:
-    """Seconds to wait as the provider says; None when it does not, or says something absurd."""
-    found = dict(headers)
-    for name, scale in ((b"retry-after-ms", 0.001), (b"retry-after", 1.0)):
-        value = found.get(name)
-        if value is None:
-            continue
-        try:
-            wait = float(value) * scale
-        except ValueError:
-            wait = _until(value, found.get(b"date"))
-        if 0 <= wait < 365 * 86400:
-            return wait
-    return None
-
-
-def _until(date: bytes, now: bytes | None) -> float:
-    """Seconds until an HTTP date, by the provider's own clock where it shows it; NaN when it is no date."""
-    try:
-        until = _date(date)
-        return (until - (_date(now) if now is not None else datetime.now(UTC))).total_seconds()
-    except (ValueError, OverflowError):  # years and zones beyond belief overflow
-        return math.nan  # SDKs then use their own delay
-
-
-def _date(text: bytes) -> datetime:
-    found = parsedate_to_datetime(text[:64].decode("ascii"))
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _callers_fault(
@@ -212,29 +179,3 @@ def _word(value: Any, key: ProviderKey) -> str | None:
     if not isinstance(value, str) or not value or len(value) > _WORD_MAX or value.isdigit():
         return None
     return scrub(value, key)
-
-
-def _detail(body: bytes) -> dict[str, Any]:
-    """The error object in any of the shapes providers use; empty when there is none."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    if isinstance(value, list) and value:
-        value = value[0]
-    if not isinstance(value, dict):
-        return {}
-    error = value.get("error", value)
-    if isinstance(error, str):
-        return {**value, "message": error}
-    return error if isinstance(error, dict) else value
-
-
-def _message(detail: dict[str, Any]) -> str:
-    for name in ("message", "detail", "error"):
-        value = detail.get(name)
-        if isinstance(value, str) and value:
-            return value
-        if value and name == "detail":
-            return orjson.dumps(value).decode()
-    return ""

@@ -23,6 +23,7 @@ FLOORS = {
     "gateway.upstream": 2,
     "gateway.settings": 1,
     "gateway.errors": 1,
+    "gateway.charge": 1,
     "gateway.clock": 1,
     "gateway.exchange": 1,
     "gateway.record": 1,

@@ -240,22 +240,26 @@ async def test_47_an_error_as_first_event_is_mended_elsewhere(
     assert b"error" not in reply.body
 
 
-async def test_47_or_told_as_a_plain_http_error(gateway: RunningGateway, sim: ProviderSim) -> None:
-    role = chunk(
-        "", choices=[{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]
-    )
-    error = '{"error":{"message":"Overloaded","type":"overloaded_error"}}'
-    for first in (sse(error), sse(role, error)):  # opening a stream is not content
-        sim.script(raw=first, repeat=2)
-        reply = await post(gateway, chat(stream=True))
-        assert (reply.status, reply.error()["code"]) == (503, "upstream_overloaded")
-        assert reply.headers["content-type"] == "application/json"
-    sim.script(
-        raw=sse('{"error":{"message":"slow down","type":"rate_limit_error","code":"rate_limit_exceeded"}}'),
-        repeat=2,
-    )
-    limited = await post(gateway, chat(stream=True))
-    assert (limited.status, limited.error()["code"]) == (429, "rate_limit_exceeded")
+ROLE = chunk("", choices=[{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}])
+OVERLOADED = '{"error":{"message":"Overloaded","type":"overloaded_error"}}'
+LIMITED = '{"error":{"message":"slow down","type":"rate_limit_error","code":"rate_limit_exceeded"}}'
+
+
+@pytest.mark.parametrize(
+    ("first", "status", "code"),
+    [
+        (sse(OVERLOADED), 503, "upstream_overloaded"),
+        (sse(ROLE, OVERLOADED), 503, "upstream_overloaded"),  # opening a stream is not content
+        (sse(LIMITED), 429, "rate_limit_exceeded"),
+    ],
+)
+async def test_47_or_told_as_a_plain_http_error(
+    gateway: RunningGateway, sim: ProviderSim, first: bytes, status: int, code: str
+) -> None:
+    sim.script(raw=first, repeat=2)
+    reply = await post(gateway, chat(stream=True))
+    assert (reply.status, reply.error()["code"]) == (status, code)
+    assert reply.headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize("mad", ["no_usage", "bad_usage=negative", "bad_usage=absurd", "bad_usage=text"])

@@ -1,73 +1,300 @@
-"""What is checked of a JSON body here, and what is left to the provider."""
+"""Estimates from whole bodies: what counts as text and what does not, bounds in order, learning from reports."""
 
+import base64
+import json
+import random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
-from gateway.errors import INVALID_TYPE, INVALID_VALUE, MISSING_PARAMETER, Condition
-from gateway.pipeline.estimate import check_body
-from tests.pipeline.parts import refused
+from gateway.admission.calibration import AUDIO, IMAGE, PAGES, PRIORS, UNSEEN
+from gateway.admission.text_kind import CJK, CODE, PROSE
+from gateway.charge import Estimate, Makeup
+from gateway.dialects.document import Document
+from gateway.exchange import Usage
+from gateway.metrics import Metrics
+from gateway.pipeline.body_check import check_body
+from gateway.pipeline.estimate import Estimator
+from gateway.pipeline.makeup import form_makeup, makeup
 
-CHAT: dict[str, Any] = {"model": "m", "messages": [{}]}
+WHO = ("tenant", "smart", "model-1")
+WORDS = "the keeper of the lighthouse went down to the harbour and said that a storm would come before night "
+IMAGE_URL = "data:image/png;base64," + base64.b64encode(random.Random(1).randbytes(400_000)).decode()
+
+
+def made_of(fields: dict[str, Any], endpoint: str = "chat", *, escaped: bool = False) -> Makeup:
+    raw = json.dumps({"model": "smart", **fields}, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+    document = Document(raw)
+    check_body(document.fields, endpoint)
+    return makeup(document, endpoint)
+
+
+def chat(*texts: Any, **more: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text} for text in texts], **more}
+
+
+def estimator() -> Estimator:
+    return Estimator(Metrics(CollectorRegistry(), lambda: 0))
+
+
+def estimated(makeup: Makeup) -> Estimate:
+    return estimator().estimate(makeup, *WHO)
+
+
+def part(kind: int, made: Makeup) -> float:
+    return sum(size for this, size in made.parts if this == kind)
+
+
+def reported(tokens: int, output: int = 0) -> Usage:
+    return Usage(tokens, output, source="provider")
+
+
+# What a body is made of
+
+
+def test_a_chat_is_its_text_and_a_template() -> None:
+    made = made_of(chat(WORDS * 3, WORDS * 2))
+    assert part(PROSE, made) == pytest.approx(len(WORDS) * 5, abs=12)
+    assert made.flat == 3 + 2 * 4
+    assert estimated(made).input == pytest.approx(0.27 * 5 * len(WORDS), rel=0.1)
+
+
+def test_tools_count_as_code_and_each_costs_something() -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    plain, one, two = (made_of(chat(WORDS * 9, tools=[tool] * count)) for count in (0, 1, 2))
+    assert plain.flat + 12 + 7 == one.flat == two.flat - 7
+    assert 0 == part(CODE, plain) < part(CODE, one) < part(CODE, two)
+    schema = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
+    assert part(CODE, made_of(chat(WORDS, response_format=schema))) > 50
+    assert part(CODE, made_of({"input": WORDS, "text": {"format": schema}}, "responses")) > 50
+
+
+def test_what_is_not_read_by_the_model_is_not_counted() -> None:
+    assert made_of(chat(WORDS, metadata={"x": "y" * 10_000}, user="u" * 500)) == made_of(chat(WORDS))
+
+
+@pytest.mark.parametrize("size", [2_000, 60_000, 530_000])
+def test_an_image_is_an_image_however_large(size: int) -> None:
+    text = {"type": "text", "text": WORDS * 5}
+    for image in (
+        {"type": "image_url", "image_url": {"url": IMAGE_URL[:size]}},
+        {"type": "input_image", "image_url": IMAGE_URL[:size]},
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+    ):
+        made = made_of(chat([text, image]))
+        assert part(IMAGE, made) == 1
+        assert part(PROSE, made) + part(CODE, made) < len(WORDS) * 5 + 200
+        assert 765 < estimated(made).input < 765 + 300
+
+
+def test_low_detail_costs_what_it_costs() -> None:
+    low = {"type": "image_url", "image_url": {"url": IMAGE_URL, "detail": "low"}}
+    assert 85 <= estimated(made_of(chat([low]))).input < 150
+
+
+def test_base64_in_prose_is_text() -> None:
+    assert estimated(made_of(chat(WORDS + IMAGE_URL[:50_000]))).input > 10_000
+
+
+def test_a_tool_may_answer_with_an_image() -> None:
+    shot = {"type": "computer_screenshot", "image_url": IMAGE_URL}
+    made = made_of({"input": [{"type": "computer_call_output", "call_id": "c", "output": shot}]}, "responses")
+    assert part(IMAGE, made) == 1
+    assert estimated(made).input < 1500
+
+
+def test_sound_counts_by_the_second_and_documents_by_the_page() -> None:
+    data = "A" * 640_000
+    for format_, seconds in (("wav", 10), ("mp3", 60)):
+        audio = {"type": "input_audio", "input_audio": {"data": data, "format": format_}}
+        assert part(AUDIO, made_of(chat([audio]))) == pytest.approx(seconds, rel=0.01)
+    file = {"type": "file", "file": {"file_data": "data:application/pdf;base64," + data}}
+    assert 10 < part(PAGES, made_of(chat([file]))) < 12
+    assert estimated(made_of(chat([file]))).input_upper < 60_000
+
+
+def test_texts_given_as_tokens_are_counted() -> None:
+    one = estimated(made_of({"input": list(range(1000))}, "embeddings"))
+    many = estimated(made_of({"input": [[1, 2, 3], [4] * 997]}, "embeddings"))
+    assert one.input == many.input == 1000
+    assert estimated(made_of({"prompt": [5] * 70}, "completions")).input == 70
+
+
+def test_what_the_provider_adds_is_reckoned_with() -> None:
+    plain = {"input": WORDS}
+    for more in (
+        {"previous_response_id": "resp_1"},
+        {"conversation": "conv_1"},
+        {"prompt": {"id": "pmpt_1"}},
+        {"tools": [{"type": "web_search"}]},
+    ):
+        assert part(UNSEEN, made_of({**plain, **more}, "responses")) == 1
+    assert not part(UNSEEN, made_of({**plain, "tools": [{"type": "function", "name": "f"}]}, "responses"))
+
+
+def test_escaped_text_counts_as_what_it_says() -> None:
+    text = "灯塔看守人的女儿说那年的风暴卷走了旧码头" * 100
+    raw, escaped = made_of(chat(text)), made_of(chat(text), escaped=True)
+    assert [kind for kind, _ in raw.parts] == [kind for kind, _ in escaped.parts] == [CJK]
+    assert part(CJK, raw) == pytest.approx(part(CJK, escaped), rel=0.02)
+
+
+def test_forms() -> None:
+    assert part(AUDIO, form_makeup("transcriptions", 8000 * 60)) == pytest.approx(61)
+    assert estimated(form_makeup("transcriptions", 8000 * 60)).input == pytest.approx(611, abs=2)
+    assert part(IMAGE, form_makeup("images", 10**6)) == 1
+
+
+# What is expected of the answer
 
 
 @pytest.mark.parametrize(
-    ("api", "fields"),
+    ("fields", "output", "output_max"),
     [
-        ("chat", CHAT),
-        ("chat", {**CHAT, "max_tokens": None, "n": None}),
-        ("chat", {**CHAT, "max_tokens": 0, "max_completion_tokens": 10**9, "n": 1}),
-        ("chat", {**CHAT, "n": 128, "stop": 7, "response_format": "x", "unknown": {}}),
-        ("chat", {**CHAT, "temperature": 1, "top_p": 0.5, "presence_penalty": -9, "tools": [None]}),
-        ("chat", {**CHAT, "temperature": None, "stream_options": None, "tools": None}),
-        ("chat", {**CHAT, "temperature": 99, "stream_options": {"include_usage": "x"}}),
-        ("completions", {"prompt": ""}),
-        ("completions", {"prompt": [1, 2], "best_of": 2}),
-        ("embeddings", {"input": ["a"]}),
-        ("moderations", {"input": "a"}),
-        ("responses", {}),
-        ("responses", {"prompt": {"id": "pmpt_1"}, "max_output_tokens": 16}),
-        ("rerank", {}),
-        ("something new", {}),
+        ({}, 1024, None),
+        ({"max_tokens": 100}, 100, 100),
+        ({"max_tokens": 0}, 0, 0),
+        ({"max_tokens": None}, 1024, None),
+        ({"max_completion_tokens": 5000}, 1024, 5000),
+        ({"max_tokens": 10, "max_completion_tokens": 20}, 20, 20),
+        ({"n": 3}, 3072, None),
+        ({"n": 3, "max_tokens": 100}, 300, 300),
+        ({"n": None}, 1024, None),
+        ({"reasoning_effort": "high"}, 8192, None),
+        ({"reasoning_effort": "none"}, 1024, None),
+        ({"reasoning_effort": None}, 1024, None),
+        ({"reasoning_effort": "low", "max_completion_tokens": 2000}, 2000, 2000),
     ],
 )
-def test_what_is_let_through(api: str, fields: dict[str, Any]) -> None:
-    check_body(fields, api)
+def test_answers_of_chats(fields: dict[str, Any], output: int, output_max: int | None) -> None:
+    made = estimated(made_of(chat(WORDS, **fields)))
+    assert (made.output, made.output_max) == (output, output_max)
 
 
-@pytest.mark.parametrize(
-    ("api", "fields", "condition", "param"),
-    [
-        ("chat", {}, MISSING_PARAMETER, "messages"),
-        ("chat", {"messages": None}, MISSING_PARAMETER, "messages"),
-        ("chat", {"messages": "hello"}, INVALID_TYPE, "messages"),
-        ("chat", {"messages": {}}, INVALID_TYPE, "messages"),
-        ("chat", {"messages": []}, INVALID_VALUE, "messages"),
-        ("completions", {}, MISSING_PARAMETER, "prompt"),
-        ("completions", {"prompt": 7}, INVALID_TYPE, "prompt"),
-        ("embeddings", {"input": True}, INVALID_TYPE, "input"),
-        ("embeddings", {"prompt": "x"}, MISSING_PARAMETER, "input"),
-        ("moderations", {"input": {}}, INVALID_TYPE, "input"),
-        ("chat", {**CHAT, "max_tokens": -1}, INVALID_VALUE, "max_tokens"),
-        ("chat", {**CHAT, "max_tokens": 10**9 + 1}, INVALID_VALUE, "max_tokens"),
-        ("chat", {**CHAT, "max_tokens": "5"}, INVALID_TYPE, "max_tokens"),
-        ("chat", {**CHAT, "max_tokens": 5.0}, INVALID_TYPE, "max_tokens"),
-        ("chat", {**CHAT, "max_completion_tokens": True}, INVALID_TYPE, "max_completion_tokens"),
-        ("responses", {"max_output_tokens": []}, INVALID_TYPE, "max_output_tokens"),
-        ("chat", {**CHAT, "n": 0}, INVALID_VALUE, "n"),
-        ("chat", {**CHAT, "temperature": "hot"}, INVALID_TYPE, "temperature"),
-        ("chat", {**CHAT, "temperature": True}, INVALID_TYPE, "temperature"),
-        ("responses", {"top_p": []}, INVALID_TYPE, "top_p"),
-        ("chat", {**CHAT, "presence_penalty": {}}, INVALID_TYPE, "presence_penalty"),
-        ("chat", {**CHAT, "frequency_penalty": "1"}, INVALID_TYPE, "frequency_penalty"),
-        ("chat", {**CHAT, "stream_options": []}, INVALID_TYPE, "stream_options"),
-        ("chat", {**CHAT, "tools": {}}, INVALID_TYPE, "tools"),
-        ("chat", {**CHAT, "n": 129}, INVALID_VALUE, "n"),
-        ("chat", {**CHAT, "n": 1e300}, INVALID_TYPE, "n"),
-        ("completions", {"prompt": "x", "best_of": 1000}, INVALID_VALUE, "best_of"),
-    ],
-)
-def test_what_cannot_be_meant(api: str, fields: dict[str, Any], condition: Condition, param: str) -> None:
-    error = refused(condition, lambda: check_body(fields, api))
-    assert error.param == param
-    assert param in error.message
+def test_answers_elsewhere() -> None:
+    for endpoint, fields in (
+        ("embeddings", {"input": [WORDS]}),
+        ("moderations", {"input": WORDS}),
+        ("rerank", {"query": "a", "documents": [WORDS]}),
+        ("responses_input_tokens", {"input": WORDS}),
+        ("speech", {"input": WORDS}),
+        ("something new", {"words": WORDS}),
+    ):
+        made = estimated(made_of(fields, endpoint))
+        assert (made.output, made.output_max) == (0, 0), endpoint
+        assert made.input >= 10
+    made = estimated(
+        made_of({"input": "a", "max_output_tokens": 50, "reasoning": {"effort": "high"}}, "responses")
+    )
+    assert (made.output, made.output_max) == (50, 50)
+    assert estimated(made_of({"input": "a", "reasoning": {}}, "responses")).output == 8192
+    assert estimated(made_of({"prompt": "a", "best_of": 4}, "completions")).output == 1024
+    assert estimated(made_of({"prompt": "a cat", "n": 2}, "images")).output == 2112
+
+
+# Whatever comes
+
+_JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**40), 2**40), st.floats(-1e9, 1e9), st.text(max_size=40)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(
+            st.sampled_from(
+                ("content", "type", "text", "image_url", "url", "file", "file_data", "input_audio", "output")
+            ),
+            st.one_of(inner, st.sampled_from(("image_url", "input_audio", "input_file", "file", "text"))),
+            max_size=4,
+        ),
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from(
+        ["chat", "completions", "responses", "embeddings", "moderations", "rerank", "images", "speech", "x"]
+    ),
+    st.dictionaries(
+        st.sampled_from(("input", "instructions", "prompt", "text", "functions", "response_format", "query",
+                         "documents", "reasoning", "conversation", "previous_response_id")),
+        _JSON,
+    ),
+    st.lists(_JSON, min_size=1, max_size=4),
+    st.booleans(),
+)  # fmt: skip
+def test_no_body_breaks_it(endpoint: str, fields: dict[str, Any], messages: list[Any], escaped: bool) -> None:
+    raw = json.dumps({"model": "m", "messages": messages, **fields}, ensure_ascii=escaped)
+    known = estimator()
+    made = makeup(Document(raw.encode("utf-8", "surrogatepass")), endpoint)
+    one = known.estimate(made, *WHO)
+    assert 1 <= one.input <= one.input_upper <= known.budget_upper(made, WHO[2])
+    assert one.output >= 0
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=400), st.integers(1, 40))
+def test_more_of_the_same_text_is_never_less(text: str, times: int) -> None:
+    known = estimator()
+    less, more = (made_of(chat((WORDS * 4 + text) * count)) for count in (times, times + 1))
+    if [kind for kind, _ in less.parts] == [kind for kind, _ in more.parts] and len(text) < 30:
+        one, other = known.estimate(less, *WHO), known.estimate(more, *WHO)
+        assert one.input <= other.input
+        assert one.input_upper <= other.input_upper
+
+
+@given(st.sampled_from(range(len(PRIORS))), st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 99))
+def test_estimates_grow_with_size(kind: int, one: int, other: int, flat: int) -> None:
+    known = estimator()
+    less, more = (known.estimate(Makeup(((kind, size),), flat, flat), *WHO) for size in sorted((one, other)))
+    assert 1 <= less.input <= more.input <= more.input_upper
+    assert less.input <= less.input_upper <= more.input_upper
+
+
+# Learning
+
+
+def test_it_learns_from_reports() -> None:
+    known, made = estimator(), made_of(chat(WORDS * 30))
+    for _ in range(100):
+        usage = reported(made.flat + int(part(PROSE, made) * 0.2), 40)
+        known.learn_input(made, known.estimate(made, *WHO), WHO[2], WHO[2], usage)
+        known.learn_output(made, *WHO, usage, True, 40 * 300)
+    after = known.estimate(made, *WHO)
+    assert after.input == pytest.approx(usage.input, rel=0.05)
+    assert after.input < after.input_upper < 1.3 * usage.input
+    assert after.output == pytest.approx(40, rel=0.2)
+    assert known.answered(WHO[2], True, 3000) == pytest.approx(10, abs=1)
+    assert known.answered("another", True, 3000) == 15
+    assert known.estimate(made, "another tenant", *WHO[1:]).output == 1024
+
+
+@pytest.mark.parametrize("tokens", [0, -5, 10**6, 10**9])
+def test_reports_that_cannot_be_true_teach_nothing(tokens: int) -> None:
+    known, made = estimator(), made_of(chat(WORDS * 30))
+    before = known.estimate(made, *WHO)
+    for _ in range(100):
+        known.learn_input(made, before, WHO[2], WHO[2], reported(tokens))
+        known.learn_input(made, before, WHO[2], WHO[2], Usage(500, 5, source="estimated"))
+        known.learn_output(made, *WHO, reported(10, 0), False, 100)
+    assert known.estimate(made, *WHO) == before
+
+
+def test_outputs_are_learned_for_each_choice() -> None:
+    known, three = estimator(), made_of(chat(WORDS, n=3))
+    for _ in range(50):
+        known.learn_output(three, *WHO, reported(10, 300), False, 0)
+    assert known.estimate(three, *WHO).output == pytest.approx(300, rel=0.2)
+    assert known.estimate(made_of(chat(WORDS)), *WHO).output == pytest.approx(100, rel=0.2)
+
+
+def test_images_are_learned_from_bodies_that_are_mostly_images() -> None:
+    known = estimator()
+    image = {"type": "image_url", "image_url": {"url": IMAGE_URL}}
+    made, text = made_of(chat([image])), made_of(chat(WORDS))
+    before = known.estimate(text, *WHO)
+    for _ in range(150):
+        known.learn_input(made, known.estimate(made, *WHO), WHO[2], WHO[2], reported(1400))
+    assert known.estimate(made, *WHO).input == pytest.approx(1400, rel=0.05)
+    assert known.estimate(text, *WHO) == before

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from gateway.dialects.errors import error_body
 from gateway.errors import CONTEXT_TOO_LONG, GatewayError
-from gateway.upstream.refusal import error_in_success, refusal, retry_after_s, scrub
+from gateway.upstream.refusal import error_in_success, refusal, scrub
+from gateway.upstream.retry_after import retry_after_s
 from tests.pipeline.parts import SECRET, provider, provider_key
 
 KEY = provider_key("k", provider())
@@ -249,7 +250,7 @@ def test_plain_words_stay(text: str) -> None:
 
 def test_a_date_without_the_providers_clock_counts_from_ours() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
-    found = retry_after_s([(b"retry-after", later.encode())])
+    found = retry_after_s([(b"retry-after", later.encode())], datetime.now(UTC))
     assert found is not None
     assert 30 < found <= 40
 
@@ -280,8 +281,20 @@ def test_a_date_without_the_providers_clock_counts_from_ours() -> None:
 )
 def test_how_long_a_provider_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:
     pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
-    assert retry_after_s(pairs) == seconds
+    assert retry_after_s(pairs, datetime.now(UTC)) == seconds
     assert refusal(429, pairs, b"{}", KEY).retry_after_s == seconds
+
+
+def test_two_waits_that_differ_are_not_believed() -> None:
+    told = [(b"retry-after", b"3"), (b"retry-after", b"4")]
+    assert retry_after_s(told, datetime.now(UTC)) is None
+    assert retry_after_s([*told[:1], *told[:1]], datetime.now(UTC)) == 3.0
+
+
+@pytest.mark.parametrize("depth", [100, 300, 2000])
+def test_a_detail_may_be_nested_deeper_than_json_is_written(depth: int) -> None:
+    body = b'{"detail":' + b"[" * depth + b"1" + b"]" * depth + b"}"
+    assert refusal(422, [], body, KEY).condition.status == 422
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,10 @@ async def test_the_control_endpoints(sim: ProviderSim) -> None:
     assert status == 200 and stats["credentials"]["k"]["requests"] == 2
     assert json.loads(stats["requests"][0]["body"])["messages"][0]["content"] == "first"
     assert sum(row[1] for row in stats["series"]["k"]) == 2
+    series = (await control("GET", "/sim/series"))[1]
+    assert series["lost"] == 0 and series["rows"][0][1:4] == ["k", "taken", 1]
     assert (await control("POST", "/sim/reset"))[0] == 200
+    assert (await control("GET", "/sim/series"))[1]["rows"] == []
     assert (await control("GET", "/sim/stats"))[1]["total"]["requests"] == 0
     assert (await control("GET", "/sim/nothing"))[0] == 404
     assert (await control("GET", "/sim/health"))[0] == 200

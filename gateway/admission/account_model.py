@@ -1,0 +1,191 @@
+"""One account with all its dimensions: the pure model that every ledger must agree with. Integer milliseconds.
+
+All or nothing: a request is granted on every dimension that it costs something on, or charged on none.
+"""
+
+from collections.abc import Sequence
+
+from gateway.admission.concurrency import Concurrency
+from gateway.admission.day import Day
+from gateway.admission.dimension import CONCURRENCY, AccountTerms, Dimension
+from gateway.admission.ledger import Observation, Usage
+from gateway.admission.rate import Rate
+from gateway.charge import Charge
+
+NO_HOLD = (0, 0, 0, 0, 0)
+
+
+class AccountModel:
+    """State of one account. Every method but `used_by` brings what it looks at up to `now` first."""
+
+    __slots__ = ("concurrency", "days", "paced", "rates", "terms")
+
+    def __init__(self, terms: AccountTerms, now: int) -> None:
+        self.rates: list[Rate] = []
+        self.days: list[Day] = []
+        self.concurrency: Concurrency | None = None
+        self.terms = terms
+        self.paced = terms.paced
+        for dimension in terms.dimensions:
+            self._make(dimension, now)
+
+    def configure(self, terms: AccountTerms, now: int) -> None:
+        """Take new terms over, keeping what is charged on dimensions that stay."""
+        if terms is self.terms or terms == self.terms:
+            return
+        had = {dimension.name: dimension for dimension in self.terms.dimensions}
+        rates = {rate.name: rate for rate in self.rates}
+        days, concurrency = {day.name: day for day in self.days}, self.concurrency
+        self.rates, self.days, self.concurrency = [], [], None
+        self.terms, self.paced = terms, terms.paced
+        for dimension in terms.dimensions:
+            old = had.get(dimension.name)
+            if dimension.name in rates and old is not None and old.burst_ms == dimension.burst_ms:
+                rates[dimension.name].configure(dimension, terms.set_aside_permille)
+                self.rates.append(rates[dimension.name])
+            elif dimension.name in days and old is not None and old.zone == dimension.zone:
+                days[dimension.name].configure(dimension, terms.set_aside_permille)
+                self.days.append(days[dimension.name])
+            elif dimension.axis == CONCURRENCY and concurrency is not None:
+                concurrency.configure(dimension)
+                self.concurrency = concurrency
+            else:
+                self._make(dimension, now)
+
+    def touch(self, now: int) -> None:
+        for rate in self.rates:
+            rate.touch(now)
+        if self.concurrency is not None:
+            self.concurrency.ceiling.recover(now)
+
+    def too_large(self, charge: Charge) -> bool:
+        """More than the provider allows at all."""
+        if self.concurrency is not None and self.concurrency.ceiling.nominal < 1:
+            return True
+        return any(charge[rate.axis] > rate.ceiling.nominal for rate in self.rates) or any(
+            charge[day.axis] > day.ceiling.nominal for day in self.days
+        )
+
+    def fits(self, charge: Charge, rank: int, hold: Sequence[int], now: int, at: int) -> bool:
+        """Whether a lease until `at` may be granted while `hold` (by axis) is kept for others. After `touch`."""
+        concurrency = self.concurrency
+        if concurrency is not None and not concurrency.fits(1, hold[CONCURRENCY], now):
+            return False
+        for day in self.days:
+            if charge[day.axis] and not day.fits(charge[day.axis], hold[day.axis], at, now):
+                return False
+        if not self.paced:
+            rank = 0
+        for rate in self.rates:
+            units = charge[rate.axis]
+            if units and not rate.fits(units, rank, hold[rate.axis], now):
+                return False
+        return True
+
+    def commit(self, charge: Charge, rank: int, at: int, owner: str) -> None:
+        """Charge what `fits` has just let through."""
+        if not self.paced:
+            rank = 0
+        for rate in self.rates:
+            units = charge[rate.axis]
+            if units:
+                rate.commit(units, rank, at)
+        for day in self.days:
+            day.charge(charge[day.axis], at)
+        if self.concurrency is not None:
+            self.concurrency.add(owner, 1)
+
+    def give_back(self, charge: Charge, rank: int, at: int) -> None:
+        """Not sent. Its place among those in flight is the owner's to report. After `touch`."""
+        for rate in self.rates:
+            rate.give_back(charge[rate.axis], rank, at)
+        for day in self.days:
+            day.charge(-charge[day.axis], at)
+
+    def move(self, charge: Charge, at: int, to: int) -> None:
+        """Sent at `to`. After `touch`."""
+        for rate in self.rates:
+            rate.move(charge[rate.axis], at, to)
+        for day in self.days:
+            day.move(charge[day.axis], at, to)
+
+    def settle(self, delta: Charge, rank: int, at: int, now: int) -> None:
+        """Charged more (or less) than granted. After `touch`."""
+        for rate in self.rates:
+            if delta[rate.axis]:
+                rate.settle(delta[rate.axis], rank, at, now)
+        for day in self.days:
+            day.charge(delta[day.axis], at)
+
+    def learn(self, charge: Charge, at: int) -> None:
+        """Charged on the provider at `at`, before this ledger knew of it. After `touch`."""
+        for rate in self.rates:
+            rate.window.add(at, charge[rate.axis])
+            if rate.burst is not None:
+                rate.burst.add(at, charge[rate.axis])
+
+    def observe(self, observation: Observation, now: int) -> None:
+        """After `touch`. A dimension that is not configured has no ceiling to be corrected."""
+        for meter in self._meters():
+            if meter.name != observation.dimension:
+                continue
+            if observation.blocked_ms > 0:
+                meter.blocked_until = max(meter.blocked_until, now + observation.blocked_ms)
+            if isinstance(meter, Concurrency):
+                if observation.limit is not None:
+                    meter.ceiling.observe(observation.limit)
+            else:
+                meter.observe(observation.limit, observation.remaining, now)
+            if observation.unexpected and isinstance(meter, Rate):
+                meter.lower(now)
+            elif observation.unexpected and isinstance(meter, Concurrency):
+                meter.ceiling.lower(now)
+
+    def below_floor(self, rank: int) -> bool:
+        """Whether class `rank` got less than its floor of every rate: then it goes right after the top class."""
+        return all(rate.share.below_floor(rank, rate.ceiling.limit) for rate in self.rates)
+
+    def free_at(self, charge: Charge, rank: int, now: int) -> int:
+        """When `charge` first fits if nothing else happens; of a day or a place in flight, when to look again."""
+        if not self.paced:
+            rank = 0
+        at = now if self.concurrency is None else self.concurrency.free_at(1, now)
+        for day in self.days:
+            if charge[day.axis]:
+                at = max(at, day.free_at(charge[day.axis], now))
+        for rate in self.rates:
+            if charge[rate.axis]:
+                at = max(at, rate.free_at(charge[rate.axis], rank, now))
+        return at
+
+    def free_share(self) -> int:
+        """Percent of the fullest rate that is free."""
+        return min(
+            ((rate.ceiling.limit - rate.window.used) * 100 // rate.ceiling.limit for rate in self.rates),
+            default=100,
+        )
+
+    def usage(self, now: int) -> tuple[Usage, ...]:
+        found = {rate.name: rate.window.used for rate in self.rates}
+        found |= {day.name: day.used(now) for day in self.days}
+        if self.concurrency is not None:
+            found[self.concurrency.name] = self.concurrency.used
+        return tuple(
+            Usage(meter.name, found[meter.name], meter.ceiling.limit, max(0, meter.blocked_until - now))
+            for meter in self._meters()
+        )
+
+    def _meters(self) -> list[Rate | Day | Concurrency]:
+        """In the order of the terms."""
+        made: list[Rate | Day | Concurrency] = [*self.rates, *self.days]
+        if self.concurrency is not None:
+            made.append(self.concurrency)
+        return made
+
+    def _make(self, dimension: Dimension, now: int) -> None:
+        if dimension.is_rate:
+            self.rates.append(Rate(dimension, self.terms.set_aside_permille, now))
+        elif dimension.axis == CONCURRENCY:
+            self.concurrency = Concurrency(dimension)
+        else:
+            self.days.append(Day(dimension, self.terms.set_aside_permille))

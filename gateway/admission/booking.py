@@ -1,0 +1,181 @@
+"""A batch booked into an account's state: the executable model of `ledger.lua`. Pure; integer milliseconds.
+
+Order as in reference §2.4: membership, then what is booked once for a number, then the row of what waits,
+then asks one by one, then stock. A contradiction (`Membership.contradicted`) starts the account's state anew.
+"""
+
+from gateway.admission.account_model import NO_HOLD, AccountModel
+from gateway.admission.dimension import CONCURRENCY, AccountTerms
+from gateway.admission.ledger import Answer, Ask, Batch, Settle, StockAsk, Verdict
+from gateway.admission.membership import CLOCK_BACK_MS, FORGOTTEN_MS, Membership
+from gateway.admission.tenant_totals import TenantTotals
+from gateway.admission.waiting import Row, Waiting, by_axis, hold
+from gateway.admission.window import LEASE_MS_MAX
+from gateway.charge import Charge
+
+#: Stock is for plenty: this much of every rate must be free, and one worker gets at most this part of what is.
+STOCK_FREE_PERCENT = 30
+STOCK_SHARE_DIVISOR = 10
+STOCK_UNITS_MAX = 64
+#: When to ask again for room that is there but kept for others.
+HELD_WAIT_MS = 50
+
+_TOO_LARGE = Verdict(-1)
+
+
+class Book:
+    """Everything a ledger keeps of one account."""
+
+    __slots__ = ("account", "last", "membership", "totals", "waiting")
+
+    def __init__(self, terms: AccountTerms, now: int, epoch: int, expected: int = 0) -> None:
+        self.last = now
+        self.account = AccountModel(terms, now)
+        self.membership = Membership(epoch, now, expected)
+        self.waiting = Waiting()
+        self.totals = TenantTotals()
+
+
+def book(kept: Book | None, batch: Batch, now: int) -> tuple[Book, Answer]:
+    """The account's state after `batch`, and the answer. Without `kept`, or when it is contradicted, a new one.
+
+    `now` is the ledger's clock; small steps back are waited out. The epoch of a new state is its birth.
+    """
+    if kept is not None and kept.last - CLOCK_BACK_MS <= now < kept.last:
+        now = kept.last
+    if kept is None or now < kept.last or kept.membership.contradicted(batch, now):
+        kept = _anew(kept, batch, now)
+    kept.last = now
+    kept.account.configure(batch.account, now)
+    kept.account.touch(now)
+    member = kept.membership.meet(batch, now)
+    if batch.sent is not None and member.applied < batch.number:
+        _learn(kept, batch, now)
+    if member.applied < batch.number:
+        member.applied = batch.number
+        _book_once(kept, batch, now, known=_is_known(kept, batch))
+    return kept, _decide(kept, batch, now, joined=member.joined)
+
+
+def _anew(former: Book | None, batch: Batch, now: int) -> Book:
+    if former is None:
+        return Book(batch.account, now, epoch=now)
+    made = Book(
+        batch.account, now, max(now, former.membership.epoch + 1), former.membership.known(former.last)
+    )
+    for day in made.account.days:
+        for old in former.account.days:
+            day.inherit(old)
+    return made
+
+
+def _is_known(kept: Book, batch: Batch) -> bool:
+    """Whether the batch's reports are about grants of this state."""
+    return batch.seen is None or batch.seen.epoch == kept.membership.epoch
+
+
+def _learn(kept: Book, batch: Batch, now: int) -> None:
+    for one in batch.sent or ():
+        kept.account.learn(one.charge, now - max(0, one.age_ms))
+
+
+def _book_once(kept: Book, batch: Batch, now: int, *, known: bool) -> None:
+    account = kept.account
+    if known:
+        for report in batch.reports:
+            to = min(report.at, max(report.sent_at, report.at - LEASE_MS_MAX))
+            if to < report.at:
+                account.move(report.charge, report.at, to)
+        for back in batch.returns:
+            account.give_back(back.charge, back.rank, back.at)
+    for settle in batch.settles:
+        # To a state that never saw the grant only what adds to it is news.
+        delta = settle.delta if known else Charge(*(max(0, units) for units in settle.delta))
+        account.settle(delta, settle.rank, _settled_at(settle, now), now)
+    for observation in batch.observations:
+        account.observe(observation, now)
+    for tenant, amount in batch.served:
+        kept.totals.add(tenant, amount, now)
+
+
+def _settled_at(settle: Settle, now: int) -> int:
+    return min(settle.at, now + LEASE_MS_MAX)
+
+
+def _decide(kept: Book, batch: Batch, now: int, *, joined: bool) -> Answer:
+    account, membership = kept.account, kept.membership
+    if account.concurrency is not None:
+        account.concurrency.beat(batch.worker, batch.in_flight, now)
+    rows = kept.waiting.elsewhere(batch.worker, now)
+    learning = membership.learning(now)
+    verdicts, refused = _verdicts(kept, batch, rows, now, closed=learning or not joined)
+    kept.waiting.put(batch.worker, refused, batch.demand, now)
+    live = membership.live(now)
+    plenty = not (rows or refused or batch.demand or learning or not joined)
+    stock, stock_at = 0, 0
+    if batch.stock is not None and plenty:
+        stock_at = now + min(max(batch.stock.lease_ms, 0), LEASE_MS_MAX)
+        stock = _stock(account, batch.stock, batch.worker, live, now, stock_at)
+    waiting = [0] * 5
+    for row in rows:
+        waiting[row.rank] += row.requests
+    return Answer(
+        membership.epoch, membership.version, now, not joined, learning, tuple(verdicts), stock, stock_at,
+        bool(rows), tuple(waiting), live, membership.known(now), account.usage(now),
+        {tenant: kept.totals.read(tenant, now) for tenant, _ in batch.served},
+    )  # fmt: skip
+
+
+def _verdicts(
+    kept: Book, batch: Batch, rows: list[Row], now: int, *, closed: bool
+) -> tuple[list[Verdict], list[Ask]]:
+    """The asks one by one. What one is refused for is kept from those behind it: small must not starve large."""
+    account = kept.account
+    at = now + min(max(batch.lease_ms, 0), LEASE_MS_MAX)
+    verdicts: list[Verdict] = []
+    refused: list[Ask] = []
+    ahead = [0] * len(NO_HOLD)
+    wait_ms = 0
+    for ask in batch.asks:
+        if account.too_large(ask.charge):
+            verdicts.append(_TOO_LARGE)
+            continue
+        held = hold(rows, ask, account.below_floor)
+        held = [mine + others for mine, others in zip(ahead, held, strict=True)]
+        if not closed and account.fits(ask.charge, ask.rank, held, now, at):
+            account.commit(ask.charge, ask.rank, at, batch.worker)
+            verdicts.append(Verdict(at))
+            continue
+        wait_ms = wait_ms or _wait_ms(account, ask, now)
+        verdicts.append(Verdict(0, wait_ms))
+        refused.append(ask)
+        ahead = [sum(pair) for pair in zip(ahead, by_axis(ask.charge, 1), strict=True)]
+    return verdicts, refused
+
+
+def _wait_ms(account: AccountModel, ask: Ask, now: int) -> int:
+    """Of the first that was refused; those behind it wait no less."""
+    return account.free_at(ask.charge, ask.rank, now) - now or HELD_WAIT_MS
+
+
+def _stock(account: AccountModel, ask: StockAsk, owner: str, live: int, now: int, at: int) -> int:
+    """As many leases as one worker's part of the free room has, while they fit like those of a paced class."""
+    if account.free_share() <= STOCK_FREE_PERCENT or account.too_large(ask.charge):
+        return 0
+    most = min(ask.units, STOCK_UNITS_MAX)
+    for rate in account.rates:
+        if units := ask.charge[rate.axis]:
+            free = rate.ceiling.limit - rate.window.used
+            most = min(most, free // (STOCK_SHARE_DIVISOR * max(1, live)) // units)
+    if account.concurrency is not None:
+        free = account.concurrency.ceiling.limit - account.concurrency.used
+        most = min(most, free // (STOCK_SHARE_DIVISOR * max(1, live)))
+    granted = 0
+    while granted < most and account.fits(ask.charge, 1, NO_HOLD, now, at):
+        account.commit(ask.charge, 1, at, owner)
+        granted += 1
+    return granted
+
+
+assert len(NO_HOLD) == CONCURRENCY + 1
+assert LEASE_MS_MAX < FORGOTTEN_MS

@@ -1,0 +1,39 @@
+"""One way to serve a request: a provider key for one model, with what is known of it."""
+
+from typing import Generic, Protocol, TypeVar
+
+from gateway.admission.affinity import salt_of
+from gateway.admission.health import Health
+from gateway.admission.latency import FirstTokenTimes
+
+
+class Loaded(Protocol):
+    """What a choice must know of an account: how much is under way there in this worker."""
+
+    in_flight: int
+
+
+AccountT = TypeVar("AccountT", bound=Loaded)
+
+
+class Candidate(Generic[AccountT]):
+    """Made once per target and key, and kept: what it learns of latency is learned here."""
+
+    __slots__ = ("account", "first_token", "health", "key_id", "last_turn", "salt")
+
+    def __init__(self, account: AccountT, health: Health) -> None:
+        self.account = account
+        self.health = health
+        self.key_id = health.key_id
+        self.salt = salt_of(health.key_id, health.model)
+        self.first_token = FirstTokenTimes()
+        self.last_turn = 0  # of the choice that last fell on it
+
+    @property
+    def in_flight(self) -> int:
+        return self.account.in_flight
+
+    def answered(self, turn: int, size: int, ttft_s: float, now: float) -> None:
+        """The attempt of that turn has brought its first content."""
+        self.health.answered(turn, now)
+        self.first_token.observe(size, ttft_s, now)

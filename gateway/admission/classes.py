@@ -1,0 +1,34 @@
+"""The priority classes as admission sees them, by rank: how long they may wait, what is kept for them.
+
+Figures are the starting points of reference admission §3.2; names and order are the configuration's.
+"""
+
+from typing import NamedTuple
+
+from gateway.settings.snapshot import PRIORITIES
+
+
+class PriorityClass(NamedTuple):
+    """One row of reference §3.2."""
+
+    name: str
+    ttl_s: float  # waits no longer than this, deadline or not
+    floor: float  # of a ceiling, kept for the class while it is backlogged
+    line_share: float  # of the line, at most
+
+    @property
+    def target_s(self) -> float:
+        """The wait from which the class counts as held up (CoDel's target): a tenth of what loses the request."""
+        return self.ttl_s / 10
+
+
+CLASSES = (
+    PriorityClass(PRIORITIES[0], 30.0, 0.0, 1.0),
+    PriorityClass(PRIORITIES[1], 20.0, 0.20, 0.6),
+    PriorityClass(PRIORITIES[2], 600.0, 0.08, 0.4),
+    PriorityClass(PRIORITIES[3], 1800.0, 0.04, 0.3),
+    PriorityClass(PRIORITIES[4], 3600.0, 0.02, 0.2),
+)
+RANKS = tuple(range(len(CLASSES)))
+#: Of its class's share, what one tenant may fill (reference §3.5).
+TENANT_SHARE = 0.5

@@ -1,0 +1,246 @@
+"""Whether one provider key may be used for one model: a state table, decided in this worker alone.
+
+    healthy ─ 5 failures in a row, where the target can spare it → cooling(until)
+    cooling ─ its time is over and a request starts             → probing: that one request and no other
+    probing ─ the probe is answered                             → healthy, on a ramp if it had cooled
+    probing ─ the probe fails                                   → cooling, for longer
+    any     ─ quota used up                                     → quota(until), then probing
+    any     ─ the credential is refused twice                   → invalid, until a person or a new secret
+    cooling ─ no other key of the target is in service          → healthy
+
+A refusal for rates or for want of capacity is no failure. What an attempt says counts only if it started in the
+present state: the many that were under way when a key was left out say nothing new.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from gateway.admission.credential import Answer, Credential
+from gateway.admission.ejection import CONSECUTIVE_FAILURES, Ejections, may_eject
+from gateway.admission.health_change import Change, Kind, State
+from gateway.admission.ramp import Ramp, StartRate, recovery, slowdown
+
+#: Classes from this rank on are probed with; the more urgent only if none of them comes within the patience.
+PROBE_RANK = 2
+PROBE_PATIENCE_S = 3.0
+#: A failure says that the next attempt may fail too for as long as the shortest ejection.
+SUSPECT_S = 30.0
+#: Where a provider does not say when its quota comes back, it is asked again this often.
+QUOTA_S = 600.0
+_HISTORY = 32
+
+
+class Peers(Protocol):
+    """The keys that serve the same target."""
+
+    @property
+    def members(self) -> Sequence["Health"]: ...
+
+    def left(self, now: float) -> None:
+        """One of them is no longer in service."""
+        ...
+
+
+class Health:
+    """One provider key × model. `open` is true while there is nothing to look at: the usual case."""
+
+    __slots__ = (
+        "_ejections", "_failed_at", "_hold_s", "_probe", "_since", "_streak", "_turns", "credential", "ejected",
+        "history", "key_id", "model", "open", "peers", "ramp", "rates", "state", "until",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        key_id: str,
+        model: str,
+        peers: Peers,
+        credential: Credential,
+        turns: Iterator[int],
+        hold_s: float,
+    ) -> None:
+        self.key_id, self.model = key_id, model
+        self.peers, self.credential = peers, credential
+        self.state: State = "healthy"
+        self.open = True
+        self.until = 0.0
+        self.ejected = False  # out of service for its health, not for a quota or its credential
+        self.ramp: Ramp | None = None
+        self.rates = StartRate()
+        self.history: deque[Change] = deque(maxlen=_HISTORY)
+        self._turns, self._since = turns, 0  # turn of the last change
+        self._probe = 0  # turn of the probe in flight; 0: none
+        self._streak, self._failed_at = 0, 0.0
+        self._ejections = Ejections()
+        self._hold_s = hold_s
+        if credential.invalid:
+            self._become("invalid", 0.0, "the key's credential is refused")
+
+    # What may be asked of it. None of these changes anything.
+
+    def allows(self, rank: int, now: float) -> bool:
+        """Whether a request of that class may go to this key now."""
+        return self.open or now >= self.opens_at(rank)
+
+    def opens_at(self, rank: int) -> float:
+        """When it will allow that class, as far as is known; infinite where that hangs on an event."""
+        if self.state == "healthy":
+            return float("-inf") if self.ramp is None else self.ramp.opens_at()
+        if self.state == "invalid" or self._probe:
+            return float("inf")
+        return self.until if rank >= PROBE_RANK else self.until + PROBE_PATIENCE_S
+
+    def failures(self, now: float) -> int:
+        """Failures in a row that are recent enough to make another key the better choice."""
+        return self._streak if self._streak and now - self._failed_at < SUSPECT_S else 0
+
+    def share(self, now: float) -> float:
+        """Of the traffic it was used to, what it is allowed: 1.0 where nothing holds it back."""
+        if self.state != "healthy":
+            return 0.0
+        return 1.0 if self.ramp is None else self.ramp.share(now)
+
+    # What happens to attempts. Each `started` is followed by one of finished, failed, abandoned.
+
+    def started(self, now: float) -> int:
+        """An attempt begins, whether or not it was allowed; its number, for what is said of it later."""
+        self.rates.add(now)
+        if self.open:
+            return next(self._turns)
+        is_probe = self._starts_closed(now)
+        turn = next(self._turns)
+        if is_probe:
+            self._probe = turn
+        return turn
+
+    def answered(self, turn: int, now: float) -> None:
+        """The first content has come: a probe need not end to be good."""
+        if self.credential.doubted:
+            self.credential.accepted(turn)
+        if self.state in ("cooling", "probing") and turn > self._since:
+            self._recover(now)
+
+    def finished(self, turn: int, now: float) -> None:
+        """The whole reply has come."""
+        self.answered(turn, now)
+        if turn > self._since:
+            self._streak = 0
+
+    def abandoned(self, turn: int) -> None:
+        """It ended without saying anything of the key: the caller left."""
+        if turn == self._probe:
+            self._probe = 0
+
+    def failed(
+        self, turn: int, kind: Kind, now: float, reason: str = "", until: float = 0.0
+    ) -> Answer | None:
+        """It failed. `until`: when the provider says it will do again. On `refresh`, get the secret and retry."""
+        was_probe = turn == self._probe
+        if was_probe:
+            self._probe = 0
+        if kind == "credential":
+            return self.credential.refused(turn, now, reason or "credential refused")
+        if turn > self._since:
+            if kind == "quota":
+                self._leave("quota", now, reason or "quota used up", until or now + QUOTA_S)
+            elif kind == "ramp":
+                self._slow_down(now, reason, until)
+            elif kind == "health":
+                self._fail(was_probe, now, reason, until)
+        return None
+
+    # What people and secrets do.
+
+    def quarantine(self, now: float, reason: str) -> None:
+        """The credential is no good."""
+        self._leave("invalid", now, reason, 0.0)
+
+    def give_chance(self, now: float, reason: str) -> None:
+        """Another secret, or a person: out of quarantine, by way of a probe."""
+        if self.state == "invalid":
+            self._become("probing", now, reason, now)
+
+    def reinstate(self, now: float, reason: str) -> None:
+        """A person puts it back into service; a refused credential needs `Credential.changed`."""
+        if self.state not in ("healthy", "invalid"):
+            self._become("healthy", now, reason)
+
+    def recall(self, now: float) -> None:
+        """No other key of the target is in service: whatever its health, it serves."""
+        if self.ejected:
+            self._become("healthy", now, "no other key of the target is in service")
+
+    # How states follow each other.
+
+    def _starts_closed(self, now: float) -> bool:
+        """Something starts although not everything may: whether it is the probe."""
+        if self.state == "healthy":
+            assert self.ramp is not None, "a healthy key is open or on a ramp"
+            if self.ramp.over(now):
+                self.ramp, self.open = None, True
+                self._note(now, "healthy", "the ramp is over")
+            else:
+                self.ramp.started(now)
+            return False
+        if self.state == "invalid" or self._probe or now < self.until:
+            return False
+        if self.state != "probing":
+            self._become("probing", now, "its time is over: one request is tried", self.until)
+        return True
+
+    def _recover(self, now: float) -> None:
+        ejected = self.ejected
+        self._become("healthy", now, "answered")
+        if ejected:
+            self._ejections.back(now)
+            self.ramp, self.open = recovery(self.rates, now), False
+
+    def _fail(self, was_probe: bool, now: float, reason: str, until: float) -> None:
+        self._streak, self._failed_at = self._streak + 1, now
+        if was_probe and self._may_leave():
+            self._cool(self._ejections.once_more(now), now, f"the probe failed: {reason}", until)
+        elif was_probe:
+            self._become("healthy", now, f"the probe failed, but no other key is in service: {reason}")
+        elif self.state == "healthy" and self._streak >= CONSECUTIVE_FAILURES:
+            if self._may_leave():
+                why = f"{self._streak} failures in a row: {reason}"
+                self._cool(self._ejections.again(now), now, why, until)
+            elif self._streak == CONSECUTIVE_FAILURES:
+                self._note(
+                    now, "healthy", f"{self._streak} failures in a row, but the target needs it: {reason}"
+                )
+
+    def _cool(self, seconds: float, now: float, reason: str, until: float) -> None:
+        self._leave("cooling", now, reason, max(now + seconds, until))
+        self.ejected = True
+
+    def _may_leave(self) -> bool:
+        others = [one for one in self.peers.members if one is not self]
+        out = sum(one.ejected for one in others)
+        serving = sum(one.state == "healthy" for one in others)
+        return may_eject(out, serving, len(others) + 1)
+
+    def _slow_down(self, now: float, reason: str, until: float) -> None:
+        if self.state != "healthy":
+            return
+        hold = max(self._hold_s, until - now)
+        self.ramp, self.open = slowdown(self.rates, self.ramp, hold, now), False
+        self._note(now, "healthy", f"held at {self.ramp.start:.1f}/s: {reason}", self.ramp.held_until)
+        self._since = next(self._turns)
+
+    def _leave(self, state: State, now: float, reason: str, until: float) -> None:
+        was_serving = self.state == "healthy"
+        self._become(state, now, reason, until)
+        if was_serving and state != "cooling":
+            self.peers.left(now)
+
+    def _become(self, state: State, now: float, reason: str, until: float = 0.0) -> None:
+        self._note(now, state, reason, until)
+        self.ejected = self.ejected and state == "probing"
+        self.state, self.until = state, until
+        self.ramp, self.open = None, state == "healthy"
+        self._probe, self._streak = 0, 0
+        self._since = next(self._turns)
+
+    def _note(self, now: float, after: State, reason: str, until: float = 0.0) -> None:
+        self.history.append(Change(now, self.state, after, reason, until))

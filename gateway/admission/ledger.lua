@@ -1,0 +1,762 @@
+-- One batch for one account, atomically: gateway/admission/booking.py in the server. Read that first; both are compared
+-- step by step in tests/admission. Figures (K) are prepended by ledger_script.py from the Python modules.
+--
+-- KEYS[1] state  KEYS[2] workers (hash)  KEYS[3] totals of tenants (hash)  KEYS[4] days (hash)
+-- KEYS[5…] for each rate two hashes of slots: its window and its sub-window. All of one account, one hash tag.
+-- ARGV[1] the batch and the terms, ARGV[2] the worker, ARGV[3] names of the dimensions, ARGV[4…] tenants.
+--
+-- Everything is integers below 2^53 in doubles, packed flat (ledger_wire.py): exact, and the cheapest there is to read
+-- and write. A charge is named by the place in B before its first axis. Functions that few batches need are made where
+-- they are needed: making one costs as much as calling it.
+
+local call, floor, ceil, max, min = redis.call, math.floor, math.ceil, math.max, math.min
+local CONCURRENCY = 5 -- axis, after the four of a charge
+
+local function numbers(raw)
+  local all, count = nil, #raw / 8
+  if count <= 200 then
+    all = { struct.unpack('<' .. string.rep('d', count), raw) }
+  else -- a call returns only so many values
+    all = {}
+    for from = 1, count, 200 do
+      local some = min(200, count - from + 1)
+      local part = { struct.unpack('<' .. string.rep('d', some), raw, from * 8 - 7) }
+      for i = 1, some do all[from + i - 1] = part[i] end
+    end
+  end
+  all[count + 1] = nil -- after the values comes where reading ended
+  return all
+end
+
+local function packed(list)
+  if #list <= 200 then return struct.pack('<' .. string.rep('d', #list), unpack(list)) end
+  local parts = {}
+  for from = 1, #list, 200 do
+    local to = min(from + 199, #list)
+    parts[#parts + 1] = struct.pack('<' .. string.rep('d', to - from + 1), unpack(list, from, to))
+  end
+  return table.concat(parts)
+end
+
+local B, worker = numbers(ARGV[1]), ARGV[2]
+local now, number, in_flight, lease_ms, paced, set_aside = B[1], B[2], B[3], B[4], B[5] == 1, B[6]
+local has_seen, seen_epoch, seen_version, seen_now, seen_elapsed, seen_known = B[7] == 1, B[8], B[9], B[10], B[11], B[12]
+local stock_wanted, stock_ms, STOCK, MIDNIGHTS = B[13], B[14], 14, 18
+local dimension_count, report_count, return_count, settle_count = B[23], B[24], B[25], B[26]
+local observation_count, served_count, demand_count, ask_count, sent_count = B[27], B[28], B[29], B[30], B[31]
+local DIMENSIONS = 31
+local REPORTS = DIMENSIONS + 7 * dimension_count
+local RETURNS = REPORTS + 6 * report_count
+local SETTLES = RETURNS + 6 * return_count
+local OBSERVATIONS = SETTLES + 6 * settle_count
+local SERVED = OBSERVATIONS + 5 * observation_count
+local DEMAND = SERVED + served_count
+local ASKS = DEMAND + 11 * demand_count
+local SENT = ASKS + 6 * ask_count
+
+if now == 0 then
+  local time = call('TIME')
+  now = time[1] * 1000 + floor(time[2] / 1000)
+end
+
+-- ---------------------------------------------------------------- slots (window.py)
+-- A window: key, slot length, held, first, last, used; units read from the server, and units added since.
+
+local function learn(window, slot, found)
+  local added = window.added[slot]
+  window.known[slot] = tonumber(found or 0) + (added or 0)
+  if added then window.added[slot], window.changed[slot] = nil, true end
+end
+
+local function units_at(window, slot)
+  if not window.known[slot] then learn(window, slot, call('HGET', window.key, slot)) end
+  return window.known[slot]
+end
+
+local function load_range(window, from, to)
+  while from <= to do
+    local fields, count = {}, min(200, to - from + 1)
+    for i = 1, count do fields[i] = from + i - 1 end
+    local found = call('HMGET', window.key, unpack(fields))
+    for i = 1, count do
+      if not window.known[fields[i]] then learn(window, fields[i], found[i]) end
+    end
+    from = from + count
+  end
+end
+
+local function set(window, slot, units)
+  window.known[slot] = units
+  window.changed[slot] = true
+end
+
+local function expire(window)
+  local first = floor((now - window.held) / window.slot)
+  if window.first <= window.last and first > window.last then
+    if window.last > 0 then call('DEL', window.key) end
+    window.used = 0
+  elseif window.used > 0 then
+    local to = min(first, window.last + 1) - 1
+    load_range(window, window.first, to)
+    for slot = window.first, to do
+      local units = window.known[slot]
+      if units > 0 then
+        window.used = window.used - units
+        set(window, slot, 0)
+      end
+    end
+  end
+  if first > window.first then window.first = first end
+end
+
+local function add(window, at, units)
+  local slot = floor(at / window.slot)
+  if slot < window.first then return false end
+  if slot > window.last then window.last = slot end
+  if window.known[slot] then
+    set(window, slot, window.known[slot] + units)
+  else
+    window.added[slot] = (window.added[slot] or 0) + units
+  end
+  window.used = window.used + units
+  return true
+end
+
+local function remove(window, at, units)
+  local slot = floor(at / window.slot)
+  if slot < window.first or units == 0 then return 0 end
+  local had = units_at(window, slot)
+  local taken = min(units, had)
+  set(window, slot, had - taken)
+  window.used = window.used - taken
+  return taken
+end
+
+local function write(window)
+  for slot, units in pairs(window.added) do
+    if units ~= 0 then call('HINCRBY', window.key, slot, units) end
+  end
+  local gone, kept = {}, {}
+  for slot in pairs(window.changed) do
+    local units = window.known[slot]
+    if units == 0 then
+      gone[#gone + 1] = slot
+    else
+      kept[#kept + 1] = slot
+      kept[#kept + 1] = units
+    end
+  end
+  for i = 1, #gone, 200 do call('HDEL', window.key, unpack(gone, i, min(#gone, i + 199))) end
+  for i = 1, #kept, 200 do call('HSET', window.key, unpack(kept, i, min(#kept, i + 199))) end
+end
+
+-- ---------------------------------------------------------------- ceilings (ceiling.py)
+
+local function settle_limit(meter)
+  local nominal = meter.configured
+  if meter.observed > 0 and meter.observed < nominal then nominal = meter.observed end
+  local lowered = nominal
+  if meter.multiplier ~= K.FULL then lowered = max(1, floor(nominal * meter.multiplier / K.FULL)) end
+  if lowered < 1 then lowered = 1 end
+  local limit = max(1, lowered - floor(lowered * meter.set_aside / 1000))
+  meter.nominal, meter.limit = nominal, limit
+  if meter.window then
+    meter.shared_limit = min(limit, lowered - floor(lowered * K.TOP_CLASS_PERCENT / 100))
+    meter.level_max = max(limit * K.BUCKET_MS, K.SCALE)
+    meter.credit_max = floor(limit * K.SCALE * K.CREDIT_PERCENT / 100)
+  end
+end
+
+local function recover(meter)
+  local steps = floor((now - meter.lowered_at) / K.RECOVERY_MS)
+  if steps <= 0 then return end
+  meter.lowered_at = meter.lowered_at + steps * K.RECOVERY_MS
+  meter.multiplier = min(K.FULL, meter.multiplier + steps)
+  settle_limit(meter)
+end
+
+-- ---------------------------------------------------------------- state (membership.py, Book)
+-- Packed: epoch, version, last, born, expected, learned, when lifetimes were renewed; then PER_METER for each meter.
+
+local HEAD, PER_METER = 7, 19
+local S
+local raw = call('GET', KEYS[1])
+if raw then
+  local cut = string.find(raw, ';', 1, true)
+  local names = string.sub(raw, 1, cut - 1)
+  S = numbers(string.sub(raw, cut + 1))
+  if names ~= ARGV[3] then -- other terms than before: what stays is known by its name
+    local had, place = {}, HEAD
+    for name in string.gmatch(names, '[^,]+') do
+      had[name] = place
+      place = place + PER_METER
+    end
+    local again = {}
+    for i = 1, HEAD do again[i] = S[i] end
+    for name in string.gmatch(ARGV[3], '[^,]+') do
+      for i = 1, PER_METER do again[#again + 1] = had[name] and S[had[name] + i] or -1 end
+    end
+    S = again
+  end
+  if S[3] - K.CLOCK_BACK_MS <= now and now < S[3] then now = S[3] end
+end
+
+local contradicted = S and (now < S[3] or has_seen and seen_epoch == S[1] and (seen_version > S[2]
+  or seen_elapsed < K.FORGOTTEN_MS and now - seen_now - seen_elapsed > K.CLOCK_JUMP_MS))
+if not S or contradicted then
+  local epoch, expected = now, 0
+  if S then
+    epoch = max(now, S[1] + 1)
+    if S[3] < S[4] + K.FORGOTTEN_MS then expected = max(0, S[5] - S[6]) end
+    for _, text in ipairs(call('HVALS', KEYS[2])) do
+      local _, _, its_joined = struct.unpack('<dddd', text)
+      expected = expected + its_joined
+    end
+  end
+  call('DEL', KEYS[1], KEYS[2], KEYS[3], unpack(KEYS, 5))
+  S = { epoch, 0, now, now, expected, 0, 0 }
+end
+S[3] = now
+
+local rates, days, meters, concurrency = {}, {}, {}, nil
+for i = 1, dimension_count do
+  local d, s = DIMENSIONS + 7 * (i - 1), HEAD + PER_METER * (i - 1)
+  local kind = B[d + 1]
+  local kept = S[s + 1] and S[s + 1] >= 0
+  if kind ~= 0 then
+    local meter = {
+      axis = B[d + 2], configured = B[d + 3], set_aside = kind == 1 and set_aside or 0, nominal = 0, limit = 0, used = 0,
+      blocked_until = kept and S[s + 1] or 0, observed = kept and S[s + 2] or 0,
+      multiplier = kept and S[s + 3] or K.FULL, lowered_at = kept and S[s + 4] or 0,
+    }
+    settle_limit(meter)
+    meters[i] = meter
+    if kind == 1 then days[#days + 1] = meter else concurrency = meter end
+  else
+    local key = 3 + 2 * (#rates + 1)
+    local meter = {
+      axis = B[d + 2], configured = B[d + 3], set_aside = set_aside, nominal = 0, limit = 0, shared_limit = 0,
+      blocked_until = kept and S[s + 1] or 0, observed = kept and S[s + 2] or 0,
+      multiplier = kept and S[s + 3] or K.FULL, lowered_at = kept and S[s + 4] or 0,
+      window = {
+        key = KEYS[key], slot = K.SLOT_MS, held = K.HELD_MS, known = {}, added = {}, changed = {},
+        first = kept and S[s + 5] or 0, last = kept and S[s + 6] or 0, used = kept and S[s + 7] or 0,
+      },
+      burst = false, burst_limit = B[d + 5], level = S[s + 11], credit = S[s + 12], level_max = 0, credit_max = 0,
+      paced_at = kept and S[s + 13] or now, step = kept and S[s + 14] or 0, place = s + 14, way = 0,
+    }
+    if B[d + 4] > 0 then
+      meter.burst = {
+        key = KEYS[key + 1], slot = B[d + 6], held = B[d + 7], known = {}, added = {}, changed = {},
+        first = kept and S[s + 8] or 0, last = kept and S[s + 9] or 0, used = kept and S[s + 10] or 0,
+      }
+    end
+    settle_limit(meter)
+    if not kept then
+      meter.level, meter.credit = meter.level_max, meter.credit_max
+      for k = 1, 5 do S[s + 14 + k] = 0 end
+    end
+    rates[#rates + 1] = meter
+    meters[i] = meter
+  end
+end
+
+-- ---------------------------------------------------------------- rates (rate.py, pace.py, share.py)
+-- What class k was served of a rate is S[rate.place + k + 1].
+
+local function fade(rate)
+  local steps = floor(now / K.STEP_MS) - rate.step
+  if steps <= 0 then return end
+  rate.step = rate.step + steps
+  for i = rate.place + 1, rate.place + 5 do
+    local units = S[i]
+    if steps >= K.STEPS_TO_NOTHING then
+      units = 0
+    elseif units > 0 then
+      for _ = 1, steps do units = units - floor(units / K.STEPS_A_MINUTE) end
+    end
+    S[i] = units
+  end
+end
+
+for _, rate in ipairs(rates) do
+  local window, burst = rate.window, rate.burst
+  if window.first == 0 or now >= (window.first + 1) * window.slot + window.held then
+    expire(window)
+    fade(rate)
+    if rate.multiplier ~= K.FULL then recover(rate) end
+  end
+  if burst and (burst.first == 0 or now >= (burst.first + 1) * burst.slot + burst.held) then expire(burst) end
+  local passed = now - rate.paced_at
+  if passed > 0 then
+    rate.paced_at = now
+    rate.level = min(rate.level_max, rate.level + rate.limit * passed)
+    if window.used * 100 < rate.limit * K.CREDIT_FILLS_BELOW_PERCENT then
+      rate.credit = min(rate.credit_max, rate.credit + floor(rate.limit * passed / 2))
+    end
+  end
+end
+if concurrency and concurrency.multiplier ~= K.FULL then recover(concurrency) end
+
+local BLOCKED, BY_LEVEL, BY_CREDIT = 0, 1, 2
+
+local function way(rate, units, hold)
+  local need, held = units * K.SCALE, hold * K.SCALE
+  if rate.level - held >= min(need, rate.level_max) then return BY_LEVEL end
+  if rate.credit - held >= need and rate.window.used * 100 < rate.limit * K.CREDIT_USABLE_BELOW_PERCENT then
+    return BY_CREDIT
+  end
+  return BLOCKED
+end
+
+local function spend(rate, units, by, overdraw)
+  if by == BY_CREDIT then
+    rate.credit = rate.credit - units * K.SCALE
+    return
+  end
+  local level = rate.level - units * K.SCALE
+  if overdraw then level = max(level, min(rate.level, -K.OVERDRAFT_BUCKETS * rate.level_max)) end
+  rate.level = level
+end
+
+local function share_add(rate, rank, units)
+  local place = rate.place + rank + 1
+  S[place] = max(0, S[place] + units * K.SHARE_SCALE)
+end
+
+-- ---------------------------------------------------------------- days (day.py)
+
+local day_of, day_used, day_charge
+if #days > 0 then
+  day_of = function(at)
+    for i = MIDNIGHTS + 4, MIDNIGHTS + 2, -1 do
+      if at >= B[i] then return B[i] end
+    end
+    return B[MIDNIGHTS + 1]
+  end
+  day_used = function(at) return tonumber(call('HGET', KEYS[4], day_of(at)) or 0) end
+  day_charge = function(units, at)
+    if units == 0 then return end
+    call('HSET', KEYS[4], day_of(at), max(0, day_used(at) + units))
+    call('PEXPIRE', KEYS[4], K.DAYS_MS)
+    local kept = call('HKEYS', KEYS[4])
+    if #kept > K.DAYS_KEPT then
+      local oldest = kept[1]
+      for _, one in ipairs(kept) do
+        if tonumber(one) < tonumber(oldest) then oldest = one end
+      end
+      call('HDEL', KEYS[4], oldest)
+    end
+  end
+end
+
+-- ---------------------------------------------------------------- workers (membership.py, waiting.py)
+-- A worker: beat, applied, joined, in flight; then its rows, each rank, requests, order, total by axis, head by axis.
+
+local WORKER, ROW = 4, 13
+local rows, live, known, others_in_flight = {}, 1, 0, 0
+local waiting = { 0, 0, 0, 0, 0 }
+local applied, joined = 0, 0
+local all = call('HGETALL', KEYS[2])
+for i = 1, #all, 2 do
+  local text = all[i + 1]
+  local beat, its_applied, its_joined, its_in_flight = struct.unpack('<dddd', text)
+  if all[i] == worker then
+    if beat >= now - K.FORGOTTEN_MS then applied, joined = its_applied, its_joined end
+  elseif beat < now - K.FORGOTTEN_MS then
+    call('HDEL', KEYS[2], all[i])
+  else
+    known = known + its_joined
+    if beat >= now - K.LIVE_MS then live = live + 1 end
+    if beat >= now - K.OWNER_DEAD_MS then others_in_flight = others_in_flight + its_in_flight end
+    if beat >= now - K.ROW_MS and #text > 8 * WORKER then
+      local its = numbers(text)
+      for place = WORKER, #its - ROW, ROW do
+        rows[#rows + 1] = { its, place }
+        waiting[its[place + 1] + 1] = waiting[its[place + 1] + 1] + its[place + 2]
+      end
+    end
+  end
+end
+
+S[2] = S[2] + 1
+if joined == 0 then
+  if not has_seen or seen_elapsed >= K.FORGOTTEN_MS then
+    joined = 1
+  elseif seen_epoch ~= S[1] then
+    S[4], S[5] = now, max(S[5], seen_known)
+  end
+  if sent_count >= 0 and joined == 0 then
+    joined = 1
+    S[6] = S[6] + 1
+  end
+end
+local learning = S[6] < S[5] and now < S[4] + K.FORGOTTEN_MS
+local closed = learning or joined == 0
+known = known + joined
+if now < S[4] + K.FORGOTTEN_MS then known = known + max(0, S[5] - S[6]) end
+
+-- ---------------------------------------------------------------- booked once for a number (booking.py)
+
+local fresh = applied < number
+if fresh then applied = number end
+local ours = not has_seen or seen_epoch == S[1]
+
+if fresh and sent_count > 0 then
+  for place = SENT, SENT + 5 * sent_count - 1, 5 do
+    local at = now - max(0, B[place + 1])
+    for _, rate in ipairs(rates) do
+      add(rate.window, at, B[place + 1 + rate.axis])
+      if rate.burst then add(rate.burst, at, B[place + 1 + rate.axis]) end
+    end
+  end
+end
+
+if fresh and report_count + return_count + settle_count > 0 then
+  local function give_back(rate, units, rank, at)
+    if rate.burst then remove(rate.burst, at, units) end
+    local taken = remove(rate.window, at, units)
+    rate.level = min(rate.level_max, rate.level + taken * K.SCALE)
+    share_add(rate, rank, -taken)
+  end
+  local function settle(rate, delta, rank, at)
+    if not add(rate.window, at, delta) then add(rate.window, now, delta) end
+    if rate.burst and not add(rate.burst, at, delta) then add(rate.burst, now, delta) end
+    spend(rate, delta, BY_LEVEL, true)
+    share_add(rate, rank, delta)
+  end
+  for place = REPORTS, ours and RETURNS - 1 or 0, 6 do
+    local at = B[place + 1]
+    local to = min(at, max(B[place + 2], at - K.LEASE_MS_MAX))
+    if to < at then
+      for _, rate in ipairs(rates) do
+        local units = B[place + 2 + rate.axis]
+        add(rate.window, to, remove(rate.window, at, units))
+        if rate.burst then add(rate.burst, to, remove(rate.burst, at, units)) end
+      end
+      for _, day in ipairs(days) do
+        if day_of(at) ~= day_of(to) then
+          day_charge(-B[place + 2 + day.axis], at)
+          day_charge(B[place + 2 + day.axis], to)
+        end
+      end
+    end
+  end
+  for place = RETURNS, ours and SETTLES - 1 or 0, 6 do
+    for _, rate in ipairs(rates) do give_back(rate, B[place + 2 + rate.axis], B[place + 2], B[place + 1]) end
+    for _, day in ipairs(days) do day_charge(-B[place + 2 + day.axis], B[place + 1]) end
+  end
+  for place = SETTLES, OBSERVATIONS - 1, 6 do
+    local at, rank = min(B[place + 1], now + K.LEASE_MS_MAX), B[place + 2]
+    for _, rate in ipairs(rates) do
+      local delta = B[place + 2 + rate.axis]
+      if delta > 0 then
+        settle(rate, delta, rank, at)
+      elseif delta < 0 and ours then
+        give_back(rate, -delta, rank, at)
+      end
+    end
+    for _, day in ipairs(days) do
+      local delta = B[place + 2 + day.axis]
+      day_charge(ours and delta or max(0, delta), at)
+    end
+  end
+end
+
+if fresh and observation_count > 0 then
+  for place = OBSERVATIONS, SERVED - 1, 5 do
+    local meter, limit, remaining = meters[B[place + 1]], B[place + 2], B[place + 3]
+    if meter then
+      if B[place + 4] > 0 then meter.blocked_until = max(meter.blocked_until, now + B[place + 4]) end
+      if limit > 0 then
+        meter.observed = limit
+        settle_limit(meter)
+      end
+      if remaining >= 0 and meter ~= concurrency then
+        local used = meter.window and meter.window.used or day_used(now)
+        local external = (limit > 0 and limit or meter.nominal) - remaining - used
+        if external > 0 then
+          if meter.window then add(meter.window, now, external) else day_charge(external, now) end
+        end
+      end
+      if B[place + 5] == 1 and (meter.window or meter == concurrency) then
+        if meter.multiplier ~= K.FULL then recover(meter) end
+        meter.multiplier = max(K.LEAST, floor(meter.multiplier * K.LOWERED_PERCENT / 100))
+        meter.lowered_at = now
+        settle_limit(meter)
+      end
+    end
+  end
+end
+
+local totals = {}
+if served_count > 0 then
+  local minute = floor(now / K.HALVED_MS)
+  local function total_of(tenant)
+    local text = call('HGET', KEYS[3], tenant)
+    if not text then return 0 end
+    local total, its_minute = struct.unpack('<dd', text)
+    return floor(total / 2 ^ min(64, max(0, minute - its_minute)))
+  end
+  for i = 1, fresh and served_count or 0 do
+    local tenant = ARGV[3 + i]
+    local total = max(0, total_of(tenant) + B[SERVED + i])
+    if total > 0 then
+      call('HSET', KEYS[3], tenant, struct.pack('<dd', total, minute))
+    else
+      call('HDEL', KEYS[3], tenant)
+    end
+  end
+  for i = 1, served_count do totals[i] = total_of(ARGV[3 + i]) end
+end
+
+-- ---------------------------------------------------------------- decided in every call (booking.py, waiting.py)
+
+local own = { now, applied, joined, 0 }
+local granted, refused = 0, 0
+local verdicts = {}
+if concurrency then concurrency.used = others_in_flight + in_flight end
+
+local too_large, fits, commit
+if ask_count > 0 or stock_wanted > 0 then
+  too_large = function(charge)
+    for _, meter in ipairs(meters) do
+      if (meter == concurrency and 1 or B[charge + meter.axis]) > meter.nominal then return true end
+    end
+    return false
+  end
+  fits = function(charge, rank, hold, at)
+    if concurrency and (now < concurrency.blocked_until
+      or concurrency.used + 1 + hold[CONCURRENCY] > concurrency.limit) then
+      return false
+    end
+    for _, day in ipairs(days) do
+      local units = B[charge + day.axis]
+      if units > 0 and (now < day.blocked_until or day_used(at) + units + hold[day.axis] > day.limit) then
+        return false
+      end
+    end
+    if not paced then rank = 0 end
+    for _, rate in ipairs(rates) do
+      local units, held = B[charge + rate.axis], hold[rate.axis]
+      if units > 0 then
+        if now < rate.blocked_until then return false end
+        local used, burst = rate.window.used, rate.burst
+        if used + units + held > (rank > 0 and rate.shared_limit or rate.limit) and (used > 0 or held > 0) then
+          return false
+        end
+        if burst and burst.used + units + held > rate.burst_limit and (burst.used > 0 or held > 0) then
+          return false
+        end
+        rate.way = rank > 0 and way(rate, units, held) or BY_LEVEL
+        if rate.way == BLOCKED then return false end
+      end
+    end
+    return true
+  end
+  commit = function(charge, rank, at)
+    if not paced then rank = 0 end
+    for _, rate in ipairs(rates) do
+      local units = B[charge + rate.axis]
+      if units > 0 then
+        add(rate.window, at, units)
+        if rate.burst then add(rate.burst, at, units) end
+        spend(rate, units, rate.way, rank == 0)
+        share_add(rate, rank, units)
+      end
+    end
+    for _, day in ipairs(days) do day_charge(B[charge + day.axis], at) end
+    if concurrency then concurrency.used = concurrency.used + 1 end
+    granted = granted + 1
+  end
+end
+
+-- When the charge first fits if nothing else happens: called once in a batch at most.
+local function free_at(charge, rank)
+  local function left_at(window, excess)
+    if excess <= 0 then return now end
+    local freed, from = 0, window.first
+    while from <= window.last do
+      local to = min(window.last, from + 63)
+      load_range(window, from, to)
+      for slot = from, to do
+        freed = freed + window.known[slot]
+        if freed >= excess then return (slot + 1) * window.slot + window.held end
+      end
+      from = to + 1
+    end
+    return now
+  end
+  local function room_at(window, units, limit)
+    return left_at(window, min(window.used + units - limit, window.used))
+  end
+  local function below_at(rate, percent)
+    return left_at(rate.window, rate.window.used - floor((rate.limit * percent - 1) / 100))
+  end
+  local function paced_at(rate, units)
+    local need = units * K.SCALE
+    local by_level = rate.paced_at + max(0, ceil((min(need, rate.level_max) - rate.level) / rate.limit))
+    if need > rate.credit_max then return by_level end
+    local usable = below_at(rate, K.CREDIT_USABLE_BELOW_PERCENT)
+    if rate.credit >= need then return min(by_level, usable) end
+    local filled = rate.paced_at + ceil((need - rate.credit) * 2 / rate.limit)
+    return min(by_level, max(usable, below_at(rate, K.CREDIT_FILLS_BELOW_PERCENT), filled))
+  end
+  if not paced then rank = 0 end
+  local at = now
+  if concurrency then
+    local room = concurrency.used + 1 <= concurrency.limit
+    at = max(concurrency.blocked_until, room and now or now + K.LOOK_AGAIN_MS)
+  end
+  for _, day in ipairs(days) do
+    local units = B[charge + day.axis]
+    if units > 0 then
+      local room, tomorrow = day_used(now) + units <= day.limit, B[MIDNIGHTS + 4]
+      for i = MIDNIGHTS + 3, MIDNIGHTS + 1, -1 do
+        if B[i] > now then tomorrow = B[i] end
+      end
+      at = max(at, day.blocked_until, room and now or tomorrow)
+    end
+  end
+  for _, rate in ipairs(rates) do
+    local units = B[charge + rate.axis]
+    if units > 0 then
+      at = max(at, rate.blocked_until, room_at(rate.window, units, rank > 0 and rate.shared_limit or rate.limit))
+      if rate.burst then at = max(at, room_at(rate.burst, units, rate.burst_limit)) end
+      if rank > 0 and way(rate, units, 0) == BLOCKED then at = max(at, paced_at(rate, units)) end
+    end
+  end
+  return at
+end
+
+local hold
+if #rows > 0 and ask_count > 0 then
+  -- The top class, then those below their floor of every rate, then the others.
+  local function urgency(rank)
+    for _, rate in ipairs(rank > 0 and rates or {}) do
+      if S[rate.place + rank + 1] * 100 >= rate.limit * K.FLOOR_PERCENT[rank + 1] * K.SHARE_SCALE then
+        return rank + 5
+      end
+    end
+    return rank
+  end
+  hold = function(ask, ahead)
+    local held = { ahead[1], ahead[2], ahead[3], ahead[4], ahead[5] }
+    local rank, order = B[ask + 1], B[ask + 2]
+    local urgencies = {}
+    for k = 0, 4 do urgencies[k] = urgency(k) end
+    for _, row in ipairs(rows) do
+      local its, place = row[1], row[2]
+      local from = nil
+      if its[place + 1] == rank then
+        if its[place + 3] < order then from = place + 8 end
+      elseif urgencies[its[place + 1]] < urgencies[rank] then
+        from = place + 3
+      end
+      if from then
+        for axis = 1, 5 do held[axis] = held[axis] + its[from + axis] end
+      end
+    end
+    return held
+  end
+end
+
+local ranks = {} -- by rank, the row of what waits here
+local function wait_here(rank, order, requests, total, head)
+  local row = ranks[rank]
+  if not row then
+    row = { rank, 0, order, 0, 0, 0, 0, 0, B[head + 1], B[head + 2], B[head + 3], B[head + 4], 1 }
+    ranks[rank] = row
+  end
+  row[2], row[8] = row[2] + requests, row[8] + requests
+  for axis = 1, 4 do row[3 + axis] = row[3 + axis] + B[total + axis] end
+end
+
+local ahead, wait_ms = { 0, 0, 0, 0, 0 }, 0
+local at = now + min(max(lease_ms, 0), K.LEASE_MS_MAX)
+for i = 1, ask_count do
+  local ask = ASKS + 6 * (i - 1)
+  local charge, rank = ask + 2, B[ask + 1]
+  if too_large(charge) then
+    verdicts[2 * i - 1], verdicts[2 * i] = -1, 0
+  elseif not closed and fits(charge, rank, hold and hold(ask, ahead) or ahead, at) then
+    commit(charge, rank, at)
+    verdicts[2 * i - 1], verdicts[2 * i] = at, 0
+  else
+    if wait_ms == 0 then wait_ms = free_at(charge, rank) - now end
+    if wait_ms == 0 then wait_ms = K.HELD_WAIT_MS end
+    verdicts[2 * i - 1], verdicts[2 * i] = 0, wait_ms
+    refused = refused + 1
+    wait_here(rank, B[ask + 2], 1, charge, charge)
+    for axis = 1, 4 do ahead[axis] = ahead[axis] + B[charge + axis] end
+    ahead[CONCURRENCY] = ahead[CONCURRENCY] + 1
+  end
+end
+for place = DEMAND, ASKS - 1, 11 do
+  if B[place + 2] > 0 then wait_here(B[place + 1], B[place + 3], B[place + 2], place + 3, place + 7) end
+end
+
+local stock, stock_at = 0, 0
+if stock_wanted >= 0 and #rows == 0 and refused == 0 and demand_count == 0 and not closed then
+  stock_at = now + min(max(stock_ms, 0), K.LEASE_MS_MAX)
+  local most = min(stock_wanted, K.STOCK_UNITS_MAX)
+  if most > 0 and too_large(STOCK) then most = 0 end
+  for _, rate in ipairs(rates) do
+    local free = rate.limit - rate.window.used
+    if floor(free * 100 / rate.limit) <= K.STOCK_FREE_PERCENT then most = 0 end
+    if B[STOCK + rate.axis] > 0 then
+      most = min(most, floor(floor(free / (K.STOCK_SHARE_DIVISOR * live)) / B[STOCK + rate.axis]))
+    end
+  end
+  if concurrency then
+    most = min(most, floor((concurrency.limit - concurrency.used) / (K.STOCK_SHARE_DIVISOR * live)))
+  end
+  local none = { 0, 0, 0, 0, 0 }
+  while stock < most and fits(STOCK, 1, none, stock_at) do
+    commit(STOCK, 1, stock_at)
+    stock = stock + 1
+  end
+end
+
+-- ---------------------------------------------------------------- keep and answer
+
+own[4] = in_flight + granted
+for rank = 0, 4 do
+  for _, one in ipairs(ranks[rank] or {}) do own[#own + 1] = one end
+end
+call('HSET', KEYS[2], worker, packed(own))
+
+local answer = {
+  S[1], S[2], now, 1 - joined, learning and 1 or 0, stock, stock_at, #rows > 0 and 1 or 0,
+  waiting[1], waiting[2], waiting[3], waiting[4], waiting[5], live, known,
+}
+local renew = now - S[7] >= K.RENEW_MS
+if renew then S[7] = now end
+for i, meter in ipairs(meters) do
+  local s, window, burst = HEAD + PER_METER * (i - 1), meter.window, meter.burst
+  S[s + 1], S[s + 2], S[s + 3], S[s + 4] = meter.blocked_until, meter.observed, meter.multiplier, meter.lowered_at
+  local used
+  if window then
+    used = window.used
+    S[s + 5], S[s + 6], S[s + 7] = window.first, window.last, used
+    S[s + 8], S[s + 9], S[s + 10] = 0, 0, 0
+    if burst then S[s + 8], S[s + 9], S[s + 10] = burst.first, burst.last, burst.used end
+    S[s + 11], S[s + 12], S[s + 13], S[s + 14] = meter.level, meter.credit, meter.paced_at, meter.step
+    write(window)
+    if burst then write(burst) end
+  else
+    for k = 5, PER_METER do S[s + k] = 0 end
+    used = meter == concurrency and concurrency.used or day_used(now)
+  end
+  local n = #answer
+  answer[n + 1], answer[n + 2], answer[n + 3] = used, meter.limit, max(0, meter.blocked_until - now)
+end
+call('SET', KEYS[1], ARGV[3] .. ';' .. packed(S), 'PX', K.STATE_MS)
+if renew then
+  for i = 2, #KEYS do
+    if i ~= 4 then call('PEXPIRE', KEYS[i], K.STATE_MS) end
+  end
+end
+for _, one in ipairs(verdicts) do answer[#answer + 1] = one end
+for _, one in ipairs(totals) do answer[#answer + 1] = one end
+return packed(answer)

@@ -1,0 +1,80 @@
+"""The text of the ledger's script: `ledger.lua` with the figures of the model in front, so that both have the
+same.
+
+`VERSION` is part of every key. It rises with every change of the script's state or arguments, so that
+gateways of two versions in one Redis keep apart what they would misread (and are, for that time, two users of
+the provider key).
+"""
+
+import pkgutil
+
+from gateway.admission import (
+    booking,
+    ceiling,
+    concurrency,
+    day,
+    dimension,
+    membership,
+    pace,
+    rate,
+    share,
+    waiting,
+    window,
+)
+from gateway.admission import tenant_totals as totals
+
+VERSION = 1
+#: What nobody touched for so long is forgotten: longer than anything in it counts.
+_STATE_MS = 600_000
+_DAYS_MS = 3 * 86_400_000
+
+_FIGURES: dict[str, int | tuple[int, ...]] = {
+    "BUCKET_MS": pace.BUCKET_MS,
+    "CLOCK_BACK_MS": membership.CLOCK_BACK_MS,
+    "CLOCK_JUMP_MS": membership.CLOCK_JUMP_MS,
+    "CREDIT_FILLS_BELOW_PERCENT": pace.CREDIT_FILLS_BELOW_PERCENT,
+    "CREDIT_PERCENT": pace.CREDIT_PERCENT,
+    "CREDIT_USABLE_BELOW_PERCENT": pace.CREDIT_USABLE_BELOW_PERCENT,
+    "DAYS_KEPT": day.DAYS_KEPT,
+    "DAYS_MS": _DAYS_MS,
+    "FLOOR_PERCENT": share.FLOOR_PERCENT,
+    "FORGOTTEN_MS": membership.FORGOTTEN_MS,
+    "FULL": ceiling.FULL,
+    "HALVED_MS": totals.HALVED_MS,
+    "HELD_MS": dimension.WINDOW_MS + window.jitter_ms(dimension.WINDOW_MS),
+    "HELD_WAIT_MS": booking.HELD_WAIT_MS,
+    "LEASE_MS_MAX": window.LEASE_MS_MAX,
+    "LEAST": ceiling.LEAST,
+    "LIVE_MS": membership.LIVE_MS,
+    "LOOK_AGAIN_MS": concurrency.LOOK_AGAIN_MS,
+    "LOWERED_PERCENT": ceiling.LOWERED_PERCENT,
+    "OVERDRAFT_BUCKETS": pace.OVERDRAFT_BUCKETS,
+    "OWNER_DEAD_MS": concurrency.OWNER_DEAD_MS,
+    "RENEW_MS": _STATE_MS // 10,
+    "RECOVERY_MS": ceiling.RECOVERY_MS,
+    "ROW_MS": waiting.ROW_MS,
+    "SCALE": pace.SCALE,
+    "SHARE_SCALE": share.SHARE_SCALE,
+    "SLOT_MS": window.slot_ms(dimension.WINDOW_MS),
+    "STATE_MS": _STATE_MS,
+    "STEP_MS": share.STEP_MS,
+    "STEPS_A_MINUTE": share.STEPS_A_MINUTE,
+    "STEPS_TO_NOTHING": share.STEPS_TO_NOTHING,
+    "STOCK_FREE_PERCENT": booking.STOCK_FREE_PERCENT,
+    "STOCK_SHARE_DIVISOR": booking.STOCK_SHARE_DIVISOR,
+    "STOCK_UNITS_MAX": booking.STOCK_UNITS_MAX,
+    "TOP_CLASS_PERCENT": rate.TOP_CLASS_PERCENT,
+}
+
+
+def ledger_script() -> str:
+    """The whole script. Read once at the start: it looks into the installed package."""
+    text = pkgutil.get_data(__name__, "ledger.lua")
+    if text is None:
+        raise FileNotFoundError("ledger.lua is missing from the installation")
+    figures = ", ".join(f"{name} = {_lua(value)}" for name, value in _FIGURES.items())
+    return f"local K = {{ {figures} }}\n{text.decode()}"
+
+
+def _lua(value: int | tuple[int, ...]) -> str:
+    return str(value) if isinstance(value, int) else "{ " + ", ".join(map(str, value)) + " }"

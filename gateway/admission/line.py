@@ -1,0 +1,209 @@
+"""The line: what waits for room, and who goes when an account has some. Pure: the dispatcher calls it.
+
+Every item ends in exactly one way: returned by `pick` or `expire`, named as a victim by `offer`, or taken out by
+`remove`; what `put_back` returns to the line ends once more.
+
+The index is signature → class → tenant → lane. Who is next: `next_in_line`; among tenants: `fairness`; what may go
+ahead of what does not fit: `hold`; who goes when the line is full: `shed`; when classes are shut: `overload`.
+"""
+
+from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush
+
+from gateway.admission.backlog import Backlogs
+from gateway.admission.expected_wait import Forecast, forecast
+from gateway.admission.item import DEADLINE_UNREACHABLE, Accepted, Item, Refused
+from gateway.admission.next_in_line import Search
+from gateway.admission.outlook import Outlook
+from gateway.admission.overload import Overload
+from gateway.admission.shed import Bounds, Victim, refusal, victim
+from gateway.admission.signatures import Signatures
+from gateway.admission.supply import Supply
+
+_ACCEPTED = Accepted()
+_SLACK = 64
+RETRY_MAX_S = 3600.0
+#: A request is refused when even this part of its expected wait is too long: forecasts are good to about a quarter.
+CERTAINTY = 0.75
+
+
+class Line:
+    """All that waits in this worker."""
+
+    def __init__(self, bounds: Bounds, outlook: Outlook) -> None:
+        self.bounds = bounds
+        self.overload = Overload()
+        self.backlogs = Backlogs()
+        self._outlook = outlook
+        self._items: dict[str, Item] = {}
+        self._signatures = Signatures()
+        self._expiry: list[tuple[float, int, str]] = []
+        self._expired: list[Item] = []
+        self._orders = 0
+
+    def offer(self, item: Item, now: float) -> Accepted | Refused:
+        """Let the item wait, at the cost of those named; or say why not, and when to come back."""
+        self._sweep(now)
+        assert item.id not in self._items, "an item waits once"
+        self._enter(item)
+        wait = self.expected(item, now).wait_s
+        if wait * CERTAINTY > item.expires_at - now:
+            return Refused(DEADLINE_UNREACHABLE, min(wait, RETRY_MAX_S))
+        reason = refusal(item, self.backlogs, self.bounds, self.overload.step(now))
+        if reason is not None:
+            return Refused(reason, min(wait, RETRY_MAX_S))
+        victims = []
+        while (one := victim(item, self.backlogs, self.bounds)) is not None:
+            victims.append(self._newest(one))
+            self._drop(victims[-1])
+        self._add(item, now)
+        return Accepted(tuple(victims)) if victims else _ACCEPTED
+
+    def pick(
+        self, account: str, ranks: Sequence[int], try_take: Callable[[Item], bool], now: float
+    ) -> Item | None:
+        """Who goes on `account`: `try_take` has said yes to it, and to no other. Classes are tried as `ranks` says.
+
+        A rank that stands before a smaller one is there for its floor. Named twice, it is tried once.
+        """
+        self._sweep(now)
+        signatures = self._signatures.at(account)
+        if not signatures:
+            return None
+        item = Search(account, signatures, try_take, self._outlook, now).run(ranks)
+        if item is None:
+            return None
+        item.served_at = account
+        left = self._forget(item)
+        self.overload.goes(item.rank, now - item.arrived, left, now)
+        return item
+
+    def put_back(self, item: Item, now: float) -> None:
+        """It went and was not served (a provider's 429): first of its lane again, whatever the bounds."""
+        account, item.served_at = item.served_at, None
+        item.ahead_of_all = True
+        self._add(item, now)
+        if account is not None:
+            signature = self._signatures.of(item.signature)
+            at = signature.position.get(account)
+            if at is not None:
+                signature.buckets[item.rank].return_service(at, item)
+            else:  # it avoids that account from now on
+                self._signatures.services(account)[item.rank].correct(item, 0.0)
+
+    def remove(self, item: Item) -> bool:
+        """Nobody waits for it any more. False if it had already ended."""
+        if self._items.get(item.id) is not item:
+            return False
+        self._drop(item)
+        return True
+
+    def expire(self, now: float) -> list[Item]:
+        """Whose deadline or patience ended; each is named once."""
+        self._sweep(now)
+        expired, self._expired = self._expired, []
+        return expired
+
+    def next_expiry(self) -> float | None:
+        """When `expire` has something to say, at the earliest; None while nothing waits."""
+        if self._expired:
+            return self._expired[0].expires_at
+        return self._expiry[0][0] if self._items else None
+
+    def served(self, item: Item, account: str) -> None:
+        """It goes on `account` past the line, because nobody waited: its tenant is served all the same."""
+        self._enter(item)
+        item.served_at = account
+        self._signatures.services(account)[item.rank].serve(item)
+
+    def settle(self, item: Item, share: float) -> None:
+        """What went is over and used `share` of the ceiling in the end."""
+        account, item.served_at = item.served_at, None
+        if account is not None:
+            self._signatures.services(account)[item.rank].correct(item, share)
+
+    def waits_for(self, account: str, rank: int) -> bool:
+        """Whether someone as urgent as `rank`, or more, waits who could use `account`."""
+        return any(
+            signature.count and any(bucket.lanes for bucket in signature.buckets[: rank + 1])
+            for signature in self._signatures.at(account)
+        )
+
+    def expected(self, item: Item, now: float) -> Forecast:
+        """Position and expected wait of an item that waits, or of one that might."""
+        signature = self._signatures.of(item.signature)
+        supply = signature.supply
+        if supply is None or now >= supply.until:
+            supply = signature.supply = Supply(item.signature, self._outlook, now)
+        return forecast(item, signature, self._signatures.near(signature), supply, self._outlook)
+
+    def find(self, item_id: str) -> Item | None:
+        return self._items.get(item_id)
+
+    def depth(self, signature: tuple[str, ...]) -> int:
+        """How many wait for just these accounts."""
+        return self._signatures.of(signature).count
+
+    def waiting_since(self, account: str, rank: int) -> float | None:
+        """When the first of the class's lanes who could use `account` arrived: of heads, the oldest. O(tenants)."""
+        heads = (
+            lane.head().arrived
+            for signature in self._signatures.at(account)
+            for lane in signature.buckets[rank].lanes.values()
+        )
+        return min(heads, default=None)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def bytes(self) -> int:
+        """Of all bodies that wait."""
+        return self.backlogs.bytes
+
+    def _enter(self, item: Item) -> None:
+        """Its place among all that came, and how long it may wait."""
+        self._orders += 1
+        item.order = self._orders
+        item.expires_at = item.arrived + item.ttl
+        if item.deadline is not None and item.deadline < item.expires_at:
+            item.expires_at = item.deadline
+
+    def _newest(self, one: Victim) -> Item:
+        lanes = (signature.buckets[one.rank].lanes.get(one.tenant) for signature in self._signatures.all())
+        return max((lane.newest() for lane in lanes if lane is not None), key=lambda item: item.order)
+
+    def _add(self, item: Item, now: float) -> None:
+        signature = self._signatures.of(item.signature)
+        signature.buckets[item.rank].add(item)
+        signature.count += 1
+        if not self.backlogs.classes[item.rank].count:
+            self.overload.waits(item.rank, now)
+        self.backlogs.add(item)
+        self._items[item.id] = item
+        heappush(self._expiry, (item.expires_at, item.order, item.id))
+
+    def _drop(self, item: Item) -> None:
+        self._signatures.of(item.signature).buckets[item.rank].drop(item)
+        self._forget(item)
+
+    def _forget(self, item: Item) -> int:
+        """Out of everything but its bucket, where it is no longer. How many of its class are left."""
+        self._signatures.of(item.signature).count -= 1
+        left = self.backlogs.drop(item)
+        if not left:
+            self.overload.empty(item.rank)
+        del self._items[item.id]
+        if len(self._expiry) > 2 * len(self._items) + _SLACK:
+            self._expiry[:] = [entry for entry in self._expiry if entry[2] in self._items]
+            heapify(self._expiry)
+        return left
+
+    def _sweep(self, now: float) -> None:
+        """Take out what is too late, before it could be dispatched or hold a place."""
+        while self._expiry and self._expiry[0][0] <= now:
+            _, order, item_id = heappop(self._expiry)
+            item = self._items.get(item_id)
+            if item is not None and item.order == order:
+                self._drop(item)
+                self._expired.append(item)

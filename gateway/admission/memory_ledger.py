@@ -1,0 +1,150 @@
+"""The ledger of one process: the model itself, and besides a fast path that costs microseconds and never awaits.
+
+It cannot be away. When the process ends, what it knew ends with it: the next one starts with empty windows.
+
+`take`, `give_back`, `sent`, `correct` and `settle` are for the process's own exchanges: what they charge,
+they charge at once where it is sent. `exchange` is the protocol of all ledgers, on the same state. `now` is
+the ledger's clock (`LedgerTime`), never stepping back.
+"""
+
+from gateway.admission.account_model import AccountModel
+from gateway.admission.booking import Book, book
+from gateway.admission.dimension import AccountTerms
+from gateway.admission.ledger import Answer, Batch, Observation, Usage
+from gateway.charge import Charge
+from gateway.clock import Clock
+
+#: Owner of what the fast path has in flight.
+_SELF = ""
+
+
+class LedgerTime:
+    """Milliseconds since 1970 as they were at the start, carried on by the monotonic clock: it cannot be set."""
+
+    __slots__ = ("_monotonic", "_offset_ms")
+
+    def __init__(self, clock: Clock) -> None:
+        self._monotonic = clock.monotonic
+        self._offset_ms = clock.utc().timestamp() * 1000 - clock.monotonic() * 1000
+
+    def now(self) -> int:
+        return int(self._offset_ms + self._monotonic() * 1000)
+
+
+class Grant:
+    """One request's place on one account, charged at `at`. Ends by `settle` or `give_back`, once."""
+
+    __slots__ = ("at", "book", "charge", "rank")
+
+    def __init__(self, book: Book, charge: Charge, rank: int, at: int) -> None:
+        self.book = book
+        self.charge = charge
+        self.rank = rank
+        self.at = at
+
+
+class MemoryLedger:
+    """Accounts by id. An account is made by `open_account` or by the first batch that names it."""
+
+    __slots__ = ("_books", "_time")
+
+    def __init__(self, time: LedgerTime) -> None:
+        self._time = time
+        self._books: dict[str, Book] = {}
+
+    def open_account(self, terms: AccountTerms, now: int) -> None:
+        """Before the first `take`; again when its limits changed. What is charged stays charged."""
+        kept = self._books.get(terms.id)
+        if kept is None:
+            kept = self._books[terms.id] = Book(terms, now, now)
+        kept.account.configure(terms, now)
+
+    def take(self, account: str, charge: Charge, rank: int, now: int) -> Grant | None:
+        """A place for `charge` on every dimension, or None and nothing is charged. Its sender goes at once."""
+        book = self._books[account]
+        model = book.account
+        if not model.paced:
+            rank = 0
+        concurrency = model.concurrency
+        if concurrency is not None and not concurrency.fits(1, 0, now):
+            return None
+        for day in model.days:
+            if charge[day.axis] and not day.fits(charge[day.axis], 0, now, now):
+                return None
+        for rate in model.rates:
+            units = charge[rate.axis]
+            if units:
+                rate.touch(now)
+                if not rate.fits(units, rank, 0, now):
+                    return None
+        model.commit(charge, rank, now, _SELF)
+        return Grant(book, charge, rank, now)
+
+    def give_back(self, grant: Grant, now: int) -> None:
+        """It was not sent: as if it had never been taken."""
+        model = self._touched(grant, now)
+        model.give_back(grant.charge, grant.rank, grant.at)
+        if model.concurrency is not None:
+            model.concurrency.add(_SELF, -1)
+
+    def sent(self, grant: Grant, now: int) -> None:
+        """It left only now (a connection had to be made): charged where it was sent."""
+        if now > grant.at:
+            self._touched(grant, now).move(grant.charge, grant.at, now)
+            grant.at = now
+
+    def correct(self, grant: Grant, charged: Charge, now: int) -> None:
+        """What the provider is known to charge so far, in place of what was estimated."""
+        if charged != grant.charge:
+            delta = Charge(*(new - old for new, old in zip(charged, grant.charge, strict=True)))
+            self._touched(grant, now).settle(delta, grant.rank, grant.at, now)
+            grant.charge = charged
+
+    def settle(self, grant: Grant, charged: Charge, now: int) -> None:
+        """It has ended, and this is what the provider charged."""
+        self.correct(grant, charged, now)
+        concurrency = grant.book.account.concurrency
+        if concurrency is not None:
+            concurrency.add(_SELF, -1)
+
+    def observe(self, account: str, observation: Observation, now: int) -> None:
+        """What the provider said."""
+        model = self._books[account].account
+        model.touch(now)
+        model.observe(observation, now)
+
+    def next_free_in(self, account: str, charge: Charge, rank: int, now: int) -> int | None:
+        """Milliseconds until `take` first succeeds if nothing else happens; None: never, it is too large.
+
+        For a place in flight nobody knows: then it says when to look again.
+        """
+        model = self._books[account].account
+        model.touch(now)
+        return None if model.too_large(charge) else model.free_at(charge, rank, now) - now
+
+    def below_floor(self, account: str, rank: int, now: int) -> bool:
+        """Whether class `rank` is to go right after the top class, as it got less than its floor."""
+        model = self._books[account].account
+        model.touch(now)
+        return model.below_floor(rank)
+
+    def usage(self, account: str, now: int) -> tuple[Usage, ...]:
+        """For the admin API and metrics."""
+        model = self._books[account].account
+        model.touch(now)
+        return model.usage(now)
+
+    async def exchange(self, batch: Batch) -> Answer:
+        """As `Ledger.exchange`; never raises."""
+        kept, answer = book(self._books.get(batch.account.id), batch, self._time.now())
+        self._books[batch.account.id] = kept
+        return answer
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+    @staticmethod
+    def _touched(grant: Grant, now: int) -> AccountModel:
+        model = grant.book.account
+        model.touch(now)
+        return model

@@ -1,0 +1,28 @@
+"""What the line must be told of accounts: by the ledger, which alone knows how full they are."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gateway.admission.item import Item
+
+
+class Outlook(Protocol):
+    """Answers come from memory; nothing here waits."""
+
+    def free_in(self, account: str, item: Item) -> float:
+        """Seconds until the item would fit there if nothing else were sent; infinity for never, as far as is known.
+
+        What fits nowhere ever is not let wait.
+        """
+        ...
+
+    def rates(self, account: str) -> Sequence[float]:
+        """Units a second by axis of `Charge` that it lets through; infinity where nothing limits it.
+
+        A ceiling on concurrency limits requests: so many at once ÷ the seconds that one takes.
+        """
+        ...
+
+    def served(self, account: str) -> Sequence[float]:
+        """By rank, the part of its rate that the class took during the last window."""
+        ...

@@ -1,0 +1,154 @@
+"""One rate of one account: ceiling, window, sub-window, pacing, shares and block together. Pure; milliseconds.
+
+`fits` decides and remembers which way (`Pace.way`), `commit` spends that way: they belong together, nothing
+between.
+"""
+
+from gateway.admission.ceiling import Ceiling
+from gateway.admission.dimension import WINDOW_MS, Dimension
+from gateway.admission.pace import (
+    BLOCKED,
+    BY_LEVEL,
+    CREDIT_FILLS_BELOW_PERCENT,
+    CREDIT_USABLE_BELOW_PERCENT,
+    Pace,
+)
+from gateway.admission.share import Share
+from gateway.admission.window import Window
+
+#: Of the window, what only the top class may use. Below a hundred units that is nothing. What is set aside for
+#: workers without a ledger is part of it: both together would cost too much of the ceiling.
+TOP_CLASS_PERCENT = 1
+
+
+class Rate:
+    """A dimension counted over a minute."""
+
+    __slots__ = (
+        "_shared_limit", "_way", "axis", "blocked_until", "burst", "burst_limit", "ceiling", "name", "pace",
+        "share", "window",
+    )  # fmt: skip
+
+    def __init__(self, dimension: Dimension, set_aside_permille: int, now: int) -> None:
+        self.name = dimension.name
+        self.axis = dimension.axis
+        self.ceiling = Ceiling(dimension.limit, set_aside_permille)
+        self.window = Window(WINDOW_MS)
+        self.burst = Window(dimension.burst_ms) if dimension.burst_ms else None
+        self.burst_limit = dimension.burst_limit
+        self.pace = Pace(self.ceiling.limit, now)
+        self.share = Share()
+        self.blocked_until = 0
+        self._way = BY_LEVEL
+        self._resize()
+
+    def configure(self, dimension: Dimension, set_aside_permille: int) -> None:
+        """The configuration of the same dimension changed; `burst_ms` is the same."""
+        if self.ceiling.configure(dimension.limit, set_aside_permille):
+            self.burst_limit = dimension.burst_limit
+            self._resize()
+
+    def touch(self, now: int) -> None:
+        """Bring everything to `now`."""
+        if now >= self.window.due:
+            self.window.expire(now)
+            self.share.fade(now)
+            if self.ceiling.recover(now):
+                self._resize()
+        if self.burst is not None and now >= self.burst.due:
+            self.burst.expire(now)
+        self.pace.fill(self.ceiling.limit, self.window.used, now)
+
+    def fits(self, units: int, rank: int, hold: int, now: int) -> bool:
+        """Whether `units` may be granted while `hold` are kept for more urgent work. After `touch`.
+
+        Into an empty window goes whatever the provider would allow at all: else what is above a lowered limit, or
+        more than a slice takes, would wait for ever.
+        """
+        if now < self.blocked_until:
+            return False
+        used, wanted = self.window.used, units + hold
+        if used + wanted > (self._shared_limit if rank else self.ceiling.limit) and (used or hold):
+            return False
+        burst = self.burst
+        if burst is not None and burst.used + wanted > self.burst_limit and (burst.used or hold):
+            return False
+        way = self.pace.way(units, hold, self.ceiling.limit, used) if rank else BY_LEVEL
+        self._way = way
+        return way != BLOCKED
+
+    def commit(self, units: int, rank: int, at: int) -> None:
+        """Charge what `fits` has just let through at `at`, where its lease ends."""
+        self.window.add(at, units)
+        if self.burst is not None:
+            self.burst.add(at, units)
+        self.pace.spend(units, self._way, overdraw=rank == 0)
+        self.share.add(rank, units)
+
+    def give_back(self, units: int, rank: int, at: int) -> None:
+        """Granted and not sent."""
+        if self.burst is not None:
+            self.burst.remove(at, units)
+        taken = self.window.remove(at, units)
+        self.pace.refund(taken)
+        self.share.add(rank, -taken)
+
+    def move(self, units: int, at: int, to: int) -> None:
+        """Sent at `to`, charged at `at`: charge it there, even when the old charge has left meanwhile."""
+        for window in (self.window, self.burst):
+            if window is not None:
+                taken = window.remove(at, units)
+                window.add(to, units if to > at else taken)
+
+    def settle(self, delta: int, rank: int, at: int, now: int) -> None:
+        """The provider charged `delta` more than was granted. More is never lost: what has left is charged now."""
+        if delta < 0:
+            self.give_back(-delta, rank, at)
+            return
+        for window in (self.window, self.burst):
+            if window is not None and not window.add(at, delta):
+                window.add(now, delta)
+        self.pace.spend(delta, BY_LEVEL, overdraw=True)
+        self.share.add(rank, delta)
+
+    def observe(self, limit: int | None, remaining: int | None, now: int) -> None:
+        """The provider's headers. Whatever it counts beyond what we charged is someone else's use, charged here."""
+        if limit is not None:
+            self.ceiling.observe(limit)
+            self._resize()
+        if remaining is not None:
+            external = (limit or self.ceiling.nominal) - remaining - self.window.used
+            if external > 0:
+                self.window.add(now, external)
+
+    def lower(self, now: int) -> None:
+        self.ceiling.lower(now)
+        self._resize()
+
+    def free_at(self, units: int, rank: int, now: int) -> int:
+        """When `fits` first says yes if nothing else happens. After `touch`, for units within the nominal limit."""
+        limit = self.ceiling.limit
+        allowed = self._shared_limit if rank else limit
+        at = max(now, self.blocked_until, self._room_at(self.window, units, allowed, now))
+        if self.burst is not None:
+            at = max(at, self._room_at(self.burst, units, self.burst_limit, now))
+        if not rank or self.pace.way(units, 0, limit, self.window.used) != BLOCKED:
+            return at
+        usable = self._below_at(limit * CREDIT_USABLE_BELOW_PERCENT, now)
+        fills = self._below_at(limit * CREDIT_FILLS_BELOW_PERCENT, now)
+        return max(at, self.pace.enough_at(units, limit, usable, fills))
+
+    def _resize(self) -> None:
+        limit, lowered = self.ceiling.limit, self.ceiling.lowered
+        self._shared_limit = min(limit, lowered - lowered * TOP_CLASS_PERCENT // 100)
+        self.pace.resize(limit)
+
+    def _below_at(self, hundredths: int, now: int) -> int:
+        """When the window's use times 100 is below `hundredths`."""
+        excess = self.window.used - (hundredths - 1) // 100
+        return now if excess <= 0 else self.window.free_at(excess) or now
+
+    @staticmethod
+    def _room_at(window: Window, units: int, limit: int, now: int) -> int:
+        excess = min(window.used + units - limit, window.used)
+        return now if excess <= 0 else window.free_at(excess) or now

@@ -1,0 +1,80 @@
+"""What the accounts of a signature let through, and how long it takes some work to be gone.
+
+    seconds = max over dimensions of  min( (urgent + peers) / (rate · left),  (peers + own) / (rate · floor) )
+
+`left` is the part of a rate that newly arriving work of other classes will leave to a class: one less what more
+urgent classes took lately, less the floors that lower ones use (the 1 - σ of Cobham's formula for priority queues,
+Operations Research 1954). Work of a class below its floor need not wait for the more urgent, but the floor must
+yield it and the request itself: the second term.
+"""
+
+from collections.abc import Sequence
+from math import inf
+
+from gateway.admission.classes import CLASSES, RANKS
+from gateway.admission.item import Work
+from gateway.admission.outlook import Outlook
+from gateway.charge import INPUT, OUTPUT, REQUESTS, TOKENS, Charge
+
+_LEAST_LEFT = 0.01
+#: How long rates and what classes took are taken to stay as they were.
+_STAYS_S = 0.25
+
+
+class Ahead:
+    """A sum of work, in parts: what must go before, and how many of it are here."""
+
+    __slots__ = ("count", "input", "output", "requests", "tokens")
+
+    def __init__(self) -> None:
+        self.count = self.requests = self.input = self.output = self.tokens = 0.0
+
+    def add(self, work: Work, part: float, here: float) -> None:
+        self.count += here
+        self.requests += work.requests * part
+        self.input += work.input * part
+        self.output += work.output * part
+        self.tokens += work.tokens * part
+
+
+class Supply:
+    """What the accounts of a signature let through together, and to whom, lately."""
+
+    __slots__ = ("_floored", "_rates", "until")
+
+    def __init__(self, accounts: Sequence[str], outlook: Outlook, now: float) -> None:
+        rates = [sum(rate) for rate in zip(*map(outlook.rates, accounts), strict=True)]
+        served = [sum(part) / len(accounts) for part in zip(*map(outlook.served, accounts), strict=True)]
+        self.until = now + _STAYS_S
+        #: By rank, for each dimension: its rate for the class when others are before it, and by its floor alone.
+        self._rates = [[rate * left_for(rank, served) for rate in rates] for rank in RANKS]
+        self._floored = [[rate * row.floor for rate in rates] for row in CLASSES]
+
+    def seconds(self, rank: int, urgent: Ahead, peers: Ahead, own: Charge) -> float:
+        """Until the work ahead of a request that is charged `own` is gone."""
+        left, floor = self._rates[rank], self._floored[rank]
+        return max(
+            _seconds(urgent.requests, peers.requests, own.requests, left[REQUESTS], floor[REQUESTS]),
+            _seconds(urgent.input, peers.input, own.input, left[INPUT], floor[INPUT]),
+            _seconds(urgent.output, peers.output, own.output, left[OUTPUT], floor[OUTPUT]),
+            _seconds(urgent.tokens, peers.tokens, own.tokens, left[TOKENS], floor[TOKENS]),
+        )
+
+
+def left_for(rank: int, served: Sequence[float]) -> float:
+    """The part of a rate that a class may count on, from what each class took of it lately."""
+    left = 1.0 - sum(served[:rank])
+    for lower in range(rank + 1, len(served)):
+        left -= min(served[lower], CLASSES[lower].floor)
+    return max(left, CLASSES[rank].floor, _LEAST_LEFT)
+
+
+def _seconds(urgent: float, peers: float, own: int, left: float, floor: float) -> float:
+    """For one dimension."""
+    ahead = urgent + peers
+    if not ahead or left == inf:
+        return 0.0
+    if not left:
+        return inf
+    seconds = ahead / left
+    return min(seconds, (peers + own) / floor) if floor else seconds

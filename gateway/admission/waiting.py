@@ -1,0 +1,90 @@
+"""What waits at the workers of one account, and how much of the room that keeps from less urgent work. Pure.
+
+Every batch replaces its worker's rows. Rows older than half a second count for nothing, so that a worker that
+died holds nobody up.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from gateway.admission.ledger import Ask, Demand
+from gateway.admission.share import FLOOR_PERCENT
+from gateway.charge import Charge
+
+ROW_MS = 500
+_RANKS = range(len(FLOOR_PERCENT))
+_AXES = range(5)
+
+
+class Row(NamedTuple):
+    """One class at one worker: amounts by axis, concurrency last."""
+
+    rank: int
+    requests: int
+    total: tuple[int, ...]
+    head: tuple[int, ...]
+    order: int
+
+
+class Waiting:
+    """Rows by worker."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self) -> None:
+        self._rows: dict[str, tuple[int, tuple[Row, ...]]] = {}
+
+    def put(self, worker: str, asks: list[Ask], demand: tuple[Demand, ...], now: int) -> None:
+        """What waits at `worker` now: the asks that were refused, and what it had besides."""
+        rows = tuple(row for rank in _RANKS if (row := _row(rank, asks, demand)) is not None)
+        if rows:
+            self._rows[worker] = (now, rows)
+        else:
+            self._rows.pop(worker, None)
+
+    def elsewhere(self, worker: str, now: int) -> list[Row]:
+        """Rows of the other workers that still count; the others are dropped."""
+        for name in [name for name, (at, _) in self._rows.items() if at < now - ROW_MS]:
+            del self._rows[name]
+        return [row for name, (_, rows) in self._rows.items() if name != worker for row in rows]
+
+
+def hold(rows: list[Row], ask: Ask, below_floor: Callable[[int], bool]) -> list[int]:
+    """What others get before `ask`, by axis: all of more urgent classes, the heads of its own that are earlier.
+
+    Order between classes (design §6): the top class, then those below their floor, then the others, each by rank.
+    """
+    own = _urgency(ask.rank, below_floor)
+    held = [0] * len(_AXES)
+    for row in rows:
+        if row.rank == ask.rank:
+            amounts = row.head if row.order < ask.order else ()
+        else:
+            amounts = row.total if _urgency(row.rank, below_floor) < own else ()
+        for axis, amount in enumerate(amounts):
+            held[axis] += amount
+    return held
+
+
+def _urgency(rank: int, below_floor: Callable[[int], bool]) -> int:
+    return rank if rank == 0 or below_floor(rank) else rank + len(_RANKS)
+
+
+def _row(rank: int, asks: list[Ask], demand: tuple[Demand, ...]) -> Row | None:
+    count, total, head, order = 0, [0] * len(_AXES), None, 0
+    for ask in asks:
+        if ask.rank == rank:
+            count += 1
+            head, order = head or by_axis(ask.charge, 1), order if head else ask.order
+            total = [sum(pair) for pair in zip(total, by_axis(ask.charge, 1), strict=True)]
+    for one in demand:
+        if one.rank == rank and one.requests > 0:
+            count += one.requests
+            head, order = head or by_axis(one.head, 1), order if head else one.order
+            total = [sum(pair) for pair in zip(total, by_axis(one.total, one.requests), strict=True)]
+    return None if head is None else Row(rank, count, tuple(total), head, order)
+
+
+def by_axis(charge: Charge, count: int) -> tuple[int, ...]:
+    """A charge and places in flight: what `hold` counts in."""
+    return (*charge, count)

@@ -1,0 +1,48 @@
+"""What a request uses up, as providers count it: a vector that ceilings are compared with.
+
+One vector for every provider; which of its axes a ceiling counts is the ceiling's business, and what a request
+puts on each axis, when it starts and when it has ended, is the provider's (`gateway.upstream`).
+"""
+
+from typing import NamedTuple
+
+from gateway.record import Record
+
+#: Positions in a `Charge`.
+REQUESTS, INPUT, OUTPUT, TOKENS = range(4)
+
+
+class Charge(NamedTuple):
+    """Whole units. `tokens` is for providers that count input and output together."""
+
+    requests: int = 0
+    input: int = 0
+    output: int = 0
+    tokens: int = 0
+
+
+class Estimate(NamedTuple):
+    """What is thought of a request before it is sent, in tokens."""
+
+    input: int  # best guess
+    input_upper: int  # not exceeded but once in a great while; what ceilings are asked for
+    output: int  # learned: nine of ten such requests stay below
+    output_max: int | None  # what the caller allows; None when they do not say
+    cached: int = 0  # of `input`, expected to be read from the provider's prompt cache
+
+
+class Makeup(Record, frozen=True):
+    """What a request is made of, as far as tokens go: read from its body once, estimated for any model."""
+
+    #: (kind of content, size) each; kinds and their units are `gateway.admission.calibration`'s.
+    parts: tuple[tuple[int, float], ...] = ()
+    flat: int = 1  # tokens of what is not content: the template around messages and tools
+    flat_upper: int = 1
+    answer: int = 0  # tokens of an answer of such a request, before anything is learned; 0: it has none
+    choices: int = 1
+    output_max: int | None = None  # of all choices; None when the caller does not say
+
+
+#: Before anything was read.
+NOTHING = Makeup(flat=0, flat_upper=0)
+NO_ESTIMATE = Estimate(0, 0, 0, 0)

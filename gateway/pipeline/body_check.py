@@ -1,0 +1,54 @@
+"""What a JSON body must have to be worth sending; the provider checks the rest."""
+
+from typing import Any
+
+from gateway.errors import INVALID_TYPE, INVALID_VALUE, MISSING_PARAMETER, GatewayError
+
+_COUNT_MAX = 1_000_000_000
+_N_MAX = 128
+
+#: Fields that must be there, and fields that bound what a request may cost. The provider checks the rest.
+_REQUIRED: dict[str, tuple[tuple[str, tuple[type, ...]], ...]] = {
+    "chat": (("messages", (list,)),),
+    "completions": (("prompt", (str, list)),),
+    "embeddings": (("input", (str, list)),),
+    "moderations": (("input", (str, list)),),
+}
+_BOUNDED = {
+    "max_tokens": (0, _COUNT_MAX),
+    "max_completion_tokens": (0, _COUNT_MAX),
+    "max_output_tokens": (0, _COUNT_MAX),
+    "n": (1, _N_MAX),
+    "best_of": (1, _N_MAX),
+}
+#: Fields that mean the same at every provider: what their values are, and what that is called. Null is absent.
+_TYPED: dict[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(_BOUNDED, ((int,), "an integer")),
+    **dict.fromkeys(
+        ("temperature", "top_p", "presence_penalty", "frequency_penalty"), ((int, float), "a number")
+    ),
+    "stream_options": ((dict,), "an object"),
+    "tools": ((list,), "an array"),
+}
+
+
+def check_body(fields: dict[str, Any], api: str) -> None:
+    """Refuse what cannot be meant: missing content, wrong types, counts that are not counts."""
+    for name, types in _REQUIRED.get(api, ()):
+        value = fields.get(name)
+        if value is None:
+            raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{name}'.", param=name)
+        if type(value) not in types:
+            raise GatewayError(INVALID_TYPE, f"`{name}` has the wrong type.", param=name)
+        if not value and types == (list,):
+            raise GatewayError(INVALID_VALUE, f"`{name}` must not be empty.", param=name)
+    for name, value in fields.items():
+        if name not in _TYPED or value is None:
+            continue
+        types, called = _TYPED[name]
+        if type(value) not in types:
+            raise GatewayError(INVALID_TYPE, f"`{name}` must be {called}.", param=name)
+        if types == (int,):
+            low, high = _BOUNDED[name]
+            if not low <= value <= high:
+                raise GatewayError(INVALID_VALUE, f"`{name}` must be between {low} and {high}.", param=name)

@@ -1,0 +1,180 @@
+"""What a request is made of: one look at its parsed body, from which tokens are estimated for any model.
+
+Sizes come from the spans of top-level values, the kind of text from a sample of the raw bytes, attachments from
+the parsed messages. Nothing is changed, nothing is tokenised, and the cost hardly depends on the body's size.
+"""
+
+from typing import Any, NamedTuple
+
+from gateway.admission.calibration import AUDIO, IMAGE, PAGES, UNSEEN
+from gateway.admission.text_kind import CODE, sample, text_kind
+from gateway.charge import Makeup
+from gateway.dialects.document import Document
+from gateway.pipeline.attachments import Attachments, attachments
+
+
+class _Reading(NamedTuple):
+    """Which fields of an endpoint's body are text, and what is expected of its answer."""
+
+    text: tuple[str, ...]
+    answer: int  # tokens that nine of ten answers stay below; 0: none is written
+    talks: bool = False  # its text is messages, in a template
+    stored: bool = False  # what it goes on from may be at the provider
+
+
+_CHAT = _Reading(("messages",), 1024, talks=True)
+_RESPONSES = _Reading(("input", "instructions"), 1024, talks=True, stored=True)
+#: By endpoint (`gateway.api.routes`); what is not here is all text and writes nothing.
+_READINGS = {
+    "chat": _CHAT,
+    "completions": _Reading(("prompt", "suffix"), 256),
+    "responses": _RESPONSES,
+    "responses_compact": _RESPONSES,
+    "responses_input_tokens": _RESPONSES._replace(answer=0),
+    "embeddings": _Reading(("input",), 0),
+    "moderations": _Reading(("input",), 0),
+    "rerank": _Reading(("query", "documents"), 0),
+    "images": _Reading(("prompt",), 1056),  # 1024 × 1024 at medium quality (OpenAI, "Image generation: cost")
+    "speech": _Reading(("input", "instructions"), 0),
+}
+_OTHER = _Reading((), 0)
+#: Schemas: they are put before the model as some kind of code.
+_SCHEMAS = ("tools", "functions", "response_format", "text")
+_SCHEMA_FIELDS = frozenset(_SCHEMAS)
+_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+#: What bears on the answer or puts more before the model; few bodies have any of it.
+_UNUSUAL = frozenset((*_SCHEMAS, *_LIMITS, "n", "best_of", "reasoning_effort", "reasoning"))
+_EFFORTLESS = (None, "none", "minimal")
+_REASONING = 8  # times as long an answer, until it is learned
+_TRANSCRIPT = 256
+_SOUND_BYTES_PER_S = 8000  # 64 kbit/s
+
+#: Tokens around the text: 3 to prime the answer, 3 a message and its role; 12 around all tools, 7 at each
+#: (OpenAI cookbook, "How to count tokens with tiktoken"). Others' templates are longer, by a date or a preamble.
+_PRIMING, _MESSAGE, _TOOLS, _TOOL = 3, 4, 12, 7
+_TEMPLATE_UPPER = 32
+#: `{"role":"user","content":""},`: bytes and symbols that are around each message and in none.
+_MESSAGE_BYTES, _MESSAGE_SYMBOLS = 29, 14
+
+
+def makeup(document: Document, endpoint: str) -> Makeup:
+    """Of a JSON body whose fields were checked."""
+    fields, reading = document.fields, _READINGS.get(endpoint, _OTHER)
+    size, start, end = _text_span(document, reading.text)
+    parts: list[tuple[int, float]] = []
+    flat = messages = code = 0
+    if reading.talks:
+        main = fields.get(reading.text[0])
+        flat = _PRIMING + _MESSAGE
+        if type(main) is list:
+            messages = len(main)
+            flat = _PRIMING + _MESSAGE * messages
+            carried = attachments(main)
+            if carried is not None:
+                size -= carried.chars
+                parts += _parts_of(carried)
+    elif tokens := _tokens_given(fields.get(reading.text[0])) if reading.text else 0:
+        flat, size = tokens, 0
+    answer, choices, output_max = reading.answer, 1, None if reading.answer else 0
+    if not _UNUSUAL.isdisjoint(fields):
+        code, templates = _schemas(document)
+        flat += templates
+        if answer:
+            answer, choices, output_max = _answer(fields, answer)
+    if size:
+        found = sample(document.raw, start, end, bool(parts))
+        scaffolding = messages * _MESSAGE_SYMBOLS
+        if len(found) < size:
+            scaffolding = scaffolding * len(found) // size
+        kind, share = text_kind(found, scaffolding)
+        text = (size - messages * _MESSAGE_BYTES) * share
+        if text < 1:
+            text = 1.0
+        if kind == CODE:
+            text, code = text + code, 0
+        parts.append((kind, text))
+    if code:
+        parts.append((CODE, code))
+    if reading.stored and _is_partly_unseen(fields):
+        parts.append((UNSEEN, 1.0))
+    flat_upper = flat + _TEMPLATE_UPPER if reading.talks else flat
+    return Makeup(tuple(parts), flat, flat_upper, answer, choices, output_max)
+
+
+def form_makeup(endpoint: str, size: int) -> Makeup:
+    """Of a multipart body of `size` bytes: sound to be written down, or a picture."""
+    if endpoint == "images":
+        return Makeup(((IMAGE, 1.0),), answer=_READINGS["images"].answer)
+    return Makeup(((AUDIO, 1 + size / _SOUND_BYTES_PER_S),), answer=_TRANSCRIPT)
+
+
+def _text_span(document: Document, names: tuple[str, ...]) -> tuple[int, int, int]:
+    """(bytes of all text fields, start and end of the longest); the whole body where none is there."""
+    size = longest = from_ = to = 0
+    for name in names:
+        start, end = document.span(name)
+        length = end - start
+        size += length
+        if length > longest:
+            longest, from_, to = length, start, end
+    if size:
+        return size, from_, to
+    return len(document.raw), 0, len(document.raw)
+
+
+def _parts_of(carried: Attachments) -> list[tuple[int, float]]:
+    sizes = ((IMAGE, carried.images), (AUDIO, carried.audio_s), (PAGES, carried.pages))
+    return [(kind, size) for kind, size in sizes if size]
+
+
+def _tokens_given(text: object) -> int:
+    """How many tokens a text has that comes as tokens, one list or several; 0 for one that does not."""
+    if type(text) is not list or not text:
+        return 0
+    first = text[0]
+    if type(first) is int:
+        return len(text)
+    if type(first) is list:
+        return sum(len(one) for one in text if type(one) is list)
+    return 0
+
+
+def _schemas(document: Document) -> tuple[int, int]:
+    """(bytes of tools and answer schemas, tokens of the template around the tools)."""
+    fields, size, templates = document.fields, 0, 0
+    if _SCHEMA_FIELDS.isdisjoint(fields):
+        return 0, 0
+    for name in _SCHEMAS:
+        value = fields.get(name)
+        if value and type(value) is not str:
+            start, end = document.span(name)
+            size += end - start
+            if type(value) is list:
+                templates = _TOOLS + _TOOL * len(value)
+    return size, templates
+
+
+def _is_partly_unseen(fields: dict[str, Any]) -> bool:
+    """Whether the provider adds what it has: earlier turns, a stored prompt, what its own tools find."""
+    if fields.get("previous_response_id") or fields.get("conversation") or type(fields.get("prompt")) is dict:
+        return True
+    tools = fields.get("tools")
+    return type(tools) is list and any(
+        type(tool) is dict and tool.get("type") not in ("function", "custom") for tool in tools
+    )
+
+
+def _answer(fields: dict[str, Any], expected: int) -> tuple[int, int, int | None]:
+    """(tokens expected of one choice, choices, the caller's own limit for all of them)."""
+    choices: int = fields.get("n") or 1
+    choices = max(choices, fields.get("best_of") or 1) if "best_of" in fields else choices
+    most: int | None = None
+    for name in _LIMITS:
+        limit = fields.get(name)
+        if limit is not None and (most is None or limit > most):
+            most = limit
+    reasoning = fields.get("reasoning")
+    effort = reasoning.get("effort", "") if type(reasoning) is dict else fields.get("reasoning_effort")
+    if effort not in _EFFORTLESS:
+        expected *= _REASONING
+    return expected, choices, None if most is None else most * choices

@@ -1,0 +1,76 @@
+"""What a request charges at providers of the OpenAI dialect, and what their headers and errors mean.
+
+One class; what differs between them is data: a `Flavour` (`flavours`, `azure`, `ollama`).
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from gateway.charge import Charge, Estimate
+from gateway.exchange import Usage
+from gateway.upstream.error_reply import read_error
+from gateway.upstream.observed import HeaderTable, Observed
+from gateway.upstream.retry_after import Headers
+from gateway.upstream.tpm_rule import TpmRule
+from gateway.upstream.verdict import Rule, Verdict, judge
+
+
+class Flavour(NamedTuple):
+    """`refunds`: the charge becomes what was used; otherwise it never falls, which is all that is documented."""
+
+    headers: HeaderTable
+    rules: tuple[Rule, ...]
+    refunds: bool = False
+    counts_cached: bool = True
+    request_slice_s: float | None = None
+
+
+class Compatible:
+    """`sum` counts input and output bound together, `max` the larger of the two (admission reference §1.5)."""
+
+    __slots__ = ("_flavour", "_sums", "request_slice_s")
+
+    charges_output_as_produced = False
+    #: Requests per day come back one by one (§1.3: resets such as `23h18m29.144s`).
+    day_ends: Callable[[datetime], datetime] | None = None
+
+    def __init__(self, flavour: Flavour, tpm_rule: TpmRule = "sum") -> None:
+        self._flavour = flavour
+        self._sums = tpm_rule == "sum"
+        self.request_slice_s = flavour.request_slice_s
+
+    def at_start(self, estimate: Estimate) -> Charge:
+        """`max_tokens` is reserved at receipt (§1.2); where the caller names none, what is expected."""
+        prompt = estimate.input_upper
+        output = estimate.output if estimate.output_max is None else estimate.output_max
+        if self._sums:
+            return Charge(1, prompt, output, prompt + output)
+        return Charge(1, prompt, output, max(prompt, output))
+
+    def at_end(self, usage: Usage, started: Charge) -> Charge:
+        if usage.source == "none":
+            return started
+        flavour = self._flavour
+        free = 0 if flavour.counts_cached else min(usage.cache_read, usage.input)
+        prompt, output = usage.input - free, usage.output
+        both = prompt + output if self._sums else max(prompt, output)
+        if flavour.refunds:
+            return Charge(started.requests, prompt, output, both)
+        return Charge(
+            started.requests,
+            max(started.input - free, prompt),
+            max(started.output, output),
+            max(started.tokens - free, both),
+        )
+
+    def at_refusal(self, started: Charge) -> Charge:
+        """Failed requests count too (§1.2), except where only places count."""
+        return Charge(started.requests) if self._flavour.refunds else started
+
+    def observe(self, headers: Headers, now: datetime) -> tuple[Observed, ...]:
+        return self._flavour.headers.read(headers, now)
+
+    def verdict(self, status: int, headers: Headers, body: bytes, now_utc: datetime) -> Verdict:
+        observed = self.observe(headers, now_utc)
+        return judge(self._flavour.rules, status, headers, read_error(body), observed, now_utc)

@@ -1,0 +1,158 @@
+"""What the line costs with 10,000 requests waiting: CPU a request to enter and to go, and memory beside the bodies.
+
+In this process and on one core, without a gateway: the line is a data structure. Requests are of five classes, of
+as many tenants as each row says, and may use four accounts that are asked in turn. CPU time, not time on the wall,
+so that neighbours of the machine count for little; the median of rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import random
+import sys
+import tracemalloc
+from collections.abc import Sequence
+from math import inf
+from pathlib import Path
+from time import process_time
+
+from gateway.admission.classes import RANKS
+from gateway.admission.item import Accepted, Item
+from gateway.admission.line import Line
+from gateway.admission.shed import Bounds
+from gateway.charge import Charge
+from loadtests.figures import TOLERANCE, Figure, figure_table
+from loadtests.peers import ROOT
+from loadtests.percentiles import median
+
+WAITING = 10_000
+TENANTS = (1, 100, 10_000)
+ACCOUNTS = ("key-1", "key-2", "key-3", "key-4")
+MOVES = 5_000
+RESULTS = ROOT / "loadtests" / "results" / "queue_cost.json"
+MICRO, MB = 1e6, 1e6
+COST_US, MEMORY_MB = 60.0, 40.0
+
+
+class Endless:
+    """Accounts that always have room for the one who is next, and limit what comes after."""
+
+    def free_in(self, _account: str, _item: Item) -> float:
+        return 0.05
+
+    def rates(self, _account: str) -> Sequence[float]:
+        return (1e3, 1e6, inf, inf)
+
+    def served(self, _account: str) -> Sequence[float]:
+        return (0.1, 0.2, 0.3, 0.2, 0.2)
+
+
+class Crowd:
+    """Requests as they might come, and the line that they wait in."""
+
+    def __init__(self, tenants: int, seed: int) -> None:
+        self._rng = random.Random(seed)
+        self._tenants = [f"tenant-{n}" for n in range(tenants)]
+        self._made = 0
+        # Caps by class and tenant would turn most of one tenant's away; what is measured is the crowd.
+        self.line = Line(Bounds(20 * WAITING, 1 << 50), Endless())
+
+    def items(self, count: int) -> list[Item]:
+        rng, first = self._rng, self._made
+        self._made += count
+        return [
+            Item(
+                f"req-{n}", ACCOUNTS, rng.randrange(5), rng.choice(self._tenants), Charge(1, 500, 200, 700), 0.001,
+                4000, 0.0, 1e9, deadline=None if n % 4 else rng.uniform(1e8, 1e9),
+            )
+            for n in range(first, first + count)
+        ]  # fmt: skip
+
+    def fill(self, items: list[Item]) -> None:
+        for item in items:
+            if not isinstance(self.line.offer(item, 0.0), Accepted):
+                raise RuntimeError("the line turned away what it has room for")
+
+    def dispatch(self, count: int) -> None:
+        for turn in range(count):
+            if self.line.pick(ACCOUNTS[turn % len(ACCOUNTS)], RANKS, _fits, 0.0) is None:
+                raise RuntimeError("nothing went where everything fits")
+
+
+def _fits(_item: Item) -> bool:
+    return True
+
+
+def memory(tenants: int) -> float:
+    """Bytes that 10,000 waiting requests take, the items among them."""
+    crowd = Crowd(tenants, 1)
+    gc.collect()
+    tracemalloc.start()
+    crowd.fill(crowd.items(WAITING))
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return taken
+
+
+def moves(tenants: int, seed: int) -> tuple[float, float, float]:
+    """Seconds of CPU to enter, to go and to leave unserved, each with about 10,000 waiting."""
+    crowd = Crowd(tenants, seed)
+    crowd.fill(crowd.items(WAITING - MOVES // 2))
+    arrivals = crowd.items(MOVES)
+    gc.collect()
+    began = process_time()
+    crowd.fill(arrivals)
+    entered = process_time()
+    crowd.dispatch(MOVES)
+    went = process_time()
+    leaving = [item for item in arrivals if crowd.line.find(item.id) is not None]
+    began_to_leave = process_time()
+    for item in leaving:
+        crowd.line.remove(item)
+    left = process_time()
+    return (entered - began) / MOVES, (went - entered) / MOVES, (left - began_to_leave) / max(1, len(leaving))
+
+
+def figures(rounds: int) -> list[Figure]:
+    """All of it, for each number of tenants."""
+    found = []
+    for tenants in TENANTS:
+        costs = list(zip(*(moves(tenants, seed) for seed in range(rounds)), strict=True))
+        enter, go, leave = (median(one) * MICRO for one in costs)
+        who = f"{tenants:,} tenant{'s' if tenants > 1 else ''}"
+        found += [
+            Figure(f"enter the line, {who}", enter, "µs", COST_US),
+            Figure(f"be dispatched, {who}", go, "µs", COST_US),
+            Figure(f"leave unserved, {who}", leave, "µs"),
+            Figure(f"{WAITING:,} waiting, {who}", memory(tenants) / MB, "MB", MEMORY_MB),
+        ]
+    return found
+
+
+def main(words: list[str] | None = None) -> int:
+    """Exit status: 0, or 1 when with --assert a figure missed its target by more than the tolerance."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/load queue-cost",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="JSON results; default: %(default)s")
+    parser.add_argument(
+        "--assert",
+        action="store_true",
+        dest="asserted",
+        help=f"fail when a target is missed by {TOLERANCE:.0%}",
+    )
+    given = parser.parse_args(words)
+    found = figures(given.rounds)
+    print(figure_table(found))
+    given.output.parent.mkdir(parents=True, exist_ok=True)
+    given.output.write_text(json.dumps({"figures": [one.as_json() for one in found]}, indent=2) + "\n")
+    return 1 if given.asserted and any(one.verdict == "MISSED" for one in found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

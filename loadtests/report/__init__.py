@@ -1,0 +1,1 @@
+"""What people and programs read afterwards: a page with plots and locust's own report, and a JSON summary."""

@@ -1,0 +1,81 @@
+"""Both ledgers behind one face: a clock to be moved, and the loss of all they know."""
+
+import itertools
+from typing import Protocol
+
+from redis.asyncio import Redis
+
+from gateway.admission.dimension import AccountTerms, Dimension
+from gateway.admission.ledger import Answer, Ask, Batch
+from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
+from gateway.admission.redis_ledger import RedisLedger
+from gateway.charge import Charge
+from gateway.clock import SystemClock
+
+START = 1_790_000_000_000
+_SERIAL = itertools.count()
+
+
+def terms(*dimensions: Dimension, paced: bool = True, set_aside_permille: int = 0) -> AccountTerms:
+    """An account that no other test knows."""
+    return AccountTerms(f"account-{next(_SERIAL)}{{x}}", dimensions, paced, set_aside_permille)
+
+
+def asks(count: int, rank: int = 0, charge: Charge = Charge(1)) -> tuple[Ask, ...]:  # noqa: B008 (immutable)
+    return tuple(Ask(charge, rank, order) for order in range(count))
+
+
+def granted(answer: Answer) -> int:
+    return sum(one.granted for one in answer.verdicts)
+
+
+class LedgerUnderTest(Protocol):
+    now: int
+
+    async def exchange(self, batch: Batch) -> Answer: ...
+
+    async def forget(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+class ManualTime(LedgerTime):
+    """The ledger's time as the test has it."""
+
+    def __init__(self, of: "MemoryUnderTest") -> None:
+        self._of = of
+
+    def now(self) -> int:
+        return self._of.now
+
+
+class MemoryUnderTest:
+    def __init__(self) -> None:
+        self.now = START
+        self._ledger = MemoryLedger(ManualTime(self))
+
+    async def exchange(self, batch: Batch) -> Answer:
+        return await self._ledger.exchange(batch)
+
+    async def forget(self) -> None:
+        self._ledger = MemoryLedger(ManualTime(self))
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+class RedisUnderTest:
+    def __init__(self, url: str) -> None:
+        self.now = START
+        self._admin = Redis.from_url(url)
+        self._ledger = RedisLedger(url, SystemClock(), server_time=lambda: self.now)
+
+    async def exchange(self, batch: Batch) -> Answer:
+        return await self._ledger.exchange(batch)
+
+    async def forget(self) -> None:
+        await self._admin.flushall()
+
+    async def aclose(self) -> None:
+        await self._ledger.aclose()
+        await self._admin.aclose()

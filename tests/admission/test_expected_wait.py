@@ -1,0 +1,83 @@
+"""Position and expected wait."""
+
+from math import inf
+
+import pytest
+
+from gateway.admission.supply import left_for
+from tests.admission.parts import IN_ORDER, Plenty, item, line, offered, yes
+
+
+def test_alone_the_wait_is_that_for_room() -> None:
+    to = line(outlook=Plenty({"a": 3.0, "b": 2.0}, rate=1.0))
+    assert to.expected(item("1", signature=("a", "b")), 0.0) == (0, 2.0)
+
+
+def test_work_ahead_goes_by_rate_and_accounts_of_a_signature_are_one_pool() -> None:
+    to = line(outlook=Plenty(rate=1.0))
+    offered(to, *(item(f"{n}", 0, signature=("a", "b")) for n in range(10)))
+    assert to.expected(item("new", 0, signature=("a", "b")), 0.0) == (10, pytest.approx(5.0))
+    assert to.expected(item("new", 0, signature=("a",)), 0.0) == (5, pytest.approx(5.0))
+    assert to.expected(item("new", 0, signature=("c",)), 0.0) == (0, 0.0)
+
+
+def test_the_scarcest_dimension_counts() -> None:
+    outlook = Plenty()
+    outlook.rates = lambda _account: (10.0, 100.0, 50.0, inf)  # type: ignore[method-assign]
+    to = line(outlook=outlook)
+    offered(to, *(item(f"{n}", 0) for n in range(10)))  # 1 request, 100 in, 100 out each
+    assert to.expected(item("new", 0), 0.0).wait_s == pytest.approx(20.0)
+
+
+def test_of_other_tenants_only_what_virtual_service_puts_before_it_is_ahead() -> None:
+    to = line(outlook=Plenty(rate=1.0))
+    offered(to, *(item(f"loud{n}", 0, "loud", ttl=1e3) for n in range(40)))
+    assert to.expected(item("new", 0, "quiet"), 0.0).position == 0
+    offered(to, item("quiet0", 0, "quiet"), item("quiet1", 0, "quiet"))
+    assert to.expected(item("new", 0, "quiet"), 0.0).position == 4
+    assert to.expected(item("new", 0, "loud"), 0.0).position == 42
+
+
+def test_a_crowd_is_taken_together() -> None:
+    to = line(outlook=Plenty(rate=1.0))
+    for n in range(30):
+        offered(to, *(item(f"{n}-{i}", 0, f"t{n}", ttl=1e3) for i in range(10)))
+    assert to.expected(item("new", 0, "t7"), 0.0).position == 300
+    third = to.find("7-5")
+    assert third is not None and to.expected(third, 0.0).position == 150
+
+
+def test_who_never_runs_dry_is_expected_to_go_on() -> None:
+    to = line(outlook=Plenty(rate=1.0))
+    offered(to, item("other", 0, "other", ttl=1e3), *(item(f"{n}", 0, "mine", ttl=1e3) for n in range(50)))
+    assert to.expected(item("new", 0, "mine"), 0.0) == (51, pytest.approx(51.0))
+    for n in range(40):
+        offered(to, item(f"more{n}", 0, "other", ttl=1e3))
+        assert to.pick("a", IN_ORDER, yes, 0.0) is not None
+    forecast = to.expected(item("new", 0, "mine"), 0.0)
+    assert forecast.position == 51
+    assert forecast.wait_s == pytest.approx(60.0, abs=3.0), "30 of its own, and 30 of the other's"
+
+
+def test_a_deadline_goes_before_what_has_time() -> None:
+    to = line(outlook=Plenty(rate=1.0))
+    offered(to, *(item(f"{n}", 2, ttl=1e3) for n in range(300)))
+    assert to.expected(item("new", 2, ttl=1e3), 0.0).position == 300
+    hasty = item("hasty", 2, deadline=400.0)
+    hasty.expires_at, hasty.order = 400.0, 1000
+    assert to.expected(hasty, 0.0).position == 0
+
+
+def test_what_is_left_for_a_class() -> None:
+    took = (0.1, 0.3, 0.2, 0.2, 0.01)
+    assert left_for(0, took) == pytest.approx(1.0 - 0.2 - 0.08 - 0.04 - 0.01)
+    assert left_for(2, took) == pytest.approx(0.6 - 0.04 - 0.01)
+    assert left_for(3, (0.5, 0.5, 0.0, 0.0, 0.0)) == 0.04, "its floor"
+
+
+def test_the_floor_serves_a_class_behind_any_number_of_more_urgent() -> None:
+    outlook = Plenty(rate=10.0)
+    outlook.took = [0.5, 0.5, 0.0, 0.0, 0.0]
+    to = line(outlook=outlook)
+    offered(to, *(item(f"urgent{n}", 0, ttl=1e6) for n in range(1000)), item("mine", 2))
+    assert to.expected(item("new", 2), 0.0).wait_s == pytest.approx(2 / (10.0 * 0.08))

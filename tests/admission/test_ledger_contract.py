@@ -1,0 +1,261 @@
+"""What every ledger promises, on each of them: memory, Valkey, and Redis where there is one."""
+
+import pytest
+
+from gateway.admission.dimension import Dimension
+from gateway.admission.ledger import (
+    Batch,
+    Demand,
+    Observation,
+    Report,
+    Return,
+    Seen,
+    Sent,
+    Settle,
+    StockAsk,
+    Usage,
+)
+from gateway.charge import Charge
+from tests.admission.ledgers import LedgerUnderTest, asks, granted, terms
+
+ONE = Charge(1)
+
+
+async def test_grants_up_to_the_ceiling_and_says_when_there_is_room(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 5))
+    answer = await ledger.exchange(Batch(account, "w", 1, asks=asks(7)))
+    assert granted(answer) == 5
+    assert answer.usage == (Usage("rpm", 5, 5, 0),)
+    wait = answer.verdicts[5].wait_ms
+    assert 60_000 < wait <= 62_000
+    ledger.now += wait - 1
+    assert granted(await ledger.exchange(Batch(account, "w", 2, asks=asks(1)))) == 0
+    ledger.now += 1
+    assert granted(await ledger.exchange(Batch(account, "w", 3, asks=asks(1)))) == 1
+
+
+async def test_too_large_is_told_at_once_and_holds_nobody_up(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 5), Dimension("tpm", 100))
+    answer = await ledger.exchange(
+        Batch(
+            account,
+            "w",
+            1,
+            asks=asks(1, charge=Charge(1, tokens=101)) + asks(1, charge=Charge(1, tokens=100)),
+        )
+    )
+    assert [one.too_large for one in answer.verdicts] == [True, False]
+    assert answer.verdicts[1].granted
+
+
+async def test_all_or_nothing_over_all_dimensions(ledger: LedgerUnderTest) -> None:
+    account = terms(
+        Dimension("rpm", 50), Dimension("itpm", 100), Dimension("rpd", 10), Dimension("concurrency", 9)
+    )
+    answer = await ledger.exchange(Batch(account, "w", 1, asks=asks(3, charge=Charge(1, 60))))
+    assert granted(answer) == 1
+    assert [one.used for one in answer.usage] == [1, 60, 1, 1]
+
+
+async def test_a_lease_is_charged_at_its_end_and_moved_back_when_sent(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 1))
+    first = await ledger.exchange(Batch(account, "w", 1, asks=asks(1), lease_ms=8_000))
+    lease = first.verdicts[0]
+    assert lease.at == ledger.now + 8_000
+    ledger.now += 60_700
+    assert granted(await ledger.exchange(Batch(account, "w", 2, asks=asks(1)))) == 0
+    report = (Report(lease.at, first.now, ONE),)
+    assert granted(await ledger.exchange(Batch(account, "w", 3, reports=report, asks=asks(1)))) == 1
+
+
+async def test_a_crash_counts_as_spent_and_heals_with_the_window(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 3))
+    await ledger.exchange(Batch(account, "gone", 1, asks=asks(3), lease_ms=500))
+    assert granted(await ledger.exchange(Batch(account, "w", 1, asks=asks(1)))) == 0
+    ledger.now += 61_200
+    assert granted(await ledger.exchange(Batch(account, "w", 2, asks=asks(3)))) == 3
+
+
+async def test_what_is_returned_is_there_again(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 3))
+    answer = await ledger.exchange(Batch(account, "w", 1, asks=asks(3)))
+    returns = tuple(Return(one.at, ONE, 0) for one in answer.verdicts)
+    assert granted(await ledger.exchange(Batch(account, "w", 2, returns=returns, asks=asks(3)))) == 3
+
+
+@pytest.mark.parametrize("later_ms", [1_000, 300_000])
+async def test_settles_are_signed_and_more_is_never_lost(ledger: LedgerUnderTest, later_ms: int) -> None:
+    account = terms(Dimension("otpm", 1_000))
+    answer = await ledger.exchange(Batch(account, "w", 1, asks=asks(2, charge=Charge(1, 0, 100))))
+    at = answer.verdicts[0].at
+    ledger.now += later_ms
+    settles = (Settle(at, Charge(0, 0, 700), 0), Settle(at, Charge(0, 0, -40), 0))
+    answer = await ledger.exchange(Batch(account, "w", 2, settles=settles))
+    assert answer.usage[0].used == (860 if later_ms < 60_000 else 700)
+
+
+async def test_a_number_is_booked_once(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 100))
+    answer = await ledger.exchange(Batch(account, "w", 1, asks=asks(10)))
+    batch = Batch(
+        account, "w", 2, served=(("t", 7),), returns=tuple(Return(one.at, ONE, 0) for one in answer.verdicts[:3]),
+        settles=(Settle(answer.verdicts[5].at, Charge(2), 0),), observations=(Observation("rpm", unexpected=True),),
+    )  # fmt: skip
+    first = await ledger.exchange(batch)
+    again = await ledger.exchange(batch)
+    assert first.usage == again.usage == (Usage("rpm", 9, 90, 0),)
+    assert first.totals == again.totals == {"t": 7}
+
+
+async def test_a_day_turns_where_the_provider_keeps_it(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpd", 2, zone="America/Los_Angeles"))
+    ledger.now = 1_793_516_100_000  # 23:55 on 31 October 2026 there
+    answer = await ledger.exchange(Batch(account, "w", 1, asks=asks(3)))
+    assert granted(answer) == 2
+    assert answer.verdicts[2].wait_ms == 300_000
+    ledger.now += 300_000
+    assert granted(await ledger.exchange(Batch(account, "w", 2, asks=asks(3)))) == 2
+
+
+async def test_places_in_flight_are_by_owner_and_the_dead_hold_none(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("concurrency", 4))
+    assert granted(await ledger.exchange(Batch(account, "a", 1, asks=asks(3)))) == 3
+    assert granted(await ledger.exchange(Batch(account, "b", 1, asks=asks(3)))) == 1
+    assert granted(await ledger.exchange(Batch(account, "a", 2, in_flight=1, asks=asks(3)))) == 2
+    ledger.now += 10_001
+    assert granted(await ledger.exchange(Batch(account, "b", 2, in_flight=1, asks=asks(9)))) == 3
+
+
+async def test_a_block_and_a_lower_limit_hold_for_all(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 100))
+    told = (Observation("rpm", limit=50, remaining=20, blocked_ms=2_000),)
+    answer = await ledger.exchange(Batch(account, "a", 1, observations=told))
+    assert answer.usage == (Usage("rpm", 30, 50, 2_000),)
+    refused = await ledger.exchange(Batch(account, "b", 1, asks=asks(1)))
+    assert refused.verdicts[0].wait_ms == 2_000
+    ledger.now += 2_000
+    assert granted(await ledger.exchange(Batch(account, "b", 2, asks=asks(30)))) == 20
+
+
+async def test_more_urgent_work_elsewhere_comes_first(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 100))
+    await ledger.exchange(Batch(account, "fill", 1, asks=asks(98)))
+    waiting = (Demand(0, 2, Charge(2), ONE),)
+    await ledger.exchange(Batch(account, "urgent", 1, demand=waiting))
+    held = await ledger.exchange(Batch(account, "late", 1, asks=asks(1, rank=0) + asks(1, rank=2)))
+    assert [one.granted for one in held.verdicts] == [True, False]
+    assert held.contention and held.waiting[0] == 2
+    ledger.now += 501  # nobody renewed that row
+    free = await ledger.exchange(Batch(account, "late", 2, asks=asks(1, rank=0)))
+    assert granted(free) == 1 and not free.contention
+
+
+async def test_a_small_request_does_not_overtake_a_large_one(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("tpm", 1_000))
+    await ledger.exchange(Batch(account, "w", 1, asks=asks(1, charge=Charge(1, tokens=500))))
+    both = asks(1, charge=Charge(1, tokens=600)) + asks(1, rank=1, charge=Charge(1, tokens=10))
+    assert granted(await ledger.exchange(Batch(account, "w", 2, asks=both))) == 0
+
+
+async def test_stock_is_for_plenty(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 6_000))
+    stock = StockAsk(ONE, 10, 2_000)
+    answer = await ledger.exchange(Batch(account, "a", 1, stock=stock))
+    assert (answer.stock, answer.stock_at) == (10, ledger.now + 2_000)
+    await ledger.exchange(Batch(account, "b", 1, demand=(Demand(1, 1, ONE, ONE),)))
+    assert (await ledger.exchange(Batch(account, "a", 2, stock=stock))).stock == 0
+    low = terms(Dimension("rpm", 5))
+    assert (await ledger.exchange(Batch(low, "a", 1, stock=stock))).stock == 0
+
+
+async def test_totals_by_tenant_are_of_all_workers_and_halve_each_minute(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 5))
+    await ledger.exchange(Batch(account, "a", 1, served=(("x", 100), ("y", 3))))
+    answer = await ledger.exchange(Batch(account, "b", 1, served=(("x", -20), ("z", 0))))
+    assert answer.totals == {"x": 80, "z": 0}
+    ledger.now += 120_000
+    assert (await ledger.exchange(Batch(account, "a", 2, served=(("x", 0),)))).totals == {"x": 20}
+
+
+async def test_the_reserve_is_never_granted(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 1_000), set_aside_permille=5)
+    assert granted(await ledger.exchange(Batch(account, "w", 1, asks=asks(1_000)))) == 995
+
+
+async def test_a_ledger_that_forgot_grants_nothing_until_it_is_told(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 10))
+    first = await ledger.exchange(Batch(account, "a", 1, asks=asks(6)))
+    second = await ledger.exchange(Batch(account, "b", 1))
+    first = await ledger.exchange(Batch(account, "a", 2, seen=first.seen(0)))
+    assert (first.known, second.known) == (2, 2)
+    await ledger.forget()
+    ledger.now += 100
+    back = await ledger.exchange(Batch(account, "a", 3, seen=first.seen(100), asks=asks(1)))
+    assert back.relearn and back.learning and back.epoch != first.epoch and granted(back) == 0
+    told = Batch(account, "a", 4, seen=back.seen(0), sent=(Sent(100, Charge(6)),), asks=asks(1))
+    taught = await ledger.exchange(told)
+    assert not taught.relearn and taught.learning and taught.usage[0].used == 6
+    assert (await ledger.exchange(told)).usage[0].used == 6
+    other = await ledger.exchange(Batch(account, "b", 2, seen=second.seen(100)))
+    done = await ledger.exchange(Batch(account, "b", 3, seen=other.seen(0), sent=(), asks=asks(9)))
+    assert not done.learning and granted(done) == 3  # one is kept for what a is waiting with
+
+
+async def test_who_does_not_come_back_is_waited_for_no_longer_than_a_window(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 10))
+    await ledger.exchange(Batch(account, "gone", 1, asks=asks(10)))
+    seen = (await ledger.exchange(Batch(account, "a", 1))).seen(0)
+    await ledger.forget()
+    ledger.now += 1
+    back = await ledger.exchange(Batch(account, "a", 2, seen=seen))
+    back = await ledger.exchange(Batch(account, "a", 3, seen=back.seen(0), sent=()))
+    ledger.now += 70_000
+    back = await ledger.exchange(Batch(account, "a", 4, seen=back.seen(70_000), asks=asks(1)))
+    assert granted(back) == 0
+    ledger.now += 501
+    assert granted(await ledger.exchange(Batch(account, "a", 5, seen=back.seen(501), asks=asks(10)))) == 10
+
+
+async def test_the_first_start_waits_for_nobody(ledger: LedgerUnderTest) -> None:
+    answer = await ledger.exchange(Batch(terms(Dimension("rpm", 10)), "a", 1, asks=asks(1)))
+    assert granted(answer) == 1 and not answer.relearn and not answer.learning
+
+
+@pytest.mark.parametrize("seen", [Seen(0, 99, 0, 0, 1), Seen(0, 1, -90_000, 10, 1)])
+async def test_a_rollback_or_a_clock_that_jumped_is_a_new_epoch(ledger: LedgerUnderTest, seen: Seen) -> None:
+    account = terms(Dimension("rpm", 10))
+    first = await ledger.exchange(Batch(account, "a", 1, asks=asks(10)))
+    seen = seen._replace(epoch=first.epoch, now=ledger.now + seen.now)
+    answer = await ledger.exchange(Batch(account, "a", 2, seen=seen, asks=asks(1)))
+    assert answer.epoch > first.epoch and answer.relearn and granted(answer) == 0
+
+
+async def test_a_clock_set_back_is_a_new_epoch_and_a_small_step_is_waited_out(
+    ledger: LedgerUnderTest,
+) -> None:
+    account = terms(Dimension("rpm", 10))
+    first = await ledger.exchange(Batch(account, "a", 1))
+    ledger.now -= 900
+    small = await ledger.exchange(Batch(account, "a", 2, seen=first.seen(0)))
+    assert (small.now, small.epoch) == (first.now, first.epoch)
+    ledger.now -= 3_600_000
+    assert (await ledger.exchange(Batch(account, "a", 3, seen=small.seen(0)))).epoch > first.epoch
+
+
+async def test_changed_terms_keep_what_is_charged(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 10), Dimension("tpm", 900))
+    await ledger.exchange(Batch(account, "a", 1, asks=asks(4, charge=Charge(1, 0, 0, 5))))
+    changed = account._replace(dimensions=(Dimension("rpm", 6), Dimension("itpm", 50)))
+    answer = await ledger.exchange(Batch(changed, "a", 2, asks=asks(4)))
+    assert answer.usage == (Usage("rpm", 6, 6, 0), Usage("itpm", 0, 50, 0))
+
+
+async def test_large_numbers_are_exact(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("tpm", 99_999_999_999))
+    charge = Charge(1, tokens=12_345_678_901)
+    answer = await ledger.exchange(Batch(account, "a", 1, asks=asks(2, charge=charge)))
+    assert answer.usage[0].used == 24_691_357_802
+    answer = await ledger.exchange(
+        Batch(account, "a", 2, settles=(Settle(answer.verdicts[0].at, Charge(0, 0, 0, -1), 0),))
+    )
+    assert answer.usage[0].used == 24_691_357_801

@@ -1,0 +1,64 @@
+"""A TCP proxy that can be cut: what is connected breaks off, and nothing connects until it is mended."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+_PIECE = 65_536
+
+
+class CutProxy:
+    """`async with CutProxy(unix socket) as proxy`: listens at `proxy.port`."""
+
+    def __init__(self, upstream: str) -> None:
+        self._upstream = upstream
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+        self.mute = False  # answers are swallowed: the request arrives, its answer does not
+
+    async def __aenter__(self) -> Self:
+        await self.mend()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.cut()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def mend(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for writer in self._writers:
+            writer.transport.abort()
+        while self._writers:
+            await asyncio.sleep(0)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        its_reader, its_writer = await asyncio.open_unix_connection(self._upstream)
+        self._writers |= {writer, its_writer}
+        try:
+            await asyncio.gather(self._pump(reader, its_writer, False), self._pump(its_reader, writer, True))
+        finally:
+            self._writers -= {writer, its_writer}
+            self._tasks.discard(task)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: bool) -> None:
+        try:
+            while piece := await reader.read(_PIECE):
+                if not (answers and self.mute):
+                    writer.write(piece)
+        except OSError:
+            pass
+        finally:
+            writer.close()
