@@ -13,6 +13,7 @@ from gateway.admission.rate import Rate
 from gateway.charge import Charge
 
 NO_HOLD = (0, 0, 0, 0, 0)
+NOTHING_SERVED = (0, 0, 0, 0, 0)
 
 
 class AccountModel:
@@ -144,6 +145,11 @@ class AccountModel:
     def below_floor(self, rank: int) -> bool:
         """Whether class `rank` got less than its floor of every rate: then it goes right after the top class."""
         return all(rate.share.below_floor(rank, rate.ceiling.limit) for rate in self.rates)
+
+    def served(self) -> tuple[int, ...]:
+        """By rank, in thousandths of the ceiling, what each class took lately of the rate it took most of."""
+        taken = [rate.share.of(rate.ceiling.limit) for rate in self.rates]
+        return tuple(map(max, *taken)) if len(taken) > 1 else taken[0] if taken else NOTHING_SERVED
 
     def free_at(self, charge: Charge, rank: int, now: int) -> int:
         """When `charge` first fits if nothing else happens; of a day or a place in flight, when to look again."""

@@ -10,6 +10,7 @@ the ledger's clock (`LedgerTime`), never stepping back.
 from gateway.admission.account_model import AccountModel
 from gateway.admission.booking import Book, book
 from gateway.admission.dimension import AccountTerms
+from gateway.admission.grantor import Grant
 from gateway.admission.ledger import Answer, Batch, Observation, Usage
 from gateway.charge import Charge
 from gateway.clock import Clock
@@ -29,18 +30,6 @@ class LedgerTime:
 
     def now(self) -> int:
         return int(self._offset_ms + self._monotonic() * 1000)
-
-
-class Grant:
-    """One request's place on one account, charged at `at`. Ends by `settle` or `give_back`, once."""
-
-    __slots__ = ("at", "book", "charge", "rank")
-
-    def __init__(self, book: Book, charge: Charge, rank: int, at: int) -> None:
-        self.book = book
-        self.charge = charge
-        self.rank = rank
-        self.at = at
 
 
 class MemoryLedger:
@@ -78,7 +67,11 @@ class MemoryLedger:
                 if not rate.fits(units, rank, 0, now):
                     return None
         model.commit(charge, rank, now, _SELF)
-        return Grant(book, charge, rank, now)
+        return Grant(account, charge, rank, now)
+
+    async def obtain(self, account: str, charge: Charge, rank: int) -> Grant | None:
+        """What `take` says is the truth."""
+        return self.take(account, charge, rank, self._time.now())
 
     def give_back(self, grant: Grant, now: int) -> None:
         """It was not sent: as if it had never been taken."""
@@ -103,7 +96,7 @@ class MemoryLedger:
     def settle(self, grant: Grant, charged: Charge, now: int) -> None:
         """It has ended, and this is what the provider charged."""
         self.correct(grant, charged, now)
-        concurrency = grant.book.account.concurrency
+        concurrency = self._books[grant.account].account.concurrency
         if concurrency is not None:
             concurrency.add(_SELF, -1)
 
@@ -122,11 +115,11 @@ class MemoryLedger:
         model.touch(now)
         return None if model.too_large(charge) else model.free_at(charge, rank, now) - now
 
-    def below_floor(self, account: str, rank: int, now: int) -> bool:
-        """Whether class `rank` is to go right after the top class, as it got less than its floor."""
+    def served(self, account: str, now: int) -> tuple[int, ...]:
+        """By rank, the part of its narrowest rate that each class took during the last minute, in thousandths."""
         model = self._books[account].account
         model.touch(now)
-        return model.below_floor(rank)
+        return model.served()
 
     def usage(self, account: str, now: int) -> tuple[Usage, ...]:
         """For the admin API and metrics."""
@@ -143,8 +136,7 @@ class MemoryLedger:
     async def aclose(self) -> None:
         """There is nothing to close."""
 
-    @staticmethod
-    def _touched(grant: Grant, now: int) -> AccountModel:
-        model = grant.book.account
+    def _touched(self, grant: Grant, now: int) -> AccountModel:
+        model = self._books[grant.account].account
         model.touch(now)
         return model

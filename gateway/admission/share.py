@@ -41,6 +41,10 @@ class Share:
     def below_floor(self, rank: int, limit: int) -> bool:
         return self.served[rank] * 100 < limit * FLOOR_PERCENT[rank] * SHARE_SCALE
 
+    def of(self, limit: int) -> tuple[int, ...]:
+        """By rank, thousandths of `limit`."""
+        return tuple(served // limit for served in self.served)
+
 
 def _faded(served: int, steps: int) -> int:
     if steps >= STEPS_TO_NOTHING:

@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.admission.dimension import AccountTerms, Dimension
+from gateway.admission.grantor import Grant
 from gateway.admission.ledger import Observation
-from gateway.admission.memory_ledger import Grant, LedgerTime, MemoryLedger
+from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.charge import Charge
 from gateway.clock import SystemClock
 from tests.admission.charging import worst

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from gateway.admission.dimension import AccountTerms, Dimension
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
+from gateway.admission.share import FLOOR_PERCENT
 from gateway.charge import Charge
 from gateway.clock import SystemClock
 
@@ -43,7 +44,8 @@ class Simulation:
             self._dispatch(now)
 
     def _dispatch(self, now: int) -> None:
-        below = [k for k in range(1, 5) if self._queues[k] and self.ledger.below_floor("a", k, START + now)]
+        served = self.ledger.served("a", START + now)
+        below = [k for k in range(1, 5) if self._queues[k] and served[k] < FLOOR_PERCENT[k] * 10]
         for rank in (0, *below, 1, 2, 3, 4):
             queue = self._queues[rank]
             while queue and self.ledger.take("a", ONE, rank, START + now) is not None:

@@ -1,0 +1,89 @@
+"""What dispatching asks of a ledger: answers at once, from what this worker holds, and never an exception.
+
+`MemoryLedger` is the truth itself; `Leases` holds what of a shared ledger was leased to this worker, and asks for
+more behind the scenes. Times named `now` are `LedgerTime`'s: milliseconds, never stepping back.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gateway.admission.dimension import AccountTerms
+from gateway.admission.ledger import Ask, Demand, Observation, Usage
+from gateway.charge import Charge
+
+
+class Grant:
+    """One request's place on one account, charged at `at`. Ends by `settle` or `give_back`, once."""
+
+    __slots__ = ("account", "at", "charge", "rank")
+
+    def __init__(self, account: str, charge: Charge, rank: int, at: int) -> None:
+        self.account = account
+        self.charge = charge
+        self.rank = rank
+        self.at = at
+
+
+class Waiters(Protocol):
+    """Who waits in this worker: the dispatcher, as a grantor sees it. Nothing here waits or raises."""
+
+    def asks(self, account: str, most: int) -> tuple[Ask, ...]:
+        """What the first who wait for `account` would be charged, in the order in which they are to go."""
+        ...
+
+    def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
+        """What waits for `account` by class, besides the first `asked` that `asks` named."""
+        ...
+
+    def room(self, account: str) -> None:
+        """There may be room on `account` for somebody who waits."""
+        ...
+
+
+class Grantor(Protocol):
+    """Places on accounts."""
+
+    def open_account(self, terms: AccountTerms, now: int) -> None:
+        """Before the first `take`; again when its limits changed. What is charged stays charged."""
+        ...
+
+    def take(self, account: str, charge: Charge, rank: int, now: int) -> Grant | None:
+        """A place for `charge` on every dimension, or None and nothing is charged. Its sender goes at once."""
+        ...
+
+    async def obtain(self, account: str, charge: Charge, rank: int) -> Grant | None:
+        """The same for whom nobody lets wait in line (a tenant key's own limits): asks the shared ledger once
+        where `take` could not know."""
+        ...
+
+    def give_back(self, grant: Grant, now: int) -> None:
+        """It was not sent: as if it had never been taken."""
+        ...
+
+    def sent(self, grant: Grant, now: int) -> None:
+        """It left only now (a connection had to be made): charged where it was sent."""
+        ...
+
+    def correct(self, grant: Grant, charged: Charge, now: int) -> None:
+        """What the provider is known to charge so far, in place of what was estimated."""
+        ...
+
+    def settle(self, grant: Grant, charged: Charge, now: int) -> None:
+        """It has ended, and this is what the provider charged."""
+        ...
+
+    def observe(self, account: str, observation: Observation, now: int) -> None:
+        """What the provider said."""
+        ...
+
+    def next_free_in(self, account: str, charge: Charge, rank: int, now: int) -> int | None:
+        """Milliseconds until `take` may succeed, as far as is known; None: never, it is too large."""
+        ...
+
+    def served(self, account: str, now: int) -> Sequence[int]:
+        """By rank, the part of its narrowest rate that each class took during the last minute, in thousandths."""
+        ...
+
+    def usage(self, account: str, now: int) -> tuple[Usage, ...]:
+        """Its dimensions as they stand, in the order of its terms."""
+        ...
