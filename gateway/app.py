@@ -2,11 +2,15 @@
 
 import asyncio
 from pathlib import Path
+from random import Random
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from gateway.admission.accounts import Account
+from gateway.admission.affinity import Affinity
+from gateway.admission.choice import Choice
+from gateway.admission.health_table import HealthTable
+from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.api.admin import admin_app
 from gateway.api.data_plane import DataPlane
 from gateway.api.health import health_routes
@@ -16,17 +20,22 @@ from gateway.clock import Clock, SystemClock
 from gateway.dialects.sealed_ids import SealedIds
 from gateway.loop_lag import LoopLag
 from gateway.metrics import Metrics
-from gateway.pipeline.admit import Admission
+from gateway.pipeline.account import Account, Accounts
+from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.authenticate import Authenticator
 from gateway.pipeline.call import Upstream
+from gateway.pipeline.charging import Charging
 from gateway.pipeline.estimate import Estimator
+from gateway.pipeline.lessons import Lessons
 from gateway.pipeline.pipeline import Generation, Pipeline
+from gateway.pipeline.readings import Readings
 from gateway.pipeline.relay import Relay
+from gateway.pipeline.router import Router
 from gateway.pipeline.settle import Settlement
 from gateway.pipeline.unread import Unread
 from gateway.request_log import RequestLog
 from gateway.settings.server import Settings
-from gateway.settings.snapshot import Provider
+from gateway.settings.snapshot import Provider, ProviderKey
 from gateway.upstream.pool import Pool
 
 
@@ -50,18 +59,29 @@ class App:
         self._log = RequestLog(metrics.log_dropped, fd=log_fd)
         self._lag = LoopLag(metrics.lagged)
         ids = SealedIds(snapshot.pepper)
-        self._admission = admission = Admission(snapshot)
-        upstream = Upstream(admission, self._pool_of, snapshot.bounds, metrics, clock)
-        generation = Generation(
-            snapshot, Authenticator(snapshot), admission, upstream, Relay(snapshot.bounds, ids)
-        )
+        time = LedgerTime(clock)
+        grantor = MemoryLedger(time)
         estimator = Estimator(metrics)
+        health = HealthTable(snapshot.provider_keys)
+        accounts = Accounts(grantor, snapshot.provider_keys, 0, time.now())
+        choice = Choice[Account](snapshot.routing.strategy, Affinity(), Random())
+        self._dispatcher = dispatcher = Dispatcher(
+            accounts, grantor, choice, Charging(estimator), snapshot, time, clock, metrics
+        )
+        lessons = Lessons(dispatcher, grantor, health, metrics, time, clock)
+        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, clock)
+        generation = Generation(
+            snapshot, Authenticator(snapshot), dispatcher, lessons, upstream, Relay(snapshot.bounds, ids)
+        )
+        router = Router(snapshot, accounts, health, time, clock)
+        self._readings = Readings(accounts, dispatcher, grantor, health, time, clock)
+        metrics.also(self._readings.gauges)
         settlement = Settlement(clock, metrics, self._log, estimator)
         self.pipeline = pipeline = Pipeline(generation, clock, settlement)
         self.unread = Unread(clock, metrics, self._log)
-        health = Starlette(routes=health_routes(lambda: pipeline.draining))
+        probes = Starlette(routes=health_routes(lambda: pipeline.draining))
         catalogue = ModelCatalogue(snapshot, clock.utc())
-        self.data = DataPlane(pipeline, Inference(admission, ids, estimator), catalogue, health)
+        self.data = DataPlane(pipeline, Inference(router, ids, estimator), catalogue, probes)
         self.admin = admin_app(settings.admin_key, self.registry, self.state, lambda: pipeline.draining)
 
     @property
@@ -94,7 +114,7 @@ class App:
                     {"provider": provider.id, **pool.state()} for provider, pool in self._pools.items()
                 ],
             },
-            "pools": [account.state() for account in self._admission.accounts.by_key.values()],
+            "pools": [self._readings.pool(key) for key in snapshot.provider_keys],
             "config": {
                 "generation": snapshot.generation,
                 "source": str(Path(source)) if source else None,
@@ -107,12 +127,13 @@ class App:
     async def aclose(self) -> None:
         """Close upstream connections, then write out the log."""
         self._lag.stop()
+        self._dispatcher.close()
         for pool in self._pools.values():
             await pool.aclose()
         await asyncio.to_thread(self._log.close)
 
-    def _pool_of(self, account: Account) -> Pool:
-        provider = account.key.provider
+    def _pool_of(self, key: ProviderKey) -> Pool:
+        provider = key.provider
         pool = self._pools.get(provider)
         if pool is None:
             pool = self._pools[provider] = Pool(

@@ -118,9 +118,18 @@ UPSTREAM_TLS = _upstream("upstream_unavailable", 503, "service_unavailable_error
 NO_ELIGIBLE_KEY = Condition(
     "no_eligible_key", 503, "service_unavailable_error", "no_eligible_key", 503, "api_error", False
 )
+#: The same while they only cool: SDKs come back.
+NO_KEY_NOW = Condition(
+    "no_key_now", 503, "service_unavailable_error", "no_eligible_key", 529, "overloaded_error", True
+)
 OVERLOADED = Condition(
     "overloaded", 503, "service_unavailable_error", "overloaded", 529, "overloaded_error", True
 )
+QUEUE_FULL = replace(OVERLOADED, name="queue_full", code="queue_full")
+QUEUE_TIMEOUT = replace(OVERLOADED, name="queue_timeout", code="queue_timeout")
+DEADLINE_UNREACHABLE = replace(OVERLOADED, name="deadline_unreachable", code="deadline_unreachable")
+#: An operator took it out of the line.
+CANCELLED_BY_ADMIN = replace(OVERLOADED, name="cancelled", code="cancelled", should_retry=False)
 SHUTTING_DOWN = Condition(
     "shutting_down", 503, "service_unavailable_error", "shutting_down", 529, "overloaded_error", True
 )

@@ -41,6 +41,7 @@ class Exchange:  # no Record: those are slow to write to, and this one is writte
     agent: str | None = None
     task: str | None = None
     model: str | None = None  # as the caller wrote it
+    body_bytes: int = 0  # of the request, as far as it is held in memory
     route: ModelRoute | None = None
     streaming: bool = False
     makeup: Makeup = NOTHING  # of its body
@@ -48,9 +49,10 @@ class Exchange:  # no Record: those are slow to write to, and this one is writte
     target: Target | None = None
     provider_key: ProviderKey | None = None
     attempts: int = 0
+    overflow: str | None = None  # why a local model serves it
     queued: float = 0.0  # read and ready to go upstream
-    admitted: float = 0.0
-    sent: float = 0.0
+    waited: float = 0.0  # seconds in line, all in all
+    sent: float = 0.0  # the first attempt; later by what was waited after it
     first_content: float = 0.0
     upstream_done: float = 0.0
     status: int = 0

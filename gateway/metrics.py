@@ -9,7 +9,7 @@ upstream model of a `provider/model` name), `LabelCap` folds everything past 200
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from prometheus_client.metrics_core import Metric
 LABEL_VALUES_MAX = 200
 _ROWS_MAX = 20_000
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
+_WAITS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _RATIOS = (0.25, 0.5, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 4)
 _OVERHEAD = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1)
 
@@ -93,7 +94,7 @@ class Spread:
 class Row:
     """What happened to all exchanges that ended alike."""
 
-    __slots__ = ("inputs", "outputs", "overhead", "requests", "seconds")
+    __slots__ = ("inputs", "outputs", "overhead", "requests", "seconds", "waits")
 
     def __init__(self) -> None:
         self.requests = 0
@@ -101,6 +102,23 @@ class Row:
         self.outputs = 0
         self.seconds = Spread(_SECONDS)
         self.overhead = Spread(_OVERHEAD)
+        self.waits = Spread(_WAITS)
+
+
+class Reading(NamedTuple):
+    """A family of numbers as they are now, or have come to: by label values."""
+
+    name: str
+    text: str
+    labels: tuple[str, ...]
+    values: Iterable[tuple[Sequence[str], float]]
+    kind: type[GaugeMetricFamily] | type[CounterMetricFamily] = GaugeMetricFamily
+
+    def collect(self) -> Metric:
+        family = self.kind(f"gateway_{self.name}", self.text, labels=self.labels)
+        for labels, value in self.values:
+            family.add_metric(labels, value)
+        return family
 
 
 class Ended(NamedTuple):
@@ -123,6 +141,11 @@ class Metrics:
         self._named: dict[Row, Ended] = {}
         self._attempts = Tally("attempts", "Upstream attempts.", "provider", "pool", "outcome")
         self._rejections = Tally("provider_rejections", "Refusals by providers.", "pool", "kind")
+        self._shed = Tally(
+            "shed", "Requests that got no place in the line, or lost it.", "priority", "reason"
+        )
+        self._overflows = Tally("overflow", "Requests that went to a local model instead.", "reason")
+        self._others: list[Callable[[], Iterable[Reading]]] = []
         self._log_dropped = Tally("log_lines_dropped", "Request log lines dropped: the sink was too slow.")
         self._estimates: dict[str, Spread] = {}
         self._in_flight = in_flight
@@ -134,9 +157,15 @@ class Metrics:
         registry.register(self)
 
     def ended(
-        self, key: tuple[str, ...], seconds: float, overhead_s: float, inputs: int, outputs: int
+        self,
+        key: tuple[str, ...],
+        seconds: float,
+        overhead_s: float,
+        waited_s: float,
+        inputs: int,
+        outputs: int,
     ) -> None:
-        """An exchange ended after `seconds`, `overhead_s` of them the gateway's own. `key` is as `Ended`."""
+        """An exchange ended after `seconds`, of which it `waited_s` in line. `key` is as `Ended`."""
         row = self._rows.get(key)
         if row is None:
             row = self._row(Ended(*key))
@@ -149,6 +178,9 @@ class Metrics:
         spread = row.overhead
         spread.counts[bisect_left(_OVERHEAD, overhead_s)] += 1
         spread.sum += overhead_s
+        spread = row.waits
+        spread.counts[bisect_left(_WAITS, waited_s)] += 1
+        spread.sum += waited_s
 
     def _row(self, key: Ended) -> Row:
         """A row for `key` with capped labels, remembered under the key as it came while there is room."""
@@ -175,6 +207,18 @@ class Metrics:
         """A provider refused: rate, overload, credential."""
         self._rejections.add((pool, kind))
 
+    def shed(self, priority: str, reason: str) -> None:
+        """A request was refused a place in the line, or lost the one it had."""
+        self._shed.add((priority, reason))
+
+    def overflowed(self, reason: str) -> None:
+        """A request goes to its route's local model."""
+        self._overflows.add((reason,))
+
+    def also(self, readings: Callable[[], Iterable[Reading]]) -> None:
+        """At a scrape ask for these, too: what others know and nobody counts."""
+        self._others.append(readings)
+
     def estimated(self, model: str, ratio: float) -> None:
         """A request's input had been estimated at `ratio` times what its provider reports."""
         label = self._models(model)
@@ -198,7 +242,9 @@ class Metrics:
     def collect(self) -> Iterator[Metric]:
         """For the registry, at a scrape."""
         yield from self._ended_families()
-        yield self._rejections.collect()
+        yield from (tally.collect() for tally in (self._rejections, self._shed, self._overflows))
+        for readings in self._others:
+            yield from (reading.collect() for reading in readings())
         estimates = HistogramMetricFamily(
             "gateway_estimate_ratio", "Input tokens as estimated ÷ as reported.", labels=["model"]
         )
@@ -224,10 +270,12 @@ class Metrics:
             requests.add(("unread", "", "refused"), self._unread)
         attempts = self._attempts.copy()
         seconds: dict[str, Spread] = {}
+        waits: dict[str, Spread] = {}
         overhead = Spread(_OVERHEAD)
         for row, ended in self._named.items():
             requests.add((ended.route, ended.priority, ended.outcome), row.requests)
             seconds.setdefault(ended.route, Spread(_SECONDS)).merge(row.seconds)
+            waits.setdefault(ended.priority, Spread(_WAITS)).merge(row.waits)
             overhead.merge(row.overhead)
             if ended.provider and ended.outcome == "ok":
                 attempts.add((ended.provider, ended.pool, "ok"), row.requests)
@@ -240,6 +288,10 @@ class Metrics:
         for route, spread in seconds.items():
             family.add_metric([route], spread.buckets(), spread.sum)
         yield family
+        waited = HistogramMetricFamily("gateway_queue_wait_seconds", "Time in line.", labels=["priority"])
+        for priority, spread in waits.items():
+            waited.add_metric([priority], spread.buckets(), spread.sum)
+        yield waited
         own = HistogramMetricFamily("gateway_overhead_seconds", "Total time less queue and upstream.")
         own.add_metric([], overhead.buckets(), overhead.sum)
         yield own

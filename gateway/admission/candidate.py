@@ -5,6 +5,7 @@ from typing import Generic, Protocol, TypeVar
 from gateway.admission.affinity import salt_of
 from gateway.admission.health import Health
 from gateway.admission.latency import FirstTokenTimes
+from gateway.settings.snapshot import Target
 
 
 class Loaded(Protocol):
@@ -19,11 +20,12 @@ AccountT = TypeVar("AccountT", bound=Loaded)
 class Candidate(Generic[AccountT]):
     """Made once per target and key, and kept: what it learns of latency is learned here."""
 
-    __slots__ = ("account", "first_token", "health", "key_id", "last_turn", "salt")
+    __slots__ = ("account", "first_token", "health", "key_id", "last_turn", "salt", "target")
 
-    def __init__(self, account: AccountT, health: Health) -> None:
+    def __init__(self, account: AccountT, health: Health, target: Target | None = None) -> None:
         self.account = account
         self.health = health
+        self.target = target  # None: a request that names no model
         self.key_id = health.key_id
         self.salt = salt_of(health.key_id, health.model)
         self.first_token = FirstTokenTimes()

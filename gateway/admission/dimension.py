@@ -67,14 +67,29 @@ class AccountTerms(NamedTuple):
     set_aside_permille: int = 0  # of every rate and day, never granted: what workers without a ledger may use
 
 
-def account_of(key: ProviderKey, model: str, zone: str = "UTC", set_aside_permille: int = 0) -> AccountTerms:
-    """The account that `model` (the provider's own name) counts against on `key`."""
-    for pattern, limits in key.model_limits:
+def account_of(
+    key: ProviderKey,
+    model: str,
+    zone: str = "UTC",
+    request_slice_s: float | None = None,
+    set_aside_permille: int = 0,
+) -> AccountTerms:
+    """The account that `model` (the provider's own name) counts against on `key`.
+
+    `request_slice_s` is the slice in which the provider is known to enforce requests per minute, where the
+    configuration names none.
+    """
+    id_, limits = key.id, key.limits
+    for pattern, own in key.model_limits:
         if fnmatchcase(model, pattern):
-            dimensions = _dimensions(limits, key.burst_s, zone)
-            return AccountTerms(f"{key.id}/{pattern}", dimensions, set_aside_permille=set_aside_permille)
-    dimensions = _dimensions(key.limits, key.burst_s, zone)
-    return AccountTerms(key.id, dimensions, set_aside_permille=set_aside_permille)
+            id_, limits = f"{key.id}/{pattern}", own
+            break
+    dimensions = _dimensions(limits, key.burst_s, zone)
+    if key.burst_s is None and request_slice_s is not None:
+        dimensions = tuple(
+            one._replace(burst_s=request_slice_s) if one.name == "rpm" else one for one in dimensions
+        )
+    return AccountTerms(id_, dimensions, set_aside_permille=set_aside_permille)
 
 
 def account_of_tenant_key(key: TenantKey) -> AccountTerms:

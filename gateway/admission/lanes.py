@@ -7,6 +7,7 @@ comes to the top: O(log T) amortised. Lanes are heaps by expiry, then arrival; w
 whoever meets it.
 """
 
+from collections.abc import Iterable
 from heapq import heapify, heappop, heappush, heapreplace
 
 from gateway.admission.fairness import VirtualService
@@ -56,6 +57,10 @@ class Lane:
         while heap[0][1] not in items:
             heappop(heap)
         return items[heap[0][1]]
+
+    def in_order(self) -> Iterable[Item]:
+        """As they came; who must hurry is not looked for."""
+        return self.items.values()
 
     def newest(self) -> Item:
         """Who came last. What was put back is older than its place among the items says."""
@@ -122,6 +127,11 @@ class Bucket:
                 return (start, order, lane)
             heapreplace(heap, (start, order, lane))
         return None
+
+    def in_order(self, at: int) -> list[Lane]:
+        """The lanes as they stand on account `at` by virtual service. O(T log T)."""
+        service = self._services[at]
+        return sorted(self.lanes.values(), key=lambda lane: service.start(lane.tenant))
 
     def set_aside(self, at: int) -> Entry:
         """Take out the first of account `at`; `set_back` is owed."""

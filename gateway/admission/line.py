@@ -9,10 +9,12 @@ ahead of what does not fit: `hold`; who goes when the line is full: `shed`; when
 
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
+from itertools import islice, zip_longest
 
 from gateway.admission.backlog import Backlogs
+from gateway.admission.classes import RANKS
 from gateway.admission.expected_wait import Forecast, forecast
-from gateway.admission.item import DEADLINE_UNREACHABLE, Accepted, Item, Refused
+from gateway.admission.item import DEADLINE_UNREACHABLE, Accepted, Item, Refused, Work
 from gateway.admission.next_in_line import Search
 from gateway.admission.outlook import Outlook
 from gateway.admission.overload import Overload
@@ -79,7 +81,12 @@ class Line:
         return item
 
     def put_back(self, item: Item, now: float) -> None:
-        """It went and was not served (a provider's 429): first of its lane again, whatever the bounds."""
+        """It went and was not served (a provider's 429): first of its lane again, whatever the bounds.
+
+        Also for what went past the line, and so was never in it.
+        """
+        if not item.order:
+            self._enter(item)
         account, item.served_at = item.served_at, None
         item.ahead_of_all = True
         self._add(item, now)
@@ -90,6 +97,26 @@ class Line:
                 signature.buckets[item.rank].return_service(at, item)
             else:  # it avoids that account from now on
                 self._signatures.services(account)[item.rank].correct(item, 0.0)
+
+    def heads(self, account: str, ranks: Sequence[int], most: int) -> list[Item]:
+        """The first who wait for `account`, about in the order in which they will go: of each lane in turn one."""
+        found: list[Item] = []
+        for rank in dict.fromkeys(ranks):
+            lanes = [
+                lane
+                for signature in self._signatures.at(account)
+                for lane in signature.buckets[rank].in_order(signature.position[account])
+            ]
+            rows = zip_longest(*(islice(lane.in_order(), most) for lane in lanes[:most]))
+            found += islice((item for row in rows for item in row if item is not None), most - len(found))
+            if len(found) >= most:
+                break
+        return found
+
+    def waiting(self, account: str) -> list[list[tuple[Work, int]]]:
+        """By rank, what waits for `account`: of each signature the work, and how many accounts share it."""
+        signatures = [one for one in self._signatures.at(account) if one.count]
+        return [[(one.buckets[rank].work, len(one.accounts)) for one in signatures] for rank in RANKS]
 
     def remove(self, item: Item) -> bool:
         """Nobody waits for it any more. False if it had already ended."""
@@ -109,12 +136,6 @@ class Line:
         if self._expired:
             return self._expired[0].expires_at
         return self._expiry[0][0] if self._items else None
-
-    def served(self, item: Item, account: str) -> None:
-        """It goes on `account` past the line, because nobody waited: its tenant is served all the same."""
-        self._enter(item)
-        item.served_at = account
-        self._signatures.services(account)[item.rank].serve(item)
 
     def settle(self, item: Item, share: float) -> None:
         """What went is over and used `share` of the ceiling in the end."""

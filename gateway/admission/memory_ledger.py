@@ -31,6 +31,10 @@ class LedgerTime:
     def now(self) -> int:
         return int(self._offset_ms + self._monotonic() * 1000)
 
+    def at(self, monotonic: float) -> int:
+        """The same for a moment that was read off the monotonic clock."""
+        return int(self._offset_ms + monotonic * 1000)
+
 
 class MemoryLedger:
     """Accounts by id. An account is made by `open_account` or by the first batch that names it."""

@@ -6,6 +6,7 @@ Nothing is decided here about limits or providers; this is where a body becomes 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
+from gateway.admission.stable_prefix import stable_prefix
 from gateway.api.query import with_cursors_opened
 from gateway.api.routes import Endpoint
 from gateway.charge import Makeup
@@ -22,7 +23,6 @@ from gateway.errors import (
     GatewayError,
 )
 from gateway.exchange import Exchange
-from gateway.pipeline.admit import Admission, Candidates
 from gateway.pipeline.authenticate import lower
 from gateway.pipeline.body_check import check_body
 from gateway.pipeline.call import forwarded_lines
@@ -31,6 +31,7 @@ from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.form import Form, form_text, read_form
 from gateway.pipeline.makeup import form_makeup, makeup
 from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_json_type, read_body
+from gateway.pipeline.router import Candidates, Router, Way
 from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import Bounds, ProviderKey, Target, Tenant
 
@@ -44,11 +45,11 @@ _SEALING = frozenset({"responses", "files", "batches", "uploads"})
 class Inference:
     """Reads requests under one snapshot."""
 
-    def __init__(self, admission: Admission, ids: SealedIds, estimator: Estimator) -> None:
-        self._admission = admission
+    def __init__(self, router: Router, ids: SealedIds, estimator: Estimator) -> None:
+        self._router = router
         self._estimator = estimator
         self._ids = ids
-        self._bounds: Bounds = admission.snapshot.bounds
+        self._bounds: Bounds = router.snapshot.bounds
 
     def from_json(
         self,
@@ -121,13 +122,13 @@ class Inference:
             fields = document.fields
         model = fields.get("model")
         if model is None and endpoint.api == "moderations":  # which model is then the provider's choice
-            return _work(endpoint, named, document.with_model), self._admission.without_model(
+            return _work(endpoint, named, document.with_model), self._router.without_model(
                 tenant, endpoint.api, None
             )
         if type(model) is not str or not model:
             model = document.required_text("model")
-        exchange.model = model
-        candidates = self._admission.candidates(tenant, model, endpoint.api)
+        exchange.model, exchange.body_bytes = model, len(raw)
+        candidates = self._router.candidates(tenant, model, endpoint.api)
         if may_name_files(document.raw) or "conversation" in fields:
             for param, real in _raw_references(endpoint, document, opened):
                 candidates = self._on_own_keys(tenant, candidates, pinned, param, real)
@@ -156,6 +157,7 @@ class Inference:
             forwarded=forwarded_lines(named),
             pinned=pinned,
             stream=stream,
+            prefix=stable_prefix(tenant.id, fields, len(raw)) if candidates.has_choice else 0,
             seals_ids=endpoint.name == "responses",
             reasoning="reasoning" in fields or "reasoning_effort" in fields,
             opened=opened,
@@ -176,7 +178,7 @@ class Inference:
         try:
             model = deployment or form_text(form, "model")
             exchange.model = model
-            candidates = self._admission.candidates(_tenant(exchange), model, endpoint.api)
+            candidates = self._router.candidates(_tenant(exchange), model, endpoint.api)
             exchange.route = candidates.route
             asked = form.fields.get("stream")
             exchange.streaming = asked is not None and asked.value.lower() == b"true"
@@ -195,7 +197,7 @@ class Inference:
         return (work, candidates), form
 
     def _estimate(self, exchange: Exchange, made_of: Makeup, candidates: Candidates) -> None:
-        target, route = candidates.by_target[0][0], candidates.route
+        target, route = candidates.first_target, candidates.route
         assert target is not None and route is not None, "what names a model has a target"
         exchange.makeup = made_of
         tenant = _tenant(exchange).id
@@ -213,7 +215,7 @@ class Inference:
     ) -> tuple[Prepared, Form]:
         """A multipart body that names no model: a file, or a part of an upload."""
         tenant = _tenant(exchange)
-        candidates = self._admission.without_model(tenant, endpoint.api, pinned)
+        candidates = self._router.without_model(tenant, endpoint.api, pinned)
         form = await read_form(receive, connection, named, self._bounds.body_bytes, self._bounds.spool_bytes)
         work = _work(
             endpoint,
@@ -247,7 +249,7 @@ class Inference:
                 raise GatewayError(OBJECT_NOT_FOUND, "The objects named belong to different provider keys.")
             pinned = pinned or owner
             sent = document.raw
-        candidates = self._admission.without_model(tenant, endpoint.api, pinned)
+        candidates = self._router.without_model(tenant, endpoint.api, pinned)
         work = _work(endpoint, named, lambda _: sent, path=path, pinned=pinned)
         work.opened = opened
         return work, candidates
@@ -265,7 +267,7 @@ class Inference:
         """Reading or deleting one object at the provider key that owns it."""
         tenant = _tenant(exchange)
         query, opened = with_cursors_opened(query, self._ids, tenant.id, pinned, sealed_only=False)
-        candidates = self._admission.without_model(tenant, endpoint.api, pinned)
+        candidates = self._router.without_model(tenant, endpoint.api, pinned)
         frame_max = self._bounds.frame_bytes
         exchange.streaming = "stream=true" in query
         stream = (lambda: ResponsesStream(frame_max)) if exchange.streaming else None
@@ -280,9 +282,8 @@ class Inference:
     ) -> Prepared:
         """Listing objects: only where a provider key is this tenant's alone, or others' objects would show."""
         tenant = _tenant(exchange)
-        candidates = self._admission.without_model(tenant, endpoint.api, None)
-        _, accounts = candidates.by_target[0]
-        key = accounts[0].key
+        candidates = self._router.without_model(tenant, endpoint.api, None)
+        key = candidates.targets[0][0].account.key
         if not self._is_own(key, tenant):
             raise GatewayError(
                 UNSUPPORTED_ENDPOINT,
@@ -295,26 +296,23 @@ class Inference:
 
     def _is_own(self, key: ProviderKey, tenant: Tenant) -> bool:
         """Whether no other tenant may use the provider key."""
-        tenants = set(self._admission.snapshot.tenants)
+        tenants = set(self._router.snapshot.tenants)
         return (tenants if key.tenants is None else tenants.intersection(key.tenants)) == {tenant.id}
 
     def _on_own_keys(
         self, tenant: Tenant, candidates: Candidates, pinned: str | None, param: str, real: str
     ) -> Candidates:
         """Where an object may be named by an id that we did not give: it might be another tenant's elsewhere."""
-        by_target = tuple(
-            (target, own)
-            for target, accounts in candidates.by_target
-            if (
-                own := tuple(
-                    a for a in accounts if pinned in (None, a.key.id) and self._is_own(a.key, tenant)
-                )
-            )
-        )
-        if not by_target or MARK.decode() in real:
+        targets = tuple(own for ways in candidates.targets if (own := self._own(tenant, ways, pinned)))
+        if not targets or MARK.decode() in real:
             shown = real[:64].encode("ascii", "replace").decode()
             raise GatewayError(OBJECT_NOT_FOUND, f"No such object: '{shown}'.", param=param)
-        return Candidates(candidates.route, by_target)
+        return Candidates(candidates.route, targets)
+
+    def _own(self, tenant: Tenant, ways: tuple[Way, ...], pinned: str | None) -> tuple[Way, ...]:
+        return tuple(
+            way for way in ways if pinned in (None, way.key_id) and self._is_own(way.account.key, tenant)
+        )
 
     def owner_of(self, exchange: Exchange, sealed: str) -> tuple[str, str]:
         """(pool, real id) behind an id in a path. Raises GatewayError: the same for foreign and unknown ids."""

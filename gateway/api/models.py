@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, unquote
 import orjson
 
 from gateway.errors import INVALID_VALUE, GatewayError
-from gateway.pipeline.admit import is_model_name, model_not_found
+from gateway.pipeline.router import is_model_name, model_not_found
 from gateway.settings.snapshot import ModelRoute, Snapshot, Tenant
 
 _PAGE_MAX = 1000

@@ -1,130 +1,341 @@
-"""Which provider key serves: the candidates of a request in order, and a place at the first that has one.
+"""Admission: a permit at once where a candidate has room and nobody as urgent waits for it; otherwise in line.
 
-Candidates are targets × the tenant's eligible provider keys; they depend only on the snapshot and are worked
-out once per (tenant, model, API). No target that a provider's dialect or APIs cannot serve is a candidate.
+The fast path decides from memory and never awaits. Who waits is woken by events only: an account gained room (a
+settlement, a word of the provider's, a lease), or the moment came that the ledger had named; one timer an account,
+one for all expiries. The deciders are `gateway.admission`'s; this is the one place where they meet asyncio.
+
+When the ledger is away, the grantor says no (or grants this worker's safe share) and requests wait as for any
+other want of room.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+import asyncio
+from math import inf
 
-from gateway.admission.accounts import Account, Accounts
-from gateway.errors import (
-    INVALID_VALUE,
-    MODEL_NOT_FOUND,
-    NO_ELIGIBLE_KEY,
-    OBJECT_NOT_FOUND,
-    UNSUPPORTED_ENDPOINT,
-    GatewayError,
-)
-from gateway.record import Record
-from gateway.settings.snapshot import ModelRoute, Snapshot, Target, Tenant
-from gateway.upstream.request_head import ADAPTERS
+from gateway.admission.choice import Choice
+from gateway.admission.classes import CLASSES, RANKS
+from gateway.admission.grantor import Grantor
+from gateway.admission.item import Item, Refused
+from gateway.admission.ledger import Ask, Demand
+from gateway.admission.line import Line
+from gateway.admission.memory_ledger import LedgerTime
+from gateway.admission.overflow import may_overflow, overflows
+from gateway.admission.shed import Bounds
+from gateway.admission.unasked import rest_of
+from gateway.charge import Charge
+from gateway.clock import Clock
+from gateway.errors import GatewayError
+from gateway.metrics import Metrics
+from gateway.pipeline.account import Account, Accounts, share_of
+from gateway.pipeline.charging import Charging
+from gateway.pipeline.local_model import fits_context, local_model
+from gateway.pipeline.outlook import AccountOutlook, way_opens_at
+from gateway.pipeline.router import Way
+from gateway.pipeline.ticket import Permit, Ticket
+from gateway.pipeline.turned_away import cancelled, no_key, out_of_time, refused, shed, too_large
+from gateway.pipeline.wakes import Wakes
+from gateway.settings.snapshot import PRIORITIES, Snapshot
 
-_CACHE_MAX = 4096
-_MODEL_NAME_MAX = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Per target, the accounts that may serve it; targets in order of preference."""
-
-    route: ModelRoute | None
-    by_target: tuple[tuple[Target | None, tuple[Account, ...]], ...]
-
-
-class Permit(Record, eq=False):
-    """One attempt's right to go upstream at `account`; `give_back` is owed once."""
-
-    account: Account
-    target: Target | None
-
-
-class Admission:
-    """Candidates and places, for one snapshot."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.accounts = Accounts(snapshot.provider_keys)
-        self._candidates: dict[tuple[str, str, str], Candidates] = {}
-
-    def candidates(self, tenant: Tenant, model: str, api: str) -> Candidates:
-        """Where `model` can be served for `tenant`. Raises GatewayError: not found, or not served by this API."""
-        key = (tenant.id, model, api)
-        found = self._candidates.get(key)
-        if found is None:
-            found = self._work_out(tenant, model, api)
-            if len(self._candidates) >= _CACHE_MAX:  # names are the caller's: the cache must have a bound
-                self._candidates.clear()
-            self._candidates[key] = found
-        return found
-
-    def without_model(self, tenant: Tenant, api: str, pinned: str | None) -> Candidates:
-        """Where an API that names no model is served: the owner of an object, or the first provider that has it."""
-        eligible = [
-            key
-            for key in self.snapshot.provider_keys
-            if (key.tenants is None or tenant.id in key.tenants)
-            and api in key.provider.apis
-            and key.provider.dialect in ADAPTERS
-        ]
-        if pinned is not None:
-            eligible = [key for key in eligible if key.id == pinned]
-            if not eligible:
-                raise GatewayError(
-                    OBJECT_NOT_FOUND, "No such object, or its provider key is no longer configured."
-                )
-        if not eligible:
-            raise GatewayError(UNSUPPORTED_ENDPOINT, f"No configured provider serves '{api}'.")
-        first = eligible[0].provider
-        accounts = tuple(self.accounts.by_key[key] for key in eligible if key.provider is first)
-        return Candidates(None, ((None, accounts),))
-
-    def take(self, candidates: Candidates, pinned: str | None, tried: Collection[Account]) -> Permit | None:
-        """A place at the best candidate not yet tried; None when there is none left."""
-        for target, accounts in candidates.by_target:
-            usable = accounts if pinned is None else [a for a in accounts if a.key.id == pinned]
-            account = self.accounts.take(usable, tried)
-            if account is not None:
-                return Permit(account, target)
-        return None
-
-    def _work_out(self, tenant: Tenant, model: str, api: str) -> Candidates:
-        if not model.isascii() or not model.isprintable():
-            raise GatewayError(INVALID_VALUE, "`model` must be printable ASCII.", param="model")
-        if not is_model_name(model):
-            raise model_not_found(model)
-        route = self.snapshot.resolve(tenant, model)
-        if route is None:
-            raise model_not_found(model)
-        usable = [(target, self.snapshot.keys_for(tenant, target)) for target in route.targets]
-        if model not in self.snapshot.routes and not any(keys for _, keys in usable):
-            raise model_not_found(model)  # whether a provider exists is not this tenant's to learn
-        speaks = [
-            (t, keys) for t, keys in usable if api in t.provider.apis and t.provider.dialect in ADAPTERS
-        ]
-        if not speaks:
-            raise GatewayError(
-                UNSUPPORTED_ENDPOINT,
-                f"The model `{model[:128]}` is served by a provider that does not offer '{api}' in this dialect.",
-                param="model",
-            )
-        by_target = [
-            (target, tuple(self.accounts.by_key[key] for key in keys)) for target, keys in speaks if keys
-        ]
-        if not by_target:
-            raise GatewayError(NO_ELIGIBLE_KEY, f"No provider key may serve `{model[:128]}` for this tenant.")
-        return Candidates(route, tuple(by_target))
+#: How many go on one account before others of the loop's work get a turn.
+_AT_ONCE = 64
+#: How long the free part of an account is taken to stay as it was, for choosing between keys.
+_ROOM_STAYS_S = 0.25
+#: How often who may use several accounts is advertised on another one.
+_TURNS_A_SECOND = 4
+_LOWEST = RANKS[-1]
+#: Further reasons of `shed_total`: it waited, and had to make room; or its time was over.
+SHED, EXPIRED = "shed", "expired"
 
 
-def is_model_name(name: str) -> bool:
-    """Whether any model could be called that: printable ASCII without spaces."""
-    return name.isascii() and name.isprintable() and " " not in name and len(name) <= _MODEL_NAME_MAX
+class Dispatcher:
+    """Everything that waits in this worker, and everything that was admitted."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        grantor: Grantor,
+        choice: Choice[Account],
+        charging: Charging,
+        snapshot: Snapshot,
+        time: LedgerTime,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._accounts = accounts
+        self._grantor = grantor
+        self._choice = choice
+        self._charging = charging
+        self._queue, self._capabilities = snapshot.queue, snapshot.capabilities
+        self._time = time
+        self._clock = clock
+        self._metrics = metrics
+        self._outlook = AccountOutlook(accounts.by_id, grantor, charging.of, time, clock)
+        self.line = Line(Bounds(self._queue.depth_max, self._queue.bytes_max), self._outlook)
+        self._wakes = Wakes(self._dispatch)
+        self._expiry: asyncio.TimerHandle | None = None
+
+    def at_once(self, ticket: Ticket, now: float, *, ahead: bool = False) -> Permit | None:
+        """A permit by the best way that has room and where nobody as urgent waits; None when there is none.
+
+        `ahead`: it went before and was not served, so it stands before all who wait.
+        """
+        line = self.line
+        waited_for = len(line) > 0 and not ahead
+        passed = ticket.tried
+        while True:
+            way = self._choice.choose(ticket.targets, ticket.wish, passed, _room, now)
+            if way is None:
+                return None
+            if not waited_for or not line.waits_for(way.account.id, ticket.rank):
+                permit = self._take(ticket, way, now)
+                if permit is not None:
+                    return permit
+            passed = (*passed, way)
+
+    async def wait(self, ticket: Ticket, now: float) -> Permit:
+        """A permit when its turn comes. Raises GatewayError: refused, shed, out of time, or cancelled."""
+        item = self._item(ticket, now)
+        if ticket.came_back:
+            self.line.put_back(item, now)
+        else:
+            reason = self._overflows(ticket, item, now)
+            if reason is not None:
+                self._metrics.overflowed(reason)
+                ticket.overflow(reason)
+                permit = self.at_once(ticket, now)
+                if permit is not None:
+                    return permit
+                item = self._item(ticket, now)
+            self._offer(item, now)
+        future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
+        ticket.future = future
+        ticket.permit = None
+        for account in item.signature:
+            self._wakes.within(account, self._outlook.free_in(account, item))
+        self._arm_expiry()
+        try:
+            return await future
+        except BaseException:
+            self._leave(ticket, item)
+            raise
+
+    def end(self, permit: Permit, charged: Charge | None = None) -> None:
+        """The attempt is over; the provider charged `charged` (None: what was granted)."""
+        now = self._clock.monotonic()
+        account, grant = permit.way.account, permit.grant
+        account.in_flight -= 1
+        account.lasted(now - permit.began)
+        if grant is not None:
+            self._grantor.settle(grant, grant.charge if charged is None else charged, self._time.at(now))
+        if permit.item is not None:
+            self.line.settle(permit.item, share_of(account, charged or permit.item.charge))
+        self.room(account.id)
+
+    def give_back(self, permit: Permit) -> None:
+        """It was not sent."""
+        account = permit.way.account
+        account.in_flight -= 1
+        permit.way.health.abandoned(permit.turn)
+        if permit.grant is not None:
+            self._grantor.give_back(permit.grant, self._time.now())
+        if permit.item is not None:
+            self.line.settle(permit.item, 0.0)
+        self.room(account.id)
+
+    def room(self, account: str) -> None:
+        """There may be room on the account: whoever waits for it gets it before the loop turns."""
+        if len(self.line) and self.line.waits_for(account, _LOWEST):
+            self._wakes.soon(account)
+
+    def cancel(self, request_id: str) -> bool:
+        """An operator takes a request out of the line; False if it does not wait (any more)."""
+        item = self.line.find(request_id)
+        if item is None or not self.line.remove(item):
+            return False
+        _fail(item, cancelled())
+        return True
+
+    def asks(self, account: str, most: int) -> tuple[Ask, ...]:
+        """As `Waiters.asks`."""
+        now = self._clock.monotonic()
+        turn = int(now * _TURNS_A_SECOND)
+        ranks = self._ranks(account, self._time.at(now))
+        return tuple(
+            Ask(self._charge_at(account, item), item.rank, self._time.at(item.arrived))
+            for item in self.line.heads(account, ranks, most)
+            # Who may go on several accounts is advertised on one at a time, or would hold the room of all.
+            if (item.order + turn) % len(item.signature) == item.signature.index(account)
+        )
+
+    def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
+        """As `Waiters.demand`."""
+        asks = self.asks(account, asked)
+        now_ms = self._time.now()
+        found = []
+        for rank, works in enumerate(self.line.waiting(account)):
+            count, total, head = rest_of(works, [ask.charge for ask in asks if ask.rank == rank])
+            if count > 0:
+                found.append(Demand(rank, count, total, head, now_ms))
+        return tuple(found)
+
+    def close(self) -> None:
+        """No more wakes. Who waits is ended by its exchange."""
+        self._wakes.clear()
+        if self._expiry is not None:
+            self._expiry.cancel()
+
+    def _offer(self, item: Item, now: float) -> None:
+        """Into the line, at others' cost where it must be. Raises GatewayError when it is not let in."""
+        verdict = self.line.offer(item, now)
+        if isinstance(verdict, Refused):
+            self._metrics.shed(PRIORITIES[item.rank], verdict.reason)
+            raise refused(verdict, len(self.line))
+        for victim in verdict.victims:
+            self._metrics.shed(PRIORITIES[victim.rank], SHED)
+            _fail(victim, shed(self.line.expected(victim, now).wait_s))
+
+    def _leave(self, ticket: Ticket, item: Item) -> None:
+        """Its exchange was cancelled: in line, or when it had been granted a permit it will never see."""
+        if not self.line.remove(item) and ticket.permit is not None:
+            self.give_back(ticket.permit)
+
+    def _item(self, ticket: Ticket, now: float) -> Item:
+        """The ticket as the line knows it. Raises GatewayError when no way will be open to it in time."""
+        exchange, rank = ticket.exchange, ticket.rank
+        assert exchange.tenant_key is not None
+        tenant, route = exchange.tenant_key.tenant, ticket.candidates.route
+        ways = self._fitting(ticket, now)
+        charge = self._charging.of(ticket, ways[0])
+        return Item(
+            exchange.request_id,
+            tuple(dict.fromkeys(way.account.id for way in ways)),
+            rank,
+            tenant.id,
+            charge,
+            share_of(ways[0].account, charge),
+            exchange.body_bytes,
+            exchange.arrived,
+            CLASSES[rank].ttl_s,
+            weight=tenant.weight,
+            deadline=exchange.deadline or None,
+            hint=route.hint if route is not None else None,
+            owner=ticket,
+        )
+
+    def _fitting(self, ticket: Ticket, now: float) -> list[Way]:
+        """The ways that the ticket may ever go."""
+        ways = list(ticket.ways())
+        opens_in = min((way_opens_at(way, ticket.rank) - now for way in ways), default=inf)
+        if opens_in > CLASSES[ticket.rank].ttl_s:
+            raise no_key(opens_in, permanent=all(way.health.state == "invalid" for way in ways))
+        fitting = [way for way in ways if not self._too_large(ticket, way, now)]
+        if not fitting:
+            raise too_large(self._charging.of(ticket, ways[0]), ways[0].account.terms)
+        return fitting
+
+    def _too_large(self, ticket: Ticket, way: Way, now: float) -> bool:
+        if not way.account.limited:
+            return False
+        charge = self._charging.of(ticket, way)
+        return self._grantor.next_free_in(way.account.id, charge, ticket.rank, self._time.at(now)) is None
+
+    def _overflows(self, ticket: Ticket, item: Item, now: float) -> str | None:
+        ways = ticket.candidates.overflow
+        if not ways or ticket.overflowed is not None or not may_overflow(item):
+            return None
+        target = ways[0].target
+        assert target is not None, "an overflow is a target"
+        if not fits_context(ticket.exchange, target.model, self._capabilities):
+            return None
+        local = local_model(ways, self.line, self._queue.overflow_depth)
+        wait_s = self.line.expected(item, now).wait_s
+        depth = self.line.depth(item.signature)
+        return overflows(item, depth, wait_s, self._queue.overflow_depth, local, now)
+
+    def _take(self, ticket: Ticket, way: Way, now: float) -> Permit | None:
+        """A place for the ticket, by that way, whose health allows it."""
+        account, grant = way.account, None
+        if now < account.blocked_until:
+            return None
+        if account.limited:
+            now_ms = self._time.at(now)
+            grant = self._grantor.take(account.id, self._charging.of(ticket, way), ticket.rank, now_ms)
+            if grant is None:
+                return None
+            if now - account.room_as_of > _ROOM_STAYS_S:
+                account.looked_at(self._grantor.usage(account.id, now_ms), now)
+        account.in_flight += 1
+        account.attempts += 1
+        return Permit(way, grant, way.health.started(now), ticket.rank, now)
+
+    def _dispatch(self, account: str) -> None:
+        """Give what room there is on the account to who is next, and say when to look again."""
+        now = self._clock.monotonic()
+        soonest = inf
+
+        def try_take(item: Item) -> bool:
+            nonlocal soonest
+            ticket = item.owner
+            assert isinstance(ticket, Ticket) and ticket.future is not None
+            if ticket.future.done():  # its exchange was cancelled a moment ago
+                return False
+            for way in ticket.at(account):
+                if way.health.open or way.health.allows(ticket.rank, now):
+                    ticket.permit = self._take(ticket, way, now)
+                    if ticket.permit is not None:
+                        ticket.permit.item = item
+                        return True
+                soonest = min(soonest, self._outlook.way_free_in(ticket, way, now))
+            return False
+
+        for _ in range(_AT_ONCE):
+            item = self.line.pick(account, self._ranks(account, self._time.at(now)), try_take, now)
+            if item is None:
+                break
+            ticket = item.owner
+            assert isinstance(ticket, Ticket) and ticket.future is not None and ticket.permit is not None
+            ticket.future.set_result(ticket.permit)
+        else:
+            soonest = 0.0
+        if soonest < inf:
+            self._wakes.within(account, soonest)
+
+    def _ranks(self, account: str, now_ms: int) -> tuple[int, ...]:
+        """The order of the classes: the top one, those that got less than their floor, then the others."""
+        served = self._grantor.served(account, now_ms)
+        below = [rank for rank in RANKS[1:] if served[rank] < CLASSES[rank].floor * 1000]
+        return (0, *below, *RANKS[1:]) if below else RANKS
+
+    def _charge_at(self, account: str, item: Item) -> Charge:
+        ticket = item.owner
+        assert isinstance(ticket, Ticket)
+        return next((self._charging.of(ticket, way) for way in ticket.at(account)), item.charge)
+
+    def _arm_expiry(self) -> None:
+        at = self.line.next_expiry()
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        if at is not None:
+            wait_s = max(0.0, at - self._clock.monotonic())
+            self._expiry = asyncio.get_running_loop().call_later(wait_s, self._expire)
+
+    def _expire(self) -> None:
+        now = self._clock.monotonic()
+        for item in self.line.expire(now):
+            self._metrics.shed(PRIORITIES[item.rank], EXPIRED)
+            _fail(item, out_of_time(item, now))
+        self._expiry = None
+        self._arm_expiry()
 
 
-def model_not_found(model: str) -> GatewayError:
-    """The refusal for a model that does not exist, or is not for this tenant: the same for both."""
-    return GatewayError(
-        MODEL_NOT_FOUND,
-        f"The model `{model[:128]}` does not exist or you do not have access to it.",
-        param="model",
-    )
+def _room(account: Account) -> float:
+    """For the choice: what is not quite free is found out by trying."""
+    return account.room if account.limited else 1.0
+
+
+def _fail(item: Item, error: GatewayError) -> None:
+    """Tell its exchange, which will find itself out of the line."""
+    ticket = item.owner
+    assert isinstance(ticket, Ticket) and ticket.future is not None
+    if not ticket.future.done():
+        ticket.future.set_exception(error)

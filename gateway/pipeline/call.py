@@ -8,32 +8,33 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.admission.accounts import Account
+from gateway.admission.choice import Wish
+from gateway.admission.latency import size_of
 from gateway.admission.retry_budget import RetryBudget
 from gateway.clock import Clock
-from gateway.errors import (
-    INSUFFICIENT_QUOTA,
-    NO_ELIGIBLE_KEY,
-    RATE_LIMITED,
-    UPSTREAM_AUTH,
-    UPSTREAM_OVERLOADED,
-    GatewayError,
-)
-from gateway.exchange import Exchange
-from gateway.metrics import Metrics
-from gateway.pipeline.admit import Admission, Candidates, Permit
+from gateway.errors import INSUFFICIENT_QUOTA, RATE_LIMITED, GatewayError
+from gateway.exchange import NO_USAGE, Exchange
+from gateway.pipeline.admit import Dispatcher
+from gateway.pipeline.lessons import Lessons, verdict_of_error
 from gateway.pipeline.reply import Reply, check_other, error_text, open_stream, take_json
+from gateway.pipeline.router import Candidates
 from gateway.pipeline.served_by import served_by
+from gateway.pipeline.ticket import Permit, Ticket
 from gateway.pipeline.work import StreamedBody, Work
-from gateway.settings.snapshot import Bounds
+from gateway.settings.snapshot import PRIORITIES, Bounds, ProviderKey, Target
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
 from gateway.upstream.refusal import refusal, transport_error
 from gateway.upstream.request_head import AGENT, fixed_head
+from gateway.upstream.response import Response
 from gateway.upstream.send import send
+from gateway.upstream.verdict import Kind, verdict_of_failure
 
 _HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 _DOORS_MAX = 4096
+_RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
+#: After these the same key may serve it yet.
+_PUT_BACK: frozenset[Kind] = frozenset({"rate", "ramp", "saturation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,77 +46,114 @@ class Door:
     pool: Pool
 
 
+class AttemptFailedError(Exception):
+    """An attempt came to nothing, before anything of it reached the caller. Its permit has ended."""
+
+    def __init__(self, error: GatewayError, kind: Kind) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.kind = kind
+
+
 class Upstream:
     """Sends work upstream for one snapshot. `pool_of` gives the connections of a provider key."""
 
     def __init__(
         self,
-        admission: Admission,
-        pool_of: Callable[[Account], Pool],
+        dispatcher: Dispatcher,
+        lessons: Lessons,
+        pool_of: Callable[[ProviderKey], Pool],
         bounds: Bounds,
-        metrics: Metrics,
         clock: Clock,
     ) -> None:
-        self._admission = admission
+        self._dispatcher = dispatcher
+        self._lessons = lessons
         self._pool_of = pool_of
         self._bounds = bounds
-        self._metrics = metrics
         self._clock = clock
         self._budget = RetryBudget(bounds.attempts_ratio)
-        self._doors: dict[tuple[Account, str, str, str | None, str], Door] = {}
+        self._doors: dict[tuple[ProviderKey, str, str, str | None, str], Door] = {}
 
     async def call(self, exchange: Exchange, candidates: Candidates, work: Work) -> Reply:
-        """The first reply worth relaying; its permit and response are the receiver's to give back.
+        """The first reply worth relaying; its permit and response are the receiver's to end.
 
-        Raises GatewayError when every attempt that may be made failed.
+        Raises GatewayError when every attempt that may be made failed, or none may be made.
         """
-        self._budget.deposit(exchange.sent)
-        tried: tuple[Account, ...] = ()
+        size = size_of(exchange.estimate.input)
+        rank = _RANKS[exchange.priority]
+        ticket = Ticket(
+            exchange, candidates, rank, Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
+        )
+        now = exchange.queued = self._clock.monotonic()
+        self._budget.deposit(now)
         error: GatewayError | None = None
         while True:
-            permit = self._admission.take(candidates, work.pinned, tried)
+            permit = self._dispatcher.at_once(ticket, now, ahead=error is not None)
             if permit is None:
-                raise error or GatewayError(NO_ELIGIBLE_KEY, "No provider key may serve this request.")
-            if error is not None and not self._budget.withdraw(self._clock.monotonic()):
-                self._admission.accounts.give_back(permit.account)
-                raise error
-            tried = (*tried, permit.account)
+                permit = await self._in_line(ticket, now, error)
+                now = self._clock.monotonic()
+            if not exchange.sent:
+                exchange.sent = now
             try:
                 return await self._attempt(exchange, permit, work)
-            except GatewayError as failed:
-                if error is None or failed.condition is not INSUFFICIENT_QUOTA:
-                    error = failed  # an account without money says nothing of one that was only busy
-                failed.message = work.in_callers_words(failed.message)
-                self._admission.accounts.give_back(permit.account)
-                self._failed(permit, failed)
-                if not failed.condition.retryable:
-                    raise
-            except BaseException:
-                self._admission.accounts.give_back(permit.account)
-                raise
+            except AttemptFailedError as failed:
+                error = self._worse(error, failed.error)
+                error.message = work.in_callers_words(error.message)
+                if not failed.error.condition.retryable:
+                    raise error from None
+                ticket.came_back = True
+                if failed.kind not in _PUT_BACK:
+                    ticket.tried = (*ticket.tried, permit.way)
+                now = self._clock.monotonic()
+                if not self._budget.withdraw(now):
+                    raise error from None
+
+    async def _in_line(self, ticket: Ticket, now: float, error: GatewayError | None) -> Permit:
+        """A permit when its turn comes; what went wrong before is the better explanation, but for a busy key."""
+        exchange = ticket.exchange
+        try:
+            return await self._dispatcher.wait(ticket, now)
+        except GatewayError:
+            if error is not None and error.condition is not RATE_LIMITED:
+                raise error from None
+            raise
+        finally:
+            waited = self._clock.monotonic() - now
+            exchange.waited += waited
+            if exchange.sent:
+                exchange.sent += waited
+
+    @staticmethod
+    def _worse(before: GatewayError | None, now: GatewayError) -> GatewayError:
+        """What the caller is told: an account without money says nothing of one that was only busy."""
+        return before if before is not None and now.condition is INSUFFICIENT_QUOTA else now
 
     async def _attempt(self, exchange: Exchange, permit: Permit, work: Work) -> Reply:
         """One exchange with one provider key, up to where nothing can be mended any more."""
-        account, target = permit.account, permit.target
+        key, target = permit.way.account.key, permit.way.target
         exchange.attempts += 1
-        exchange.provider_key, exchange.target = account.key, target
-        door = self._door(account, permit, work)
-        body = work.body(target)
-        payload: bytes | AsyncIterator[bytes] | None
-        if isinstance(body, bytes):
-            head, payload = _HEAD % (door.head, work.content_type, len(body), work.forwarded), body
-        else:
-            head, payload = _request(door.head, work, body)
-        bounds = self._bounds
-        first_byte_s = bounds.first_frame_reasoning_s if work.reasoning else bounds.first_frame_s
+        exchange.provider_key, exchange.target = key, target
         try:
+            door = self._door(key, target, work)
+            body = work.body(target)
+            payload: bytes | AsyncIterator[bytes] | None
+            if isinstance(body, bytes):
+                head, payload = _HEAD % (door.head, work.content_type, len(body), work.forwarded), body
+            else:
+                head, payload = _request(door.head, work, body)
+            bounds = self._bounds
+            first_byte_s = bounds.first_frame_reasoning_s if work.reasoning else bounds.first_frame_s
             response = await send(
                 door.pool, head, payload, first_byte_s=first_byte_s, exchange_s=bounds.exchange_s
             )
         except UpstreamFailure as failure:
-            raise transport_error(failure) from failure
+            raise self._failed(permit, transport_error(failure), failure) from failure
+        except BaseException:
+            self._lessons.abandoned(permit, NO_USAGE)
+            raise
         try:
             if 200 <= response.status < 300:
+                self._lessons.head(permit, response.headers)
                 content_type = response.header(b"content-type") or b"application/octet-stream"
                 reply = Reply(response, permit, door.identity, content_type)
                 if content_type[:17] == b"text/event-stream":
@@ -131,35 +169,48 @@ class Upstream:
                     check_other(work, content_type)
                     response.auto_extend = bounds.frame_gap_s
                 return reply
-            why = await error_text(response)
-            raise refusal(response.status, response.headers, why, account.key, work.api)
+            raise self._refused(permit, response, await error_text(response), work)
         except UpstreamFailure as failure:
             response.abort()
-            raise transport_error(failure, begun=True) from failure
-        except BaseException:
+            raise self._failed(permit, transport_error(failure, begun=True), failure) from failure
+        except GatewayError as error:
+            response.release()
+            verdict = verdict_of_error(error)
+            self._lessons.failed(permit, error, verdict, sent=True)
+            raise AttemptFailedError(error, verdict.kind) from error
+        except AttemptFailedError:
             response.release()
             raise
+        except BaseException:
+            response.release()
+            self._lessons.abandoned(permit, NO_USAGE)
+            raise
 
-    def _door(self, account: Account, permit: Permit, work: Work) -> Door:
-        model = permit.target.model if permit.target is not None else None
-        key = (account, work.method, work.path, model, work.query)
-        door = self._doors.get(key)
+    def _refused(self, permit: Permit, response: Response, why: bytes, work: Work) -> AttemptFailedError:
+        """A status that is not 2xx: what it means for the key, and for the caller."""
+        account = permit.way.account
+        verdict = account.adapter.verdict(response.status, response.headers, why, self._clock.utc())
+        self._lessons.observe(permit, response.headers)
+        error = refusal(response.status, response.headers, why, account.key, work.api)
+        self._lessons.failed(permit, error, verdict, sent=True)
+        return AttemptFailedError(error, verdict.kind)
+
+    def _failed(self, permit: Permit, error: GatewayError, failure: UpstreamFailure) -> AttemptFailedError:
+        verdict = verdict_of_failure(failure)
+        self._lessons.failed(permit, error, verdict, sent=failure.sent)
+        return AttemptFailedError(error, verdict.kind)
+
+    def _door(self, key: ProviderKey, target: Target | None, work: Work) -> Door:
+        model = target.model if target is not None else None
+        name = (key, work.method, work.path, model, work.query)
+        door = self._doors.get(name)
         if door is None:
-            head = fixed_head(account.key, work.method, work.path, model, work.query)
-            door = Door(head, served_by(account.key, permit.target), self._pool_of(account))
+            head = fixed_head(key, work.method, work.path, model, work.query)
+            door = Door(head, served_by(key, target), self._pool_of(key))
             if len(self._doors) >= _DOORS_MAX:  # paths with ids and callers' model names: keep a bound
                 self._doors.clear()
-            self._doors[key] = door
+            self._doors[name] = door
         return door
-
-    def _failed(self, permit: Permit, error: GatewayError) -> None:
-        account = permit.account
-        account.failures += 1
-        account.last_refusal = error.condition.name
-        provider, pool = account.key.provider.id, account.key.id
-        self._metrics.attempted(provider, pool, error.condition.name)
-        if error.condition in (RATE_LIMITED, INSUFFICIENT_QUOTA, UPSTREAM_AUTH, UPSTREAM_OVERLOADED):
-            self._metrics.rejected(pool, error.condition.name)
 
 
 def _request(

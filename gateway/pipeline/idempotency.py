@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from gateway.clock import Clock
 from gateway.errors import INVALID_VALUE, GatewayError
 from gateway.exchange import Exchange
-from gateway.pipeline.admit import Candidates
 from gateway.pipeline.answer_recorder import AnswerRecorder
 from gateway.pipeline.caller import Caller
 from gateway.pipeline.kept_answers import KeptAnswers, Name
+from gateway.pipeline.router import Candidates
 from gateway.pipeline.work import Work
 from gateway.settings.snapshot import Bounds
 
@@ -43,9 +43,7 @@ class Idempotency:
         """Answer as before, or by `run`, whose answer is then kept if it is a whole success."""
         name = name_of(exchange, key)
         body = (
-            None
-            if exchange.streaming or work.method != "POST"
-            else work.body(candidates.by_target[0][0]) or b""
+            None if exchange.streaming or work.method != "POST" else work.body(candidates.first_target) or b""
         )
         if not isinstance(body, bytes):
             await run()

@@ -14,19 +14,23 @@ from gateway.clock import Clock
 from gateway.errors import DEADLINE_EXCEEDED, INTERNAL, SHUTTING_DOWN, GatewayError
 from gateway.exchange import Exchange
 from gateway.pipeline import idempotency
-from gateway.pipeline.admit import Admission, Candidates
+from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.authenticate import OWN_HEADERS, Authenticator, attribute
 from gateway.pipeline.call import Upstream
 from gateway.pipeline.caller import Caller, Connection
 from gateway.pipeline.interrupt import Interrupt
+from gateway.pipeline.lessons import Lessons, verdict_of_error
 from gateway.pipeline.relay import Relay
+from gateway.pipeline.reply import Reply
 from gateway.pipeline.request_id import RequestIds
 from gateway.pipeline.reserve import Reservations
+from gateway.pipeline.router import Candidates
 from gateway.pipeline.settle import Settlement
 from gateway.pipeline.work import Work
 from gateway.settings.snapshot import Snapshot
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.refusal import transport_error
+from gateway.upstream.verdict import verdict_of_failure
 
 log = logging.getLogger("gateway")
 
@@ -42,7 +46,8 @@ class Generation:
 
     snapshot: Snapshot
     authenticator: Authenticator
-    admission: Admission
+    dispatcher: Dispatcher
+    lessons: Lessons
     upstream: Upstream
     relay: Relay
 
@@ -126,19 +131,32 @@ class Pipeline:
                 bounds = generation.snapshot.bounds
                 loop = asyncio.get_running_loop()
                 caller.expect_events(loop, bounds.commit_after_s, bounds.keep_alive_s)
-            exchange.queued = exchange.admitted = exchange.sent = clock.monotonic()
             reply = await generation.upstream.call(exchange, candidates, work)
-            try:
-                exchange.first_content = clock.monotonic()
-                await generation.relay.relay(exchange, reply, work, caller)
-            finally:
-                exchange.upstream_done = clock.monotonic()
-                reply.response.release()
-                if reply.stream is not None:
-                    exchange.usage = reply.stream.usage() or exchange.usage
-                generation.admission.accounts.give_back(reply.permit.account)
+            exchange.first_content = clock.monotonic()
+            generation.lessons.answered(exchange, reply.permit)
+            await self._relay(exchange, caller, work, reply)
         finally:
             self.reservations.give_back(key)
+
+    async def _relay(self, exchange: Exchange, caller: Caller, work: Work, reply: Reply) -> None:
+        """Pass the reply on, and end its permit with what it came to."""
+        generation, lessons, permit = self.generation, self.generation.lessons, reply.permit
+        end = lessons.abandoned
+        try:
+            await generation.relay.relay(exchange, reply, work, caller)
+            end = lessons.finished
+        except UpstreamFailure as failure:
+            end = partial(lessons.broke, verdict=verdict_of_failure(failure), reason=failure.kind)
+            raise
+        except GatewayError as error:
+            end = partial(lessons.broke, verdict=verdict_of_error(error), reason=error.condition.name)
+            raise
+        finally:
+            exchange.upstream_done = self.clock.monotonic()
+            reply.response.release()
+            if reply.stream is not None:
+                exchange.usage = reply.stream.usage() or exchange.usage
+            end(permit, exchange.usage)
 
     async def _serve_once(
         self, exchange: Exchange, caller: Caller, prepare: Prepare, named: dict[bytes, bytes]

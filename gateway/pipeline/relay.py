@@ -61,7 +61,7 @@ class Relay:
             exchange.usage = reply.usage
         if work.seals_ids:
             body = self._sealed(exchange, reply, work, body)
-        if reply.permit.account.key.provider.echo_model and exchange.model is not None:
+        if reply.permit.way.account.key.provider.echo_model and exchange.model is not None:
             document = Document(body)
             body = (
                 document.spliced({"model": orjson.dumps(exchange.model)})
@@ -103,7 +103,7 @@ class Relay:
                 data = frames = b""  # not to be held while the caller reads at leisure
                 await caller.drain()
         if stream.failure is not None:
-            raise error_in_success(failure_in(stream.failure), reply.permit.account.key, work.api)
+            raise error_in_success(failure_in(stream.failure), reply.permit.way.account.key, work.api)
         if not response.complete:
             await _see_out(response)
 
@@ -134,7 +134,7 @@ class Relay:
                     meet(event)
                 stream.meet = meet
         model = first.get("model")
-        if reply.permit.account.key.provider.echo_model and isinstance(model, str):
+        if reply.permit.way.account.key.provider.echo_model and isinstance(model, str):
             stream.rewrites.append(
                 (b'"model":' + orjson.dumps(model), b'"model":' + orjson.dumps(exchange.model))
             )
@@ -185,12 +185,12 @@ def _as_frames(exchange: Exchange, stream: OpenAIStream, body: bytes) -> bytes:
 
 def _owner(exchange: Exchange, reply: Reply) -> tuple[str, str]:
     assert exchange.tenant_key is not None
-    return exchange.tenant_key.tenant.id, reply.permit.account.key.id
+    return exchange.tenant_key.tenant.id, reply.permit.way.account.key.id
 
 
 def _identity(reply: Reply, exchange: Exchange) -> bytes:
     """What served it and how long that took so far: waiting, the provider, and ourselves."""
-    queue_ms = (exchange.admitted - exchange.queued) * 1000
+    queue_ms = exchange.waited * 1000
     lines = _IDENTITY % (
         reply.identity,
         exchange.attempts,
@@ -199,6 +199,8 @@ def _identity(reply: Reply, exchange: Exchange) -> bytes:
         (exchange.first_content - exchange.sent) * 1000,
         (exchange.queued - exchange.arrived) * 1000,
     )
+    if exchange.overflow is not None:
+        lines += b"x-gateway-overflow: local\r\n"
     for name, value in reply.response.headers:
         if name in _PASSED and len(value) <= 512:
             lines += name + b": " + value + b"\r\n"

@@ -9,7 +9,7 @@ from gateway.dialects.openai_stream import OpenAIStream
 from gateway.dialects.usage import read_reply
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import Usage
-from gateway.pipeline.admit import Permit
+from gateway.pipeline.ticket import Permit
 from gateway.pipeline.work import Work
 from gateway.record import Record
 from gateway.upstream.failures import UpstreamFailure
@@ -53,7 +53,7 @@ async def open_stream(reply: Reply, work: Work, first_byte_s: float, gap_s: floa
         held.append(stream.feed(data) if data else stream.finish())
         if stream.failure is not None:
             response.abort()
-            raise error_in_success(failure_in(stream.failure), reply.permit.account.key, work.api)
+            raise error_in_success(failure_in(stream.failure), reply.permit.way.account.key, work.api)
         if not data:
             break
     response.extend(gap_s)
@@ -64,7 +64,7 @@ def take_json(reply: Reply, work: Work, body: bytes) -> None:
     """Take a whole JSON body. Raises GatewayError when it is none, or only says that something went wrong."""
     usage, error = read_reply(body)
     if error and work.api != "responses":  # there a failed response is an answer, with its error inside
-        raise error_in_success(error, reply.permit.account.key, work.api)
+        raise error_in_success(error, reply.permit.way.account.key, work.api)
     reply.body, reply.usage = body, usage
 
 

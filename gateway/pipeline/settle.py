@@ -63,7 +63,7 @@ class Settlement:
         total_s = now - exchange.arrived
         done = exchange.upstream_done or now
         upstream_s = done - exchange.sent if exchange.sent else 0.0
-        queue_s = exchange.admitted - exchange.queued
+        queue_s = exchange.waited
         overhead_s = total_s - upstream_s - queue_s
         ended = (
             exchange.endpoint if exchange.route is None else exchange.route.label,
@@ -74,7 +74,7 @@ class Settlement:
             target.model if target is not None else "",
             tenant_key.tenant.id if tenant_key is not None else "",
         )
-        self._metrics.ended(ended, total_s, overhead_s, usage.input, usage.output)
+        self._metrics.ended(ended, total_s, overhead_s, queue_s, usage.input, usage.output)
         self._log.write(
             Line(
                 self._clock.utc(),

@@ -31,6 +31,9 @@ class Work(Record, eq=False):
     forwarded: bytes = b""  # the caller's header lines that pass
     pinned: str | None = None  # pool id of the provider key that owns the object
     stream: Callable[[], OpenAIStream] | None = None  # how to read a streamed reply; None: none is asked for
+    prefix: int = (
+        0  # of the prompt, by which its cache is found; 0: nothing could be cached, or nowhere to choose
+    )
     seals_ids: bool = False  # the reply names objects that live at the provider key
     reasoning: bool = False  # may think for minutes before the first byte
     opened: tuple[

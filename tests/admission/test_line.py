@@ -72,7 +72,6 @@ def test_put_back_goes_first_again_and_costs_nothing() -> None:
 
 def test_what_went_past_the_line_can_be_put_back() -> None:
     to, one = line(), item("1")
-    to.served(one, "a")
     to.put_back(one, 1.0)
     assert to.expire(1.0) == [] and drained(to, now=1.0) == ["1"]
 

@@ -55,7 +55,7 @@ _EVENTS = st.tuples(
 def test_what_happened_is_what_is_scraped(events: list[tuple[str, str, float, float, int, int]]) -> None:
     metrics, registry = made()
     for route, outcome, seconds, overhead_s, inputs, outputs in events:
-        metrics.ended(ended(route, outcome), seconds, overhead_s, inputs, outputs)
+        metrics.ended(ended(route, outcome), seconds, overhead_s, 0.0, inputs, outputs)
     samples = scraped(registry)
 
     def value(name: str, **labels: str) -> float:
@@ -83,7 +83,7 @@ def test_what_happened_is_what_is_scraped(events: list[tuple[str, str, float, fl
 def test_buckets_only_grow_and_bounds_belong_to_the_lower_one() -> None:
     metrics, registry = made()
     for seconds in (0.0, 0.005, 0.0051, 900, 1e9):
-        metrics.ended(ended(), seconds, 0.0, 0, 0)
+        metrics.ended(ended(), seconds, 0.0, 0.0, 0, 0)
     buckets = {
         float(dict(labels)["le"]): value
         for (name, labels), value in scraped(registry).items()
@@ -98,7 +98,9 @@ def test_buckets_only_grow_and_bounds_belong_to_the_lower_one() -> None:
 def test_models_that_callers_make_up_fold_into_other_and_none_is_lost() -> None:
     metrics, registry = made()
     for number in range(1000):
-        metrics.ended(ended(model=f"made-up-{number}", tenant=f"t{number}", route=f"r{number}"), 1, 0, 2, 3)
+        metrics.ended(
+            ended(model=f"made-up-{number}", tenant=f"t{number}", route=f"r{number}"), 1, 0, 0.0, 2, 3
+        )
     samples = scraped(registry)
     for name, label in (
         ("tokens_total", "model"),
@@ -114,7 +116,7 @@ def test_attempts_rejections_gauges() -> None:
     metrics, registry = made()
     metrics.attempted("p", "k", "rate_limit_exceeded")
     metrics.rejected("k", "rate_limit_exceeded")
-    metrics.ended(ended(), 1, 0, 0, 0)
+    metrics.ended(ended(), 1, 0, 0.0, 0, 0)
     metrics.log_dropped()
     metrics.lagged(0.25)
     metrics.degraded("ledger", "safe_share", True)

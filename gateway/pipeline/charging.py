@@ -1,0 +1,35 @@
+"""What an exchange would be charged by each way it may go: the provider's rule, on the estimate for that model."""
+
+from gateway.charge import Charge
+from gateway.pipeline.estimate import Estimator
+from gateway.pipeline.router import Way
+from gateway.pipeline.ticket import Ticket
+
+#: What names no model is not counted against a model's ceilings.
+NOTHING = Charge()
+
+
+class Charging:
+    """Charges at the start, worked out once for a ticket and way."""
+
+    __slots__ = ("_estimator",)
+
+    def __init__(self, estimator: Estimator) -> None:
+        self._estimator = estimator
+
+    def of(self, ticket: Ticket, way: Way) -> Charge:
+        charge = ticket.charges.get(way)
+        if charge is None:
+            charge = ticket.charges[way] = self._worked_out(ticket, way)
+        return charge
+
+    def _worked_out(self, ticket: Ticket, way: Way) -> Charge:
+        exchange, target, route = ticket.exchange, way.target, ticket.candidates.route
+        if target is None or route is None:
+            return NOTHING
+        estimate = exchange.estimate
+        if target is not ticket.candidates.first_target:
+            assert exchange.tenant_key is not None
+            tenant = exchange.tenant_key.tenant.id
+            estimate = self._estimator.estimate(exchange.makeup, tenant, route.label, target.model)
+        return way.account.adapter.at_start(estimate)

@@ -1,0 +1,176 @@
+"""What an attempt teaches, and its end: of the key's health, of its ceilings, of what it was charged.
+
+Every permit that was used ends here, once: `finished`, `failed` or `abandoned`. Headers are read now and then: what
+they tell of an account changes slowly, and reading them costs more than everything else that is done here.
+"""
+
+from gateway.admission.grantor import Grantor
+from gateway.admission.health_table import HealthTable
+from gateway.admission.latency import size_of
+from gateway.admission.ledger import Observation
+from gateway.admission.memory_ledger import LedgerTime
+from gateway.charge import Charge
+from gateway.clock import Clock
+from gateway.errors import (
+    INSUFFICIENT_QUOTA,
+    RATE_LIMITED,
+    UPSTREAM_AUTH,
+    UPSTREAM_OVERLOADED,
+    Condition,
+    GatewayError,
+)
+from gateway.exchange import Exchange, Usage
+from gateway.metrics import Metrics
+from gateway.pipeline.account import Account
+from gateway.pipeline.admit import Dispatcher
+from gateway.pipeline.ticket import Permit
+from gateway.upstream.retry_after import Headers
+from gateway.upstream.verdict import Kind, Verdict
+
+_OBSERVED_EVERY_S = 0.1
+#: Where a provider does not say how long it wants to be left alone.
+_RATE_BLOCK_S = 1.0
+_CAPACITY_BLOCK_S = 0.25
+_BLOCK_MAX_S = 60.0
+_NOT_SENT = Charge()
+#: What an error inside a 200 says, by what its caller would be told.
+_KINDS: dict[Condition, Kind] = {
+    RATE_LIMITED: "rate",
+    INSUFFICIENT_QUOTA: "quota",
+    UPSTREAM_OVERLOADED: "capacity",
+    UPSTREAM_AUTH: "credential",
+}
+
+
+def verdict_of_error(error: GatewayError) -> Verdict:
+    """For errors that we found in a reply ourselves."""
+    return Verdict(_KINDS.get(error.condition) or ("health" if error.condition.retryable else "caller"))
+
+
+class Lessons:
+    """Ends permits, and tells whoever must know."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        grantor: Grantor,
+        health: HealthTable,
+        metrics: Metrics,
+        time: LedgerTime,
+        clock: Clock,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._grantor = grantor
+        self._health = health
+        self._metrics = metrics
+        self._time = time
+        self._clock = clock
+
+    def head(self, permit: Permit, headers: Headers) -> None:
+        """The head of a reply is here: what it tells of the account's ceilings."""
+        account = permit.way.account
+        now = self._clock.monotonic()
+        if not account.limited or now - account.observed_at < _OBSERVED_EVERY_S:
+            return
+        account.observed_at = now
+        self._observe(account, headers, now)
+
+    def answered(self, exchange: Exchange, permit: Permit) -> None:
+        """The first content is here."""
+        at = exchange.first_content
+        permit.way.answered(permit.turn, size_of(exchange.estimate.input), at - permit.began, at)
+
+    def finished(self, permit: Permit, usage: Usage) -> None:
+        """The whole reply is here, and this is what it used."""
+        permit.way.health.finished(permit.turn, self._clock.monotonic())
+        self._end(permit, usage)
+
+    def abandoned(self, permit: Permit, usage: Usage) -> None:
+        """The caller left, or we ended it: it says nothing of the key, and was charged all the same."""
+        permit.way.health.abandoned(permit.turn)
+        self._end(permit, usage)
+
+    def broke(self, permit: Permit, usage: Usage, verdict: Verdict, reason: str) -> None:
+        """It failed after its first content: what came of it was charged."""
+        self._judge(permit, verdict, reason)
+        self._end(permit, usage)
+
+    def failed(self, permit: Permit, error: GatewayError, verdict: Verdict, *, sent: bool) -> None:
+        """It failed before any content."""
+        account, condition = permit.way.account, error.condition
+        account.failures += 1
+        account.last_refusal = condition.name
+        pool = account.key.id
+        self._metrics.attempted(account.key.provider.id, pool, condition.name)
+        if condition in _KINDS:
+            self._metrics.rejected(pool, condition.name)
+        self._judge(permit, verdict, condition.name)
+        grant = permit.grant
+        if grant is None or not sent:
+            self._dispatcher.end(permit, _NOT_SENT)
+        else:
+            self._dispatcher.end(permit, account.adapter.at_refusal(grant.charge))
+
+    def observe(self, permit: Permit, headers: Headers) -> None:
+        """A refusal's headers, at once: they say why."""
+        self._observe(permit.way.account, headers, self._clock.monotonic())
+
+    def _end(self, permit: Permit, usage: Usage) -> None:
+        grant = permit.grant
+        charged = None if grant is None else permit.way.account.adapter.at_end(usage, grant.charge)
+        self._dispatcher.end(permit, charged)
+
+    def _judge(self, permit: Permit, verdict: Verdict, reason: str) -> None:
+        kind, way = verdict.cause or verdict.kind, permit.way
+        now = self._clock.monotonic()
+        health = way.health
+        if kind == "caller":
+            health.finished(permit.turn, now)  # whoever finds fault with a request is well
+        elif kind in ("rate", "saturation"):
+            health.abandoned(permit.turn)
+            self._hit_ceiling(way.account, verdict, now)
+        elif kind == "capacity":
+            health.failed(permit.turn, "capacity", now)
+            block_s = _CAPACITY_BLOCK_S if verdict.block_s is None else min(verdict.block_s, _BLOCK_MAX_S)
+            way.account.blocked_until = max(way.account.blocked_until, now + block_s)
+        elif kind == "credential":
+            if health.failed(permit.turn, "credential", now, reason) == "refresh":
+                self._health.refreshed(way.key_id)
+        elif kind == "quota":
+            health.failed(permit.turn, "quota", now, reason, self._until(verdict, now))
+        elif kind == "ramp":
+            health.failed(permit.turn, "ramp", now, reason, now + (verdict.hold_s or 0.0))
+        else:
+            until = now + verdict.block_s if verdict.block_s is not None else 0.0
+            health.failed(permit.turn, "health", now, reason, until)
+
+    def _hit_ceiling(self, account: Account, verdict: Verdict, now: float) -> None:
+        """A refusal for rates although the ledger saw room: someone else uses the key, or its ceiling is lower."""
+        account.last_rate_limited = now
+        dimension = "concurrency" if verdict.kind == "saturation" else verdict.dimension
+        block_s = _RATE_BLOCK_S if verdict.block_s is None else verdict.block_s
+        if dimension in account.dimensions:
+            blocked_ms = 0 if dimension == "concurrency" else int(block_s * 1000)
+            observation = Observation(dimension, blocked_ms=blocked_ms, unexpected=True)
+            self._grantor.observe(account.id, observation, self._time.at(now))
+            if blocked_ms:
+                return
+        elif account.limited:
+            usage = self._grantor.usage(account.id, self._time.at(now))
+            fullest = max(usage, key=lambda one: one.used / one.limit if one.limit else 0.0)
+            self._grantor.observe(
+                account.id, Observation(fullest.dimension, unexpected=True), self._time.at(now)
+            )
+        account.blocked_until = max(account.blocked_until, now + min(block_s, _BLOCK_MAX_S))
+
+    def _observe(self, account: Account, headers: Headers, now: float) -> None:
+        for seen in account.adapter.observe(headers, self._clock.utc()):
+            if seen.dimension in account.dimensions:
+                observation = Observation(seen.dimension, seen.limit, seen.remaining)
+                self._grantor.observe(account.id, observation, self._time.at(now))
+
+    def _until(self, verdict: Verdict, now: float) -> float:
+        """When a quota comes back, on the monotonic clock; 0.0: nobody knows."""
+        if verdict.until_utc is None:
+            return 0.0
+        return now + max(0.0, (verdict.until_utc - self._clock.utc()).total_seconds())

@@ -1,0 +1,72 @@
+"""What the line is told of accounts: by the ledger, by the health of keys, and by what they refused lately."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+
+from gateway.admission.dimension import CONCURRENCY, WINDOW_MS
+from gateway.admission.grantor import Grantor
+from gateway.admission.item import Item
+from gateway.admission.memory_ledger import LedgerTime
+from gateway.charge import Charge
+from gateway.clock import Clock
+from gateway.pipeline.account import Account
+from gateway.pipeline.router import Way
+from gateway.pipeline.ticket import Ticket
+
+ChargeOf = Callable[[Ticket, Way], Charge]
+_WINDOW_S = WINDOW_MS / 1000
+
+
+class AccountOutlook:
+    """As `gateway.admission.outlook.Outlook`. Items are owned by tickets."""
+
+    def __init__(
+        self,
+        accounts: Mapping[str, Account],
+        grantor: Grantor,
+        charge_of: ChargeOf,
+        time: LedgerTime,
+        clock: Clock,
+    ) -> None:
+        self._accounts = accounts
+        self._grantor = grantor
+        self._charge_of = charge_of
+        self._time = time
+        self._clock = clock
+
+    def free_in(self, account: str, item: Item) -> float:
+        ticket = item.owner
+        assert isinstance(ticket, Ticket)
+        now = self._clock.monotonic()
+        return min((self.way_free_in(ticket, way, now) for way in ticket.at(account)), default=inf)
+
+    def way_free_in(self, ticket: Ticket, way: Way, now: float) -> float:
+        """Seconds until the ticket may go that way, if nothing else is sent; infinity for never."""
+        account = way.account
+        wait_s = max(0.0, way_opens_at(way, ticket.rank) - now)
+        if not account.limited:
+            return wait_s
+        charge = self._charge_of(ticket, way)
+        free_ms = self._grantor.next_free_in(account.id, charge, ticket.rank, self._time.at(now))
+        return inf if free_ms is None else max(wait_s, free_ms / 1000)
+
+    def rates(self, account: str) -> Sequence[float]:
+        known = self._accounts[account]
+        rates = [inf] * len(Charge._fields)
+        now = self._time.at(self._clock.monotonic())
+        for usage, dimension in zip(self._grantor.usage(account, now), known.terms.dimensions, strict=True):
+            if dimension.axis == CONCURRENCY:
+                rates[0] = min(rates[0], usage.limit / max(known.seconds, 0.001))
+            elif dimension.is_rate:
+                rates[dimension.axis] = min(rates[dimension.axis], usage.limit / _WINDOW_S)
+        return rates
+
+    def served(self, account: str) -> Sequence[float]:
+        now = self._time.at(self._clock.monotonic())
+        return [part / 1000 for part in self._grantor.served(account, now)]
+
+
+def way_opens_at(way: Way, rank: int) -> float:
+    """When the key's health, and what it refused lately, allow a request of that class; infinity: on an event."""
+    blocked_until, health = way.account.blocked_until, way.health
+    return blocked_until if health.open else max(blocked_until, health.opens_at(rank))

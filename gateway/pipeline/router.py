@@ -1,0 +1,150 @@
+"""Where a request can be served: targets × the tenant's eligible provider keys, in order of preference.
+
+That depends only on the snapshot and is worked out once per (tenant, model, API). No target that a provider's
+dialect or APIs cannot serve is a candidate; which candidate has room, and whose health allows it, is asked later.
+"""
+
+from dataclasses import dataclass
+
+from gateway.admission.candidate import Candidate
+from gateway.admission.health_table import HealthTable
+from gateway.admission.memory_ledger import LedgerTime
+from gateway.clock import Clock
+from gateway.errors import (
+    INVALID_VALUE,
+    MODEL_NOT_FOUND,
+    NO_ELIGIBLE_KEY,
+    OBJECT_NOT_FOUND,
+    UNSUPPORTED_ENDPOINT,
+    GatewayError,
+)
+from gateway.pipeline.account import Account, Accounts
+from gateway.settings.snapshot import ModelRoute, ProviderKey, Snapshot, Target, Tenant
+from gateway.upstream.request_head import ADAPTERS
+
+_CACHE_MAX = 4096
+_MODEL_NAME_MAX = 256
+
+Way = Candidate[Account]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Per target, the ways to serve it; targets in order of preference. `overflow` are those of the local model."""
+
+    route: ModelRoute | None
+    targets: tuple[tuple[Way, ...], ...]
+    overflow: tuple[Way, ...] = ()
+
+    @property
+    def has_choice(self) -> bool:
+        """Whether any target has several keys to choose from."""
+        return any(len(ways) > 1 for ways in self.targets)
+
+    @property
+    def first_target(self) -> Target | None:
+        return self.targets[0][0].target
+
+
+class Router:
+    """Candidates under one snapshot."""
+
+    def __init__(
+        self, snapshot: Snapshot, accounts: Accounts, health: HealthTable, time: LedgerTime, clock: Clock
+    ) -> None:
+        self.snapshot = snapshot
+        self.accounts = accounts
+        self._health = health
+        self._time = time
+        self._clock = clock
+        self._candidates: dict[tuple[str, str, str], Candidates] = {}
+        self._ways: dict[tuple[ProviderKey, str], Way] = {}
+
+    def candidates(self, tenant: Tenant, model: str, api: str) -> Candidates:
+        """Where `model` can be served for `tenant`. Raises GatewayError: not found, or not served by this API."""
+        key = (tenant.id, model, api)
+        found = self._candidates.get(key)
+        if found is None:
+            found = self._work_out(tenant, model, api)
+            if len(self._candidates) >= _CACHE_MAX:  # names are the caller's: the cache must have a bound
+                self._candidates.clear()
+            self._candidates[key] = found
+        return found
+
+    def without_model(self, tenant: Tenant, api: str, pinned: str | None) -> Candidates:
+        """Where an API that names no model is served: the owner of an object, or the first provider that has it."""
+        eligible = [
+            key
+            for key in self.snapshot.provider_keys
+            if (key.tenants is None or tenant.id in key.tenants)
+            and api in key.provider.apis
+            and key.provider.dialect in ADAPTERS
+        ]
+        if pinned is not None:
+            eligible = [key for key in eligible if key.id == pinned]
+            if not eligible:
+                raise GatewayError(
+                    OBJECT_NOT_FOUND, "No such object, or its provider key is no longer configured."
+                )
+        if not eligible:
+            raise GatewayError(UNSUPPORTED_ENDPOINT, f"No configured provider serves '{api}'.")
+        first = eligible[0].provider
+        return Candidates(None, (tuple(self._way(key, None) for key in eligible if key.provider is first),))
+
+    def _work_out(self, tenant: Tenant, model: str, api: str) -> Candidates:
+        if not model.isascii() or not model.isprintable():
+            raise GatewayError(INVALID_VALUE, "`model` must be printable ASCII.", param="model")
+        if not is_model_name(model):
+            raise model_not_found(model)
+        route = self.snapshot.resolve(tenant, model)
+        if route is None:
+            raise model_not_found(model)
+        usable = [(target, self.snapshot.keys_for(tenant, target)) for target in route.targets]
+        if model not in self.snapshot.routes and not any(keys for _, keys in usable):
+            raise model_not_found(model)  # whether a provider exists is not this tenant's to learn
+        speaks = [(target, keys) for target, keys in usable if _speaks(target, api)]
+        if not speaks:
+            raise GatewayError(
+                UNSUPPORTED_ENDPOINT,
+                f"The model `{model[:128]}` is served by a provider that does not offer '{api}' in this dialect.",
+                param="model",
+            )
+        targets = tuple(tuple(self._way(key, target) for key in keys) for target, keys in speaks if keys)
+        if not targets:
+            raise GatewayError(NO_ELIGIBLE_KEY, f"No provider key may serve `{model[:128]}` for this tenant.")
+        local = route.overflow
+        overflow: tuple[Way, ...] = ()
+        if local is not None and _speaks(local, api):
+            overflow = tuple(self._way(key, local) for key in self.snapshot.keys_for(tenant, local))
+        return Candidates(route, targets, overflow)
+
+    def _way(self, key: ProviderKey, target: Target | None) -> Way:
+        """Made once, so that what is learned of it stays."""
+        model = target.model if target is not None else ""
+        way = self._ways.get((key, model))
+        if way is None:
+            if len(self._ways) >= _CACHE_MAX:
+                self._ways.clear()
+            now = self._clock.monotonic()
+            account = self.accounts.of(key, model, self._time.at(now))
+            health = self._health.target(key.provider.id, model or None, now).by_key[key.id]
+            way = self._ways[key, model] = Candidate(account, health, target)
+        return way
+
+
+def _speaks(target: Target, api: str) -> bool:
+    return api in target.provider.apis and target.provider.dialect in ADAPTERS
+
+
+def is_model_name(name: str) -> bool:
+    """Whether any model could be called that: printable ASCII without spaces."""
+    return name.isascii() and name.isprintable() and " " not in name and len(name) <= _MODEL_NAME_MAX
+
+
+def model_not_found(model: str) -> GatewayError:
+    """The refusal for a model that does not exist, or is not for this tenant: the same for both."""
+    return GatewayError(
+        MODEL_NOT_FOUND,
+        f"The model `{model[:128]}` does not exist or you do not have access to it.",
+        param="model",
+    )

@@ -1,0 +1,62 @@
+"""One exchange in admission: where it may go, what it would be charged there, and the permit it is given."""
+
+import asyncio
+from collections.abc import Iterator
+
+from gateway.admission.choice import Wish
+from gateway.admission.grantor import Grant
+from gateway.admission.item import Item
+from gateway.charge import Charge
+from gateway.exchange import Exchange
+from gateway.pipeline.router import Candidates, Way
+from gateway.record import Record
+
+
+class Permit(Record, eq=False):
+    """One attempt's right to go upstream by `way`; ended once, by `Dispatcher.end` or `Dispatcher.give_back`."""
+
+    way: Way
+    grant: Grant | None  # None: the account has no ceilings
+    turn: int  # of the attempt, for what is said of the key's health later
+    rank: int
+    began: float
+    item: Item | None = None  # that waited for it
+
+
+class Ticket:
+    """Kept for as long as an exchange may still be sent somewhere."""
+
+    __slots__ = (
+        "came_back", "candidates", "charges", "exchange", "future", "overflowed", "permit", "rank",
+        "targets", "tried", "wish",
+    )  # fmt: skip
+
+    def __init__(self, exchange: Exchange, candidates: Candidates, rank: int, wish: Wish) -> None:
+        self.exchange = exchange
+        self.candidates = candidates
+        self.targets = candidates.targets
+        self.rank = rank
+        self.wish = wish
+        self.tried: tuple[Way, ...] = ()
+        self.charges: dict[Way, Charge] = {}  # of those that were asked for
+        self.came_back = False  # it went and was not served: before all who wait
+        self.overflowed: str | None = None  # why it goes to a local model
+        self.future: asyncio.Future[Permit] | None = None
+        self.permit: Permit | None = None  # given to the future
+
+    def overflow(self, reason: str) -> None:
+        """From now on it goes to the route's local model, and nowhere else."""
+        self.overflowed = self.exchange.overflow = reason
+        self.targets = (self.candidates.overflow,)
+
+    def ways(self) -> Iterator[Way]:
+        """Those that have not been tried, in order of preference."""
+        pinned = self.wish.pinned
+        for ways in self.targets:
+            for way in ways:
+                if way not in self.tried and (pinned is None or way.key_id == pinned):
+                    yield way
+
+    def at(self, account: str) -> list[Way]:
+        """The ways that lead to `account`."""
+        return [way for way in self.ways() if way.account.id == account]

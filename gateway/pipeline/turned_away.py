@@ -1,0 +1,83 @@
+"""Why a request does not wait, or no longer: each reason as its caller's error (wire reference §1.4)."""
+
+from math import inf, isfinite
+
+from gateway.admission.dimension import AccountTerms
+from gateway.admission.item import DEADLINE_UNREACHABLE as UNREACHABLE
+from gateway.admission.item import OVERLOAD, Item, Refused
+from gateway.charge import Charge
+from gateway.errors import (
+    CANCELLED_BY_ADMIN,
+    DEADLINE_EXCEEDED,
+    DEADLINE_UNREACHABLE,
+    NO_ELIGIBLE_KEY,
+    NO_KEY_NOW,
+    OVERLOADED,
+    QUEUE_FULL,
+    QUEUE_TIMEOUT,
+    REQUEST_TOO_LARGE,
+    GatewayError,
+)
+
+#: SDKs come back after what they are told; sooner than this is no help to anybody.
+RETRY_LEAST_S = 0.5
+
+
+def refused(verdict: Refused, waiting: int) -> GatewayError:
+    """The line did not take it."""
+    retry_after_s = max(RETRY_LEAST_S, verdict.retry_after_s)
+    if verdict.reason == UNREACHABLE:
+        return GatewayError(
+            DEADLINE_UNREACHABLE,
+            f"It would wait about {verdict.retry_after_s:.1f} s, which is longer than it may.",
+            retry_after_s=retry_after_s,
+        )
+    if verdict.reason == OVERLOAD:
+        message = "The gateway is overloaded and does not take requests of this priority at the moment."
+        return GatewayError(OVERLOADED, message, retry_after_s=retry_after_s)
+    return GatewayError(QUEUE_FULL, f"Queue full ({waiting} waiting).", retry_after_s=retry_after_s)
+
+
+def shed(wait_s: float) -> GatewayError:
+    """It waited and had to make room for another; a request like it could expect to wait `wait_s`."""
+    return GatewayError(
+        QUEUE_FULL,
+        "Queue full: this request made room for a more urgent one, or for another tenant's.",
+        retry_after_s=max(RETRY_LEAST_S, wait_s) if isfinite(wait_s) else None,
+    )
+
+
+def out_of_time(item: Item, now: float) -> GatewayError:
+    """Its deadline passed, or the patience of its class, before its turn came."""
+    if item.deadline is not None and now >= item.deadline:
+        seconds = item.deadline - item.arrived
+        return GatewayError(DEADLINE_EXCEEDED, f"Deadline of {seconds:g} s exceeded.")
+    message = f"No provider key had room within {item.ttl:g} s."
+    return GatewayError(QUEUE_TIMEOUT, message, retry_after_s=RETRY_LEAST_S)
+
+
+def cancelled() -> GatewayError:
+    return GatewayError(CANCELLED_BY_ADMIN, "An operator cancelled this request while it waited.")
+
+
+def no_key(opens_in_s: float, *, permanent: bool) -> GatewayError:
+    """No key that may serve it is in service, nor will be while it could wait."""
+    if permanent:
+        return GatewayError(NO_ELIGIBLE_KEY, "No provider key may serve this request.")
+    return GatewayError(
+        NO_KEY_NOW,
+        "All provider keys that may serve this request are out of service for now.",
+        retry_after_s=None if opens_in_s == inf else max(RETRY_LEAST_S, opens_in_s),
+    )
+
+
+def too_large(charge: Charge, terms: AccountTerms) -> GatewayError:
+    """Of one dimension it takes more than there is in a whole window."""
+    for dimension in terms.dimensions:
+        if dimension.axis < len(charge) and charge[dimension.axis] > dimension.limit:
+            message = (
+                f"This request may need {charge[dimension.axis]} of {dimension.name}, but no provider key that may "
+                f"serve it has more than {dimension.limit}."
+            )
+            return GatewayError(REQUEST_TOO_LARGE, message)
+    return GatewayError(REQUEST_TOO_LARGE, "This request needs more than its provider keys' ceilings allow.")
