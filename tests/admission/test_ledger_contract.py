@@ -137,6 +137,22 @@ async def test_a_block_and_a_lower_limit_hold_for_all(ledger: LedgerUnderTest) -
     assert granted(await ledger.exchange(Batch(account, "b", 2, asks=asks(30)))) == 20
 
 
+async def test_a_burst_goes_on_credit_that_is_repaid_without_a_standstill(ledger: LedgerUnderTest) -> None:
+    """Of 596 a minute (4 are the top class's) a second's worth and 18 s credit at once, then 65 % of the rate."""
+    account = terms(Dimension("rpm", 600))
+    seconds = []
+    for second in range(120):
+        seconds.append(
+            granted(await ledger.exchange(Batch(account, "w", second + 1, asks=asks(200, rank=3))))
+        )
+        ledger.now += 1_000
+    assert seconds[0] == 9 + 176
+    assert sum(seconds[1:31]) == 192  # 30 s at 6.39, and what was left of the first grants
+    assert min(seconds) >= 3  # as the first burst leaves the window
+    ledger.now += 60_000
+    assert granted(await ledger.exchange(Batch(account, "w", 121, asks=asks(200, rank=3)))) == 185
+
+
 async def test_more_urgent_work_elsewhere_comes_first(ledger: LedgerUnderTest) -> None:
     account = terms(Dimension("rpm", 100))
     await ledger.exchange(Batch(account, "fill", 1, asks=asks(98)))
