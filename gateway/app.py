@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
 from gateway.admission.accounts import Account
+from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.api.admin import admin_app
 from gateway.api.data_plane import DataPlane
 from gateway.api.health import health_routes
@@ -22,6 +23,7 @@ from gateway.pipeline.call import Upstream
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.pipeline import Generation, Pipeline
 from gateway.pipeline.relay import Relay
+from gateway.pipeline.reserve import Reservations
 from gateway.pipeline.settle import Settlement
 from gateway.pipeline.unread import Unread
 from gateway.request_log import RequestLog
@@ -57,7 +59,11 @@ class App:
         )
         estimator = Estimator(metrics)
         settlement = Settlement(clock, metrics, self._log, estimator)
-        self.pipeline = pipeline = Pipeline(generation, clock, settlement)
+        time = LedgerTime(clock)
+        self.ledger = MemoryLedger(time)
+        reservations = Reservations(self.ledger, time)
+        reservations.open(snapshot.tenant_keys.values())
+        self.pipeline = pipeline = Pipeline(generation, clock, settlement, reservations)
         self.unread = Unread(clock, metrics, self._log)
         health = Starlette(routes=health_routes(lambda: pipeline.draining))
         catalogue = ModelCatalogue(snapshot, clock.utc())
