@@ -7,13 +7,14 @@ from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, Di
 from gateway.admission.grantor import Grantor
 from gateway.admission.ledger import Usage
 from gateway.admission.window import jitter_ms, slot_ms
-from gateway.charge import REQUESTS, Charge
+from gateway.charge import REQUESTS, Charge, Estimate
 from gateway.dialects.rate_limit_head import Standing, most_restrictive, rate_limit_head
 from gateway.errors import RATE_LIMITED, REQUEST_TOO_LARGE, GatewayError
 
 #: After so long a charge has left its window for certain.
 _FREE_AFTER_MS = WINDOW_MS + jitter_ms(WINDOW_MS) + slot_ms(WINDOW_MS)
 _DAY_MS = 86_400_000
+_UNLIMITED = 1 << 62
 _COUNTED = {
     "rpm": "requests per minute",
     "tpm": "tokens per minute",
@@ -27,13 +28,34 @@ _COUNTED = {
 class Allowance:
     """What one tenant key may use. `newest` is when this worker last charged something on it."""
 
-    __slots__ = ("_grantor", "key_id", "newest", "terms")
+    __slots__ = ("_grantor", "_limits", "key_id", "newest", "terms")
 
     def __init__(self, key_id: str, terms: AccountTerms, grantor: Grantor) -> None:
         self.key_id = key_id
-        self.terms = terms
         self.newest = 0
         self._grantor = grantor
+        self.configure(terms)
+
+    def configure(self, terms: AccountTerms) -> None:
+        """Its limits are these from now on."""
+        limits = {one.name: one.limit for one in terms.dimensions}
+        self.terms = terms
+        self._limits = tuple(limits.get(name, _UNLIMITED) for name in ("itpm", "otpm", "tpm"))
+
+    def charge(self, estimate: Estimate) -> Charge:
+        """What a request is charged while it runs. Raises GatewayError when it can never fit.
+
+        Not what the caller allows for the answer: few are as long, and a limit kept for them would lie idle. Nor
+        more than a limit, however wide the margin: what is only feared must not keep a small key out for ever.
+        """
+        input_, output = estimate.input_upper, estimate.output
+        tokens = input_ + output
+        input_limit, output_limit, limit = self._limits
+        if input_ > input_limit or tokens > limit or output > output_limit:
+            if estimate.input > input_limit or estimate.input > limit:
+                raise self._too_large(estimate.input)
+            return Charge(1, min(input_, input_limit), min(output, output_limit), min(tokens, limit))
+        return Charge(1, input_, output, tokens)
 
     def head(self, dialect: str, now: int) -> bytes:
         """The header lines that say how full it is."""
@@ -55,18 +77,6 @@ class Allowance:
             tokens.get("otpm"),
         )
 
-    def too_large(self, charge: Charge) -> GatewayError:
-        """No waiting helps: the request alone is more than a limit. Told apart from 429, which SDKs try again."""
-        over = [
-            f"{charge[one.axis]}, where the limit is {one.limit} {_COUNTED[one.name]}"
-            for one in self.terms.dimensions
-            if one.axis != CONCURRENCY and charge[one.axis] > one.limit
-        ]
-        return GatewayError(
-            REQUEST_TOO_LARGE,
-            f"This request is too large for the limits of key '{self.key_id}': it may take {'; '.join(over)}.",
-        )
-
     def used_up(self, charge: Charge, wait_ms: int, now: int) -> GatewayError:
         """There is no room for `charge` before `wait_ms` have passed."""
         found = zip(self.terms.dimensions, self._grantor.usage(self.terms.id, now), strict=True)
@@ -77,6 +87,19 @@ class Allowance:
             RATE_LIMITED,
             f"Rate limit reached for key '{self.key_id}' on {reached}. Please try again in {wait_ms / 1000:g} s.",
             retry_after_s=wait_ms / 1000,
+        )
+
+    def _too_large(self, tokens: int) -> GatewayError:
+        """No waiting helps, so it is no 429: those are tried again."""
+        over = [
+            f"{one.limit} {_COUNTED[one.name]}"
+            for one in self.terms.dimensions
+            if one.name in ("tpm", "itpm") and tokens > one.limit
+        ]
+        return GatewayError(
+            REQUEST_TOO_LARGE,
+            f"This request alone is more than key '{self.key_id}' may use: its input is about {tokens} tokens, "
+            f"the limit {' and '.join(over)}.",
         )
 
     def _reset_ms(self, usage: Usage, now: int) -> int:

@@ -38,8 +38,10 @@ class Reservations:
             terms = account_of_tenant_key(key)
             if terms.dimensions:
                 self._grantor.open_account(terms, self._time.now())
-                allowance = before.get(terms.id) or Allowance(key.id, terms, self._grantor)
-                allowance.terms = terms
+                allowance = before.get(terms.id)
+                if allowance is None:
+                    allowance = Allowance(key.id, terms, self._grantor)
+                allowance.configure(terms)
                 self._allowances[key] = allowance
 
     def begin(self, exchange: Exchange) -> "Reservation | None":
@@ -52,19 +54,24 @@ class Reservations:
 class Reservation:
     """One exchange's place within its key's limits: nothing until `take` or `obtain`, and again after `end`."""
 
-    __slots__ = ("_allowance", "_exchange", "_grant", "_grantor", "_time")
+    __slots__ = ("_allowance", "_charge", "_exchange", "_grant", "_grantor", "_time")
 
     def __init__(self, exchange: Exchange, allowance: Allowance, grantor: Grantor, time: LedgerTime) -> None:
         self._exchange = exchange
         self._allowance = allowance
         self._grantor = grantor
         self._time = time
+        self._charge = Charge()
         self._grant: Grant | None = None
 
     def take(self) -> bool:
-        """Take the place if that can be said at once; otherwise `obtain` is to be asked."""
+        """Take the place if that can be said at once; otherwise `obtain` is to be asked.
+
+        Raises GatewayError when no waiting would help.
+        """
         now = self._time.now()
-        grant = self._grantor.take(self._allowance.terms.id, self._charge(), _RANK, now)
+        self._charge = self._allowance.charge(self._exchange.estimate)
+        grant = self._grantor.take(self._allowance.terms.id, self._charge, _RANK, now)
         if grant is None:
             return False
         self._hold(grant, now)
@@ -72,14 +79,12 @@ class Reservation:
 
     async def obtain(self) -> None:
         """Take the place after `take` could not. Raises GatewayError when there is none."""
-        account, charge = self._allowance.terms.id, self._charge()
-        if self._grantor.next_free_in(account, charge, _RANK, self._time.now()) is None:
-            raise self._allowance.too_large(charge)
-        grant = await self._grantor.obtain(account, charge, _RANK)
+        account = self._allowance.terms.id
+        grant = await self._grantor.obtain(account, self._charge, _RANK)
         now = self._time.now()
         if grant is None:
-            wait_ms = self._grantor.next_free_in(account, charge, _RANK, now)
-            raise self._allowance.used_up(charge, wait_ms or 0, now)
+            wait_ms = self._grantor.next_free_in(account, self._charge, _RANK, now)
+            raise self._allowance.used_up(self._charge, wait_ms or 0, now)
         self._hold(grant, now)
 
     def answered(self) -> None:
@@ -108,11 +113,6 @@ class Reservation:
     def head(self) -> bytes:
         """The header lines that say how full the key's limits are."""
         return self._allowance.head(self._exchange.dialect, self._time.now())
-
-    def _charge(self) -> Charge:
-        """Not what the caller allows: few answers are as long, and a limit kept for them would lie idle."""
-        estimate = self._exchange.estimate
-        return Charge(1, estimate.input_upper, estimate.output, estimate.input_upper + estimate.output)
 
     def _hold(self, grant: Grant, now: int) -> None:
         self._grant = grant
