@@ -287,7 +287,6 @@ MAGIC = (
     "[[sim:no_usage]]",
     "[[sim:status=500]]",
     "[[sim:status=400]]",
-    "[[sim:frames=40 error_after=5]]",
     "[[sim:frames=40 cut=900]]",
     "[[sim:hang=-1]]",
     "[[sim:hang=900 frames=40]]",
