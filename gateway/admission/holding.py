@@ -48,9 +48,9 @@ class Holding:
     """One account of one worker. One call at a time is the caller's duty."""
 
     __slots__ = (
-        "_asked", "_blocked", "_called_at", "_delay", "_granted", "_jitter", "_number", "_report_now", "_unanswered",
-        "_unused_at", "_wishes_asked", "_worker", "appetite", "asking", "axes", "concurrent", "epoch", "in_flight",
-        "last", "lots", "minute", "stock", "terms", "unsaid", "wishes",
+        "_asked", "_blocked", "_called_at", "_delay", "_granted", "_jitter", "_number", "_report_now",
+        "_unanswered", "_unused_at", "_wishes_asked", "_worker", "appetite", "asking", "axes", "concurrent",
+        "epoch", "in_flight", "last", "lots", "minute", "stock", "terms", "unsaid", "wishes",
     )  # fmt: skip
 
     def __init__(self, terms: AccountTerms, worker: str, now: int, jitter: Callable[[], float]) -> None:
