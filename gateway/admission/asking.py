@@ -14,6 +14,8 @@ from gateway.charge import Charge
 POLL_MS = 250
 #: What rises faster than this is worth waiting for: the bucket of a second (`pace.py`) holds it meanwhile.
 POLL_MS_MIN = 20
+#: Too early by a rounding is refused, and costs `POLL_MS_MIN`.
+_NOT_EARLY_MS = 2
 #: After a settlement others are waited for, so that one call says them all.
 _FREED_MS = 10
 #: Who found no lease is looked for so long: one that may go to several accounts is named at each in turn.
@@ -94,7 +96,7 @@ class Asking:
             first, wait_ms = refused[0]
             for rank in RANKS[first.rank :]:
                 self._waits[rank] = before + wait_ms
-            wait_ms = max(wait_ms, POLL_MS_MIN)
+            wait_ms = max(wait_ms + _NOT_EARLY_MS, POLL_MS_MIN)
             later = now + int(POLL_MS * (0.75 + 0.25 * jitter))
             self._retry_at = before + wait_ms if wait_ms <= POLL_MS else later
         elif granted:  # there may be more who wait
