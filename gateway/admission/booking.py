@@ -122,7 +122,7 @@ def _decide(kept: Book, batch: Batch, now: int, *, joined: bool) -> Answer:
     return Answer(
         membership.epoch, membership.version, now, not joined, learning, tuple(verdicts), stock, stock_at,
         bool(rows), tuple(waiting), live, membership.known(now), account.usage(now),
-        {tenant: kept.totals.read(tenant, now) for tenant, _ in batch.served},
+        account.served(), {tenant: kept.totals.read(tenant, now) for tenant, _ in batch.served},
     )  # fmt: skip
 
 
