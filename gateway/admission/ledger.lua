@@ -654,14 +654,9 @@ end
 
 local hold
 if #rows > 0 and ask_count > 0 then
-  -- The top class, then those below their floor of every rate, then the others.
+  -- The top class, then those below their floor, then the others.
   local function urgency(rank)
-    for _, rate in ipairs(rank > 0 and rates or {}) do
-      if S[rate.place + rank + 1] * 100 >= rate.limit * K.FLOOR_PERCENT[rank + 1] * K.SHARE_SCALE then
-        return rank + 5
-      end
-    end
-    return rank
+    return (rank == 0 or served(rank) < K.FLOOR_PERMILLE[rank + 1]) and rank or rank + 5
   end
   hold = function(ask, ahead)
     local held = { ahead[1], ahead[2], ahead[3], ahead[4], ahead[5] }

@@ -6,6 +6,7 @@ the script's time less than JSON. Strings (worker, tenants) go beside them.
 
 import struct
 
+from gateway.admission.classes import RANKS
 from gateway.admission.day import Midnights
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, Dimension
 from gateway.admission.ledger import Answer, Batch, Observation, Usage, Verdict
@@ -17,7 +18,6 @@ _NO_SEEN = (0, 0, 0, 0, 0, 0)
 _NO_STOCK = (-1, 0, 0, 0, 0, 0)
 _NO_MIDNIGHTS = (0, 0, 0, 0)
 _ANSWER_HEAD = 15
-_RANKS = 5
 
 
 class AccountWire:
@@ -83,7 +83,7 @@ class AccountWire:
 def read_answer(batch: Batch, reply: bytes) -> Answer:
     """What the script returned for `batch`; raises ValueError for anything else."""
     dimensions, asks, tenants = len(batch.account.dimensions), len(batch.asks), len(batch.served)
-    at = _ANSWER_HEAD + _RANKS  # where usage begins, then verdicts, then totals
+    at = _ANSWER_HEAD + len(RANKS)  # where usage begins, then verdicts, then totals
     if len(reply) != 8 * (at + 3 * dimensions + 2 * asks + tenants):
         raise ValueError(f"{len(reply)} bytes")
     numbers = [int(one) for one in struct.unpack(f"<{len(reply) // 8}d", reply)]
