@@ -335,6 +335,13 @@ local function spend(rate, units, by, overdraw)
   rate.level = level
 end
 
+-- By rank, thousandths of the ceiling, of the rate that the class took most of.
+local function served(rank)
+  local most = 0
+  for _, rate in ipairs(rates) do most = max(most, floor(S[rate.place + rank + 1] / rate.limit)) end
+  return most
+end
+
 local function share_add(rate, rank, units)
   local place = rate.place + rank + 1
   S[place] = max(0, S[place] + units * K.SHARE_SCALE)
@@ -647,14 +654,9 @@ end
 
 local hold
 if #rows > 0 and ask_count > 0 then
-  -- The top class, then those below their floor of every rate, then the others.
+  -- The top class, then those below their floor, then the others.
   local function urgency(rank)
-    for _, rate in ipairs(rank > 0 and rates or {}) do
-      if S[rate.place + rank + 1] * 100 >= rate.limit * K.FLOOR_PERCENT[rank + 1] * K.SHARE_SCALE then
-        return rank + 5
-      end
-    end
-    return rank
+    return (rank == 0 or served(rank) < K.FLOOR_PERMILLE[rank + 1]) and rank or rank + 5
   end
   hold = function(ask, ahead)
     local held = { ahead[1], ahead[2], ahead[3], ahead[4], ahead[5] }
@@ -745,6 +747,7 @@ call('HSET', KEYS[2], worker, packed(own))
 local answer = {
   S[1], S[2], now, 1 - joined, learning and 1 or 0, stock, stock_at, #rows > 0 and 1 or 0,
   waiting[1], waiting[2], waiting[3], waiting[4], waiting[5], live, known,
+  served(0), served(1), served(2), served(3), served(4),
 }
 local renew = now - S[7] >= K.RENEW_MS
 if renew then S[7] = now end

@@ -11,6 +11,7 @@ import pkgutil
 from gateway.admission import (
     booking,
     ceiling,
+    classes,
     concurrency,
     day,
     dimension,
@@ -36,7 +37,7 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
     "CREDIT_USABLE_BELOW_PERCENT": pace.CREDIT_USABLE_BELOW_PERCENT,
     "DAYS_KEPT": day.DAYS_KEPT,
     "DAYS_MS": _DAYS_MS,
-    "FLOOR_PERCENT": share.FLOOR_PERCENT,
+    "FLOOR_PERMILLE": tuple(row.floor_permille for row in classes.CLASSES),
     "FORGOTTEN_MS": membership.FORGOTTEN_MS,
     "FULL": ceiling.FULL,
     "HALVED_MS": totals.HALVED_MS,

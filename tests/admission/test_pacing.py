@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from gateway.admission.classes import CLASSES
 from gateway.admission.dimension import SET_ASIDE_PERMILLE, AccountTerms, Dimension
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
-from gateway.admission.share import FLOOR_PERCENT
 from gateway.charge import Charge
 from gateway.clock import SystemClock
 from tests.admission.charging import worst
@@ -58,7 +58,7 @@ class Simulation:
 
     def _dispatch(self, now: int) -> None:
         served = self.ledger.served("a", START + now)
-        below = [k for k in range(1, 5) if self._queues[k] and served[k] < FLOOR_PERCENT[k] * 10]
+        below = [k for k in range(1, 5) if self._queues[k] and served[k] < CLASSES[k].floor_permille]
         for rank in (0, *below, 1, 2, 3, 4):
             queue = self._queues[rank]
             while queue and self.ledger.take("a", ONE, rank, START + now) is not None:
@@ -74,8 +74,8 @@ def test_at_twice_the_load_the_ceiling_is_used_and_the_top_class_does_not_wait(s
     run = Simulation(1_200, lambda _: 40.0, seconds=480, warm=180, seed=seed)
     assert sum(run.served) >= 0.98 * 1_200 * 5
     assert run.p(0.95, 0) <= 50 and run.p(0.99, 0) <= 250
-    for rank, percent in enumerate(FLOOR_PERCENT):
-        assert run.served[rank] >= percent / 100 * 1_200 * 5 * 0.99, rank
+    for rank, row in enumerate(CLASSES):
+        assert run.served[rank] >= row.floor * 1_200 * 5 * 0.99, rank
 
 
 @pytest.mark.parametrize("load", [24.0, 40.0, 120.0])
