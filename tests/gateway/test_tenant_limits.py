@@ -271,6 +271,17 @@ async def test_an_answer_given_again_costs_nothing_and_speaks_of_now(sim: Provid
             assert used(gateway) == {"rpm": 2}
 
 
+async def test_being_counted_costs_no_tokens(sim: ProviderSim) -> None:
+    """The provider says how many they would be, and none is used."""
+    async with limited(sim, rpm=9, tpm=900) as gateway, client_of(gateway) as client:
+        with standing():
+            raw = await client.responses.input_tokens.with_raw_response.count(
+                model="sim/chat", input="Hello."
+            )
+            assert raw.parse().input_tokens
+            assert used(gateway) == {"rpm": 1, "tpm": 0}
+
+
 async def test_what_names_no_model_costs_a_request_and_no_tokens(sim: ProviderSim) -> None:
     async with limited(sim, rpm=2, tpm=10) as gateway, client_of(gateway) as client:
         with standing():
