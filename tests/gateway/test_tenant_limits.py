@@ -282,6 +282,17 @@ async def test_being_counted_costs_no_tokens(sim: ProviderSim) -> None:
             assert used(gateway) == {"rpm": 1, "tpm": 0}
 
 
+async def test_an_answer_that_is_fetched_again_is_not_paid_for_again(sim: ProviderSim) -> None:
+    """It says what it took, as it did the first time."""
+    async with limited(sim, rpm=9, tpm=9_000) as gateway, client_of(gateway) as client:
+        with standing():
+            stored = await client.responses.create(model="sim/chat", input="Hello.")
+            before = used(gateway)
+            fetched = await client.responses.retrieve(stored.id)
+            assert fetched.usage is not None and fetched.usage.total_tokens == before["tpm"]
+            assert used(gateway) == {"rpm": 2, "tpm": before["tpm"]}
+
+
 async def test_what_names_no_model_costs_a_request_and_no_tokens(sim: ProviderSim) -> None:
     async with limited(sim, rpm=2, tpm=10) as gateway, client_of(gateway) as client:
         with standing():
