@@ -94,9 +94,13 @@ class Lots:
             for lot in self._lots
         )
 
-    def stock(self, until: int) -> int:
-        """Places in stock that are good for longer than `until`."""
-        return sum(lot.places for lot in self._lots if lot.stock and lot.until > until)
+    def stock(self, unit: Charge, until: int) -> int:
+        """How many of `unit` the stock has room for that is good for longer than `until`."""
+        return sum(self._units(lot, unit) for lot in self._lots if lot.stock and lot.until > until)
+
+    def is_used_up(self, lot: Lot, unit: Charge | None) -> bool:
+        """Whether what is left in it is of no use to most."""
+        return lot.places == 0 if unit is None else self._units(lot, unit) == 0
 
     def asked(self) -> int:
         """Places that were granted for somebody who waits."""
@@ -132,6 +136,9 @@ class Lots:
             if kept < lot.places:
                 returns += self._shrink(lot, kept)
         return returns
+
+    def _units(self, lot: Lot, unit: Charge) -> int:
+        return min([lot.places] + [lot.amount[axis] // unit[axis] for axis in self._axes if unit[axis]])
 
     def _shrink(self, lot: Lot, kept: int) -> list[Return]:
         before = lot.amount
