@@ -31,6 +31,7 @@ from gateway.pipeline.pipeline import Generation, Pipeline
 from gateway.pipeline.queue_readings import QueueReadings
 from gateway.pipeline.readings import Readings
 from gateway.pipeline.relay import Relay
+from gateway.pipeline.reserve import Reservations
 from gateway.pipeline.router import Router
 from gateway.pipeline.settle import Settlement
 from gateway.pipeline.unread import Unread
@@ -60,8 +61,8 @@ class App:
         self._log = RequestLog(metrics.log_dropped, fd=log_fd)
         self._lag = LoopLag(metrics.lagged)
         ids = SealedIds(snapshot.pepper)
-        time = LedgerTime(clock)
-        grantor = MemoryLedger(time)
+        self.ledger_time = time = LedgerTime(clock)
+        self.ledger = grantor = MemoryLedger(time)
         estimator = Estimator(metrics)
         health = HealthTable(snapshot.provider_keys)
         accounts = Accounts(grantor, snapshot.provider_keys, 0, time.now())
@@ -78,7 +79,9 @@ class App:
         self._readings = Readings(accounts, dispatcher, grantor, health, time, clock)
         metrics.also(self._readings.gauges)
         settlement = Settlement(clock, metrics, self._log, estimator)
-        self.pipeline = pipeline = Pipeline(generation, clock, settlement)
+        reservations = Reservations(grantor, time)
+        reservations.open(snapshot.tenant_keys.values())
+        self.pipeline = pipeline = Pipeline(generation, clock, settlement, reservations)
         self.unread = Unread(clock, metrics, self._log)
         probes = Starlette(routes=health_routes(lambda: pipeline.draining))
         catalogue = ModelCatalogue(snapshot, clock.utc())

@@ -142,12 +142,11 @@ class AccountModel:
             elif observation.unexpected and isinstance(meter, Concurrency):
                 meter.ceiling.lower(now)
 
-    def below_floor(self, rank: int) -> bool:
-        """Whether class `rank` got less than its floor of every rate: then it goes right after the top class."""
-        return all(rate.share.below_floor(rank, rate.ceiling.limit) for rate in self.rates)
-
     def served(self) -> tuple[int, ...]:
-        """By rank, in thousandths of the ceiling, what each class took lately of the rate it took most of."""
+        """By rank, in thousandths of the ceiling, what each class took lately of the rate it took most of.
+
+        A class that took less than its floor of every rate goes right after the top class.
+        """
         taken = [rate.share.of(rate.ceiling.limit) for rate in self.rates]
         return tuple(map(max, *taken)) if len(taken) > 1 else taken[0] if taken else NOTHING_SERVED
 

@@ -122,7 +122,7 @@ def _decide(kept: Book, batch: Batch, now: int, *, joined: bool) -> Answer:
     return Answer(
         membership.epoch, membership.version, now, not joined, learning, tuple(verdicts), stock, stock_at,
         bool(rows), tuple(waiting), live, membership.known(now), account.usage(now),
-        {tenant: kept.totals.read(tenant, now) for tenant, _ in batch.served},
+        account.served(), {tenant: kept.totals.read(tenant, now) for tenant, _ in batch.served},
     )  # fmt: skip
 
 
@@ -140,8 +140,9 @@ def _verdicts(
         if account.too_large(ask.charge):
             verdicts.append(_TOO_LARGE)
             continue
-        held = hold(rows, ask, account.below_floor)
-        held = [mine + others for mine, others in zip(ahead, held, strict=True)]
+        held = ahead
+        if rows:
+            held = [sum(pair) for pair in zip(ahead, hold(rows, ask, account.served()), strict=True)]
         if not closed and account.fits(ask.charge, ask.rank, held, now, at):
             account.commit(ask.charge, ask.rank, at, batch.worker)
             verdicts.append(Verdict(at))

@@ -5,8 +5,9 @@ The formulas are those of the admission reference §6: x = tokens ÷ bytes, α +
 
 - The prior weighs as ten samples, so the warm-up (η = 1 ÷ (n + 11) until that is 0.05) starts where it should
   and one early reply cannot move it far.
-- A sample counts as at most four deviations away (Huber's ψ: a bounded influence): one absurd report moves the
-  mean by a few per cent, while a real change widens the spread with every sample and is soon followed.
+- A sample counts as at most four deviations away (Huber's ψ: a bounded influence), and for the mean as at
+  most nine tenths of the mean away: one absurd report moves it by 5 %, in the warm-up by 9 %, however wide the
+  spread, while a real change widens the spread with every sample and is soon followed.
 - A short text, in which rounding and the provider's own template weigh more than the words, counts for less.
 - The upper bound is α·exp(z·s ÷ α). For a small spread that is the reference's α·(1 + z·s ÷ α); a ratio is
   positive and skewed to the right, where the latter covers less than it promises.
@@ -33,6 +34,7 @@ _PRIOR_SAMPLES = 10
 _REACH = 4.0
 _SPREAD_MIN = 0.02  # of the ratio: what was always the same need not stay so
 _REACH_MIN = 0.1  # of the ratio
+_PULL_MAX = 0.9  # of the ratio
 _RATIO_MIN = 0.01  # of the prior: a ratio must not vanish, whatever is reported
 _MODELS_MAX = 512
 
@@ -98,6 +100,11 @@ class Calibration:
             rate *= size / self._whole
         variance = deviation * deviation
         self._deviation = sqrt(variance + rate * (off * off - variance))
+        pull = _PULL_MAX * ratio
+        if off > pull:
+            off = pull
+        elif off < -pull:
+            off = -pull
         ratio += rate * off
         self.ratio = ratio if ratio > self._least else self._least
         self.upper = self.bound(Z_CEILING)

@@ -13,8 +13,12 @@ class PriorityClass(NamedTuple):
 
     name: str
     ttl_s: float  # waits no longer than this, deadline or not
-    floor: float  # of a ceiling, kept for the class while it is backlogged
+    floor_permille: int  # of a ceiling, kept for the class while it is backlogged
     line_share: float  # of the line, at most
+
+    @property
+    def floor(self) -> float:
+        return self.floor_permille / 1000
 
     @property
     def target_s(self) -> float:
@@ -23,11 +27,11 @@ class PriorityClass(NamedTuple):
 
 
 CLASSES = (
-    PriorityClass(PRIORITIES[0], 30.0, 0.0, 1.0),
-    PriorityClass(PRIORITIES[1], 20.0, 0.20, 0.6),
-    PriorityClass(PRIORITIES[2], 600.0, 0.08, 0.4),
-    PriorityClass(PRIORITIES[3], 1800.0, 0.04, 0.3),
-    PriorityClass(PRIORITIES[4], 3600.0, 0.02, 0.2),
+    PriorityClass(PRIORITIES[0], 30.0, 0, 1.0),
+    PriorityClass(PRIORITIES[1], 20.0, 200, 0.6),
+    PriorityClass(PRIORITIES[2], 600.0, 80, 0.4),
+    PriorityClass(PRIORITIES[3], 1800.0, 40, 0.3),
+    PriorityClass(PRIORITIES[4], 3600.0, 20, 0.2),
 )
 RANKS = tuple(range(len(CLASSES)))
 #: Of its class's share, what one tenant may fill (reference §3.5).

@@ -161,9 +161,8 @@ local function settle_limit(meter)
   local limit = max(1, lowered - floor(lowered * meter.set_aside / 1000))
   meter.nominal, meter.limit = nominal, limit
   if meter.window then
-    meter.shared_limit = min(limit, lowered - floor(lowered * K.TOP_CLASS_PERCENT / 100))
-    meter.level_max = max(limit * K.BUCKET_MS, K.SCALE)
-    meter.credit_max = floor(limit * K.SCALE * K.CREDIT_PERCENT / 100)
+    local shared = min(limit, lowered - floor(lowered * K.TOP_CLASS_PERMILLE / 1000))
+    meter.shared_limit, meter.level_max, meter.credit_max = shared, max(shared * K.BUCKET_MS, K.SCALE), shared * K.CREDIT_MS
   end
 end
 
@@ -178,7 +177,7 @@ end
 -- ---------------------------------------------------------------- state (membership.py, Book)
 -- Packed: epoch, version, last, born, expected, learned, when lifetimes were renewed; then PER_METER for each meter.
 
-local HEAD, PER_METER = 7, 19
+local HEAD, PER_METER = 7, 20
 local S
 local raw = call('GET', KEYS[1])
 if raw then
@@ -242,8 +241,9 @@ for i = 1, dimension_count do
         key = KEYS[key], slot = K.SLOT_MS, held = K.HELD_MS, known = {}, added = {}, changed = {},
         first = kept and S[s + 5] or 0, last = kept and S[s + 6] or 0, used = kept and S[s + 7] or 0,
       },
-      burst = false, burst_limit = B[d + 5], level = S[s + 11], credit = S[s + 12], level_max = 0, credit_max = 0,
-      paced_at = kept and S[s + 13] or now, step = kept and S[s + 14] or 0, place = s + 14, way = 0,
+      burst = false, burst_limit = B[d + 5], level = S[s + 11], credit = S[s + 12], owed = kept and S[s + 13] or 0,
+      level_max = 0, credit_max = 0, paced_at = kept and S[s + 14] or now, step = kept and S[s + 15] or 0,
+      place = s + 15, way = 0,
     }
     if B[d + 4] > 0 then
       meter.burst = {
@@ -254,7 +254,7 @@ for i = 1, dimension_count do
     settle_limit(meter)
     if not kept then
       meter.level, meter.credit = meter.level_max, meter.credit_max
-      for k = 1, 5 do S[s + 14 + k] = 0 end
+      for k = 1, 5 do S[s + 15 + k] = 0 end
     end
     rates[#rates + 1] = meter
     meters[i] = meter
@@ -279,6 +279,23 @@ local function fade(rate)
   end
 end
 
+local function repay(rate, most)
+  local repaid = min(rate.owed, most)
+  rate.owed = rate.owed - repaid
+  return repaid
+end
+
+local function pour(rate, level)
+  local over = level - rate.level_max
+  if over > 0 then
+    level = rate.level_max
+    rate.credit = min(rate.credit_max, rate.credit + over - repay(rate, over))
+  end
+  rate.level = level
+end
+
+local function repaid_ms(at) return floor(at * K.REPAID_MS / K.REPAID_OF_MS) end
+
 for _, rate in ipairs(rates) do
   local window, burst = rate.window, rate.burst
   if window.first == 0 or now >= (window.first + 1) * window.slot + window.held then
@@ -289,11 +306,10 @@ for _, rate in ipairs(rates) do
   if burst and (burst.first == 0 or now >= (burst.first + 1) * burst.slot + burst.held) then expire(burst) end
   local passed = now - rate.paced_at
   if passed > 0 then
+    local level = rate.level + rate.shared_limit * passed
+    if rate.owed > 0 then level = level - repay(rate, rate.shared_limit * (repaid_ms(now) - repaid_ms(rate.paced_at))) end
     rate.paced_at = now
-    rate.level = min(rate.level_max, rate.level + rate.limit * passed)
-    if window.used * 100 < rate.limit * K.CREDIT_FILLS_BELOW_PERCENT then
-      rate.credit = min(rate.credit_max, rate.credit + floor(rate.limit * passed / 2))
-    end
+    pour(rate, level)
   end
 end
 if concurrency and concurrency.multiplier ~= K.FULL then recover(concurrency) end
@@ -303,7 +319,7 @@ local BLOCKED, BY_LEVEL, BY_CREDIT = 0, 1, 2
 local function way(rate, units, hold)
   local need, held = units * K.SCALE, hold * K.SCALE
   if rate.level - held >= min(need, rate.level_max) then return BY_LEVEL end
-  if rate.credit - held >= need and rate.window.used * 100 < rate.limit * K.CREDIT_USABLE_BELOW_PERCENT then
+  if rate.credit - held >= need and rate.window.used * 100 < rate.shared_limit * K.CREDIT_USABLE_BELOW_PERCENT then
     return BY_CREDIT
   end
   return BLOCKED
@@ -311,12 +327,19 @@ end
 
 local function spend(rate, units, by, overdraw)
   if by == BY_CREDIT then
-    rate.credit = rate.credit - units * K.SCALE
+    rate.credit, rate.owed = rate.credit - units * K.SCALE, rate.owed + units * K.SCALE
     return
   end
   local level = rate.level - units * K.SCALE
   if overdraw then level = max(level, min(rate.level, -K.OVERDRAFT_BUCKETS * rate.level_max)) end
   rate.level = level
+end
+
+-- By rank, thousandths of the ceiling, of the rate that the class took most of.
+local function served(rank)
+  local most = 0
+  for _, rate in ipairs(rates) do most = max(most, floor(S[rate.place + rank + 1] / rate.limit)) end
+  return most
 end
 
 local function share_add(rate, rank, units)
@@ -416,7 +439,7 @@ if fresh and report_count + return_count + settle_count > 0 then
   local function give_back(rate, units, rank, at)
     if rate.burst then remove(rate.burst, at, units) end
     local taken = remove(rate.window, at, units)
-    rate.level = min(rate.level_max, rate.level + taken * K.SCALE)
+    pour(rate, rate.level + taken * K.SCALE)
     share_add(rate, rank, -taken)
   end
   local function settle(rate, delta, rank, at)
@@ -590,17 +613,17 @@ local function free_at(charge, rank)
   local function room_at(window, units, limit)
     return left_at(window, min(window.used + units - limit, window.used))
   end
-  local function below_at(rate, percent)
-    return left_at(rate.window, rate.window.used - floor((rate.limit * percent - 1) / 100))
-  end
   local function paced_at(rate, units)
-    local need = units * K.SCALE
-    local by_level = rate.paced_at + max(0, ceil((min(need, rate.level_max) - rate.level) / rate.limit))
-    if need > rate.credit_max then return by_level end
-    local usable = below_at(rate, K.CREDIT_USABLE_BELOW_PERCENT)
-    if rate.credit >= need then return min(by_level, usable) end
-    local filled = rate.paced_at + ceil((need - rate.credit) * 2 / rate.limit)
-    return min(by_level, max(usable, below_at(rate, K.CREDIT_FILLS_BELOW_PERCENT), filled))
+    local need, limit = units * K.SCALE, rate.shared_limit
+    local wanted = max(0, min(need, rate.level_max) - rate.level)
+    local at = rate.paced_at + ceil((wanted + rate.owed) / limit)
+    if rate.owed > 0 then -- before all is repaid: the first moment T with T - repaid_ms(T) >= goal
+      local goal = rate.paced_at - repaid_ms(rate.paced_at) + ceil(wanted / limit)
+      at = min(at, max(rate.paced_at, floor((goal - 1) * K.REPAID_OF_MS / (K.REPAID_OF_MS - K.REPAID_MS)) + 1))
+    end
+    if rate.credit < need then return at end
+    local usable = floor((limit * K.CREDIT_USABLE_BELOW_PERCENT - 1) / 100)
+    return min(at, left_at(rate.window, rate.window.used - usable))
   end
   if not paced then rank = 0 end
   local at = now
@@ -631,14 +654,9 @@ end
 
 local hold
 if #rows > 0 and ask_count > 0 then
-  -- The top class, then those below their floor of every rate, then the others.
+  -- The top class, then those below their floor, then the others.
   local function urgency(rank)
-    for _, rate in ipairs(rank > 0 and rates or {}) do
-      if S[rate.place + rank + 1] * 100 >= rate.limit * K.FLOOR_PERCENT[rank + 1] * K.SHARE_SCALE then
-        return rank + 5
-      end
-    end
-    return rank
+    return (rank == 0 or served(rank) < K.FLOOR_PERMILLE[rank + 1]) and rank or rank + 5
   end
   hold = function(ask, ahead)
     local held = { ahead[1], ahead[2], ahead[3], ahead[4], ahead[5] }
@@ -729,6 +747,7 @@ call('HSET', KEYS[2], worker, packed(own))
 local answer = {
   S[1], S[2], now, 1 - joined, learning and 1 or 0, stock, stock_at, #rows > 0 and 1 or 0,
   waiting[1], waiting[2], waiting[3], waiting[4], waiting[5], live, known,
+  served(0), served(1), served(2), served(3), served(4),
 }
 local renew = now - S[7] >= K.RENEW_MS
 if renew then S[7] = now end
@@ -741,7 +760,7 @@ for i, meter in ipairs(meters) do
     S[s + 5], S[s + 6], S[s + 7] = window.first, window.last, used
     S[s + 8], S[s + 9], S[s + 10] = 0, 0, 0
     if burst then S[s + 8], S[s + 9], S[s + 10] = burst.first, burst.last, burst.used end
-    S[s + 11], S[s + 12], S[s + 13], S[s + 14] = meter.level, meter.credit, meter.paced_at, meter.step
+    S[s + 11], S[s + 12], S[s + 13], S[s + 14], S[s + 15] = meter.level, meter.credit, meter.owed, meter.paced_at, meter.step
     write(window)
     if burst then write(burst) end
   else

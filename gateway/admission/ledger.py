@@ -168,6 +168,7 @@ class Answer(NamedTuple):
     live: int  # workers heard of within the last seconds, this one included
     known: int  # workers whose charges may still be in the window
     usage: tuple[Usage, ...]
+    served: tuple[int, ...]  # by rank, thousandths of the ceiling taken lately of the rate it took most of
     totals: Mapping[str, int]  # service of the tenants named in `served`, by all workers, halved every minute
 
     def seen(self, elapsed_ms: int) -> Seen:

@@ -4,6 +4,10 @@ When the ledger does not answer, leases in hand are good until they end; then `o
 `closed` sends nothing, `safe_share` lets each worker use its part of what the ledger never grants (so that
 those cut off and those still connected stay within the ceiling together), `open` relies on the provider's own
 refusals. The ledger is tried all the time, and its first answer ends the loss.
+
+An account that is not paced is a tenant key's: its ceilings are ours, and nothing of them is set aside. There a
+safe share is an equal part of all, for a tenant who gets a little more than was sold does less harm than one who
+gets nothing.
 """
 
 from gateway.admission.dimension import AccountTerms, Dimension
@@ -24,17 +28,18 @@ def terms_without_ledger(mode: str, terms: AccountTerms, workers: int) -> Accoun
         return terms._replace(dimensions=(), set_aside_permille=0)
     if mode == "closed":
         return None
-    shares = tuple(_share(one, terms.set_aside_permille, max(1, workers)) for one in terms.dimensions)
+    part = terms.set_aside_permille if terms.paced else 1000
+    shares = tuple(_share(one, part, max(1, workers)) for one in terms.dimensions)
     if any(one.limit < 1 for one in shares):
         return None  # less than a request a minute each: nobody can have it safely
     return terms._replace(dimensions=shares, set_aside_permille=0)
 
 
-def _share(dimension: Dimension, set_aside_permille: int, workers: int) -> Dimension:
-    """A worker's part of the reserve; of places at once, which have none set aside, an equal part of all."""
+def _share(dimension: Dimension, permille: int, workers: int) -> Dimension:
+    """A worker's part of so much; of places at once, which have none set aside, an equal part of all."""
     if dimension.name == "concurrency":
         return dimension._replace(limit=dimension.limit // workers)
-    return dimension._replace(limit=dimension.limit * set_aside_permille // 1000 // workers)
+    return dimension._replace(limit=dimension.limit * permille // 1000 // workers)
 
 
 class LedgerLoss:
@@ -69,6 +74,10 @@ class LedgerLoss:
             return False
         self._probe_at = now + self._wait_ms
         return True
+
+    def next_call(self, now: int) -> int:
+        """When it may be called."""
+        return now if self.lost_at is None else max(now, self._probe_at)
 
     def mode(self, now: int, leases_until: int) -> str | None:
         """None while all is well; else the mode in force, with leases in hand until `leases_until`."""

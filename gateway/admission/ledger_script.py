@@ -11,6 +11,7 @@ import pkgutil
 from gateway.admission import (
     booking,
     ceiling,
+    classes,
     concurrency,
     day,
     dimension,
@@ -23,7 +24,7 @@ from gateway.admission import (
 )
 from gateway.admission import tenant_totals as totals
 
-VERSION = 1
+VERSION = 2
 #: What nobody touched for so long is forgotten: longer than anything in it counts.
 _STATE_MS = 600_000
 _DAYS_MS = 3 * 86_400_000
@@ -32,12 +33,11 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
     "BUCKET_MS": pace.BUCKET_MS,
     "CLOCK_BACK_MS": membership.CLOCK_BACK_MS,
     "CLOCK_JUMP_MS": membership.CLOCK_JUMP_MS,
-    "CREDIT_FILLS_BELOW_PERCENT": pace.CREDIT_FILLS_BELOW_PERCENT,
-    "CREDIT_PERCENT": pace.CREDIT_PERCENT,
+    "CREDIT_MS": pace.CREDIT_MS,
     "CREDIT_USABLE_BELOW_PERCENT": pace.CREDIT_USABLE_BELOW_PERCENT,
     "DAYS_KEPT": day.DAYS_KEPT,
     "DAYS_MS": _DAYS_MS,
-    "FLOOR_PERCENT": share.FLOOR_PERCENT,
+    "FLOOR_PERMILLE": tuple(row.floor_permille for row in classes.CLASSES),
     "FORGOTTEN_MS": membership.FORGOTTEN_MS,
     "FULL": ceiling.FULL,
     "HALVED_MS": totals.HALVED_MS,
@@ -52,6 +52,8 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
     "OWNER_DEAD_MS": concurrency.OWNER_DEAD_MS,
     "RENEW_MS": _STATE_MS // 10,
     "RECOVERY_MS": ceiling.RECOVERY_MS,
+    "REPAID_MS": pace.REPAID_MS,
+    "REPAID_OF_MS": pace.REPAID_OF_MS,
     "ROW_MS": waiting.ROW_MS,
     "SCALE": pace.SCALE,
     "SHARE_SCALE": share.SHARE_SCALE,
@@ -63,7 +65,7 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
     "STOCK_FREE_PERCENT": booking.STOCK_FREE_PERCENT,
     "STOCK_SHARE_DIVISOR": booking.STOCK_SHARE_DIVISOR,
     "STOCK_UNITS_MAX": booking.STOCK_UNITS_MAX,
-    "TOP_CLASS_PERCENT": rate.TOP_CLASS_PERCENT,
+    "TOP_CLASS_PERMILLE": rate.TOP_CLASS_PERMILLE,
 }
 
 

@@ -6,6 +6,7 @@ the script's time less than JSON. Strings (worker, tenants) go beside them.
 
 import struct
 
+from gateway.admission.classes import RANKS
 from gateway.admission.day import Midnights
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, Dimension
 from gateway.admission.ledger import Answer, Batch, Observation, Usage, Verdict
@@ -81,18 +82,19 @@ class AccountWire:
 
 def read_answer(batch: Batch, reply: bytes) -> Answer:
     """What the script returned for `batch`; raises ValueError for anything else."""
-    dimensions, asks, served = len(batch.account.dimensions), len(batch.asks), len(batch.served)
-    if len(reply) != 8 * (_ANSWER_HEAD + 3 * dimensions + 2 * asks + served):
+    dimensions, asks, tenants = len(batch.account.dimensions), len(batch.asks), len(batch.served)
+    at = _ANSWER_HEAD + len(RANKS)  # where usage begins, then verdicts, then totals
+    if len(reply) != 8 * (at + 3 * dimensions + 2 * asks + tenants):
         raise ValueError(f"{len(reply)} bytes")
     numbers = [int(one) for one in struct.unpack(f"<{len(reply) // 8}d", reply)]
-    usage = numbers[_ANSWER_HEAD : _ANSWER_HEAD + 3 * dimensions]
-    verdicts = numbers[_ANSWER_HEAD + 3 * dimensions :]
+    served, usage = numbers[_ANSWER_HEAD:at], numbers[at : at + 3 * dimensions]
+    verdicts = numbers[at + 3 * dimensions :]
     return Answer(
         numbers[0], numbers[1], numbers[2], numbers[3] == 1, numbers[4] == 1,
         tuple(Verdict(verdicts[2 * i], verdicts[2 * i + 1]) for i in range(asks)),
         numbers[5], numbers[6], numbers[7] == 1, tuple(numbers[8:13]), numbers[13], numbers[14],
         tuple(Usage(one.name, *usage[3 * i : 3 * i + 3]) for i, one in enumerate(batch.account.dimensions)),
-        {tenant: verdicts[2 * asks + i] for i, (tenant, _) in enumerate(batch.served)},
+        tuple(served), {tenant: verdicts[2 * asks + i] for i, (tenant, _) in enumerate(batch.served)},
     )  # fmt: skip
 
 

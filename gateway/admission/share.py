@@ -1,12 +1,12 @@
-"""What each priority class was served of one rate, fading with time: decides who is below their floor. Pure.
+"""What each priority class was served of one rate, fading with time: tells who is below their floor. Pure.
 
 A fading sum with a time constant of a minute, in place of a window by class: under a steady rate both agree,
 and this is four integers. Classes below their floor go right after the top class (reference §3.4), so a
 backlogged class gets its floor of the ceiling however much more urgent work there is.
 """
 
-#: Percent of the ceiling, by rank; the top class needs none.
-FLOOR_PERCENT = (0, 20, 8, 4, 2)
+from gateway.admission.classes import RANKS
+
 STEP_MS = 5_000
 STEPS_A_MINUTE = 12
 STEPS_TO_NOTHING = 60
@@ -19,7 +19,7 @@ class Share:
     __slots__ = ("_step", "served")
 
     def __init__(self) -> None:
-        self.served = [0] * len(FLOOR_PERCENT)
+        self.served = [0] * len(RANKS)
         self._step = 0
 
     def fade(self, now: int) -> None:
@@ -37,9 +37,6 @@ class Share:
         """Count units served; negative ones were not, after all."""
         served = self.served[rank] + units * SHARE_SCALE
         self.served[rank] = served if served > 0 else 0
-
-    def below_floor(self, rank: int, limit: int) -> bool:
-        return self.served[rank] * 100 < limit * FLOOR_PERCENT[rank] * SHARE_SCALE
 
     def of(self, limit: int) -> tuple[int, ...]:
         """By rank, thousandths of `limit`."""

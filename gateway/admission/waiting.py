@@ -4,15 +4,14 @@ Every batch replaces its worker's rows. Rows older than half a second count for 
 died holds nobody up.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from gateway.admission.classes import CLASSES, RANKS
 from gateway.admission.ledger import Ask, Demand
-from gateway.admission.share import FLOOR_PERCENT
 from gateway.charge import Charge
 
 ROW_MS = 500
-_RANKS = range(len(FLOOR_PERCENT))
 _AXES = range(5)
 
 
@@ -36,7 +35,7 @@ class Waiting:
 
     def put(self, worker: str, asks: list[Ask], demand: tuple[Demand, ...], now: int) -> None:
         """What waits at `worker` now: the asks that were refused, and what it had besides."""
-        rows = tuple(row for rank in _RANKS if (row := _row(rank, asks, demand)) is not None)
+        rows = tuple(row for rank in RANKS if (row := _row(rank, asks, demand)) is not None)
         if rows:
             self._rows[worker] = (now, rows)
         else:
@@ -49,25 +48,27 @@ class Waiting:
         return [row for name, (_, rows) in self._rows.items() if name != worker for row in rows]
 
 
-def hold(rows: list[Row], ask: Ask, below_floor: Callable[[int], bool]) -> list[int]:
+def hold(rows: list[Row], ask: Ask, served: Sequence[int]) -> list[int]:
     """What others get before `ask`, by axis: all of more urgent classes, the heads of its own that are earlier.
 
     Order between classes (design §6): the top class, then those below their floor, then the others, each by rank.
+    `served` is what each took lately, in thousandths of the ceiling.
     """
-    own = _urgency(ask.rank, below_floor)
+    own = _urgency(ask.rank, served)
     held = [0] * len(_AXES)
     for row in rows:
         if row.rank == ask.rank:
             amounts = row.head if row.order < ask.order else ()
         else:
-            amounts = row.total if _urgency(row.rank, below_floor) < own else ()
+            amounts = row.total if _urgency(row.rank, served) < own else ()
         for axis, amount in enumerate(amounts):
             held[axis] += amount
     return held
 
 
-def _urgency(rank: int, below_floor: Callable[[int], bool]) -> int:
-    return rank if rank == 0 or below_floor(rank) else rank + len(_RANKS)
+def _urgency(rank: int, served: Sequence[int]) -> int:
+    first = rank == 0 or served[rank] < CLASSES[rank].floor_permille
+    return rank if first else rank + len(RANKS)
 
 
 def _row(rank: int, asks: list[Ask], demand: tuple[Demand, ...]) -> Row | None:

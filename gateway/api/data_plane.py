@@ -181,6 +181,7 @@ class DataPlane:
         try:
             key = self.pipeline.generation.authenticator.authenticate(headers, dict(headers))
             exchange.tenant_key, exchange.priority = key, key.priority
+            caller.reservation = self.pipeline.reservations.begin(exchange)
             body = self.catalogue.answer(key.tenant, raw_path, scope["query_string"])
             caller.respond(200, b"content-type: application/json\r\n", body)
         except GatewayError as error:

@@ -5,6 +5,7 @@ from gateway.pipeline.kept_answers import Answer
 
 #: What belongs to one request and not to its answer.
 _OWN = frozenset({b"x-request-id", b"request-id", b"content-length", b"server-timing", b"x-gateway-queue-ms"})
+_LIMITS = (b"x-ratelimit-", b"anthropic-ratelimit-")
 
 
 class AnswerRecorder:
@@ -55,7 +56,11 @@ class AnswerRecorder:
     def _begin(self, status: int, head: bytes, first: bytes) -> None:
         self._status = status
         lines = head.split(b"\r\n")[:-1]
-        self._head = b"".join(line + b"\r\n" for line in lines if line.partition(b":")[0] not in _OWN)
+        self._head = b"".join(
+            line + b"\r\n"
+            for line in lines
+            if line.partition(b":")[0] not in _OWN and not line.startswith(_LIMITS)
+        )
         self._add(first)
 
     def _add(self, data: bytes) -> None:

@@ -14,6 +14,7 @@ from gateway.dialects.errors import error_body, error_frame, error_head, error_s
 from gateway.dialects.openai_stream import ResponsesStream
 from gateway.errors import CLIENT_CLOSED, SHUTTING_DOWN, GatewayError
 from gateway.exchange import Exchange
+from gateway.pipeline.reserve import Reservation
 from gateway.pipeline.served_by import attempted_by
 
 _EVENTS = (
@@ -57,7 +58,7 @@ class Caller:
 
     __slots__ = (
         "_beat_s", "_connection", "_exchange", "_forecast", "_loop", "_pulse", "_spoke",
-        "body_begun", "events_begun", "finished", "responses",
+        "body_begun", "events_begun", "finished", "reservation", "responses",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, exchange: Exchange) -> None:
@@ -68,6 +69,7 @@ class Caller:
         self.events_begun = False
         self.body_begun = False
         self.finished = False
+        self.reservation: Reservation | None = None  # within the limits of the caller's key, if it has any
         self.responses: ResponsesStream | None = None  # being relayed; how it must fail, should it have to
 
     def through(self, wrap: Callable[[Answering], _Wrapped]) -> _Wrapped:
@@ -94,14 +96,17 @@ class Caller:
     def identity(self) -> bytes:
         """The header lines that every answer carries."""
         request_id = self._exchange.request_id.encode()
-        return b"x-request-id: " + request_id + b"\r\nrequest-id: " + request_id + b"\r\n"
+        lines = b"x-request-id: " + request_id + b"\r\nrequest-id: " + request_id + b"\r\n"
+        return lines if self.reservation is None else lines + self.reservation.head()
 
     def respond(self, status: int, head: bytes, body: bytes) -> None:
         """A whole reply at once."""
         exchange = self._exchange
         exchange.status = status
-        self.finished = True
+        self._answered()
         request_id = exchange.request_id.encode()
+        if self.reservation is not None:
+            head += self.reservation.head()
         self._connection.respond(
             status, b"%bx-request-id: %b\r\nrequest-id: %b\r\n" % (head, request_id, request_id), body
         )
@@ -115,14 +120,15 @@ class Caller:
         self._spoke = True
         if self.events_begun:
             if end:
-                self.finished = True
+                self._answered()
                 self._connection.finish(first)
             elif first:
                 self._connection.write(first)
         else:
             self.events_begun = True
             self._exchange.status = 200
-            self.finished = end
+            if end:
+                self._answered()
             self._connection.start(200, _EVENTS + head + self.identity(), first, end)
         return self._connection.write_paused
 
@@ -145,7 +151,7 @@ class Caller:
     def finish(self, last: bytes = b"") -> None:
         """The clean end, after `last`."""
         self._exchange.relayed_bytes += len(last)
-        self.finished = True
+        self._answered()
         self.close()
         self._connection.finish(last)
 
@@ -184,6 +190,12 @@ class Caller:
         if self._pulse is not None:
             self._pulse.cancel()
             self._pulse = None
+
+    def _answered(self) -> None:
+        """The whole answer goes out now, and no more can be said."""
+        self.finished = True
+        if self.reservation is not None:
+            self.reservation.answered()
 
     def _beat(self) -> None:
         """Nothing was said since the last beat: begin, or show that we are still there."""

@@ -55,11 +55,13 @@ class Generation:
 class Pipeline:
     """Runs exchanges; `live` holds the handle of each one in flight."""
 
-    def __init__(self, generation: Generation, clock: Clock, settlement: Settlement) -> None:
+    def __init__(
+        self, generation: Generation, clock: Clock, settlement: Settlement, reservations: Reservations
+    ) -> None:
         self.generation = generation
         self.live: set[Interrupt] = set()
         self.draining = False
-        self.reservations = Reservations()
+        self.reservations = reservations
         self.clock = clock
         self._ids = RequestIds()
         self._idempotency = idempotency.Idempotency(generation.snapshot.bounds, clock)
@@ -86,6 +88,7 @@ class Pipeline:
             named = connection.named
             key = self.generation.authenticator.authenticate(headers, named)
             exchange.tenant_key, exchange.priority = key, key.priority
+            caller.reservation = self.reservations.begin(exchange)
             serve = self._serve
             if not named.keys().isdisjoint(OWN_HEADERS):
                 attribute(exchange, key, named)
@@ -121,11 +124,11 @@ class Pipeline:
         self, exchange: Exchange, caller: Caller, prepare: Prepare, named: dict[bytes, bytes]
     ) -> None:
         generation, clock = self.generation, self.clock
-        key = exchange.tenant_key
-        assert key is not None
         prepared = prepare(exchange, named)  # read, estimate, find candidates
         work, candidates = prepared if isinstance(prepared, tuple) else await prepared
-        self.reservations.take(key)
+        reservation = caller.reservation
+        if reservation is not None and not reservation.take():
+            await reservation.obtain()
         try:
             if exchange.streaming:
                 bounds = generation.snapshot.bounds
@@ -137,7 +140,9 @@ class Pipeline:
             generation.lessons.answered(exchange, reply.permit)
             await self._relay(exchange, caller, work, reply)
         finally:
-            self.reservations.give_back(key)
+            if reservation is not None:
+                self._settlement.measure(exchange)
+                reservation.end()
 
     async def _relay(self, exchange: Exchange, caller: Caller, work: Work, reply: Reply) -> None:
         """Pass the reply on, and end its permit with what it came to."""

@@ -86,6 +86,8 @@ class Relay:
         self._learn_rewrites(exchange, reply, stream, work)
         for old, new in stream.rewrites:
             held = held.replace(old, new)
+        if stream.ended:
+            _note_usage(exchange, stream, caller)
         if caller.begin_events(_identity(reply, exchange), held, stream.ended):
             held = b""
             await caller.drain()
@@ -98,6 +100,7 @@ class Relay:
                 stream.hid = False
                 response.extend(gap_s)
             if stream.ended:
+                _note_usage(exchange, stream, caller)
                 caller.finish(frames)
             elif frames and caller.write(frames):
                 data = frames = b""  # not to be held while the caller reads at leisure
@@ -154,6 +157,12 @@ class Relay:
             sealed = sealed_by.get(real) or self._ids.seal(tenant, pool, real)
             body = body.replace(_quoted(real), _quoted(sealed))
         return body
+
+
+def _note_usage(exchange: Exchange, stream: OpenAIStream, caller: Caller) -> None:
+    """Where the end of the answer settles what the caller's key has used, that must be known by then."""
+    if caller.reservation is not None:
+        exchange.usage = stream.usage() or exchange.usage
 
 
 def _quoted(text: str) -> bytes:

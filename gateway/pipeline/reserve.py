@@ -1,26 +1,119 @@
-"""What an exchange must hold before it may queue: the tenant key's own limits and its budgets' slices.
+"""What an exchange must hold before it may queue: the tenant key's own limits. Budgets' slices will grow in here.
 
-Neither is enforced yet; a reservation is a place in the tenant key's count of running exchanges, and is given
-back exactly once. Limits and money grow in here, all or nothing.
+Taken before anything goes upstream, or refused at once: these limits are the tenant's, so nobody waits for them.
+One request and the tokens it is thought to take are charged, and at its end what it really used; what never went
+upstream is as if it had never come. A key without limits has no reservation, no account and no call to a ledger.
+When the ledger is away the grantor decides, as for everybody else.
 """
 
+from collections.abc import Iterable
+
+from gateway.admission.dimension import account_of_tenant_key
+from gateway.admission.grantor import Grant, Grantor
+from gateway.admission.memory_ledger import LedgerTime
+from gateway.charge import Charge
+from gateway.exchange import NO_USAGE, Exchange
+from gateway.pipeline.allowance import Allowance
 from gateway.settings.snapshot import TenantKey
+
+#: Tenant keys' accounts are not paced: whatever its class, a request finds the same room.
+_RANK = 0
 
 
 class Reservations:
-    """Running exchanges by tenant key."""
+    """The tenant keys that have limits, and what their exchanges hold."""
 
-    __slots__ = ("running",)
+    __slots__ = ("_allowances", "_grantor", "_time")
 
-    def __init__(self) -> None:
-        self.running: dict[TenantKey, int] = {}
+    def __init__(self, grantor: Grantor, time: LedgerTime) -> None:
+        self._grantor = grantor
+        self._time = time
+        self._allowances: dict[TenantKey, Allowance] = {}
 
-    def take(self, key: TenantKey) -> None:
-        self.running[key] = self.running.get(key, 0) + 1
+    def open(self, keys: Iterable[TenantKey]) -> None:
+        """Serve these keys from now on, as a new snapshot has them; what they were charged before stays charged."""
+        before = {allowance.terms.id: allowance for allowance in self._allowances.values()}
+        self._allowances = {}
+        for key in keys:
+            terms = account_of_tenant_key(key)
+            if terms.dimensions:
+                self._grantor.open_account(terms, self._time.now())
+                allowance = before.get(terms.id)
+                if allowance is None:
+                    allowance = Allowance(key.id, terms, self._grantor)
+                allowance.configure(terms)
+                self._allowances[key] = allowance
 
-    def give_back(self, key: TenantKey) -> None:
-        left = self.running[key] - 1
-        if left:
-            self.running[key] = left
-        else:
-            del self.running[key]
+    def begin(self, exchange: Exchange) -> "Reservation | None":
+        """For an authenticated exchange what will hold its place; None when its key has no limits."""
+        assert exchange.tenant_key is not None
+        allowance = self._allowances.get(exchange.tenant_key)
+        return None if allowance is None else Reservation(exchange, allowance, self._grantor, self._time)
+
+
+class Reservation:
+    """One exchange's place within its key's limits: nothing until `take` or `obtain`, and again after `end`."""
+
+    __slots__ = ("_allowance", "_charge", "_exchange", "_grant", "_grantor", "_time")
+
+    def __init__(self, exchange: Exchange, allowance: Allowance, grantor: Grantor, time: LedgerTime) -> None:
+        self._exchange = exchange
+        self._allowance = allowance
+        self._grantor = grantor
+        self._time = time
+        self._charge = Charge()
+        self._grant: Grant | None = None
+
+    def take(self) -> bool:
+        """Take the place if that can be said at once; otherwise `obtain` is to be asked.
+
+        Raises GatewayError when no waiting would help.
+        """
+        now = self._time.now()
+        self._charge = self._allowance.charge(self._exchange.estimate)
+        grant = self._grantor.take(self._allowance.terms.id, self._charge, _RANK, now)
+        if grant is None:
+            return False
+        self._hold(grant, now)
+        return True
+
+    async def obtain(self) -> None:
+        """Take the place after `take` could not. Raises GatewayError when there is none."""
+        account = self._allowance.terms.id
+        grant = await self._grantor.obtain(account, self._charge, _RANK)
+        now = self._time.now()
+        if grant is None:
+            wait_ms = self._grantor.next_free_in(account, self._charge, _RANK, now)
+            raise self._allowance.used_up(self._charge, wait_ms or 0, now)
+        self._hold(grant, now)
+
+    def answered(self) -> None:
+        """The caller has their whole answer: the place is free, unless what was used is yet to be estimated.
+
+        What is still to come from the provider, the end of its framing, must not keep out their next request.
+        """
+        if self._exchange.usage is not NO_USAGE:
+            self.end()
+
+    def end(self) -> None:
+        """Charge what was used in place of what was thought; nothing at all, if it never went upstream."""
+        grant, self._grant = self._grant, None
+        if grant is None:
+            return
+        exchange, now = self._exchange, self._time.now()
+        if not exchange.attempts:
+            self._grantor.give_back(grant, now)
+            return
+        usage = exchange.usage if exchange.ran_model else NO_USAGE
+        charged = Charge(1, usage.input, usage.output, usage.input + usage.output)
+        if charged.input > grant.charge.input or charged.output > grant.charge.output:
+            self._allowance.newest = now  # what its old window no longer holds is charged now
+        self._grantor.settle(grant, charged, now)
+
+    def head(self) -> bytes:
+        """The header lines that say how full the key's limits are."""
+        return self._allowance.head(self._exchange.dialect, self._time.now())
+
+    def _hold(self, grant: Grant, now: int) -> None:
+        self._grant = grant
+        self._allowance.newest = now

@@ -52,12 +52,9 @@ class Settlement:
     def settle(self, exchange: Exchange) -> None:
         """Account for an exchange that ended, however it did."""
         now = self._clock.monotonic()
+        self.measure(exchange)
         usage = exchange.usage
-        if not exchange.ran_model:
-            usage = exchange.usage = NO_USAGE
-        elif usage.source == "none" and exchange.relayed_bytes and exchange.status in (200, 499):
-            usage = exchange.usage = self._estimated(exchange)
-        elif usage.source == "provider":
+        if usage.source == "provider":
             self._learn(exchange, usage)
         key, target, tenant_key = exchange.provider_key, exchange.target, exchange.tenant_key
         total_s = now - exchange.arrived
@@ -103,6 +100,13 @@ class Settlement:
                 exchange.task,
             )
         )
+
+    def measure(self, exchange: Exchange) -> None:
+        """Write down what was used, as far as it will ever be known; once nothing more is relayed."""
+        if not exchange.ran_model:
+            exchange.usage = NO_USAGE
+        elif exchange.usage.source == "none" and exchange.relayed_bytes and exchange.status in (200, 499):
+            exchange.usage = self._estimated(exchange)
 
     def _learn(self, exchange: Exchange, usage: Usage) -> None:
         """What the provider reported is what there was to estimate."""

@@ -19,8 +19,8 @@ def unenforced(settings: Settings) -> Iterator[str]:
     if pools:
         yield f"limits of pools are not enforced yet: {', '.join(pools)}"
     limited = [f"{key.tenant.id}/{key.id}" for key in keys if key.limits != _NO_LIMITS]
-    if limited:
-        yield f"limits of tenant keys are not enforced yet: {', '.join(limited)}"
+    if limited and settings.workers > 1:
+        yield f"limits of tenant keys are not shared between workers yet, each has its own: {', '.join(limited)}"
     paying = [f"{key.tenant.id}/{key.id}" for key in keys if key.budgets]
     paying += [tenant.id for tenant in snapshot.tenants.values() if tenant.budgets]
     if paying:

@@ -17,7 +17,7 @@ from gateway.upstream.verdict import Rule, Verdict, judge
 
 
 class Flavour(NamedTuple):
-    """`refunds`: the charge becomes what was used; otherwise it never falls, which is all that is documented."""
+    """`refunds`: the tokens become what was used; otherwise what was held for output stays charged."""
 
     headers: HeaderTable
     rules: tuple[Rule, ...]
@@ -57,12 +57,17 @@ class Compatible:
         both = prompt + output if self._sums else max(prompt, output)
         if flavour.refunds:
             return Charge(started.requests, prompt, output, both)
-        return Charge(
-            started.requests,
-            max(started.input - free, prompt),
-            max(started.output, output),
-            max(started.tokens - free, both),
-        )
+        if usage.source != "provider":  # our own guess gives nothing back
+            return Charge(
+                started.requests,
+                max(started.input, prompt),
+                max(started.output, output),
+                max(started.tokens, both),
+            )
+        # What was held above the prompt as it turned out was our doubt, and never the provider's charge. Ceilings
+        # on input or output alone count what was used, wherever there are such.
+        held = started.output + prompt if self._sums else max(started.output, prompt)
+        return Charge(started.requests, prompt, output, max(held, both))
 
     def at_refusal(self, started: Charge) -> Charge:
         """Failed requests count too (§1.2), except where only places count."""

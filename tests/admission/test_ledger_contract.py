@@ -137,6 +137,22 @@ async def test_a_block_and_a_lower_limit_hold_for_all(ledger: LedgerUnderTest) -
     assert granted(await ledger.exchange(Batch(account, "b", 2, asks=asks(30)))) == 20
 
 
+async def test_a_burst_goes_on_credit_that_is_repaid_without_a_standstill(ledger: LedgerUnderTest) -> None:
+    """Of 596 a minute (4 are the top class's) a second's worth and 18 s credit at once, then 65 % of the rate."""
+    account = terms(Dimension("rpm", 600))
+    seconds = []
+    for second in range(120):
+        seconds.append(
+            granted(await ledger.exchange(Batch(account, "w", second + 1, asks=asks(200, rank=3))))
+        )
+        ledger.now += 1_000
+    assert seconds[0] == 9 + 176
+    assert sum(seconds[1:31]) == 192  # 30 s at 6.39, and what was left of the first grants
+    assert min(seconds) >= 3  # as the first burst leaves the window
+    ledger.now += 60_000
+    assert granted(await ledger.exchange(Batch(account, "w", 121, asks=asks(200, rank=3)))) == 185
+
+
 async def test_more_urgent_work_elsewhere_comes_first(ledger: LedgerUnderTest) -> None:
     account = terms(Dimension("rpm", 100))
     await ledger.exchange(Batch(account, "fill", 1, asks=asks(98)))
@@ -148,6 +164,18 @@ async def test_more_urgent_work_elsewhere_comes_first(ledger: LedgerUnderTest) -
     ledger.now += 501  # nobody renewed that row
     free = await ledger.exchange(Batch(account, "late", 2, asks=asks(1, rank=0)))
     assert granted(free) == 1 and not free.contention
+
+
+async def test_what_each_class_took_lately_is_told(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 100), Dimension("tpm", 1_000))
+    mixed = asks(10, charge=Charge(1, tokens=1)) + asks(1, rank=2, charge=Charge(1, tokens=200))
+    assert (await ledger.exchange(Batch(account, "w", 1, asks=mixed))).served == (100, 0, 200, 0, 0)
+    ledger.now += 60_000
+    later = (await ledger.exchange(Batch(account, "v", 1))).served
+    assert 30 < later[0] < 40 and 60 < later[2] < 80  # a twelfth is forgotten twelve times
+    ledger.now += 300_000
+    assert (await ledger.exchange(Batch(account, "v", 2))).served == (0, 0, 0, 0, 0)
+    assert (await ledger.exchange(Batch(terms(Dimension("rpd", 9)), "w", 1, asks=asks(1)))).served == (0,) * 5
 
 
 async def test_a_small_request_does_not_overtake_a_large_one(ledger: LedgerUnderTest) -> None:

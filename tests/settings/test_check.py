@@ -54,7 +54,6 @@ def provider() -> Iterator[str]:
 
 IN_VAIN = """\
 warning: limits of pools are not enforced yet: openai-1
-warning: limits of tenant keys are not enforced yet: acme/web
 warning: budgets are not enforced yet: acme
 """
 

@@ -1,0 +1,106 @@
+"""What a worker grants by itself: while the shared ledger is away, by `ledger_loss.py`'s terms; and always where an
+account has no ceilings. A ledger of its own, kept through all losses.
+
+What is sent so is in this worker's record of its last minute, and so is taught to a ledger that forgot. A ledger
+that comes back with all it knew is not told of a safe share, which it never grants; it is told of what an open
+account sent.
+"""
+
+from gateway.admission.dimension import CONCURRENCY, AccountTerms
+from gateway.admission.grantor import Grant
+from gateway.admission.holding import Holding
+from gateway.admission.last_minute import LastMinute
+from gateway.admission.ledger import Observation
+from gateway.admission.ledger_loss import terms_without_ledger
+from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
+from gateway.charge import Charge
+
+#: When to look again where nobody knows.
+_LOOK_AGAIN_MS = 250
+_TOLD_RANK = 1
+
+
+class Alone:
+    """`workers` is how many are configured: the least that shares are reckoned with."""
+
+    __slots__ = ("_ledger", "_mode", "_places", "_untold", "_workers")
+
+    def __init__(self, mode: str, time: LedgerTime, workers: int) -> None:
+        self._mode = mode
+        self._workers = workers
+        self._ledger = MemoryLedger(time)
+        #: By account, how many may be in flight while this loss lasts; None: nothing is granted.
+        self._places: dict[str, int | None] = {}
+        self._untold: dict[str, LastMinute] = {}
+
+    def begin(self) -> None:
+        """A loss begins: how many workers share is looked at anew."""
+        self._places.clear()
+
+    def take(self, holding: Holding, charge: Charge, rank: int, now: int) -> Grant | None:
+        id_ = holding.terms.id
+        if not self._may_send(holding, now):
+            return None
+        grant = self._ledger.take(id_, charge, rank, now)
+        if grant is not None:
+            holding.in_flight += 1
+            self._record(holding, charge, now)
+        return grant
+
+    def give_back(self, holding: Holding, grant: Grant, now: int) -> None:
+        holding.in_flight -= 1
+        self._ledger.give_back(grant, now)
+
+    def sent(self, grant: Grant, now: int) -> None:
+        self._ledger.sent(grant, now)
+
+    def correct(self, holding: Holding, grant: Grant, charged: Charge, now: int) -> None:
+        more = Charge(*(max(0, new - old) for new, old in zip(charged, grant.charge, strict=True)))
+        self._ledger.correct(grant, charged, now)
+        if any(more):
+            self._record(holding, more, now)
+
+    def observe(self, holding: Holding, said: Observation, now: int) -> None:
+        if self._may_send(holding, now):
+            self._ledger.observe(holding.terms.id, said, now)
+
+    def next_free_in(self, holding: Holding, charge: Charge, rank: int, now: int) -> int:
+        """While `take` says no."""
+        if not self._may_send(holding, now):
+            return _LOOK_AGAIN_MS
+        wait_ms = self._ledger.next_free_in(holding.terms.id, charge, rank, now)
+        return wait_ms or _LOOK_AGAIN_MS
+
+    def tell(self, holding: Holding, now: int) -> None:
+        """The ledger is back: what it must know."""
+        untold = self._untold.pop(holding.terms.id, None)
+        for sent in untold.sent(now) if untold is not None else ():
+            holding.unsaid.settled(holding.last.ledger_time(now - sent.age_ms), sent.charge, _TOLD_RANK)
+
+    def _may_send(self, holding: Holding, now: int) -> bool:
+        id_ = holding.terms.id
+        if id_ not in self._places:
+            self._open(holding.terms, holding.last.workers, now)
+        places = self._places[id_]
+        return places is not None and holding.in_flight < places
+
+    def _open(self, whole: AccountTerms, workers: int, now: int) -> None:
+        terms = (
+            terms_without_ledger(self._mode, whole, max(workers, self._workers))
+            if whole.dimensions
+            else whole
+        )
+        if terms is None:
+            self._places[whole.id] = None
+            return
+        # Requests at once are counted with those that were sent before.
+        at_once = [one.limit for one in terms.dimensions if one.axis == CONCURRENCY]
+        rates = tuple(one for one in terms.dimensions if one.axis != CONCURRENCY)
+        self._ledger.open_account(terms._replace(dimensions=rates), now)
+        self._places[whole.id] = min(at_once, default=1 << 53)
+
+    def _record(self, holding: Holding, charge: Charge, now: int) -> None:
+        holding.appetite.last = now
+        holding.minute.add(charge, now)
+        if self._mode == "open":
+            self._untold.setdefault(holding.terms.id, LastMinute()).add(charge, now)

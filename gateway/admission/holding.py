@@ -1,0 +1,363 @@
+"""Everything one worker holds and knows of one account of a shared ledger. Pure; milliseconds.
+
+Between two calls: lots in hand, requests on the way, and what the ledger has not been told. `called` makes the next
+batch of it, `answered` takes the answer over; when a call is due says `due`. `now` is `LedgerTime`'s; the ledger's
+own clock is reckoned from the last answer, never too early (`ledger.py`).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from gateway.admission.appetite import Appetite
+from gateway.admission.asking import ASKS_MAX, Asking
+from gateway.admission.dimension import CONCURRENCY, AccountTerms
+from gateway.admission.grantor import Grant, Waiters
+from gateway.admission.last_answer import QUIET_MS, LastAnswer
+from gateway.admission.last_minute import LastMinute
+from gateway.admission.lease import Lease
+from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Return, StockAsk
+from gateway.admission.lots import Lot, Lots
+from gateway.admission.stock import Stock
+from gateway.admission.unsaid import Unsaid
+from gateway.charge import Charge
+
+#: A lease is not used in its last moments: who takes it must still send.
+GUARD_MS = 20
+LEASE_MS = 500
+HEARTBEAT_MS = 1_000
+#: Stock that ends before the heartbeat after next gets a successor.
+_FRESH_MS = HEARTBEAT_MS + 100
+#: How long what was sent waits for company. Less where room is scarce: until it is said it counts for longer.
+_REPORT_MS = 100
+_REPORT_MS_IN_PLENTY = 500
+#: Leases for those who wait are returned when nobody took them.
+_UNUSED_MS = 20
+#: Stock is charged to this class, and kept for no less urgent ones while somebody waits elsewhere.
+_STOCK_RANK = 1
+NEVER = 1 << 62
+
+
+class Wish(NamedTuple):
+    """Who does not wait in line: asked for once. `answer` is False when nobody is there any more to take it."""
+
+    ask: Ask
+    answer: Callable[[Grant | None], bool]
+
+
+class Holding:
+    """One account of one worker. One call at a time is the caller's duty."""
+
+    __slots__ = (
+        "_asked", "_blocked", "_called_at", "_delay", "_granted", "_jitter", "_number", "_report_now",
+        "_unanswered", "_unused_at", "_wishes_asked", "_worker", "appetite", "asking", "axes", "concurrent",
+        "epoch", "in_flight", "last", "lots", "minute", "stock", "terms", "unsaid", "wishes",
+    )  # fmt: skip
+
+    def __init__(self, terms: AccountTerms, worker: str, now: int, jitter: Callable[[], float]) -> None:
+        self._worker = worker
+        self._jitter = jitter
+        self._number = 0
+        self._called_at = now
+        self._unanswered: Batch | None = None
+        self._asked: tuple[Ask, ...] = ()
+        self._wishes_asked: tuple[Wish, ...] = ()
+        self._granted = 0  # places for those who wait, in the last answer
+        self._unused_at = NEVER
+        self._delay = _REPORT_MS
+        self._report_now = False
+        self._blocked = False  # since the last batch was made: what it is granted was granted in ignorance
+        self.epoch = 0
+        self.in_flight = 0
+        self.wishes: list[Wish] = []
+        self.appetite = Appetite(now)
+        self.stock = Stock(self.appetite, now)
+        self.asking = Asking()
+        self.last = LastAnswer(now)
+        self.minute = LastMinute()
+        self.unsaid = Unsaid(terms)
+        self._take_terms(terms)
+
+    def configure(self, terms: AccountTerms) -> None:
+        """Its ceilings changed: what is in hand was granted under others."""
+        if terms != self.terms:
+            self.unsaid.returned(self.lots.drop(_any))
+            self._take_terms(terms)
+
+    # ---------------------------------------------------------------- the request path
+
+    def take(self, charge: Charge, rank: int, now: int) -> Lease | None:
+        """A lease in hand, if there is one that fits."""
+        lot = self.lots.take(charge, rank, now)
+        return None if lot is None else self._leased(lot, charge, rank, now)
+
+    def missed(self, charge: Charge, rank: int, now: int) -> None:
+        """There was none."""
+        self.appetite.last = now
+        if self.appetite.unit() is None:
+            self.appetite.learn((charge,))
+        self.asking.missed(rank, now)
+
+    def give_back(self, lease: Lease, now: int) -> None:
+        """It was not sent."""
+        self.in_flight -= 1
+        lot, granted = lease.lot, lease.granted
+        if lot.epoch != self.epoch:
+            return
+        if lease.charge != granted:
+            self.unsaid.settled(lease.at, _difference(granted, lease.charge), lease.rank)
+        if lease.told:
+            self.unsaid.returned((Return(lease.at, granted, lease.rank),))
+        else:
+            lease.told = True
+            if not self.lots.put_back(lot, granted, now):
+                self.unsaid.returned((Return(lot.at, granted, lot.rank),))
+
+    def sent(self, lease: Lease, now: int) -> None:
+        """It left only now, not when it was taken."""
+        lot = lease.lot
+        at = now + lot.ahead
+        if at <= lease.at:
+            return
+        if lot.epoch == self.epoch and (lease.told or at > lot.at):
+            # It is charged too early, and a report cannot move it later.
+            back = (lease.at, lease.rank) if lease.told else (lot.at, lot.rank)
+            if not self.unsaid.same_slot(at, back[0]):
+                self.unsaid.returned((Return(back[0], lease.granted, back[1]),))
+                self.unsaid.settled(at, lease.granted, lease.rank)
+                lease.told = True
+        lease.at = at
+
+    def correct(self, lease: Lease, charged: Charge, now: int) -> bool:
+        """What the provider charges, as far as is known. Whether any of it came back."""
+        delta = _difference(charged, lease.charge)
+        lease.charge = charged
+        more = less = False
+        for axis in self.axes:
+            if delta[axis] > 0:
+                more = True
+            elif delta[axis] < 0:
+                less = True
+        if more:
+            self.minute.add(Charge(*(max(0, units) for units in delta)), now)
+        if lease.lot.epoch == self.epoch:
+            if more or less:
+                self.unsaid.settled(lease.at, delta, lease.rank)
+        elif more:
+            # To a ledger that forgot the grant only what adds to it is news.
+            positive = [max(0, units) for units in delta]
+            self.unsaid.settled(self.last.ledger_time(now), positive, lease.rank)
+        return less
+
+    def observe(self, said: Observation) -> None:
+        """What the provider said. A block is told at once, and holds for what is in hand."""
+        self.unsaid.observed(said)
+        if said.blocked_ms > 0:
+            self._blocked = True
+            self.unsaid.returned(self.lots.drop(_any))
+        if said.blocked_ms > 0 or said.unexpected:
+            self._report_now = True
+
+    # ---------------------------------------------------------------- the next call
+
+    def due(self, now: int) -> int:
+        """When the next call is to be made."""
+        if not self.terms.dimensions:
+            return NEVER
+        if self.wishes or self._unanswered is not None or self._report_now or self.last.relearn:
+            return now
+        due = self._called_at + HEARTBEAT_MS if self._counts(now) else NEVER
+        if self.unsaid:
+            due = min(due, now if self.unsaid.many else now + self._delay)
+        if (asking := self.asking.due(now)) is not None:
+            due = min(due, asking)
+        if self.stock.is_low(self.lots.stock(now + _FRESH_MS), now):
+            due = min(due, self.stock.due)
+        return max(now, min(due, self._unused_at))
+
+    def due_after_take(self, now: int) -> int:
+        """The same for what a take may have changed, cheaply."""
+        return self.stock.due if self.lots.places <= self.stock.low else now + self._delay
+
+    def called(self, waiters: Waiters | None, now: int) -> Batch | None:
+        """The batch of a call that is made now; None when there is nothing to be said after all."""
+        self.appetite.measure(now)
+        self._sweep(now)
+        self.fold(now)
+        asks, demand = self._waiting(waiters, now)
+        stock = self.stock.ask(self.lots.stock(now + _FRESH_MS), self.last, now)
+        batch = self._unanswered
+        if batch is None:
+            beat = now - self._called_at >= HEARTBEAT_MS and self._counts(now)
+            if not (asks or demand or stock or beat or self.last.relearn or self.unsaid):
+                return None
+            batch = self._next()
+            if self.last.relearn:
+                batch = batch._replace(sent=self.minute.sent(now))
+        self._called_at = now
+        self._unanswered = batch._replace(
+            account=self.terms, seen=self.last.seen(now), in_flight=self.in_flight + self.lots.places,
+            demand=demand, asks=asks, stock=stock,
+        )  # fmt: skip
+        return self._unanswered
+
+    def answered(self, answer: Answer, before: int, now: int) -> bool:
+        """Take the answer over. Whether those who wait may find something that they did not before."""
+        batch, self._unanswered = self._unanswered, None
+        assert batch is not None
+        if answer.relearn or answer.epoch != self.epoch:
+            self._void(now)
+            self.epoch = answer.epoch
+        last = self.last
+        last.take(batch, answer, before, now)
+        if last.blocked:
+            self.unsaid.returned(self.lots.drop(_in_stock))
+        if answer.contention:
+            kept = self.appetite.urgent_target(round(last.call_ms))
+            self.unsaid.returned(self.lots.keep_stock(kept, _STOCK_RANK))
+        wishes = len(self._wishes_asked)
+        self._grant_wishes(answer, now)
+        self._take_grants(answer, wishes, now)
+        self._take_stock(answer, batch.stock, now)
+        if self._blocked:
+            self.unsaid.returned(self.lots.drop(_any))
+        self._delay = _REPORT_MS_IN_PLENTY if last.plenty else _REPORT_MS
+        return answer.stock > 0 or self._granted > 0 or bool(self.asking.too_large)
+
+    def unheard(self) -> list[Wish]:
+        """There was no answer. Whom nobody lets wait must be answered otherwise."""
+        wishes = [*self._wishes_asked, *self.wishes]
+        self._wishes_asked = ()
+        self.wishes.clear()
+        return wishes
+
+    def fold(self, now: int) -> None:
+        """What was sent goes into this worker's own record."""
+        self.appetite.learn([lease.charge for lease in self.unsaid.sent])
+        sent = self.unsaid.fold()
+        if any(sent):
+            self.minute.add(sent, now)
+
+    def let_go(self) -> None:
+        """Nothing more will be sent."""
+        self.unsaid.returned(self.lots.drop(_any))
+
+    def unsettled(self) -> bool:
+        """Whether the ledger has something to be told."""
+        return bool(self.unsaid) or self._unanswered is not None
+
+    def next_free_in(self, charge: Charge, rank: int, now: int) -> int | None:
+        """Milliseconds until `take` may succeed; None: never."""
+        for one in self.terms.dimensions:
+            if (one.limit < 1) if one.axis == CONCURRENCY else (charge[one.axis] > one.limit):
+                return None
+        if self.asking.is_too_large(charge):
+            return None
+        if self.lots.covers(charge, rank, now):
+            return 0
+        return self.asking.free_in(rank, now) + round(self.last.call_ms) + 1
+
+    # ----------------------------------------------------------------
+
+    def _take_terms(self, terms: AccountTerms) -> None:
+        self.terms = terms
+        self.axes = tuple({one.axis for one in terms.dimensions if one.axis != CONCURRENCY})
+        self.concurrent = any(one.axis == CONCURRENCY for one in terms.dimensions)
+        self.lots = Lots(self.axes)
+
+    def _leased(self, lot: Lot, charge: Charge, rank: int, now: int) -> Lease:
+        lease = Lease(self, lot, charge, rank, now + lot.ahead)
+        self.unsaid.sent.append(lease)
+        self.in_flight += 1
+        appetite = self.appetite
+        appetite.last = now
+        appetite.taken += 1
+        if rank <= _STOCK_RANK:
+            appetite.urgent += 1
+        return lease
+
+    def _counts(self, now: int) -> bool:
+        """Whether the ledger should know that this worker lives."""
+        return self.in_flight > 0 or self.lots.places > 0 or now - self.appetite.last < QUIET_MS
+
+    def _sweep(self, now: int) -> None:
+        """Leases whose end has come, and those that nobody took whom they were for."""
+        if self._granted:
+            self.asking.used(self.lots.asked() < self._granted, now)
+            self._granted = 0
+        self._unused_at = NEVER
+        self.unsaid.returned(self.lots.drop(lambda lot: not lot.stock or now >= lot.until))
+
+    def _waiting(self, waiters: Waiters | None, now: int) -> tuple[tuple[Ask, ...], tuple[Demand, ...]]:
+        self._wishes_asked = tuple(self.wishes[:ASKS_MAX])
+        del self.wishes[:ASKS_MAX]
+        self._asked = ()
+        demand: tuple[Demand, ...] = ()
+        if waiters is not None and self.asking.may_ask(now):
+            self._asked = waiters.asks(self.terms.id, self.asking.most)
+            demand = waiters.demand(self.terms.id, len(self._asked))
+        self.asking.called(self._asked, now)
+        return (*(wish.ask for wish in self._wishes_asked), *self._asked), demand
+
+    def _next(self) -> Batch:
+        self._number += 1
+        self._report_now = self._blocked = False
+        news = self.unsaid.say()
+        return Batch(
+            self.terms, self._worker, self._number, None, news.reports, news.returns, news.settles,
+            news.observations, lease_ms=LEASE_MS,
+        )  # fmt: skip
+
+    def _grant_wishes(self, answer: Answer, now: int) -> None:
+        wishes, self._wishes_asked = self._wishes_asked, ()
+        for wish, verdict in zip(wishes, answer.verdicts, strict=False):
+            lease = None
+            if verdict.granted:
+                lot = self._lot(verdict.at, [0, 0, 0, 0], 0, wish.ask.rank, stock=False)
+                lot.in_hand = False
+                lease = self._leased(lot, wish.ask.charge, wish.ask.rank, now)
+            if not wish.answer(lease) and lease is not None:
+                self.give_back(lease, now)
+
+    def _take_grants(self, answer: Answer, wishes: int, now: int) -> None:
+        verdicts = answer.verdicts[wishes:]
+        by_rank: dict[int, list[int]] = {}
+        self._granted, at = 0, 0
+        for ask, verdict in zip(self._asked, verdicts, strict=True):
+            if verdict.granted:
+                sums = by_rank.setdefault(ask.rank, [0, 0, 0, 0, 0])
+                for axis, units in enumerate((*ask.charge, 1)):
+                    sums[axis] += units
+                self._granted += 1
+                at = verdict.at
+        for rank, (*amount, places) in by_rank.items():
+            self.lots.add(self._lot(at, amount, places, rank, stock=False))
+            self._unused_at = now + _UNUSED_MS
+        self.asking.heard(self._asked, verdicts, self.last.before, now, self._jitter())
+
+    def _take_stock(self, answer: Answer, asked: StockAsk | None, now: int) -> None:
+        if answer.stock and asked is not None:
+            amount = [units * answer.stock for units in asked.charge]
+            self.lots.add(self._lot(answer.stock_at, amount, answer.stock, _STOCK_RANK, stock=True))
+        self.stock.heard(asked, answer.stock, self.last, now)
+
+    def _lot(self, at: int, amount: list[int], places: int, rank: int, *, stock: bool) -> Lot:
+        ahead = self.last.ahead
+        return Lot(at, at - ahead - GUARD_MS, ahead, self.epoch, amount, places, rank, stock)
+
+    def _void(self, now: int) -> None:
+        """The ledger is not the one that granted all this."""
+        self.fold(now)
+        self.lots.drop(_any)
+        self.unsaid.forget()
+
+
+def _difference(one: Charge, other: Charge) -> tuple[int, int, int, int]:
+    return one[0] - other[0], one[1] - other[1], one[2] - other[2], one[3] - other[3]
+
+
+def _any(_lot: Lot) -> bool:
+    return True
+
+
+def _in_stock(lot: Lot) -> bool:
+    return lot.stock

@@ -1,0 +1,113 @@
+"""What a worker knows of an account by the ledger's last answer, reckoned on from there. Pure; milliseconds."""
+
+from collections.abc import Sequence
+
+from gateway.admission.booking import STOCK_FREE_PERCENT
+from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms
+from gateway.admission.ledger import Answer, Batch, Seen, Usage
+
+#: Afterwards nothing that was sent before counts any more.
+QUIET_MS = WINDOW_MS + 1_000
+_NOT_PACED = ("rpd", "concurrency")
+_CALL_WEIGHT = 0.2
+
+
+class LastAnswer:
+    """`ahead` is the ledger's clock less ours, taken from just before the call: never too small."""
+
+    __slots__ = (
+        "_known",
+        "_known_since",
+        "_others",
+        "_usage",
+        "ahead",
+        "answer",
+        "before",
+        "call_ms",
+        "plenty",
+    )
+
+    def __init__(self, now: int) -> None:
+        self.answer: Answer | None = None
+        self.before = now
+        self.ahead = 0
+        self.call_ms = 1.0  # that a call takes
+        self.plenty = True  # as far as this worker can see: stock may be asked for
+        self._usage: dict[str, Usage] = {}
+        self._others = 0  # requests that other workers have in flight
+        self._known = (1, 1)  # workers: the most in this minute, and in the one before
+        self._known_since = now
+
+    def take(self, batch: Batch, answer: Answer, before: int, now: int) -> None:
+        """The answer to `batch`, which was sent at `before`."""
+        self.answer, self.before = answer, before
+        self.ahead = answer.now - before
+        self.call_ms += _CALL_WEIGHT * (now - before - self.call_ms)
+        self._usage = {one.dimension: one for one in answer.usage}
+        if "concurrency" in self._usage:
+            granted = answer.stock + sum(verdict.granted for verdict in answer.verdicts)
+            self._others = max(0, self._usage["concurrency"].used - batch.in_flight - granted)
+        self.plenty = _plenty(answer)
+        if now - self._known_since >= WINDOW_MS:
+            self._known, self._known_since = (answer.known, self._known[0]), now
+        else:
+            self._known = (max(answer.known, self._known[0]), self._known[1])
+
+    @property
+    def relearn(self) -> bool:
+        """The ledger must be told what this worker sent."""
+        return self.answer is not None and self.answer.relearn
+
+    @property
+    def served(self) -> tuple[int, ...]:
+        """By rank, thousandths of the narrowest rate."""
+        return (0, 0, 0, 0, 0)
+
+    @property
+    def blocked(self) -> bool:
+        return any(one.blocked_ms for one in self._usage.values())
+
+    @property
+    def workers(self) -> int:
+        """The most that were known within the last minute, at least."""
+        return max(self._known)
+
+    def seen(self, now: int) -> Seen | None:
+        """For the next batch."""
+        return None if self.answer is None else self.answer.seen(now - self.before)
+
+    def ledger_time(self, now: int) -> int:
+        """The ledger's clock, not too early."""
+        return now + self.ahead
+
+    def usage(
+        self, terms: AccountTerms, in_hand: Sequence[int], in_flight: int, now: int
+    ) -> tuple[Usage, ...]:
+        """As it had it, less what is in hand: leases are charged when they are granted."""
+        passed = now - self.before
+        found = []
+        for dimension in terms.dimensions:
+            one = self._usage.get(dimension.name)
+            if one is None:
+                found.append(Usage(dimension.name, 0, dimension.limit, 0))
+                continue
+            if dimension.axis == CONCURRENCY:
+                used = self._others + in_flight
+            elif dimension.is_rate and passed > QUIET_MS:
+                used = 0
+            else:
+                used = max(0, one.used - in_hand[dimension.axis])
+            found.append(Usage(one.dimension, used, one.limit, max(0, one.blocked_ms - passed)))
+        return tuple(found)
+
+
+def _plenty(answer: Answer) -> bool:
+    if answer.contention or answer.learning or answer.relearn or any(one.blocked_ms for one in answer.usage):
+        return False
+    if any(verdict.wait_ms for verdict in answer.verdicts):
+        return False
+    return all(
+        (one.limit - one.used) * 100 > one.limit * STOCK_FREE_PERCENT
+        for one in answer.usage
+        if one.dimension not in _NOT_PACED
+    )

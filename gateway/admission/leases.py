@@ -1,0 +1,229 @@
+"""A grantor over a ledger that many workers share: what this worker was leased is given out at once, and more is
+asked for behind the scenes, so that the request path never awaits (reference §2.4–2.8).
+
+Where there is plenty a small stock is kept in hand, refilled before it runs out. Where room is scarce the ledger
+is asked for those who wait, and nothing else is held. When the ledger is away, leases in hand are spent, then
+`on_ledger_loss` decides (`ledger_loss.py`); it is tried all the time, and told the last minute when it has
+forgotten.
+
+Beside this file: `lots` what is in hand · `unsaid` what the ledger must be told · `asking` and `stock` when it is
+asked for what · `last_answer` what it said · `holding` all of that for one account · `ledger_calls` the calls ·
+`alone` what is granted without it.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from secrets import token_hex
+
+from gateway.admission.alone import Alone
+from gateway.admission.dimension import AccountTerms
+from gateway.admission.grantor import Grant, Waiters
+from gateway.admission.holding import Wish
+from gateway.admission.lease import Lease
+from gateway.admission.ledger import Ask, Ledger, Observation, Usage
+from gateway.admission.ledger_calls import Channel, LedgerCalls
+from gateway.admission.ledger_loss import LedgerLoss
+from gateway.admission.memory_ledger import LedgerTime
+from gateway.charge import Charge
+
+#: Who is asked for once and does not wait is in nobody's way.
+_NO_ORDER = 0
+
+
+class Leases:
+    """`lease_hits` counts what went from stock, `lease_misses` that for which the ledger had to be asked."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        time: LedgerTime,
+        worker: str,
+        *,
+        on_ledger_loss: str = "safe_share",
+        workers: int = 1,
+        on_degraded: Callable[[bool], None] | None = None,
+        on_call: Callable[[float], None] | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._time = time
+        # A process that comes after another must not be taken for it: its batches are numbered anew.
+        self._worker = f"{worker}-{token_hex(4)}"
+        self._jitter = jitter
+        self._on_degraded = on_degraded
+        self._loss = LedgerLoss(on_ledger_loss)
+        self._alone = Alone(on_ledger_loss, time, workers)
+        self._calls = LedgerCalls(ledger, time, self._loss, self, on_call)
+        self._channels: dict[str, Channel] = {}
+        self.lease_hits = 0
+        self.lease_misses = 0
+
+    def watch(self, waiters: Waiters) -> None:
+        """Who waits in this worker, from now on."""
+        self._calls.waiters = waiters
+
+    @property
+    def calls(self) -> int:
+        """Calls that were answered."""
+        return self._calls.count
+
+    def mode(self, now: int) -> str | None:
+        """For `gateway_degraded`: None while all is well."""
+        until = max((channel.lots.until() for channel in self._channels.values()), default=0)
+        return self._loss.mode(now, until)
+
+    async def aclose(self) -> None:
+        """What is in hand is returned. The ledger itself is its owner's to close."""
+        await self._calls.aclose()
+
+    # ---------------------------------------------------------------- Grantor
+
+    def open_account(self, terms: AccountTerms, now: int) -> None:
+        channel = self._channels.get(terms.id)
+        if channel is not None:
+            channel.configure(terms)
+            return
+        channel = self._channels[terms.id] = Channel(terms, self._worker, now, self._jitter)
+        self._calls.add(channel)
+
+    def take(self, account: str, charge: Charge, rank: int, now: int) -> Grant | None:
+        channel = self._channels[account]
+        lease = channel.take(charge, rank, now)
+        if lease is None:
+            return self._without(channel, charge, rank, now)
+        if lease.lot.stock:
+            self.lease_hits += 1
+        else:
+            self.lease_misses += 1
+        due = channel.due_after_take(now)
+        if due < channel.due_at:
+            self._calls.soon(channel, due)
+        return lease
+
+    async def obtain(self, account: str, charge: Charge, rank: int) -> Grant | None:
+        now = self._time.now()
+        channel = self._channels[account]
+        lease = channel.take(charge, rank, now)
+        if lease is not None:
+            self.lease_hits += 1
+            self._calls.soon(channel, channel.due_after_take(now))
+            return lease
+        if self._loss.lost_at is not None or not channel.terms.dimensions:
+            return self._alone.take(channel, charge, rank, now)
+        self.lease_misses += 1
+        future: asyncio.Future[Grant | None] = asyncio.get_running_loop().create_future()
+
+        def answer(grant: Grant | None) -> bool:
+            if future.done():
+                return False
+            future.set_result(grant)
+            return True
+
+        channel.missed(charge, rank, now)
+        channel.wishes.append(Wish(Ask(charge, rank, _NO_ORDER), answer))
+        self._calls.soon(channel, now)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            # Granted in the same turn of the loop, and nobody is there to take it.
+            if future.done() and not future.cancelled() and (grant := future.result()) is not None:
+                self.give_back(grant, self._time.now())
+            raise
+
+    def give_back(self, grant: Grant, now: int) -> None:
+        channel = self._channels[grant.account]
+        if isinstance(grant, Lease):
+            channel.give_back(grant, now)
+            self._freed(channel, now)
+        else:
+            self._alone.give_back(channel, grant, now)
+
+    def sent(self, grant: Grant, now: int) -> None:
+        if isinstance(grant, Lease):
+            grant.holding.sent(grant, now)
+        else:
+            self._alone.sent(grant, now)
+
+    def correct(self, grant: Grant, charged: Charge, now: int) -> None:
+        if charged == grant.charge:
+            return
+        channel = self._channels[grant.account]
+        if not isinstance(grant, Lease):
+            self._alone.correct(channel, grant, charged, now)
+        elif channel.correct(grant, charged, now):
+            self._freed(channel, now)
+        else:
+            self._calls.soon(channel, channel.due_after_take(now))
+
+    def settle(self, grant: Grant, charged: Charge, now: int) -> None:
+        channel = self._channels[grant.account]
+        channel.in_flight -= 1
+        self.correct(grant, charged, now)
+        if channel.concurrent:
+            self._freed(channel, now)
+
+    def observe(self, account: str, observation: Observation, now: int) -> None:
+        channel = self._channels[account]
+        if not channel.terms.dimensions:
+            return
+        channel.observe(observation)
+        if self._loss.lost_at is not None:
+            self._alone.observe(channel, observation, now)
+        self._calls.soon(channel, channel.due(now))
+
+    def next_free_in(self, account: str, charge: Charge, rank: int, now: int) -> int | None:
+        channel = self._channels[account]
+        free_in = channel.next_free_in(charge, rank, now)
+        if free_in and self._loss.lost_at is not None:
+            return self._alone.next_free_in(channel, charge, rank, now)
+        return free_in
+
+    def served(self, account: str, _now: int) -> tuple[int, ...]:
+        return self._channels[account].last.served
+
+    def usage(self, account: str, now: int) -> tuple[Usage, ...]:
+        channel = self._channels[account]
+        return channel.last.usage(channel.terms, channel.lots.amounts(), channel.in_flight, now)
+
+    # ---------------------------------------------------------------- as `Owner` of the calls
+
+    def lost(self) -> None:
+        self._alone.begin()
+        if self._on_degraded is not None:
+            self._on_degraded(True)
+        for channel in self._channels.values():
+            self._calls.room(channel)
+
+    def back(self) -> None:
+        now = self._time.now()
+        for channel in self._channels.values():
+            self._alone.tell(channel, now)
+            self._calls.room(channel)
+        if self._on_degraded is not None:
+            self._on_degraded(False)
+
+    def unheard(self, channel: Channel, wishes: list[Wish], now: int) -> None:
+        for wish in wishes:
+            grant = self._alone.take(channel, wish.ask.charge, wish.ask.rank, now)
+            if not wish.answer(grant) and grant is not None:
+                self._alone.give_back(channel, grant, now)
+
+    # ----------------------------------------------------------------
+
+    def _without(self, channel: Channel, charge: Charge, rank: int, now: int) -> Grant | None:
+        """Nothing in hand fits."""
+        if self._loss.lost_at is not None or not channel.terms.dimensions:
+            grant = self._alone.take(channel, charge, rank, now)
+            if grant is not None:
+                return grant
+        channel.missed(charge, rank, now)
+        due = channel.asking.due(now)
+        if due is not None:
+            self._calls.soon(channel, due)
+        return None
+
+    def _freed(self, channel: Channel, now: int) -> None:
+        """Something comes back: those who wait may have it."""
+        waited_for = channel.asking.freed(now)
+        due = channel.asking.due(now) if waited_for else None
+        self._calls.soon(channel, channel.due_after_take(now) if due is None else due)

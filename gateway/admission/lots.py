@@ -1,0 +1,151 @@
+"""What of a shared ledger this worker has in hand: lots, charged there and not sent yet. Pure; milliseconds.
+
+A lot is an amount that was charged at one moment of the ledger's, where its lease ends. Within a lot units are
+alike: a request takes its exact charge from one lot that covers it, the one that ends first. Whatever is let go
+of is named as a `Return`, so that nothing charged is forgotten.
+"""
+
+from collections.abc import Callable, Sequence
+
+from gateway.admission.classes import RANKS
+from gateway.admission.ledger import Return
+from gateway.charge import Charge
+
+_LOWEST = RANKS[-1]
+
+
+class Lot:
+    """`places` requests at most, which add up to `amount` at most, of classes down to `lowest`."""
+
+    __slots__ = ("ahead", "amount", "at", "epoch", "in_hand", "lowest", "places", "rank", "stock", "until")
+
+    def __init__(
+        self,
+        at: int,
+        until: int,
+        ahead: int,
+        epoch: int,
+        amount: list[int],
+        places: int,
+        rank: int,
+        stock: bool,
+    ) -> None:
+        self.at = at  # where it is charged, by the ledger's clock
+        self.until = until  # when it may last be sent, by ours
+        self.ahead = ahead  # the ledger's clock less ours, never too small
+        self.epoch = epoch
+        self.amount = amount  # by axis
+        self.places = places
+        self.rank = rank  # charged for
+        self.stock = stock
+        # Stock is only given where there is plenty, for whoever comes; what was asked for a class must not serve
+        # a less urgent one, which would have been refused.
+        self.lowest = _LOWEST if stock else rank
+        self.in_hand = True
+
+
+class Lots:
+    """Earliest end first. `axes` are those on which the account has a ceiling: the others are not looked at."""
+
+    __slots__ = ("_axes", "_lots", "places")
+
+    def __init__(self, axes: Sequence[int]) -> None:
+        self._axes = axes
+        self._lots: list[Lot] = []
+        self.places = 0  # in all lots, those included whose end has come
+
+    def add(self, lot: Lot) -> None:
+        self.places += lot.places
+        self._lots.append(lot)
+        self._lots.sort(key=lambda one: one.until)
+
+    def take(self, charge: Charge, rank: int, now: int) -> Lot | None:
+        """The lot that `charge` was taken from; None when no single one covers it."""
+        axes = self._axes
+        for lot in self._lots:
+            if lot.places and rank <= lot.lowest and now < lot.until:
+                amount = lot.amount
+                for axis in axes:
+                    if amount[axis] < charge[axis]:
+                        break
+                else:
+                    for axis in axes:
+                        amount[axis] -= charge[axis]
+                    lot.places -= 1
+                    self.places -= 1
+                    return lot
+        return None
+
+    def put_back(self, lot: Lot, charge: Charge, now: int) -> bool:
+        """It was not sent after all. False when its lot is no longer in hand: then it is to be returned."""
+        if not lot.in_hand or now >= lot.until:
+            return False
+        for axis in self._axes:
+            lot.amount[axis] += charge[axis]
+        lot.places += 1
+        self.places += 1
+        return True
+
+    def covers(self, charge: Charge, rank: int, now: int) -> bool:
+        """Whether `take` would find one."""
+        return any(
+            lot.places
+            and rank <= lot.lowest
+            and now < lot.until
+            and all(lot.amount[axis] >= charge[axis] for axis in self._axes)
+            for lot in self._lots
+        )
+
+    def stock(self, until: int) -> int:
+        """Places in stock that are good for longer than `until`."""
+        return sum(lot.places for lot in self._lots if lot.stock and lot.until > until)
+
+    def asked(self) -> int:
+        """Places that were granted for somebody who waits."""
+        return sum(lot.places for lot in self._lots if not lot.stock)
+
+    def amounts(self) -> list[int]:
+        """By axis, what is in all of them."""
+        return [sum(lot.amount[axis] for lot in self._lots) for axis in range(len(Charge._fields))]
+
+    def until(self) -> int:
+        """When the last of them ends; 0 without any."""
+        return self._lots[-1].until if self._lots else 0
+
+    def drop(self, which: Callable[[Lot], bool]) -> list[Return]:
+        """Let go of those: what is left in them."""
+        gone = [lot for lot in self._lots if which(lot)]
+        if gone:
+            self._lots = [lot for lot in self._lots if not which(lot)]
+        for lot in gone:
+            lot.in_hand = False
+            self.places -= lot.places
+        return [back for lot in gone if (back := self._rest(lot)) is not None]
+
+    def keep_stock(self, places: int, lowest: int) -> list[Return]:
+        """Of stock only so many places are kept, for classes down to `lowest`; the others are let go of."""
+        returns = []
+        for lot in reversed(self._lots):  # those that are good for longest
+            if not lot.stock or not lot.places:
+                continue
+            kept = min(places, lot.places)
+            places -= kept
+            lot.lowest = min(lot.lowest, lowest)
+            if kept < lot.places:
+                returns += self._shrink(lot, kept)
+        return returns
+
+    def _shrink(self, lot: Lot, kept: int) -> list[Return]:
+        before = lot.amount
+        remaining = [units * kept // lot.places for units in before]
+        lot.amount = [whole - part for whole, part in zip(before, remaining, strict=True)]
+        back = self._rest(lot)
+        self.places -= lot.places - kept
+        lot.amount, lot.places = remaining, kept
+        return [] if back is None else [back]
+
+    def _rest(self, lot: Lot) -> Return | None:
+        left = [0, 0, 0, 0]
+        for axis in self._axes:
+            left[axis] = lot.amount[axis]
+        return Return(lot.at, Charge(*left), lot.rank) if any(left) else None

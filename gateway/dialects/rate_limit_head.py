@@ -1,0 +1,82 @@
+"""The header lines by which a caller sees how full their own limits are, in the words of either dialect. Pure.
+
+OpenAI counts requests and tokens and says for how long (`6m0s`); Anthropic also input and output tokens, and says
+until when (RFC 3339). Either's "reset" is when all of the limit will be free again if nothing else is asked.
+"""
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+
+class Standing(NamedTuple):
+    """How full one limit is."""
+
+    limit: int
+    remaining: int
+    reset_ms: int  # until all of it is free
+
+
+def most_restrictive(standings: list[Standing]) -> Standing | None:
+    """The one with least left: where a header can only speak of one, that is the one that will say no first."""
+    if len(standings) < 2:
+        return standings[0] if standings else None
+    return min(standings, key=lambda one: one.remaining)
+
+
+def rate_limit_head(
+    dialect: str,
+    now: int,
+    requests: Standing | None,
+    tokens: Standing | None,
+    input_tokens: Standing | None = None,
+    output_tokens: Standing | None = None,
+) -> bytes:
+    """The lines of what is given; `now` is in milliseconds since 1970."""
+    if dialect != "anthropic":
+        return _openai(b"requests", requests) + _openai(b"tokens", tokens)
+    named = (
+        (b"requests", requests),
+        (b"tokens", tokens),
+        (b"input-tokens", input_tokens),
+        (b"output-tokens", output_tokens),
+    )
+    return b"".join(_anthropic(name, standing, now) for name, standing in named)
+
+
+def _openai(name: bytes, standing: Standing | None) -> bytes:
+    if standing is None:
+        return b""
+    return b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %b\r\n" % (
+        name, standing.limit, name, standing.remaining, name, duration(standing.reset_ms)
+    )  # fmt: skip
+
+
+def _anthropic(name: bytes, standing: Standing | None, now: int) -> bytes:
+    if standing is None:
+        return b""
+    lines = (
+        b"anthropic-ratelimit-%b-limit: %d\r\nanthropic-ratelimit-%b-remaining: %d\r\n"
+        b"anthropic-ratelimit-%b-reset: %b\r\n"
+    )
+    until = timestamp(now + standing.reset_ms)
+    return lines % (name, standing.limit, name, standing.remaining, name, until)
+
+
+def duration(ms: int) -> bytes:
+    """`20ms`, `59.625s`, `6m0s`, `23h18m29.144s`: as Go writes durations, which is what OpenAI shows."""
+    if ms < 1000:
+        return b"%dms" % ms if ms else b"0s"
+    minutes, rest = divmod(ms, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    whole, thousandths = divmod(rest, 1000)
+    seconds = b"%d" % whole
+    if thousandths:
+        seconds += (b".%03d" % thousandths).rstrip(b"0")
+    if hours:
+        return b"%dh%dm%bs" % (hours, minutes, seconds)
+    return b"%dm%bs" % (minutes, seconds) if minutes else seconds + b"s"
+
+
+def timestamp(at: int) -> bytes:
+    """`2026-01-01T00:00:10Z`: whole seconds, and never too early."""
+    return datetime.fromtimestamp(-(-at // 1000), UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()

@@ -1,0 +1,125 @@
+"""The account of a tenant key that has limits: how full it is, as answers tell it, and why it says no.
+
+Reads what the grantor holds and charges nothing (`reserve.py` does). Times are `LedgerTime`'s milliseconds.
+"""
+
+from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, Dimension
+from gateway.admission.grantor import Grantor
+from gateway.admission.ledger import Usage
+from gateway.admission.window import jitter_ms, slot_ms
+from gateway.charge import REQUESTS, Charge, Estimate
+from gateway.dialects.rate_limit_head import Standing, most_restrictive, rate_limit_head
+from gateway.errors import RATE_LIMITED, REQUEST_TOO_LARGE, GatewayError
+
+#: After so long a charge has left its window for certain.
+_FREE_AFTER_MS = WINDOW_MS + jitter_ms(WINDOW_MS) + slot_ms(WINDOW_MS)
+_DAY_MS = 86_400_000
+_UNLIMITED = 1 << 62
+_COUNTED = {
+    "rpm": "requests per minute",
+    "tpm": "tokens per minute",
+    "itpm": "input tokens per minute",
+    "otpm": "output tokens per minute",
+    "rpd": "requests per day (UTC)",
+    "concurrency": "requests at once",
+}
+
+
+class Allowance:
+    """What one tenant key may use. `newest` is when this worker last charged something on it."""
+
+    __slots__ = ("_grantor", "_limits", "key_id", "newest", "terms")
+
+    def __init__(self, key_id: str, terms: AccountTerms, grantor: Grantor) -> None:
+        self.key_id = key_id
+        self.newest = 0
+        self._grantor = grantor
+        self.configure(terms)
+
+    def configure(self, terms: AccountTerms) -> None:
+        """Its limits are these from now on."""
+        limits = {one.name: one.limit for one in terms.dimensions}
+        self.terms = terms
+        self._limits = tuple(limits.get(name, _UNLIMITED) for name in ("itpm", "otpm", "tpm"))
+
+    def charge(self, estimate: Estimate) -> Charge:
+        """What a request is charged while it runs. Raises GatewayError when it can never fit.
+
+        Not what the caller allows for the answer: few are as long, and a limit kept for them would lie idle. Nor
+        more than a limit, however wide the margin: what is only feared must not keep a small key out for ever.
+        """
+        input_, output = estimate.input_upper, estimate.output
+        tokens = input_ + output
+        input_limit, output_limit, limit = self._limits
+        if input_ > input_limit or tokens > limit or output > output_limit:
+            if estimate.input > input_limit or estimate.input > limit:
+                raise self._too_large(estimate.input)
+            return Charge(1, min(input_, input_limit), min(output, output_limit), min(tokens, limit))
+        return Charge(1, input_, output, tokens)
+
+    def head(self, dialect: str, now: int) -> bytes:
+        """The header lines that say how full it is."""
+        requests: list[Standing] = []
+        tokens: dict[str, Standing] = {}
+        for usage in self._grantor.usage(self.terms.id, now):
+            name, limit = usage.dimension, usage.limit
+            standing = Standing(limit, max(0, limit - usage.used), self._reset_ms(usage, now))
+            if name in ("rpm", "rpd"):
+                requests.append(standing)
+            elif name != "concurrency":  # it has no header, and nobody knows when it is free
+                tokens[name] = standing
+        return rate_limit_head(
+            dialect,
+            now,
+            most_restrictive(requests),
+            most_restrictive(list(tokens.values())),
+            tokens.get("itpm"),
+            tokens.get("otpm"),
+        )
+
+    def used_up(self, charge: Charge, wait_ms: int, now: int) -> GatewayError:
+        """There is no room for `charge` before `wait_ms` have passed."""
+        found = zip(self.terms.dimensions, self._grantor.usage(self.terms.id, now), strict=True)
+        full = [said for dimension, usage in found if (said := _full(dimension, usage, charge))]
+        # A shared ledger's view may be a moment old, in which it was full and does not look it any more.
+        reached = "; ".join(full) or ", ".join(_COUNTED[one.name] for one in self.terms.dimensions)
+        return GatewayError(
+            RATE_LIMITED,
+            f"Rate limit reached for key '{self.key_id}' on {reached}. Please try again in {wait_ms / 1000:g} s.",
+            retry_after_s=wait_ms / 1000,
+        )
+
+    def _too_large(self, tokens: int) -> GatewayError:
+        """No waiting helps, so it is no 429: those are tried again."""
+        over = [
+            f"{one.limit} {_COUNTED[one.name]}"
+            for one in self.terms.dimensions
+            if one.name in ("tpm", "itpm") and tokens > one.limit
+        ]
+        return GatewayError(
+            REQUEST_TOO_LARGE,
+            f"This request alone is more than key '{self.key_id}' may use: its input is about {tokens} tokens, "
+            f"the limit {' and '.join(over)}.",
+        )
+
+    def _reset_ms(self, usage: Usage, now: int) -> int:
+        if not usage.used:
+            return 0
+        if usage.dimension == "rpd":
+            return _DAY_MS - now % _DAY_MS
+        free_at = self.newest + _FREE_AFTER_MS
+        return (
+            free_at - now if free_at > now else _FREE_AFTER_MS
+        )  # what others charged, when is not known here
+
+
+def _full(dimension: Dimension, usage: Usage, charge: Charge) -> str:
+    """What a refusal says of a dimension that has no room for `charge`; nothing of others."""
+    counted, limit = _COUNTED[dimension.name], usage.limit
+    if dimension.axis == CONCURRENCY:
+        return f"{counted}: limit {limit}, running {usage.used}" if usage.used >= limit else ""
+    asked = charge[dimension.axis]
+    if not asked or usage.used + asked <= limit:
+        return ""
+    said = f"{counted}: limit {limit}, used {usage.used}"
+    return said if dimension.axis == REQUESTS else f"{said}, requested {asked}"

@@ -1,0 +1,43 @@
+"""Plenty and want: who has stock goes without a call, and what is scarce is used to the full and never tripped."""
+
+import random
+
+from gateway.admission.dimension import Dimension
+from gateway.charge import Charge
+from tests.admission.charging import worst
+from tests.admission.leases.fleet import ONE, Fleet
+from tests.admission.ledgers import terms
+
+
+async def test_stock_serves_without_a_call_where_there_is_plenty() -> None:
+    rng = random.Random(1)
+    fleet = Fleet(terms(Dimension("rpm", 100_000), Dimension("tpm", 100_000_000), set_aside_permille=5), 1)
+    line = fleet.lines[0]
+    line.took_s = 0.8
+    for second in range(20):
+        if second == 2:
+            calls, hits, misses = line.leases.calls, line.leases.lease_hits, line.leases.lease_misses
+        for _ in range(1_000):
+            tokens = rng.randint(100, 1_500)
+            line.arrive(Charge(1, tokens, 0, tokens), rng.randrange(5))
+            await fleet.passes(rng.expovariate(1_000))
+    hits, misses = line.leases.lease_hits - hits, line.leases.lease_misses - misses
+    assert hits + misses == 18_000
+    print(hits, misses, line.leases.calls - calls)
+    assert hits >= 0.95 * (hits + misses)
+    assert line.leases.calls - calls < 0.05 * (hits + misses)
+    await fleet.aclose()
+
+
+async def test_five_a_minute_for_eight_workers() -> None:
+    rng = random.Random(2)
+    fleet = Fleet(terms(Dimension("rpm", 5), set_aside_permille=5), 8)
+    for _ in range(10 * 60):
+        if rng.random() < 10 / 60:
+            rng.choice(fleet.lines).arrive(ONE, 1)
+        await fleet.passes(1.0)
+    await fleet.aclose()
+    assert worst([(at, 1) for at, _ in fleet.sent], 60_000) <= 5
+    began = fleet.sent[0][0] + 120_000
+    used = sum(at >= began for at, _ in fleet.sent)
+    assert used >= 0.95 * 5 * (fleet.time.now() - began) / 60_000
