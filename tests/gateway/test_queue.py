@@ -312,3 +312,16 @@ async def test_a_pool_shows_what_is_used_and_free(sim: ProviderSim) -> None:
         assert account["dimensions"] == [
             {"dimension": "concurrency", "used": 1, "limit": 1, "free": 0, "blocked_s": 0.0}
         ]
+
+
+async def test_tenants_take_turns_at_a_key_that_has_only_places(sim: ProviderSim) -> None:
+    """It has no rates, so that no charge says what a tenant took."""
+    async with taken(sim) as gateway:
+        asked = []
+        for count, key in enumerate((*[TENANT_KEY] * 4, *[OTHER_KEY] * 4)):
+            asked.append(ask(gateway, key, SCHEDULED))
+            await in_line(gateway, count + 1)
+        await passes(HOLD_S)
+        await asyncio.gather(*asked)
+        served = [line["tenant"] for line in (await gateway.log_lines(9))[1:]]
+        assert set(served[:3]) == set(served[3:6]) == {"a", "b"}, served
