@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gateway.admission.account_model import NOTHING_SERVED
 from gateway.admission.booking import STOCK_FREE_PERCENT
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms
 from gateway.admission.ledger import Answer, Batch, Seen, Usage
@@ -59,11 +60,6 @@ class LastAnswer:
         return self.answer is not None and self.answer.relearn
 
     @property
-    def served(self) -> tuple[int, ...]:
-        """By rank, thousandths of the narrowest rate."""
-        return (0, 0, 0, 0, 0)
-
-    @property
     def blocked(self) -> bool:
         return any(one.blocked_ms for one in self._usage.values())
 
@@ -75,6 +71,12 @@ class LastAnswer:
     def seen(self, now: int) -> Seen | None:
         """For the next batch."""
         return None if self.answer is None else self.answer.seen(now - self.before)
+
+    def served(self, now: int) -> tuple[int, ...]:
+        """By rank, thousandths of the narrowest rate."""
+        if self.answer is None or now - self.before > QUIET_MS:
+            return NOTHING_SERVED
+        return self.answer.served
 
     def ledger_time(self, now: int) -> int:
         """The ledger's clock, not too early."""

@@ -178,8 +178,8 @@ class Leases:
             return self._alone.next_free_in(channel, charge, rank, now)
         return free_in
 
-    def served(self, account: str, _now: int) -> tuple[int, ...]:
-        return self._channels[account].last.served
+    def served(self, account: str, now: int) -> tuple[int, ...]:
+        return self._channels[account].last.served(now)
 
     def usage(self, account: str, now: int) -> tuple[Usage, ...]:
         channel = self._channels[account]

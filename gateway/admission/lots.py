@@ -11,8 +11,6 @@ from gateway.admission.classes import RANKS
 from gateway.admission.ledger import Return
 from gateway.charge import Charge
 
-_LOWEST = RANKS[-1]
-
 
 class Lot:
     """`places` requests at most, which add up to `amount` at most, of classes down to `lowest`."""
@@ -38,9 +36,9 @@ class Lot:
         self.places = places
         self.rank = rank  # charged for
         self.stock = stock
-        # Stock is only given where there is plenty, for whoever comes; what was asked for a class must not serve
-        # a less urgent one, which would have been refused.
-        self.lowest = _LOWEST if stock else rank
+        # What the top class is granted may be beyond what others would be: it overdraws the bucket (`pace.py`).
+        # Among the others the ledger makes no difference, and who goes first here is the line's to say.
+        self.lowest = rank if rank == 0 else RANKS[-1]
         self.in_hand = True
 
 

@@ -79,4 +79,4 @@ def duration(ms: int) -> bytes:
 
 def timestamp(at: int) -> bytes:
     """`2026-01-01T00:00:10Z`: whole seconds, and never too early."""
-    return datetime.fromtimestamp(-(-at // 1000), UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+    return b"%bZ" % datetime.fromtimestamp(-(-at // 1000), UTC).isoformat()[:19].encode()

@@ -61,11 +61,16 @@ class Allowance:
         """The header lines that say how full it is."""
         requests: list[Standing] = []
         tokens: dict[str, Standing] = {}
-        for usage in self._grantor.usage(self.terms.id, now):
-            name, limit = usage.dimension, usage.limit
-            standing = Standing(limit, max(0, limit - usage.used), self._reset_ms(usage, now))
-            if name in ("rpm", "rpd"):
+        free_at = self.newest + _FREE_AFTER_MS
+        # What this worker did not charge is others', and when they did is not known here.
+        reset_ms = free_at - now if free_at > now else _FREE_AFTER_MS
+        for name, used, limit, _ in self._grantor.usage(self.terms.id, now):
+            left = limit - used
+            standing = Standing(limit, left if left > 0 else 0, reset_ms if used else 0)
+            if name == "rpm":
                 requests.append(standing)
+            elif name == "rpd":
+                requests.append(standing._replace(reset_ms=_DAY_MS - now % _DAY_MS if used else 0))
             elif name != "concurrency":  # it has no header, and nobody knows when it is free
                 tokens[name] = standing
         return rate_limit_head(
@@ -101,16 +106,6 @@ class Allowance:
             f"This request alone is more than key '{self.key_id}' may use: its input is about {tokens} tokens, "
             f"the limit {' and '.join(over)}.",
         )
-
-    def _reset_ms(self, usage: Usage, now: int) -> int:
-        if not usage.used:
-            return 0
-        if usage.dimension == "rpd":
-            return _DAY_MS - now % _DAY_MS
-        free_at = self.newest + _FREE_AFTER_MS
-        return (
-            free_at - now if free_at > now else _FREE_AFTER_MS
-        )  # what others charged, when is not known here
 
 
 def _full(dimension: Dimension, usage: Usage, charge: Charge) -> str:

@@ -4,8 +4,10 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, cast
 
+from gateway.admission.classes import CLASSES, RANKS
 from gateway.admission.dimension import AccountTerms
 from gateway.admission.grantor import Grant
 from gateway.admission.leases import Leases
@@ -18,7 +20,7 @@ ONE = Charge(1)
 
 
 class Line:
-    """A dispatcher as leases see it: first come, first served within a class. What goes is sent at once."""
+    """A dispatcher as leases see it: classes in the ledger's order, within one first come, first served."""
 
     def __init__(
         self, leases: Leases, account: str, time: LedgerTime, sent: list[tuple[int, Charge]]
@@ -42,7 +44,9 @@ class Line:
             self._within(self.leases.next_free_in(self.account, charge, rank, now))
 
     def asks(self, account: str, most: int) -> tuple[Ask, ...]:
-        found = [Ask(charge, rank, at) for rank in range(5) for at, charge in list(self.waiting[rank])[:most]]
+        found = [
+            Ask(charge, rank, at) for rank in self._ranks() for at, charge in islice(self.waiting[rank], most)
+        ]
         return tuple(found[:most])
 
     def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
@@ -58,16 +62,24 @@ class Line:
         self.leases.settle(grant, grant.charge if charged is None else charged, self._time.now())
         self.room(self.account)
 
+    def _ranks(self) -> list[int]:
+        """The top class, those that got less than their floor, then the others."""
+        served = self.leases.served(self.account, self._time.now())
+        below = [rank for rank in RANKS[1:] if served[rank] < CLASSES[rank].floor_permille]
+        return list(dict.fromkeys((0, *below, *RANKS)))
+
+    def _first(self) -> int | None:
+        return next((rank for rank in self._ranks() if self.waiting[rank]), None)
+
     def _dispatch(self) -> None:
         self._soon = False
         now = self._time.now()
-        for rank, line in enumerate(self.waiting):
-            while line:
-                at, charge = line[0]
-                if not self._send(charge, rank, at, now):
-                    self._within(self.leases.next_free_in(self.account, charge, rank, now))
-                    return
-                line.popleft()
+        while (rank := self._first()) is not None:
+            at, charge = self.waiting[rank][0]
+            if not self._send(charge, rank, at, now):
+                self._within(self.leases.next_free_in(self.account, charge, rank, now))
+                return
+            self.waiting[rank].popleft()
 
     def _send(self, charge: Charge, rank: int, arrived: int, now: int) -> bool:
         grant = self.leases.take(self.account, charge, rank, now)
