@@ -31,6 +31,7 @@ from gateway.pipeline.charging import Charging
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.lessons import Lessons
 from gateway.pipeline.pipeline import Generation, Pipeline
+from gateway.pipeline.queue_readings import QueueReadings
 from gateway.pipeline.readings import Readings, lease_counts
 from gateway.pipeline.relay import Relay
 from gateway.pipeline.reserve import Reservations
@@ -94,7 +95,10 @@ class App:
         probes = Starlette(routes=health_routes(lambda: pipeline.draining))
         catalogue = ModelCatalogue(snapshot, clock.utc())
         self.data = DataPlane(pipeline, Inference(router, ids, estimator), catalogue, probes)
-        self.admin = admin_app(settings.admin_key, self.registry, self.state, lambda: pipeline.draining)
+        queue = QueueReadings(worker, dispatcher, clock)
+        self.admin = admin_app(
+            settings.admin_key, self.registry, self.state, queue, lambda: pipeline.draining
+        )
 
     @property
     def live(self) -> int:

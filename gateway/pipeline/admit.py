@@ -13,6 +13,7 @@ from math import inf
 
 from gateway.admission.choice import Choice
 from gateway.admission.classes import CLASSES, RANKS
+from gateway.admission.expected_wait import Forecast
 from gateway.admission.grantor import Grantor
 from gateway.admission.item import Item, Refused
 from gateway.admission.ledger import Ask, Demand
@@ -42,8 +43,8 @@ _ROOM_STAYS_S = 0.25
 #: How often who may use several accounts is advertised on another one.
 _TURNS_A_SECOND = 4
 _LOWEST = RANKS[-1]
-#: Further reasons of `shed_total`: it waited, and had to make room; or its time was over.
-SHED, EXPIRED = "shed", "expired"
+#: Further reasons of `shed_total`: it waited, and had to make room; its time was over; an operator took it out.
+SHED, EXPIRED, CANCELLED = "shed", "expired", "cancelled"
 
 
 class Dispatcher:
@@ -109,6 +110,7 @@ class Dispatcher:
         future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         ticket.future = future
         ticket.permit = None
+        ticket.waiting_since = now
         for account in item.signature:
             self._wakes.within(account, self._outlook.free_in(account, item))
         self._arm_expiry()
@@ -151,8 +153,14 @@ class Dispatcher:
         item = self.line.find(request_id)
         if item is None or not self.line.remove(item):
             return False
+        self._metrics.shed(PRIORITIES[item.rank], CANCELLED)
         _fail(item, cancelled())
         return True
+
+    def forecast(self, request_id: str) -> Forecast | None:
+        """Where a request stands in the line; None if it does not wait."""
+        item = self.line.find(request_id)
+        return None if item is None else self.line.expected(item, self._clock.monotonic())
 
     def asks(self, account: str, most: int) -> tuple[Ask, ...]:
         """As `Waiters.asks`."""

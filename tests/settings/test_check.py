@@ -53,7 +53,6 @@ def provider() -> Iterator[str]:
 
 
 IN_VAIN = """\
-warning: limits of pools are not enforced yet: openai-1
 warning: budgets are not enforced yet: acme
 """
 
@@ -181,5 +180,4 @@ def test_stores_that_are_not_used_yet_are_a_warning(
     stores = "database: postgresql://u@db.example/kaze\nledger: rediss://cache.example\n"
     assert run(stores + VALID, tmp_path) == 0
     out = capsys.readouterr().out
-    assert "warning: ledger: rediss is not used yet\n" in out
     assert "warning: database: postgresql is not used yet\n" in out
