@@ -170,13 +170,15 @@ class AccountModel:
             default=100,
         )
 
-    def usage(self, now: int) -> tuple[Usage, ...]:
-        found = {rate.name: rate.window.used for rate in self.rates}
-        found |= {day.name: day.used(now) for day in self.days}
-        if self.concurrency is not None:
-            found[self.concurrency.name] = self.concurrency.used
+    def usage(self, now: int, unused: Sequence[int] = NO_HOLD) -> tuple[Usage, ...]:
+        """Its dimensions; `unused` by axis is counted as used and is not."""
         return tuple(
-            Usage(meter.name, found[meter.name], meter.ceiling.limit, max(0, meter.blocked_until - now))
+            Usage(
+                meter.name,
+                max(0, meter.used(now) - unused[meter.axis]),
+                meter.ceiling.limit,
+                max(0, meter.blocked_until - now),
+            )
             for meter in self._meters()
         )
 

@@ -5,6 +5,7 @@ until when (RFC 3339). Either's "reset" is when all of the limit will be free ag
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -62,6 +63,7 @@ def _anthropic(name: bytes, standing: Standing | None, now: int) -> bytes:
     return lines % (name, standing.limit, name, standing.remaining, name, until)
 
 
+@lru_cache(1024)  # while requests keep coming it is always the same
 def duration(ms: int) -> bytes:
     """`20ms`, `59.625s`, `6m0s`, `23h18m29.144s`: as Go writes durations, which is what OpenAI shows."""
     if ms < 1000:

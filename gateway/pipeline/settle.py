@@ -13,6 +13,11 @@ from gateway.record import Record
 from gateway.request_log import RequestLog
 
 
+#: Reports of usage that are all learned from; of those that come later one in so many.
+_LEARNED_ALL = 2_000
+_LEARNED_ONE_IN = 8
+
+
 class Line(Record):
     """A line of the request log (contract §6); what is unknown is null."""
 
@@ -48,6 +53,7 @@ class Settlement:
         self._metrics = metrics
         self._log = log
         self._estimator = estimator
+        self._reports = 0
 
     def settle(self, exchange: Exchange) -> None:
         """Account for an exchange that ended, however it did."""
@@ -112,6 +118,9 @@ class Settlement:
         """What the provider reported is what there was to estimate."""
         target, route, tenant_key = exchange.target, exchange.route, exchange.tenant_key
         if target is None or route is None or tenant_key is None:
+            return
+        self._reports += 1
+        if self._reports > _LEARNED_ALL and self._reports % _LEARNED_ONE_IN:
             return
         model, made_of = target.model, exchange.makeup
         label = (
