@@ -13,15 +13,15 @@
 local call, floor, ceil, max, min = redis.call, math.floor, math.ceil, math.max, math.min
 local CONCURRENCY = 5 -- axis, after the four of a charge
 
-local function numbers(raw)
-  local all, count = nil, #raw / 8
+local function numbers(raw, first)
+  local all, count = nil, (#raw - first + 1) / 8
   if count <= 200 then
-    all = { struct.unpack('<' .. string.rep('d', count), raw) }
+    all = { struct.unpack('<' .. string.rep('d', count), raw, first) }
   else -- a call returns only so many values
     all = {}
     for from = 1, count, 200 do
       local some = min(200, count - from + 1)
-      local part = { struct.unpack('<' .. string.rep('d', some), raw, from * 8 - 7) }
+      local part = { struct.unpack('<' .. string.rep('d', some), raw, first + from * 8 - 8) }
       for i = 1, some do all[from + i - 1] = part[i] end
     end
   end
@@ -39,7 +39,7 @@ local function packed(list)
   return table.concat(parts)
 end
 
-local B, worker = numbers(ARGV[1]), ARGV[2]
+local B, worker = numbers(ARGV[1], 1), ARGV[2]
 local now, number, in_flight, lease_ms, paced, set_aside = B[1], B[2], B[3], B[4], B[5] == 1, B[6]
 local has_seen, seen_epoch, seen_version, seen_now, seen_elapsed, seen_known = B[7] == 1, B[8], B[9], B[10], B[11], B[12]
 local stock_wanted, stock_ms, STOCK, MIDNIGHTS = B[13], B[14], 14, 18
@@ -125,7 +125,7 @@ local function expire(slots)
 end
 
 local function add(slots, axis, at, units)
-  local slot = floor(at / slots.slot)
+  local slot = (at - at % slots.slot) / slots.slot
   if slot < slots.first then return false end
   if slot > slots.last then slots.last = slot end
   if units ~= 0 then
@@ -137,8 +137,9 @@ local function add(slots, axis, at, units)
 end
 
 local function remove(slots, axis, at, units)
-  local slot = floor(at / slots.slot)
-  if slot < slots.first or units == 0 then return 0 end
+  if units == 0 then return 0 end
+  local slot = (at - at % slots.slot) / slots.slot
+  if slot < slots.first then return 0 end
   local row = slots.rows[slot] or row_of(slots, slot)
   local taken = min(units, row[axis])
   row[axis], slots.changed[slot] = row[axis] - taken, true
@@ -194,13 +195,13 @@ local workers = call('HGETALL', KEYS[1]) -- and among them the state
 for i = 1, #workers, 2 do
   if workers[i] == 'state' then
     local raw = workers[i + 1]
-    local cut = string.find(raw, ';', 1, true)
-    local names = string.sub(raw, 1, cut - 1)
-    S = numbers(string.sub(raw, cut + 1))
-    renamed = names ~= ARGV[3]
+    local cut = #ARGV[3] + 1
+    renamed = string.sub(raw, 1, cut) ~= ARGV[3] .. ';'
+    if renamed then cut = string.find(raw, ';', 1, true) end
+    S = numbers(raw, cut + 1)
     if renamed then -- other terms than before: what stays is known by its name
       local had, place = {}, HEAD
-      for name in string.gmatch(names, '[^,]+') do
+      for name in string.gmatch(string.sub(raw, 1, cut - 1), '[^,]+') do
         had[name] = place
         place = place + PER_METER
       end
@@ -281,7 +282,8 @@ end
 if renamed then -- what was charged on rates that are gone, or of another sub-window, must not come back with them
   for _, slots in ipairs(windows) do
     local stays, all = {}, call('HGETALL', slots.key)
-    for _, rate in ipairs(rates) do
+    for k = 1, #rates do
+      local rate = rates[k]
       if S[rate.place - 14] >= 0 and (slots == windows[1] or slots == rate.burst) then stays[rate.axis] = true end
     end
     for i = 1, #all, 2 do
@@ -338,7 +340,8 @@ for i, slots in ipairs(windows) do
     end
   end
 end
-for _, rate in ipairs(rates) do
+for k = 1, #rates do
+  local rate = rates[k]
   local passed = now - rate.paced_at
   if passed > 0 then
     local level = rate.level + rate.shared_limit * passed
@@ -370,10 +373,14 @@ local function spend(rate, units, by, overdraw)
   rate.level = level
 end
 
--- By rank, thousandths of the ceiling, of the rate that the class took most of.
+-- Thousandths of the ceiling, of the rate that the class took most of.
 local function served(rank)
   local most = 0
-  for _, rate in ipairs(rates) do most = max(most, floor(S[rate.place + rank + 1] / rate.limit)) end
+  for k = 1, #rates do
+    local rate = rates[k]
+    local units = S[rate.place + rank + 1]
+    if units > 0 then most = max(most, floor(units / rate.limit)) end
+  end
   return most
 end
 
@@ -426,7 +433,7 @@ for i = 1, #workers, 2 do
     if beat >= now - K.LIVE_MS then live = live + 1 end
     if beat >= now - K.OWNER_DEAD_MS then others_in_flight = others_in_flight + its_in_flight end
     if beat >= now - K.ROW_MS and #text > 8 * WORKER then
-      local its = numbers(text)
+      local its = numbers(text, 1)
       for place = WORKER, #its - ROW, ROW do
         rows[#rows + 1] = { its, place }
         waiting[its[place + 1] + 1] = waiting[its[place + 1] + 1] + its[place + 2]
@@ -460,10 +467,10 @@ local ours = not has_seen or seen_epoch == S[1]
 
 local at = now + min(max(lease_ms, 0), K.LEASE_MS_MAX) -- where leases of this batch end
 for _, slots in ipairs(windows) do -- most of what this batch touches, in one call
-  local wanted, seen = {}, {}
+  local wanted, seen, length = {}, {}, slots.slot
   local function want(time)
-    local slot = floor(time / slots.slot)
-    if slot >= slots.first and not seen[slot] then
+    local slot = (time - time % length) / length
+    if not seen[slot] and slot >= slots.first then
       seen[slot], wanted[#wanted + 1] = true, slot
     end
   end
@@ -482,7 +489,8 @@ end
 if fresh and sent_count > 0 then
   for place = SENT, SENT + 5 * sent_count - 1, 5 do
     local sent_at = now - max(0, B[place + 1])
-    for _, rate in ipairs(rates) do
+    for k = 1, #rates do
+      local rate = rates[k]
       add(rate.slots, rate.axis, sent_at, B[place + 1 + rate.axis])
       if rate.burst then add(rate.burst, rate.axis, sent_at, B[place + 1 + rate.axis]) end
     end
@@ -507,13 +515,15 @@ if fresh and report_count + return_count + settle_count > 0 then
     local at = B[place + 1]
     local to = min(at, max(B[place + 2], at - K.LEASE_MS_MAX))
     if to < at then
-      for _, rate in ipairs(rates) do
+      for k = 1, #rates do
+        local rate = rates[k]
         local slots, burst, axis = rate.slots, rate.burst, rate.axis
         local units = B[place + 2 + axis]
         add(slots, axis, to, remove(slots, axis, at, units))
         if burst then add(burst, axis, to, remove(burst, axis, at, units)) end
       end
-      for _, day in ipairs(days) do
+      for k = 1, #days do
+        local day = days[k]
         if day_of(at) ~= day_of(to) then
           day_charge(-B[place + 2 + day.axis], at)
           day_charge(B[place + 2 + day.axis], to)
@@ -522,12 +532,19 @@ if fresh and report_count + return_count + settle_count > 0 then
     end
   end
   for place = RETURNS, ours and SETTLES - 1 or 0, 6 do
-    for _, rate in ipairs(rates) do give_back(rate, B[place + 2 + rate.axis], B[place + 2], B[place + 1]) end
-    for _, day in ipairs(days) do day_charge(-B[place + 2 + day.axis], B[place + 1]) end
+    for k = 1, #rates do
+      local rate = rates[k]
+      give_back(rate, B[place + 2 + rate.axis], B[place + 2], B[place + 1])
+    end
+    for k = 1, #days do
+      local day = days[k]
+      day_charge(-B[place + 2 + day.axis], B[place + 1])
+    end
   end
   for place = SETTLES, OBSERVATIONS - 1, 6 do
     local at, rank = min(B[place + 1], now + K.LEASE_MS_MAX), B[place + 2]
-    for _, rate in ipairs(rates) do
+    for k = 1, #rates do
+      local rate = rates[k]
       local delta = B[place + 2 + rate.axis]
       if delta > 0 then
         settle(rate, delta, rank, at)
@@ -535,7 +552,8 @@ if fresh and report_count + return_count + settle_count > 0 then
         give_back(rate, -delta, rank, at)
       end
     end
-    for _, day in ipairs(days) do
+    for k = 1, #days do
+      local day = days[k]
       local delta = B[place + 2 + day.axis]
       day_charge(ours and delta or max(0, delta), at)
     end
@@ -571,7 +589,8 @@ end
 local totals = {}
 if served_count > 0 then
   local minute, by_tenant = floor(now / K.HALVED_MS), {}
-  local tenants = { unpack(ARGV, 4, 3 + served_count) }
+  local tenants = {}
+  for i = 1, served_count do tenants[i] = ARGV[3 + i] end
   for i, text in ipairs(read_fields(KEYS[2], tenants)) do
     local total, its_minute = 0, minute
     if text then total, its_minute = struct.unpack('<dd', text) end
@@ -604,7 +623,8 @@ if concurrency then concurrency.used = others_in_flight + in_flight end
 local too_large, fits, commit
 if ask_count > 0 or stock_wanted > 0 then
   too_large = function(charge)
-    for _, meter in ipairs(meters) do
+    for k = 1, #meters do
+      local meter = meters[k]
       if (meter == concurrency and 1 or B[charge + meter.axis]) > meter.nominal then return true end
     end
     return false
@@ -614,14 +634,16 @@ if ask_count > 0 or stock_wanted > 0 then
       or concurrency.used + 1 + hold[CONCURRENCY] > concurrency.limit) then
       return false
     end
-    for _, day in ipairs(days) do
+    for k = 1, #days do
+      local day = days[k]
       local units = B[charge + day.axis]
       if units > 0 and (now < day.blocked_until or day_used(at) + units + hold[day.axis] > day.limit) then
         return false
       end
     end
     if not paced then rank = 0 end
-    for _, rate in ipairs(rates) do
+    for k = 1, #rates do
+      local rate = rates[k]
       local units, held = B[charge + rate.axis], hold[rate.axis]
       if units > 0 then
         if now < rate.blocked_until then return false end
@@ -639,7 +661,8 @@ if ask_count > 0 or stock_wanted > 0 then
   end
   commit = function(charge, rank, at)
     if not paced then rank = 0 end
-    for _, rate in ipairs(rates) do
+    for k = 1, #rates do
+      local rate = rates[k]
       local units = B[charge + rate.axis]
       if units > 0 then
         add(rate.slots, rate.axis, at, units)
@@ -648,7 +671,10 @@ if ask_count > 0 or stock_wanted > 0 then
         share_add(rate, rank, units)
       end
     end
-    for _, day in ipairs(days) do day_charge(B[charge + day.axis], at) end
+    for k = 1, #days do
+      local day = days[k]
+      day_charge(B[charge + day.axis], at)
+    end
     if concurrency then concurrency.used = concurrency.used + 1 end
     granted = granted + 1
   end
@@ -691,7 +717,8 @@ local function free_at(charge, rank)
     local room = concurrency.used + 1 <= concurrency.limit
     at = max(concurrency.blocked_until, room and now or now + K.LOOK_AGAIN_MS)
   end
-  for _, day in ipairs(days) do
+  for k = 1, #days do
+    local day = days[k]
     local units = B[charge + day.axis]
     if units > 0 then
       local room, tomorrow = day_used(now) + units <= day.limit, B[MIDNIGHTS + 4]
@@ -701,7 +728,8 @@ local function free_at(charge, rank)
       at = max(at, day.blocked_until, room and now or tomorrow)
     end
   end
-  for _, rate in ipairs(rates) do
+  for k = 1, #rates do
+    local rate = rates[k]
     local units = B[charge + rate.axis]
     if units > 0 then
       local axis, limit = rate.axis, rank > 0 and rate.shared_limit or rate.limit
@@ -723,14 +751,13 @@ if #rows > 0 and ask_count > 0 then
   hold = function(ask, ahead)
     local held = { ahead[1], ahead[2], ahead[3], ahead[4], ahead[5] }
     local rank, order = B[ask + 1], B[ask + 2]
-    local urgencies = {}
-    for k = 0, 4 do urgencies[k] = urgency(k) end
+    local own_urgency = urgency(rank)
     for _, row in ipairs(rows) do
       local its, place = row[1], row[2]
       local from = nil
       if its[place + 1] == rank then
         if its[place + 3] < order then from = place + 8 end
-      elseif urgencies[its[place + 1]] < urgencies[rank] then
+      elseif urgency(its[place + 1]) < own_urgency then
         from = place + 3
       end
       if from then
@@ -780,7 +807,8 @@ if stock_wanted >= 0 and #rows == 0 and refused == 0 and demand_count == 0 and n
   stock_at = now + min(max(stock_ms, 0), K.LEASE_MS_MAX)
   local most = min(stock_wanted, K.STOCK_UNITS_MAX)
   if most > 0 and too_large(STOCK) then most = 0 end
-  for _, rate in ipairs(rates) do
+  for k = 1, #rates do
+    local rate = rates[k]
     local free = rate.limit - rate.slots.used[rate.axis]
     if floor(free * 100 / rate.limit) <= K.STOCK_FREE_PERCENT then most = 0 end
     if B[STOCK + rate.axis] > 0 then
@@ -806,8 +834,8 @@ end
 local answer = {
   S[1], S[2], now, 1 - joined, learning and 1 or 0, stock, stock_at, #rows > 0 and 1 or 0,
   waiting[1], waiting[2], waiting[3], waiting[4], waiting[5], live, known,
-  served(0), served(1), served(2), served(3), served(4),
 }
+for rank = 0, 4 do answer[#answer + 1] = served(rank) end
 local renew = now - S[7] >= K.RENEW_MS
 if renew then S[7] = now end
 for i, meter in ipairs(meters) do
