@@ -12,7 +12,6 @@ from gateway.pipeline.estimate import Estimator
 from gateway.record import Record
 from gateway.request_log import RequestLog
 
-
 #: Reports of usage that are all learned from; of those that come later one in so many.
 _LEARNED_ALL = 2_000
 _LEARNED_ONE_IN = 8
