@@ -44,6 +44,21 @@ async def test_who_left_meanwhile_gets_nothing() -> None:
     await fleet.aclose()
 
 
+async def test_who_left_in_the_turn_of_the_answer_gets_nothing() -> None:
+    fleet = Fleet(terms(Dimension("rpm", 5), paced=False), 1)
+    leases = fleet.lines[0].leases
+    asking = asyncio.create_task(leases.obtain(fleet.terms.id, ONE, 1))
+    await asyncio.sleep(0)
+    wish = leases._channels[fleet.terms.id].wishes[0]
+    leases._channels[fleet.terms.id].wishes[0] = wish._replace(
+        answer=lambda grant: wish.answer(grant) and asking.cancel()
+    )
+    await fleet.passes(1.0)
+    assert asking.cancelled()
+    assert all(one is not None for one in await obtained(fleet, 5))
+    await fleet.aclose()
+
+
 async def test_too_large_is_never_free() -> None:
     fleet = Fleet(terms(Dimension("rpm", 50), Dimension("tpm", 1_000)), 1)
     leases = fleet.lines[0].leases
@@ -71,6 +86,32 @@ async def test_a_block_holds_for_what_is_in_hand_and_soon_for_all() -> None:
     assert len(fleet.sent) == 2
     await fleet.passes(5.0)
     assert len(fleet.sent) == 4
+    await fleet.aclose()
+
+
+async def test_what_is_granted_in_ignorance_of_a_block_is_not_sent() -> None:
+    fleet = Fleet(terms(Dimension("rpm", 60_000)), 1)
+    line = fleet.lines[0]
+    fleet.roads[0].seconds = 0.1
+    line.arrive()
+    await fleet.passes(0.05)  # the call is on the way
+    line.leases.observe(fleet.terms.id, Observation("rpm", blocked_ms=5_000), fleet.time.now())
+    await fleet.passes(4.5)
+    assert not fleet.sent
+    await fleet.passes(2.0)
+    assert len(fleet.sent) == 1
+    await fleet.aclose()
+
+
+async def test_stock_counts_for_the_class_that_took_it() -> None:
+    fleet = Fleet(terms(Dimension("rpm", 600)), 1)
+    line = fleet.lines[0]
+    for _ in range(60):
+        line.arrive(ONE, 3)
+        await fleet.passes(0.2)
+    await fleet.passes(3.0)
+    served = line.leases.served(fleet.terms.id, fleet.time.now())
+    assert line.leases.lease_hits > 50 and served[3] > 70 and served[1] < 15
     await fleet.aclose()
 
 

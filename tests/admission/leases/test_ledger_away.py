@@ -87,6 +87,23 @@ async def test_a_ledger_that_forgot_is_taught_the_last_minute() -> None:
     assert sum(at >= minute for at, _ in fleet.sent) >= 95  # and it grants as before
 
 
+async def test_a_safe_share_is_part_of_what_it_is_taught() -> None:
+    fleet = Fleet(account(6_000, 50), 1)
+    await warm(fleet)
+    cut(fleet, 1)
+    await fleet.passes(5.0)
+    for _ in range(100):
+        fleet.lines[0].arrive()
+    sent = len(fleet.sent)
+    assert sent > 80
+    fleet.roads[0].ledger = MemoryLedger(fleet.time)
+    cut(fleet, 1, mended=True)
+    await fleet.passes(1.5)
+    told = next(batch.sent for batch in fleet.roads[0].batches if batch.sent is not None)
+    assert sum(one.charge.requests for one in told) >= sent
+    await fleet.aclose()
+
+
 async def test_leases_of_a_ledger_that_forgot_are_void() -> None:
     fleet = Fleet(account(60_000), 1)
     await warm(fleet)
@@ -99,7 +116,7 @@ async def test_leases_of_a_ledger_that_forgot_are_void() -> None:
     first, second = fleet.roads[0].batches[:2]
     assert first.sent is None and second.sent is not None
     assert sum(one.charge.requests for one in second.sent) == len(fleet.sent)
-    assert not second.reports and not second.returns
+    assert second.in_flight == 0 and not second.reports and not second.returns
     await fleet.passes(1.0)
     line.arrive()
     assert line.leases.lease_hits > 0 and not any(line.waiting)
