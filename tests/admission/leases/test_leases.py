@@ -165,10 +165,12 @@ async def test_without_ceilings_nobody_is_asked() -> None:
 
 
 async def test_an_idle_account_falls_silent() -> None:
-    fleet = Fleet(terms(Dimension("rpm", 600)), 1)
+    seconds: list[float] = []
+    fleet = Fleet(terms(Dimension("rpm", 600)), 1, on_call=seconds.append)
     fleet.lines[0].arrive()
     await fleet.passes(70.0)
     calls = fleet.calls
     await fleet.passes(600.0)
-    assert fleet.calls == calls < 90
+    assert fleet.calls == len(seconds) == calls < 90
+    assert seconds == pytest.approx([0.001] * calls)
     await fleet.aclose()
