@@ -6,7 +6,7 @@ within the retry budget; what the caller learns is the last attempt's error, and
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from gateway.admission.choice import Wish
 from gateway.admission.latency import size_of
@@ -85,7 +85,6 @@ class Upstream:
             exchange, candidates, rank, Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
         )
         now = exchange.queued = self._clock.monotonic()
-        self._budget.deposit(now)
         error: GatewayError | None = None
         while True:
             permit = self._dispatcher.at_once(ticket, now, ahead=error is not None)
@@ -94,6 +93,7 @@ class Upstream:
                 now = self._clock.monotonic()
             if not exchange.sent:
                 exchange.sent = now
+                self._budget.deposit(now)
             try:
                 return await self._attempt(exchange, permit, work)
             except AttemptFailedError as failed:
@@ -105,7 +105,7 @@ class Upstream:
                 if failed.kind not in _PUT_BACK:
                     ticket.tried = (*ticket.tried, permit.way)
                 now = self._clock.monotonic()
-                if not self._budget.withdraw(now):
+                if next(ticket.ways(), None) is None or not self._budget.withdraw(now):
                     raise error from None
 
     async def _in_line(self, ticket: Ticket, now: float, error: GatewayError | None) -> Permit:
@@ -144,7 +144,12 @@ class Upstream:
             bounds = self._bounds
             first_byte_s = bounds.first_frame_reasoning_s if work.reasoning else bounds.first_frame_s
             response = await send(
-                door.pool, head, payload, first_byte_s=first_byte_s, exchange_s=bounds.exchange_s
+                door.pool,
+                head,
+                payload,
+                first_byte_s=first_byte_s,
+                exchange_s=bounds.exchange_s,
+                connected=partial(self._dispatcher.sent, permit),
             )
         except UpstreamFailure as failure:
             raise self._failed(permit, transport_error(failure), failure) from failure
