@@ -63,7 +63,8 @@ class MemoryLedger:
         if now <= allotment.until and allotment.take(charge):
             return Grant(account, charge, rank, allotment.until)
         model = self._whole(account, now)
-        if not model.fits(charge, rank, NO_HOLD, now, now):
+        # What is above a ceiling would go into an empty window, where whatever fits at all goes.
+        if model.too_large(charge) or not model.fits(charge, rank, NO_HOLD, now, now):
             return None
         if allotment.open(charge, rank, now) and allotment.take(charge):
             return Grant(account, charge, rank, allotment.until)

@@ -91,7 +91,6 @@ class Upstream:
             exchange, candidates, rank, Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
         )
         now = exchange.queued = self._clock.monotonic()
-        self._budget.deposit(now)
         error: GatewayError | None = None
         while True:
             permit = self._dispatcher.at_once(ticket, now, ahead=error is not None)
@@ -100,6 +99,7 @@ class Upstream:
                 now = self._clock.monotonic()
             if not exchange.sent:
                 exchange.sent = now
+                self._budget.deposit(now)
             try:
                 if self._hedged is None:
                     return await self._attempt(exchange, work, permit)
@@ -113,7 +113,7 @@ class Upstream:
                 if failed.kind not in _PUT_BACK:
                     ticket.tried = (*ticket.tried, permit.way)
                 now = self._clock.monotonic()
-                if not self._budget.withdraw(now):
+                if next(ticket.ways(), None) is None or not self._budget.withdraw(now):
                     raise error from None
 
     async def _in_line(self, ticket: Ticket, now: float, error: GatewayError | None) -> Permit:
@@ -152,7 +152,12 @@ class Upstream:
             bounds = self._bounds
             first_byte_s = bounds.first_frame_reasoning_s if work.reasoning else bounds.first_frame_s
             response = await send(
-                door.pool, head, payload, first_byte_s=first_byte_s, exchange_s=bounds.exchange_s
+                door.pool,
+                head,
+                payload,
+                first_byte_s=first_byte_s,
+                exchange_s=bounds.exchange_s,
+                connected=partial(self._dispatcher.sent, permit),
             )
         except UpstreamFailure as failure:
             raise self._failed(permit, transport_error(failure), failure) from failure
