@@ -12,6 +12,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
+from gateway.admission.bounds import Bounds
 from gateway.admission.classes import CLASSES, RANKS, TENANT_SHARE
 from gateway.admission.item import (
     CLASS_FULL,
@@ -23,7 +24,6 @@ from gateway.admission.item import (
     Refused,
 )
 from gateway.admission.line import CERTAINTY, RETRY_MAX_S, Line
-from gateway.admission.shed import Bounds
 from gateway.charge import Charge
 
 ACCOUNTS = ("a", "b", "c")

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.admission.backlog import Backlog
+from gateway.admission.bounds import Bounds
 from gateway.admission.item import (
     CLASS_FULL,
     LINE_FULL,
@@ -14,7 +15,6 @@ from gateway.admission.item import (
 )
 from gateway.admission.line import Line
 from gateway.admission.overload import INTERVAL_S, Overload
-from gateway.admission.shed import Bounds
 from tests.admission.parts import IN_ORDER, drained, item, line, offered, yes
 
 
