@@ -123,7 +123,10 @@ class Leases:
         channel.wishes.append(Wish(Ask(charge, rank, _NO_ORDER), answer))
         self._calls.soon(channel, now)
         try:
-            return await future
+            grant = await future
+            if grant is None and not channel.last.whole:  # it does not know what it may grant
+                grant = self._alone.take(channel, charge, rank, self._time.now())
+            return grant
         except asyncio.CancelledError:
             # Granted in the same turn of the loop, and nobody is there to take it.
             if future.done() and not future.cancelled() and (grant := future.result()) is not None:

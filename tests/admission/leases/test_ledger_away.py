@@ -1,5 +1,7 @@
 """The ledger cut off or forgetful: leases are spent, then what the mode allows; and all is well when it is back."""
 
+import asyncio
+
 import pytest
 
 from gateway.admission.dimension import AccountTerms, Dimension
@@ -168,6 +170,26 @@ async def test_a_tenant_keys_safe_share_is_an_equal_part() -> None:
     granted = [await leases.obtain(id_, ONE, 1) for _ in range(40)]
     assert sum(one is not None for one in granted) == 25 - len(fleet.sent)
     assert all(one.used <= one.limit for one in leases.usage(id_, fleet.time.now()))
+    await fleet.aclose()
+
+
+async def test_who_is_not_let_wait_has_a_safe_share_while_the_ledger_learns() -> None:
+    fleet = Fleet(terms(Dimension("rpm", 40), paced=False), 2)
+    leases, id_ = fleet.lines[0].leases, fleet.terms.id
+    for line in fleet.lines:
+        line.arrive()
+    await fleet.passes(1.5)
+    forgot = MemoryLedger(fleet.time)
+    for road in fleet.roads:
+        road.ledger = forgot
+    await fleet.passes(1.1)
+    asked = [asyncio.create_task(leases.obtain(id_, ONE, 1)) for _ in range(30)]
+    await fleet.passes(0.1)
+    assert 30 - [await one for one in asked].count(None) == 20
+    await fleet.passes(2.0)
+    asked = [asyncio.create_task(leases.obtain(id_, ONE, 1)) for _ in range(10)]
+    await fleet.passes(0.1)
+    assert None not in [await one for one in asked]
     await fleet.aclose()
 
 
