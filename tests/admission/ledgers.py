@@ -1,6 +1,7 @@
 """Both ledgers behind one face: a clock to be moved, and the loss of all they know."""
 
 import itertools
+import pickle
 from typing import Protocol
 
 from redis.asyncio import Redis
@@ -36,6 +37,14 @@ class LedgerUnderTest(Protocol):
 
     async def forget(self) -> None: ...
 
+    async def keep(self) -> None:
+        """What it knows now is what it comes back with."""
+        ...
+
+    async def go_back(self) -> None:
+        """It knows what it knew when that was kept: a snapshot, or a replica that lagged."""
+        ...
+
     async def aclose(self) -> None: ...
 
 
@@ -52,6 +61,7 @@ class ManualTime(LedgerTime):
 class MemoryUnderTest:
     def __init__(self) -> None:
         self.now = START
+        self._kept = b""
         self._ledger = MemoryLedger(ManualTime(self))
 
     async def exchange(self, batch: Batch) -> Answer:
@@ -59,6 +69,12 @@ class MemoryUnderTest:
 
     async def forget(self) -> None:
         self._ledger = MemoryLedger(ManualTime(self))
+
+    async def keep(self) -> None:
+        self._kept = pickle.dumps((self._ledger._books, self._ledger._allotments))
+
+    async def go_back(self) -> None:
+        self._ledger._books, self._ledger._allotments = pickle.loads(self._kept)
 
     async def aclose(self) -> None:
         """Nothing to close."""
@@ -68,6 +84,7 @@ class RedisUnderTest:
     def __init__(self, url: str) -> None:
         self.now = START
         self._admin = Redis.from_url(url)
+        self._kept: dict[bytes, bytes] = {}
         self._ledger = RedisLedger(url, SystemClock(), server_time=lambda: self.now)
 
     async def exchange(self, batch: Batch) -> Answer:
@@ -75,6 +92,14 @@ class RedisUnderTest:
 
     async def forget(self) -> None:
         await self._admin.flushall()
+
+    async def keep(self) -> None:
+        self._kept = {key: await self._admin.dump(key) for key in await self._admin.keys()}
+
+    async def go_back(self) -> None:
+        await self._admin.flushall()
+        for key, value in self._kept.items():
+            await self._admin.restore(key, 0, value)
 
     async def aclose(self) -> None:
         await self._ledger.aclose()

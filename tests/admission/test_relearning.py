@@ -256,6 +256,24 @@ async def test_a_day_is_known_by_those_who_were_told(ledger: LedgerUnderTest) ->
     assert granted(await a.call(9)) == 2
 
 
+async def test_an_older_state_is_such_a_loss(ledger: LedgerUnderTest) -> None:
+    a, b, dead = workers(ledger, terms(Dimension("rpm", 10)), "abd")
+    await a.call(1)
+    await dead.call(1)
+    await ledger.keep()
+    await dead.call(2)
+    ledger.now += 4_000
+    await b.call(1)
+    await a.call(2)
+    await ledger.go_back()
+    ledger.now += 300
+    await a.comes_back(3, 300)
+    await b.comes_back(1, 300)
+    ledger.now += 1_100
+    back = await a.call(9)
+    assert (granted(back), back.usage[0].used) == (3, 10)
+
+
 @pytest.mark.parametrize("by_ms", [3_600_000, -3_600_000])
 async def test_a_clock_that_was_set_is_such_a_loss(ledger: LedgerUnderTest, by_ms: int) -> None:
     a, dead = workers(ledger, terms(Dimension("rpm", 10)), "ad")

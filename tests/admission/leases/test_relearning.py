@@ -132,6 +132,23 @@ async def test_one_that_died_with_the_ledger_holds_up_nobody_for_longer_than_sec
     await world.fleet.aclose()
 
 
+async def test_little_is_assumed_where_nobody_died() -> None:
+    """What workers know to be their own is nearly all there is, and never more."""
+    world = World(10)
+    await world.runs(90)
+    for road in world.fleet.roads:
+        road.batches.clear()
+    await world.loses_its_ledger(0.5)
+    await world.runs(2)
+    told = [batch.recall for road in world.fleet.roads for batch in road.batches if batch.recall is not None]
+    assert len(told) == WORKERS
+    used = max(told, key=lambda recall: recall.version).used
+    for axis, limit in ((0, RPM), (3, TPM)):
+        own = sum(recall.own[axis] for recall in told)
+        assert used[axis] > limit / 3 and used[axis] - limit * 0.04 <= own <= used[axis]
+    await world.fleet.aclose()
+
+
 @pytest.mark.parametrize("kind", binaries())
 async def test_a_real_server_that_comes_back_empty_grants_soon(kind: str, servers: dict[str, Server]) -> None:
     def ledger(time: LedgerTime) -> Ledger:
