@@ -7,8 +7,10 @@ end-to-end form while the ledger is this process's own; 7 and 5 have worlds of t
 from collections import defaultdict
 from typing import Any
 
+from gateway.admission.bounds import COUNT
+from gateway.admission.classes import RANKS
 from gateway.admission.hold import PASSES, hold
-from gateway.admission.item import LINE_FULL, Item
+from gateway.admission.item import CLASS_FULL, LINE_FULL, Item
 from gateway.pipeline.admit import SHED
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Ticket
@@ -54,14 +56,13 @@ class Invariants:
         rank = PRIORITIES.index(priority)
         for dispatcher in self._witness.dispatchers:
             line = dispatcher.line
-            lowest = line.backlogs.lowest_below(rank)
-            bound = line.bounds.classes[rank].depth
-            if lowest is None or reason not in (SHED, LINE_FULL):
-                continue
-            if reason == SHED and line.backlogs.classes[rank].count >= bound - 1:
-                continue  # its class was full, which is no want of room in the line
-            if len(self._witness.dispatchers) == 1:
-                self.broken(9, f"class {rank} had to go ({reason}) while class {lowest} waits")
+            spare = [
+                lower
+                for lower in RANKS[rank + 1 :]
+                if line.backlogs.classes[lower].count > line.bounds.classes[lower].keeps[COUNT]
+            ]
+            if spare and reason in (SHED, LINE_FULL, CLASS_FULL) and len(self._witness.dispatchers) == 1:
+                self.broken(9, f"class {rank} had to go ({reason}) while class {spare[-1]} has some to spare")
 
     # ---- now and then
 

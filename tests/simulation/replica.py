@@ -80,7 +80,7 @@ class Replica:
         witness.dispatchers.append(dispatcher)
         lessons = Lessons(dispatcher, grantor, health, metrics, time, clock)
         self._pools: dict[str, Pool] = {}
-        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, clock)
+        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, snapshot.hedge, clock)
         relay = Relay(snapshot.bounds, SealedIds(snapshot.pepper))
         generation = Generation(snapshot, Authenticator(snapshot), dispatcher, lessons, upstream, relay)
         self._router = Router(snapshot, accounts, health, time, clock)
