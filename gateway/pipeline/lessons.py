@@ -77,8 +77,10 @@ class Lessons:
 
     def answered(self, exchange: Exchange, permit: Permit) -> None:
         """The first content is here."""
-        at = exchange.first_content
-        permit.way.answered(permit.turn, size_of(exchange.estimate.input), at - permit.began, at)
+        at, way = exchange.first_content, permit.way
+        way.health.answered(permit.turn, at)
+        if way.is_compared:
+            way.first_token.observe(size_of(exchange.sizing.estimate().input), at - permit.began, at)
 
     def finished(self, permit: Permit, usage: Usage) -> None:
         """The whole reply is here, and this is what it used."""
