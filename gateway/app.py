@@ -80,7 +80,7 @@ class App:
         if self._leases is not None:
             self._leases.watch(dispatcher)
         lessons = Lessons(dispatcher, grantor, health, metrics, time, clock)
-        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, clock)
+        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, snapshot.hedge, clock)
         generation = Generation(
             snapshot, Authenticator(snapshot), dispatcher, lessons, upstream, Relay(snapshot.bounds, ids)
         )

@@ -18,10 +18,10 @@ from math import inf
 from pathlib import Path
 from time import process_time
 
+from gateway.admission.bounds import Bounds
 from gateway.admission.classes import RANKS
 from gateway.admission.item import Accepted, Item
 from gateway.admission.line import Line
-from gateway.admission.shed import Bounds
 from gateway.charge import Charge
 from loadtests.figures import TOLERANCE, Figure, figure_table
 from loadtests.peers import ROOT

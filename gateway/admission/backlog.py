@@ -1,5 +1,6 @@
 """How much waits: of each tenant of a class, of each class, and in all."""
 
+from gateway.admission.bounds import BYTES
 from gateway.admission.classes import RANKS
 from gateway.admission.item import Item
 
@@ -46,6 +47,17 @@ class Backlog:
 
     def bytes_of(self, tenant: str) -> int:
         return self._bytes_of.get(tenant, 0)
+
+    def amount(self, axis: int) -> int:
+        """The count, or the bytes."""
+        return self.bytes if axis == BYTES else self.count
+
+    def amount_of(self, tenant: str, axis: int) -> int:
+        return self.bytes_of(tenant) if axis == BYTES else self.count_of(tenant)
+
+    def leader(self, axis: int) -> str:
+        """The tenant with most of it. There must be one."""
+        return self.heaviest() if axis == BYTES else self.largest()
 
     def largest(self) -> str:
         """The tenant with most waiting; of equals, who came to that count first. There must be one."""
@@ -98,14 +110,3 @@ class Backlogs:
         self.count -= 1
         self.bytes -= item.bytes
         return backlog.count
-
-    def lowest_below(self, rank: int) -> int | None:
-        """The lowest class that waits, if lower than `rank`."""
-        for lower in range(len(self.classes) - 1, rank, -1):
-            if self.classes[lower].count:
-                return lower
-        return None
-
-    def bytes_below(self, rank: int) -> int:
-        """What all lower classes hold."""
-        return sum(backlog.bytes for backlog in self.classes[rank + 1 :])

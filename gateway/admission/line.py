@@ -12,13 +12,14 @@ from heapq import heapify, heappop, heappush, nsmallest
 from itertools import islice, zip_longest
 
 from gateway.admission.backlog import Backlogs
+from gateway.admission.bounds import Bounds
 from gateway.admission.classes import RANKS
 from gateway.admission.expected_wait import Forecast, forecast
 from gateway.admission.item import DEADLINE_UNREACHABLE, Accepted, Item, Refused, Work
 from gateway.admission.next_in_line import Search
 from gateway.admission.outlook import Outlook
 from gateway.admission.overload import Overload
-from gateway.admission.shed import Bounds, Victim, refusal, victim
+from gateway.admission.shed import Room, Victim
 from gateway.admission.signatures import Signature, Signatures
 from gateway.admission.supply import Supply
 
@@ -51,11 +52,12 @@ class Line:
         wait = self.expected(item, now).wait_s
         if wait * CERTAINTY > item.expires_at - now:
             return Refused(DEADLINE_UNREACHABLE, min(wait, RETRY_MAX_S))
-        reason = refusal(item, self.backlogs, self.bounds, self.overload.step(now))
+        room = Room(item, self.backlogs, self.bounds, self.overload.step(now))
+        reason = room.refusal()
         if reason is not None:
             return Refused(reason, min(wait, RETRY_MAX_S))
         victims = []
-        while (one := victim(item, self.backlogs, self.bounds)) is not None:
+        while (one := room.victim()) is not None:
             victims.append(self._newest(one))
             self._drop(victims[-1])
         self._add(item, now)

@@ -6,7 +6,8 @@ interval was above its target; while any is, one class more is shut from the bot
 / √count), never the one held up or one above it; when none is, one is opened at each interval. Only time spent in
 line counts, never how long providers take.
 
-A shut class keeps a tenth of its share of the line (`shed`), so that its floor is not wasted and nothing starves.
+Of classes that are shut no more may wait than wait already, and what each keeps for its floor, so that nothing
+starves; who comes may take the place of somebody in a lower class that has more (`shed`).
 """
 
 from math import inf, sqrt

@@ -11,6 +11,7 @@ other want of room.
 import asyncio
 from math import inf
 
+from gateway.admission.bounds import Bounds
 from gateway.admission.choice import Choice
 from gateway.admission.classes import CLASSES, RANKS
 from gateway.admission.expected_wait import Forecast
@@ -20,7 +21,6 @@ from gateway.admission.ledger import Ask, Demand
 from gateway.admission.line import Line
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.admission.overflow import may_overflow, overflows
-from gateway.admission.shed import Bounds
 from gateway.admission.unasked import rest_of
 from gateway.charge import Charge
 from gateway.clock import Clock

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from gateway.admission.choice import Wish
+from gateway.admission.hedge import Hedging
 from gateway.admission.latency import size_of
 from gateway.admission.retry_budget import RetryBudget
 from gateway.clock import Clock
@@ -21,13 +22,14 @@ from gateway.errors import (
 )
 from gateway.exchange import NO_USAGE, Exchange
 from gateway.pipeline.admit import Dispatcher
+from gateway.pipeline.hedged import Hedged
 from gateway.pipeline.lessons import Lessons, verdict_of_error
 from gateway.pipeline.reply import Reply, check_other, error_text, open_stream, take_json
 from gateway.pipeline.router import Candidates
 from gateway.pipeline.served_by import served_by
 from gateway.pipeline.ticket import Permit, Ticket
 from gateway.pipeline.work import StreamedBody, Work
-from gateway.settings.snapshot import PRIORITIES, Bounds, ProviderKey, Target
+from gateway.settings.snapshot import PRIORITIES, Bounds, Hedge, ProviderKey, Target
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
 from gateway.upstream.refusal import refusal, transport_error
@@ -71,6 +73,7 @@ class Upstream:
         lessons: Lessons,
         pool_of: Callable[[ProviderKey], Pool],
         bounds: Bounds,
+        hedge: Hedge,
         clock: Clock,
     ) -> None:
         self._dispatcher = dispatcher
@@ -79,6 +82,9 @@ class Upstream:
         self._bounds = bounds
         self._clock = clock
         self._budget = RetryBudget(bounds.attempts_ratio)
+        self._hedged: Hedged | None = None
+        if hedge.enabled:
+            self._hedged = Hedged(Hedging(hedge), dispatcher, lessons, self._budget, clock)
         self._doors: dict[tuple[ProviderKey, str, str, str | None, str], Door] = {}
 
     async def call(self, exchange: Exchange, candidates: Candidates, work: Work) -> Reply:
@@ -102,9 +108,11 @@ class Upstream:
                 exchange.sent = now
                 self._budget.deposit(now)
             try:
-                return await self._attempt(exchange, permit, work)
+                if self._hedged is None:
+                    return await self._attempt(exchange, work, permit)
+                return await self._hedged.run(ticket, permit, partial(self._attempt, exchange, work))
             except AttemptFailedError as failed:
-                error = self._worse(error, failed.error)
+                error = self._told(error, failed.error)
                 error.message = work.in_callers_words(error.message)
                 if not failed.error.condition.retryable:
                     raise error from None
@@ -134,11 +142,11 @@ class Upstream:
                 exchange.sent += waited
 
     @staticmethod
-    def _worse(before: GatewayError | None, now: GatewayError) -> GatewayError:
+    def _told(before: GatewayError | None, now: GatewayError) -> GatewayError:
         """What the caller is told: an account without money says nothing of one that was only busy."""
         return before if before is not None and now.condition is INSUFFICIENT_QUOTA else now
 
-    async def _attempt(self, exchange: Exchange, permit: Permit, work: Work) -> Reply:
+    async def _attempt(self, exchange: Exchange, work: Work, permit: Permit) -> Reply:
         """One exchange with one provider key, up to where nothing can be mended any more."""
         key, target = permit.way.account.key, permit.way.target
         exchange.attempts += 1

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from gateway.admission.bounds import COUNT, Bounds
+from gateway.settings.snapshot import Queue
 from loadtests.figures import Figure
 from loadtests.judged.evidence import Evidence
 from loadtests.offered.call import Call
 from loadtests.offered.stream import CLASSES
+from loadtests.world.layout import Layout
 
 FLOORS = {"conversation": 0.20, "scheduled": 0.08, "consolidation": 0.04, "evaluation": 0.02}
 """Shares of the window (design §6)."""
+SPACE_CODES = frozenset({"queue_full", "overloaded"})
+"""By which a call is turned away for others that wait."""
 BLUR_S = 0.25
 """How far the caller's view of a moment may be from the gateway's."""
 
@@ -53,22 +59,33 @@ def waiting_spans(calls: Sequence[Call], end: float) -> list[tuple[float, float]
     return made
 
 
-def out_of_order(calls: Sequence[Call], end: float) -> int:
-    """Calls shed for want of space while a less urgent one stood in line (invariant 9 of admission)."""
-    wrong = 0
-    for rank, priority in enumerate(CLASSES[:-1]):
-        lower = waiting_spans([call for call in calls if CLASSES.index(call.priority) > rank], end)
-        starts, ends = sorted(start for start, _ in lower), sorted(until for _, until in lower)
+def out_of_order(calls: Sequence[Call], end: float, keeps: Mapping[str, int]) -> int:
+    """Calls refused or shed for want of space while more of a less urgent class stood in line than it keeps."""
+    wrong: set[int] = set()
+    for rank, lower in enumerate(CLASSES):
+        spans = waiting_spans([call for call in calls if call.priority == lower], end)
+        starts, ends = sorted(start for start, _ in spans), sorted(until for _, until in spans)
         for call in calls:
-            if call.priority != priority or call.code != "queue_full" or call.done is None:
+            if CLASSES.index(call.priority) >= rank or call.code not in SPACE_CODES or call.done is None:
                 continue
             # All spans are longer than twice the blur: whoever ended before had begun before, too.
             stood = bisect_left(starts, call.done - BLUR_S) - bisect_right(ends, call.done + BLUR_S)
-            wrong += stood > 0
-    return wrong
+            if stood > keeps[lower]:
+                wrong.add(id(call))
+    return len(wrong)
+
+
+def kept_for_floors(layout: Layout) -> dict[str, int]:
+    """How many of each class stand in line for its floor, whoever comes: with all workers."""
+    queue = replace(Queue(), **layout.queue)
+    bounds = Bounds(queue.depth_max, queue.bytes_max)
+    return {
+        priority: row.keeps[COUNT] * layout.workers
+        for priority, row in zip(CLASSES, bounds.classes, strict=True)
+    }
 
 
 def shed_order_figure(evidence: Evidence) -> Figure:
-    """Shed only from the lowest class present."""
-    wrong = out_of_order(evidence.calls, evidence.seconds)
+    """Shed only from the lowest class that has more than it keeps (invariant 9 of admission)."""
+    wrong = out_of_order(evidence.calls, evidence.seconds, kept_for_floors(evidence.layout))
     return Figure("shed while a lower class stood in line", wrong, "", 0, tolerance=0)

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-OVERLOAD_CODES = frozenset({"queue_full", "queue_timeout", "deadline_unreachable", "no_eligible_key"})
+OVERLOAD_CODES = frozenset(
+    {"queue_full", "queue_timeout", "deadline_unreachable", "overloaded", "no_eligible_key"}
+)
 """Codes by which the gateway itself refuses for want of room (`reference/wire.md` §1.4)."""
 
 

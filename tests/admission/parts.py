@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
+from gateway.admission.bounds import Bounds
 from gateway.admission.classes import CLASSES, RANKS
 from gateway.admission.item import Accepted, Item, Refused
 from gateway.admission.line import Line
-from gateway.admission.shed import Bounds
 from gateway.charge import Charge
 
 ROOMY = Bounds(1_000_000, 1 << 40)

@@ -4,10 +4,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gateway.admission.bounds import Bounds
 from gateway.admission.classes import CLASSES, RANKS
 from gateway.admission.item import Accepted, Item
 from gateway.admission.line import Line
-from gateway.admission.shed import Bounds
 from gateway.charge import Charge
 from tests.admission.manual_clock import ManualClock
 from tests.admission.paced_account import PacedAccount

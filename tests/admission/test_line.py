@@ -2,8 +2,8 @@
 
 import pytest
 
+from gateway.admission.bounds import Bounds
 from gateway.admission.item import DEADLINE_UNREACHABLE, Accepted, Item, Refused
-from gateway.admission.shed import Bounds
 from tests.admission.parts import IN_ORDER, Plenty, drained, item, line, offered, yes
 
 

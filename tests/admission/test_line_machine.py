@@ -12,19 +12,16 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from gateway.admission.classes import CLASSES, RANKS, TENANT_SHARE
+from gateway.admission.bounds import Bounds
+from gateway.admission.classes import CLASSES, RANKS
 from gateway.admission.item import (
-    CLASS_FULL,
     DEADLINE_UNREACHABLE,
-    LINE_FULL,
-    OVERLOAD,
-    TENANT_FULL,
     Item,
     Refused,
 )
 from gateway.admission.line import CERTAINTY, RETRY_MAX_S, Line
-from gateway.admission.shed import Bounds
 from gateway.charge import Charge
+from tests.admission.shedding import Shedding
 
 ACCOUNTS = ("a", "b", "c")
 SIGNATURES = (("a",), ("b",), ("a", "b"), ("b", "a", "c"), ("c",))
@@ -137,7 +134,7 @@ class LineMachine(RuleBasedStateMachine):
     def start(self, roomy: bool) -> None:
         self.accounts = Accounts()
         self.model = Model(self.accounts)
-        self.bounds = Bounds(1000, 1 << 30) if roomy else Bounds(12, 60)
+        self.bounds = Bounds(1000, 1 << 30) if roomy else Bounds(12, 100)
         self.line = Line(self.bounds, self.accounts)
         self.now = 0.0
         self.count = 0
@@ -166,6 +163,7 @@ class LineMachine(RuleBasedStateMachine):
         )  # fmt: skip
         self.expire()
         before = self.model.waiting
+        full = Shedding(self.bounds, before).limits()
         answer = self.line.offer(item, self.now)
         if isinstance(answer, Refused):
             self.check_refusal(item, answer)
@@ -173,45 +171,18 @@ class LineMachine(RuleBasedStateMachine):
             return
         self.model.waiting = [*before, item]
         for victim in answer.victims:
-            self.check_victim(item, victim)
+            Shedding(self.bounds, self.model.waiting).check_victim(item, victim)
             self.model.waiting.remove(victim)
             self.end(victim)
-        assert len(self.model.waiting) <= self.bounds.depth_max
-        assert sum(one.bytes for one in self.model.waiting) <= max(self.bounds.bytes_max, item.bytes)
+        assert Shedding(self.bounds, self.model.waiting).within(full)
 
     def check_refusal(self, item: Item, answer: Refused) -> None:
-        own, mine = self.model.of(item.rank), self.model.of(item.rank, item.tenant)
-        depth = max(1, int(self.bounds.depth_max * CLASSES[item.rank].line_share))
         assert answer.retry_after_s >= 0.0
         if answer.reason == DEADLINE_UNREACHABLE:
             late = answer.retry_after_s * CERTAINTY > item.expires_at - self.now
             assert late or answer.retry_after_s == RETRY_MAX_S
-        elif answer.reason == TENANT_FULL:
-            assert mine and (len(mine) >= max(1, int(depth * TENANT_SHARE)) or self.bounds.bytes_max == 60)
-        elif answer.reason == OVERLOAD:
-            assert own and item.rank > 0
-        elif answer.reason == CLASS_FULL:
-            assert len(own) >= depth or self.bounds.bytes_max == 60
         else:
-            assert answer.reason == LINE_FULL
-            missing = sum(one.bytes for one in self.model.waiting) + item.bytes - self.bounds.bytes_max
-            lower = [one for one in self.model.waiting if one.rank > item.rank]
-            if len(self.model.waiting) >= self.bounds.depth_max:
-                assert not lower or missing > sum(one.bytes for one in lower)
-            else:
-                assert missing > sum(one.bytes for one in lower)
-
-    def check_victim(self, item: Item, victim: Item) -> None:
-        """Of the lowest class present and there the newest of its tenant, or of the arrival's own class."""
-        waiting = self.model.waiting
-        assert victim.rank >= item.rank and victim is not item
-        rivals = [one for one in waiting if (one.rank, one.tenant) == (victim.rank, victim.tenant)]
-        fresh = [one for one in rivals if not one.ahead_of_all and one is not item]
-        assert victim is max(fresh or rivals, key=lambda one: one.order)
-        if victim.rank > item.rank:
-            assert victim.rank == max(one.rank for one in waiting)
-        else:
-            assert victim.tenant != item.tenant
+            Shedding(self.bounds, self.model.waiting).check_refusal(item, answer.reason)
 
     @rule(account=st.sampled_from(ACCOUNTS), requests=st.integers(0, 3), tokens=st.integers(0, 30))
     def gain(self, account: str, requests: int, tokens: int) -> None:

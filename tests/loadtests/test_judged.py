@@ -7,16 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtests.figures import Figure
-from loadtests.judged.classes import floor_figures, out_of_order
+from loadtests.judged.classes import floor_figures, kept_for_floors, out_of_order
 from loadtests.judged.degraded import degraded_figures
 from loadtests.judged.outcomes import counts, failure_figure
 from loadtests.judged.tenants import fairness_figures
 from loadtests.judged.waiting import wait_figure
 from loadtests.judged.windows import kept, rolling, used
 from loadtests.offered.call import Call
+from loadtests.offered.stream import CLASSES
 from loadtests.scenarios.provider_outage import recovery
 from loadtests.world.watch import Sample
-from tests.loadtests.evidence import call, evidence, row
+from tests.loadtests.evidence import call, evidence, layout, row
 
 
 def verdicts(figures: list[Figure]) -> list[str]:
@@ -77,15 +78,29 @@ def test_a_gateway_that_does_not_say_how_long_it_took_has_not_been_measured() ->
 
 
 def test_shed_before_a_lower_class_is_out_of_order() -> None:
+    none = dict.fromkeys(CLASSES, 0)
     patient = call(10.0, None, priority="evaluation")
     shed = call(20.0, 20.1, priority="scheduled", status=503, code="queue_full")
-    assert out_of_order([patient, shed], 60.0) == 1
-    assert out_of_order([call(10.0, None, priority="conversation"), shed], 60.0) == 0
-    assert out_of_order([call(20.0, None, priority="evaluation"), shed], 60.0) == 0  # came no earlier
+    assert out_of_order([patient, shed], 60.0, none) == 1
+    overloaded = call(20.0, 20.1, priority="scheduled", status=503, code="overloaded")
+    assert out_of_order([patient, overloaded], 60.0, none) == 1
+    assert out_of_order([call(10.0, None, priority="conversation"), shed], 60.0, none) == 0
+    assert out_of_order([call(20.0, None, priority="evaluation"), shed], 60.0, none) == 0  # came no earlier
     gone = call(10.0, 20.0, priority="evaluation", status=503, code="queue_full")
-    assert out_of_order([gone, shed], 60.0) == 0  # shed itself, to make room
+    assert out_of_order([gone, shed], 60.0, none) == 0  # shed itself, to make room
     late = call(20.0, 20.1, priority="scheduled", status=503, code="deadline_unreachable")
-    assert out_of_order([patient, late], 60.0) == 0  # not for want of space
+    assert out_of_order([patient, late], 60.0, none) == 0  # not for want of space
+
+
+def test_what_a_class_keeps_for_its_floor_is_not_out_of_order() -> None:
+    keeps = kept_for_floors(layout())
+    assert keeps["evaluation"] > 1 and keeps["supervised"] == 0
+    shed = call(20.0, 20.1, priority="scheduled", status=503, code="queue_full")
+    kept = [call(10.0, None, priority="evaluation") for _ in range(keeps["evaluation"])]
+    other = [call(10.0, None, priority="consolidation") for _ in range(keeps["consolidation"])]
+    assert out_of_order([*kept, *other, shed], 60.0, keeps) == 0, "each class keeps its own"
+    more = call(10.0, None, priority="evaluation")
+    assert out_of_order([*kept, *other, more, shed], 60.0, keeps) == 1
 
 
 def test_floors_are_of_the_ceiling_or_of_what_was_offered() -> None:
@@ -121,9 +136,10 @@ def test_fairness_without_a_backlog_is_not_measured() -> None:
 def test_a_relayed_429_is_an_error_and_a_refusal_in_our_words_is_not() -> None:
     relayed = call(1.0, 1.1, status=429, code="rate_limit_exceeded")
     refused = call(1.0, 1.1, status=503, code="queue_full")
+    overloaded = call(1.0, 1.1, status=503, code="overloaded")
     broken = call(1.0, 1.1, status=200, error="cut short")
     assert [one.failed for one in (relayed, refused, broken, call(1.0, None))] == [True, False, True, False]
-    assert failure_figure([refused, call(1.0, 2.0)]).verdict == "ok"
+    assert failure_figure([refused, overloaded, call(1.0, 2.0)]).verdict == "ok"
     assert failure_figure([relayed]).verdict == "MISSED"
     assert counts([relayed, refused, refused])["refused: queue_full"] == 2
 

@@ -31,7 +31,7 @@ class Line:
         self.waiting: list[deque[tuple[int, Charge]]] = [deque() for _ in range(5)]
         self.waited: list[int] = []
         self.connecting: list[Grant] = []
-        self.under_way: list[Grant] = []
+        self.under_way: dict[Grant, int] = {}  # with their places in `sent`
         self.took_s: float | None = 0.0  # None: it ends when the test says so
         self.connecting_s = 0.0  # between being let go and leaving
         self._time = time
@@ -60,7 +60,9 @@ class Line:
             asyncio.get_running_loop().call_soon(self._dispatch)
 
     def end(self, grant: Grant, charged: Charge | None = None) -> None:
-        self.under_way.remove(grant)
+        place = self.under_way.pop(grant)
+        if charged is not None:  # the provider has counted no more than this
+            self.sent[place] = self.sent[place][0], charged
         self.leases.settle(grant, grant.charge if charged is None else charged, self._time.now())
         self.room(self.account)
 
@@ -115,8 +117,8 @@ class Line:
             self._left(grant, now)
 
     def _left(self, grant: Grant, now: int) -> None:
+        self.under_way[grant] = len(self.sent)
         self.sent.append((now, grant.charge))
-        self.under_way.append(grant)
         if self.took_s is not None:
             asyncio.get_running_loop().call_later(self.took_s, self._end, grant)
 

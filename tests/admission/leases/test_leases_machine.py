@@ -83,7 +83,7 @@ class LeasesMachine(RuleBasedStateMachine):
     def end(self, pick: int, less: int, count: int) -> None:
         async def over() -> None:
             line = self.line(pick)
-            for grant in line.under_way[:count]:
+            for grant in list(line.under_way)[:count]:
                 charge = grant.charge
                 line.end(grant, charge._replace(tokens=max(1, charge.tokens - less)))
 
