@@ -13,7 +13,13 @@ from gateway.admission.hedge import Hedging
 from gateway.admission.latency import size_of
 from gateway.admission.retry_budget import RetryBudget
 from gateway.clock import Clock
-from gateway.errors import INSUFFICIENT_QUOTA, RATE_LIMITED, GatewayError
+from gateway.errors import (
+    INSUFFICIENT_QUOTA,
+    NO_ELIGIBLE_KEY,
+    RATE_LIMITED,
+    REQUEST_TOO_LARGE,
+    GatewayError,
+)
 from gateway.exchange import NO_USAGE, Exchange
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.hedged import Hedged
@@ -35,6 +41,7 @@ from gateway.upstream.verdict import Kind, verdict_of_failure
 _HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 _DOORS_MAX = 4096
 _RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
+_NO_WAY = (NO_ELIGIBLE_KEY, REQUEST_TOO_LARGE)
 #: After these the same key may serve it yet.
 _PUT_BACK: frozenset[Kind] = frozenset({"rate", "ramp", "saturation"})
 
@@ -117,12 +124,15 @@ class Upstream:
                     raise error from None
 
     async def _in_line(self, ticket: Ticket, now: float, error: GatewayError | None) -> Permit:
-        """A permit when its turn comes; what went wrong before is the better explanation, but for a busy key."""
+        """A permit when its turn comes; what went wrong before is the better explanation, but for a busy key.
+
+        And for that too where no way is left that could ever serve it.
+        """
         exchange = ticket.exchange
         try:
             return await self._dispatcher.wait(ticket, now)
-        except GatewayError:
-            if error is not None and error.condition is not RATE_LIMITED:
+        except GatewayError as later:
+            if error is not None and (error.condition is not RATE_LIMITED or later.condition in _NO_WAY):
                 raise error from None
             raise
         finally:
