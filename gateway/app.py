@@ -1,6 +1,7 @@
 """Builds everything once and closes it in reverse. The only module that knows all classes."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -9,7 +10,9 @@ from starlette.applications import Starlette
 
 from gateway.admission.affinity import Affinity
 from gateway.admission.choice import Choice
+from gateway.admission.grantor import Grantor
 from gateway.admission.health_table import HealthTable
+from gateway.admission.leases import Leases
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.api.admin import admin_app
 from gateway.api.data_plane import DataPlane
@@ -28,11 +31,13 @@ from gateway.pipeline.charging import Charging
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.lessons import Lessons
 from gateway.pipeline.pipeline import Generation, Pipeline
-from gateway.pipeline.readings import Readings
+from gateway.pipeline.queue_readings import QueueReadings
+from gateway.pipeline.readings import Readings, lease_counts
 from gateway.pipeline.relay import Relay
 from gateway.pipeline.reserve import Reservations
 from gateway.pipeline.router import Router
 from gateway.pipeline.settle import Settlement
+from gateway.pipeline.shared_ledger import set_aside_permille, shared_ledger
 from gateway.pipeline.unread import Unread
 from gateway.request_log import RequestLog
 from gateway.settings.server import Settings
@@ -61,16 +66,21 @@ class App:
         self._lag = LoopLag(metrics.lagged)
         ids = SealedIds(snapshot.pepper)
         self.ledger_time = time = LedgerTime(clock)
-        self.ledger = grantor = MemoryLedger(time)
+        self._shared = shared_ledger(settings, clock)
+        self._leases = self._leased(settings, time, metrics)
+        self.ledger: Grantor = MemoryLedger(time) if self._leases is None else self._leases
+        grantor = self.ledger
         estimator = Estimator(metrics)
         health = HealthTable(snapshot.provider_keys)
-        accounts = Accounts(grantor, snapshot.provider_keys, 0, time.now())
+        accounts = Accounts(grantor, snapshot.provider_keys, set_aside_permille(settings), time.now())
         choice = Choice[Account](snapshot.routing.strategy, Affinity(), Random())
         self._dispatcher = dispatcher = Dispatcher(
             accounts, grantor, choice, Charging(estimator), snapshot, time, clock, metrics
         )
+        if self._leases is not None:
+            self._leases.watch(dispatcher)
         lessons = Lessons(dispatcher, grantor, health, metrics, time, clock)
-        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, clock)
+        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, snapshot.hedge, clock)
         generation = Generation(
             snapshot, Authenticator(snapshot), dispatcher, lessons, upstream, Relay(snapshot.bounds, ids)
         )
@@ -85,7 +95,10 @@ class App:
         probes = Starlette(routes=health_routes(lambda: pipeline.draining))
         catalogue = ModelCatalogue(snapshot, clock.utc())
         self.data = DataPlane(pipeline, Inference(router, ids, estimator), catalogue, probes)
-        self.admin = admin_app(settings.admin_key, self.registry, self.state, lambda: pipeline.draining)
+        queue = QueueReadings(worker, dispatcher, clock)
+        self.admin = admin_app(
+            settings.admin_key, self.registry, self.state, queue, lambda: pipeline.draining
+        )
 
     @property
     def live(self) -> int:
@@ -133,7 +146,29 @@ class App:
         self._dispatcher.close()
         for pool in self._pools.values():
             await pool.aclose()
+        if self._leases is not None:
+            await self._leases.aclose()
+        if self._shared is not None:
+            await self._shared.aclose()
         await asyncio.to_thread(self._log.close)
+
+    def _leased(self, settings: Settings, time: LedgerTime, metrics: Metrics) -> Leases | None:
+        """This worker's part of the shared ledger; None where there is none."""
+        if self._shared is None:
+            return None
+        mode = settings.snapshot.on_ledger_loss
+        leases = Leases(
+            self._shared,
+            time,
+            f"worker-{self._worker}",
+            on_ledger_loss=mode,
+            workers=settings.workers,
+            on_degraded=partial(metrics.degraded, "ledger", mode),
+            on_call=metrics.ledger_called,
+        )
+        metrics.degraded("ledger", mode, False)
+        metrics.also(partial(lease_counts, leases))
+        return leases
 
     def _pool_of(self, key: ProviderKey) -> Pool:
         provider = key.provider

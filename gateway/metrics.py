@@ -112,10 +112,11 @@ class Reading(NamedTuple):
     text: str
     labels: tuple[str, ...]
     values: Iterable[tuple[Sequence[str], float]]
-    kind: type[GaugeMetricFamily] | type[CounterMetricFamily] = GaugeMetricFamily
+    counts: bool = False  # since the start; otherwise it is what it is now
 
     def collect(self) -> Metric:
-        family = self.kind(f"gateway_{self.name}", self.text, labels=self.labels)
+        kind = CounterMetricFamily if self.counts else GaugeMetricFamily
+        family = kind(f"gateway_{self.name}", self.text, labels=self.labels)
         for labels, value in self.values:
             family.add_metric(labels, value)
         return family
@@ -145,6 +146,7 @@ class Metrics:
             "shed", "Requests that got no place in the line, or lost it.", "priority", "reason"
         )
         self._overflows = Tally("overflow", "Requests that went to a local model instead.", "reason")
+        self._ledger_calls = Spread(_OVERHEAD)
         self._others: list[Callable[[], Iterable[Reading]]] = []
         self._log_dropped = Tally("log_lines_dropped", "Request log lines dropped: the sink was too slow.")
         self._estimates: dict[str, Spread] = {}
@@ -219,6 +221,10 @@ class Metrics:
         """At a scrape ask for these, too: what others know and nobody counts."""
         self._others.append(readings)
 
+    def ledger_called(self, seconds: float) -> None:
+        """The shared ledger answered a call after that long."""
+        self._ledger_calls.add(seconds)
+
     def estimated(self, model: str, ratio: float) -> None:
         """A request's input had been estimated at `ratio` times what its provider reports."""
         label = self._models(model)
@@ -243,6 +249,9 @@ class Metrics:
         """For the registry, at a scrape."""
         yield from self._ended_families()
         yield from (tally.collect() for tally in (self._rejections, self._shed, self._overflows))
+        ledger = HistogramMetricFamily("gateway_ledger_seconds", "Calls to the shared ledger.")
+        ledger.add_metric([], self._ledger_calls.buckets(), self._ledger_calls.sum)
+        yield ledger
         for readings in self._others:
             yield from (reading.collect() for reading in readings())
         estimates = HistogramMetricFamily(

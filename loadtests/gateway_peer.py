@@ -18,31 +18,39 @@ BULK_MODEL = "bulk/static"
 
 _CONFIG = """\
 database: embedded
-ledger: memory
+ledger: {ledger}
 bounds: {{upstream_connections: 4096}}
 providers:
   - {{id: bench, dialect: openai, base_url: "http://127.0.0.1:{bench}/v1"}}
   - {{id: bulk, dialect: openai, base_url: "http://127.0.0.1:{bulk}/v1"}}
 pools:
-  - {{id: bench-key, provider: bench, secret: "env:BENCH_PROVIDER_KEY", tenants: ["*"], limits: {limits}}}
+  - {{id: bench-key, provider: bench, secret: "env:BENCH_PROVIDER_KEY", tenants: ["*"], limits: {pool_limits}}}
   - {{id: bulk-key, provider: bulk, secret: "env:BENCH_PROVIDER_KEY", tenants: ["*"]}}
 tenants:
   - id: bench
     budgets: [{{period: month, usd: 100000000, enforce: hard}}]
     keys:
-      - {{id: load, secret: "env:{key}", priority: conversation, limits: {limits}}}
+      - {{id: load, secret: "env:{key}", priority: conversation, limits: {key_limits}}}
 """
 
 # The default of 1,024 connections to one provider would turn half of 2,000 open streams away: with one provider
 # only, the bound has to be raised before their memory can be measured.
 
-_LIMITS = "{rpm: 100000000, tpm: 1000000000000, concurrency: 100000}"
-"""Checked on every request and never reached: a limit that is not set would cost nothing."""
+_POOL_LIMITS = "{rpm: 10000000, itpm: 10000000000, otpm: 10000000000, tpm: 10000000000, concurrency: 100000}"
+_KEY_LIMITS = "{rpm: 10000000, tpm: 10000000000, concurrency: 100000}"
+"""Checked on every request and never reached: a limit that is not set costs nothing."""
 
 
-def config(bench_port: int, bulk_port: int) -> str:
-    """The kaze.yaml of the run."""
-    return _CONFIG.format(bench=bench_port, bulk=bulk_port, limits=_LIMITS, key=KEY_VARIABLE)
+def config(bench_port: int, bulk_port: int, ledger: str | None = None) -> str:
+    """The kaze.yaml of the run; with a ledger, limits on every dimension of provider key and tenant key."""
+    return _CONFIG.format(
+        bench=bench_port,
+        bulk=bulk_port,
+        ledger=ledger or "memory",
+        pool_limits=_POOL_LIMITS if ledger else "{}",
+        key_limits=_KEY_LIMITS if ledger else "{}",
+        key=KEY_VARIABLE,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,8 @@ class GatewayPlan:
     command: str = ""
     """Another gateway's command, with `{config}`, `{port}`, `{admin_port}`, `{data_dir}` and `{upstream}`."""
     core: int = 0
+    ledger: str | None = None
+    """With limits on every dimension, kept in this ledger (memory, embedded); None: no limits."""
     tenant_key: str = "kaze-bench-" + secrets.token_hex(16)
     admin_key: str = "kaze-bench-" + secrets.token_hex(16)
 
@@ -63,7 +73,7 @@ class GatewayPlan:
         """The gateway, not started yet, and its admin port. `prefix` are modules that run it (profilers)."""
         port, admin_port = free_port(), free_port()
         file = self.folder / "kaze.yaml"
-        file.write_text(config(self.bench_port, self.bulk_port))
+        file.write_text(config(self.bench_port, self.bulk_port, self.ledger))
         data = self.folder / "data"
         if self.command:
             line = self.command.format(

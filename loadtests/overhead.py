@@ -55,6 +55,13 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--duration", type=float, default=3.0, help="seconds a load lasts; default: %(default)s"
     )
+    parser.add_argument(
+        "--limits",
+        nargs="?",
+        const="memory",
+        choices=("memory", "embedded"),
+        help="limits on every dimension, none reached, kept in the gateway's memory or in a Valkey beside it",
+    )
     parser.add_argument("--quick", action="store_true", help="one round of 1 s loads, 500 open streams")
     parser.add_argument("--own-generator", action="store_true", help="do not use wrk for JSON")
     parser.add_argument("--assert", action="store_true", dest="asserted", help="fail when a target is missed")
@@ -93,7 +100,9 @@ def servers(given: argparse.Namespace, cores: Cores, folder: Path) -> Iterator[t
         upstream = up("direct", "loadtests.static_upstream", cores.load)
         bulk = up("bulk", "loadtests.static_upstream", cores.load)
         static = up("static", "loadtests.static_answer", cores.gateway)
-        plan = GatewayPlan(folder, upstream.port, bulk.port, given.gateway_command, cores.gateway)
+        plan = GatewayPlan(
+            folder, upstream.port, bulk.port, given.gateway_command, cores.gateway, given.limits
+        )
         within = given.profile == "pyinstrument"
         prefix = profiling.pyinstrument_prefix(given.output.parent / "profile.txt") if within else ()
         gateway, admin_port = plan.peer(prefix)
@@ -112,6 +121,7 @@ def servers(given: argparse.Namespace, cores: Cores, folder: Path) -> Iterator[t
             rounds=given.rounds,
             seconds=given.duration,
             quick=given.quick,
+            limits=given.limits is not None,
         )
         for peer in (upstream, static, gateway):
             stage.bench.run(peer, Shape(concurrency=16, seconds=WARM_UP_S))
@@ -150,6 +160,7 @@ def conditions(given: argparse.Namespace, cores: Cores, use_wrk: bool) -> dict[s
         "seconds": given.duration,
         "json_generator": "wrk" if use_wrk else "loadtests.generator",
         "gateway_command": given.gateway_command or "python -m gateway serve",
+        "limits": given.limits or "none",
         "load_average": os.getloadavg()[0],
     }
 

@@ -28,6 +28,8 @@ class Stage:
     rounds: int
     seconds: float
     quick: bool
+    limits: bool = False
+    """Whether every dimension of provider key and tenant key is limited: governance has targets of its own."""
 
 
 @dataclass(slots=True)

@@ -170,15 +170,37 @@ class AccountModel:
             default=100,
         )
 
-    def usage(self, now: int) -> tuple[Usage, ...]:
-        found = {rate.name: rate.window.used for rate in self.rates}
-        found |= {day.name: day.used(now) for day in self.days}
-        if self.concurrency is not None:
-            found[self.concurrency.name] = self.concurrency.used
+    def usage(self, now: int, unused: Sequence[int] = NO_HOLD) -> tuple[Usage, ...]:
+        """Its dimensions; `unused` by axis is counted as used and is not."""
         return tuple(
-            Usage(meter.name, found[meter.name], meter.ceiling.limit, max(0, meter.blocked_until - now))
+            Usage(
+                meter.name,
+                max(0, meter.used(now) - unused[meter.axis]),
+                meter.ceiling.limit,
+                max(0, meter.blocked_until - now),
+            )
             for meter in self._meters()
         )
+
+    def levels(self, now: int, unused: Sequence[int]) -> list[tuple[int, int]]:
+        """(used, limit) of each, as `usage` has them; brings up to `now` what they depend on."""
+        found: list[tuple[int, int]] = []
+        for rate in self.rates:
+            window = rate.window
+            if now >= window.due:
+                rate.touch(now)
+            used = window.used - unused[rate.axis]
+            found.append((used if used > 0 else 0, rate.ceiling.limit))
+        for day in self.days:
+            used = day.used(now) - unused[day.axis]
+            found.append((used if used > 0 else 0, day.ceiling.limit))
+        places = self.concurrency
+        if places is not None:
+            ceiling = places.ceiling
+            ceiling.recover(now)
+            used = places.in_use - unused[CONCURRENCY]
+            found.append((used if used > 0 else 0, ceiling.limit))
+        return found
 
     def _meters(self) -> list[Rate | Day | Concurrency]:
         """In the order of the terms."""

@@ -19,7 +19,7 @@ _NOT_EARLY_MS = 2
 #: After a settlement others are waited for, so that one call says them all.
 _FREED_MS = 10
 #: Who found no lease is looked for so long: one that may go to several accounts is named at each in turn.
-_WANTED_MS = 1_000
+_WANTED_MS = 5_000
 ASKS_MAX = 64
 _ASKS_MIN = 8
 _NOBODY = len(RANKS)

@@ -169,7 +169,7 @@ def _stock(account: AccountModel, ask: StockAsk, owner: str, live: int, now: int
             free = rate.ceiling.limit - rate.window.used
             most = min(most, free // (STOCK_SHARE_DIVISOR * max(1, live)) // units)
     if account.concurrency is not None:
-        free = account.concurrency.ceiling.limit - account.concurrency.used
+        free = account.concurrency.ceiling.limit - account.concurrency.in_use
         most = min(most, free // (STOCK_SHARE_DIVISOR * max(1, live)))
     granted = 0
     while granted < most and account.fits(ask.charge, 1, NO_HOLD, now, at):

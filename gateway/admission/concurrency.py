@@ -6,7 +6,7 @@ nothing.
 """
 
 from gateway.admission.ceiling import Ceiling
-from gateway.admission.dimension import Dimension
+from gateway.admission.dimension import CONCURRENCY, Dimension
 
 OWNER_DEAD_MS = 10_000
 #: When to look again: nobody knows when a request ends.
@@ -14,20 +14,24 @@ LOOK_AGAIN_MS = 250
 
 
 class Concurrency:
-    """A dimension counted at once. `used` is the sum over owners that live."""
+    """A dimension counted at once. `in_use` is the sum over owners that live."""
 
-    __slots__ = ("_beats", "_in_flight", "blocked_until", "ceiling", "name", "used")
+    axis = CONCURRENCY
+    __slots__ = ("_beats", "_in_flight", "blocked_until", "ceiling", "in_use", "name")
 
     def __init__(self, dimension: Dimension) -> None:
         self.name = dimension.name
         self.ceiling = Ceiling(dimension.limit, 0)
         self.blocked_until = 0
-        self.used = 0
+        self.in_use = 0
         self._in_flight: dict[str, int] = {}
         self._beats: dict[str, int] = {}
 
     def configure(self, dimension: Dimension) -> None:
         self.ceiling.configure(dimension.limit, 0)
+
+    def used(self, _now: int) -> int:
+        return self.in_use
 
     def beat(self, owner: str, in_flight: int, now: int) -> None:
         """`owner` lives and has so many; the dead are forgotten."""
@@ -35,16 +39,16 @@ class Concurrency:
         self._in_flight[owner] = in_flight
         for other in [one for one, beat in self._beats.items() if beat < now - OWNER_DEAD_MS]:
             del self._beats[other], self._in_flight[other]
-        self.used = sum(self._in_flight.values())
+        self.in_use = sum(self._in_flight.values())
 
     def fits(self, count: int, hold: int, now: int) -> bool:
-        return now >= self.blocked_until and self.used + count + hold <= self.ceiling.limit
+        return now >= self.blocked_until and self.in_use + count + hold <= self.ceiling.limit
 
     def add(self, owner: str, count: int) -> None:
         """Granted to `owner`; negative: ended."""
         self._in_flight[owner] = self._in_flight.get(owner, 0) + count
-        self.used += count
+        self.in_use += count
 
     def free_at(self, count: int, now: int) -> int:
-        room = self.used + count <= self.ceiling.limit
+        room = self.in_use + count <= self.ceiling.limit
         return max(self.blocked_until, now if room else now + LOOK_AGAIN_MS)

@@ -23,7 +23,7 @@ from gateway.admission.supply import Ahead, Supply
 
 #: Tenants of a class that are looked at one by one; more are taken together.
 _TENANTS = 16
-#: Items of a lane that are looked at for those that go before an arrival with a deadline.
+#: Items of a lane that are looked at for those that go before one: of a longer lane it is an estimate.
 _SAMPLE = 128
 
 Near = Sequence[tuple[Signature, float]]
@@ -68,8 +68,7 @@ def share_before(item: Item, lane: Lane) -> float:
     items, place = lane.items, key(item)
     if not items or (item.order not in items and item.deadline is None):
         return lane.work.share
-    every = -(-len(items) // _SAMPLE) if item.order not in items else 1
-    sample = list(items.values())[::every]
+    sample = list(items.values())[:: -(-len(items) // _SAMPLE)]
     before = sum(other.share for other in sample if key(other) < place)
     return min(lane.work.share, before * len(items) / len(sample))
 

@@ -88,6 +88,7 @@ def _described(one: Health, now: float) -> dict[str, object]:
     return {
         "model": one.model,
         "state": one.state,
+        "reason": one.history[-1].reason if one.history else None,
         "ends_in_s": round(max(0.0, one.until - now), 3) if one.until else None,
         "share": round(one.share(now), 3),
         "failures": one.failures(now),

@@ -170,7 +170,7 @@ class Holding:
             due = min(due, now if self.unsaid.many else now + self._delay)
         if (asking := self.asking.due(now)) is not None:
             due = min(due, asking)
-        if self.stock.is_low(self.lots.stock(now + _FRESH_MS), now):
+        if self.stock.is_low(self._in_stock(now), now):
             due = min(due, self.stock.due)
         return max(now, min(due, self._unused_at))
 
@@ -184,7 +184,7 @@ class Holding:
         self._sweep(now)
         self.fold(now)
         asks, demand = self._waiting(waiters, now)
-        stock = self.stock.ask(self.lots.stock(now + _FRESH_MS), self.last, now)
+        stock = self.stock.ask(self._in_stock(now), self.last, now)
         batch = self._unanswered
         if batch is None:
             beat = now - self._called_at >= HEARTBEAT_MS and self._counts(now)
@@ -210,7 +210,7 @@ class Holding:
         last = self.last
         last.take(batch, answer, before, now)
         if last.blocked:
-            self.unsaid.returned(self.lots.drop(_in_stock))
+            self.unsaid.returned(self.lots.drop(_is_stock))
         if answer.contention:
             kept = self.appetite.urgent_target(round(last.call_ms))
             self.unsaid.returned(self.lots.keep_stock(kept, _STOCK_RANK))
@@ -232,7 +232,7 @@ class Holding:
 
     def fold(self, now: int) -> None:
         """What was sent goes into this worker's own record."""
-        self.appetite.learn([lease.charge for lease in self.unsaid.sent])
+        self.appetite.learn([lease.granted for lease in self.unsaid.sent])
         sent = self.unsaid.fold()
         if any(sent):
             self.minute.add(sent, now)
@@ -279,13 +279,20 @@ class Holding:
         """Whether the ledger should know that this worker lives."""
         return self.in_flight > 0 or self.lots.places > 0 or now - self.appetite.last < QUIET_MS
 
+    def _in_stock(self, now: int) -> int:
+        """How many may come before more must have been asked for."""
+        unit = self.appetite.unit()
+        return 0 if unit is None else self.lots.stock(unit, now + _FRESH_MS)
+
     def _sweep(self, now: int) -> None:
         """Leases whose end has come, and those that nobody took whom they were for."""
         if self._granted:
             self.asking.used(self.lots.asked() < self._granted, now)
             self._granted = 0
         self._unused_at = NEVER
-        self.unsaid.returned(self.lots.drop(lambda lot: not lot.stock or now >= lot.until))
+        unit, lots = self.appetite.unit(), self.lots
+        returns = lots.drop(lambda lot: not lot.stock or now >= lot.until or lots.is_used_up(lot, unit))
+        self.unsaid.returned(returns)
 
     def _waiting(self, waiters: Waiters | None, now: int) -> tuple[tuple[Ask, ...], tuple[Demand, ...]]:
         self._wishes_asked = tuple(self.wishes[:ASKS_MAX])
@@ -359,5 +366,5 @@ def _any(_lot: Lot) -> bool:
     return True
 
 
-def _in_stock(lot: Lot) -> bool:
+def _is_stock(lot: Lot) -> bool:
     return lot.stock

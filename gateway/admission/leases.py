@@ -178,12 +178,16 @@ class Leases:
             return self._alone.next_free_in(channel, charge, rank, now)
         return free_in
 
-    def served(self, account: str, _now: int) -> tuple[int, ...]:
-        return self._channels[account].last.served
+    def served(self, account: str, now: int) -> tuple[int, ...]:
+        return self._channels[account].last.served(now)
 
     def usage(self, account: str, now: int) -> tuple[Usage, ...]:
         channel = self._channels[account]
         return channel.last.usage(channel.terms, channel.lots.amounts(), channel.in_flight, now)
+
+    def levels(self, account: str, now: int) -> list[tuple[int, int]]:
+        channel = self._channels[account]
+        return channel.last.levels(channel.terms, channel.lots.amounts(), channel.in_flight, now)
 
     # ---------------------------------------------------------------- as `Owner` of the calls
 

@@ -1,26 +1,27 @@
 -- One batch for one account, atomically: gateway/admission/booking.py in the server. Read that first; both are compared
--- step by step in tests/admission. Figures (K) are prepended by ledger_script.py from the Python modules.
+-- step by step in tests/admission. ledger_script.py puts the Python modules' figures in place of what is read from K here.
 --
--- KEYS[1] state  KEYS[2] workers (hash)  KEYS[3] totals of tenants (hash)  KEYS[4] days (hash)
--- KEYS[5…] for each rate two hashes of slots: its window and its sub-window. All of one account, one hash tag.
--- ARGV[1] the batch and the terms, ARGV[2] the worker, ARGV[3] names of the dimensions, ARGV[4…] tenants.
+-- KEYS[1] the book (hash): the state, and a field for each worker  KEYS[2] totals of tenants (hash)  KEYS[3] days (hash)
+-- KEYS[4…] slots (hashes): those of the window, then those of sub-windows by length. All of one account, one hash tag.
+-- ARGV[1] the batch and the terms, ARGV[2] the worker's field, ARGV[3] names of the dimensions, ARGV[4…] tenants.
 --
 -- Everything is integers below 2^53 in doubles, packed flat (ledger_wire.py): exact, and the cheapest there is to read
--- and write. A charge is named by the place in B before its first axis. Functions that few batches need are made where
--- they are needed: making one costs as much as calling it.
+-- and write. A charge is named by the place in B before its first axis. A call of the server costs as much as twenty
+-- lines here, so what a batch touches is read at once and written at once. Functions that few batches need are made
+-- where they are needed: making one costs as much as calling it.
 
 local call, floor, ceil, max, min = redis.call, math.floor, math.ceil, math.max, math.min
 local CONCURRENCY = 5 -- axis, after the four of a charge
 
-local function numbers(raw)
-  local all, count = nil, #raw / 8
+local function numbers(raw, first)
+  local all, count = nil, (#raw - first + 1) / 8
   if count <= 200 then
-    all = { struct.unpack('<' .. string.rep('d', count), raw) }
+    all = { struct.unpack('<' .. string.rep('d', count), raw, first) }
   else -- a call returns only so many values
     all = {}
     for from = 1, count, 200 do
       local some = min(200, count - from + 1)
-      local part = { struct.unpack('<' .. string.rep('d', some), raw, from * 8 - 7) }
+      local part = { struct.unpack('<' .. string.rep('d', some), raw, first + from * 8 - 8) }
       for i = 1, some do all[from + i - 1] = part[i] end
     end
   end
@@ -38,7 +39,7 @@ local function packed(list)
   return table.concat(parts)
 end
 
-local B, worker = numbers(ARGV[1]), ARGV[2]
+local B, worker = numbers(ARGV[1], 1), ARGV[2]
 local now, number, in_flight, lease_ms, paced, set_aside = B[1], B[2], B[3], B[4], B[5] == 1, B[6]
 local has_seen, seen_epoch, seen_version, seen_now, seen_elapsed, seen_known = B[7] == 1, B[8], B[9], B[10], B[11], B[12]
 local stock_wanted, stock_ms, STOCK, MIDNIGHTS = B[13], B[14], 14, 18
@@ -59,95 +60,106 @@ if now == 0 then
   now = time[1] * 1000 + floor(time[2] / 1000)
 end
 
+local function read_fields(key, fields)
+  if #fields <= 200 then return call('HMGET', key, unpack(fields)) end
+  local all = {}
+  for from = 1, #fields, 200 do
+    for _, one in ipairs(call('HMGET', key, unpack(fields, from, min(from + 199, #fields)))) do all[#all + 1] = one end
+  end
+  return all
+end
+
+local function write_fields(command, key, list)
+  for from = 1, #list, 200 do call(command, key, unpack(list, from, min(from + 199, #list))) end
+end
+
 -- ---------------------------------------------------------------- slots (window.py)
--- A window: key, slot length, held, first, last, used; units read from the server, and units added since.
+-- All windows of one length: key, slot length, held, first, last, used by axis. A row is what was charged in one slot,
+-- by axis like a charge: at most one rate counts an axis.
 
-local function learn(window, slot, found)
-  local added = window.added[slot]
-  window.known[slot] = tonumber(found or 0) + (added or 0)
-  if added then window.added[slot], window.changed[slot] = nil, true end
+local function make_slots(key, slot, held)
+  return { key = key, slot = slot, held = held, first = 0, last = 0, used = { 0, 0, 0, 0 }, rows = {}, changed = {} }
 end
 
-local function units_at(window, slot)
-  if not window.known[slot] then learn(window, slot, call('HGET', window.key, slot)) end
-  return window.known[slot]
-end
-
-local function load_range(window, from, to)
-  while from <= to do
-    local fields, count = {}, min(200, to - from + 1)
-    for i = 1, count do fields[i] = from + i - 1 end
-    local found = call('HMGET', window.key, unpack(fields))
-    for i = 1, count do
-      if not window.known[fields[i]] then learn(window, fields[i], found[i]) end
-    end
-    from = from + count
+local function load(slots, wanted)
+  local rows, missing = slots.rows, {}
+  for _, slot in ipairs(wanted) do
+    if not rows[slot] then missing[#missing + 1] = slot end
+  end
+  if #missing == 0 then return end
+  local found = read_fields(slots.key, missing)
+  for i, slot in ipairs(missing) do
+    rows[slot] = found[i] and { struct.unpack('<dddd', found[i]) } or { 0, 0, 0, 0 }
   end
 end
 
-local function set(window, slot, units)
-  window.known[slot] = units
-  window.changed[slot] = true
+local function load_range(slots, from, to)
+  local wanted = {}
+  for slot = from, to do wanted[#wanted + 1] = slot end
+  load(slots, wanted)
 end
 
-local function expire(window)
-  local first = floor((now - window.held) / window.slot)
-  if window.first <= window.last and first > window.last then
-    if window.last > 0 then call('DEL', window.key) end
-    window.used = 0
-  elseif window.used > 0 then
-    local to = min(first, window.last + 1) - 1
-    load_range(window, window.first, to)
-    for slot = window.first, to do
-      local units = window.known[slot]
-      if units > 0 then
-        window.used = window.used - units
-        set(window, slot, 0)
+local function row_of(slots, slot)
+  if not slots.rows[slot] then load(slots, { slot }) end
+  return slots.rows[slot]
+end
+
+local function expire(slots)
+  local first, used = floor((now - slots.held) / slots.slot), slots.used
+  if first > slots.last then
+    if slots.last >= slots.first and slots.last > 0 then call('DEL', slots.key) end
+    slots.used = { 0, 0, 0, 0 }
+  elseif first > slots.first then
+    load_range(slots, slots.first, first - 1)
+    for slot = slots.first, first - 1 do
+      local row = slots.rows[slot]
+      for axis = 1, 4 do
+        if row[axis] > 0 then
+          used[axis] = used[axis] - row[axis]
+          row[axis], slots.changed[slot] = 0, true
+        end
       end
     end
   end
-  if first > window.first then window.first = first end
+  slots.first = max(first, slots.first)
 end
 
-local function add(window, at, units)
-  local slot = floor(at / window.slot)
-  if slot < window.first then return false end
-  if slot > window.last then window.last = slot end
-  if window.known[slot] then
-    set(window, slot, window.known[slot] + units)
-  else
-    window.added[slot] = (window.added[slot] or 0) + units
+local function add(slots, axis, at, units)
+  local slot = (at - at % slots.slot) / slots.slot
+  if slot < slots.first then return false end
+  if slot > slots.last then slots.last = slot end
+  if units ~= 0 then
+    local row = slots.rows[slot] or row_of(slots, slot)
+    row[axis], slots.changed[slot] = row[axis] + units, true
+    slots.used[axis] = slots.used[axis] + units
   end
-  window.used = window.used + units
   return true
 end
 
-local function remove(window, at, units)
-  local slot = floor(at / window.slot)
-  if slot < window.first or units == 0 then return 0 end
-  local had = units_at(window, slot)
-  local taken = min(units, had)
-  set(window, slot, had - taken)
-  window.used = window.used - taken
+local function remove(slots, axis, at, units)
+  if units == 0 then return 0 end
+  local slot = (at - at % slots.slot) / slots.slot
+  if slot < slots.first then return 0 end
+  local row = slots.rows[slot] or row_of(slots, slot)
+  local taken = min(units, row[axis])
+  row[axis], slots.changed[slot] = row[axis] - taken, true
+  slots.used[axis] = slots.used[axis] - taken
   return taken
 end
 
-local function write(window)
-  for slot, units in pairs(window.added) do
-    if units ~= 0 then call('HINCRBY', window.key, slot, units) end
-  end
+local function write(slots)
   local gone, kept = {}, {}
-  for slot in pairs(window.changed) do
-    local units = window.known[slot]
-    if units == 0 then
+  for slot in pairs(slots.changed) do
+    local row = slots.rows[slot]
+    if row[1] == 0 and row[2] == 0 and row[3] == 0 and row[4] == 0 then
       gone[#gone + 1] = slot
     else
       kept[#kept + 1] = slot
-      kept[#kept + 1] = units
+      kept[#kept + 1] = struct.pack('<dddd', row[1], row[2], row[3], row[4])
     end
   end
-  for i = 1, #gone, 200 do call('HDEL', window.key, unpack(gone, i, min(#gone, i + 199))) end
-  for i = 1, #kept, 200 do call('HSET', window.key, unpack(kept, i, min(#kept, i + 199))) end
+  write_fields('HDEL', slots.key, gone)
+  write_fields('HSET', slots.key, kept)
 end
 
 -- ---------------------------------------------------------------- ceilings (ceiling.py)
@@ -160,7 +172,7 @@ local function settle_limit(meter)
   if lowered < 1 then lowered = 1 end
   local limit = max(1, lowered - floor(lowered * meter.set_aside / 1000))
   meter.nominal, meter.limit = nominal, limit
-  if meter.window then
+  if meter.slots then
     local shared = min(limit, lowered - floor(lowered * K.TOP_CLASS_PERMILLE / 1000))
     meter.shared_limit, meter.level_max, meter.credit_max = shared, max(shared * K.BUCKET_MS, K.SCALE), shared * K.CREDIT_MS
   end
@@ -178,26 +190,33 @@ end
 -- Packed: epoch, version, last, born, expected, learned, when lifetimes were renewed; then PER_METER for each meter.
 
 local HEAD, PER_METER = 7, 20
-local S
-local raw = call('GET', KEYS[1])
-if raw then
-  local cut = string.find(raw, ';', 1, true)
-  local names = string.sub(raw, 1, cut - 1)
-  S = numbers(string.sub(raw, cut + 1))
-  if names ~= ARGV[3] then -- other terms than before: what stays is known by its name
-    local had, place = {}, HEAD
-    for name in string.gmatch(names, '[^,]+') do
-      had[name] = place
-      place = place + PER_METER
+local S, renamed = nil, false
+local workers = call('HGETALL', KEYS[1]) -- and among them the state
+for i = 1, #workers, 2 do
+  if workers[i] == 'state' then
+    local raw = workers[i + 1]
+    local cut = #ARGV[3] + 1
+    renamed = string.sub(raw, 1, cut) ~= ARGV[3] .. ';'
+    if renamed then cut = string.find(raw, ';', 1, true) end
+    S = numbers(raw, cut + 1)
+    if renamed then -- other terms than before: what stays is known by its name
+      local had, place = {}, HEAD
+      for name in string.gmatch(string.sub(raw, 1, cut - 1), '[^,]+') do
+        had[name] = place
+        place = place + PER_METER
+      end
+      local again = {}
+      for k = 1, HEAD do again[k] = S[k] end
+      for name in string.gmatch(ARGV[3], '[^,]+') do
+        for k = 1, PER_METER do again[#again + 1] = had[name] and S[had[name] + k] or -1 end
+      end
+      S = again
     end
-    local again = {}
-    for i = 1, HEAD do again[i] = S[i] end
-    for name in string.gmatch(ARGV[3], '[^,]+') do
-      for i = 1, PER_METER do again[#again + 1] = had[name] and S[had[name] + i] or -1 end
-    end
-    S = again
+    if S[3] - K.CLOCK_BACK_MS <= now and now < S[3] then now = S[3] end
+    table.remove(workers, i)
+    table.remove(workers, i)
+    break
   end
-  if S[3] - K.CLOCK_BACK_MS <= now and now < S[3] then now = S[3] end
 end
 
 local contradicted = S and (now < S[3] or has_seen and seen_epoch == S[1] and (seen_version > S[2]
@@ -207,17 +226,19 @@ if not S or contradicted then
   if S then
     epoch = max(now, S[1] + 1)
     if S[3] < S[4] + K.FORGOTTEN_MS then expected = max(0, S[5] - S[6]) end
-    for _, text in ipairs(call('HVALS', KEYS[2])) do
-      local _, _, its_joined = struct.unpack('<dddd', text)
+    for i = 2, #workers, 2 do
+      local _, _, its_joined = struct.unpack('<dddd', workers[i])
       expected = expected + its_joined
     end
   end
-  call('DEL', KEYS[1], KEYS[2], KEYS[3], unpack(KEYS, 5))
+  call('DEL', KEYS[1], KEYS[2], unpack(KEYS, 4))
+  workers = {}
   S = { epoch, 0, now, now, expected, 0, 0 }
 end
 S[3] = now
 
 local rates, days, meters, concurrency = {}, {}, {}, nil
+local windows = { make_slots(KEYS[4], K.SLOT_MS, K.HELD_MS) } -- and then those of sub-windows
 for i = 1, dimension_count do
   local d, s = DIMENSIONS + 7 * (i - 1), HEAD + PER_METER * (i - 1)
   local kind = B[d + 1]
@@ -232,32 +253,46 @@ for i = 1, dimension_count do
     meters[i] = meter
     if kind == 1 then days[#days + 1] = meter else concurrency = meter end
   else
-    local key = 3 + 2 * (#rates + 1)
+    local slots, axis, burst = windows[1], B[d + 2], false
     local meter = {
-      axis = B[d + 2], configured = B[d + 3], set_aside = set_aside, nominal = 0, limit = 0, shared_limit = 0,
+      axis = axis, configured = B[d + 3], set_aside = set_aside, nominal = 0, limit = 0, shared_limit = 0,
       blocked_until = kept and S[s + 1] or 0, observed = kept and S[s + 2] or 0,
-      multiplier = kept and S[s + 3] or K.FULL, lowered_at = kept and S[s + 4] or 0,
-      window = {
-        key = KEYS[key], slot = K.SLOT_MS, held = K.HELD_MS, known = {}, added = {}, changed = {},
-        first = kept and S[s + 5] or 0, last = kept and S[s + 6] or 0, used = kept and S[s + 7] or 0,
-      },
-      burst = false, burst_limit = B[d + 5], level = S[s + 11], credit = S[s + 12], owed = kept and S[s + 13] or 0,
-      level_max = 0, credit_max = 0, paced_at = kept and S[s + 14] or now, step = kept and S[s + 15] or 0,
-      place = s + 15, way = 0,
+      multiplier = kept and S[s + 3] or K.FULL, lowered_at = kept and S[s + 4] or 0, slots = slots, burst = false,
+      burst_limit = B[d + 5], level = S[s + 11], credit = S[s + 12], owed = kept and S[s + 13] or 0,
+      level_max = 0, credit_max = 0, paced_at = kept and S[s + 14] or now,
+      step = kept and S[s + 15] or floor(now / K.STEP_MS), place = s + 15, way = 0,
     }
     if B[d + 4] > 0 then
-      meter.burst = {
-        key = KEYS[key + 1], slot = B[d + 6], held = B[d + 7], known = {}, added = {}, changed = {},
-        first = kept and S[s + 8] or 0, last = kept and S[s + 9] or 0, used = kept and S[s + 10] or 0,
-      }
+      burst = windows[B[d + 4]] or make_slots(KEYS[3 + B[d + 4]], B[d + 6], B[d + 7])
+      windows[B[d + 4]], meter.burst = burst, burst
     end
     settle_limit(meter)
-    if not kept then
+    if kept then
+      slots.first, slots.last, slots.used[axis] = S[s + 5], S[s + 6], S[s + 7]
+      if burst then burst.first, burst.last, burst.used[axis] = S[s + 8], S[s + 9], S[s + 10] end
+    else
       meter.level, meter.credit = meter.level_max, meter.credit_max
       for k = 1, 5 do S[s + 15 + k] = 0 end
     end
     rates[#rates + 1] = meter
     meters[i] = meter
+  end
+end
+
+if renamed then -- what was charged on rates that are gone, or of another sub-window, must not come back with them
+  for _, slots in ipairs(windows) do
+    local stays, all = {}, call('HGETALL', slots.key)
+    for k = 1, #rates do
+      local rate = rates[k]
+      if S[rate.place - 14] >= 0 and (slots == windows[1] or slots == rate.burst) then stays[rate.axis] = true end
+    end
+    for i = 1, #all, 2 do
+      local slot, row = tonumber(all[i]), { struct.unpack('<dddd', all[i + 1]) }
+      for axis = 1, 4 do
+        if not stays[axis] and row[axis] ~= 0 then row[axis], slots.changed[slot] = 0, true end
+      end
+      slots.rows[slot] = row
+    end
   end
 end
 
@@ -296,14 +331,17 @@ end
 
 local function repaid_ms(at) return floor(at * K.REPAID_MS / K.REPAID_OF_MS) end
 
-for _, rate in ipairs(rates) do
-  local window, burst = rate.window, rate.burst
-  if window.first == 0 or now >= (window.first + 1) * window.slot + window.held then
-    expire(window)
-    fade(rate)
-    if rate.multiplier ~= K.FULL then recover(rate) end
+for i, slots in ipairs(windows) do
+  if slots.first == 0 or now >= (slots.first + 1) * slots.slot + slots.held then
+    expire(slots)
+    for _, rate in ipairs(i == 1 and rates or {}) do
+      fade(rate)
+      if rate.multiplier ~= K.FULL then recover(rate) end
+    end
   end
-  if burst and (burst.first == 0 or now >= (burst.first + 1) * burst.slot + burst.held) then expire(burst) end
+end
+for k = 1, #rates do
+  local rate = rates[k]
   local passed = now - rate.paced_at
   if passed > 0 then
     local level = rate.level + rate.shared_limit * passed
@@ -319,7 +357,7 @@ local BLOCKED, BY_LEVEL, BY_CREDIT = 0, 1, 2
 local function way(rate, units, hold)
   local need, held = units * K.SCALE, hold * K.SCALE
   if rate.level - held >= min(need, rate.level_max) then return BY_LEVEL end
-  if rate.credit - held >= need and rate.window.used * 100 < rate.shared_limit * K.CREDIT_USABLE_BELOW_PERCENT then
+  if rate.credit - held >= need and rate.slots.used[rate.axis] * 100 < rate.shared_limit * K.CREDIT_USABLE_BELOW_PERCENT then
     return BY_CREDIT
   end
   return BLOCKED
@@ -335,10 +373,14 @@ local function spend(rate, units, by, overdraw)
   rate.level = level
 end
 
--- By rank, thousandths of the ceiling, of the rate that the class took most of.
+-- Thousandths of the ceiling, of the rate that the class took most of.
 local function served(rank)
   local most = 0
-  for _, rate in ipairs(rates) do most = max(most, floor(S[rate.place + rank + 1] / rate.limit)) end
+  for k = 1, #rates do
+    local rate = rates[k]
+    local units = S[rate.place + rank + 1]
+    if units > 0 then most = max(most, floor(units / rate.limit)) end
+  end
   return most
 end
 
@@ -350,26 +392,25 @@ end
 -- ---------------------------------------------------------------- days (day.py)
 
 local day_of, day_used, day_charge
+local by_day, days_changed = {}, false
 if #days > 0 then
+  local all = call('HGETALL', KEYS[3])
+  for i = 1, #all, 2 do by_day[tonumber(all[i])] = tonumber(all[i + 1]) end
   day_of = function(at)
     for i = MIDNIGHTS + 4, MIDNIGHTS + 2, -1 do
       if at >= B[i] then return B[i] end
     end
     return B[MIDNIGHTS + 1]
   end
-  day_used = function(at) return tonumber(call('HGET', KEYS[4], day_of(at)) or 0) end
+  day_used = function(at) return by_day[day_of(at)] or 0 end
   day_charge = function(units, at)
     if units == 0 then return end
-    call('HSET', KEYS[4], day_of(at), max(0, day_used(at) + units))
-    call('PEXPIRE', KEYS[4], K.DAYS_MS)
-    local kept = call('HKEYS', KEYS[4])
-    if #kept > K.DAYS_KEPT then
-      local oldest = kept[1]
-      for _, one in ipairs(kept) do
-        if tonumber(one) < tonumber(oldest) then oldest = one end
-      end
-      call('HDEL', KEYS[4], oldest)
+    by_day[day_of(at)], days_changed = max(0, day_used(at) + units), true
+    local count, oldest = 0, nil
+    for day in pairs(by_day) do
+      count, oldest = count + 1, min(oldest or day, day)
     end
+    if count > K.DAYS_KEPT then by_day[oldest] = nil end
   end
 end
 
@@ -380,20 +421,19 @@ local WORKER, ROW = 4, 13
 local rows, live, known, others_in_flight = {}, 1, 0, 0
 local waiting = { 0, 0, 0, 0, 0 }
 local applied, joined = 0, 0
-local all = call('HGETALL', KEYS[2])
-for i = 1, #all, 2 do
-  local text = all[i + 1]
+for i = 1, #workers, 2 do
+  local text = workers[i + 1]
   local beat, its_applied, its_joined, its_in_flight = struct.unpack('<dddd', text)
-  if all[i] == worker then
+  if workers[i] == worker then
     if beat >= now - K.FORGOTTEN_MS then applied, joined = its_applied, its_joined end
   elseif beat < now - K.FORGOTTEN_MS then
-    call('HDEL', KEYS[2], all[i])
+    call('HDEL', KEYS[1], workers[i])
   else
     known = known + its_joined
     if beat >= now - K.LIVE_MS then live = live + 1 end
     if beat >= now - K.OWNER_DEAD_MS then others_in_flight = others_in_flight + its_in_flight end
     if beat >= now - K.ROW_MS and #text > 8 * WORKER then
-      local its = numbers(text)
+      local its = numbers(text, 1)
       for place = WORKER, #its - ROW, ROW do
         rows[#rows + 1] = { its, place }
         waiting[its[place + 1] + 1] = waiting[its[place + 1] + 1] + its[place + 2]
@@ -425,26 +465,49 @@ local fresh = applied < number
 if fresh then applied = number end
 local ours = not has_seen or seen_epoch == S[1]
 
+local at = now + min(max(lease_ms, 0), K.LEASE_MS_MAX) -- where leases of this batch end
+for _, slots in ipairs(windows) do -- most of what this batch touches, in one call
+  local wanted, seen, length = {}, {}, slots.slot
+  local function want(time)
+    local slot = (time - time % length) / length
+    if not seen[slot] and slot >= slots.first then
+      seen[slot], wanted[#wanted + 1] = true, slot
+    end
+  end
+  if ask_count > 0 then want(at) end
+  if fresh then
+    for place = REPORTS, RETURNS - 1, 6 do
+      want(B[place + 1])
+      want(B[place + 2])
+    end
+    for place = RETURNS, OBSERVATIONS - 1, 6 do want(B[place + 1]) end
+    for place = SENT, SENT + 5 * sent_count - 1, 5 do want(now - max(0, B[place + 1])) end
+  end
+  load(slots, wanted)
+end
+
 if fresh and sent_count > 0 then
   for place = SENT, SENT + 5 * sent_count - 1, 5 do
-    local at = now - max(0, B[place + 1])
-    for _, rate in ipairs(rates) do
-      add(rate.window, at, B[place + 1 + rate.axis])
-      if rate.burst then add(rate.burst, at, B[place + 1 + rate.axis]) end
+    local sent_at = now - max(0, B[place + 1])
+    for k = 1, #rates do
+      local rate = rates[k]
+      add(rate.slots, rate.axis, sent_at, B[place + 1 + rate.axis])
+      if rate.burst then add(rate.burst, rate.axis, sent_at, B[place + 1 + rate.axis]) end
     end
   end
 end
 
 if fresh and report_count + return_count + settle_count > 0 then
   local function give_back(rate, units, rank, at)
-    if rate.burst then remove(rate.burst, at, units) end
-    local taken = remove(rate.window, at, units)
+    if rate.burst then remove(rate.burst, rate.axis, at, units) end
+    local taken = remove(rate.slots, rate.axis, at, units)
     pour(rate, rate.level + taken * K.SCALE)
     share_add(rate, rank, -taken)
   end
   local function settle(rate, delta, rank, at)
-    if not add(rate.window, at, delta) then add(rate.window, now, delta) end
-    if rate.burst and not add(rate.burst, at, delta) then add(rate.burst, now, delta) end
+    local slots, burst, axis = rate.slots, rate.burst, rate.axis
+    if not add(slots, axis, at, delta) then add(slots, axis, now, delta) end
+    if burst and not add(burst, axis, at, delta) then add(burst, axis, now, delta) end
     spend(rate, delta, BY_LEVEL, true)
     share_add(rate, rank, delta)
   end
@@ -452,12 +515,15 @@ if fresh and report_count + return_count + settle_count > 0 then
     local at = B[place + 1]
     local to = min(at, max(B[place + 2], at - K.LEASE_MS_MAX))
     if to < at then
-      for _, rate in ipairs(rates) do
-        local units = B[place + 2 + rate.axis]
-        add(rate.window, to, remove(rate.window, at, units))
-        if rate.burst then add(rate.burst, to, remove(rate.burst, at, units)) end
+      for k = 1, #rates do
+        local rate = rates[k]
+        local slots, burst, axis = rate.slots, rate.burst, rate.axis
+        local units = B[place + 2 + axis]
+        add(slots, axis, to, remove(slots, axis, at, units))
+        if burst then add(burst, axis, to, remove(burst, axis, at, units)) end
       end
-      for _, day in ipairs(days) do
+      for k = 1, #days do
+        local day = days[k]
         if day_of(at) ~= day_of(to) then
           day_charge(-B[place + 2 + day.axis], at)
           day_charge(B[place + 2 + day.axis], to)
@@ -466,12 +532,19 @@ if fresh and report_count + return_count + settle_count > 0 then
     end
   end
   for place = RETURNS, ours and SETTLES - 1 or 0, 6 do
-    for _, rate in ipairs(rates) do give_back(rate, B[place + 2 + rate.axis], B[place + 2], B[place + 1]) end
-    for _, day in ipairs(days) do day_charge(-B[place + 2 + day.axis], B[place + 1]) end
+    for k = 1, #rates do
+      local rate = rates[k]
+      give_back(rate, B[place + 2 + rate.axis], B[place + 2], B[place + 1])
+    end
+    for k = 1, #days do
+      local day = days[k]
+      day_charge(-B[place + 2 + day.axis], B[place + 1])
+    end
   end
   for place = SETTLES, OBSERVATIONS - 1, 6 do
     local at, rank = min(B[place + 1], now + K.LEASE_MS_MAX), B[place + 2]
-    for _, rate in ipairs(rates) do
+    for k = 1, #rates do
+      local rate = rates[k]
       local delta = B[place + 2 + rate.axis]
       if delta > 0 then
         settle(rate, delta, rank, at)
@@ -479,7 +552,8 @@ if fresh and report_count + return_count + settle_count > 0 then
         give_back(rate, -delta, rank, at)
       end
     end
-    for _, day in ipairs(days) do
+    for k = 1, #days do
+      local day = days[k]
       local delta = B[place + 2 + day.axis]
       day_charge(ours and delta or max(0, delta), at)
     end
@@ -496,13 +570,13 @@ if fresh and observation_count > 0 then
         settle_limit(meter)
       end
       if remaining >= 0 and meter ~= concurrency then
-        local used = meter.window and meter.window.used or day_used(now)
+        local used = meter.slots and meter.slots.used[meter.axis] or day_used(now)
         local external = (limit > 0 and limit or meter.nominal) - remaining - used
         if external > 0 then
-          if meter.window then add(meter.window, now, external) else day_charge(external, now) end
+          if meter.slots then add(meter.slots, meter.axis, now, external) else day_charge(external, now) end
         end
       end
-      if B[place + 5] == 1 and (meter.window or meter == concurrency) then
+      if B[place + 5] == 1 and (meter.slots or meter == concurrency) then
         if meter.multiplier ~= K.FULL then recover(meter) end
         meter.multiplier = max(K.LEAST, floor(meter.multiplier * K.LOWERED_PERCENT / 100))
         meter.lowered_at = now
@@ -514,23 +588,29 @@ end
 
 local totals = {}
 if served_count > 0 then
-  local minute = floor(now / K.HALVED_MS)
-  local function total_of(tenant)
-    local text = call('HGET', KEYS[3], tenant)
-    if not text then return 0 end
-    local total, its_minute = struct.unpack('<dd', text)
-    return floor(total / 2 ^ min(64, max(0, minute - its_minute)))
+  local minute, by_tenant = floor(now / K.HALVED_MS), {}
+  local tenants = {}
+  for i = 1, served_count do tenants[i] = ARGV[3 + i] end
+  for i, text in ipairs(read_fields(KEYS[2], tenants)) do
+    local total, its_minute = 0, minute
+    if text then total, its_minute = struct.unpack('<dd', text) end
+    by_tenant[tenants[i]] = floor(total / 2 ^ min(64, max(0, minute - its_minute)))
   end
-  for i = 1, fresh and served_count or 0 do
-    local tenant = ARGV[3 + i]
-    local total = max(0, total_of(tenant) + B[SERVED + i])
-    if total > 0 then
-      call('HSET', KEYS[3], tenant, struct.pack('<dd', total, minute))
-    else
-      call('HDEL', KEYS[3], tenant)
+  if fresh then
+    local gone, kept = {}, {}
+    for i, tenant in ipairs(tenants) do by_tenant[tenant] = max(0, by_tenant[tenant] + B[SERVED + i]) end
+    for tenant, total in pairs(by_tenant) do
+      if total > 0 then
+        kept[#kept + 1] = tenant
+        kept[#kept + 1] = struct.pack('<dd', total, minute)
+      else
+        gone[#gone + 1] = tenant
+      end
     end
+    write_fields('HDEL', KEYS[2], gone)
+    write_fields('HSET', KEYS[2], kept)
   end
-  for i = 1, served_count do totals[i] = total_of(ARGV[3 + i]) end
+  for i, tenant in ipairs(tenants) do totals[i] = by_tenant[tenant] end
 end
 
 -- ---------------------------------------------------------------- decided in every call (booking.py, waiting.py)
@@ -543,7 +623,8 @@ if concurrency then concurrency.used = others_in_flight + in_flight end
 local too_large, fits, commit
 if ask_count > 0 or stock_wanted > 0 then
   too_large = function(charge)
-    for _, meter in ipairs(meters) do
+    for k = 1, #meters do
+      local meter = meters[k]
       if (meter == concurrency and 1 or B[charge + meter.axis]) > meter.nominal then return true end
     end
     return false
@@ -553,24 +634,25 @@ if ask_count > 0 or stock_wanted > 0 then
       or concurrency.used + 1 + hold[CONCURRENCY] > concurrency.limit) then
       return false
     end
-    for _, day in ipairs(days) do
+    for k = 1, #days do
+      local day = days[k]
       local units = B[charge + day.axis]
       if units > 0 and (now < day.blocked_until or day_used(at) + units + hold[day.axis] > day.limit) then
         return false
       end
     end
     if not paced then rank = 0 end
-    for _, rate in ipairs(rates) do
+    for k = 1, #rates do
+      local rate = rates[k]
       local units, held = B[charge + rate.axis], hold[rate.axis]
       if units > 0 then
         if now < rate.blocked_until then return false end
-        local used, burst = rate.window.used, rate.burst
+        local used, burst = rate.slots.used[rate.axis], rate.burst
         if used + units + held > (rank > 0 and rate.shared_limit or rate.limit) and (used > 0 or held > 0) then
           return false
         end
-        if burst and burst.used + units + held > rate.burst_limit and (burst.used > 0 or held > 0) then
-          return false
-        end
+        local sent = burst and burst.used[rate.axis]
+        if burst and sent + units + held > rate.burst_limit and (sent > 0 or held > 0) then return false end
         rate.way = rank > 0 and way(rate, units, held) or BY_LEVEL
         if rate.way == BLOCKED then return false end
       end
@@ -579,16 +661,20 @@ if ask_count > 0 or stock_wanted > 0 then
   end
   commit = function(charge, rank, at)
     if not paced then rank = 0 end
-    for _, rate in ipairs(rates) do
+    for k = 1, #rates do
+      local rate = rates[k]
       local units = B[charge + rate.axis]
       if units > 0 then
-        add(rate.window, at, units)
-        if rate.burst then add(rate.burst, at, units) end
+        add(rate.slots, rate.axis, at, units)
+        if rate.burst then add(rate.burst, rate.axis, at, units) end
         spend(rate, units, rate.way, rank == 0)
         share_add(rate, rank, units)
       end
     end
-    for _, day in ipairs(days) do day_charge(B[charge + day.axis], at) end
+    for k = 1, #days do
+      local day = days[k]
+      day_charge(B[charge + day.axis], at)
+    end
     if concurrency then concurrency.used = concurrency.used + 1 end
     granted = granted + 1
   end
@@ -596,22 +682,22 @@ end
 
 -- When the charge first fits if nothing else happens: called once in a batch at most.
 local function free_at(charge, rank)
-  local function left_at(window, excess)
+  local function left_at(slots, axis, excess)
     if excess <= 0 then return now end
-    local freed, from = 0, window.first
-    while from <= window.last do
-      local to = min(window.last, from + 63)
-      load_range(window, from, to)
+    local freed, from = 0, slots.first
+    while from <= slots.last do
+      local to = min(slots.last, from + 63)
+      load_range(slots, from, to)
       for slot = from, to do
-        freed = freed + window.known[slot]
-        if freed >= excess then return (slot + 1) * window.slot + window.held end
+        freed = freed + slots.rows[slot][axis]
+        if freed >= excess then return (slot + 1) * slots.slot + slots.held end
       end
       from = to + 1
     end
     return now
   end
-  local function room_at(window, units, limit)
-    return left_at(window, min(window.used + units - limit, window.used))
+  local function room_at(slots, axis, units, limit)
+    return left_at(slots, axis, min(slots.used[axis] + units - limit, slots.used[axis]))
   end
   local function paced_at(rate, units)
     local need, limit = units * K.SCALE, rate.shared_limit
@@ -623,7 +709,7 @@ local function free_at(charge, rank)
     end
     if rate.credit < need then return at end
     local usable = floor((limit * K.CREDIT_USABLE_BELOW_PERCENT - 1) / 100)
-    return min(at, left_at(rate.window, rate.window.used - usable))
+    return min(at, left_at(rate.slots, rate.axis, rate.slots.used[rate.axis] - usable))
   end
   if not paced then rank = 0 end
   local at = now
@@ -631,7 +717,8 @@ local function free_at(charge, rank)
     local room = concurrency.used + 1 <= concurrency.limit
     at = max(concurrency.blocked_until, room and now or now + K.LOOK_AGAIN_MS)
   end
-  for _, day in ipairs(days) do
+  for k = 1, #days do
+    local day = days[k]
     local units = B[charge + day.axis]
     if units > 0 then
       local room, tomorrow = day_used(now) + units <= day.limit, B[MIDNIGHTS + 4]
@@ -641,11 +728,13 @@ local function free_at(charge, rank)
       at = max(at, day.blocked_until, room and now or tomorrow)
     end
   end
-  for _, rate in ipairs(rates) do
+  for k = 1, #rates do
+    local rate = rates[k]
     local units = B[charge + rate.axis]
     if units > 0 then
-      at = max(at, rate.blocked_until, room_at(rate.window, units, rank > 0 and rate.shared_limit or rate.limit))
-      if rate.burst then at = max(at, room_at(rate.burst, units, rate.burst_limit)) end
+      local axis, limit = rate.axis, rank > 0 and rate.shared_limit or rate.limit
+      at = max(at, rate.blocked_until, room_at(rate.slots, axis, units, limit))
+      if rate.burst then at = max(at, room_at(rate.burst, axis, units, rate.burst_limit)) end
       if rank > 0 and way(rate, units, 0) == BLOCKED then at = max(at, paced_at(rate, units)) end
     end
   end
@@ -655,20 +744,20 @@ end
 local hold
 if #rows > 0 and ask_count > 0 then
   -- The top class, then those below their floor, then the others.
+  local FLOORS = K.FLOOR_PERMILLE
   local function urgency(rank)
-    return (rank == 0 or served(rank) < K.FLOOR_PERMILLE[rank + 1]) and rank or rank + 5
+    return (rank == 0 or served(rank) < FLOORS[rank + 1]) and rank or rank + 5
   end
   hold = function(ask, ahead)
     local held = { ahead[1], ahead[2], ahead[3], ahead[4], ahead[5] }
     local rank, order = B[ask + 1], B[ask + 2]
-    local urgencies = {}
-    for k = 0, 4 do urgencies[k] = urgency(k) end
+    local own_urgency = urgency(rank)
     for _, row in ipairs(rows) do
       local its, place = row[1], row[2]
       local from = nil
       if its[place + 1] == rank then
         if its[place + 3] < order then from = place + 8 end
-      elseif urgencies[its[place + 1]] < urgencies[rank] then
+      elseif urgency(its[place + 1]) < own_urgency then
         from = place + 3
       end
       if from then
@@ -691,7 +780,6 @@ local function wait_here(rank, order, requests, total, head)
 end
 
 local ahead, wait_ms = { 0, 0, 0, 0, 0 }, 0
-local at = now + min(max(lease_ms, 0), K.LEASE_MS_MAX)
 for i = 1, ask_count do
   local ask = ASKS + 6 * (i - 1)
   local charge, rank = ask + 2, B[ask + 1]
@@ -719,8 +807,9 @@ if stock_wanted >= 0 and #rows == 0 and refused == 0 and demand_count == 0 and n
   stock_at = now + min(max(stock_ms, 0), K.LEASE_MS_MAX)
   local most = min(stock_wanted, K.STOCK_UNITS_MAX)
   if most > 0 and too_large(STOCK) then most = 0 end
-  for _, rate in ipairs(rates) do
-    local free = rate.limit - rate.window.used
+  for k = 1, #rates do
+    local rate = rates[k]
+    local free = rate.limit - rate.slots.used[rate.axis]
     if floor(free * 100 / rate.limit) <= K.STOCK_FREE_PERCENT then most = 0 end
     if B[STOCK + rate.axis] > 0 then
       most = min(most, floor(floor(free / (K.STOCK_SHARE_DIVISOR * live)) / B[STOCK + rate.axis]))
@@ -742,27 +831,24 @@ own[4] = in_flight + granted
 for rank = 0, 4 do
   for _, one in ipairs(ranks[rank] or {}) do own[#own + 1] = one end
 end
-call('HSET', KEYS[2], worker, packed(own))
-
 local answer = {
   S[1], S[2], now, 1 - joined, learning and 1 or 0, stock, stock_at, #rows > 0 and 1 or 0,
   waiting[1], waiting[2], waiting[3], waiting[4], waiting[5], live, known,
-  served(0), served(1), served(2), served(3), served(4),
 }
+for rank = 0, 4 do answer[#answer + 1] = served(rank) end
 local renew = now - S[7] >= K.RENEW_MS
 if renew then S[7] = now end
 for i, meter in ipairs(meters) do
-  local s, window, burst = HEAD + PER_METER * (i - 1), meter.window, meter.burst
+  local s, slots, burst = HEAD + PER_METER * (i - 1), meter.slots, meter.burst
   S[s + 1], S[s + 2], S[s + 3], S[s + 4] = meter.blocked_until, meter.observed, meter.multiplier, meter.lowered_at
   local used
-  if window then
-    used = window.used
-    S[s + 5], S[s + 6], S[s + 7] = window.first, window.last, used
+  if slots then
+    used = slots.used[meter.axis]
+    S[s + 5], S[s + 6], S[s + 7] = slots.first, slots.last, used
     S[s + 8], S[s + 9], S[s + 10] = 0, 0, 0
-    if burst then S[s + 8], S[s + 9], S[s + 10] = burst.first, burst.last, burst.used end
-    S[s + 11], S[s + 12], S[s + 13], S[s + 14], S[s + 15] = meter.level, meter.credit, meter.owed, meter.paced_at, meter.step
-    write(window)
-    if burst then write(burst) end
+    if burst then S[s + 8], S[s + 9], S[s + 10] = burst.first, burst.last, burst.used[meter.axis] end
+    S[s + 11], S[s + 12], S[s + 13] = meter.level, meter.credit, meter.owed
+    S[s + 14], S[s + 15] = meter.paced_at, meter.step
   else
     for k = 5, PER_METER do S[s + k] = 0 end
     used = meter == concurrency and concurrency.used or day_used(now)
@@ -770,10 +856,21 @@ for i, meter in ipairs(meters) do
   local n = #answer
   answer[n + 1], answer[n + 2], answer[n + 3] = used, meter.limit, max(0, meter.blocked_until - now)
 end
-call('SET', KEYS[1], ARGV[3] .. ';' .. packed(S), 'PX', K.STATE_MS)
+for _, slots in ipairs(windows) do write(slots) end
+if days_changed then
+  local kept = {}
+  for day, units in pairs(by_day) do
+    kept[#kept + 1] = day
+    kept[#kept + 1] = units
+  end
+  call('DEL', KEYS[3])
+  call('HSET', KEYS[3], unpack(kept))
+  call('PEXPIRE', KEYS[3], K.DAYS_MS)
+end
+call('HSET', KEYS[1], 'state', ARGV[3] .. ';' .. packed(S), worker, packed(own))
 if renew then
-  for i = 2, #KEYS do
-    if i ~= 4 then call('PEXPIRE', KEYS[i], K.STATE_MS) end
+  for i, key in ipairs(KEYS) do
+    if i ~= 3 then call('PEXPIRE', key, K.STATE_MS) end
   end
 end
 for _, one in ipairs(verdicts) do answer[#answer + 1] = one end

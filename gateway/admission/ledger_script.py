@@ -1,5 +1,5 @@
-"""The text of the ledger's script: `ledger.lua` with the figures of the model in front, so that both have the
-same.
+"""The text of the ledger's script: `ledger.lua` with the figures of the model in place of their names, so that both
+have the same.
 
 `VERSION` is part of every key. It rises with every change of the script's state or arguments, so that
 gateways of two versions in one Redis keep apart what they would misread (and are, for that time, two users of
@@ -7,6 +7,7 @@ the provider key).
 """
 
 import pkgutil
+import re
 
 from gateway.admission import (
     booking,
@@ -74,8 +75,7 @@ def ledger_script() -> str:
     text = pkgutil.get_data(__name__, "ledger.lua")
     if text is None:
         raise FileNotFoundError("ledger.lua is missing from the installation")
-    figures = ", ".join(f"{name} = {_lua(value)}" for name, value in _FIGURES.items())
-    return f"local K = {{ {figures} }}\n{text.decode()}"
+    return re.sub(r"\bK\.([A-Z_]+)", lambda name: _lua(_FIGURES[name[1]]), text.decode())
 
 
 def _lua(value: int | tuple[int, ...]) -> str:

@@ -29,15 +29,12 @@ class AccountWire:
         # Braces mark the hash tag, which puts all keys of an account on one node of a cluster.
         tag = terms.id.replace("%", "%25").replace("{", "%7B").replace("}", "%7D")
         prefix = f"kaze:ledger:{VERSION}:{{{tag}}}:"
-        names = ["state", "workers", "totals", "days"]
-        for one in terms.dimensions:
-            if one.is_rate:
-                names += [f"{one.name}:{WINDOW_MS}", f"{one.name}:{one.burst_ms}:burst"]
-        self.keys = [prefix + name for name in names]
+        lengths = [WINDOW_MS, *sorted({one.burst_ms for one in terms.dimensions if one.burst_ms})]
+        self.keys = [prefix + name for name in ("book", "totals", "days", *map(str, lengths))]
         # With its sub-window, as state of another length is of no use.
         self.names = ",".join(f"{one.name}:{one.burst_ms}" for one in terms.dimensions)
         self._terms = (int(terms.paced), terms.set_aside_permille)
-        self._dimensions = [number for one in terms.dimensions for number in _dimension(one)]
+        self._dimensions = [number for one in terms.dimensions for number in _dimension(one, lengths)]
         self._places = {one.name: place for place, one in enumerate(terms.dimensions, 1)}
         day = next((one for one in terms.dimensions if one.name == "rpd"), None)
         self._midnights = None if day is None else Midnights(day.zone)
@@ -60,7 +57,7 @@ class AccountWire:
             numbers += (rank, order, *charge)
         for age_ms, charge in batch.sent or ():
             numbers += (age_ms, *charge)
-        return [_packed(numbers), batch.worker, self.names, *(tenant for tenant, _ in batch.served)]
+        return [_packed(numbers), ":" + batch.worker, self.names, *(tenant for tenant, _ in batch.served)]
 
     def _head(self, batch: Batch, reckoned: int, now: int) -> list[int]:
         seen, stock, midnights = batch.seen, batch.stock, self._midnights
@@ -98,12 +95,15 @@ def read_answer(batch: Batch, reply: bytes) -> Answer:
     )  # fmt: skip
 
 
-def _dimension(dimension: Dimension) -> tuple[int, int, int, int, int, int, int]:
-    """Kind, axis as Lua counts, limit; of the sub-window length, limit, slot and how long one is held."""
+def _dimension(dimension: Dimension, lengths: list[int]) -> tuple[int, int, int, int, int, int, int]:
+    """Kind, axis as Lua counts, limit; of the sub-window its place in `lengths` as Lua counts, limit, slot and how
+    long one is held.
+    """
     kind = _RATE if dimension.is_rate else _CONCURRENT if dimension.axis == CONCURRENCY else _DAY
     length = dimension.burst_ms
+    place = lengths.index(length) + 1 if length else 0
     return (
-        kind, dimension.axis + 1, dimension.limit, length, dimension.burst_limit, slot_ms(length),
+        kind, dimension.axis + 1, dimension.limit, place, dimension.burst_limit, slot_ms(length),
         length + jitter_ms(length),
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ ahead of what does not fit: `hold`; who goes when the line is full: `shed`; when
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, nsmallest
 from itertools import islice, zip_longest
 
 from gateway.admission.backlog import Backlogs
@@ -20,7 +20,7 @@ from gateway.admission.next_in_line import Search
 from gateway.admission.outlook import Outlook
 from gateway.admission.overload import Overload
 from gateway.admission.shed import Room, Victim
-from gateway.admission.signatures import Signatures
+from gateway.admission.signatures import Signature, Signatures
 from gateway.admission.supply import Supply
 
 _ACCEPTED = Accepted()
@@ -160,6 +160,15 @@ class Line:
         if supply is None or now >= supply.until:
             supply = signature.supply = Supply(item.signature, self._outlook, now)
         return forecast(item, signature, self._signatures.near(signature), supply, self._outlook)
+
+    def after(self, item_id: str, most: int) -> list[Item]:
+        """The first who wait whose ids are greater, by id. O(n)."""
+        ids = nsmallest(most, (one for one in self._items if one > item_id))
+        return [self._items[one] for one in ids]
+
+    def signatures(self) -> list[Signature]:
+        """Those with somebody waiting."""
+        return [one for one in self._signatures.all() if one.count]
 
     def find(self, item_id: str) -> Item | None:
         return self._items.get(item_id)

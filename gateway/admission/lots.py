@@ -11,8 +11,6 @@ from gateway.admission.classes import RANKS
 from gateway.admission.ledger import Return
 from gateway.charge import Charge
 
-_LOWEST = RANKS[-1]
-
 
 class Lot:
     """`places` requests at most, which add up to `amount` at most, of classes down to `lowest`."""
@@ -38,9 +36,9 @@ class Lot:
         self.places = places
         self.rank = rank  # charged for
         self.stock = stock
-        # Stock is only given where there is plenty, for whoever comes; what was asked for a class must not serve
-        # a less urgent one, which would have been refused.
-        self.lowest = _LOWEST if stock else rank
+        # What the top class is granted may be beyond what others would be: it overdraws the bucket (`pace.py`).
+        # Among the others the ledger makes no difference, and who goes first here is the line's to say.
+        self.lowest = rank if rank == 0 else RANKS[-1]
         self.in_hand = True
 
 
@@ -96,9 +94,13 @@ class Lots:
             for lot in self._lots
         )
 
-    def stock(self, until: int) -> int:
-        """Places in stock that are good for longer than `until`."""
-        return sum(lot.places for lot in self._lots if lot.stock and lot.until > until)
+    def stock(self, unit: Charge, until: int) -> int:
+        """How many of `unit` the stock has room for that is good for longer than `until`."""
+        return sum(self._units(lot, unit) for lot in self._lots if lot.stock and lot.until > until)
+
+    def is_used_up(self, lot: Lot, unit: Charge | None) -> bool:
+        """Whether what is left in it is of no use to most."""
+        return lot.places == 0 if unit is None else self._units(lot, unit) == 0
 
     def asked(self) -> int:
         """Places that were granted for somebody who waits."""
@@ -106,7 +108,12 @@ class Lots:
 
     def amounts(self) -> list[int]:
         """By axis, what is in all of them."""
-        return [sum(lot.amount[axis] for lot in self._lots) for axis in range(len(Charge._fields))]
+        total = [0, 0, 0, 0]
+        axes = self._axes
+        for lot in self._lots:
+            for axis in axes:
+                total[axis] += lot.amount[axis]
+        return total
 
     def until(self) -> int:
         """When the last of them ends; 0 without any."""
@@ -134,6 +141,9 @@ class Lots:
             if kept < lot.places:
                 returns += self._shrink(lot, kept)
         return returns
+
+    def _units(self, lot: Lot, unit: Charge) -> int:
+        return min([lot.places] + [lot.amount[axis] // unit[axis] for axis in self._axes if unit[axis]])
 
     def _shrink(self, lot: Lot, kept: int) -> list[Return]:
         before = lot.amount

@@ -2,12 +2,13 @@
 
 It cannot be away. When the process ends, what it knew ends with it: the next one starts with empty windows.
 
-`take`, `give_back`, `sent`, `correct` and `settle` are for the process's own exchanges: what they charge,
-they charge at once where it is sent. `exchange` is the protocol of all ledgers, on the same state. `now` is
-the ledger's clock (`LedgerTime`), never stepping back.
+`take`, `give_back`, `sent`, `correct` and `settle` are for the process's own exchanges: what they charge, they
+charge at once, where it is sent or at the end of that slot (`allotment`). `exchange` is the protocol of all
+ledgers, on the same state. `now` is the ledger's clock (`LedgerTime`), never stepping back.
 """
 
-from gateway.admission.account_model import AccountModel
+from gateway.admission.account_model import NO_HOLD, AccountModel
+from gateway.admission.allotment import Allotment
 from gateway.admission.booking import Book, book
 from gateway.admission.dimension import AccountTerms
 from gateway.admission.grantor import Grant
@@ -17,6 +18,7 @@ from gateway.clock import Clock
 
 #: Owner of what the fast path has in flight.
 _SELF = ""
+_NOTHING = Charge()
 
 
 class LedgerTime:
@@ -39,37 +41,34 @@ class LedgerTime:
 class MemoryLedger:
     """Accounts by id. An account is made by `open_account` or by the first batch that names it."""
 
-    __slots__ = ("_books", "_time")
+    __slots__ = ("_allotments", "_books", "_time")
 
     def __init__(self, time: LedgerTime) -> None:
         self._time = time
         self._books: dict[str, Book] = {}
+        self._allotments: dict[str, Allotment] = {}
 
     def open_account(self, terms: AccountTerms, now: int) -> None:
         """Before the first `take`; again when its limits changed. What is charged stays charged."""
         kept = self._books.get(terms.id)
         if kept is None:
             kept = self._books[terms.id] = Book(terms, now, now)
+            self._allotments[terms.id] = Allotment(kept.account, _SELF)
+        self._allotments[terms.id].close(now)
         kept.account.configure(terms, now)
 
     def take(self, account: str, charge: Charge, rank: int, now: int) -> Grant | None:
         """A place for `charge` on every dimension, or None and nothing is charged. Its sender goes at once."""
-        book = self._books[account]
-        model = book.account
-        if not model.paced:
-            rank = 0
-        concurrency = model.concurrency
-        if concurrency is not None and not concurrency.fits(1, 0, now):
+        allotment = self._allotments[account]
+        if now <= allotment.until and allotment.take(charge):
+            return Grant(account, charge, rank, allotment.until)
+        model = self._whole(account, now)
+        # What is above a ceiling would go into an empty window, where whatever fits at all goes.
+        if model.too_large(charge) or not model.fits(charge, rank, NO_HOLD, now, now):
             return None
-        for day in model.days:
-            if charge[day.axis] and not day.fits(charge[day.axis], 0, now, now):
-                return None
-        for rate in model.rates:
-            units = charge[rate.axis]
-            if units:
-                rate.touch(now)
-                if not rate.fits(units, rank, 0, now):
-                    return None
+        if allotment.open(charge, rank, now) and allotment.take(charge):
+            return Grant(account, charge, rank, allotment.until)
+        model.fits(charge, rank, NO_HOLD, now, now)  # which way it may go was asked for many in between
         model.commit(charge, rank, now, _SELF)
         return Grant(account, charge, rank, now)
 
@@ -79,26 +78,27 @@ class MemoryLedger:
 
     def give_back(self, grant: Grant, now: int) -> None:
         """It was not sent: as if it had never been taken."""
-        model = self._touched(grant, now)
-        model.give_back(grant.charge, grant.rank, grant.at)
-        if model.concurrency is not None:
-            model.concurrency.add(_SELF, -1)
+        self.settle(grant, _NOTHING, now)
 
     def sent(self, grant: Grant, now: int) -> None:
         """It left only now (a connection had to be made): charged where it was sent."""
         if now > grant.at:
-            self._touched(grant, now).move(grant.charge, grant.at, now)
+            self._whole(grant.account, now).move(grant.charge, grant.at, now)
             grant.at = now
 
     def correct(self, grant: Grant, charged: Charge, now: int) -> None:
         """What the provider is known to charge so far, in place of what was estimated."""
         if charged != grant.charge:
             delta = Charge(*(new - old for new, old in zip(charged, grant.charge, strict=True)))
-            self._touched(grant, now).settle(delta, grant.rank, grant.at, now)
+            self._whole(grant.account, now).settle(delta, grant.rank, grant.at, now)
             grant.charge = charged
 
     def settle(self, grant: Grant, charged: Charge, now: int) -> None:
         """It has ended, and this is what the provider charged."""
+        allotment = self._allotments[grant.account]
+        if now <= allotment.until and allotment.settle(grant.charge, charged, grant.at):
+            grant.charge = charged
+            return
         self.correct(grant, charged, now)
         concurrency = self._books[grant.account].account.concurrency
         if concurrency is not None:
@@ -106,41 +106,51 @@ class MemoryLedger:
 
     def observe(self, account: str, observation: Observation, now: int) -> None:
         """What the provider said."""
-        model = self._books[account].account
-        model.touch(now)
-        model.observe(observation, now)
+        self._whole(account, now).observe(observation, now)
 
     def next_free_in(self, account: str, charge: Charge, rank: int, now: int) -> int | None:
         """Milliseconds until `take` first succeeds if nothing else happens; None: never, it is too large.
 
         For a place in flight nobody knows: then it says when to look again.
         """
-        model = self._books[account].account
-        model.touch(now)
+        model = self._whole(account, now)
         return None if model.too_large(charge) else model.free_at(charge, rank, now) - now
 
     def served(self, account: str, now: int) -> tuple[int, ...]:
         """By rank, the part of its narrowest rate that each class took during the last minute, in thousandths."""
-        model = self._books[account].account
-        model.touch(now)
-        return model.served()
+        return self._whole(account, now).served()
 
     def usage(self, account: str, now: int) -> tuple[Usage, ...]:
         """For the admin API and metrics."""
         model = self._books[account].account
         model.touch(now)
-        return model.usage(now)
+        return model.usage(now, self._allotments[account].unused())
+
+    def levels(self, account: str, now: int) -> list[tuple[int, int]]:
+        """For every answer to a tenant key that has limits."""
+        return self._books[account].account.levels(now, self._allotments[account].unused())
 
     async def exchange(self, batch: Batch) -> Answer:
         """As `Ledger.exchange`; never raises."""
-        kept, answer = book(self._books.get(batch.account.id), batch, self._time.now())
+        now = self._time.now()
+        allotment = self._allotments.get(batch.account.id)
+        if allotment is not None:
+            allotment.close(now)
+        kept, answer = book(self._books.get(batch.account.id), batch, now)
+        if allotment is None or kept is not self._books[batch.account.id]:
+            self._allotments[batch.account.id] = Allotment(kept.account, _SELF)
         self._books[batch.account.id] = kept
         return answer
 
     async def aclose(self) -> None:
         """There is nothing to close."""
 
-    def _touched(self, grant: Grant, now: int) -> AccountModel:
-        model = self._books[grant.account].account
-        model.touch(now)
+    def _whole(self, account: str, now: int) -> AccountModel:
+        """The model at `now`, with nothing of it allotted."""
+        model = self._books[account].account
+        allotment = self._allotments[account]
+        if allotment.until:
+            allotment.close(now)
+        else:
+            model.touch(now)
         return model

@@ -10,6 +10,7 @@ from gateway.admission.pace import (
     BLOCKED,
     BY_LEVEL,
     CREDIT_USABLE_BELOW_PERCENT,
+    SCALE,
     Pace,
 )
 from gateway.admission.share import Share
@@ -59,6 +60,10 @@ class Rate:
             self.burst.expire(now)
         self.pace.fill(self._shared_limit, now)
 
+    def used(self, _now: int) -> int:
+        """After `touch`."""
+        return self.window.used
+
     def fits(self, units: int, rank: int, hold: int, now: int) -> bool:
         """Whether `units` may be granted while `hold` are kept for more urgent work. After `touch`.
 
@@ -76,6 +81,16 @@ class Rate:
         way = self.pace.way(units, hold, self._shared_limit, used) if rank else BY_LEVEL
         self._way = way
         return way != BLOCKED
+
+    def plenty(self, percent: int) -> int:
+        """Units that go before `percent` of the window or sub-window is used, and that pacing has ready.
+
+        Not on credit: what is not sent after all would come back as ready. After `touch`.
+        """
+        free = min(self.ceiling.limit * percent // 100 - self.window.used, self.pace.level // SCALE)
+        if self.burst is not None:
+            free = min(free, self.burst_limit * percent // 100 - self.burst.used)
+        return free
 
     def commit(self, units: int, rank: int, at: int) -> None:
         """Charge what `fits` has just let through at `at`, where its lease ends."""

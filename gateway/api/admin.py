@@ -1,7 +1,8 @@
-"""The admin listener of one process: metrics, health and live state, behind the admin key."""
+"""The admin listener of one process: metrics, health, live state and the queue, behind the admin key."""
 
 import hmac
 from collections.abc import Callable
+from http import HTTPStatus
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
@@ -11,6 +12,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.health import health_routes
+from gateway.api.paging import page_of
+from gateway.pipeline.queue_readings import QueueReadings
 from gateway.settings.secret import Secret
 
 State = Callable[[], dict[str, object]]
@@ -29,15 +32,8 @@ class AdminGate:
             and scope["path"] not in ("/healthz", "/readyz")
             and not self._admits(scope)
         ):
-            problem = {
-                "type": "about:blank",
-                "title": "Unauthorized",
-                "status": 401,
-                "detail": "An admin key is needed.",
-            }
-            response = JSONResponse(
-                problem, 401, {"www-authenticate": "Bearer"}, media_type="application/problem+json"
-            )
+            response = problem(401, "An admin key is needed.")
+            response.headers["www-authenticate"] = "Bearer"
             await response(scope, receive, send)
             return
         await self._app(scope, receive, send)
@@ -50,8 +46,28 @@ class AdminGate:
         return hmac.compare_digest(value.strip(), self._admin_key.reveal().encode())
 
 
+def problem(status: int, detail: str) -> Response:
+    """A problem body (RFC 9457)."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """For paths and methods that there are not."""
+    status = int(getattr(error, "status_code", 500))
+    return problem(status, f"{request.method} {request.url.path[:128]}")
+
+
+def not_waiting(request_id: str) -> Response:
+    return problem(404, f"No request {request_id[:128]} waits.")
+
+
 def admin_app(
-    admin_key: Secret | None, registry: CollectorRegistry, state: State, draining: Callable[[], bool]
+    admin_key: Secret | None,
+    registry: CollectorRegistry,
+    state: State,
+    queue: QueueReadings,
+    draining: Callable[[], bool],
 ) -> ASGIApp:
     """The admin application. `state` gives the live state as JSON-able data."""
 
@@ -67,23 +83,27 @@ def admin_app(
     async def workers(_: Request) -> JSONResponse:
         return JSONResponse({"data": [state()["worker"]], "next": None})
 
+    async def waiting(request: Request) -> Response:
+        try:
+            page = page_of(request.query_params)
+        except ValueError as error:
+            return problem(400, str(error))
+        return JSONResponse(await queue.page(*page))
+
+    async def one_waiting(request: Request) -> Response:
+        request_id = request.path_params["request_id"]
+        if request.method == "DELETE":
+            return Response(status_code=204) if queue.cancel(request_id) else not_waiting(request_id)
+        row = queue.one(request_id)
+        return not_waiting(request_id) if row is None else JSONResponse(row)
+
     routes = [
         Route("/metrics", metrics),
+        Route("/admin/v1/queue", waiting),
+        Route("/admin/v1/queue/{request_id}", one_waiting, methods=["GET", "DELETE"]),
         Route("/admin/v1/pools", pools),
         Route("/admin/v1/config", config),
         Route("/admin/v1/workers", workers),
         *health_routes(draining),
     ]
-    return AdminGate(Starlette(routes=routes, exception_handlers={404: _problem, 405: _problem}), admin_key)
-
-
-async def _problem(request: Request, error: Exception) -> Response:
-    status = getattr(error, "status_code", 500)
-    title = {404: "Not Found", 405: "Method Not Allowed"}.get(status, "Error")
-    body = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": f"{request.method} {request.url.path[:128]}",
-    }
-    return JSONResponse(body, status, media_type="application/problem+json")
+    return AdminGate(Starlette(routes=routes, exception_handlers={404: refused, 405: refused}), admin_key)

@@ -81,6 +81,42 @@ def check(
     raise typer.Exit(check_configuration(config, live))
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+RequestId = Annotated[str, typer.Argument(help="As in `kaze queue`, or a caller's x-request-id.")]
+queue = typer.Typer(help="Who waits in a running gateway: KAZE_ADMIN_URL, KAZE_ADMIN_KEY.")
+app.add_typer(queue, name="queue")
+
+
+@queue.callback(invoke_without_command=True)
+def _queue(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Requests to list.")] = 50,
+    after: Annotated[str, typer.Option(help="Go on after this request.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Who waits in a running gateway: by class, tenant and accounts, and one by one."""
+    if context.invoked_subcommand is None:
+        from gateway.cli.queue import list_queue
+
+        raise typer.Exit(list_queue(limit, after, as_json))
+
+
+@queue.command("show")
+def _queue_show(request_id: RequestId, as_json: AsJson = False) -> None:
+    """Where a request stands."""
+    from gateway.cli.queue import show_waiting
+
+    raise typer.Exit(show_waiting(request_id, as_json))
+
+
+@queue.command("cancel")
+def _queue_cancel(request_id: RequestId, as_json: AsJson = False) -> None:
+    """Take a request out of the line; its caller is told so."""
+    from gateway.cli.queue import cancel_waiting
+
+    raise typer.Exit(cancel_waiting(request_id, as_json))
+
+
 @app.command("provider-sim", context_settings=_PASS_ON)
 def provider_sim(context: typer.Context) -> None:
     """Run the scripted provider; --help for its options."""

@@ -19,8 +19,6 @@ from gateway.settings.unenforced import unenforced
 if TYPE_CHECKING:
     import httpx2
 
-_TIMEOUT_S = 5.0
-
 
 def check(config: Path | None, live: bool, environ: Mapping[str, str] = os.environ) -> int:
     """Print the findings and return the exit status: 0 when nothing is wrong, 1 otherwise."""
@@ -63,39 +61,31 @@ def _summary(settings: Settings) -> str:
 def _check_key(key: ProviderKey) -> bool:
     """Reach the key's provider with it; prints one line and says whether it was accepted."""
     # Imported here: the SDK costs a second and a check without --live does not need it.
-    import httpx2
+    from gateway.cli.http_client import UnreachedError, reaching
 
     try:
-        with _client(key.provider) as client:
+        with reaching(), _client(key.provider) as client:
             if key.provider.dialect in ("anthropic", "gemini"):
                 good, words = _ask(client, key)
             else:
                 good, words = _list_models(client, key)
-    except httpx2.TimeoutException:
-        good, words = False, f"no answer within {_TIMEOUT_S:g} s"
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-        # Its own words may hold the URL or a header; the kind of error says enough.
-        good, words = False, f"cannot be reached ({type(error).__name__})"
+    except UnreachedError as error:
+        good, words = False, str(error)
     print(f"{'ok' if good else 'FAILED'}: pool {key.id} ({_url(key.provider.origin)}): {words}")
     return good
 
 
 def _client(provider: Provider) -> "httpx2.Client":
-    """A client that goes where the gateway would: same proxy and roots, no redirects, nothing of the shell's."""
-    import httpx2
+    """A client that goes where the gateway would: same proxy and roots."""
+    from gateway.cli.http_client import http_client
 
     context = ssl.create_default_context()
     if provider.ca_file is not None:
         context.load_verify_locations(cafile=provider.ca_file)
-    proxy = None
-    if provider.egress_proxy is not None:
-        auth = provider.egress_proxy_auth
-        user, _, password = (auth.reveal() if auth is not None else "").partition(":")
-        credentials = None if auth is None else (user, password)
-        proxy = httpx2.Proxy(_url(provider.egress_proxy), auth=credentials)
-    return httpx2.Client(
-        verify=context, proxy=proxy, timeout=_TIMEOUT_S, follow_redirects=False, trust_env=False
-    )
+    proxy, auth = provider.egress_proxy, provider.egress_proxy_auth
+    user, _, password = (auth.reveal() if auth is not None else "").partition(":")
+    credentials = None if auth is None else (user, password)
+    return http_client(context, proxy=None if proxy is None else _url(proxy), proxy_auth=credentials)
 
 
 def _ask(client: "httpx2.Client", key: ProviderKey) -> tuple[bool, str]:
@@ -113,6 +103,8 @@ def _list_models(client: "httpx2.Client", key: ProviderKey) -> tuple[bool, str]:
     """The list of models through the official SDK."""
     import openai
 
+    from gateway.cli.http_client import TIMEOUT_S
+
     provider = key.provider
     secret = "none" if key.secret is None else key.secret.reveal()
     azure = provider.dialect == "azure"
@@ -125,7 +117,7 @@ def _list_models(client: "httpx2.Client", key: ProviderKey) -> tuple[bool, str]:
         base_url=_url(provider.origin) + base,
         default_headers={"api-key": secret} if azure else None,
         default_query={"api-version": provider.api_version} if provider.api_version else None,
-        timeout=_TIMEOUT_S,
+        timeout=TIMEOUT_S,
         max_retries=0,
         http_client=client,
     )
@@ -134,7 +126,7 @@ def _list_models(client: "httpx2.Client", key: ProviderKey) -> tuple[bool, str]:
     except openai.APIStatusError as error:
         return _verdict(error.status_code)
     except openai.APITimeoutError:
-        return False, f"no answer within {_TIMEOUT_S:g} s"
+        return False, f"no answer within {TIMEOUT_S:g} s"
     except openai.OpenAIError as error:
         return False, f"cannot be reached ({type(error.__cause__ or error).__name__})"
     if not isinstance(models, list):

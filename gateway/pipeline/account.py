@@ -5,7 +5,7 @@ The ledger knows how full an account is; here is what is this worker's own, and 
 
 from collections.abc import Iterable
 
-from gateway.admission.dimension import AccountTerms, account_of
+from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, account_of
 from gateway.admission.grantor import Grantor
 from gateway.admission.ledger import Usage
 from gateway.charge import Charge
@@ -17,6 +17,8 @@ _DAYS: dict[str, str] = {"gemini": "America/Los_Angeles"}
 #: Of the time that requests take there, what a new one counts for.
 _DURATION_WEIGHT = 0.1
 _LEAST_ROOM = 0.001
+_LEAST_SHARE = 1e-9
+_WINDOW_S = WINDOW_MS / 1000
 
 
 class Account:
@@ -89,12 +91,13 @@ class Accounts:
 
 
 def share_of(account: Account, charge: Charge) -> float:
-    """The largest part of any ceiling that `charge` uses up: what tenants' shares are reckoned in."""
-    return max(
-        (
-            charge[one.axis] / one.limit
-            for one in account.terms.dimensions
-            if one.axis < len(charge) and one.limit
-        ),
-        default=0.0,
-    )
+    """The largest part of any ceiling that `charge` uses up: what tenants' shares are reckoned in.
+
+    A place counts for the time that requests take there. Never nothing: where nothing limits, requests count.
+    """
+    share = _LEAST_SHARE
+    for one in account.terms.dimensions:
+        if one.limit:
+            part = account.seconds / _WINDOW_S if one.axis == CONCURRENCY else charge[one.axis]
+            share = max(share, part / one.limit)
+    return share

@@ -14,6 +14,7 @@ from math import inf
 from gateway.admission.bounds import Bounds
 from gateway.admission.choice import Choice
 from gateway.admission.classes import CLASSES, RANKS
+from gateway.admission.expected_wait import Forecast
 from gateway.admission.grantor import Grantor
 from gateway.admission.item import Item, Refused
 from gateway.admission.ledger import Ask, Demand
@@ -28,7 +29,7 @@ from gateway.metrics import Metrics
 from gateway.pipeline.account import Account, Accounts, share_of
 from gateway.pipeline.charging import Charging
 from gateway.pipeline.local_model import fits_context, local_model
-from gateway.pipeline.outlook import AccountOutlook, way_opens_at
+from gateway.pipeline.outlook import AccountOutlook, way_opens_in
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Permit, Ticket
 from gateway.pipeline.turned_away import cancelled, no_key, out_of_time, refused, shed, too_large
@@ -42,8 +43,8 @@ _ROOM_STAYS_S = 0.25
 #: How often who may use several accounts is advertised on another one.
 _TURNS_A_SECOND = 4
 _LOWEST = RANKS[-1]
-#: Further reasons of `shed_total`: it waited, and had to make room; or its time was over.
-SHED, EXPIRED = "shed", "expired"
+#: Further reasons of `shed_total`: it waited, and had to make room; its time was over; an operator took it out.
+SHED, EXPIRED, CANCELLED = "shed", "expired", "cancelled"
 
 
 class Dispatcher:
@@ -76,16 +77,17 @@ class Dispatcher:
     def at_once(self, ticket: Ticket, now: float, *, ahead: bool = False) -> Permit | None:
         """A permit by the best way that has room and where nobody as urgent waits; None when there is none.
 
-        `ahead`: it went before and was not served, so it stands before all who wait.
+        `ahead`: it went before and was not served, so it stands before all of its class.
         """
         line = self.line
-        waited_for = len(line) > 0 and not ahead
+        waited_for = len(line) > 0
+        before = ticket.rank - 1 if ahead else ticket.rank
         passed = ticket.tried
         while True:
             way = self._choice.choose(ticket.targets, ticket.wish, passed, _room, now)
             if way is None:
                 return None
-            if not waited_for or not line.waits_for(way.account.id, ticket.rank):
+            if not waited_for or not line.waits_for(way.account.id, before):
                 permit = self._take(ticket, way, now)
                 if permit is not None:
                     return permit
@@ -109,6 +111,7 @@ class Dispatcher:
         future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         ticket.future = future
         ticket.permit = None
+        ticket.waiting_since = now
         for account in item.signature:
             self._wakes.within(account, self._outlook.free_in(account, item))
         self._arm_expiry()
@@ -117,6 +120,11 @@ class Dispatcher:
         except BaseException:
             self._leave(ticket, item)
             raise
+
+    def sent(self, permit: Permit) -> None:
+        """It leaves only now: a connection had to be made."""
+        if permit.grant is not None:
+            self._grantor.sent(permit.grant, self._time.now())
 
     def end(self, permit: Permit, charged: Charge | None = None) -> None:
         """The attempt is over; the provider charged `charged` (None: what was granted)."""
@@ -146,13 +154,25 @@ class Dispatcher:
         if len(self.line) and self.line.waits_for(account, _LOWEST):
             self._wakes.soon(account)
 
+    def room_anywhere(self) -> None:
+        """A key's health changed, and with it perhaps others': one that was left out serves when it is the last."""
+        for account in self._accounts.by_id:
+            self.room(account)
+
     def cancel(self, request_id: str) -> bool:
         """An operator takes a request out of the line; False if it does not wait (any more)."""
         item = self.line.find(request_id)
         if item is None or not self.line.remove(item):
             return False
+        self._metrics.shed(PRIORITIES[item.rank], CANCELLED)
         _fail(item, cancelled())
+        self._moved_up(item)
         return True
+
+    def forecast(self, request_id: str) -> Forecast | None:
+        """Where a request stands in the line; None if it does not wait."""
+        item = self.line.find(request_id)
+        return None if item is None else self.line.expected(item, self._clock.monotonic())
 
     def asks(self, account: str, most: int) -> tuple[Ask, ...]:
         """As `Waiters.asks`."""
@@ -192,11 +212,20 @@ class Dispatcher:
         for victim in verdict.victims:
             self._metrics.shed(PRIORITIES[victim.rank], SHED)
             _fail(victim, shed(self.line.expected(victim, now).wait_s))
+            self._moved_up(victim)
 
     def _leave(self, ticket: Ticket, item: Item) -> None:
         """Its exchange was cancelled: in line, or when it had been granted a permit it will never see."""
-        if not self.line.remove(item) and ticket.permit is not None:
+        if self.line.remove(item):
+            self._moved_up(item)
+        elif ticket.permit is not None:
             self.give_back(ticket.permit)
+
+    def _moved_up(self, gone: Item, on: str | None = None) -> None:
+        """Who left the line (it went `on` that account) was before others and may have held room for itself."""
+        for account in gone.signature:
+            if account != on:
+                self.room(account)
 
     def _item(self, ticket: Ticket, now: float) -> Item:
         """The ticket as the line knows it. Raises GatewayError when no way will be open to it in time."""
@@ -224,7 +253,7 @@ class Dispatcher:
     def _fitting(self, ticket: Ticket, now: float) -> list[Way]:
         """The ways that the ticket may ever go."""
         ways = list(ticket.ways())
-        opens_in = min((way_opens_at(way, ticket.rank) - now for way in ways), default=inf)
+        opens_in = min((way_opens_in(way, ticket.rank, now) for way in ways), default=inf)
         if opens_in > CLASSES[ticket.rank].ttl_s:
             raise no_key(opens_in, permanent=all(way.health.state == "invalid" for way in ways))
         fitting = [way for way in ways if not self._too_large(ticket, way, now)]
@@ -294,6 +323,7 @@ class Dispatcher:
             ticket = item.owner
             assert isinstance(ticket, Ticket) and ticket.future is not None and ticket.permit is not None
             ticket.future.set_result(ticket.permit)
+            self._moved_up(item, account)
         else:
             soonest = 0.0
         if soonest < inf:
@@ -324,6 +354,7 @@ class Dispatcher:
         for item in self.line.expire(now):
             self._metrics.shed(PRIORITIES[item.rank], EXPIRED)
             _fail(item, out_of_time(item, now))
+            self._moved_up(item)
         self._expiry = None
         self._arm_expiry()
 

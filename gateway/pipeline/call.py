@@ -6,22 +6,30 @@ within the retry budget; what the caller learns is the last attempt's error, and
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from gateway.admission.choice import Wish
+from gateway.admission.hedge import Hedging
 from gateway.admission.latency import size_of
 from gateway.admission.retry_budget import RetryBudget
 from gateway.clock import Clock
-from gateway.errors import INSUFFICIENT_QUOTA, RATE_LIMITED, GatewayError
+from gateway.errors import (
+    INSUFFICIENT_QUOTA,
+    NO_ELIGIBLE_KEY,
+    RATE_LIMITED,
+    REQUEST_TOO_LARGE,
+    GatewayError,
+)
 from gateway.exchange import NO_USAGE, Exchange
 from gateway.pipeline.admit import Dispatcher
+from gateway.pipeline.hedged import Hedged
 from gateway.pipeline.lessons import Lessons, verdict_of_error
 from gateway.pipeline.reply import Reply, check_other, error_text, open_stream, take_json
 from gateway.pipeline.router import Candidates
 from gateway.pipeline.served_by import served_by
 from gateway.pipeline.ticket import Permit, Ticket
 from gateway.pipeline.work import StreamedBody, Work
-from gateway.settings.snapshot import PRIORITIES, Bounds, ProviderKey, Target
+from gateway.settings.snapshot import PRIORITIES, Bounds, Hedge, ProviderKey, Target
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
 from gateway.upstream.refusal import refusal, transport_error
@@ -33,6 +41,7 @@ from gateway.upstream.verdict import Kind, verdict_of_failure
 _HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 _DOORS_MAX = 4096
 _RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
+_NO_WAY = (NO_ELIGIBLE_KEY, REQUEST_TOO_LARGE)
 #: After these the same key may serve it yet.
 _PUT_BACK: frozenset[Kind] = frozenset({"rate", "ramp", "saturation"})
 
@@ -64,6 +73,7 @@ class Upstream:
         lessons: Lessons,
         pool_of: Callable[[ProviderKey], Pool],
         bounds: Bounds,
+        hedge: Hedge,
         clock: Clock,
     ) -> None:
         self._dispatcher = dispatcher
@@ -72,6 +82,9 @@ class Upstream:
         self._bounds = bounds
         self._clock = clock
         self._budget = RetryBudget(bounds.attempts_ratio)
+        self._hedged: Hedged | None = None
+        if hedge.enabled:
+            self._hedged = Hedged(Hedging(hedge), dispatcher, lessons, self._budget, clock)
         self._doors: dict[tuple[ProviderKey, str, str, str | None, str], Door] = {}
 
     async def call(self, exchange: Exchange, candidates: Candidates, work: Work) -> Reply:
@@ -79,13 +92,12 @@ class Upstream:
 
         Raises GatewayError when every attempt that may be made failed, or none may be made.
         """
-        size = size_of(exchange.estimate.input)
         rank = _RANKS[exchange.priority]
+        size = 0 if candidates.is_single else size_of(exchange.sizing.estimate().input)
         ticket = Ticket(
             exchange, candidates, rank, Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
         )
         now = exchange.queued = self._clock.monotonic()
-        self._budget.deposit(now)
         error: GatewayError | None = None
         while True:
             permit = self._dispatcher.at_once(ticket, now, ahead=error is not None)
@@ -94,10 +106,13 @@ class Upstream:
                 now = self._clock.monotonic()
             if not exchange.sent:
                 exchange.sent = now
+                self._budget.deposit(now)
             try:
-                return await self._attempt(exchange, permit, work)
+                if self._hedged is None:
+                    return await self._attempt(exchange, work, permit)
+                return await self._hedged.run(ticket, permit, partial(self._attempt, exchange, work))
             except AttemptFailedError as failed:
-                error = self._worse(error, failed.error)
+                error = self._told(error, failed.error)
                 error.message = work.in_callers_words(error.message)
                 if not failed.error.condition.retryable:
                     raise error from None
@@ -105,16 +120,19 @@ class Upstream:
                 if failed.kind not in _PUT_BACK:
                     ticket.tried = (*ticket.tried, permit.way)
                 now = self._clock.monotonic()
-                if not self._budget.withdraw(now):
+                if next(ticket.ways(), None) is None or not self._budget.withdraw(now):
                     raise error from None
 
     async def _in_line(self, ticket: Ticket, now: float, error: GatewayError | None) -> Permit:
-        """A permit when its turn comes; what went wrong before is the better explanation, but for a busy key."""
+        """A permit when its turn comes; what went wrong before is the better explanation, but for a busy key.
+
+        And for that too where no way is left that could ever serve it.
+        """
         exchange = ticket.exchange
         try:
             return await self._dispatcher.wait(ticket, now)
-        except GatewayError:
-            if error is not None and error.condition is not RATE_LIMITED:
+        except GatewayError as later:
+            if error is not None and (error.condition is not RATE_LIMITED or later.condition in _NO_WAY):
                 raise error from None
             raise
         finally:
@@ -124,11 +142,11 @@ class Upstream:
                 exchange.sent += waited
 
     @staticmethod
-    def _worse(before: GatewayError | None, now: GatewayError) -> GatewayError:
+    def _told(before: GatewayError | None, now: GatewayError) -> GatewayError:
         """What the caller is told: an account without money says nothing of one that was only busy."""
         return before if before is not None and now.condition is INSUFFICIENT_QUOTA else now
 
-    async def _attempt(self, exchange: Exchange, permit: Permit, work: Work) -> Reply:
+    async def _attempt(self, exchange: Exchange, work: Work, permit: Permit) -> Reply:
         """One exchange with one provider key, up to where nothing can be mended any more."""
         key, target = permit.way.account.key, permit.way.target
         exchange.attempts += 1
@@ -144,7 +162,12 @@ class Upstream:
             bounds = self._bounds
             first_byte_s = bounds.first_frame_reasoning_s if work.reasoning else bounds.first_frame_s
             response = await send(
-                door.pool, head, payload, first_byte_s=first_byte_s, exchange_s=bounds.exchange_s
+                door.pool,
+                head,
+                payload,
+                first_byte_s=first_byte_s,
+                exchange_s=bounds.exchange_s,
+                connected=partial(self._dispatcher.sent, permit),
             )
         except UpstreamFailure as failure:
             raise self._failed(permit, transport_error(failure), failure) from failure

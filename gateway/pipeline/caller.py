@@ -6,8 +6,10 @@ later failure can be told: as a status, as an error frame, or only by breaking t
 
 import asyncio
 from collections.abc import Callable
+from math import isfinite
 from typing import Protocol, TypeVar
 
+from gateway.admission.expected_wait import Forecast
 from gateway.dialects.errors import error_body, error_frame, error_head, error_status
 from gateway.dialects.openai_stream import ResponsesStream
 from gateway.errors import CLIENT_CLOSED, SHUTTING_DOWN, GatewayError
@@ -19,6 +21,8 @@ _EVENTS = (
     b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
 )
 _KEEP_ALIVE = b": keep-alive\n\n"
+#: How often a caller whose stream waits in line is told where it stands, unless keep-alives are due more often.
+_QUEUED_S = 3.0
 
 
 class Answering(Protocol):
@@ -53,7 +57,7 @@ class Caller:
     """One exchange's answer. `events_begun` and `body_begun` say what the caller has already seen."""
 
     __slots__ = (
-        "_beat_s", "_connection", "_exchange", "_loop", "_pulse", "_spoke",
+        "_beat_s", "_connection", "_exchange", "_forecast", "_loop", "_pulse", "_spoke",
         "body_begun", "events_begun", "finished", "reservation", "responses",
     )  # fmt: skip
 
@@ -75,14 +79,18 @@ class Caller:
         return wrapped
 
     def expect_events(
-        self, loop: asyncio.AbstractEventLoop, commit_after_s: float, keep_alive_s: float
+        self,
+        loop: asyncio.AbstractEventLoop,
+        commit_after_s: float,
+        keep_alive_s: float,
+        forecast: Callable[[str], Forecast | None],
     ) -> None:
         """A stream was asked for: hold the status line back, but not longer than `commit_after_s`.
 
         From then on a comment is sent before nothing was said for `keep_alive_s`: what is written only leaves a
-        mark, and two beats to that time look for it.
+        mark, and two beats to that time look for it. While it waits in line, the comment tells its `forecast`.
         """
-        self._loop, self._beat_s = loop, keep_alive_s / 2
+        self._loop, self._beat_s, self._forecast = loop, keep_alive_s / 2, forecast
         self._pulse = loop.call_later(commit_after_s, self._beat)
 
     def identity(self) -> bytes:
@@ -193,9 +201,19 @@ class Caller:
         """Nothing was said since the last beat: begin, or show that we are still there."""
         if self._connection.gone:
             return
+        beat_s = self._beat_s
         if not self._spoke:
             self.begin_events(b"")
             if not self._connection.write_paused:
-                self._connection.write(_KEEP_ALIVE)
+                place = self._forecast(self._exchange.request_id)
+                self._connection.write(_KEEP_ALIVE if place is None else _queued(place))
+                if place is not None:
+                    beat_s = min(beat_s, _QUEUED_S)
         self._spoke = False
-        self._pulse = self._loop.call_later(self._beat_s, self._beat)
+        self._pulse = self._loop.call_later(beat_s, self._beat)
+
+
+def _queued(place: Forecast) -> bytes:
+    """A comment for who waits: requests ahead, and seconds until it goes if anybody can tell."""
+    eta = b" eta=%.1fs" % place.wait_s if isfinite(place.wait_s) else b""
+    return b": queued pos=%d%b\n\n" % (place.position, eta)

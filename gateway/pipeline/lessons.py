@@ -77,8 +77,13 @@ class Lessons:
 
     def answered(self, exchange: Exchange, permit: Permit) -> None:
         """The first content is here."""
-        at = exchange.first_content
-        permit.way.answered(permit.turn, size_of(exchange.estimate.input), at - permit.began, at)
+        at, way = exchange.first_content, permit.way
+        was_open = way.health.open
+        way.health.answered(permit.turn, at)
+        if way.is_compared:
+            way.first_token.observe(size_of(exchange.sizing.estimate().input), at - permit.began, at)
+        if not was_open:  # a probe need not end to be good: who waits for the key need not either
+            self._dispatcher.room(way.account.id)
 
     def finished(self, permit: Permit, usage: Usage) -> None:
         """The whole reply is here, and this is what it used."""
@@ -123,7 +128,7 @@ class Lessons:
     def _judge(self, permit: Permit, verdict: Verdict, reason: str) -> None:
         kind, way = verdict.cause or verdict.kind, permit.way
         now = self._clock.monotonic()
-        health = way.health
+        health, state = way.health, way.health.state
         if kind == "caller":
             health.finished(permit.turn, now)  # whoever finds fault with a request is well
         elif kind in ("rate", "saturation"):
@@ -143,6 +148,8 @@ class Lessons:
         else:
             until = now + verdict.block_s if verdict.block_s is not None else 0.0
             health.failed(permit.turn, "health", now, reason, until)
+        if health.state != state:
+            self._dispatcher.room_anywhere()
 
     def _hit_ceiling(self, account: Account, verdict: Verdict, now: float) -> None:
         """A refusal for rates although the ledger saw room: someone else uses the key, or its ceiling is lower."""

@@ -15,6 +15,8 @@ from gateway.pipeline.ticket import Ticket
 
 ChargeOf = Callable[[Ticket, Way], Charge]
 _WINDOW_S = WINDOW_MS / 1000
+#: What a probe takes, for all that is known.
+_PROBED_S = 1.0
 
 
 class AccountOutlook:
@@ -43,7 +45,7 @@ class AccountOutlook:
     def way_free_in(self, ticket: Ticket, way: Way, now: float) -> float:
         """Seconds until the ticket may go that way, if nothing else is sent; infinity for never."""
         account = way.account
-        wait_s = max(0.0, way_opens_at(way, ticket.rank) - now)
+        wait_s = way_opens_in(way, ticket.rank, now)
         if not account.limited:
             return wait_s
         charge = self._charge_of(ticket, way)
@@ -66,7 +68,13 @@ class AccountOutlook:
         return [part / 1000 for part in self._grantor.served(account, now)]
 
 
-def way_opens_at(way: Way, rank: int) -> float:
-    """When the key's health, and what it refused lately, allow a request of that class; infinity: on an event."""
-    blocked_until, health = way.account.blocked_until, way.health
-    return blocked_until if health.open else max(blocked_until, health.opens_at(rank))
+def way_opens_in(way: Way, rank: int, now: float) -> float:
+    """Seconds until the key's health, and what it refused lately, allow a request of that class.
+
+    While it is being probed nobody knows: then when to look again. Infinity: a person must mend it.
+    """
+    at, health = way.account.blocked_until, way.health
+    if not health.open:
+        opens_at = health.opens_at(rank)
+        at = max(at, now + _PROBED_S if opens_at == inf and health.state == "probing" else opens_at)
+    return max(0.0, at - now)

@@ -133,7 +133,8 @@ class Pipeline:
             if exchange.streaming:
                 bounds = generation.snapshot.bounds
                 loop = asyncio.get_running_loop()
-                caller.expect_events(loop, bounds.commit_after_s, bounds.keep_alive_s)
+                forecast = generation.dispatcher.forecast
+                caller.expect_events(loop, bounds.commit_after_s, bounds.keep_alive_s, forecast)
             reply = await generation.upstream.call(exchange, candidates, work)
             exchange.first_content = clock.monotonic()
             generation.lessons.answered(exchange, reply.permit)

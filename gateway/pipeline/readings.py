@@ -1,6 +1,7 @@
 """Admission as an operator sees it: how full each provider key is, how its health stands, who waits."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from gateway.admission.grantor import Grantor
 from gateway.admission.health_table import HealthTable
@@ -78,3 +79,19 @@ class Readings:
                 for usage in self._grantor.usage(account.id, self._time.at(now))
             ],
         }
+
+
+class Counting(Protocol):
+    """What leases count."""
+
+    lease_hits: int
+    lease_misses: int
+
+
+def lease_counts(leases: Counting) -> Iterator[Reading]:
+    """How often a lease was in hand, and how often the ledger had to be asked."""
+    for name, text, count in (
+        ("lease_hits", "Requests that went on a lease in hand.", leases.lease_hits),
+        ("lease_misses", "Requests for which the ledger had to be asked.", leases.lease_misses),
+    ):
+        yield Reading(name, text, (), [((), float(count))], counts=True)

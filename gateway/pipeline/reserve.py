@@ -8,6 +8,7 @@ When the ledger is away the grantor decides, as for everybody else.
 
 from collections.abc import Iterable
 
+from gateway.admission.concurrency import LOOK_AGAIN_MS
 from gateway.admission.dimension import account_of_tenant_key
 from gateway.admission.grantor import Grant, Grantor
 from gateway.admission.memory_ledger import LedgerTime
@@ -70,7 +71,7 @@ class Reservation:
         Raises GatewayError when no waiting would help.
         """
         now = self._time.now()
-        self._charge = self._allowance.charge(self._exchange.estimate)
+        self._charge = self._allowance.charge(self._exchange.sizing.estimate())
         grant = self._grantor.take(self._allowance.terms.id, self._charge, _RANK, now)
         if grant is None:
             return False
@@ -84,7 +85,7 @@ class Reservation:
         now = self._time.now()
         if grant is None:
             wait_ms = self._grantor.next_free_in(account, self._charge, _RANK, now)
-            raise self._allowance.used_up(self._charge, wait_ms or 0, now)
+            raise self._allowance.used_up(self._charge, wait_ms or LOOK_AGAIN_MS, now)
         self._hold(grant, now)
 
     def answered(self) -> None:

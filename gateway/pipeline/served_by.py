@@ -13,8 +13,12 @@ def served_by(key: ProviderKey, target: Target | None) -> bytes:
 
 
 def attempted_by(exchange: Exchange) -> bytes:
-    """The lines for an exchange that failed: its last attempt, and how many there were; none before the first."""
+    """The lines for an exchange that failed: how long it waited, its last attempt, and how many there were.
+
+    None of it before it was ready to go upstream.
+    """
+    lines = b"x-gateway-queue-ms: %d\r\n" % (exchange.waited * 1000) if exchange.queued else b""
     if exchange.provider_key is None:
-        return b""
-    lines = served_by(exchange.provider_key, exchange.target)
+        return lines
+    lines += served_by(exchange.provider_key, exchange.target)
     return b"%bx-gateway-attempts: %d\r\n" % (lines, exchange.attempts)

@@ -12,6 +12,10 @@ from gateway.pipeline.estimate import Estimator
 from gateway.record import Record
 from gateway.request_log import RequestLog
 
+#: Reports of usage that are all learned from; of those that come later one in so many.
+_LEARNED_ALL = 2_000
+_LEARNED_ONE_IN = 8
+
 
 class Line(Record):
     """A line of the request log (contract §6); what is unknown is null."""
@@ -48,6 +52,7 @@ class Settlement:
         self._metrics = metrics
         self._log = log
         self._estimator = estimator
+        self._reports = 0
 
     def settle(self, exchange: Exchange) -> None:
         """Account for an exchange that ended, however it did."""
@@ -113,11 +118,14 @@ class Settlement:
         target, route, tenant_key = exchange.target, exchange.route, exchange.tenant_key
         if target is None or route is None or tenant_key is None:
             return
-        model, made_of = target.model, exchange.makeup
+        self._reports += 1
+        if self._reports > _LEARNED_ALL and self._reports % _LEARNED_ONE_IN:
+            return
+        model, made_of = target.model, exchange.sizing.makeup()
         label = (
             model if route.label == route.id else route.label
         )  # a histogram for each name made up is too many
-        self._estimator.learn_input(made_of, exchange.estimate, model, label, usage)
+        self._estimator.learn_input(made_of, exchange.sizing.estimate(), model, label, usage)
         if exchange.outcome == "ok":
             tenant, relayed = tenant_key.tenant.id, exchange.relayed_bytes
             self._estimator.learn_output(
@@ -127,9 +135,9 @@ class Settlement:
     def _estimated(self, exchange: Exchange) -> Usage:
         """For want of a report: the input as it was estimated, the output by what of it was relayed."""
         target, output = exchange.target, 0
-        if target is not None and exchange.makeup.answer:
+        if target is not None and exchange.sizing.makeup().answer:
             output = self._estimator.answered(target.model, exchange.streaming, exchange.relayed_bytes)
-        return Usage(exchange.estimate.input, output, source="estimated")
+        return Usage(exchange.sizing.estimate().input, output, source="estimated")
 
 
 def _shown(exchange: Exchange) -> str | None:

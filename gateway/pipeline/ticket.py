@@ -28,7 +28,7 @@ class Ticket:
 
     __slots__ = (
         "came_back", "candidates", "charges", "exchange", "future", "overflowed", "permit", "rank",
-        "targets", "tried", "wish",
+        "targets", "tried", "waiting_since", "wish",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, candidates: Candidates, rank: int, wish: Wish) -> None:
@@ -43,6 +43,7 @@ class Ticket:
         self.overflowed: str | None = None  # why it goes to a local model
         self.future: asyncio.Future[Permit] | None = None
         self.permit: Permit | None = None  # given to the future
+        self.waiting_since = 0.0
 
     def overflow(self, reason: str) -> None:
         """From now on it goes to the route's local model, and nowhere else."""

@@ -14,6 +14,7 @@ import httpx2
 from gateway.serving.seat import Seat
 
 TIMEOUT_S = 1.0
+_OK = frozenset({200})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Answer:
 
     seat: Seat
     life: str
+    status: int
     content: bytes
 
 
@@ -41,26 +43,34 @@ class Gatherer:
             for seat in seats
         }
 
-    async def ask(self, path: str, query: str, authorization: str) -> list[Answer]:
-        """The answers of those workers that gave one, in the order of the seats."""
+    async def ask(
+        self,
+        path: str,
+        query: str,
+        authorization: str,
+        *,
+        method: str = "GET",
+        statuses: frozenset[int] = _OK,
+    ) -> list[Answer]:
+        """The answers, of one of `statuses`, of those workers that gave one, in the order of the seats."""
         target = f"{path}?{query}" if query else path
         headers = {"authorization": authorization, "accept": "*/*"}
-        answers = await asyncio.gather(*(self._ask(seat, target, headers) for seat in self._clients))
-        return [answer for answer in answers if answer is not None]
+        answers = await asyncio.gather(*(self._ask(seat, method, target, headers) for seat in self._clients))
+        return [answer for answer in answers if answer is not None and answer.status in statuses]
 
-    async def _ask(self, seat: Seat, target: str, headers: dict[str, str]) -> Answer | None:
+    async def _ask(self, seat: Seat, method: str, target: str, headers: dict[str, str]) -> Answer | None:
         if seat.state != "serving":
             return None
         life = seat.life
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                reply = await self._clients[seat].get(target, headers=headers)
+                reply = await self._clients[seat].request(method, target, headers=headers)
         except (httpx2.HTTPError, OSError, TimeoutError):
             return None
         # Between asking and answering another may have taken the seat: then it is unclear who spoke.
-        if reply.status_code != 200 or seat.life != life or seat.state != "serving":
+        if seat.life != life or seat.state != "serving":
             return None
-        return Answer(seat, life, reply.content)
+        return Answer(seat, life, reply.status_code, reply.content)
 
     async def aclose(self) -> None:
         for client in self._clients.values():

@@ -6,7 +6,9 @@ and in `gateway_degraded`; a page fails only when no worker answers.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -16,13 +18,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway.api.admin import AdminGate
+from gateway.api.admin import AdminGate, not_waiting, problem, refused
 from gateway.api.health import health_routes
+from gateway.api.paging import page_of
 from gateway.serving.gather import Answer, Gatherer
-from gateway.serving.merge_documents import merge_documents
+from gateway.serving.merge_pools import merge_pools
+from gateway.serving.merge_queue import merge_queue
 from gateway.serving.seat import Seat
 from gateway.serving.totals import Totals
 from gateway.settings.secret import Secret
+
+#: What a worker may say of one request.
+_OF_ONE = frozenset({200, 204, 404})
 
 
 class GatheredAdmin:
@@ -44,10 +51,12 @@ class GatheredAdmin:
             Route("/metrics", self._metrics),
             Route("/admin/v1/workers", self._workers),
             Route("/admin/v1/config", self._config),
-            Route("/admin/v1/pools", self._merged),
+            Route("/admin/v1/pools", self._pools),
+            Route("/admin/v1/queue", self._queue),
+            Route("/admin/v1/queue/{request_id}", self._waiting, methods=["GET", "DELETE"]),
             *health_routes(lambda: draining() or all(seat.state != "serving" for seat in seats)),
         ]
-        handlers: dict[Any, Any] = {404: _refused, 405: _refused}
+        handlers: dict[Any, Any] = {404: refused, 405: refused}
         self.app: ASGIApp = AdminGate(Starlette(routes=routes, exception_handlers=handlers), admin_key)
 
     async def _metrics(self, request: Request) -> Response:
@@ -62,9 +71,36 @@ class GatheredAdmin:
         degraded.take(degraded.name, (("dependency", "worker"), ("mode", "silent")), min(silent, 1))
         return Response(merged.text(), media_type=CONTENT_TYPE_LATEST)
 
-    async def _merged(self, request: Request) -> Response:
-        documents = [orjson.loads(answer.content) for answer in await self._ask(request)]
-        return JSONResponse(merge_documents(documents)) if documents else _nobody()
+    async def _pools(self, request: Request) -> Response:
+        answers = await self._ask(request)
+        pools = {answer.seat.number: orjson.loads(answer.content)["data"] for answer in answers}
+        return JSONResponse({"data": merge_pools(pools), "next": None}) if pools else _nobody()
+
+    async def _queue(self, request: Request) -> Response:
+        try:
+            page = page_of(request.query_params)
+        except ValueError as error:
+            return problem(400, str(error))
+        pages = [orjson.loads(answer.content) for answer in await self._ask(request)]
+        return JSONResponse(merge_queue(pages, page.limit)) if pages else _nobody()
+
+    async def _waiting(self, request: Request) -> Response:
+        """Whoever has the request answers; that nobody has it is known only once all have said so."""
+        request_id = request.path_params["request_id"]
+        answers = await self._gatherer.ask(
+            f"/admin/v1/queue/{quote(request_id, safe='')}",
+            "",
+            request.headers.get("authorization", ""),
+            method=request.method,
+            statuses=_OF_ONE,
+        )
+        for answer in answers:
+            if answer.status != HTTPStatus.NOT_FOUND:
+                kind = "application/json" if answer.content else None
+                return Response(answer.content, answer.status, media_type=kind)
+        if len(answers) < sum(seat.state == "serving" for seat in self._seats) or not answers:
+            return problem(503, "A worker that may have it does not answer.")
+        return not_waiting(request_id)
 
     async def _config(self, request: Request) -> Response:
         """The newest configuration in force, and which generation each worker has."""
@@ -97,16 +133,5 @@ class GatheredAdmin:
         return await self._gatherer.ask(request.url.path, request.url.query, authorization)
 
 
-def _problem(status: int, title: str, detail: str) -> JSONResponse:
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return JSONResponse(body, status, media_type="application/problem+json")
-
-
 def _nobody() -> Response:
-    return _problem(503, "Service Unavailable", "No worker answers.")
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    status = int(getattr(error, "status_code", 500))
-    title = {404: "Not Found", 405: "Method Not Allowed"}.get(status, "Error")
-    return _problem(status, title, f"{request.method} {request.url.path[:128]}")
+    return problem(503, "No worker answers.")

@@ -14,6 +14,7 @@ from gateway.clock import SystemClock
 from gateway.serving.claim import DataDirClaim
 from gateway.serving.greeting import greeting
 from gateway.serving.launch import Launch
+from gateway.serving.ledger import ValkeyBeside
 from gateway.serving.messages import send_messages_to_stderr
 from gateway.serving.refusal import StartError
 from gateway.serving.sim import SimBeside
@@ -51,8 +52,9 @@ def start(launch: Launch) -> int:
 
 async def _run(launch: Launch, settings: Settings, data: socket.socket, admin: socket.socket) -> None:
     stop = StopSignal()
-    sim = SimBeside(SystemClock())
+    sim, valkey = SimBeside(SystemClock()), ValkeyBeside(settings)
     try:
+        await valkey.start()
         if settings.needs_sim:
             url = await _unless_stopped(sim, stop)
             if url is None:
@@ -75,6 +77,7 @@ async def _run(launch: Launch, settings: Settings, data: socket.socket, admin: s
             await Supervisor(launch, settings, stop).run(data=data, admin=admin, ready=ready)
     finally:
         await sim.stop()
+        await valkey.stop()
 
 
 async def _unless_stopped(sim: SimBeside, stop: StopSignal) -> str | None:

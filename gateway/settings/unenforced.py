@@ -15,9 +15,6 @@ def unenforced(settings: Settings) -> Iterator[str]:
     """A sentence for each kind of thing that is configured in vain."""
     snapshot = settings.snapshot
     keys = snapshot.tenant_keys.values()
-    pools = [pool.id for pool in snapshot.provider_keys if pool.limits != _NO_LIMITS or pool.model_limits]
-    if pools:
-        yield f"limits of pools are not enforced yet: {', '.join(pools)}"
     limited = [f"{key.tenant.id}/{key.id}" for key in keys if key.limits != _NO_LIMITS]
     if limited and settings.workers > 1:
         yield f"limits of tenant keys are not shared between workers yet, each has its own: {', '.join(limited)}"
@@ -25,7 +22,5 @@ def unenforced(settings: Settings) -> Iterator[str]:
     paying += [tenant.id for tenant in snapshot.tenants.values() if tenant.budgets]
     if paying:
         yield f"budgets are not enforced yet: {', '.join(paying)}"
-    if settings.ledger.kind not in ("memory", "embedded"):
-        yield f"ledger: {settings.ledger.kind} is not used yet"
     if settings.database.kind != "embedded":
         yield f"database: {settings.database.kind} is not used yet"

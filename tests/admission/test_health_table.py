@@ -69,6 +69,7 @@ def test_a_key_tells_where_it_stands_and_why() -> None:
     assert orjson.loads(orjson.dumps(told)) == {
         "model": "m",
         "state": "cooling",
+        "reason": "5 failures in a row: 503",
         "ends_in_s": 20.0,
         "share": 0.0,
         "failures": 0,

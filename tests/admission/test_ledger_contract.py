@@ -278,6 +278,44 @@ async def test_changed_terms_keep_what_is_charged(ledger: LedgerUnderTest) -> No
     assert answer.usage == (Usage("rpm", 6, 6, 0), Usage("itpm", 0, 50, 0))
 
 
+async def test_a_rate_that_left_the_terms_brings_nothing_back(ledger: LedgerUnderTest) -> None:
+    both = terms(Dimension("rpm", 100, 10.0), Dimension("tpm", 900))
+    for number, dimensions, used in (
+        (1, both.dimensions, (4, 20)),
+        (2, both.dimensions[:1], (4,)),
+        (3, both.dimensions, (4, 0)),
+        (4, (Dimension("rpm", 100, 20.0), both.dimensions[1]), (0, 0)),
+        (5, both.dimensions, (0, 0)),
+    ):
+        work = asks(4, charge=Charge(1, 0, 0, 5)) if number == 1 else ()
+        answer = await ledger.exchange(
+            Batch(both._replace(dimensions=dimensions), "a", number, asks=work, lease_ms=0)
+        )
+        assert tuple(one.used for one in answer.usage) == used, number
+    ledger.now += 30_000
+    later = asks(1, charge=Charge(1, 0, 0, 5))
+    assert granted(await ledger.exchange(Batch(both, "a", 6, asks=later, lease_ms=0))) == 1
+    ledger.now += 31_000
+    assert [one.used for one in (await ledger.exchange(Batch(both, "a", 7))).usage] == [1, 5]
+
+
+async def test_a_long_batch_is_booked_whole(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("tpm", 1_000_000))
+    first = await ledger.exchange(Batch(account, "a", 1))
+    await ledger.forget()
+    ledger.now += 1
+    back = await ledger.exchange(Batch(account, "a", 2, seen=first.seen(1)))
+    sent = tuple(Sent(age_ms, Charge(1, tokens=7)) for age_ms in range(0, 60_000, 100))
+    tenants = tuple((f"tenant-{number}", number) for number in range(450))
+    told = Batch(account, "a", 3, seen=back.seen(0), sent=sent, served=tenants)
+    taught = await ledger.exchange(told)
+    assert taught.usage[0].used == 7 * 600 and taught.totals == dict(tenants)
+    ledger.now += 30_000
+    assert 7 * 300 <= (await ledger.exchange(Batch(account, "a", 4))).usage[0].used <= 7 * 310
+    ledger.now += 32_000
+    assert (await ledger.exchange(Batch(account, "a", 5))).usage[0].used == 0
+
+
 async def test_large_numbers_are_exact(ledger: LedgerUnderTest) -> None:
     account = terms(Dimension("tpm", 99_999_999_999))
     charge = Charge(1, tokens=12_345_678_901)

@@ -53,7 +53,6 @@ def provider() -> Iterator[str]:
 
 
 IN_VAIN = """\
-warning: limits of pools are not enforced yet: openai-1
 warning: budgets are not enforced yet: acme
 """
 
@@ -70,6 +69,14 @@ def test_a_right_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         f"{IN_VAIN}ok: {tmp_path}/kaze.yaml: 2 providers, 2 pools, 2 models, 1 tenant, 2 tenant keys; "
         "database embedded, ledger memory\n"
     )
+
+
+def test_limits_that_workers_do_not_share_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(VALID + "workers: 2\n", tmp_path) == 0
+    said = "warning: limits of tenant keys are not shared between workers yet, each has its own: acme/web\n"
+    assert said in capsys.readouterr().out
 
 
 def test_a_wrong_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,5 +180,4 @@ def test_stores_that_are_not_used_yet_are_a_warning(
     stores = "database: postgresql://u@db.example/kaze\nledger: rediss://cache.example\n"
     assert run(stores + VALID, tmp_path) == 0
     out = capsys.readouterr().out
-    assert "warning: ledger: rediss is not used yet\n" in out
     assert "warning: database: postgresql is not used yet\n" in out

@@ -14,7 +14,7 @@ async def test_stock_serves_without_a_call_where_there_is_plenty() -> None:
     fleet = Fleet(terms(Dimension("rpm", 100_000), Dimension("tpm", 100_000_000), set_aside_permille=5), 1)
     line = fleet.lines[0]
     line.took_s = 0.8
-    for second in range(20):
+    for second in range(7):
         if second == 2:
             calls, hits, misses = line.leases.calls, line.leases.lease_hits, line.leases.lease_misses
         for _ in range(1_000):
@@ -22,8 +22,7 @@ async def test_stock_serves_without_a_call_where_there_is_plenty() -> None:
             line.arrive(Charge(1, tokens, 0, tokens), rng.randrange(5))
             await fleet.passes(rng.expovariate(1_000))
     hits, misses = line.leases.lease_hits - hits, line.leases.lease_misses - misses
-    assert hits + misses == 18_000
-    print(hits, misses, line.leases.calls - calls)
+    assert hits + misses == 5_000
     assert hits >= 0.95 * (hits + misses)
     assert line.leases.calls - calls < 0.05 * (hits + misses)
     await fleet.aclose()

@@ -1,0 +1,185 @@
+"""The ledger cut off or forgetful: leases are spent, then what the mode allows; and all is well when it is back."""
+
+import pytest
+
+from gateway.admission.dimension import AccountTerms, Dimension
+from gateway.admission.memory_ledger import MemoryLedger
+from gateway.charge import Charge
+from tests.admission.charging import worst
+from tests.admission.leases.fleet import ONE, Fleet
+from tests.admission.ledgers import terms
+
+
+def account(rpm: int, permille: int = 5, *more: Dimension) -> AccountTerms:
+    return terms(Dimension("rpm", rpm), *more, set_aside_permille=permille)
+
+
+async def warm(fleet: Fleet, count: int = 20) -> None:
+    """Each worker has sent a little, and has stock."""
+    for line in fleet.lines:
+        for _ in range(count):
+            line.arrive()
+            await fleet.passes(0.02)
+
+
+def cut(fleet: Fleet, workers: int, *, mended: bool = False) -> None:
+    for road in fleet.roads[:workers]:
+        road.cut = not mended
+
+
+async def fill(fleet: Fleet, seconds: int, per_second: int) -> None:
+    for _ in range(seconds * per_second):
+        for line in fleet.lines:
+            if not line.waiting[1]:
+                line.arrive()
+        await fleet.passes(1 / per_second)
+
+
+@pytest.mark.parametrize(
+    ("mode", "least", "most"), [("closed", 0, 0), ("safe_share", 8, 20), ("open", 500, 500)]
+)
+async def test_leases_are_spent_and_then_the_mode_decides(mode: str, least: int, most: int) -> None:
+    """A safe share is a third of the forty a minute that are set aside, its burst credit a third of that."""
+    away: list[bool] = []
+    fleet = Fleet(account(4_000, 10), 3, on_ledger_loss=mode, on_degraded=away.append)
+    line = fleet.lines[0]
+    await warm(fleet)
+    cut(fleet, 1)
+    await fleet.passes(1.2)  # a heartbeat finds out
+    assert away == [True] and line.leases.mode(fleet.time.now()) == "leases"
+    in_hand = line.leases._channels[fleet.terms.id].lots.stock(ONE, fleet.time.now())
+    before = len(fleet.sent)
+    for _ in range(500 + in_hand):
+        line.arrive()
+    await fleet.passes(3.0)
+    assert line.leases.mode(fleet.time.now()) == mode
+    await fleet.passes(57.0)
+    assert in_hand > 0 and in_hand + least <= len(fleet.sent) - before <= in_hand + most
+    cut(fleet, 1, mended=True)
+    await fleet.passes(40.0)
+    assert away == [True, False] and line.leases.mode(fleet.time.now()) is None
+    assert not any(line.waiting)
+    await fleet.aclose()
+
+
+async def test_cut_off_and_connected_stay_within_the_ceiling_together() -> None:
+    fleet = Fleet(account(600, 50), 4)
+    await warm(fleet, 5)
+    cut(fleet, 2)
+    await fill(fleet, 200, 10)
+    await fleet.aclose()
+    assert worst([(at, 1) for at, _ in fleet.sent], 60_000) <= 600
+    minute = fleet.time.now() - 60_000
+    # The connected use what is granted, 570 less what pacing takes, and each of the others its seven.
+    assert sum(at >= minute for at, _ in fleet.sent) >= 0.98 * 570 + 10
+
+
+async def test_a_ledger_that_forgot_is_taught_the_last_minute() -> None:
+    fleet = Fleet(account(100), 3)
+    await fill(fleet, 40, 5)
+    assert 60 < len(fleet.sent) <= 100
+    forgot = MemoryLedger(fleet.time)
+    for road in fleet.roads:
+        road.ledger = forgot
+    await fill(fleet, 200, 5)
+    await fleet.aclose()
+    assert worst([(at, 1) for at, _ in fleet.sent], 60_000) <= 100
+    minute = fleet.time.now() - 60_000
+    assert sum(at >= minute for at, _ in fleet.sent) >= 95  # and it grants as before
+
+
+async def test_a_safe_share_is_part_of_what_it_is_taught() -> None:
+    fleet = Fleet(account(6_000, 50), 1)
+    await warm(fleet)
+    cut(fleet, 1)
+    await fleet.passes(5.0)
+    for _ in range(100):
+        fleet.lines[0].arrive()
+    sent = len(fleet.sent)
+    assert sent > 80
+    fleet.roads[0].ledger = MemoryLedger(fleet.time)
+    cut(fleet, 1, mended=True)
+    await fleet.passes(1.5)
+    told = next(batch.sent for batch in fleet.roads[0].batches if batch.sent is not None)
+    assert sum(one.charge.requests for one in told) >= sent
+    await fleet.aclose()
+
+
+async def test_leases_of_a_ledger_that_forgot_are_void() -> None:
+    fleet = Fleet(account(60_000), 1)
+    await warm(fleet)
+    line = fleet.lines[0]
+    channel = line.leases._channels[fleet.terms.id]
+    assert channel.lots.places > 0
+    fleet.roads[0].ledger = MemoryLedger(fleet.time)
+    fleet.roads[0].batches.clear()
+    await fleet.passes(1.0)
+    first, second = fleet.roads[0].batches[:2]
+    assert first.sent is None and second.sent is not None
+    assert sum(one.charge.requests for one in second.sent) == len(fleet.sent)
+    assert second.in_flight == 0 and not second.reports and not second.returns
+    await fleet.passes(1.0)
+    line.arrive()
+    assert line.leases.lease_hits > 0 and not any(line.waiting)
+    await fleet.aclose()
+
+
+async def test_what_an_open_account_sent_is_told_to_a_ledger_that_knows_the_rest() -> None:
+    fleet = Fleet(account(600), 1, on_ledger_loss="open")
+    await warm(fleet, 3)
+    cut(fleet, 1)
+    await fleet.passes(4.0)
+    for _ in range(200):
+        fleet.lines[0].arrive()
+    assert len(fleet.sent) == 203
+    cut(fleet, 1, mended=True)
+    await fleet.passes(3.0)
+    assert isinstance(fleet.ledger, MemoryLedger)
+    assert fleet.ledger.usage(fleet.terms.id, fleet.time.now())[0].used >= 203
+    await fleet.aclose()
+
+
+async def test_places_at_once_are_shared_with_those_under_way() -> None:
+    fleet = Fleet(account(60_000, 5, Dimension("concurrency", 40)), 2)
+    line = fleet.lines[0]
+    line.took_s = None
+    for _ in range(15):
+        line.arrive()
+    await fleet.passes(2.5)
+    assert len(fleet.sent) == 15
+    cut(fleet, 2)
+    await fleet.passes(4.0)
+    for _ in range(20):
+        line.arrive()
+    await fleet.passes(1.0)
+    assert len(line.under_way) == 20  # half of forty
+    line.end(next(iter(line.under_way)))
+    await fleet.passes(1.0)
+    assert len(line.under_way) == 20 and len(fleet.sent) == 21
+    await fleet.aclose()
+
+
+async def test_a_tenant_keys_safe_share_is_an_equal_part() -> None:
+    fleet = Fleet(terms(Dimension("rpm", 100), paced=False), 4)
+    leases, id_ = fleet.lines[0].leases, fleet.terms.id
+    cut(fleet, 4)
+    fleet.lines[0].arrive()
+    await fleet.passes(1.0)
+    granted = [await leases.obtain(id_, ONE, 1) for _ in range(40)]
+    assert sum(one is not None for one in granted) == 25 - len(fleet.sent)
+    assert all(one.used <= one.limit for one in leases.usage(id_, fleet.time.now()))
+    await fleet.aclose()
+
+
+async def test_batches_are_repeated_with_their_number_until_they_are_answered() -> None:
+    fleet = Fleet(account(6_000), 1)
+    line = fleet.lines[0]
+    await warm(fleet)
+    fleet.roads[0].loses = iter(["answer lost"] * 4)
+    fleet.roads[0].batches.clear()
+    line.arrive(Charge(1))
+    await fleet.passes(4.0)
+    numbers = [batch.number for batch in fleet.roads[0].batches]
+    assert numbers[:5] == [numbers[0]] * 5 and numbers[5] == numbers[0] + 1
+    assert len({batch.reports for batch in fleet.roads[0].batches[:5]}) == 1
+    await fleet.aclose()

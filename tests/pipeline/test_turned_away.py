@@ -1,0 +1,183 @@
+"""Who is not admitted, and what they are told; order of classes; overflow; what a ledger is told of who waits."""
+
+import asyncio
+
+import pytest
+
+from gateway.errors import (
+    DEADLINE_EXCEEDED,
+    DEADLINE_UNREACHABLE,
+    NO_ELIGIBLE_KEY,
+    NO_KEY_NOW,
+    QUEUE_FULL,
+    QUEUE_TIMEOUT,
+    REQUEST_TOO_LARGE,
+    GatewayError,
+)
+from gateway.settings.snapshot import Limits, Queue
+from tests.clock import passes, turns
+from tests.pipeline.admission_parts import (
+    CONSOLIDATION,
+    CONVERSATION,
+    EVALUATION,
+    LATE_S,
+    SCHEDULED,
+    TOP,
+    WINDOW_S,
+    Gate,
+    left_with,
+)
+
+# ---- refusals
+
+
+async def test_too_large_is_told_at_once() -> None:
+    gate = Gate(Limits(tpm=1000), Limits(tpm=500))
+    with pytest.raises(GatewayError) as caught:
+        await gate.admit(gate.ticket(tokens=1001))
+    assert caught.value.condition is REQUEST_TOO_LARGE
+    assert "1001 of tpm" in caught.value.message
+
+
+async def test_a_key_that_is_too_small_is_not_waited_for() -> None:
+    gate = Gate(Limits(tpm=500), Limits(tpm=1000))
+    gate.filled(1, TOP, tokens=1000)
+    task = await gate.waiting(SCHEDULED, tokens=600)
+    assert gate.dispatcher.line.depth(("k1",)) == 1
+    task.cancel()
+
+
+async def test_shed_for_another_and_an_honest_retry_after() -> None:
+    gate = Gate(Limits(rpm=60), queue=Queue(depth_max=1))
+    gate.filled(60, TOP)
+    await passes(LATE_S)
+    low = await gate.waiting(EVALUATION)
+    urgent = asyncio.get_running_loop().create_task(gate.admit(gate.ticket(TOP)))
+    await turns()
+    assert not urgent.done()
+    error = left_with(low, QUEUE_FULL)
+    assert error.retry_after_s is not None and error.retry_after_s >= WINDOW_S - LATE_S - 0.2
+    await passes(WINDOW_S - LATE_S)
+    assert urgent.done()
+
+
+async def test_a_full_line_refuses_the_arrival() -> None:
+    gate = Gate(Limits(rpm=1), queue=Queue(depth_max=1))
+    gate.filled(1, TOP)
+    first = await gate.waiting(SCHEDULED)
+    with pytest.raises(GatewayError) as caught:
+        await gate.admit(gate.ticket(EVALUATION))
+    assert caught.value.condition is QUEUE_FULL
+    assert caught.value.retry_after_s is not None and caught.value.retry_after_s >= 50.0
+    assert not first.done()
+
+
+async def test_what_cannot_make_its_deadline_is_refused_on_arrival() -> None:
+    gate = Gate(Limits(rpm=1))
+    gate.filled(1)
+    with pytest.raises(GatewayError) as caught:
+        await gate.admit(gate.ticket(deadline_s=10.0))
+    assert caught.value.condition is DEADLINE_UNREACHABLE
+    assert caught.value.retry_after_s == pytest.approx(60.6, abs=0.2)
+
+
+@pytest.mark.parametrize("deadline_s", [None, 8.0])
+async def test_the_end_of_patience(deadline_s: float | None) -> None:
+    gate = Gate(Limits(concurrency=1))
+    gate.filled(1)
+    task = await gate.waiting(CONVERSATION, deadline_s=deadline_s)
+    patience_s = deadline_s or 20.0
+    await passes(patience_s - 0.1)
+    assert not task.done()
+    await passes(0.2)
+    left_with(task, QUEUE_TIMEOUT if deadline_s is None else DEADLINE_EXCEEDED)
+    assert len(gate.dispatcher.line) == 0
+
+
+async def test_no_key_now_and_no_key_at_all() -> None:
+    gate = Gate(Limits(rpm=10))
+    way = gate.ticket().targets[0][0]
+    now = gate.clock.monotonic()
+    way.health.failed(way.health.started(now), "quota", now, "used up", now + 300)
+    with pytest.raises(GatewayError) as caught:
+        await gate.admit(gate.ticket())
+    assert caught.value.condition is NO_KEY_NOW
+    # A more urgent class than the probe's waits a little longer.
+    assert caught.value.retry_after_s == pytest.approx(300.0, abs=3.1)
+    way.health.quarantine(now, "refused")
+    with pytest.raises(GatewayError) as caught:
+        await gate.admit(gate.ticket())
+    assert caught.value.condition is NO_ELIGIBLE_KEY
+
+
+# ---- classes
+
+
+async def test_a_class_below_its_floor_goes_before_more_urgent_ones_but_the_top() -> None:
+    gate = Gate(Limits(rpm=600, concurrency=1))
+    for _ in range(130):  # more than a fifth of the ceiling
+        (permit,) = gate.filled(1, CONVERSATION)
+        gate.dispatcher.end(permit)
+    (permit,) = gate.filled(1, TOP)
+    arriving = (CONSOLIDATION, SCHEDULED, CONVERSATION, TOP)
+    tasks = {rank: await gate.waiting(rank) for rank in arriving}
+    for rank in (TOP, SCHEDULED, CONSOLIDATION, CONVERSATION):
+        gate.dispatcher.end(permit)
+        await turns()
+        assert tasks[rank].done(), rank
+        permit = tasks[rank].result()
+
+
+# ---- overflow
+
+
+async def test_past_the_depth_who_may_goes_to_the_local_model() -> None:
+    gate = Gate(Limits(rpm=60), overflow=Limits(concurrency=1), hint="fast", queue=Queue(overflow_depth=1))
+    gate.filled(60, TOP)
+    tasks = [await gate.waiting(SCHEDULED), await gate.waiting(SCHEDULED)]
+    ticket = gate.ticket(SCHEDULED)
+    permit = await gate.admit(ticket)
+    assert permit.way.key_id == "l"
+    assert ticket.exchange.overflow == "depth"
+    second = gate.ticket(SCHEDULED)
+    await gate.waiting(ticket=second)
+    assert gate.dispatcher.line.depth(("l",)) == 1, "its places are taken: it waits there"
+    gate.dispatcher.end(permit)
+    await turns()
+    assert gate.account("l").in_flight == 1
+    for task in tasks:
+        task.cancel()
+
+
+async def test_who_must_have_the_model_asked_for_waits() -> None:
+    gate = Gate(Limits(rpm=60), overflow=Limits(concurrency=1), queue=Queue(overflow_depth=0))
+    gate.filled(60, TOP)
+    await gate.waiting(SCHEDULED)
+    await gate.waiting(SCHEDULED)
+    assert (await gate.admit(gate.ticket(CONSOLIDATION))).way.key_id == "l", "its class says that it may"
+
+
+# ---- what a ledger is told
+
+
+async def test_asks_stand_in_the_order_in_which_they_are_to_go() -> None:
+    gate = Gate(Limits(tpm=1000))
+    gate.filled(1, TOP, tokens=1000)
+    await passes(LATE_S)
+    for rank, tokens in ((EVALUATION, 50), (SCHEDULED, 40), (SCHEDULED, 30), (TOP, 20)):
+        await gate.waiting(rank, tokens=tokens)
+    asks = gate.dispatcher.asks("k0", 3)
+    # Those below their floor go after the top class, by rank; in a lane first come.
+    assert [(ask.rank, ask.charge.tokens) for ask in asks] == [(TOP, 20), (SCHEDULED, 40), (SCHEDULED, 30)]
+    (rest,) = gate.dispatcher.demand("k0", 3)
+    assert (rest.rank, rest.requests, rest.total.tokens) == (EVALUATION, 1, 50)
+    assert gate.dispatcher.asks("k0", 0) == ()
+
+
+async def test_who_may_use_two_accounts_asks_at_one_of_them_at_a_time() -> None:
+    gate = Gate(Limits(concurrency=1), Limits(concurrency=1))
+    gate.filled(2)
+    await gate.waiting()
+    for _ in range(8):
+        assert sum(len(gate.dispatcher.asks(name, 4)) for name in ("k0", "k1")) == 1
+        await passes(0.25)

@@ -1,0 +1,1 @@
+"""A world of callers, gateways and providers on virtual time, and what must hold in it whatever happens."""

@@ -1,0 +1,153 @@
+"""The gateway's own parts, watched: what was granted, ended, shed, and what waited at that moment."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from gateway.admission.classes import CLASSES
+from gateway.admission.item import Item
+from gateway.admission.next_in_line import LOOK_PAST
+from gateway.charge import Charge
+from gateway.exchange import Exchange
+from gateway.metrics import Metrics
+from gateway.pipeline.admit import Dispatcher
+from gateway.pipeline.router import Way
+from gateway.pipeline.ticket import Permit, Ticket
+from tests.simulation.plan import Request
+
+NOTHING = Charge()
+
+
+@dataclass
+class Seen:
+    """What became of one request."""
+
+    request: Request
+    exchange: Exchange
+    dispatcher: Dispatcher
+    charge: Charge = NOTHING  # of its last permit
+    permits: int = 0
+    first_permit: float = 0.0
+    lane: tuple[Any, ...] = ()
+
+
+class Witness:
+    """Writes down; `invariants` judges. `broken` is called with what must not be."""
+
+    def __init__(self) -> None:
+        self.broken: list[str] = []
+        self.dispatchers: list[Dispatcher] = []
+        self.seen: dict[str, Seen] = {}
+        self.foreseen: dict[str, Charge] = {}  # by attempt
+        self.open: dict[int, Permit] = {}
+        self.shed: list[tuple[str, str]] = []
+        self.on_grant: Any = None
+        self.on_shed: Any = None
+
+    def began(self, request: Request, exchange: Exchange, dispatcher: Dispatcher) -> None:
+        self.seen[exchange.request_id] = self.seen[request.id] = Seen(request, exchange, dispatcher)
+
+    def attempt(self, request_id: str) -> str:
+        """A name for the attempt that is made now, under what was foreseen of it."""
+        seen = self.seen[request_id]
+        name = f"{request_id}/{seen.permits}"
+        self.foreseen[name] = seen.charge
+        return name
+
+    def beyond(self, attempt: str, units: tuple[int, ...]) -> tuple[int, int, int, int]:
+        """What of the provider's charge was more than the grant was for."""
+        requests, input_, output, tokens = (
+            max(0, unit - foreseen) for unit, foreseen in zip(units, self.foreseen[attempt], strict=True)
+        )
+        return requests, input_, output, tokens
+
+    def granted(self, ticket: Ticket, permit: Permit, now: float) -> None:
+        seen = self.seen[ticket.exchange.request_id]
+        seen.permits += 1
+        if permit.grant is not None:
+            seen.charge = permit.grant.charge
+        if seen.permits == 1:
+            seen.first_permit = now
+        assert id(permit) not in self.open
+        self.open[id(permit)] = permit
+
+    def ended(self, permit: Permit) -> None:
+        if self.open.pop(id(permit), None) is None:
+            self.broken.append(f"2: a permit on {permit.way.account.id} ended twice")
+
+
+class Observed(Dispatcher):
+    """A dispatcher under a witness's eyes."""
+
+    def __init__(self, *parts: Any) -> None:
+        *own, self.witness = parts
+        super().__init__(*own)
+
+    def _take(self, ticket: Ticket, way: Way, now: float) -> Permit | None:
+        contenders = (
+            []
+            if self._has_floor(ticket, way)
+            else [
+                item
+                for item in heads(self, way.account.id)
+                if item.rank < ticket.rank and self.fits(item, way.account.id)
+            ]
+        )
+        permit = super()._take(ticket, way, now)
+        if permit is not None:
+            if contenders:
+                self.witness.on_grant(self, ticket, way, contenders, now)
+            self.witness.granted(ticket, permit, now)
+        return permit
+
+    def end(self, permit: Permit, charged: Charge | None = None) -> None:
+        self.witness.ended(permit)
+        super().end(permit, charged)
+
+    def give_back(self, permit: Permit) -> None:
+        self.witness.ended(permit)
+        super().give_back(permit)
+
+    def fits(self, item: Item, account: str) -> bool:
+        """Whether the item could go there at this moment."""
+        return not gone(item) and self._outlook.free_in(account, item) == 0.0
+
+    def _has_floor(self, ticket: Ticket, way: Way) -> bool:
+        """Whether its class may go before more urgent ones."""
+        if not way.account.limited:
+            return False
+        return bool(self._outlook.served(way.account.id)[ticket.rank] < CLASSES[ticket.rank].floor)
+
+    @property
+    def outlook(self) -> Any:
+        return self._outlook
+
+
+class ObservedMetrics(Metrics):
+    """Tells the witness who was shed."""
+
+    def __init__(self, registry: CollectorRegistry, witness: Witness) -> None:
+        super().__init__(registry, lambda: 0)
+        self._witness = witness
+
+    def shed(self, priority: str, reason: str) -> None:
+        super().shed(priority, reason)
+        self._witness.on_shed(priority, reason)
+
+
+def heads(of: Dispatcher, account: str) -> Iterator[Item]:
+    """Who is first of each lane for the account; no lane that a search might not look at."""
+    for signature in of.line._signatures.at(account):
+        for bucket in signature.buckets:
+            if len(bucket.lanes) <= LOOK_PAST:
+                for lane in bucket.lanes.values():
+                    yield lane.head()
+
+
+def gone(item: Item) -> bool:
+    """Its exchange has ended, or will as soon as it runs."""
+    ticket = item.owner
+    assert isinstance(ticket, Ticket)
+    return ticket.future is None or ticket.future.done()

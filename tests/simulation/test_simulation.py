@@ -1,0 +1,123 @@
+"""Two hundred worlds drawn from seeds; and worlds made for the invariants that need two, or a steady state."""
+
+from collections import Counter
+from dataclasses import replace
+from statistics import median
+
+import pytest
+
+from gateway.admission.classes import CLASSES
+from gateway.settings.secret import Secret
+from gateway.settings.snapshot import Limits, ProviderKey
+from tests.simulation.plan import BEGIN_S, Plan, draw, steady
+from tests.simulation.provider import Fault
+from tests.simulation.world import Report, run
+
+SEEDS = 200
+BATCH = 10
+SHARED_SEEDS = 10  # they take longer, as who waits asks the ledger all the time
+
+
+def fine(plan: Plan) -> Report:
+    """What the world came to, in which nothing was broken."""
+    report = run(plan)
+    assert not report.broken, report.broken
+    return report
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, BATCH))
+def test_whatever_happens(first: int) -> None:
+    for seed in range(first, first + BATCH):
+        report = run(draw(seed))
+        told = "\n".join([*report.broken, f"again: scripts/simulate --seed {seed}"])
+        assert not report.broken, told
+
+
+def test_a_world_can_break() -> None:
+    """Providers that allow less than the configuration says refuse what was granted: that must be seen."""
+    plan = steady({"p": Limits(rpm=60)}, [("a", "p", 2, 2.0)])
+    (key,) = plan.snapshot.provider_keys
+    more = replace(key, limits=Limits(rpm=120))
+    plan.snapshot = replace(plan.snapshot, provider_keys=(more,))
+    plan.ceilings = {key.id: Limits(rpm=60)}
+    assert any(line.startswith("1:") for line in run(plan).broken)
+
+
+def test_5_what_is_stuck_at_one_provider_delays_nobody_at_another() -> None:
+    """5. Without what waits for an empty account, all others go at the same moments."""
+    limits = {"full": Limits(rpm=2), "free": Limits(rpm=60)}
+    others = [("a", "free", 1, 0.5), ("b", "free", 2, 1.0)]
+    stuck = [("a", "full", 1, 0.3), ("b", "full", 2, 0.5), ("c", "full", 4, 0.5)]
+
+    def moments(sources: list[tuple[str, str, int, float]]) -> list[tuple[str, float]]:
+        sent = fine(steady(limits, sources)).sent
+        return [(one.request, round(one.at, 6)) for one in sent if "/free/" in one.request]
+
+    # The sources come in the same order, so that what is drawn for each is the same.
+    assert moments([*others, *stuck]) == moments(others)
+
+
+def test_6_every_class_gets_its_floor_and_the_ceiling_is_used() -> None:
+    """6. At twice the load, most of it urgent, each class that waits gets its part of every minute."""
+    rpm = 240
+    loads = (0.2, 1.2, 0.3, 0.2, 0.1)
+    sources = [("a", "p", rank, load * rpm / 60) for rank, load in enumerate(loads)]
+    report = fine(steady({"p": Limits(rpm=rpm)}, sources, seconds=300.0))
+    for minute in range(2, 5):
+        begin = BEGIN_S + 60 * minute
+        sent = Counter(int(one.request.split("/")[2]) for one in report.sent if begin <= one.at < begin + 60)
+        assert sum(sent.values()) >= 0.97 * rpm
+        for rank, row in enumerate(CLASSES):
+            # The floor is of a fading sum: a minute may have a little less.
+            assert sent[rank] >= 0.8 * row.floor * rpm, (minute, sent)
+
+
+def test_7_equal_tenants_are_served_alike_however_much_one_asks_for() -> None:
+    """7. Both wait all the while; one offers five times as much."""
+    sources = [("a", "p", 2, 15.0), ("b", "p", 2, 3.0)]
+    report = fine(steady({"p": Limits(rpm=240)}, sources, seconds=240.0))
+    sent = Counter(one.request.split("/")[0] for one in report.sent if one.at >= BEGIN_S + 90)
+    assert sent["a"] == pytest.approx(sent["b"], rel=0.05)
+
+
+def test_14_expected_waits_come_true() -> None:
+    """14. In a steady state the median error is less than three in ten."""
+    sources = [("a", "p", 0, 0.5), ("a", "p", 1, 1.0), ("b", "p", 2, 4.0), ("a", "p", 2, 4.0)]
+    report = fine(steady({"p": Limits(rpm=240)}, sources, seconds=300.0))
+    errors = [abs(wait_s - actual_s) / actual_s for wait_s, actual_s in report.forecasts if actual_s > 1.0]
+    assert len(errors) > 100
+    assert median(errors) < 0.3
+
+
+def test_the_last_error_stands_when_no_way_is_left() -> None:
+    """A key that is only busy is not "no key at all", which callers are told not to try again."""
+    plan = steady({"p": Limits(rpm=60)}, [("a", "p", 1, 0.2)])
+    plan.faults["p-0"] = [Fault("capacity", 0.0, BEGIN_S + 1e6)]
+    codes = set(fine(plan).codes.values())
+    assert "rate_limit_exceeded" in codes
+    assert "no_eligible_key" not in codes
+
+
+def test_12_what_was_sent_is_not_called_too_large_for_the_keys_that_are_left() -> None:
+    """12. One of two keys takes it and has no room at the moment; the other never could."""
+    plan = steady({"p": Limits(rpm=60)}, [("a", "p", 1, 0.2)])
+    (key,) = plan.snapshot.provider_keys
+    small = ProviderKey("p-1", key.provider, Secret("secret-p-1"), None, Limits(tpm=5))
+    plan.snapshot = replace(plan.snapshot, provider_keys=(key, small))
+    plan.faults["p-0"] = [Fault("capacity", 0.0, BEGIN_S + 1e6)]
+    assert "request_too_large" not in fine(plan).codes.values()
+
+
+@pytest.mark.parametrize("seed", range(SHARED_SEEDS))
+def test_whatever_happens_to_two_on_one_ledger(seed: int) -> None:
+    """Replicas die, the ledger is lost, calls to it and their answers go astray or are made twice."""
+    report = run(draw(seed, 2))
+    assert not report.broken, [*report.broken, f"again: scripts/simulate --seed {seed} --replicas 2"]
+
+
+def test_retries_are_counted_against_attempts_and_not_against_what_waits() -> None:
+    """15. A thousand that wait do not pay for the retries of the few that go."""
+    plan = steady({"p": Limits(rpm=30)}, [("a", "p", 3, 6.0)])
+    plan.faults["p-0"] = [Fault("limit", BEGIN_S + 20, BEGIN_S + 100)]
+    report = fine(plan)
+    assert report.attempts > len({one.request for one in report.sent}), "some were tried again"
