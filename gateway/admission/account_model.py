@@ -125,6 +125,23 @@ class AccountModel:
             if rate.burst is not None:
                 rate.burst.add(at, charge[rate.axis])
 
+    def learn_day(self, used: int, at: int) -> None:
+        """So much was used on the day of `at`, as far as somebody knew."""
+        for day in self.days:
+            day.charge(max(0, used - day.used(at)), at)
+
+    def limits(self) -> Charge:
+        """By axis, the ceilings in force of its rates."""
+        limits = [0] * len(Charge._fields)
+        for rate in self.rates:
+            limits[rate.axis] = rate.ceiling.limit
+        return Charge(*limits)
+
+    def assume(self, former: tuple[Charge, int], lump: Charge, at: int) -> None:
+        """Charge at `at` what nobody told, in place of what was assumed before. After `touch`."""
+        for rate in self.rates:
+            rate.assume(former[0][rate.axis], former[1], lump[rate.axis], at)
+
     def observe(self, observation: Observation, now: int) -> None:
         """After `touch`. A dimension that is not configured has no ceiling to be corrected."""
         for meter in self._meters():
