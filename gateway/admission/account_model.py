@@ -5,6 +5,7 @@ All or nothing: a request is granted on every dimension that it costs something 
 
 from collections.abc import Sequence
 
+from gateway.admission.ceiling import FULL
 from gateway.admission.concurrency import Concurrency
 from gateway.admission.day import Day
 from gateway.admission.dimension import CONCURRENCY, AccountTerms, Dimension
@@ -200,7 +201,7 @@ class AccountModel:
         )
 
     def levels(self, now: int, unused: Sequence[int]) -> list[tuple[int, int]]:
-        """(used, limit) of each, as `usage` has them; brings up to `now` what they depend on."""
+        """(used, limit) of each, as `usage` has them. Before `touch`: brings up to `now` what they depend on."""
         found: list[tuple[int, int]] = []
         for rate in self.rates:
             window = rate.window
@@ -214,7 +215,8 @@ class AccountModel:
         places = self.concurrency
         if places is not None:
             ceiling = places.ceiling
-            ceiling.recover(now)
+            if ceiling.multiplier != FULL:
+                ceiling.recover(now)
             used = places.in_use - unused[CONCURRENCY]
             found.append((used if used > 0 else 0, ceiling.limit))
         return found
