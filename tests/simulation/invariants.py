@@ -7,9 +7,11 @@ end-to-end form while the ledger is this process's own; 7 and 5 have worlds of t
 from collections import defaultdict
 from typing import Any
 
+from gateway.admission.bounds import COUNT
 from gateway.admission.hold import PASSES, hold
 from gateway.admission.item import LINE_FULL, Item
-from gateway.pipeline.admit import SHED
+from gateway.admission.line import Line
+from gateway.pipeline.admit import SHED, Dispatcher
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Ticket
 from gateway.settings.snapshot import PRIORITIES
@@ -51,19 +53,26 @@ class Invariants:
             f"while {first.id} of class {first.rank} could",
         )
 
-    def shed_order(self, priority: str, reason: str) -> None:
-        """9. Nobody makes room, or is refused for want of it, while a lower class waits."""
-        rank = PRIORITIES.index(priority)
-        for dispatcher in self._witness.dispatchers:
-            line = dispatcher.line
-            lowest = line.backlogs.lowest_below(rank)
-            bound = line.bounds.classes[rank].depth
-            if lowest is None or reason not in (SHED, LINE_FULL):
-                continue
-            if reason == SHED and line.backlogs.classes[rank].count >= bound - 1:
-                continue  # its class was full, which is no want of room in the line
-            if len(self._witness.dispatchers) == 1:
-                self.broken(9, f"class {rank} had to go ({reason}) while class {lowest} waits")
+    def shed_order(self, at: Dispatcher, priority: str, reason: str) -> None:
+        """9. Nobody makes room, or is refused for want of it, while a lower class has more than it keeps."""
+        rank, line = PRIORITIES.index(priority), at.line
+        if reason == LINE_FULL or (reason == SHED and not self._tenant_full(line)):
+            for lower in range(rank + 1, len(PRIORITIES)):
+                if line.backlogs.classes[lower].count > line.bounds.classes[lower].keeps[COUNT]:
+                    self.broken(
+                        9, f"class {rank} had to go ({reason}) while class {lower} has more than it keeps"
+                    )
+
+    @staticmethod
+    def _tenant_full(line: Line) -> bool:
+        """Whether some tenant has all that it may: then its own make room for its own."""
+        backlogs = line.backlogs.classes
+        return any(
+            sum(backlog.count_of(tenant) for backlog in backlogs[rank:]) >= bounds.tenant[COUNT] - 1
+            for rank, bounds in enumerate(line.bounds.classes)
+            for backlog in backlogs
+            for tenant in backlog.by_tenant()
+        )
 
     # ---- now and then
 
