@@ -15,6 +15,8 @@ from gateway.errors import RATE_LIMITED, REQUEST_TOO_LARGE, GatewayError
 _FREE_AFTER_MS = WINDOW_MS + jitter_ms(WINDOW_MS) + slot_ms(WINDOW_MS)
 _DAY_MS = 86_400_000
 _UNLIMITED = 1 << 62
+_REQUEST_LIMITS = ("rpm", "rpd")
+_TOKEN_LIMITS = ("itpm", "otpm", "tpm")
 _COUNTED = {
     "rpm": "requests per minute",
     "tpm": "tokens per minute",
@@ -28,7 +30,7 @@ _COUNTED = {
 class Allowance:
     """What one tenant key may use. `newest` is when this worker last charged something on it."""
 
-    __slots__ = ("_grantor", "_limits", "key_id", "newest", "terms")
+    __slots__ = ("_grantor", "_limits", "_requests", "_tokens", "key_id", "newest", "terms")
 
     def __init__(self, key_id: str, terms: AccountTerms, grantor: Grantor) -> None:
         self.key_id = key_id
@@ -40,7 +42,10 @@ class Allowance:
         """Its limits are these from now on."""
         limits = {one.name: one.limit for one in terms.dimensions}
         self.terms = terms
-        self._limits = tuple(limits.get(name, _UNLIMITED) for name in ("itpm", "otpm", "tpm"))
+        self._limits = tuple(limits.get(name, _UNLIMITED) for name in _TOKEN_LIMITS)
+        names = [one.name for one in terms.dimensions]
+        self._requests = [(at, name) for at, name in enumerate(names) if name in _REQUEST_LIMITS]
+        self._tokens = [(at, name) for at, name in enumerate(names) if name in _TOKEN_LIMITS]
 
     def charge(self, estimate: Estimate) -> Charge:
         """What a request is charged while it runs. Raises GatewayError when it can never fit.
@@ -59,28 +64,15 @@ class Allowance:
 
     def head(self, dialect: str, now: int) -> bytes:
         """The header lines that say how full it is."""
-        requests: list[Standing] = []
-        tokens: dict[str, Standing] = {}
-        free_at = self.newest + _FREE_AFTER_MS
-        # What this worker did not charge is others', and when they did is not known here.
-        reset_ms = free_at - now if free_at > now else _FREE_AFTER_MS
-        for name, used, limit, _ in self._grantor.usage(self.terms.id, now):
-            left = limit - used
-            standing = Standing(limit, left if left > 0 else 0, reset_ms if used else 0)
-            if name == "rpm":
-                requests.append(standing)
-            elif name == "rpd":
-                requests.append(standing._replace(reset_ms=_DAY_MS - now % _DAY_MS if used else 0))
-            elif name != "concurrency":  # it has no header, and nobody knows when it is free
-                tokens[name] = standing
-        return rate_limit_head(
-            dialect,
-            now,
-            most_restrictive(requests),
-            most_restrictive(list(tokens.values())),
-            tokens.get("itpm"),
-            tokens.get("otpm"),
-        )
+        # Requests at once have no header, and nobody knows when they are free.
+        levels = self._grantor.levels(self.terms.id, now)
+        requests = [self._standing(name, levels[at], now) for at, name in self._requests]
+        tokens = [self._standing(name, levels[at], now) for at, name in self._tokens]
+        tightest = most_restrictive(requests), most_restrictive(tokens)
+        if dialect != "anthropic":
+            return rate_limit_head(dialect, now, *tightest)
+        by_name = {name: standing for (_, name), standing in zip(self._tokens, tokens, strict=True)}
+        return rate_limit_head(dialect, now, *tightest, by_name.get("itpm"), by_name.get("otpm"))
 
     def used_up(self, charge: Charge, wait_ms: int, now: int) -> GatewayError:
         """There is no room for `charge` before `wait_ms` have passed."""
@@ -93,6 +85,20 @@ class Allowance:
             f"Rate limit reached for key '{self.key_id}' on {reached}. Please try again in {wait_ms / 1000:g} s.",
             retry_after_s=wait_ms / 1000,
         )
+
+    def _standing(self, name: str, level: tuple[int, int], now: int) -> Standing:
+        used, limit = level
+        if not used:
+            return Standing(limit, limit, 0)
+        left = limit - used
+        if name == "rpd":
+            reset_ms = _DAY_MS - now % _DAY_MS
+        else:
+            # What this worker did not charge is others', and when they did is not known here.
+            reset_ms = self.newest + _FREE_AFTER_MS - now
+            if reset_ms <= 0:
+                reset_ms = _FREE_AFTER_MS
+        return Standing(limit, left if left > 0 else 0, reset_ms)
 
     def _too_large(self, tokens: int) -> GatewayError:
         """No waiting helps, so it is no 429: those are tried again."""

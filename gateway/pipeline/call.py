@@ -92,8 +92,8 @@ class Upstream:
 
         Raises GatewayError when every attempt that may be made failed, or none may be made.
         """
-        size = size_of(exchange.estimate.input)
         rank = _RANKS[exchange.priority]
+        size = 0 if candidates.is_single else size_of(exchange.sizing.estimate().input)
         ticket = Ticket(
             exchange, candidates, rank, Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
         )

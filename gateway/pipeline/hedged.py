@@ -35,7 +35,7 @@ class Hedged:
 
     async def run(self, ticket: Ticket, permit: Permit, attempt: Attempt) -> Reply:
         """The first reply of one attempt or two; raises what the first one did when neither comes to anything."""
-        estimate = ticket.exchange.estimate
+        estimate = ticket.exchange.sizing.estimate()
         tokens, size = estimate.input + estimate.output, size_of(estimate.input)
         name = str(permit.way.target)
         began = self._clock.monotonic()

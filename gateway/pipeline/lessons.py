@@ -79,7 +79,9 @@ class Lessons:
         """The first content is here."""
         at, way = exchange.first_content, permit.way
         was_open = way.health.open
-        way.answered(permit.turn, size_of(exchange.estimate.input), at - permit.began, at)
+        way.health.answered(permit.turn, at)
+        if way.is_compared:
+            way.first_token.observe(size_of(exchange.sizing.estimate().input), at - permit.began, at)
         if not was_open:  # a probe need not end to be good: who waits for the key need not either
             self._dispatcher.room(way.account.id)
 

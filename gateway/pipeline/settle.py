@@ -121,11 +121,11 @@ class Settlement:
         self._reports += 1
         if self._reports > _LEARNED_ALL and self._reports % _LEARNED_ONE_IN:
             return
-        model, made_of = target.model, exchange.makeup
+        model, made_of = target.model, exchange.sizing.makeup()
         label = (
             model if route.label == route.id else route.label
         )  # a histogram for each name made up is too many
-        self._estimator.learn_input(made_of, exchange.estimate, model, label, usage)
+        self._estimator.learn_input(made_of, exchange.sizing.estimate(), model, label, usage)
         if exchange.outcome == "ok":
             tenant, relayed = tenant_key.tenant.id, exchange.relayed_bytes
             self._estimator.learn_output(
@@ -135,9 +135,9 @@ class Settlement:
     def _estimated(self, exchange: Exchange) -> Usage:
         """For want of a report: the input as it was estimated, the output by what of it was relayed."""
         target, output = exchange.target, 0
-        if target is not None and exchange.makeup.answer:
+        if target is not None and exchange.sizing.makeup().answer:
             output = self._estimator.answered(target.model, exchange.streaming, exchange.relayed_bytes)
-        return Usage(exchange.estimate.input, output, source="estimated")
+        return Usage(exchange.sizing.estimate().input, output, source="estimated")
 
 
 def _shown(exchange: Exchange) -> str | None:

@@ -8,7 +8,7 @@ from gateway.admission.grantor import Grant
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.charge import Charge, Estimate
 from gateway.errors import RATE_LIMITED, REQUEST_TOO_LARGE, GatewayError
-from gateway.exchange import Exchange, Usage
+from gateway.exchange import Exchange, Sized, Usage
 from gateway.pipeline.reserve import Reservation, Reservations
 from gateway.settings.snapshot import Limits, Target, Tenant, TenantKey
 from tests.admission.manual_clock import ManualClock
@@ -48,7 +48,7 @@ class Desk:
         self.reservations.open([KEY, FREE])
 
     def begin(self, key: TenantKey = KEY, estimate: Estimate = THOUGHT) -> Reservation:
-        exchange = Exchange("req_1", "chat", "openai", 0.0, key, estimate=estimate)
+        exchange = Exchange("req_1", "chat", "openai", 0.0, key, sizing=Sized(estimate=estimate))
         reservation = self.reservations.begin(exchange)
         assert reservation is not None
         return reservation
@@ -140,7 +140,7 @@ def test_a_new_configuration_keeps_what_was_charged_and_ends_what_runs() -> None
 def test_the_reset_is_when_everything_is_free_and_not_before() -> None:
     desk = Desk()
     target = Target(provider(), "chat")
-    exchange = Exchange("req_1", "chat", "openai", 0.0, KEY, estimate=THOUGHT, target=target)
+    exchange = Exchange("req_1", "chat", "openai", 0.0, KEY, sizing=Sized(estimate=THOUGHT), target=target)
     reservation = desk.reservations.begin(exchange)
     assert reservation is not None and reservation.take()
     desk.clock.move(100)

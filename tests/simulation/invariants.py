@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.admission.bounds import COUNT
 from gateway.admission.hold import PASSES, hold
-from gateway.admission.item import LINE_FULL, Item
+from gateway.admission.item import CLASS_FULL, LINE_FULL, Item
 from gateway.admission.line import Line
 from gateway.pipeline.admit import SHED, Dispatcher
 from gateway.pipeline.router import Way
@@ -56,7 +56,7 @@ class Invariants:
     def shed_order(self, at: Dispatcher, priority: str, reason: str) -> None:
         """9. Nobody makes room, or is refused for want of it, while a lower class has more than it keeps."""
         rank, line = PRIORITIES.index(priority), at.line
-        if reason == LINE_FULL or (reason == SHED and not self._tenant_full(line)):
+        if reason in (LINE_FULL, CLASS_FULL) or (reason == SHED and not self._tenant_full(line)):
             for lower in range(rank + 1, len(PRIORITIES)):
                 if line.backlogs.classes[lower].count > line.bounds.classes[lower].keeps[COUNT]:
                     self.broken(

@@ -21,7 +21,7 @@ from gateway.admission.memory_ledger import LedgerTime
 from gateway.charge import Makeup
 from gateway.dialects.openai_stream import CompletionStream
 from gateway.dialects.sealed_ids import SealedIds
-from gateway.exchange import Exchange
+from gateway.exchange import Exchange, Sized
 from gateway.pipeline.account import Account, Accounts
 from gateway.pipeline.authenticate import Authenticator
 from gateway.pipeline.call import Upstream
@@ -124,12 +124,11 @@ class Replica:
         candidates = self._router.candidates(tenant, request.route, "chat")
         exchange.route, exchange.model = candidates.route, request.route
         exchange.streaming, exchange.body_bytes = request.stream, request.text_bytes
-        exchange.makeup = Makeup(((_TEXT, request.text_bytes),), 4, 8, 256, 1, request.output_max)
+        made_of = Makeup(((_TEXT, request.text_bytes),), 4, 8, 256, 1, request.output_max)
         target = candidates.first_target
         assert target is not None and candidates.route is not None
-        exchange.estimate = self._estimator.estimate(
-            exchange.makeup, tenant.id, candidates.route.label, target.model
-        )
+        estimate = self._estimator.estimate(made_of, tenant.id, candidates.route.label, target.model)
+        exchange.sizing = Sized(made_of, estimate)
 
         def body(target: Target | None) -> bytes:
             assert target is not None
