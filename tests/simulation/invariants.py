@@ -8,10 +8,10 @@ from collections import defaultdict
 from typing import Any
 
 from gateway.admission.bounds import COUNT
-from gateway.admission.classes import RANKS
 from gateway.admission.hold import PASSES, hold
 from gateway.admission.item import CLASS_FULL, LINE_FULL, Item
-from gateway.pipeline.admit import SHED
+from gateway.admission.line import Line
+from gateway.pipeline.admit import SHED, Dispatcher
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Ticket
 from gateway.settings.snapshot import PRIORITIES
@@ -53,18 +53,26 @@ class Invariants:
             f"while {first.id} of class {first.rank} could",
         )
 
-    def shed_order(self, priority: str, reason: str) -> None:
-        """9. Nobody makes room, or is refused for want of it, while a lower class waits."""
-        rank = PRIORITIES.index(priority)
-        for dispatcher in self._witness.dispatchers:
-            line = dispatcher.line
-            spare = [
-                lower
-                for lower in RANKS[rank + 1 :]
-                if line.backlogs.classes[lower].count > line.bounds.classes[lower].keeps[COUNT]
-            ]
-            if spare and reason in (SHED, LINE_FULL, CLASS_FULL) and len(self._witness.dispatchers) == 1:
-                self.broken(9, f"class {rank} had to go ({reason}) while class {spare[-1]} has some to spare")
+    def shed_order(self, at: Dispatcher, priority: str, reason: str) -> None:
+        """9. Nobody makes room, or is refused for want of it, while a lower class has more than it keeps."""
+        rank, line = PRIORITIES.index(priority), at.line
+        if reason in (LINE_FULL, CLASS_FULL) or (reason == SHED and not self._tenant_full(line)):
+            for lower in range(rank + 1, len(PRIORITIES)):
+                if line.backlogs.classes[lower].count > line.bounds.classes[lower].keeps[COUNT]:
+                    self.broken(
+                        9, f"class {rank} had to go ({reason}) while class {lower} has more than it keeps"
+                    )
+
+    @staticmethod
+    def _tenant_full(line: Line) -> bool:
+        """Whether some tenant has all that it may: then its own make room for its own."""
+        backlogs = line.backlogs.classes
+        return any(
+            sum(backlog.count_of(tenant) for backlog in backlogs[rank:]) >= bounds.tenant[COUNT] - 1
+            for rank, bounds in enumerate(line.bounds.classes)
+            for backlog in backlogs
+            for tenant in backlog.by_tenant()
+        )
 
     # ---- now and then
 

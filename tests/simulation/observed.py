@@ -131,10 +131,12 @@ class ObservedMetrics(Metrics):
     def __init__(self, registry: CollectorRegistry, witness: Witness) -> None:
         super().__init__(registry, lambda: 0)
         self._witness = witness
+        self.dispatcher: Dispatcher | None = None
 
     def shed(self, priority: str, reason: str) -> None:
         super().shed(priority, reason)
-        self._witness.on_shed(priority, reason)
+        assert self.dispatcher is not None
+        self._witness.on_shed(self.dispatcher, priority, reason)
 
 
 def heads(of: Dispatcher, account: str) -> Iterator[Item]:

@@ -14,6 +14,7 @@ from gateway.settings.secret import Secret
 from gateway.settings.snapshot import (
     PRIORITIES,
     Bounds,
+    Hedge,
     Limits,
     ModelRoute,
     Origin,
@@ -104,6 +105,8 @@ def draw(seed: int, replicas: int = 1) -> Plan:
     plan = Plan(seed, snapshot, secrets, replicas=replicas)
     if replicas > 1:  # who is asked all the time takes longer
         plan.seconds, plan.until = SHARED_S, BEGIN_S + SHARED_S + SHARED_DRAIN_S
+    if chance.random() < 0.3:
+        plan.snapshot = replace(snapshot, hedge=Hedge(enabled=True, tokens_ratio=0.1))
     plan.requests = _traffic(chance, plan, _capacity(keys))
     _trouble(chance, plan)
     if replicas > 1:
@@ -219,7 +222,7 @@ def _snapshot(
 def _traffic(chance: Random, plan: Plan, capacity: float) -> list[Request]:
     """Several sources, each one tenant's work of one class on one route; half to three times the capacity."""
     load = capacity * chance.choice([0.5, 0.9, 1.5, 2.0, 3.0])
-    load = min(load, 400 / plan.seconds)
+    load = min(load, 220 / plan.seconds)
     shares = [chance.expovariate(1.0) for _ in range(chance.randint(4, 10))]
     requests: list[Request] = []
     for source, share in enumerate(shares):

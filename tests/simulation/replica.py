@@ -22,7 +22,6 @@ from gateway.charge import Makeup
 from gateway.dialects.openai_stream import CompletionStream
 from gateway.dialects.sealed_ids import SealedIds
 from gateway.exchange import Exchange, Sized
-from gateway.metrics import Metrics
 from gateway.pipeline.account import Account, Accounts
 from gateway.pipeline.authenticate import Authenticator
 from gateway.pipeline.call import Upstream
@@ -75,7 +74,7 @@ class Replica:
     ) -> None:
         self.name, self.witness, self.link = name, witness, link
         self.snapshot, self.grantor, self.time, self.clock = snapshot, grantor, time, clock
-        metrics: Metrics = ObservedMetrics(CollectorRegistry(), witness)
+        metrics = ObservedMetrics(CollectorRegistry(), witness)
         self._estimator = estimator = Estimator(metrics)
         health = HealthTable(snapshot.provider_keys)
         self.accounts = accounts = Accounts(
@@ -86,6 +85,7 @@ class Replica:
             accounts, grantor, choice, Charging(estimator), snapshot, time, clock, metrics, witness
         )
         witness.dispatchers.append(dispatcher)
+        metrics.dispatcher = dispatcher
         if isinstance(grantor, Leases):
             grantor.watch(dispatcher)
         lessons = Lessons(dispatcher, grantor, health, metrics, time, clock)

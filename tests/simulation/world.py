@@ -20,7 +20,7 @@ from tests.simulation.shared import Link, SharedLedger
 from tests.simulation.virtual_time import VirtualLoop
 
 #: Between two looks at what must hold at any moment; they come in pairs.
-_LOOK_S = 2.0
+_LOOK_S = 3.0
 #: Longer than a window, its allowance for the way, and a slot.
 _WINDOW_OVER_S = 62.0
 #: Longer than what was asked for in the last moment can be held unused.
