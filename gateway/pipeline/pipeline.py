@@ -149,7 +149,10 @@ class Pipeline:
         generation, lessons, permit = self.generation, self.generation.lessons, reply.permit
         end = lessons.abandoned
         try:
-            await generation.relay.relay(exchange, reply, work, caller)
+            if reply.body is not None:
+                generation.relay.whole(exchange, reply, work, caller, reply.body)
+            else:
+                await generation.relay.relay(exchange, reply, work, caller)
             end = lessons.finished
         except UpstreamFailure as failure:
             end = partial(lessons.broke, verdict=verdict_of_failure(failure), reason=failure.kind)
