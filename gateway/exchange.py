@@ -52,7 +52,7 @@ class Sized:
 
 _UNSIZED = Sized()
 #: Endpoints that name a model and only ask how much it would have to read.
-_COUNTS_ONLY = frozenset({"responses_input_tokens"})
+COUNTS_ONLY = frozenset({"responses_input_tokens"})
 
 
 @dataclass(slots=True)
@@ -91,4 +91,4 @@ class Exchange:  # no Record: those are slow to write to, and this one is writte
     @property
     def ran_model(self) -> bool:
         """Whether a model was asked to work: what is stored, fetched or listed had its usage counted before."""
-        return self.target is not None and self.endpoint not in _COUNTS_ONLY
+        return self.target is not None and self.endpoint not in COUNTS_ONLY
