@@ -5,6 +5,7 @@ All or nothing: a request is granted on every dimension that it costs something 
 
 from collections.abc import Sequence
 
+from gateway.admission.ceiling import FULL
 from gateway.admission.concurrency import Concurrency
 from gateway.admission.day import Day
 from gateway.admission.dimension import CONCURRENCY, AccountTerms, Dimension
@@ -125,6 +126,23 @@ class AccountModel:
             if rate.burst is not None:
                 rate.burst.add(at, charge[rate.axis])
 
+    def learn_day(self, used: int, at: int) -> None:
+        """So much was used on the day of `at`, as far as somebody knew."""
+        for day in self.days:
+            day.charge(max(0, used - day.used(at)), at)
+
+    def limits(self) -> Charge:
+        """By axis, the ceilings in force of its rates."""
+        limits = [0] * len(Charge._fields)
+        for rate in self.rates:
+            limits[rate.axis] = rate.ceiling.limit
+        return Charge(*limits)
+
+    def assume(self, former: tuple[Charge, int], lump: Charge, at: int) -> None:
+        """Charge at `at` what nobody told, in place of what was assumed before. After `touch`."""
+        for rate in self.rates:
+            rate.assume(former[0][rate.axis], former[1], lump[rate.axis], at)
+
     def observe(self, observation: Observation, now: int) -> None:
         """After `touch`. A dimension that is not configured has no ceiling to be corrected."""
         for meter in self._meters():
@@ -183,7 +201,7 @@ class AccountModel:
         )
 
     def levels(self, now: int, unused: Sequence[int]) -> list[tuple[int, int]]:
-        """(used, limit) of each, as `usage` has them; brings up to `now` what they depend on."""
+        """(used, limit) of each, as `usage` has them. Before `touch`: brings up to `now` what they depend on."""
         found: list[tuple[int, int]] = []
         for rate in self.rates:
             window = rate.window
@@ -197,7 +215,8 @@ class AccountModel:
         places = self.concurrency
         if places is not None:
             ceiling = places.ceiling
-            ceiling.recover(now)
+            if ceiling.multiplier != FULL:
+                ceiling.recover(now)
             used = places.in_use - unused[CONCURRENCY]
             found.append((used if used > 0 else 0, ceiling.limit))
         return found

@@ -101,6 +101,6 @@ class Alone:
 
     def _record(self, holding: Holding, charge: Charge, now: int) -> None:
         holding.appetite.last = now
-        holding.minute.add(charge, now)
+        holding.record.without_ledger(charge, now)
         if self._mode == "open":
             self._untold.setdefault(holding.terms.id, LastMinute()).add(charge, now)

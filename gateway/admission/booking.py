@@ -8,6 +8,7 @@ from gateway.admission.account_model import NO_HOLD, AccountModel
 from gateway.admission.dimension import CONCURRENCY, AccountTerms
 from gateway.admission.ledger import Answer, Ask, Batch, Settle, StockAsk, Verdict
 from gateway.admission.membership import CLOCK_BACK_MS, FORGOTTEN_MS, Membership
+from gateway.admission.relearning import Relearning
 from gateway.admission.tenant_totals import TenantTotals
 from gateway.admission.waiting import Row, Waiting, by_axis, hold
 from gateway.admission.window import LEASE_MS_MAX
@@ -28,10 +29,12 @@ class Book:
 
     __slots__ = ("account", "last", "membership", "totals", "waiting")
 
-    def __init__(self, terms: AccountTerms, now: int, epoch: int, expected: int = 0) -> None:
+    def __init__(
+        self, terms: AccountTerms, now: int, epoch: int, relearning: Relearning | None = None
+    ) -> None:
         self.last = now
         self.account = AccountModel(terms, now)
-        self.membership = Membership(epoch, now, expected)
+        self.membership = Membership(epoch, relearning)
         self.waiting = Waiting()
         self.totals = TenantTotals()
 
@@ -49,20 +52,24 @@ def book(kept: Book | None, batch: Batch, now: int) -> tuple[Book, Answer]:
     kept.account.configure(batch.account, now)
     kept.account.touch(now)
     member = kept.membership.meet(batch, now)
-    if batch.sent is not None and member.applied < batch.number:
-        _learn(kept, batch, now)
-    if member.applied < batch.number:
+    fresh = member.applied < batch.number
+    if fresh:
+        kept.membership.relearn(batch, kept.account, now)
+    learning = kept.membership.learning(now)
+    if not learning:
+        _assume(kept)
+    closed = learning or not member.joined
+    if fresh:
         member.applied = batch.number
-        _book_once(kept, batch, now, known=_is_known(kept, batch))
-    return kept, _decide(kept, batch, now, joined=member.joined)
+        _book_once(kept, batch, now, known=_is_known(kept, batch), closed=closed)
+    return kept, _decide(kept, batch, now, learning=learning, joined=member.joined)
 
 
 def _anew(former: Book | None, batch: Batch, now: int) -> Book:
     if former is None:
         return Book(batch.account, now, epoch=now)
-    made = Book(
-        batch.account, now, max(now, former.membership.epoch + 1), former.membership.known(former.last)
-    )
+    relearning = Relearning(now) if former.membership.known() else None
+    made = Book(batch.account, now, max(now, former.membership.epoch + 1), relearning)
     for day in made.account.days:
         for old in former.account.days:
             day.inherit(old)
@@ -74,12 +81,17 @@ def _is_known(kept: Book, batch: Batch) -> bool:
     return batch.seen is None or batch.seen.epoch == kept.membership.epoch
 
 
-def _learn(kept: Book, batch: Batch, now: int) -> None:
-    for one in batch.sent or ():
-        kept.account.learn(one.charge, now - max(0, one.age_ms))
+def _assume(kept: Book) -> None:
+    """What was sent and nobody tells."""
+    relearning, account = kept.membership.relearning, kept.account
+    if relearning is not None:
+        lump, at = relearning.lump(account.limits())
+        former = relearning.charged(lump, at)
+        if former != (lump, at):
+            account.assume(former, lump, at)
 
 
-def _book_once(kept: Book, batch: Batch, now: int, *, known: bool) -> None:
+def _book_once(kept: Book, batch: Batch, now: int, *, known: bool, closed: bool) -> None:
     account = kept.account
     if known:
         for report in batch.reports:
@@ -93,7 +105,8 @@ def _book_once(kept: Book, batch: Batch, now: int, *, known: bool) -> None:
         delta = settle.delta if known else Charge(*(max(0, units) for units in settle.delta))
         account.settle(delta, settle.rank, _settled_at(settle, now), now)
     for observation in batch.observations:
-        account.observe(observation, now)
+        # What is missing here before all have told is not somebody else's use.
+        account.observe(observation._replace(remaining=None) if closed else observation, now)
     for tenant, amount in batch.served:
         kept.totals.add(tenant, amount, now)
 
@@ -102,12 +115,11 @@ def _settled_at(settle: Settle, now: int) -> int:
     return min(settle.at, now + LEASE_MS_MAX)
 
 
-def _decide(kept: Book, batch: Batch, now: int, *, joined: bool) -> Answer:
+def _decide(kept: Book, batch: Batch, now: int, *, learning: bool, joined: bool) -> Answer:
     account, membership = kept.account, kept.membership
     if account.concurrency is not None:
         account.concurrency.beat(batch.worker, batch.in_flight, now)
     rows = kept.waiting.elsewhere(batch.worker, now)
-    learning = membership.learning(now)
     verdicts, refused = _verdicts(kept, batch, rows, now, closed=learning or not joined)
     kept.waiting.put(batch.worker, refused, batch.demand, now)
     live = membership.live(now)
@@ -121,7 +133,7 @@ def _decide(kept: Book, batch: Batch, now: int, *, joined: bool) -> Answer:
         waiting[row.rank] += row.requests
     return Answer(
         membership.epoch, membership.version, now, not joined, learning, tuple(verdicts), stock, stock_at,
-        bool(rows), tuple(waiting), live, membership.known(now), account.usage(now),
+        bool(rows), tuple(waiting), live, membership.known(), account.usage(now),
         account.served(), {tenant: kept.totals.read(tenant, now) for tenant, _ in batch.served},
     )  # fmt: skip
 

@@ -13,10 +13,10 @@ from gateway.admission.asking import ASKS_MAX, Asking
 from gateway.admission.dimension import CONCURRENCY, AccountTerms
 from gateway.admission.grantor import Grant, Waiters
 from gateway.admission.last_answer import QUIET_MS, LastAnswer
-from gateway.admission.last_minute import LastMinute
 from gateway.admission.lease import Lease
 from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Return, StockAsk
 from gateway.admission.lots import Lot, Lots
+from gateway.admission.own_record import OwnRecord
 from gateway.admission.stock import Stock
 from gateway.admission.unsaid import Unsaid
 from gateway.charge import Charge
@@ -50,7 +50,7 @@ class Holding:
     __slots__ = (
         "_asked", "_blocked", "_called_at", "_delay", "_granted", "_jitter", "_number", "_report_now",
         "_unanswered", "_unused_at", "_wishes_asked", "_worker", "appetite", "asking", "axes", "concurrent",
-        "epoch", "in_flight", "last", "lots", "minute", "stock", "terms", "unsaid", "wishes",
+        "epoch", "in_flight", "last", "lots", "record", "stock", "terms", "unsaid", "wishes",
     )  # fmt: skip
 
     def __init__(self, terms: AccountTerms, worker: str, now: int, jitter: Callable[[], float]) -> None:
@@ -73,7 +73,7 @@ class Holding:
         self.stock = Stock(self.appetite, now)
         self.asking = Asking()
         self.last = LastAnswer(now)
-        self.minute = LastMinute()
+        self.record = OwnRecord()
         self.unsaid = Unsaid(terms)
         self._take_terms(terms)
 
@@ -101,6 +101,7 @@ class Holding:
         """It was not sent."""
         self.in_flight -= 1
         lot, granted = lease.lot, lease.granted
+        self.record.gave_back(lease, now)
         if lot.epoch != self.epoch:
             return
         if lease.charge != granted:
@@ -118,7 +119,12 @@ class Holding:
         at = now + lot.ahead
         if at <= lease.at:
             return
-        if lot.epoch == self.epoch and (lease.told or at > lot.at):
+        self.record.left_late(lease, now)
+        if lot.epoch != self.epoch:
+            if not self.last.relearn and not self.unsaid.same_slot(at, lease.at):
+                # The ledger that came after was told that it left earlier.
+                self.unsaid.settled(self.last.ledger_time(now), lease.charge, lease.rank)
+        elif lease.told or at > lot.at:
             # It is charged too early, and a report cannot move it later.
             back = (lease.at, lease.rank) if lease.told else (lot.at, lot.rank)
             if not self.unsaid.same_slot(at, back[0]):
@@ -137,8 +143,8 @@ class Holding:
                 more = True
             elif delta[axis] < 0:
                 less = True
-        if more:
-            self.minute.add(Charge(*(max(0, units) for units in delta)), now)
+        if more or less:
+            self.record.corrected(lease, delta, now)
         if lease.lot.epoch == self.epoch:
             if more or less:
                 self.unsaid.settled(lease.at, delta, lease.rank)
@@ -182,7 +188,7 @@ class Holding:
         """The batch of a call that is made now; None when there is nothing to be said after all."""
         self.appetite.measure(now)
         self._sweep(now)
-        self.fold(now)
+        self.fold()
         asks, demand = self._waiting(waiters, now)
         stock = self.stock.ask(self._in_stock(now), self.last, now)
         batch = self._unanswered
@@ -192,7 +198,7 @@ class Holding:
                 return None
             batch = self._next()
             if self.last.relearn:
-                batch = batch._replace(sent=self.minute.sent(now))
+                batch = self.record.teach(batch, self.unsaid, self.last, self.terms, now)
         self._called_at = now
         self._unanswered = batch._replace(
             account=self.terms, seen=self.last.seen(now), in_flight=self.in_flight + self.lots.places,
@@ -205,10 +211,12 @@ class Holding:
         batch, self._unanswered = self._unanswered, None
         assert batch is not None
         if answer.relearn or answer.epoch != self.epoch:
-            self._void(now)
+            self._void(batch)
             self.epoch = answer.epoch
         last = self.last
         last.take(batch, answer, before, now)
+        if last.whole:
+            self.record.booked()
         if last.blocked:
             self.unsaid.returned(self.lots.drop(_is_stock))
         if answer.contention:
@@ -230,12 +238,9 @@ class Holding:
         self.wishes.clear()
         return wishes
 
-    def fold(self, now: int) -> None:
+    def fold(self) -> None:
         """What was sent goes into this worker's own record."""
-        self.appetite.learn([lease.granted for lease in self.unsaid.sent])
-        sent = self.unsaid.fold()
-        if any(sent):
-            self.minute.add(sent, now)
+        self.appetite.learn(self.record.fold(self.unsaid))
 
     def let_go(self) -> None:
         """Nothing more will be sent."""
@@ -351,9 +356,10 @@ class Holding:
         ahead = self.last.ahead
         return Lot(at, at - ahead - GUARD_MS, ahead, self.epoch, amount, places, rank, stock)
 
-    def _void(self, now: int) -> None:
-        """The ledger is not the one that granted all this."""
-        self.fold(now)
+    def _void(self, batch: Batch) -> None:
+        """The ledger is not the one that granted all this, and may be the first to see `batch`."""
+        self.fold()
+        self.record.void(batch, self.unsaid)
         self.lots.drop(_any)
         self.unsaid.forget()
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from gateway.admission.account_model import NOTHING_SERVED
 from gateway.admission.booking import STOCK_FREE_PERCENT
 from gateway.admission.dimension import AXES, CONCURRENCY, WINDOW_MS, AccountTerms
-from gateway.admission.ledger import Answer, Batch, Seen, Usage
+from gateway.admission.ledger import Answer, Batch, Recall, Seen, Usage
+from gateway.charge import Charge
 
 #: Afterwards nothing that was sent before counts any more.
 QUIET_MS = WINDOW_MS + 1_000
@@ -21,6 +22,8 @@ class LastAnswer:
         "_known_since",
         "_others",
         "_usage",
+        "_whole",
+        "_whole_before",
         "ahead",
         "answer",
         "before",
@@ -35,6 +38,8 @@ class LastAnswer:
         self.call_ms = 1.0  # that a call takes
         self.plenty = True  # as far as this worker can see: stock may be asked for
         self._usage: dict[str, Usage] = {}
+        self._whole: Answer | None = None  # the last of a ledger that knew all
+        self._whole_before = now
         self._others = 0  # requests that other workers have in flight
         self._known = (1, 1)  # workers: the most in this minute, and in the one before
         self._known_since = now
@@ -48,6 +53,8 @@ class LastAnswer:
         if "concurrency" in self._usage:
             granted = answer.stock + sum(verdict.granted for verdict in answer.verdicts)
             self._others = max(0, self._usage["concurrency"].used - batch.in_flight - granted)
+        if not (answer.relearn or answer.learning):
+            self._whole, self._whole_before = answer, before
         self.plenty = _plenty(answer)
         if now - self._known_since >= WINDOW_MS:
             self._known, self._known_since = (answer.known, self._known[0]), now
@@ -71,6 +78,28 @@ class LastAnswer:
     def seen(self, now: int) -> Seen | None:
         """For the next batch."""
         return None if self.answer is None else self.answer.seen(now - self.before)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the ledger knew all."""
+        return self._whole is self.answer
+
+    def recall(self, terms: AccountTerms, own: Charge, now: int) -> Recall | None:
+        """How a ledger that is gone stood, for the one that came after it; `own` is what this worker had of it."""
+        answer = self._whole
+        if answer is None:
+            return None
+        used, today = [0] * len(own), 0
+        found = {one.dimension: one.used for one in answer.usage}
+        for one in terms.dimensions:
+            if one.is_rate:
+                used[one.axis] = found.get(one.name, 0)
+            elif one.name == "rpd":
+                today = found.get(one.name, 0)
+        elapsed_ms = now - self._whole_before
+        return Recall(
+            answer.epoch, answer.version, answer.now, elapsed_ms, answer.live, Charge(*used), own, today
+        )
 
     def served(self, now: int) -> tuple[int, ...]:
         """By rank, thousandths of the narrowest rate."""

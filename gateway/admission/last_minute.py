@@ -3,43 +3,58 @@
 Kept whether or not a ledger is there. Times are the worker's own monotonic milliseconds, told as ages.
 """
 
-from collections import deque
+from collections.abc import Sequence
 
 from gateway.admission.dimension import WINDOW_MS
 from gateway.admission.ledger import Sent
-from gateway.admission.window import jitter_ms
+from gateway.admission.window import jitter_ms, slot_ms
 from gateway.charge import Charge
 
 _KEPT_MS = WINDOW_MS + jitter_ms(WINDOW_MS)
-#: Sends within so long are told as one, at the time of the last: never as earlier than they were.
-_GRAIN_MS = 125
+#: Sends within so long are told as one, at the end of it: never as earlier than they were.
+_GRAIN_MS = slot_ms(WINDOW_MS)
+#: More rows than are told: there are some to be forgotten.
+_ROWS_MAX = 2 * _KEPT_MS // _GRAIN_MS
 
 
 class LastMinute:
-    """Charges by time of sending, oldest first."""
+    """Charges by time of sending."""
 
-    __slots__ = ("_began", "_rows")
+    __slots__ = ("_rows",)
 
     def __init__(self) -> None:
-        self._rows: deque[tuple[int, Charge]] = deque()
-        self._began = 0  # of the newest row
+        self._rows: dict[int, list[int]] = {}
 
-    def add(self, charge: Charge, now: int) -> None:
-        """`charge` was sent now; or more of an earlier send became known, which is then told as if sent now."""
-        if self._rows and now - self._began < _GRAIN_MS:
-            _, before = self._rows.pop()
-            charge = Charge(*(one + other for one, other in zip(before, charge, strict=True)))
-        else:
-            self._began = now
-            self._forget(now)
-        self._rows.append((now, charge))
+    def add(self, charge: Sequence[int], at: int) -> None:
+        """`charge` was sent then; where negative, less was."""
+        row = self._rows.get(at // _GRAIN_MS)
+        if row is None:
+            if len(self._rows) >= _ROWS_MAX:
+                self._forget(at)
+            row = self._rows[at // _GRAIN_MS] = [0, 0, 0, 0]
+        for axis, units in enumerate(charge):
+            row[axis] += units
+
+    def correct(self, delta: Sequence[int], at: int, now: int) -> None:
+        """What was sent then is charged more, or less. More of what has left counts from now, as in the ledger."""
+        if at > now - _KEPT_MS:
+            self.add(delta, at)
+        elif any(units > 0 for units in delta):
+            self.add([max(0, units) for units in delta], now)
 
     def sent(self, now: int) -> tuple[Sent, ...]:
         """For the batch after an answer with `relearn`."""
         self._forget(now)
-        return tuple(Sent(now - at, charge) for at, charge in self._rows)
+        return tuple(
+            Sent(max(0, now - (slot + 1) * _GRAIN_MS), Charge(*(max(0, units) for units in self._rows[slot])))
+            for slot in sorted(self._rows)
+        )
+
+    def total(self, now: int) -> Charge:
+        """All that was surely sent within a window and its margin: a ledger had not let go of it before."""
+        rows = [row for slot, row in self._rows.items() if slot * _GRAIN_MS >= now - _KEPT_MS]
+        return Charge(*(sum(row[axis] for row in rows) for axis in range(len(Charge._fields))))
 
     def _forget(self, now: int) -> None:
-        rows = self._rows
-        while rows and rows[0][0] < now - _KEPT_MS:
-            rows.popleft()
+        for slot in [slot for slot in self._rows if (slot + 1) * _GRAIN_MS <= now - _KEPT_MS]:
+            del self._rows[slot]

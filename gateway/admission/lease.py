@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Lease(Grant):
     """`at` is when it was sent, by the ledger's clock; until it was `told` that, it is charged where its lot is."""
 
-    __slots__ = ("granted", "holding", "lot", "told")
+    __slots__ = ("granted", "holding", "kept", "lot", "told")
 
     def __init__(self, holding: Holding, lot: Lot, charge: Charge, rank: int, at: int) -> None:
         self.account = holding.terms.id
@@ -25,4 +25,5 @@ class Lease(Grant):
         self.granted = charge  # what the ledger charged; `charge` is what is known by now
         self.holding = holding
         self.lot = lot
+        self.kept = False  # in the record of the last minute
         self.told = False

@@ -41,11 +41,11 @@ end
 
 local B, worker = numbers(ARGV[1], 1), ARGV[2]
 local now, number, in_flight, lease_ms, paced, set_aside = B[1], B[2], B[3], B[4], B[5] == 1, B[6]
-local has_seen, seen_epoch, seen_version, seen_now, seen_elapsed, seen_known = B[7] == 1, B[8], B[9], B[10], B[11], B[12]
-local stock_wanted, stock_ms, STOCK, MIDNIGHTS = B[13], B[14], 14, 18
-local dimension_count, report_count, return_count, settle_count = B[23], B[24], B[25], B[26]
-local observation_count, served_count, demand_count, ask_count, sent_count = B[27], B[28], B[29], B[30], B[31]
-local DIMENSIONS = 31
+local has_seen, seen_epoch, seen_version, seen_now, seen_elapsed = B[7] == 1, B[8], B[9], B[10], B[11]
+local stock_wanted, stock_ms, STOCK, MIDNIGHTS = B[12], B[13], 13, 17
+local dimension_count, report_count, return_count, settle_count = B[22], B[23], B[24], B[25]
+local observation_count, served_count, demand_count, ask_count, sent_count = B[26], B[27], B[28], B[29], B[30]
+local DIMENSIONS = 30
 local REPORTS = DIMENSIONS + 7 * dimension_count
 local RETURNS = REPORTS + 6 * report_count
 local SETTLES = RETURNS + 6 * return_count
@@ -54,6 +54,7 @@ local SERVED = OBSERVATIONS + 5 * observation_count
 local DEMAND = SERVED + served_count
 local ASKS = DEMAND + 11 * demand_count
 local SENT = ASKS + 6 * ask_count
+local RECALL = SENT + 5 * max(0, sent_count)
 
 if now == 0 then
   local time = call('TIME')
@@ -187,9 +188,9 @@ local function recover(meter)
 end
 
 -- ---------------------------------------------------------------- state (membership.py, Book)
--- Packed: epoch, version, last, born, expected, learned, when lifetimes were renewed; then PER_METER for each meter.
+-- Packed: epoch, version, last, when lifetimes were renewed, whether it is relearned; then PER_METER for each meter.
 
-local HEAD, PER_METER = 7, 20
+local HEAD, PER_METER = 5, 20
 local S, renamed = nil, false
 local workers = call('HGETALL', KEYS[1]) -- and among them the state
 for i = 1, #workers, 2 do
@@ -219,21 +220,52 @@ for i = 1, #workers, 2 do
   end
 end
 
+-- What is relearned of a lost state (relearning.py), while that may matter: began, when the latest word is of, whether
+-- there is one, its epoch, version, now, live, used by axis; own by axis; the lump by axis, where it is charged; then
+-- when those who told were last answered.
+local R, relearned = nil, false
+local R_USED, R_OWN, R_LUMP, R_TOLD = 7, 11, 15, 20
+local function begin_relearning()
+  R, relearned = {}, true
+  for i = 1, R_TOLD do R[i] = 0 end
+  R[1] = now
+end
+local function missing()
+  if R[3] == 0 then return 0 end
+  local count = R[7]
+  for i = R_TOLD + 1, #R do
+    if R[i] >= R[6] - K.LIVE_MS then count = count - 1 end
+  end
+  return max(0, count)
+end
+if S and S[5] == 1 then
+  for i = 1, #workers, 2 do
+    if workers[i] == 'lost' then
+      R = numbers(workers[i + 1], 1)
+      table.remove(workers, i)
+      table.remove(workers, i)
+      break
+    end
+  end
+end
+
 local contradicted = S and (now < S[3] or has_seen and seen_epoch == S[1] and (seen_version > S[2]
   or seen_elapsed < K.FORGOTTEN_MS and now - seen_now - seen_elapsed > K.CLOCK_JUMP_MS))
 if not S or contradicted then
-  local epoch, expected = now, 0
+  local epoch, knew = now, 0
   if S then
     epoch = max(now, S[1] + 1)
-    if S[3] < S[4] + K.FORGOTTEN_MS then expected = max(0, S[5] - S[6]) end
+    if R then knew = missing() end
     for i = 2, #workers, 2 do
       local _, _, its_joined = struct.unpack('<dddd', workers[i])
-      expected = expected + its_joined
+      knew = knew + its_joined
     end
   end
+  R = nil
+  if knew > 0 then begin_relearning() end
   call('DEL', KEYS[1], KEYS[2], unpack(KEYS, 4))
   workers = {}
-  S = { epoch, 0, now, now, expected, 0, 0 }
+  S = { epoch, 0, now, 0, 0 }
 end
 S[3] = now
 
@@ -418,7 +450,7 @@ end
 -- A worker: beat, applied, joined, in flight; then its rows, each rank, requests, order, total by axis, head by axis.
 
 local WORKER, ROW = 4, 13
-local rows, live, known, others_in_flight = {}, 1, 0, 0
+local rows, live, known, untold, others_in_flight = {}, 1, 0, 0, 0
 local waiting = { 0, 0, 0, 0, 0 }
 local applied, joined = 0, 0
 for i = 1, #workers, 2 do
@@ -430,7 +462,7 @@ for i = 1, #workers, 2 do
     call('HDEL', KEYS[1], workers[i])
   else
     known = known + its_joined
-    if beat >= now - K.LIVE_MS then live = live + 1 end
+    if beat >= now - K.LIVE_MS then live, untold = live + 1, untold + 1 - its_joined end
     if beat >= now - K.OWNER_DEAD_MS then others_in_flight = others_in_flight + its_in_flight end
     if beat >= now - K.ROW_MS and #text > 8 * WORKER then
       local its = numbers(text, 1)
@@ -443,21 +475,20 @@ for i = 1, #workers, 2 do
 end
 
 S[2] = S[2] + 1
+if R and now - R[1] >= K.FORGOTTEN_MS then
+  R = nil
+  call('HDEL', KEYS[1], 'lost')
+end
 if joined == 0 then
   if not has_seen or seen_elapsed >= K.FORGOTTEN_MS then
     joined = 1
-  elseif seen_epoch ~= S[1] then
-    S[4], S[5] = now, max(S[5], seen_known)
+  elseif seen_epoch ~= S[1] and (not R or R[3] == 1 and now - R[1] >= K.MISSING_MS
+    and seen_epoch ~= R[4] and now - seen_elapsed > R[2]) then
+    begin_relearning()
   end
-  if sent_count >= 0 and joined == 0 then
-    joined = 1
-    S[6] = S[6] + 1
-  end
+  if sent_count >= 0 then joined = 1 end
 end
-local learning = S[6] < S[5] and now < S[4] + K.FORGOTTEN_MS
-local closed = learning or joined == 0
-known = known + joined
-if now < S[4] + K.FORGOTTEN_MS then known = known + max(0, S[5] - S[6]) end
+known, untold = known + joined, untold + 1 - joined
 
 -- ---------------------------------------------------------------- booked once for a number (booking.py)
 
@@ -496,6 +527,62 @@ if fresh and sent_count > 0 then
     end
   end
 end
+
+if fresh and B[RECALL + 1] then
+  local epoch, version, its_now, told_at = B[RECALL + 1], B[RECALL + 2], B[RECALL + 3], now - B[RECALL + 4]
+  for k = 1, #days do day_charge(max(0, B[RECALL + 14] - day_used(told_at)), told_at) end
+  if R then
+    if R[3] == 0 or epoch ~= R[4] and told_at > R[2] then
+      for i = #R, R_TOLD + 1, -1 do R[i] = nil end
+      for axis = 1, 4 do R[R_OWN + axis] = 0 end
+      R[4] = epoch
+    end
+    if epoch == R[4] then
+      relearned = true
+      if #R == R_TOLD or version > R[5] then
+        R[2], R[3], R[5], R[6], R[7] = told_at, 1, version, its_now, B[RECALL + 5]
+        for axis = 1, 4 do R[R_USED + axis] = B[RECALL + 5 + axis] end
+      end
+      R[#R + 1] = its_now
+      for axis = 1, 4 do R[R_OWN + axis] = R[R_OWN + axis] + B[RECALL + 9 + axis] end
+    end
+  end
+end
+
+local learning = false
+if R then
+  local gone, age = missing(), now - R[1]
+  known = known + gone
+  learning = age < K.ROUND_MS or age < K.MISSING_MS and (R[3] == 0 or untold > 0 or gone > 0)
+  if not learning then
+    local all = R[3] == 0 or gone > 0
+    local lump_at = all and R[1] + K.LEASE_MS_MAX or R[2]
+    local lump, moved = {}, lump_at ~= R[R_LUMP + 5]
+    for axis = 1, 4 do lump[axis] = R[R_USED + axis] end
+    for k = 1, #rates do
+      if all then lump[rates[k].axis] = max(lump[rates[k].axis], rates[k].limit) end
+    end
+    for axis = 1, 4 do
+      lump[axis] = max(0, lump[axis] - R[R_OWN + axis])
+      if lump[axis] ~= R[R_LUMP + axis] then moved = true end
+    end
+    if moved then
+      local former_at = R[R_LUMP + 5]
+      for k = 1, #rates do
+        local slots, burst, axis, most = rates[k].slots, rates[k].burst, rates[k].axis, rates[k].burst_limit
+        remove(slots, axis, former_at, R[R_LUMP + axis])
+        add(slots, axis, lump_at, lump[axis])
+        if burst then
+          remove(burst, axis, former_at, min(R[R_LUMP + axis], most))
+          add(burst, axis, lump_at, min(lump[axis], most))
+        end
+      end
+      for axis = 1, 4 do R[R_LUMP + axis] = lump[axis] end
+      R[R_LUMP + 5], relearned = lump_at, true
+    end
+  end
+end
+local closed = learning or joined == 0
 
 if fresh and report_count + return_count + settle_count > 0 then
   local function give_back(rate, units, rank, at)
@@ -569,7 +656,7 @@ if fresh and observation_count > 0 then
         meter.observed = limit
         settle_limit(meter)
       end
-      if remaining >= 0 and meter ~= concurrency then
+      if remaining >= 0 and not closed and meter ~= concurrency then
         local used = meter.slots and meter.slots.used[meter.axis] or day_used(now)
         local external = (limit > 0 and limit or meter.nominal) - remaining - used
         if external > 0 then
@@ -836,8 +923,9 @@ local answer = {
   waiting[1], waiting[2], waiting[3], waiting[4], waiting[5], live, known,
 }
 for rank = 0, 4 do answer[#answer + 1] = served(rank) end
-local renew = now - S[7] >= K.RENEW_MS
-if renew then S[7] = now end
+local renew = now - S[4] >= K.RENEW_MS
+if renew then S[4] = now end
+S[5] = R and 1 or 0
 for i, meter in ipairs(meters) do
   local s, slots, burst = HEAD + PER_METER * (i - 1), meter.slots, meter.burst
   S[s + 1], S[s + 2], S[s + 3], S[s + 4] = meter.blocked_until, meter.observed, meter.multiplier, meter.lowered_at
@@ -867,6 +955,7 @@ if days_changed then
   call('HSET', KEYS[3], unpack(kept))
   call('PEXPIRE', KEYS[3], K.DAYS_MS)
 end
+if relearned then call('HSET', KEYS[1], 'lost', packed(R)) end
 call('HSET', KEYS[1], 'state', ARGV[3] .. ';' .. packed(S), worker, packed(own))
 if renew then
   for i, key in ipairs(KEYS) do

@@ -90,7 +90,6 @@ class Seen(NamedTuple):
     version: int
     now: int
     elapsed_ms: int  # since just before that call was made
-    known: int  # workers
 
 
 class Sent(NamedTuple):
@@ -98,6 +97,19 @@ class Sent(NamedTuple):
 
     age_ms: int
     charge: Charge
+
+
+class Recall(NamedTuple):
+    """How the lost state stood when it last answered this worker and knew all: what others had is in it."""
+
+    epoch: int
+    version: int
+    now: int
+    elapsed_ms: int  # since just before that call was made
+    live: int  # workers
+    used: Charge  # of each rate
+    own: Charge  # of that, what surely is in this worker's `sent`
+    today: int = 0  # requests of the day
 
 
 class Batch(NamedTuple):
@@ -125,6 +137,7 @@ class Batch(NamedTuple):
     lease_ms: int = 500
     stock: StockAsk | None = None
     sent: tuple[Sent, ...] | None = None  # only after an answer with `relearn`: this worker's own last minute
+    recall: Recall | None = None  # with `sent`
 
 
 class Verdict(NamedTuple):
@@ -159,7 +172,7 @@ class Answer(NamedTuple):
     version: int
     now: int
     relearn: bool  # it does not know what you sent: leases in hand are void, and the next batch takes `sent`
-    learning: bool  # grants nothing until all have told what they sent, or a window has passed
+    learning: bool  # grants nothing until all have told what they sent, a few seconds at most
     verdicts: tuple[Verdict, ...]
     stock: int  # leases granted for stock
     stock_at: int  # where they end
@@ -173,7 +186,7 @@ class Answer(NamedTuple):
 
     def seen(self, elapsed_ms: int) -> Seen:
         """What the next batch says of this answer."""
-        return Seen(self.epoch, self.version, self.now, elapsed_ms, self.known)
+        return Seen(self.epoch, self.version, self.now, elapsed_ms)
 
 
 class Ledger(Protocol):

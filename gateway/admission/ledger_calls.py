@@ -105,11 +105,10 @@ class LedgerCalls:
                         await self._say_the_last(channel)
         except (TimeoutError, LedgerUnavailableError):
             pass  # what was not returned is charged until its lease has left the window
-        now = self._time.now()
         for channel in self._channels:
             for wish in channel.unheard():
                 wish.answer(None)
-            channel.fold(now)
+            channel.fold()
 
     async def _say_the_last(self, channel: Channel) -> None:
         channel.let_go()

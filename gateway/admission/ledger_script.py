@@ -19,13 +19,14 @@ from gateway.admission import (
     membership,
     pace,
     rate,
+    relearning,
     share,
     waiting,
     window,
 )
 from gateway.admission import tenant_totals as totals
 
-VERSION = 2
+VERSION = 3
 #: What nobody touched for so long is forgotten: longer than anything in it counts.
 _STATE_MS = 600_000
 _DAYS_MS = 3 * 86_400_000
@@ -46,15 +47,17 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
     "HELD_WAIT_MS": booking.HELD_WAIT_MS,
     "LEASE_MS_MAX": window.LEASE_MS_MAX,
     "LEAST": ceiling.LEAST,
-    "LIVE_MS": membership.LIVE_MS,
+    "LIVE_MS": relearning.LIVE_MS,
     "LOOK_AGAIN_MS": concurrency.LOOK_AGAIN_MS,
     "LOWERED_PERCENT": ceiling.LOWERED_PERCENT,
+    "MISSING_MS": relearning.MISSING_MS,
     "OVERDRAFT_BUCKETS": pace.OVERDRAFT_BUCKETS,
     "OWNER_DEAD_MS": concurrency.OWNER_DEAD_MS,
     "RENEW_MS": _STATE_MS // 10,
     "RECOVERY_MS": ceiling.RECOVERY_MS,
     "REPAID_MS": pace.REPAID_MS,
     "REPAID_OF_MS": pace.REPAID_OF_MS,
+    "ROUND_MS": relearning.ROUND_MS,
     "ROW_MS": waiting.ROW_MS,
     "SCALE": pace.SCALE,
     "SHARE_SCALE": share.SHARE_SCALE,

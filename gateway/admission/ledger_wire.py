@@ -14,7 +14,7 @@ from gateway.admission.ledger_script import VERSION
 from gateway.admission.window import jitter_ms, slot_ms
 
 _RATE, _DAY, _CONCURRENT = range(3)
-_NO_SEEN = (0, 0, 0, 0, 0, 0)
+_NO_SEEN = (0, 0, 0, 0, 0)
 _NO_STOCK = (-1, 0, 0, 0, 0, 0)
 _NO_MIDNIGHTS = (0, 0, 0, 0)
 _ANSWER_HEAD = 15
@@ -57,6 +57,9 @@ class AccountWire:
             numbers += (rank, order, *charge)
         for age_ms, charge in batch.sent or ():
             numbers += (age_ms, *charge)
+        if batch.recall is not None:
+            *when, used, own, today = batch.recall
+            numbers += (*when, *used, *own, today)
         return [_packed(numbers), ":" + batch.worker, self.names, *(tenant for tenant, _ in batch.served)]
 
     def _head(self, batch: Batch, reckoned: int, now: int) -> list[int]:

@@ -2,19 +2,17 @@
 
 A ledger that lost its state must not grant what is still in the provider's window. It knows by its epoch: a
 worker that comes with another epoch, or with a version that is ahead, knew a state that is gone. Such workers
-teach it their own last minute; until as many have as were known before, or a window has passed, it grants
-nothing (LEARNING). Ages are durations on the worker's clock, so that a clock that was set does no harm. One
-hole is known and left: somebody new who comes before all who knew is let in; heartbeats of a second keep it
-small.
+teach it what they know; until all who live have, it grants nothing (LEARNING), for some seconds at most: see
+`relearning`. Ages are durations on the worker's clock, so that a clock that was set does no harm.
 """
 
+from gateway.admission.account_model import AccountModel
 from gateway.admission.concurrency import OWNER_DEAD_MS
 from gateway.admission.dimension import WINDOW_MS
 from gateway.admission.ledger import Batch
+from gateway.admission.relearning import LIVE_MS, Relearning
 from gateway.admission.window import LEASE_MS_MAX, jitter_ms
 
-#: A worker that was not heard of for so long takes no share of the stock.
-LIVE_MS = 3_000
 #: After this nothing that was granted before still counts.
 FORGOTTEN_MS = WINDOW_MS + jitter_ms(WINDOW_MS) + LEASE_MS_MAX
 #: How far the ledger's clock may be ahead of the worker's reckoning before it must have been set.
@@ -39,15 +37,13 @@ class Member:
 class Membership:
     """Epoch, version and members of one account."""
 
-    __slots__ = ("_born", "_expected", "_learned", "epoch", "members", "version")
+    __slots__ = ("epoch", "members", "relearning", "version")
 
-    def __init__(self, epoch: int, now: int, expected: int = 0) -> None:
+    def __init__(self, epoch: int, relearning: Relearning | None = None) -> None:
         self.epoch = epoch
         self.version = 0
         self.members: dict[str, Member] = {}
-        self._born = now
-        self._expected = expected  # workers that knew the state before this one
-        self._learned = 0  # of these, how many have told
+        self.relearning = relearning
 
     def contradicted(self, batch: Batch, now: int) -> bool:
         """Whether what the worker saw cannot be this state: a replica that lagged, or a clock that was set."""
@@ -62,6 +58,8 @@ class Membership:
         """The worker of `batch`, with its beat; those not heard of while anything counts are forgotten."""
         for name in [name for name, one in self.members.items() if one.beat < now - FORGOTTEN_MS]:
             del self.members[name]
+        if self.relearning is not None and self.relearning.age(now) >= FORGOTTEN_MS:
+            self.relearning = None
         member = self.members.setdefault(batch.worker, Member())
         member.beat = now
         self.version += 1
@@ -69,12 +67,24 @@ class Membership:
             self._welcome(member, batch, now)
         return member
 
-    def learning(self, now: int) -> bool:
-        return self._learned < self._expected and now < self._born + FORGOTTEN_MS
+    def relearn(self, batch: Batch, account: AccountModel, now: int) -> None:
+        """What the worker tells, and what then has to be charged that nobody tells."""
+        for one in batch.sent or ():
+            account.learn(one.charge, now - max(0, one.age_ms))
+        if batch.recall is not None:
+            account.learn_day(batch.recall.today, now - batch.recall.elapsed_ms)
+            if self.relearning is not None:
+                self.relearning.tell(batch.recall, now)
 
-    def known(self, now: int) -> int:
+    def learning(self, now: int) -> bool:
+        if self.relearning is None:
+            return False
+        untold = sum(not one.joined and one.beat >= now - LIVE_MS for one in self.members.values())
+        return self.relearning.goes_on(now, untold)
+
+    def known(self) -> int:
         """Workers whose charges may still be in the window, those included that have not come back yet."""
-        missing = max(0, self._expected - self._learned) if now < self._born + FORGOTTEN_MS else 0
+        missing = 0 if self.relearning is None else self.relearning.missing()
         return missing + sum(one.joined for one in self.members.values())
 
     def live(self, now: int) -> int:
@@ -84,11 +94,7 @@ class Membership:
         seen = batch.seen
         if seen is None or seen.elapsed_ms >= FORGOTTEN_MS:
             member.joined = True  # it has sent nothing that still counts
-        elif seen.epoch != self.epoch:
-            self._expected = max(self._expected, seen.known)
-            self._born = (
-                now  # who is missing is waited for from here on, wherever the clock was set meanwhile
-            )
-        if batch.sent is not None and not member.joined:
+        elif seen.epoch != self.epoch and (self.relearning is None or self.relearning.is_before(seen, now)):
+            self.relearning = Relearning(now)
+        if batch.sent is not None:
             member.joined = True
-            self._learned += 1

@@ -126,6 +126,14 @@ class Rate:
         self.pace.spend(delta, BY_LEVEL, overdraw=True)
         self.share.add(rank, delta)
 
+    def assume(self, former: int, former_at: int, units: int, at: int) -> None:
+        """Charge `units` at `at` in place of `former`; of a minute's, a sub-window held no more than it may."""
+        self.window.remove(former_at, former)
+        self.window.add(at, units)
+        if self.burst is not None:
+            self.burst.remove(former_at, min(former, self.burst_limit))
+            self.burst.add(at, min(units, self.burst_limit))
+
     def observe(self, limit: int | None, remaining: int | None, now: int) -> None:
         """The provider's headers. Whatever it counts beyond what we charged is someone else's use, charged here."""
         if limit is not None:

@@ -5,7 +5,7 @@ settlement. So a batch is small however many requests it is about, and this is b
 the requests under way.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gateway.admission.dimension import AccountTerms
@@ -78,15 +78,16 @@ class Unsaid:
         """More than should wait for company."""
         return len(self._settles) >= ROWS_MAX
 
-    def fold(self) -> Charge:
-        """What was sent since the last time, added up: for this worker's own record."""
-        total = [0, 0, 0, 0]
-        for lease in self.sent:
-            if not lease.told:
-                total = [one + more for one, more in zip(total, lease.granted, strict=True)]
+    def fold(self) -> list[Lease]:
+        """What was sent since the last time: for this worker's own record."""
+        sent = [lease for lease in self.sent if not lease.told]
         self._moved += self.sent
         self.sent.clear()
-        return Charge(*total)
+        return sent
+
+    def more(self) -> Charge:
+        """By how much settlements that were not said are more than was granted."""
+        return more_of(row[1:] for row in self._settles.values())
 
     def say(self) -> News:
         """What the next batch says. After `fold`."""
@@ -119,6 +120,14 @@ class Unsaid:
         if lot.rank != lease.rank:  # from stock, which is charged to one class: to the class that took it
             self.settled(lease.at, [-units for units in lease.granted], lot.rank)
             self.settled(lease.at, lease.granted, lease.rank)
+
+
+def more_of(deltas: Iterable[Sequence[int]]) -> Charge:
+    """What is positive of each, added up."""
+    total = [0, 0, 0, 0]
+    for delta in deltas:
+        total = [all_ + max(0, units) for all_, units in zip(total, delta, strict=True)]
+    return Charge(*total)
 
 
 def _add(

@@ -9,8 +9,8 @@ Slots are a 480th of the window (125 ms of a minute), not 1 s: a charge is kept 
 second in sixty would cost more of the ceiling than the 98 % that are promised leave.
 """
 
-#: No lease ends later than this after it was granted.
-LEASE_MS_MAX = 10_000
+#: No lease ends later than this after it was granted: before its worker counts as gone (`relearning.py`).
+LEASE_MS_MAX = 2_000
 _SLOTS = 480
 _SLOTS_OF_A_SLICE = 240
 _MINUTE_MS = 60_000

@@ -4,28 +4,13 @@ OpenAI counts requests and tokens and says for how long (`6m0s`); Anthropic also
 until when (RFC 3339). Either's "reset" is when all of the limit will be free again if nothing else is asked.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
 
 _OPENAI = b"x-ratelimit-limit-{0}: %d\r\nx-ratelimit-remaining-{0}: %d\r\nx-ratelimit-reset-{0}: %b\r\n"
 _REQUESTS, _TOKENS = _OPENAI.replace(b"{0}", b"requests"), _OPENAI.replace(b"{0}", b"tokens")
-
-
-class Standing(NamedTuple):
-    """How full one limit is."""
-
-    limit: int
-    remaining: int
-    reset_ms: int  # until all of it is free
-
-
-def most_restrictive(standings: Sequence[Standing]) -> Standing | None:
-    """The one with least left: where a header can only speak of one, that is the one that will say no first."""
-    if len(standings) < 2:
-        return standings[0] if standings else None
-    return min(standings, key=lambda one: one.remaining)
+#: How full one limit is: (limit, remaining, milliseconds until all of it is free).
+Standing = tuple[int, int, int]
 
 
 def rate_limit_head(
@@ -62,8 +47,8 @@ def _anthropic(name: bytes, standing: Standing | None, now: int) -> bytes:
         b"anthropic-ratelimit-%b-limit: %d\r\nanthropic-ratelimit-%b-remaining: %d\r\n"
         b"anthropic-ratelimit-%b-reset: %b\r\n"
     )
-    until = timestamp(now + standing.reset_ms)
-    return lines % (name, standing.limit, name, standing.remaining, name, until)
+    limit, remaining, reset_ms = standing
+    return lines % (name, limit, name, remaining, name, timestamp(now + reset_ms))
 
 
 @lru_cache(1024)  # while requests keep coming it is always the same

@@ -3,12 +3,14 @@
 Reads what the grantor holds and charges nothing (`reserve.py` does). Times are `LedgerTime`'s milliseconds.
 """
 
+from collections.abc import Sequence
+
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, Dimension
 from gateway.admission.grantor import Grantor
 from gateway.admission.ledger import Usage
 from gateway.admission.window import jitter_ms, slot_ms
 from gateway.charge import REQUESTS, Charge, Estimate
-from gateway.dialects.rate_limit_head import Standing, most_restrictive, rate_limit_head
+from gateway.dialects.rate_limit_head import Standing, rate_limit_head
 from gateway.errors import RATE_LIMITED, REQUEST_TOO_LARGE, GatewayError
 
 #: After so long a charge has left its window for certain.
@@ -30,7 +32,7 @@ _COUNTED = {
 class Allowance:
     """What one tenant key may use. `newest` is when this worker last charged something on it."""
 
-    __slots__ = ("_grantor", "_limits", "_requests", "_tokens", "key_id", "newest", "terms")
+    __slots__ = ("_grantor", "_limits", "_names", "_requests", "_tokens", "key_id", "newest", "terms")
 
     def __init__(self, key_id: str, terms: AccountTerms, grantor: Grantor) -> None:
         self.key_id = key_id
@@ -43,9 +45,9 @@ class Allowance:
         limits = {one.name: one.limit for one in terms.dimensions}
         self.terms = terms
         self._limits = tuple(limits.get(name, _UNLIMITED) for name in _TOKEN_LIMITS)
-        names = [one.name for one in terms.dimensions]
-        self._requests = [(at, name) for at, name in enumerate(names) if name in _REQUEST_LIMITS]
-        self._tokens = [(at, name) for at, name in enumerate(names) if name in _TOKEN_LIMITS]
+        names = self._names = [one.name for one in terms.dimensions]
+        self._requests = [at for at, name in enumerate(names) if name in _REQUEST_LIMITS]
+        self._tokens = [at for at, name in enumerate(names) if name in _TOKEN_LIMITS]
 
     def charge(self, estimate: Estimate) -> Charge:
         """What a request is charged while it runs. Raises GatewayError when it can never fit.
@@ -66,13 +68,18 @@ class Allowance:
         """The header lines that say how full it is."""
         # Requests at once have no header, and nobody knows when they are free.
         levels = self._grantor.levels(self.terms.id, now)
-        requests = [self._standing(name, levels[at], now) for at, name in self._requests]
-        tokens = [self._standing(name, levels[at], now) for at, name in self._tokens]
-        tightest = most_restrictive(requests), most_restrictive(tokens)
+        reset_ms = self.newest + _FREE_AFTER_MS - now
+        if reset_ms <= 0:  # what this worker did not charge is others', and when they did is not known here
+            reset_ms = _FREE_AFTER_MS
+        requests = self._tightest(self._requests, levels, reset_ms, now)
+        tokens = self._tightest(self._tokens, levels, reset_ms, now)
         if dialect != "anthropic":
-            return rate_limit_head(dialect, now, *tightest)
-        by_name = {name: standing for (_, name), standing in zip(self._tokens, tokens, strict=True)}
-        return rate_limit_head(dialect, now, *tightest, by_name.get("itpm"), by_name.get("otpm"))
+            return rate_limit_head(dialect, now, requests, tokens)
+        input_, output = (
+            self._tightest([at for at in self._tokens if self._names[at] == name], levels, reset_ms, now)
+            for name in ("itpm", "otpm")
+        )
+        return rate_limit_head(dialect, now, requests, tokens, input_, output)
 
     def used_up(self, charge: Charge, wait_ms: int, now: int) -> GatewayError:
         """There is no room for `charge` before `wait_ms` have passed."""
@@ -86,19 +93,18 @@ class Allowance:
             retry_after_s=wait_ms / 1000,
         )
 
-    def _standing(self, name: str, level: tuple[int, int], now: int) -> Standing:
-        used, limit = level
-        if not used:
-            return Standing(limit, limit, 0)
-        left = limit - used
-        if name == "rpd":
-            reset_ms = _DAY_MS - now % _DAY_MS
-        else:
-            # What this worker did not charge is others', and when they did is not known here.
-            reset_ms = self.newest + _FREE_AFTER_MS - now
-            if reset_ms <= 0:
-                reset_ms = _FREE_AFTER_MS
-        return Standing(limit, left if left > 0 else 0, reset_ms)
+    def _tightest(
+        self, places: Sequence[int], levels: Sequence[tuple[int, int]], reset_ms: int, now: int
+    ) -> Standing | None:
+        """Of the limits at `places` in `levels`, the one with least left; `reset_ms` is that of a minute's."""
+        found = None
+        for at in places:
+            used, limit = levels[at]
+            left = limit - used if limit > used else 0
+            if found is None or left < found[1]:
+                reset = reset_ms if self._names[at] != "rpd" else _DAY_MS - now % _DAY_MS
+                found = limit, left, reset if used else 0
+        return found
 
     def _too_large(self, tokens: int) -> GatewayError:
         """No waiting helps, so it is no 429: those are tried again."""

@@ -21,6 +21,7 @@ from gateway.admission.ledger import (
     Batch,
     Demand,
     Observation,
+    Recall,
     Report,
     Return,
     Sent,
@@ -55,6 +56,8 @@ class Worker:
     number: int = 0
     last: Answer | None = None
     before_call: int = 0
+    whole: Answer | None = None  # the last of a ledger that knew all
+    before_whole: int = 0
     hand: list[Lease] = field(default_factory=list)
     away: list[Lease] = field(default_factory=list)  # sent, not ended
     own: list[tuple[int, Charge]] = field(default_factory=list)  # what it sent, by its clock
@@ -98,19 +101,33 @@ class LedgerMachine(RuleBasedStateMachine):
                 asks=asks, demand=demand, seen=self._seen(worker), in_flight=self._busy(worker)
             )
         worker.number += 1
-        sent = None
+        sent = recall = None
         if worker.last is not None and worker.last.relearn:
-            sent = tuple(Sent(self.real - at, charge) for at, charge in worker.own if at > self.real - 61_000)
+            sent = tuple(Sent(self.real - at, charge) for at, charge in worker.own if at > self.real - 60_500)
+            recall = self._recall(worker, sent)
         news = {name: tuple(rows) for name, rows in worker.news.items()}
         for rows in worker.news.values():
             rows.clear()
         return Batch(
             self.account, worker.name, worker.number, self._seen(worker), asks=asks, demand=demand, sent=sent,
-            served=((worker.name, worker.number), ("all", 3)), in_flight=self._busy(worker), **news, **more,
+            recall=recall, served=((worker.name, worker.number), ("all", 3)), in_flight=self._busy(worker),
+            **news, **more,
         )  # fmt: skip
 
     def _seen(self, worker: Worker) -> Any:
         return None if worker.last is None else worker.last.seen(self.real - worker.before_call)
+
+    def _recall(self, worker: Worker, sent: tuple[Sent, ...]) -> Recall | None:
+        was = worker.whole
+        if was is None:
+            return None
+        rpm, tpm, rpd = (one.used for one in was.usage[:3])
+        # Settlements that were said last may have been lost.
+        own = Charge(len(sent), tokens=sum(max(0, one.charge.tokens - 5) for one in sent))
+        elapsed_ms = self.real - worker.before_whole
+        return Recall(
+            was.epoch, was.version, was.now, elapsed_ms, was.live, Charge(rpm, tokens=tpm), own, rpd
+        )
 
     def _busy(self, worker: Worker) -> int:
         return len(worker.hand) + len(worker.away)
@@ -120,6 +137,8 @@ class LedgerMachine(RuleBasedStateMachine):
         if worker.last is not None and worker.last.epoch != answer.epoch:
             worker.hand.clear()  # leases of a state that is gone are void
         worker.last, worker.before_call = answer, self.real
+        if not (answer.learning or answer.relearn):
+            worker.whole, worker.before_whole = answer, self.real
         for ask, verdict in zip(batch.asks, answer.verdicts, strict=True):
             over = ask.charge.tokens > TPM
             assert verdict.too_large == over

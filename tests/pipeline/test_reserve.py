@@ -152,3 +152,17 @@ def test_the_reset_is_when_everything_is_free_and_not_before() -> None:
     assert b"x-ratelimit-reset-tokens: 30.625s\r\n" in reservation.head()
     desk.clock.move(30.625)
     assert b"x-ratelimit-reset-tokens: 0s\r\n" in reservation.head()
+
+
+def test_the_limit_with_least_left_speaks_for_the_others() -> None:
+    desk = Desk()
+    key = TenantKey("all", Tenant("a"), b"all", limits=Limits(rpm=60, rpd=10, tpm=1_000, itpm=300, otpm=900))
+    desk.reservations.open([key])
+    reservation = desk.begin(key)
+    assert b"x-ratelimit-remaining-requests: 10\r\nx-ratelimit-reset-requests: 0s\r\n" in reservation.head()
+    assert reservation.take()
+    head = reservation.head()
+    assert b"x-ratelimit-limit-requests: 10\r\nx-ratelimit-remaining-requests: 9\r\n" in head
+    assert b"x-ratelimit-reset-requests: 1m0.625s\r\n" not in head  # it is a day's
+    assert b"x-ratelimit-limit-tokens: 300\r\nx-ratelimit-remaining-tokens: 280\r\n" in head
+    assert b"x-ratelimit-reset-tokens: 1m0.625s\r\n" in head

@@ -118,7 +118,7 @@ async def test_leases_of_a_ledger_that_forgot_are_void() -> None:
     assert first.sent is None and second.sent is not None
     assert sum(one.charge.requests for one in second.sent) == len(fleet.sent)
     assert second.in_flight == 0 and not second.reports and not second.returns
-    await fleet.passes(1.0)
+    await fleet.passes(3.0)
     line.arrive()
     assert line.leases.lease_hits > 0 and not any(line.waiting)
     await fleet.aclose()
