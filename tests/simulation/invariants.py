@@ -109,14 +109,10 @@ class Invariants:
 
     @staticmethod
     def _may_hold(at: Observed, other: Item, item: Item, account: str, now: float) -> bool:
-        """Whether room is gathered for `other` on the account; or was, until another one promised to be sooner."""
+        """Whether room is gathered for `other` on the account; or was, until what it could expect changed."""
         if hold(other, account, at.outlook, now) != PASSES:
             return True
-        return (
-            other.rank <= item.rank
-            and len(other.signature) > 1
-            and at.outlook.free_in(account, other) < WINDOW_S
-        )
+        return other.rank <= item.rank and at.outlook.free_in(account, other) < WINDOW_S
 
     def _forecasts(self, at: Observed, now: float) -> None:
         """14. Expected waits are never negative, and no shorter for who is further behind in a lane."""
