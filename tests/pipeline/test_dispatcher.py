@@ -293,7 +293,7 @@ async def test_charged_where_it_leaves_and_not_where_it_began_to_connect() -> No
     (permit,) = gate.filled(1)
     await passes(3.0)
     gate.dispatcher.sent(permit)
-    gate.lessons.finished(permit, Usage(10, 0, source="provider"))
+    gate.lessons.finished(permit, Usage(10, 0, source="provider"), gate.clock.monotonic())
     await passes(WINDOW_S - 3.0)
     assert gate.at_once(TOP) is None
     await passes(3.0)

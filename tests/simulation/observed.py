@@ -102,9 +102,9 @@ class Observed(Dispatcher):
             self.witness.granted(ticket, permit, now)
         return permit
 
-    def end(self, permit: Permit, charged: Charge | None = None) -> None:
+    def end(self, permit: Permit, charged: Charge | None, now: float) -> None:
         self.witness.ended(permit)
-        super().end(permit, charged)
+        super().end(permit, charged, now)
 
     def give_back(self, permit: Permit) -> None:
         self.witness.ended(permit)
