@@ -123,12 +123,13 @@ class Health:
         """The first content has come: a probe need not end to be good."""
         if self.credential.doubted:
             self.credential.accepted(turn)
-        if self.state in ("cooling", "probing") and turn > self._since:
+        if not self.open and self.state in ("cooling", "probing") and turn > self._since:
             self._recover(now)
 
     def finished(self, turn: int, now: float) -> None:
         """The whole reply has come."""
-        self.answered(turn, now)
+        if not self.open or self.credential.doubted:
+            self.answered(turn, now)
         if turn > self._since:
             self._streak = 0
 

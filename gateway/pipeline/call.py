@@ -40,6 +40,7 @@ from gateway.upstream.verdict import Kind, verdict_of_failure
 
 _HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 _DOORS_MAX = 4096
+_FORWARDED = (b"openai-beta", b"x-client-request-id")
 _RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
 _NO_WAY = (NO_ELIGIBLE_KEY, REQUEST_TOO_LARGE)
 #: After these the same key may serve it yet.
@@ -249,10 +250,11 @@ def _request(
 def forwarded_lines(named: dict[bytes, bytes]) -> bytes:
     """The caller's headers that a provider gets: default deny (wire reference §3.6)."""
     lines = _usual_lines(named.get(b"user-agent"), named.get(b"accept"))
-    for name in (b"openai-beta", b"x-client-request-id"):
-        value = named.get(name)
-        if value is not None and len(value) <= 1024:
-            lines += name + b": " + value + b"\r\n"
+    if not named.keys().isdisjoint(_FORWARDED):
+        for name in _FORWARDED:
+            value = named.get(name)
+            if value is not None and len(value) <= 1024:
+                lines += name + b": " + value + b"\r\n"
     return lines
 
 
