@@ -112,10 +112,10 @@ class Dispatcher:
         ticket.future = future
         ticket.permit = None
         ticket.waiting_since = now
-        for account in item.signature:
-            self._wakes.within(account, self._outlook.free_in(account, item))
-        self._arm_expiry()
         try:
+            for account in item.signature:
+                self._wakes.within(account, self._outlook.free_in(account, item))
+            self._arm_expiry()
             return await future
         except BaseException:
             self._leave(ticket, item)
