@@ -5,6 +5,7 @@ that whoever reads it (log, metrics, admin) can never disturb the request.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.charge import NO_ESTIMATE, NOTHING, Estimate, Makeup
 from gateway.record import Record
@@ -23,8 +24,35 @@ class Usage(Record, frozen=True):
 
 
 NO_USAGE = Usage()
+
+
+class Sizing(Protocol):
+    """What a request is made of and may come to: looked up by whoever needs it, and only then worked out."""
+
+    def makeup(self) -> Makeup: ...
+
+    def estimate(self) -> Estimate: ...
+
+
+class Sized:
+    """The same where it is known, or never will be."""
+
+    __slots__ = ("_estimate", "_makeup")
+
+    def __init__(self, makeup: Makeup = NOTHING, estimate: Estimate = NO_ESTIMATE) -> None:
+        self._makeup = makeup
+        self._estimate = estimate
+
+    def makeup(self) -> Makeup:
+        return self._makeup
+
+    def estimate(self) -> Estimate:
+        return self._estimate
+
+
+_UNSIZED = Sized()
 #: Endpoints that name a model and only ask how much it would have to read.
-_COUNTS_ONLY = frozenset({"responses_input_tokens"})
+COUNTS_ONLY = frozenset({"responses_input_tokens"})
 
 
 @dataclass(slots=True)
@@ -44,8 +72,7 @@ class Exchange:  # no Record: those are slow to write to, and this one is writte
     body_bytes: int = 0  # of the request, as far as it is held in memory
     route: ModelRoute | None = None
     streaming: bool = False
-    makeup: Makeup = NOTHING  # of its body
-    estimate: Estimate = NO_ESTIMATE  # for the target that is asked first
+    sizing: Sizing = _UNSIZED  # of its body, for the target that is asked first
     target: Target | None = None
     provider_key: ProviderKey | None = None
     attempts: int = 0
@@ -62,10 +89,6 @@ class Exchange:  # no Record: those are slow to write to, and this one is writte
     usage: Usage = NO_USAGE  # replaced, never changed
 
     @property
-    def input_estimate(self) -> int:
-        return self.estimate.input
-
-    @property
     def ran_model(self) -> bool:
         """Whether a model was asked to work: what is stored, fetched or listed had its usage counted before."""
-        return self.target is not None and self.endpoint not in _COUNTS_ONLY
+        return self.target is not None and self.endpoint not in COUNTS_ONLY

@@ -144,7 +144,7 @@ def main(words: list[str] | None = None) -> int:
         "--assert",
         action="store_true",
         dest="asserted",
-        help=f"fail when a target is missed by {TOLERANCE:.0%}",
+        help=f"fail when a target is missed by {TOLERANCE:.0%}".replace("%", "%%"),
     )
     given = parser.parse_args(words)
     found = figures(given.rounds)

@@ -5,6 +5,7 @@ All or nothing: a request is granted on every dimension that it costs something 
 
 from collections.abc import Sequence
 
+from gateway.admission.ceiling import FULL
 from gateway.admission.concurrency import Concurrency
 from gateway.admission.day import Day
 from gateway.admission.dimension import CONCURRENCY, AccountTerms, Dimension
@@ -198,6 +199,27 @@ class AccountModel:
             )
             for meter in self._meters()
         )
+
+    def levels(self, now: int, unused: Sequence[int]) -> list[tuple[int, int]]:
+        """(used, limit) of each, as `usage` has them. Before `touch`: brings up to `now` what they depend on."""
+        found: list[tuple[int, int]] = []
+        for rate in self.rates:
+            window = rate.window
+            if now >= window.due:
+                rate.touch(now)
+            used = window.used - unused[rate.axis]
+            found.append((used if used > 0 else 0, rate.ceiling.limit))
+        for day in self.days:
+            used = day.used(now) - unused[day.axis]
+            found.append((used if used > 0 else 0, day.ceiling.limit))
+        places = self.concurrency
+        if places is not None:
+            ceiling = places.ceiling
+            if ceiling.multiplier != FULL:
+                ceiling.recover(now)
+            used = places.in_use - unused[CONCURRENCY]
+            found.append((used if used > 0 else 0, ceiling.limit))
+        return found
 
     def _meters(self) -> list[Rate | Day | Concurrency]:
         """In the order of the terms."""

@@ -112,12 +112,14 @@ class Allotment:
 
     def unused(self) -> tuple[int, int, int, int, int]:
         """By axis, what the model counts as used and is not."""
-        amounts = [self.requests, self.input, self.output, self.tokens]
+        requests, input_, output, tokens = self.requests, self.input, self.output, self.tokens
         for late in self._late.values():
-            for axis, amount in enumerate(late):
-                amounts[axis] += amount
+            requests += late[0]
+            input_ += late[1]
+            output += late[2]
+            tokens += late[3]
         places = self.places if self.until and self._model.concurrency is not None else 0
-        return (*amounts, places)  # type: ignore[return-value]
+        return requests, input_, output, tokens, places
 
     def _spare(self, charge: Charge, now: int) -> int:
         """How many such requests are a small part of what is free; 0 where any dimension is short."""

@@ -20,7 +20,7 @@ AccountT = TypeVar("AccountT", bound=Loaded)
 class Candidate(Generic[AccountT]):
     """Made once per target and key, and kept: what it learns of latency is learned here."""
 
-    __slots__ = ("account", "first_token", "health", "key_id", "last_turn", "salt", "target")
+    __slots__ = ("account", "first_token", "health", "is_compared", "key_id", "last_turn", "salt", "target")
 
     def __init__(self, account: AccountT, health: Health, target: Target | None = None) -> None:
         self.account = account
@@ -30,12 +30,8 @@ class Candidate(Generic[AccountT]):
         self.salt = salt_of(health.key_id, health.model)
         self.first_token = FirstTokenTimes()
         self.last_turn = 0  # of the choice that last fell on it
+        self.is_compared = False  # with others, by anybody: else nobody asks how fast it is
 
     @property
     def in_flight(self) -> int:
         return self.account.in_flight
-
-    def answered(self, turn: int, size: int, ttft_s: float, now: float) -> None:
-        """The attempt of that turn has brought its first content."""
-        self.health.answered(turn, now)
-        self.first_token.observe(size, ttft_s, now)

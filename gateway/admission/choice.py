@@ -60,7 +60,7 @@ class Choice(Generic[AccountT]):
             if only.health.open and not tried and wish.pinned is None:  # most requests
                 return only if has_room(only.account) > 0.0 else None
         late = False
-        for keys in targets:
+        for keys in _failing_last(targets, now):
             usable = _usable(keys, wish, tried, now)
             in_time = _in_time(usable, wish, now) if wish.deadline else usable
             late = late or len(in_time) < len(usable)
@@ -134,6 +134,13 @@ class Choice(Generic[AccountT]):
 
 def _burden(one: Candidate[AccountT], room: float, now: float) -> float:
     return (one.account.in_flight + 1) * (1 + one.health.failures(now)) / room
+
+
+def _failing_last(targets: Targets[AccountT], now: float) -> Targets[AccountT]:
+    """The targets in their order; those of which every key fails after the others."""
+    if len(targets) == 1:
+        return targets
+    return sorted(targets, key=lambda keys: all(one.health.failing(now) for one in keys))
 
 
 def _usable(

@@ -19,7 +19,7 @@ CONCURRENCY = 4
 #: admission reference). Small, for it is lost to the connected: the promise is 98 % of the ceiling.
 SET_ASIDE_PERMILLE = 5
 
-_AXES = {
+AXES = {
     "rpm": REQUESTS,
     "tpm": TOKENS,
     "itpm": INPUT,
@@ -39,7 +39,7 @@ class Dimension(NamedTuple):
 
     @property
     def axis(self) -> int:
-        return _AXES[self.name]
+        return AXES[self.name]
 
     @property
     def is_rate(self) -> bool:
@@ -102,5 +102,5 @@ def account_of_tenant_key(key: TenantKey) -> AccountTerms:
 
 
 def _dimensions(limits: Limits, burst_s: float | None, zone: str) -> tuple[Dimension, ...]:
-    found = ((name, getattr(limits, name)) for name in _AXES)
+    found = ((name, getattr(limits, name)) for name in AXES)
     return tuple(Dimension(name, limit, burst_s, zone) for name, limit in found if limit is not None)

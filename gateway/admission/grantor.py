@@ -87,3 +87,7 @@ class Grantor(Protocol):
     def usage(self, account: str, now: int) -> tuple[Usage, ...]:
         """Its dimensions as they stand, in the order of its terms."""
         ...
+
+    def levels(self, account: str, now: int) -> Sequence[tuple[int, int]]:
+        """Of `usage` only what every answer to a limited key tells: (used, limit) of each."""
+        ...

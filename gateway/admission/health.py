@@ -26,6 +26,8 @@ PROBE_RANK = 2
 PROBE_PATIENCE_S = 3.0
 #: A failure says that the next attempt may fail too for as long as the shortest ejection.
 SUSPECT_S = 30.0
+#: How often a target is tried whose last key fails, while other targets serve.
+RETRIED_AFTER_S = 3.0
 #: Where a provider does not say when its quota comes back, it is asked again this often.
 QUOTA_S = 600.0
 _HISTORY = 32
@@ -94,6 +96,10 @@ class Health:
         """Failures in a row that are recent enough to make another key the better choice."""
         return self._streak if self._streak and now - self._failed_at < SUSPECT_S else 0
 
+    def failing(self, now: float) -> bool:
+        """In service only because the target has no other key: another target is the better choice, for a while."""
+        return self._streak >= CONSECUTIVE_FAILURES and now - self._failed_at < RETRIED_AFTER_S
+
     def share(self, now: float) -> float:
         """Of the traffic it was used to, what it is allowed: 1.0 where nothing holds it back."""
         if self.state != "healthy":
@@ -117,12 +123,13 @@ class Health:
         """The first content has come: a probe need not end to be good."""
         if self.credential.doubted:
             self.credential.accepted(turn)
-        if self.state in ("cooling", "probing") and turn > self._since:
+        if not self.open and self.state in ("cooling", "probing") and turn > self._since:
             self._recover(now)
 
     def finished(self, turn: int, now: float) -> None:
         """The whole reply has come."""
-        self.answered(turn, now)
+        if not self.open or self.credential.doubted:
+            self.answered(turn, now)
         if turn > self._since:
             self._streak = 0
 

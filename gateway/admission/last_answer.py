@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gateway.admission.account_model import NOTHING_SERVED
 from gateway.admission.booking import STOCK_FREE_PERCENT
-from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms
+from gateway.admission.dimension import AXES, CONCURRENCY, WINDOW_MS, AccountTerms
 from gateway.admission.ledger import Answer, Batch, Recall, Seen, Usage
 from gateway.charge import Charge
 
@@ -116,20 +116,35 @@ class LastAnswer:
     ) -> tuple[Usage, ...]:
         """As it had it, less what is in hand: leases are charged when they are granted."""
         passed = now - self.before
+        levels = self.levels(terms, in_hand, in_flight, now)
+        return tuple(
+            Usage(one.name, used, limit, max(0, self._blocked_ms(one.name) - passed))
+            for one, (used, limit) in zip(terms.dimensions, levels, strict=True)
+        )
+
+    def levels(
+        self, terms: AccountTerms, in_hand: Sequence[int], in_flight: int, now: int
+    ) -> list[tuple[int, int]]:
+        """(used, limit) of each."""
+        quiet = now - self.before > QUIET_MS
         found = []
-        for dimension in terms.dimensions:
-            one = self._usage.get(dimension.name)
+        for name, limit, _, _ in terms.dimensions:
+            one, axis = self._usage.get(name), AXES[name]
             if one is None:
-                found.append(Usage(dimension.name, 0, dimension.limit, 0))
+                found.append((0, limit))
                 continue
-            if dimension.axis == CONCURRENCY:
+            if axis == CONCURRENCY:
                 used = self._others + in_flight
-            elif dimension.is_rate and passed > QUIET_MS:
+            elif quiet and name != "rpd":
                 used = 0
             else:
-                used = max(0, one.used - in_hand[dimension.axis])
-            found.append(Usage(one.dimension, used, one.limit, max(0, one.blocked_ms - passed)))
-        return tuple(found)
+                used = one.used - in_hand[axis]
+            found.append((used if used > 0 else 0, one.limit))
+        return found
+
+    def _blocked_ms(self, dimension: str) -> int:
+        one = self._usage.get(dimension)
+        return 0 if one is None else one.blocked_ms
 
 
 def _plenty(answer: Answer) -> bool:

@@ -188,6 +188,10 @@ class Leases:
         channel = self._channels[account]
         return channel.last.usage(channel.terms, channel.lots.amounts(), channel.in_flight, now)
 
+    def levels(self, account: str, now: int) -> list[tuple[int, int]]:
+        channel = self._channels[account]
+        return channel.last.levels(channel.terms, channel.lots.amounts(), channel.in_flight, now)
+
     # ---------------------------------------------------------------- as `Owner` of the calls
 
     def lost(self) -> None:

@@ -7,7 +7,7 @@ The index is signature → class → tenant → lane. Who is next: `next_in_line
 ahead of what does not fit: `hold`; who goes when the line is full: `shed`; when classes are shut: `overload`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from heapq import heapify, heappop, heappush, nsmallest
 from itertools import islice, zip_longest
 
@@ -26,8 +26,9 @@ from gateway.admission.supply import Supply
 _ACCEPTED = Accepted()
 _SLACK = 64
 RETRY_MAX_S = 3600.0
-#: A request is refused when even this part of its expected wait is too long: forecasts are good to about a quarter.
-CERTAINTY = 0.75
+#: A request is refused when even this part of its expected wait is too long: forecasts are good to about a tenth.
+#: Much less would let in what expires in line, at the cost of those behind it.
+CERTAINTY = 0.85
 
 
 class Line:
@@ -187,6 +188,10 @@ class Line:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        """All that waits."""
+        return iter(self._items.values())
 
     @property
     def bytes(self) -> int:

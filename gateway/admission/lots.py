@@ -108,7 +108,12 @@ class Lots:
 
     def amounts(self) -> list[int]:
         """By axis, what is in all of them."""
-        return [sum(lot.amount[axis] for lot in self._lots) for axis in range(len(Charge._fields))]
+        total = [0, 0, 0, 0]
+        axes = self._axes
+        for lot in self._lots:
+            for axis in axes:
+                total[axis] += lot.amount[axis]
+        return total
 
     def until(self) -> int:
         """When the last of them ends; 0 without any."""

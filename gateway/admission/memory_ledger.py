@@ -121,10 +121,14 @@ class MemoryLedger:
         return self._whole(account, now).served()
 
     def usage(self, account: str, now: int) -> tuple[Usage, ...]:
-        """For the admin API and metrics, and for every answer to a tenant key that has limits."""
+        """For the admin API and metrics."""
         model = self._books[account].account
         model.touch(now)
         return model.usage(now, self._allotments[account].unused())
+
+    def levels(self, account: str, now: int) -> list[tuple[int, int]]:
+        """For every answer to a tenant key that has limits."""
+        return self._books[account].account.levels(now, self._allotments[account].unused())
 
     async def exchange(self, batch: Batch) -> Answer:
         """As `Ledger.exchange`; never raises."""

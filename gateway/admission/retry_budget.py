@@ -23,8 +23,9 @@ class RetryBudget:
 
     def deposit(self, now: float) -> None:
         """A request makes its first attempt."""
-        if int(now) != self._second:
-            self._move(int(now))
+        second = int(now)
+        if second != self._second:
+            self._move(second)
         self._requests[self._second % _SLOTS] += 1
         self._all_requests += 1
 

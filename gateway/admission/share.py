@@ -7,9 +7,9 @@ backlogged class gets its floor of the ceiling however much more urgent work the
 
 from gateway.admission.classes import RANKS
 
-STEP_MS = 5_000
-STEPS_A_MINUTE = 12
-STEPS_TO_NOTHING = 60
+STEP_MS = 1_000
+STEPS_A_MINUTE = 60
+STEPS_TO_NOTHING = 300
 SHARE_SCALE = 1000  # so that rounding down loses no whole units
 
 
@@ -23,7 +23,7 @@ class Share:
         self._step = 0
 
     def fade(self, now: int) -> None:
-        """A twelfth is forgotten every five seconds."""
+        """A sixtieth is forgotten every second: in larger steps floors would be served in lumps."""
         step = now // STEP_MS
         steps = step - self._step
         if steps <= 0:

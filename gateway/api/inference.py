@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from gateway.admission.stable_prefix import stable_prefix
 from gateway.api.query import with_cursors_opened
 from gateway.api.routes import Endpoint
-from gateway.charge import Makeup
 from gateway.dialects.document import Document
 from gateway.dialects.named_files import may_name_files, named_files
 from gateway.dialects.openai_stream import MediaStream, OpenAIStream, ResponsesStream
@@ -29,9 +28,9 @@ from gateway.pipeline.call import forwarded_lines
 from gateway.pipeline.completion_body import completion_stream_body
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.form import Form, form_text, read_form
-from gateway.pipeline.makeup import form_makeup, makeup
 from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_json_type, read_body
 from gateway.pipeline.router import Candidates, Router, Way
+from gateway.pipeline.sizing import Sizing
 from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import Bounds, ProviderKey, Target, Tenant
 
@@ -134,7 +133,7 @@ class Inference:
                 candidates = self._on_own_keys(tenant, candidates, pinned, param, real)
         exchange.route = candidates.route
         check_body(fields, endpoint.name)
-        self._estimate(exchange, makeup(document, endpoint.name), candidates)
+        exchange.sizing = self._sizing(document, endpoint, tenant, candidates)
         if fields.get("service_tier") == "flex":
             lower(exchange, "scheduled")
         if "stream" in fields or "stream_format" in fields:
@@ -182,7 +181,7 @@ class Inference:
             exchange.route = candidates.route
             asked = form.fields.get("stream")
             exchange.streaming = asked is not None and asked.value.lower() == b"true"
-            self._estimate(exchange, form_makeup(endpoint.name, form.size), candidates)
+            exchange.sizing = self._sizing(form.size, endpoint, _tenant(exchange), candidates)
         except BaseException:
             form.close()
             raise
@@ -196,12 +195,12 @@ class Inference:
         work = _work(endpoint, named, body, content_type=form.content_type, stream=stream)
         return (work, candidates), form
 
-    def _estimate(self, exchange: Exchange, made_of: Makeup, candidates: Candidates) -> None:
+    def _sizing(
+        self, source: Document | int, endpoint: Endpoint, tenant: Tenant, candidates: Candidates
+    ) -> Sizing:
         target, route = candidates.first_target, candidates.route
         assert target is not None and route is not None, "what names a model has a target"
-        exchange.makeup = made_of
-        tenant = _tenant(exchange).id
-        exchange.estimate = self._estimator.estimate(made_of, tenant, route.label, target.model)
+        return Sizing(source, endpoint.name, self._estimator, tenant.id, route.label, target.model)
 
     async def from_upload(
         self,

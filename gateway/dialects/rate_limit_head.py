@@ -6,22 +6,11 @@ until when (RFC 3339). Either's "reset" is when all of the limit will be free ag
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
 
-
-class Standing(NamedTuple):
-    """How full one limit is."""
-
-    limit: int
-    remaining: int
-    reset_ms: int  # until all of it is free
-
-
-def most_restrictive(standings: list[Standing]) -> Standing | None:
-    """The one with least left: where a header can only speak of one, that is the one that will say no first."""
-    if len(standings) < 2:
-        return standings[0] if standings else None
-    return min(standings, key=lambda one: one.remaining)
+_OPENAI = b"x-ratelimit-limit-{0}: %d\r\nx-ratelimit-remaining-{0}: %d\r\nx-ratelimit-reset-{0}: %b\r\n"
+_REQUESTS, _TOKENS = _OPENAI.replace(b"{0}", b"requests"), _OPENAI.replace(b"{0}", b"tokens")
+#: How full one limit is: (limit, remaining, milliseconds until all of it is free).
+Standing = tuple[int, int, int]
 
 
 def rate_limit_head(
@@ -34,7 +23,7 @@ def rate_limit_head(
 ) -> bytes:
     """The lines of what is given; `now` is in milliseconds since 1970."""
     if dialect != "anthropic":
-        return _openai(b"requests", requests) + _openai(b"tokens", tokens)
+        return _openai(_REQUESTS, requests) + _openai(_TOKENS, tokens)
     named = (
         (b"requests", requests),
         (b"tokens", tokens),
@@ -44,12 +33,11 @@ def rate_limit_head(
     return b"".join(_anthropic(name, standing, now) for name, standing in named)
 
 
-def _openai(name: bytes, standing: Standing | None) -> bytes:
+def _openai(lines: bytes, standing: Standing | None) -> bytes:
     if standing is None:
         return b""
-    return b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %b\r\n" % (
-        name, standing.limit, name, standing.remaining, name, duration(standing.reset_ms)
-    )  # fmt: skip
+    limit, remaining, reset_ms = standing
+    return lines % (limit, remaining, duration(reset_ms))
 
 
 def _anthropic(name: bytes, standing: Standing | None, now: int) -> bytes:
@@ -59,8 +47,8 @@ def _anthropic(name: bytes, standing: Standing | None, now: int) -> bytes:
         b"anthropic-ratelimit-%b-limit: %d\r\nanthropic-ratelimit-%b-remaining: %d\r\n"
         b"anthropic-ratelimit-%b-reset: %b\r\n"
     )
-    until = timestamp(now + standing.reset_ms)
-    return lines % (name, standing.limit, name, standing.remaining, name, until)
+    limit, remaining, reset_ms = standing
+    return lines % (name, limit, name, remaining, name, timestamp(now + reset_ms))
 
 
 @lru_cache(1024)  # while requests keep coming it is always the same

@@ -112,10 +112,10 @@ class Dispatcher:
         ticket.future = future
         ticket.permit = None
         ticket.waiting_since = now
-        for account in item.signature:
-            self._wakes.within(account, self._outlook.free_in(account, item))
-        self._arm_expiry()
         try:
+            for account in item.signature:
+                self._wakes.within(account, self._outlook.free_in(account, item))
+            self._arm_expiry()
             return await future
         except BaseException:
             self._leave(ticket, item)
@@ -126,9 +126,8 @@ class Dispatcher:
         if permit.grant is not None:
             self._grantor.sent(permit.grant, self._time.now())
 
-    def end(self, permit: Permit, charged: Charge | None = None) -> None:
+    def end(self, permit: Permit, charged: Charge | None, now: float) -> None:
         """The attempt is over; the provider charged `charged` (None: what was granted)."""
-        now = self._clock.monotonic()
         account, grant = permit.way.account, permit.grant
         account.in_flight -= 1
         account.lasted(now - permit.began)
@@ -136,7 +135,8 @@ class Dispatcher:
             self._grantor.settle(grant, grant.charge if charged is None else charged, self._time.at(now))
         if permit.item is not None:
             self.line.settle(permit.item, share_of(account, charged or permit.item.charge))
-        self.room(account.id)
+        if len(self.line):
+            self.room(account.id)
 
     def give_back(self, permit: Permit) -> None:
         """It was not sent."""

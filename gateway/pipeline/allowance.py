@@ -3,18 +3,22 @@
 Reads what the grantor holds and charges nothing (`reserve.py` does). Times are `LedgerTime`'s milliseconds.
 """
 
+from collections.abc import Sequence
+
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, Dimension
 from gateway.admission.grantor import Grantor
 from gateway.admission.ledger import Usage
 from gateway.admission.window import jitter_ms, slot_ms
 from gateway.charge import REQUESTS, Charge, Estimate
-from gateway.dialects.rate_limit_head import Standing, most_restrictive, rate_limit_head
+from gateway.dialects.rate_limit_head import Standing, rate_limit_head
 from gateway.errors import RATE_LIMITED, REQUEST_TOO_LARGE, GatewayError
 
 #: After so long a charge has left its window for certain.
 _FREE_AFTER_MS = WINDOW_MS + jitter_ms(WINDOW_MS) + slot_ms(WINDOW_MS)
 _DAY_MS = 86_400_000
 _UNLIMITED = 1 << 62
+_REQUEST_LIMITS = ("rpm", "rpd")
+_TOKEN_LIMITS = ("itpm", "otpm", "tpm")
 _COUNTED = {
     "rpm": "requests per minute",
     "tpm": "tokens per minute",
@@ -28,7 +32,7 @@ _COUNTED = {
 class Allowance:
     """What one tenant key may use. `newest` is when this worker last charged something on it."""
 
-    __slots__ = ("_grantor", "_limits", "key_id", "newest", "terms")
+    __slots__ = ("_grantor", "_limits", "_names", "_requests", "_tokens", "key_id", "newest", "terms")
 
     def __init__(self, key_id: str, terms: AccountTerms, grantor: Grantor) -> None:
         self.key_id = key_id
@@ -40,7 +44,10 @@ class Allowance:
         """Its limits are these from now on."""
         limits = {one.name: one.limit for one in terms.dimensions}
         self.terms = terms
-        self._limits = tuple(limits.get(name, _UNLIMITED) for name in ("itpm", "otpm", "tpm"))
+        self._limits = tuple(limits.get(name, _UNLIMITED) for name in _TOKEN_LIMITS)
+        names = self._names = [one.name for one in terms.dimensions]
+        self._requests = [at for at, name in enumerate(names) if name in _REQUEST_LIMITS]
+        self._tokens = [at for at, name in enumerate(names) if name in _TOKEN_LIMITS]
 
     def charge(self, estimate: Estimate) -> Charge:
         """What a request is charged while it runs. Raises GatewayError when it can never fit.
@@ -59,28 +66,20 @@ class Allowance:
 
     def head(self, dialect: str, now: int) -> bytes:
         """The header lines that say how full it is."""
-        requests: list[Standing] = []
-        tokens: dict[str, Standing] = {}
-        free_at = self.newest + _FREE_AFTER_MS
-        # What this worker did not charge is others', and when they did is not known here.
-        reset_ms = free_at - now if free_at > now else _FREE_AFTER_MS
-        for name, used, limit, _ in self._grantor.usage(self.terms.id, now):
-            left = limit - used
-            standing = Standing(limit, left if left > 0 else 0, reset_ms if used else 0)
-            if name == "rpm":
-                requests.append(standing)
-            elif name == "rpd":
-                requests.append(standing._replace(reset_ms=_DAY_MS - now % _DAY_MS if used else 0))
-            elif name != "concurrency":  # it has no header, and nobody knows when it is free
-                tokens[name] = standing
-        return rate_limit_head(
-            dialect,
-            now,
-            most_restrictive(requests),
-            most_restrictive(list(tokens.values())),
-            tokens.get("itpm"),
-            tokens.get("otpm"),
+        # Requests at once have no header, and nobody knows when they are free.
+        levels = self._grantor.levels(self.terms.id, now)
+        reset_ms = self.newest + _FREE_AFTER_MS - now
+        if reset_ms <= 0:  # what this worker did not charge is others', and when they did is not known here
+            reset_ms = _FREE_AFTER_MS
+        requests = self._tightest(self._requests, levels, reset_ms, now)
+        tokens = self._tightest(self._tokens, levels, reset_ms, now)
+        if dialect != "anthropic":
+            return rate_limit_head(dialect, now, requests, tokens)
+        input_, output = (
+            self._tightest([at for at in self._tokens if self._names[at] == name], levels, reset_ms, now)
+            for name in ("itpm", "otpm")
         )
+        return rate_limit_head(dialect, now, requests, tokens, input_, output)
 
     def used_up(self, charge: Charge, wait_ms: int, now: int) -> GatewayError:
         """There is no room for `charge` before `wait_ms` have passed."""
@@ -93,6 +92,19 @@ class Allowance:
             f"Rate limit reached for key '{self.key_id}' on {reached}. Please try again in {wait_ms / 1000:g} s.",
             retry_after_s=wait_ms / 1000,
         )
+
+    def _tightest(
+        self, places: Sequence[int], levels: Sequence[tuple[int, int]], reset_ms: int, now: int
+    ) -> Standing | None:
+        """Of the limits at `places` in `levels`, the one with least left; `reset_ms` is that of a minute's."""
+        found = None
+        for at in places:
+            used, limit = levels[at]
+            left = limit - used if limit > used else 0
+            if found is None or left < found[1]:
+                reset = reset_ms if self._names[at] != "rpd" else _DAY_MS - now % _DAY_MS
+                found = limit, left, reset if used else 0
+        return found
 
     def _too_large(self, tokens: int) -> GatewayError:
         """No waiting helps, so it is no 429: those are tried again."""

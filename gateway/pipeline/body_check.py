@@ -48,7 +48,7 @@ def check_body(fields: dict[str, Any], api: str) -> None:
         types, called = _TYPED[name]
         if type(value) not in types:
             raise GatewayError(INVALID_TYPE, f"`{name}` must be {called}.", param=name)
-        if types == (int,):
+        if name in _BOUNDED:
             low, high = _BOUNDED[name]
             if not low <= value <= high:
                 raise GatewayError(INVALID_VALUE, f"`{name}` must be between {low} and {high}.", param=name)

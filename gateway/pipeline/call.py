@@ -13,7 +13,13 @@ from gateway.admission.hedge import Hedging
 from gateway.admission.latency import size_of
 from gateway.admission.retry_budget import RetryBudget
 from gateway.clock import Clock
-from gateway.errors import INSUFFICIENT_QUOTA, RATE_LIMITED, GatewayError
+from gateway.errors import (
+    INSUFFICIENT_QUOTA,
+    NO_ELIGIBLE_KEY,
+    RATE_LIMITED,
+    REQUEST_TOO_LARGE,
+    GatewayError,
+)
 from gateway.exchange import NO_USAGE, Exchange
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.hedged import Hedged
@@ -34,7 +40,9 @@ from gateway.upstream.verdict import Kind, verdict_of_failure
 
 _HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 _DOORS_MAX = 4096
+_FORWARDED = (b"openai-beta", b"x-client-request-id")
 _RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
+_NO_WAY = (NO_ELIGIBLE_KEY, REQUEST_TOO_LARGE)
 #: After these the same key may serve it yet.
 _PUT_BACK: frozenset[Kind] = frozenset({"rate", "ramp", "saturation"})
 
@@ -85,8 +93,8 @@ class Upstream:
 
         Raises GatewayError when every attempt that may be made failed, or none may be made.
         """
-        size = size_of(exchange.estimate.input)
         rank = _RANKS[exchange.priority]
+        size = 0 if candidates.is_single else size_of(exchange.sizing.estimate().input)
         ticket = Ticket(
             exchange, candidates, rank, Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
         )
@@ -117,12 +125,15 @@ class Upstream:
                     raise error from None
 
     async def _in_line(self, ticket: Ticket, now: float, error: GatewayError | None) -> Permit:
-        """A permit when its turn comes; what went wrong before is the better explanation, but for a busy key."""
+        """A permit when its turn comes; what went wrong before is the better explanation, but for a busy key.
+
+        And for that too where no way is left that could ever serve it.
+        """
         exchange = ticket.exchange
         try:
             return await self._dispatcher.wait(ticket, now)
-        except GatewayError:
-            if error is not None and error.condition is not RATE_LIMITED:
+        except GatewayError as later:
+            if error is not None and (error.condition is not RATE_LIMITED or later.condition in _NO_WAY):
                 raise error from None
             raise
         finally:
@@ -239,10 +250,11 @@ def _request(
 def forwarded_lines(named: dict[bytes, bytes]) -> bytes:
     """The caller's headers that a provider gets: default deny (wire reference §3.6)."""
     lines = _usual_lines(named.get(b"user-agent"), named.get(b"accept"))
-    for name in (b"openai-beta", b"x-client-request-id"):
-        value = named.get(name)
-        if value is not None and len(value) <= 1024:
-            lines += name + b": " + value + b"\r\n"
+    if not named.keys().isdisjoint(_FORWARDED):
+        for name in _FORWARDED:
+            value = named.get(name)
+            if value is not None and len(value) <= 1024:
+                lines += name + b": " + value + b"\r\n"
     return lines
 
 

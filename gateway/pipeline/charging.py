@@ -27,9 +27,10 @@ class Charging:
         exchange, target, route = ticket.exchange, way.target, ticket.candidates.route
         if target is None or route is None:
             return NOTHING
-        estimate = exchange.estimate
-        if target is not ticket.candidates.first_target:
+        if target is ticket.candidates.first_target:
+            estimate = exchange.sizing.estimate()
+        else:
             assert exchange.tenant_key is not None
-            tenant = exchange.tenant_key.tenant.id
-            estimate = self._estimator.estimate(exchange.makeup, tenant, route.label, target.model)
+            tenant, made_of = exchange.tenant_key.tenant.id, exchange.sizing.makeup()
+            estimate = self._estimator.estimate(made_of, tenant, route.label, target.model)
         return way.account.adapter.at_start(estimate)

@@ -6,6 +6,7 @@ attempts hold permits of their own and end them themselves; the one that comes s
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from gateway.admission.hedge import Hedging
@@ -35,7 +36,7 @@ class Hedged:
 
     async def run(self, ticket: Ticket, permit: Permit, attempt: Attempt) -> Reply:
         """The first reply of one attempt or two; raises what the first one did when neither comes to anything."""
-        estimate = ticket.exchange.estimate
+        estimate = ticket.exchange.sizing.estimate()
         tokens, size = estimate.input + estimate.output, size_of(estimate.input)
         name = str(permit.way.target)
         began = self._clock.monotonic()
@@ -53,20 +54,30 @@ class Hedged:
     async def _either(
         self, ticket: Ticket, permit: Permit, attempt: Attempt, after_s: float, tokens: int
     ) -> Reply:
-        attempts = [asyncio.ensure_future(attempt(permit))]
+        begun: set[Permit] = set()  # whose attempts run, and end them
+
+        async def begin(held: Permit) -> Reply:
+            begun.add(held)
+            return await attempt(held)
+
+        permits = [permit]
+        attempts = [asyncio.ensure_future(begin(permit))]
         best: asyncio.Future[Reply] | None = None
         try:
             await asyncio.wait(attempts, timeout=after_s)
             if not attempts[0].done():
                 another = self._second(ticket, permit, tokens)
                 if another is not None:
-                    attempts.append(asyncio.ensure_future(attempt(another)))
+                    permits.append(another)
+                    attempts.append(asyncio.ensure_future(begin(another)))
             best = await _first_good(attempts)
             return best.result()
         finally:
-            for one in attempts:
+            for one, held in zip(attempts, permits, strict=True):
                 if one is not best:
-                    await self._end(one)
+                    # No await here: whoever is cancelled in it would lose the best, too.
+                    one.cancel()
+                    one.add_done_callback(partial(self._over, held, begun))
 
     def _second(self, ticket: Ticket, permit: Permit, tokens: int) -> Permit | None:
         """Another way with room to spare, if one more attempt is within every budget."""
@@ -84,12 +95,12 @@ class Hedged:
         self._dispatcher.give_back(another)
         return None
 
-    async def _end(self, attempt: asyncio.Future[Reply]) -> None:
-        """Nobody needs it any more: what it holds is given back."""
-        if not attempt.done():
-            attempt.cancel()
-            await asyncio.wait({attempt})
-        if not attempt.cancelled() and attempt.exception() is None:
+    def _over(self, permit: Permit, begun: set[Permit], attempt: asyncio.Future[Reply]) -> None:
+        """Nobody needs it any more: what it holds is given back, if it has not seen to that itself."""
+        if attempt.cancelled():
+            if permit not in begun:  # a task that is cancelled before its first step never takes it
+                self._dispatcher.give_back(permit)
+        elif attempt.exception() is None:
             reply = attempt.result()
             reply.response.release()
             self._lessons.abandoned(reply.permit, NO_USAGE)

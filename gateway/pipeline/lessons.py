@@ -69,8 +69,10 @@ class Lessons:
     def head(self, permit: Permit, headers: Headers) -> None:
         """The head of a reply is here: what it tells of the account's ceilings."""
         account = permit.way.account
+        if not account.limited:
+            return
         now = self._clock.monotonic()
-        if not account.limited or now - account.observed_at < _OBSERVED_EVERY_S:
+        if now - account.observed_at < _OBSERVED_EVERY_S:
             return
         account.observed_at = now
         self._observe(account, headers, now)
@@ -79,24 +81,26 @@ class Lessons:
         """The first content is here."""
         at, way = exchange.first_content, permit.way
         was_open = way.health.open
-        way.answered(permit.turn, size_of(exchange.estimate.input), at - permit.began, at)
+        way.health.answered(permit.turn, at)
+        if way.is_compared:
+            way.first_token.observe(size_of(exchange.sizing.estimate().input), at - permit.began, at)
         if not was_open:  # a probe need not end to be good: who waits for the key need not either
             self._dispatcher.room(way.account.id)
 
-    def finished(self, permit: Permit, usage: Usage) -> None:
+    def finished(self, permit: Permit, usage: Usage, now: float) -> None:
         """The whole reply is here, and this is what it used."""
-        permit.way.health.finished(permit.turn, self._clock.monotonic())
-        self._end(permit, usage)
+        permit.way.health.finished(permit.turn, now)
+        self._end(permit, usage, now)
 
     def abandoned(self, permit: Permit, usage: Usage) -> None:
         """The caller left, or we ended it: it says nothing of the key, and was charged all the same."""
         permit.way.health.abandoned(permit.turn)
-        self._end(permit, usage)
+        self._end(permit, usage, self._clock.monotonic())
 
     def broke(self, permit: Permit, usage: Usage, verdict: Verdict, reason: str) -> None:
         """It failed after its first content: what came of it was charged."""
         self._judge(permit, verdict, reason)
-        self._end(permit, usage)
+        self._end(permit, usage, self._clock.monotonic())
 
     def failed(self, permit: Permit, error: GatewayError, verdict: Verdict, *, sent: bool) -> None:
         """It failed before any content."""
@@ -109,19 +113,17 @@ class Lessons:
             self._metrics.rejected(pool, condition.name)
         self._judge(permit, verdict, condition.name)
         grant = permit.grant
-        if grant is None or not sent:
-            self._dispatcher.end(permit, _NOT_SENT)
-        else:
-            self._dispatcher.end(permit, account.adapter.at_refusal(grant.charge))
+        charged = _NOT_SENT if grant is None or not sent else account.adapter.at_refusal(grant.charge)
+        self._dispatcher.end(permit, charged, self._clock.monotonic())
 
     def observe(self, permit: Permit, headers: Headers) -> None:
         """A refusal's headers, at once: they say why."""
         self._observe(permit.way.account, headers, self._clock.monotonic())
 
-    def _end(self, permit: Permit, usage: Usage) -> None:
+    def _end(self, permit: Permit, usage: Usage, now: float) -> None:
         grant = permit.grant
         charged = None if grant is None else permit.way.account.adapter.at_end(usage, grant.charge)
-        self._dispatcher.end(permit, charged)
+        self._dispatcher.end(permit, charged, now)
 
     def _judge(self, permit: Permit, verdict: Verdict, reason: str) -> None:
         kind, way = verdict.cause or verdict.kind, permit.way

@@ -26,6 +26,6 @@ def fits_context(exchange: Exchange, model: str, capabilities: Mapping[str, Mapp
         if fnmatchcase(model, pattern):
             context = flags.get("num_ctx", flags.get("ctx"))
             if isinstance(context, int):
-                estimate = exchange.estimate
+                estimate = exchange.sizing.estimate()
                 return estimate.input_upper + (estimate.output_max or estimate.output) <= context
     return True

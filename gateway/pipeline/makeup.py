@@ -60,7 +60,13 @@ _MESSAGE_BYTES, _MESSAGE_SYMBOLS = 29, 14
 def makeup(document: Document, endpoint: str) -> Makeup:
     """Of a JSON body whose fields were checked."""
     fields, reading = document.fields, _READINGS.get(endpoint, _OTHER)
-    size, start, end = _text_span(document, reading.text)
+    if len(reading.text) == 1:
+        start, end = document.span(reading.text[0])
+        size = end - start
+    else:
+        size, start, end = _longest_text(document, reading.text)
+    if not size:
+        size, start, end = len(document.raw), 0, len(document.raw)
     parts: list[tuple[int, float]] = []
     flat = messages = code = 0
     if reading.talks:
@@ -77,14 +83,15 @@ def makeup(document: Document, endpoint: str) -> Makeup:
         flat, size = tokens, 0
     answer, choices, output_max = reading.answer, 1, None if reading.answer else 0
     if not _UNUSUAL.isdisjoint(fields):
-        code, templates = _schemas(document)
-        flat += templates
+        if not _SCHEMA_FIELDS.isdisjoint(fields):
+            code, templates = _schemas(document)
+            flat += templates
         if answer:
             answer, choices, output_max = _answer(fields, answer)
     if size:
         found = sample(document.raw, start, end, bool(parts))
         scaffolding = messages * _MESSAGE_SYMBOLS
-        if len(found) < size:
+        if scaffolding and len(found) < size:
             scaffolding = scaffolding * len(found) // size
         kind, share = text_kind(found, scaffolding)
         text = (size - messages * _MESSAGE_BYTES) * share
@@ -108,8 +115,8 @@ def form_makeup(endpoint: str, size: int) -> Makeup:
     return Makeup(((AUDIO, 1 + size / _SOUND_BYTES_PER_S),), answer=_TRANSCRIPT)
 
 
-def _text_span(document: Document, names: tuple[str, ...]) -> tuple[int, int, int]:
-    """(bytes of all text fields, start and end of the longest); the whole body where none is there."""
+def _longest_text(document: Document, names: tuple[str, ...]) -> tuple[int, int, int]:
+    """(bytes of all text fields, start and end of the longest)."""
     size = longest = from_ = to = 0
     for name in names:
         start, end = document.span(name)
@@ -117,9 +124,7 @@ def _text_span(document: Document, names: tuple[str, ...]) -> tuple[int, int, in
         size += length
         if length > longest:
             longest, from_, to = length, start, end
-    if size:
-        return size, from_, to
-    return len(document.raw), 0, len(document.raw)
+    return size, from_, to
 
 
 def _parts_of(carried: Attachments) -> list[tuple[int, float]]:
@@ -142,8 +147,6 @@ def _tokens_given(text: object) -> int:
 def _schemas(document: Document) -> tuple[int, int]:
     """(bytes of tools and answer schemas, tokens of the template around the tools)."""
     fields, size, templates = document.fields, 0, 0
-    if _SCHEMA_FIELDS.isdisjoint(fields):
-        return 0, 0
     for name in _SCHEMAS:
         value = fields.get(name)
         if value and type(value) is not str:
@@ -167,14 +170,16 @@ def _is_partly_unseen(fields: dict[str, Any]) -> bool:
 def _answer(fields: dict[str, Any], expected: int) -> tuple[int, int, int | None]:
     """(tokens expected of one choice, choices, the caller's own limit for all of them)."""
     choices: int = fields.get("n") or 1
-    choices = max(choices, fields.get("best_of") or 1) if "best_of" in fields else choices
+    if "best_of" in fields:
+        choices = max(choices, fields["best_of"] or 1)
     most: int | None = None
     for name in _LIMITS:
         limit = fields.get(name)
         if limit is not None and (most is None or limit > most):
             most = limit
-    reasoning = fields.get("reasoning")
-    effort = reasoning.get("effort", "") if type(reasoning) is dict else fields.get("reasoning_effort")
-    if effort not in _EFFORTLESS:
-        expected *= _REASONING
+    if "reasoning" in fields or "reasoning_effort" in fields:
+        reasoning = fields.get("reasoning")
+        effort = reasoning.get("effort", "") if type(reasoning) is dict else fields.get("reasoning_effort")
+        if effort not in _EFFORTLESS:
+            expected *= _REASONING
     return expected, choices, None if most is None else most * choices

@@ -147,10 +147,14 @@ class Pipeline:
     async def _relay(self, exchange: Exchange, caller: Caller, work: Work, reply: Reply) -> None:
         """Pass the reply on, and end its permit with what it came to."""
         generation, lessons, permit = self.generation, self.generation.lessons, reply.permit
+        is_whole = False
         end = lessons.abandoned
         try:
-            await generation.relay.relay(exchange, reply, work, caller)
-            end = lessons.finished
+            if reply.body is not None:
+                generation.relay.whole(exchange, reply, work, caller, reply.body)
+            else:
+                await generation.relay.relay(exchange, reply, work, caller)
+            is_whole = True
         except UpstreamFailure as failure:
             end = partial(lessons.broke, verdict=verdict_of_failure(failure), reason=failure.kind)
             raise
@@ -158,11 +162,14 @@ class Pipeline:
             end = partial(lessons.broke, verdict=verdict_of_error(error), reason=error.condition.name)
             raise
         finally:
-            exchange.upstream_done = self.clock.monotonic()
+            now = exchange.upstream_done = self.clock.monotonic()
             reply.response.release()
             if reply.stream is not None:
                 exchange.usage = reply.stream.usage() or exchange.usage
-            end(permit, exchange.usage)
+            if is_whole:
+                lessons.finished(permit, exchange.usage, now)
+            else:
+                end(permit, exchange.usage)
 
     async def _serve_once(
         self, exchange: Exchange, caller: Caller, prepare: Prepare, named: dict[bytes, bytes]

@@ -40,23 +40,17 @@ class Relay:
         self._ids = ids
 
     async def relay(self, exchange: Exchange, reply: Reply, work: Work, caller: Caller) -> None:
-        """Send the whole reply to the caller.
+        """Send the reply as it comes, to its end, unless all of it is here (`whole`).
 
         Raises GatewayError or UpstreamFailure when it breaks; the caller has then seen a part of it.
         """
         if reply.stream is not None:
             await self._events(exchange, reply, reply.stream, work, caller)
-            return
-        if reply.body is not None:
-            frames = self._json(exchange, reply, work, caller, reply.body)
-            if frames:
-                caller.write(frames)
-                caller.finish()
-            return
-        await self._pieces(exchange, reply, caller)
+        else:
+            await self._pieces(exchange, reply, caller)
 
-    def _json(self, exchange: Exchange, reply: Reply, work: Work, caller: Caller, body: bytes) -> bytes:
-        """Answer with a whole JSON body; or, where a stream was asked for, the frames that say the same."""
+    def whole(self, exchange: Exchange, reply: Reply, work: Work, caller: Caller, body: bytes) -> None:
+        """Send a whole JSON body; or, where a stream was asked for, the frames that say the same."""
         if reply.usage is not None:
             exchange.usage = reply.usage
         if work.seals_ids:
@@ -73,10 +67,12 @@ class Relay:
             if not stream.tolerates_plain:
                 frames = _as_frames(exchange, stream, body)
                 caller.begin_events(_identity(reply, exchange))
-                return frames
+                if frames:
+                    caller.write(frames)
+                    caller.finish()
+                return
         exchange.relayed_bytes = len(body)
         caller.respond(reply.response.status, _JSON + _identity(reply, exchange), body)
-        return b""
 
     async def _events(
         self, exchange: Exchange, reply: Reply, stream: OpenAIStream, work: Work, caller: Caller

@@ -30,4 +30,5 @@ class RequestIds:
 
 
 def _base32(number: int, digits: int) -> str:
-    return "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(digits)))
+    """With so many digits, an even number."""
+    return "".join([_PAIRS[number >> 10 * place & 1023] for place in reversed(range(digits // 2))])

@@ -71,7 +71,7 @@ class Reservation:
         Raises GatewayError when no waiting would help.
         """
         now = self._time.now()
-        self._charge = self._allowance.charge(self._exchange.estimate)
+        self._charge = self._allowance.charge(self._exchange.sizing.estimate())
         grant = self._grantor.take(self._allowance.terms.id, self._charge, _RANK, now)
         if grant is None:
             return False

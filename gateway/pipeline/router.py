@@ -4,7 +4,7 @@ That depends only on the snapshot and is worked out once per (tenant, model, API
 dialect or APIs cannot serve is a candidate; which candidate has room, and whose health allows it, is asked later.
 """
 
-from dataclasses import dataclass
+from itertools import chain
 
 from gateway.admission.candidate import Candidate
 from gateway.admission.health_table import HealthTable
@@ -28,22 +28,28 @@ _MODEL_NAME_MAX = 256
 Way = Candidate[Account]
 
 
-@dataclass(frozen=True, slots=True)
 class Candidates:
-    """Per target, the ways to serve it; targets in order of preference. `overflow` are those of the local model."""
+    """Per target, the ways to serve it; targets in order of preference. `overflow` are those of the local model.
 
-    route: ModelRoute | None
-    targets: tuple[tuple[Way, ...], ...]
-    overflow: tuple[Way, ...] = ()
+    Never changed: what is asked of it for every request is worked out once.
+    """
 
-    @property
-    def has_choice(self) -> bool:
-        """Whether any target has several keys to choose from."""
-        return any(len(ways) > 1 for ways in self.targets)
+    __slots__ = ("first_target", "has_choice", "is_single", "overflow", "route", "targets")
 
-    @property
-    def first_target(self) -> Target | None:
-        return self.targets[0][0].target
+    def __init__(
+        self, route: ModelRoute | None, targets: tuple[tuple[Way, ...], ...], overflow: tuple[Way, ...] = ()
+    ) -> None:
+        self.route = route
+        self.targets = targets
+        self.overflow = overflow
+        self.first_target: Target | None = targets[0][0].target
+        #: Whether any target has several keys to choose from.
+        self.has_choice = any(len(ways) > 1 for ways in targets)
+        #: Whether there is one way and no other, so that nothing needs to be known for choosing.
+        self.is_single = len(targets) == 1 and not self.has_choice and not overflow
+        if not self.is_single:
+            for way in (*chain.from_iterable(targets), *overflow):
+                way.is_compared = True
 
 
 class Router:

@@ -6,7 +6,7 @@ Nothing here can fail a request: the reply is out. Usage a provider did not repo
 from datetime import datetime
 
 from gateway.clock import Clock
-from gateway.exchange import NO_USAGE, Exchange, Usage
+from gateway.exchange import COUNTS_ONLY, NO_USAGE, Exchange, Usage
 from gateway.metrics import Metrics
 from gateway.pipeline.estimate import Estimator
 from gateway.record import Record
@@ -61,36 +61,43 @@ class Settlement:
         usage = exchange.usage
         if usage.source == "provider":
             self._learn(exchange, usage)
-        key, target, tenant_key = exchange.provider_key, exchange.target, exchange.tenant_key
+        key, target, tenant_key, route = (
+            exchange.provider_key, exchange.target, exchange.tenant_key, exchange.route
+        )  # fmt: skip
+        priority, outcome, endpoint = exchange.priority, exchange.outcome, exchange.endpoint
         total_s = now - exchange.arrived
-        done = exchange.upstream_done or now
-        upstream_s = done - exchange.sent if exchange.sent else 0.0
-        queue_s = exchange.waited
+        sent, queue_s = exchange.sent, exchange.waited
+        upstream_s = (exchange.upstream_done or now) - sent if sent else 0.0
         overhead_s = total_s - upstream_s - queue_s
+        provider = pool = tenant = tenant_key_id = None
+        if key is not None:
+            provider, pool = key.provider.id, key.id
+        if tenant_key is not None:
+            tenant, tenant_key_id = tenant_key.tenant.id, tenant_key.id
         ended = (
-            exchange.endpoint if exchange.route is None else exchange.route.label,
-            exchange.priority,
-            exchange.outcome,
-            key.provider.id if key is not None else "",
-            key.id if key is not None else "",
-            target.model if target is not None else "",
-            tenant_key.tenant.id if tenant_key is not None else "",
+            endpoint if route is None else route.label,
+            priority,
+            outcome,
+            provider or "",
+            pool or "",
+            "" if target is None else target.model,
+            tenant or "",
         )
         self._metrics.ended(ended, total_s, overhead_s, queue_s, usage.input, usage.output)
         self._log.write(
             Line(
                 self._clock.utc(),
                 exchange.request_id,
-                tenant_key.tenant.id if tenant_key is not None else None,
-                tenant_key.id if tenant_key is not None else None,
-                exchange.endpoint,
-                _shown(exchange),
-                key.provider.id if key is not None else None,
-                key.id if key is not None else None,
-                exchange.priority,
+                tenant,
+                tenant_key_id,
+                endpoint,
+                exchange.model if route is not None else _shown(exchange.model),
+                provider,
+                pool,
+                priority,
                 exchange.status,
                 exchange.code,
-                exchange.outcome,
+                outcome,
                 int(queue_s * 1e6) / 1e3,
                 int(upstream_s * 1e6) / 1e3,
                 int(overhead_s * 1e6) / 1e3,
@@ -108,7 +115,7 @@ class Settlement:
 
     def measure(self, exchange: Exchange) -> None:
         """Write down what was used, as far as it will ever be known; once nothing more is relayed."""
-        if not exchange.ran_model:
+        if exchange.target is None or exchange.endpoint in COUNTS_ONLY:
             exchange.usage = NO_USAGE
         elif exchange.usage.source == "none" and exchange.relayed_bytes and exchange.status in (200, 499):
             exchange.usage = self._estimated(exchange)
@@ -121,11 +128,11 @@ class Settlement:
         self._reports += 1
         if self._reports > _LEARNED_ALL and self._reports % _LEARNED_ONE_IN:
             return
-        model, made_of = target.model, exchange.makeup
+        model, made_of = target.model, exchange.sizing.makeup()
         label = (
             model if route.label == route.id else route.label
         )  # a histogram for each name made up is too many
-        self._estimator.learn_input(made_of, exchange.estimate, model, label, usage)
+        self._estimator.learn_input(made_of, exchange.sizing.estimate(), model, label, usage)
         if exchange.outcome == "ok":
             tenant, relayed = tenant_key.tenant.id, exchange.relayed_bytes
             self._estimator.learn_output(
@@ -135,14 +142,13 @@ class Settlement:
     def _estimated(self, exchange: Exchange) -> Usage:
         """For want of a report: the input as it was estimated, the output by what of it was relayed."""
         target, output = exchange.target, 0
-        if target is not None and exchange.makeup.answer:
+        if target is not None and exchange.sizing.makeup().answer:
             output = self._estimator.answered(target.model, exchange.streaming, exchange.relayed_bytes)
-        return Usage(exchange.estimate.input, output, source="estimated")
+        return Usage(exchange.sizing.estimate().input, output, source="estimated")
 
 
-def _shown(exchange: Exchange) -> str | None:
-    """The model as the caller wrote it; what may hold anything is escaped, as log readers split at U+2028 too."""
-    model = exchange.model
-    if not model or exchange.route is not None:
+def _shown(model: str | None) -> str | None:
+    """A model that was not found, as the caller wrote it; it may hold anything, and log readers split at U+2028."""
+    if not model:
         return model
     return ascii(model[:128])[1:-1][:256]

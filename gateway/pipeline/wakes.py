@@ -12,7 +12,8 @@ class Wakes:
     def __init__(self, wake: Callable[[str], None]) -> None:
         self._wake = wake
         self._soon: set[str] = set()
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        #: When each is due is kept beside: uvloop makes of what is due at once a handle that does not know.
+        self._timers: dict[str, tuple[float, asyncio.TimerHandle]] = {}
 
     def soon(self, account: str) -> None:
         """As soon as what runs now has ended, however often it is asked for."""
@@ -24,16 +25,17 @@ class Wakes:
         """After that long at the latest."""
         loop = asyncio.get_running_loop()
         at = loop.time() + seconds
-        timer = self._timers.get(account)
-        if timer is not None:
-            if timer.when() <= at:
+        known = self._timers.get(account)
+        if known is not None:
+            due, timer = known
+            if due <= at:
                 return
             timer.cancel()
-        self._timers[account] = loop.call_at(at, self._due, account)
+        self._timers[account] = at, loop.call_at(at, self._due, account)
 
     def clear(self) -> None:
         """No more wakes."""
-        for timer in self._timers.values():
+        for _, timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
 

@@ -44,6 +44,7 @@ def read_answer(response: Answer, call: Call, stream: Stream) -> None:
     if stream.streaming and call.status == 200:
         text = b"".join(response.iter_content(chunk_size=PIECE, decode_content=False))
         call.frames, call.error = judged_stream(text, stream.output_tokens)
+        call.code = refusal_in(text) if call.error else ""
     else:
         content = response.content or b""
         call.error, call.code = judged_json(call.status, content, stream.output_tokens)
@@ -62,6 +63,12 @@ def judged_json(status: int, content: bytes, tokens: int) -> tuple[str, str]:
         return "", str(error.get("code") or "") if isinstance(error, dict) else ""
     said = (body.get("usage") or {}).get("completion_tokens")
     return ("" if said == tokens else f"{said} tokens instead of {tokens}"), ""
+
+
+def refusal_in(text: bytes) -> str:
+    """The code of a stream that was opened while its request stood in line, and then holds only a refusal."""
+    events = [event for event in text.split(b"\n\n") if event.startswith(b"data: ")]
+    return judged_json(0, events[0].removeprefix(b"data: "), 0)[1] if len(events) == 1 else ""
 
 
 def judged_stream(text: bytes, tokens: int) -> tuple[int, str]:

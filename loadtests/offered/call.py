@@ -48,8 +48,8 @@ class Call:
 
     @property
     def refused(self) -> bool:
-        """Turned away by the gateway for want of room, in its own words."""
-        return self.status in (429, 503) and self.code in OVERLOAD_CODES
+        """Turned away by the gateway for want of room, in its own words; in a stream, before anything else."""
+        return self.status in (200, 429, 503) and self.code in OVERLOAD_CODES
 
     @property
     def failed(self) -> bool:

@@ -20,7 +20,10 @@ from loadtests.scenarios.run import Run
 
 def broken_streams(evidence: Evidence) -> Figure:
     """Streams that began and did not come to their proper end."""
-    broken = sum(call.streaming and call.status == 200 and bool(call.error) for call in evidence.calls)
+    broken = sum(
+        call.streaming and call.status == 200 and bool(call.error) and not call.refused
+        for call in evidence.calls
+    )
     return Figure("broken streams", broken, "", 0, tolerance=0)
 
 

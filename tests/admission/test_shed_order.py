@@ -54,6 +54,9 @@ class Offers:
             Shedding(self.bounds, self.waiting).check_victim(one, victim)
             self.waiting.remove(victim)
         assert not (kept and answer.victims)
+        shut_from = self.to.overload.shut_from
+        if one.rank >= shut_from:
+            assert Shedding(self.bounds, self.waiting).held(shut_from, COUNT) <= before.held(shut_from, COUNT)
         assert Shedding(self.bounds, self.waiting).within(limits)
         assert len(self.to) == len(self.waiting) <= self.bounds.depth_max
         assert self.to.bytes == sum(other.bytes for other in self.waiting) <= self.bounds.bytes_max

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.offered.answer import judged_json, judged_stream
+from loadtests.offered.answer import judged_json, judged_stream, refusal_in
 from loadtests.offered.plan import LoadPlan
 from loadtests.offered.saturation import GeneratorReport, lateness, saturated
 from loadtests.offered.stream import MIX, UNPACED_MIX, Stream, mixed
@@ -60,6 +60,12 @@ async def test_a_stream_of_the_simulator_is_whole_and_a_cut_one_is_not(sim: Prov
     assert "does not end" in judged_stream(b"".join(frames[:-1]), 12)[1]
     assert "frames instead of" in judged_stream(b"".join([*frames[:4], frames[-1]]), 12)[1]
     assert "error inside" in judged_stream(b"".join([b'data: {"error":{}}\n\n', *frames]), 12)[1]
+
+
+def test_a_stream_that_was_opened_in_line_and_then_refused_is_a_refusal() -> None:
+    refusal = b': queued pos=3\n\ndata: {"error":{"code":"queue_full"}}\n\n'
+    assert refusal_in(refusal) == "queue_full"
+    assert refusal_in(b'data: {"choices":[]}\n\n' + refusal) == "", "it had begun to answer"
 
 
 def test_what_an_error_body_says() -> None:

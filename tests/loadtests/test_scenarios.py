@@ -1,7 +1,7 @@
 """Every scenario in its short form, against a gateway started as people start it.
 
-What today's gateway cannot meet is marked, strictly: when admission lands, the mark turns red and has to go. Only
-a missed figure counts as that; a scenario that breaks, or a generator that cannot keep up, fails in any case.
+A scenario that breaks fails at once. A figure that was missed, or a generator that could not keep up, counts only
+when it happens every time.
 """
 
 import json
@@ -14,31 +14,25 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE_S = 55.0
-NO_CEILINGS = "ceilings are parsed, not enforced: the provider refuses, and callers get its 429"
+CANNOT_KEEP_UP = 3
+#: A machine that stands still for a while spoils a measurement: then it is taken anew.
+MEASUREMENTS = 3
 
 
 class FiguresMissedError(AssertionError):
     """The scenario ran, and some of its declared figures were not met."""
 
 
-def missing(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, raises=FiguresMissedError, reason=reason)
-
-
 CASES = [
-    pytest.param("ceilings", "binding", marks=missing(NO_CEILINGS)),
-    pytest.param("ceilings", "scarce", marks=missing(NO_CEILINGS)),
-    pytest.param("ceilings", "classes", marks=missing(NO_CEILINGS)),
-    pytest.param("noisy-neighbour", "tenants", marks=missing(NO_CEILINGS)),
-    pytest.param("burst", "idle"),
-    pytest.param(
-        "provider-outage",
-        "outage",
-        marks=missing("no health: a provider that is gone is asked again each time"),
-    ),
-    pytest.param("ledger-loss", "safe_share", marks=missing("there is no ledger to lose")),
-    pytest.param("overflow", "local", marks=missing("routes with `overflow` do not overflow")),
-    pytest.param("mixed-stream", "mixed", marks=missing(NO_CEILINGS)),
+    ("ceilings", "binding"),
+    ("ceilings", "scarce"),
+    ("ceilings", "classes"),
+    ("noisy-neighbour", "tenants"),
+    ("burst", "idle"),
+    ("provider-outage", "outage"),
+    ("ledger-loss", "safe_share"),
+    ("overflow", "local"),
+    ("mixed-stream", "mixed"),
 ]
 
 
@@ -48,19 +42,34 @@ def run(scenario: str, case: str, folder: Path) -> dict[str, Any]:
     ended = subprocess.run(
         command, cwd=REPOSITORY, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
+    if ended.returncode == CANNOT_KEEP_UP:
+        raise FiguresMissedError(ended.stdout)
     assert ended.returncode in (0, 1), ended.stdout + ended.stderr
     summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
     assert summary["status"] == ended.returncode
     return summary
 
 
+@pytest.mark.timeout(MEASUREMENTS * PATIENCE_S + 5)
 @pytest.mark.parametrize(("scenario", "case"), CASES)
 def test_a_scenario_in_its_short_form(scenario: str, case: str, tmp_path: Path) -> None:
-    (made,) = run(scenario, case, tmp_path)["runs"]
+    for turn in range(MEASUREMENTS):
+        try:
+            measured(scenario, case, tmp_path / str(turn))
+        except FiguresMissedError:
+            if turn + 1 == MEASUREMENTS:
+                raise
+        else:
+            break
+
+
+def measured(scenario: str, case: str, folder: Path) -> None:
+    """One measurement. Raises FiguresMissedError."""
+    (made,) = run(scenario, case, folder)["runs"]
     # The run itself was in order: load was offered, answers came, nothing was lost, the report is there.
     assert made["calls"] >= 10 and made["outcomes"].get("served", 0) >= 5
     assert not [one for one in made["events"] if "FAILED" in one["what"]]
-    assert "<svg" in (tmp_path / "report.html").read_text()
+    assert "<svg" in (folder / "report.html").read_text()
     missed = [one for one in made["figures"] if one["verdict"] not in ("", "ok")]
     if missed:
         raise FiguresMissedError(missed)

@@ -14,7 +14,7 @@ from gateway.admission.health_table import HealthTable
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.charge import Estimate
 from gateway.errors import Condition, GatewayError
-from gateway.exchange import Exchange
+from gateway.exchange import Exchange, Sized
 from gateway.metrics import Metrics
 from gateway.pipeline.account import Account, Accounts
 from gateway.pipeline.admit import Dispatcher
@@ -98,7 +98,7 @@ class Gate:
         exchange = Exchange(f"r{next(self._numbers)}", "chat", "openai", now)
         exchange.tenant_key = TenantKey("web", self.snapshot.tenants[tenant], b"")
         exchange.priority = PRIORITIES[rank]
-        exchange.estimate = Estimate(tokens, tokens, 0, 0)
+        exchange.sizing = Sized(estimate=Estimate(tokens, tokens, 0, 0))
         if deadline_s is not None:
             exchange.deadline = now + deadline_s
         candidates = self.router.candidates(exchange.tenant_key.tenant, MODEL, "chat")

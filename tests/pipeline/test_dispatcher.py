@@ -32,7 +32,7 @@ async def test_with_room_a_permit_comes_at_once() -> None:
     (permit,) = gate.filled(1)
     assert permit.way.key_id == "k0"
     assert (gate.account().in_flight, gate.used()) == (1, {"rpm": 1})
-    gate.dispatcher.end(permit)
+    gate.dispatcher.end(permit, None, gate.clock.monotonic())
     assert (gate.account().in_flight, gate.used()) == (0, {"rpm": 1})
 
 
@@ -74,7 +74,7 @@ async def test_an_end_wakes_who_waits_for_a_place() -> None:
     gate = Gate(Limits(concurrency=1))
     (permit,) = gate.filled(1)
     task = await gate.waiting()
-    gate.dispatcher.end(permit)
+    gate.dispatcher.end(permit, None, gate.clock.monotonic())
     await turns()
     assert task.result().way.key_id == "k0"
     assert task.result().item is not None
@@ -86,7 +86,7 @@ async def test_a_settlement_for_less_wakes_who_waits_for_tokens() -> None:
     await passes(LATE_S)
     task = await gate.waiting(TOP, tokens=500)
     assert permit.grant is not None
-    gate.dispatcher.end(permit, permit.grant.charge._replace(tokens=300))
+    gate.dispatcher.end(permit, permit.grant.charge._replace(tokens=300), gate.clock.monotonic())
     await turns()
     assert task.done()
 
@@ -197,7 +197,7 @@ async def test_who_goes_elsewhere_lets_those_behind_it_go() -> None:
     await passes(LATE_S)
     first = await gate.waiting(TOP, tokens=400)
     second = await gate.waiting(TOP, tokens=50)
-    gate.dispatcher.end(busy)
+    gate.dispatcher.end(busy, None, gate.clock.monotonic())
     await turns()
     assert first.result().way.key_id == "k1"
     assert second.result().way.key_id == "k0"
@@ -240,7 +240,7 @@ async def test_a_cancelled_waiter_leaves_no_trace() -> None:
     await turns()
     assert task.cancelled()
     assert (len(gate.dispatcher.line), gate.dispatcher.line.bytes) == (0, 0)
-    gate.dispatcher.end(permit)
+    gate.dispatcher.end(permit, None, gate.clock.monotonic())
     await turns()
     assert (gate.account().in_flight, gate.used()) == (0, {"concurrency": 0})
 
@@ -271,7 +271,7 @@ async def test_put_back_goes_first_of_its_lane_and_not_before_more_urgent_work()
     await turns()
     order = []
     for task in (urgent, again, other):
-        gate.dispatcher.end(permit)
+        gate.dispatcher.end(permit, None, gate.clock.monotonic())
         await turns()
         order.append(task.done())
         permit = task.result()
@@ -293,7 +293,7 @@ async def test_charged_where_it_leaves_and_not_where_it_began_to_connect() -> No
     (permit,) = gate.filled(1)
     await passes(3.0)
     gate.dispatcher.sent(permit)
-    gate.lessons.finished(permit, Usage(10, 0, source="provider"))
+    gate.lessons.finished(permit, Usage(10, 0, source="provider"), gate.clock.monotonic())
     await passes(WINDOW_S - 3.0)
     assert gate.at_once(TOP) is None
     await passes(3.0)

@@ -8,7 +8,7 @@ from gateway.admission.grantor import Grant
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.charge import Charge, Estimate
 from gateway.errors import RATE_LIMITED, REQUEST_TOO_LARGE, GatewayError
-from gateway.exchange import Exchange, Usage
+from gateway.exchange import Exchange, Sized, Usage
 from gateway.pipeline.reserve import Reservation, Reservations
 from gateway.settings.snapshot import Limits, Target, Tenant, TenantKey
 from tests.admission.manual_clock import ManualClock
@@ -48,7 +48,7 @@ class Desk:
         self.reservations.open([KEY, FREE])
 
     def begin(self, key: TenantKey = KEY, estimate: Estimate = THOUGHT) -> Reservation:
-        exchange = Exchange("req_1", "chat", "openai", 0.0, key, estimate=estimate)
+        exchange = Exchange("req_1", "chat", "openai", 0.0, key, sizing=Sized(estimate=estimate))
         reservation = self.reservations.begin(exchange)
         assert reservation is not None
         return reservation
@@ -140,7 +140,7 @@ def test_a_new_configuration_keeps_what_was_charged_and_ends_what_runs() -> None
 def test_the_reset_is_when_everything_is_free_and_not_before() -> None:
     desk = Desk()
     target = Target(provider(), "chat")
-    exchange = Exchange("req_1", "chat", "openai", 0.0, KEY, estimate=THOUGHT, target=target)
+    exchange = Exchange("req_1", "chat", "openai", 0.0, KEY, sizing=Sized(estimate=THOUGHT), target=target)
     reservation = desk.reservations.begin(exchange)
     assert reservation is not None and reservation.take()
     desk.clock.move(100)
@@ -152,3 +152,17 @@ def test_the_reset_is_when_everything_is_free_and_not_before() -> None:
     assert b"x-ratelimit-reset-tokens: 30.625s\r\n" in reservation.head()
     desk.clock.move(30.625)
     assert b"x-ratelimit-reset-tokens: 0s\r\n" in reservation.head()
+
+
+def test_the_limit_with_least_left_speaks_for_the_others() -> None:
+    desk = Desk()
+    key = TenantKey("all", Tenant("a"), b"all", limits=Limits(rpm=60, rpd=10, tpm=1_000, itpm=300, otpm=900))
+    desk.reservations.open([key])
+    reservation = desk.begin(key)
+    assert b"x-ratelimit-remaining-requests: 10\r\nx-ratelimit-reset-requests: 0s\r\n" in reservation.head()
+    assert reservation.take()
+    head = reservation.head()
+    assert b"x-ratelimit-limit-requests: 10\r\nx-ratelimit-remaining-requests: 9\r\n" in head
+    assert b"x-ratelimit-reset-requests: 1m0.625s\r\n" not in head  # it is a day's
+    assert b"x-ratelimit-limit-tokens: 300\r\nx-ratelimit-remaining-tokens: 280\r\n" in head
+    assert b"x-ratelimit-reset-tokens: 1m0.625s\r\n" in head

@@ -117,12 +117,12 @@ async def test_a_class_below_its_floor_goes_before_more_urgent_ones_but_the_top(
     gate = Gate(Limits(rpm=600, concurrency=1))
     for _ in range(130):  # more than a fifth of the ceiling
         (permit,) = gate.filled(1, CONVERSATION)
-        gate.dispatcher.end(permit)
+        gate.dispatcher.end(permit, None, gate.clock.monotonic())
     (permit,) = gate.filled(1, TOP)
     arriving = (CONSOLIDATION, SCHEDULED, CONVERSATION, TOP)
     tasks = {rank: await gate.waiting(rank) for rank in arriving}
     for rank in (TOP, SCHEDULED, CONSOLIDATION, CONVERSATION):
-        gate.dispatcher.end(permit)
+        gate.dispatcher.end(permit, None, gate.clock.monotonic())
         await turns()
         assert tasks[rank].done(), rank
         permit = tasks[rank].result()
@@ -142,7 +142,7 @@ async def test_past_the_depth_who_may_goes_to_the_local_model() -> None:
     second = gate.ticket(SCHEDULED)
     await gate.waiting(ticket=second)
     assert gate.dispatcher.line.depth(("l",)) == 1, "its places are taken: it waits there"
-    gate.dispatcher.end(permit)
+    gate.dispatcher.end(permit, None, gate.clock.monotonic())
     await turns()
     assert gate.account("l").in_flight == 1
     for task in tasks:

@@ -71,14 +71,6 @@ def test_a_right_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     )
 
 
-def test_limits_that_workers_do_not_share_are_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(VALID + "workers: 2\n", tmp_path) == 0
-    said = "warning: limits of tenant keys are not shared between workers yet, each has its own: acme/web\n"
-    assert said in capsys.readouterr().out
-
-
 def test_a_wrong_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("prot: 1\nworkers: 0\n", tmp_path) == 1
     assert capsys.readouterr().out.splitlines() == [

@@ -7,9 +7,11 @@ end-to-end form while the ledger is this process's own; 7 and 5 have worlds of t
 from collections import defaultdict
 from typing import Any
 
+from gateway.admission.bounds import COUNT
 from gateway.admission.hold import PASSES, hold
-from gateway.admission.item import LINE_FULL, Item
-from gateway.pipeline.admit import SHED
+from gateway.admission.item import CLASS_FULL, LINE_FULL, Item
+from gateway.admission.line import Line
+from gateway.pipeline.admit import SHED, Dispatcher
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Ticket
 from gateway.settings.snapshot import PRIORITIES
@@ -42,6 +44,8 @@ class Invariants:
 
     def priority(self, at: Observed, ticket: Ticket, way: Way, contenders: list[Item], now: float) -> None:
         """4. No class goes on an account while a more urgent one waits that could: but by its floor."""
+        if self._plan.replicas > 1:
+            return  # a lease is for whom it was asked for
         first = min(contenders, key=lambda item: item.rank)
         self.broken(
             4,
@@ -49,19 +53,26 @@ class Invariants:
             f"while {first.id} of class {first.rank} could",
         )
 
-    def shed_order(self, priority: str, reason: str) -> None:
-        """9. Nobody makes room, or is refused for want of it, while a lower class waits."""
-        rank = PRIORITIES.index(priority)
-        for dispatcher in self._witness.dispatchers:
-            line = dispatcher.line
-            lowest = line.backlogs.lowest_below(rank)
-            bound = line.bounds.classes[rank].depth
-            if lowest is None or reason not in (SHED, LINE_FULL):
-                continue
-            if reason == SHED and line.backlogs.classes[rank].count >= bound - 1:
-                continue  # its class was full, which is no want of room in the line
-            if len(self._witness.dispatchers) == 1:
-                self.broken(9, f"class {rank} had to go ({reason}) while class {lowest} waits")
+    def shed_order(self, at: Dispatcher, priority: str, reason: str) -> None:
+        """9. Nobody makes room, or is refused for want of it, while a lower class has more than it keeps."""
+        rank, line = PRIORITIES.index(priority), at.line
+        if reason in (LINE_FULL, CLASS_FULL) or (reason == SHED and not self._tenant_full(line)):
+            for lower in range(rank + 1, len(PRIORITIES)):
+                if line.backlogs.classes[lower].count > line.bounds.classes[lower].keeps[COUNT]:
+                    self.broken(
+                        9, f"class {rank} had to go ({reason}) while class {lower} has more than it keeps"
+                    )
+
+    @staticmethod
+    def _tenant_full(line: Line) -> bool:
+        """Whether some tenant has all that it may: then its own make room for its own."""
+        backlogs = line.backlogs.classes
+        return any(
+            sum(backlog.count_of(tenant) for backlog in backlogs[rank:]) >= bounds.tenant[COUNT] - 1
+            for rank, bounds in enumerate(line.bounds.classes)
+            for backlog in backlogs
+            for tenant in backlog.by_tenant()
+        )
 
     # ---- now and then
 
@@ -69,7 +80,8 @@ class Invariants:
         """What must hold at any moment."""
         for dispatcher in self._witness.dispatchers:
             assert isinstance(dispatcher, Observed)
-            self._conservation_of_work(dispatcher, now)
+            if self._plan.replicas == 1:  # of a shared ledger nobody knows at once what is free
+                self._conservation_of_work(dispatcher, now)
             for item in list(dispatcher.line._items.values()):
                 if item.expires_at < now - SOON_S:
                     self.broken(6, f"{now:.3f}: {item.id} outlived {item.expires_at:.3f} in the line")
@@ -97,14 +109,10 @@ class Invariants:
 
     @staticmethod
     def _may_hold(at: Observed, other: Item, item: Item, account: str, now: float) -> bool:
-        """Whether room is gathered for `other` on the account; or was, until another one promised to be sooner."""
+        """Whether room is gathered for `other` on the account; or was, until what it could expect changed."""
         if hold(other, account, at.outlook, now) != PASSES:
             return True
-        return (
-            other.rank <= item.rank
-            and len(other.signature) > 1
-            and at.outlook.free_in(account, other) < WINDOW_S
-        )
+        return other.rank <= item.rank and at.outlook.free_in(account, other) < WINDOW_S
 
     def _forecasts(self, at: Observed, now: float) -> None:
         """14. Expected waits are never negative, and no shorter for who is further behind in a lane."""
@@ -168,7 +176,7 @@ class Invariants:
         if len(dispatcher.line) or dispatcher.line.bytes:
             self.broken(11, f"{len(dispatcher.line)} in line after the end")
 
-    def windows_empty(self, grantor: Any, accounts: list[str], now: int) -> None:
+    def windows_empty(self, grantor: Any, accounts: set[str], now: int) -> None:
         """2. A window after the last exchange nothing is charged any more."""
         for account in accounts:
             for usage in grantor.usage(account, now):

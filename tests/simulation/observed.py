@@ -102,9 +102,9 @@ class Observed(Dispatcher):
             self.witness.granted(ticket, permit, now)
         return permit
 
-    def end(self, permit: Permit, charged: Charge | None = None) -> None:
+    def end(self, permit: Permit, charged: Charge | None, now: float) -> None:
         self.witness.ended(permit)
-        super().end(permit, charged)
+        super().end(permit, charged, now)
 
     def give_back(self, permit: Permit) -> None:
         self.witness.ended(permit)
@@ -131,10 +131,12 @@ class ObservedMetrics(Metrics):
     def __init__(self, registry: CollectorRegistry, witness: Witness) -> None:
         super().__init__(registry, lambda: 0)
         self._witness = witness
+        self.dispatcher: Dispatcher | None = None
 
     def shed(self, priority: str, reason: str) -> None:
         super().shed(priority, reason)
-        self._witness.on_shed(priority, reason)
+        assert self.dispatcher is not None
+        self._witness.on_shed(self.dispatcher, priority, reason)
 
 
 def heads(of: Dispatcher, account: str) -> Iterator[Item]:

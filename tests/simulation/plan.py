@@ -14,6 +14,7 @@ from gateway.settings.secret import Secret
 from gateway.settings.snapshot import (
     PRIORITIES,
     Bounds,
+    Hedge,
     Limits,
     ModelRoute,
     Origin,
@@ -32,6 +33,8 @@ BEGIN_S = 1000.0  # where virtual time starts
 TRAFFIC_S = 110.0
 #: After the last arrival what waits has so long; then all callers leave.
 DRAIN_S = 65.0
+#: The same with several replicas.
+SHARED_S, SHARED_DRAIN_S = 80.0, 15.0
 _APIS = frozenset({"chat"})
 _KINDS = ("limit", "error", "overloaded", "hang", "slow", "cut", "quota", "capacity")
 
@@ -71,6 +74,10 @@ class Plan:
     latency_s: dict[str, float] = field(default_factory=dict)
     ceilings: dict[str, Limits] = field(default_factory=dict)  # by key, where the provider's are other ones
     replicas: int = 1
+    crashes: list[tuple[float, int]] = field(default_factory=list)  # when, which replica
+    ledger_away: list[tuple[float, float]] = field(default_factory=list)
+    link_loses: float = 0.0  # of the calls to the ledger, how many of each kind go wrong
+    seconds: float = TRAFFIC_S
     until: float = BEGIN_S + TRAFFIC_S + DRAIN_S
 
 
@@ -96,8 +103,14 @@ def draw(seed: int, replicas: int = 1) -> Plan:
     own = {name: Limits(rpm=30) for name in tenants if chance.random() < 0.1}
     snapshot, secrets = _snapshot(chance, keys, routes, tenants, depth, own)
     plan = Plan(seed, snapshot, secrets, replicas=replicas)
+    if replicas > 1:  # who is asked all the time takes longer
+        plan.seconds, plan.until = SHARED_S, BEGIN_S + SHARED_S + SHARED_DRAIN_S
+    if chance.random() < 0.3:
+        plan.snapshot = replace(snapshot, hedge=Hedge(enabled=True, tokens_ratio=0.1))
     plan.requests = _traffic(chance, plan, _capacity(keys))
     _trouble(chance, plan)
+    if replicas > 1:
+        _share(Random(f"{seed}/shared"), plan)
     return plan
 
 
@@ -209,7 +222,7 @@ def _snapshot(
 def _traffic(chance: Random, plan: Plan, capacity: float) -> list[Request]:
     """Several sources, each one tenant's work of one class on one route; half to three times the capacity."""
     load = capacity * chance.choice([0.5, 0.9, 1.5, 2.0, 3.0])
-    load = min(load, 400 / TRAFFIC_S)
+    load = min(load, 220 / plan.seconds)
     shares = [chance.expovariate(1.0) for _ in range(chance.randint(4, 10))]
     requests: list[Request] = []
     for source, share in enumerate(shares):
@@ -221,7 +234,7 @@ def _traffic(chance: Random, plan: Plan, capacity: float) -> list[Request]:
         at = BEGIN_S
         while True:
             at += own.expovariate(rate * (3 if bursty else 1))
-            if at >= BEGIN_S + TRAFFIC_S:
+            if at >= BEGIN_S + plan.seconds:
                 break
             if bursty and int(at / 10) % 3:
                 continue
@@ -261,21 +274,32 @@ def _trouble(chance: Random, plan: Plan) -> None:
             plan.tells |= {key.id}
         plan.latency_s[key.id] = chance.choice([0.05, 0.3, 1.0])
         for _ in range(chance.choice([0, 0, 1, 2])):
-            begin = BEGIN_S + chance.uniform(5, TRAFFIC_S)
+            begin = BEGIN_S + chance.uniform(5, plan.seconds)
             fault = Fault(chance.choice(_KINDS), begin, begin + chance.expovariate(1 / 8))
             plan.faults.setdefault(key.id, []).append(fault)
         if chance.random() < 0.2 and key.limits.rpm:
             rate, at = key.limits.rpm / 60 * chance.uniform(0.1, 0.6), BEGIN_S
-            while (at := at + chance.expovariate(rate)) < BEGIN_S + TRAFFIC_S:
+            while (at := at + chance.expovariate(rate)) < BEGIN_S + plan.seconds:
                 plan.outsiders.setdefault(key.id, []).append(at)
     sliced = {key.provider.id for key in plan.snapshot.provider_keys if key.burst_s is not None}
     for provider in plan.snapshot.providers:
         if chance.random() < 0.25:
-            begin = BEGIN_S + chance.uniform(5, TRAFFIC_S)
+            begin = BEGIN_S + chance.uniform(5, plan.seconds)
             # Who dials for longer than a slice sends in another one than it was charged in: a 429 is the backstop.
             kind = chance.choice(["down"] if provider in sliced else ["down", "dial"])
             fault = Fault(kind, begin, begin + chance.uniform(2, 30))
             plan.host_faults.setdefault(provider, []).append(fault)
+
+
+def _share(chance: Random, plan: Plan) -> None:
+    """Replicas that die, a ledger that is lost and comes back knowing nothing, calls that go wrong."""
+    plan.snapshot = replace(plan.snapshot, on_ledger_loss=chance.choice(["closed", "safe_share"]))
+    plan.link_loses = chance.choice([0.0, 0.0, 0.01, 0.05])
+    for _ in range(chance.choice([0, 1, 2])):
+        plan.crashes.append((BEGIN_S + chance.uniform(5, plan.seconds), chance.randrange(plan.replicas)))
+    if chance.random() < 0.5:
+        begin = BEGIN_S + chance.uniform(5, plan.seconds)
+        plan.ledger_away.append((begin, begin + chance.choice([0.5, 3.0, 20.0])))
 
 
 assert len(PRIORITIES) == len(CLASSES)

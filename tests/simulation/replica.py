@@ -3,6 +3,7 @@
 Only what touches a socket is the world's: the caller's connection, and the loop below the upstream connections.
 """
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -12,14 +13,15 @@ from prometheus_client import CollectorRegistry
 
 from gateway.admission.affinity import Affinity
 from gateway.admission.choice import Choice
+from gateway.admission.dimension import SET_ASIDE_PERMILLE
 from gateway.admission.grantor import Grantor
 from gateway.admission.health_table import HealthTable
+from gateway.admission.leases import Leases
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.charge import Makeup
 from gateway.dialects.openai_stream import CompletionStream
 from gateway.dialects.sealed_ids import SealedIds
-from gateway.exchange import Exchange
-from gateway.metrics import Metrics
+from gateway.exchange import Exchange, Sized
 from gateway.pipeline.account import Account, Accounts
 from gateway.pipeline.authenticate import Authenticator
 from gateway.pipeline.call import Upstream
@@ -38,6 +40,7 @@ from gateway.upstream.pool import Pool
 from tests.simulation.caller_end import CallerEnd, EndingAt
 from tests.simulation.observed import Observed, ObservedMetrics, Witness
 from tests.simulation.plan import Request
+from tests.simulation.shared import Link
 from tests.simulation.virtual_time import VirtualLoop
 
 _BIRTH = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
@@ -66,21 +69,28 @@ class Replica:
         time: LedgerTime,
         witness: Witness,
         chance: Random,
+        *,
+        link: Link | None = None,
     ) -> None:
-        self.name, self.witness = name, witness
+        self.name, self.witness, self.link = name, witness, link
         self.snapshot, self.grantor, self.time, self.clock = snapshot, grantor, time, clock
-        metrics: Metrics = ObservedMetrics(CollectorRegistry(), witness)
+        metrics = ObservedMetrics(CollectorRegistry(), witness)
         self._estimator = estimator = Estimator(metrics)
         health = HealthTable(snapshot.provider_keys)
-        self.accounts = accounts = Accounts(grantor, snapshot.provider_keys, 0, time.now())
+        self.accounts = accounts = Accounts(
+            grantor, snapshot.provider_keys, set_aside_permille(snapshot, link), time.now()
+        )
         choice = Choice[Account](snapshot.routing.strategy, Affinity(), chance)
         self.dispatcher = dispatcher = Observed(
             accounts, grantor, choice, Charging(estimator), snapshot, time, clock, metrics, witness
         )
         witness.dispatchers.append(dispatcher)
+        metrics.dispatcher = dispatcher
+        if isinstance(grantor, Leases):
+            grantor.watch(dispatcher)
         lessons = Lessons(dispatcher, grantor, health, metrics, time, clock)
         self._pools: dict[str, Pool] = {}
-        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, clock)
+        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, snapshot.hedge, clock)
         relay = Relay(snapshot.bounds, SealedIds(snapshot.pepper))
         generation = Generation(snapshot, Authenticator(snapshot), dispatcher, lessons, upstream, relay)
         self._router = Router(snapshot, accounts, health, time, clock)
@@ -114,12 +124,11 @@ class Replica:
         candidates = self._router.candidates(tenant, request.route, "chat")
         exchange.route, exchange.model = candidates.route, request.route
         exchange.streaming, exchange.body_bytes = request.stream, request.text_bytes
-        exchange.makeup = Makeup(((_TEXT, request.text_bytes),), 4, 8, 256, 1, request.output_max)
+        made_of = Makeup(((_TEXT, request.text_bytes),), 4, 8, 256, 1, request.output_max)
         target = candidates.first_target
         assert target is not None and candidates.route is not None
-        exchange.estimate = self._estimator.estimate(
-            exchange.makeup, tenant.id, candidates.route.label, target.model
-        )
+        estimate = self._estimator.estimate(made_of, tenant.id, candidates.route.label, target.model)
+        exchange.sizing = Sized(made_of, estimate)
 
         def body(target: Target | None) -> bytes:
             assert target is not None
@@ -143,10 +152,25 @@ class Replica:
             pool = self._pools[key.provider.id] = Pool(key.provider.origin, self.snapshot.bounds)
         return pool
 
+    def crash(self) -> None:
+        """Nothing that it knows is told to anybody any more. Its exchanges are the world's to end."""
+        assert self.link is not None
+        self.link.cut = True
+        self.dispatcher.close()
+        assert isinstance(self.grantor, Leases)
+        self._closing = asyncio.get_running_loop().create_task(self.grantor.aclose())
+
     async def aclose(self) -> None:
         self.dispatcher.close()
+        if isinstance(self.grantor, Leases):
+            await self.grantor.aclose()
         for pool in self._pools.values():
             await pool.aclose()
+
+
+def set_aside_permille(snapshot: Snapshot, link: Link | None) -> int:
+    """As `gateway.pipeline.shared_ledger`."""
+    return SET_ASIDE_PERMILLE if link is not None and snapshot.on_ledger_loss == "safe_share" else 0
 
 
 def _priority(request: Request) -> bytes:

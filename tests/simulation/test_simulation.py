@@ -7,13 +7,15 @@ from statistics import median
 import pytest
 
 from gateway.admission.classes import CLASSES
-from gateway.settings.snapshot import Limits
+from gateway.settings.secret import Secret
+from gateway.settings.snapshot import Limits, ProviderKey
 from tests.simulation.plan import BEGIN_S, Plan, draw, steady
 from tests.simulation.provider import Fault
 from tests.simulation.world import Report, run
 
 SEEDS = 200
 BATCH = 10
+SHARED_SEEDS = 4  # they take longer, as who waits asks the ledger all the time
 
 
 def fine(plan: Plan) -> Report:
@@ -94,6 +96,23 @@ def test_the_last_error_stands_when_no_way_is_left() -> None:
     codes = set(fine(plan).codes.values())
     assert "rate_limit_exceeded" in codes
     assert "no_eligible_key" not in codes
+
+
+def test_12_what_was_sent_is_not_called_too_large_for_the_keys_that_are_left() -> None:
+    """12. One of two keys takes it and has no room at the moment; the other never could."""
+    plan = steady({"p": Limits(rpm=60)}, [("a", "p", 1, 0.2)])
+    (key,) = plan.snapshot.provider_keys
+    small = ProviderKey("p-1", key.provider, Secret("secret-p-1"), None, Limits(tpm=5))
+    plan.snapshot = replace(plan.snapshot, provider_keys=(key, small))
+    plan.faults["p-0"] = [Fault("capacity", 0.0, BEGIN_S + 1e6)]
+    assert "request_too_large" not in fine(plan).codes.values()
+
+
+@pytest.mark.parametrize("seed", range(SHARED_SEEDS))
+def test_whatever_happens_to_two_on_one_ledger(seed: int) -> None:
+    """Replicas die, the ledger is lost, calls to it and their answers go astray or are made twice."""
+    report = run(draw(seed, 2))
+    assert not report.broken, [*report.broken, f"again: scripts/simulate --seed {seed} --replicas 2"]
 
 
 def test_retries_are_counted_against_attempts_and_not_against_what_waits() -> None:

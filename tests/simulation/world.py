@@ -5,7 +5,9 @@ import gc
 from random import Random
 from typing import Any
 
-from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
+from gateway.admission.grantor import Grantor
+from gateway.admission.leases import Leases
+from gateway.admission.memory_ledger import LedgerTime
 from gateway.settings.snapshot import Limits, ProviderKey
 from tests.simulation.caller_end import CallerEnd
 from tests.simulation.invariants import SOON_S, Invariants
@@ -14,12 +16,15 @@ from tests.simulation.observed import Witness
 from tests.simulation.plan import Plan, Request
 from tests.simulation.provider import Attempt, Keyed, Providers
 from tests.simulation.replica import Replica, WorldClock
+from tests.simulation.shared import Link, SharedLedger
 from tests.simulation.virtual_time import VirtualLoop
 
 #: Between two looks at what must hold at any moment; they come in pairs.
-_LOOK_S = 2.0
+_LOOK_S = 3.0
 #: Longer than a window, its allowance for the way, and a slot.
 _WINDOW_OVER_S = 62.0
+#: Longer than what was asked for in the last moment can be held unused.
+_LEASE_OVER_S = 10.0
 
 
 class Report:
@@ -47,22 +52,21 @@ class World:
         self.invariants = Invariants(plan, self.providers, self.witness)
         self.ends: dict[str, CallerEnd] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
-        clock = WorldClock(loop)
-        self.time = LedgerTime(clock)
-        self.ledger = MemoryLedger(self.time)
-        self.replicas = [
-            Replica(
-                f"r{number}", plan.snapshot, clock, self.ledger, self.time, self.witness,
-                Random(f"{plan.seed}/choice/{number}"),
-            )
-            for number in range(plan.replicas)
-        ]  # fmt: skip
+        self._clock = WorldClock(loop)
+        self.time = LedgerTime(self._clock)
+        self.shared = SharedLedger(self.time, plan.ledger_away)
+        self._born = 0
+        self._dead: set[asyncio.Task[None]] = set()
+        self.replicas = [self._replica() for _ in range(plan.replicas)]
+        self._all_replicas = list(self.replicas)
 
     async def run(self) -> Report:
         """Everything that was planned, and the checks."""
         plan, loop = self.plan, self._loop
         for request in plan.requests:
             loop.call_at(request.at, self._arrive, request)
+        for at, number in plan.crashes:
+            loop.call_at(at, self._crash, number)
         for key_id, times in plan.outsiders.items():
             key = self.providers.keys[f"secret-{key_id}"]
             for at in times:
@@ -79,9 +83,10 @@ class World:
                 self.ends[name].leave()
         await asyncio.sleep(1.0)
         self._check_end(loop.time())
-        await asyncio.sleep(_WINDOW_OVER_S)
-        accounts = [name for replica in self.replicas for name in replica.accounts.by_id]
-        self.invariants.windows_empty(self.ledger, accounts, self.time.now())
+        await asyncio.sleep(_WINDOW_OVER_S + (_LEASE_OVER_S if self.plan.replicas > 1 else 0.0))
+        accounts = {name for replica in self.replicas for name in replica.accounts.by_id}
+        accounts &= self.shared.ledger._books.keys()  # of all it knows nothing any more when it was lost
+        self.invariants.windows_empty(self.shared.ledger, accounts, self.time.now())
         await self._close()
         return self._report()
 
@@ -97,7 +102,7 @@ class World:
         return self._report()
 
     async def _close(self) -> None:
-        for replica in self.replicas:
+        for replica in self._all_replicas:
             await replica.aclose()
         gc.collect()
         await asyncio.sleep(0)
@@ -138,7 +143,39 @@ class World:
         if request.leaves_after_s is not None:
             self._loop.call_later(request.leaves_after_s, end.leave)
 
+    def _replica(self) -> Replica:
+        """A new process: the only one on a ledger of its own, or one of several on a shared one."""
+        plan, number = self.plan, self._born
+        self._born += 1
+        chance = Random(f"{plan.seed}/replica/{number}")
+        grantor: Grantor = self.shared.ledger
+        link = None
+        if plan.replicas > 1:
+            link = Link(self.shared, chance, plan.link_loses)
+            grantor = Leases(
+                link, self.time, f"r{number}", on_ledger_loss=plan.snapshot.on_ledger_loss,
+                workers=plan.replicas, jitter=chance.random,
+            )  # fmt: skip
+        return Replica(
+            f"r{number}", plan.snapshot, self._clock, grantor, self.time, self.witness, chance, link=link
+        )
+
+    def _crash(self, number: int) -> None:
+        """A replica dies with all it had under way, and another takes its place."""
+        replica = self.replicas[number]
+        replica.crash()
+        for name, task in self.tasks.items():
+            seen = self.witness.seen.get(name)
+            if seen is not None and seen.dispatcher is replica.dispatcher and not task.done():
+                self._dead.add(task)
+                self.ends[name].gone = True
+                task.cancel()
+        self.replicas[number] = self._replica()
+        self._all_replicas.append(self.replicas[number])
+
     def _over(self, task: asyncio.Task[None]) -> None:
+        if task in self._dead:
+            return
         if task.cancelled() or task.exception() is not None:
             self.invariants.broken(11, f"an exchange raised: {task!r}")
 
