@@ -39,6 +39,7 @@ from gateway.pipeline.router import Router
 from gateway.pipeline.settle import Settlement
 from gateway.pipeline.shared_ledger import set_aside_permille, shared_ledger
 from gateway.pipeline.unread import Unread
+from gateway.pipeline.written import Written
 from gateway.request_log import RequestLog
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Provider, ProviderKey
@@ -82,7 +83,12 @@ class App:
         lessons = Lessons(dispatcher, grantor, health, metrics, time, clock)
         upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, snapshot.hedge, clock)
         generation = Generation(
-            snapshot, Authenticator(snapshot), dispatcher, lessons, upstream, Relay(snapshot.bounds, ids)
+            snapshot,
+            Authenticator(snapshot),
+            dispatcher,
+            lessons,
+            upstream,
+            Relay(snapshot.bounds, ids, Written(grantor, estimator, time, clock)),
         )
         router = Router(snapshot, accounts, health, time, clock)
         self._readings = Readings(accounts, dispatcher, grantor, health, time, clock)

@@ -20,14 +20,14 @@ NOTHING_SERVED = (0, 0, 0, 0, 0)
 class AccountModel:
     """State of one account. Every method but `used_by` brings what it looks at up to `now` first."""
 
-    __slots__ = ("concurrency", "days", "paced", "rates", "terms")
+    __slots__ = ("concurrency", "counts_output", "days", "paced", "rates", "terms")
 
     def __init__(self, terms: AccountTerms, now: int) -> None:
         self.rates: list[Rate] = []
         self.days: list[Day] = []
         self.concurrency: Concurrency | None = None
         self.terms = terms
-        self.paced = terms.paced
+        self.paced, self.counts_output = terms.paced, terms.counts_output
         for dimension in terms.dimensions:
             self._make(dimension, now)
 
@@ -39,7 +39,7 @@ class AccountModel:
         rates = {rate.name: rate for rate in self.rates}
         days, concurrency = {day.name: day for day in self.days}, self.concurrency
         self.rates, self.days, self.concurrency = [], [], None
-        self.terms, self.paced = terms, terms.paced
+        self.terms, self.paced, self.counts_output = terms, terms.paced, terms.counts_output
         for dimension in terms.dimensions:
             old = had.get(dimension.name)
             if dimension.name in rates and old is not None and old.burst_ms == dimension.burst_ms:

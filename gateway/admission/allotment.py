@@ -78,13 +78,20 @@ class Allotment:
         )  # fmt: skip
         if requests < 0 or input_ < 0 or output < 0 or tokens < 0:
             return False
-        self.places += 1
         if at == self.until:
+            self.places += 1
             self.requests += requests
             self.input += input_
             self.output += output
             self.tokens += tokens
-        elif requests or input_ or output or tokens:
+            return True
+        if charged[2] and self._model.counts_output:  # which was written since: charged here, and not there
+            if charged[2] > self.output:
+                return False
+            self.output -= charged[2]
+            output = held[2]
+        self.places += 1
+        if requests or input_ or output or tokens:
             late = self._late.get(at)
             if late is None:
                 late = self._late[at] = [0, 0, 0, 0]

@@ -54,11 +54,15 @@ class Alone:
     def sent(self, grant: Grant, now: int) -> None:
         self._ledger.sent(grant, now)
 
-    def correct(self, holding: Holding, grant: Grant, charged: Charge, now: int) -> None:
-        more = Charge(*(max(0, new - old) for new, old in zip(charged, grant.charge, strict=True)))
-        self._ledger.correct(grant, charged, now)
-        if any(more):
-            self._record(holding, more, now)
+    def produced(self, holding: Holding, grant: Grant, output: int, now: int) -> None:
+        before = grant.charge
+        self._ledger.produced(grant, output, now)
+        self._more(holding, before, grant.charge, now)
+
+    def settle(self, holding: Holding, grant: Grant, charged: Charge, now: int) -> None:
+        before = grant.charge
+        self._ledger.settle(grant, charged, now)
+        self._more(holding, before, charged, now)
 
     def observe(self, holding: Holding, said: Observation, now: int) -> None:
         if self._may_send(holding, now):
@@ -98,6 +102,11 @@ class Alone:
         rates = tuple(one for one in terms.dimensions if one.axis != CONCURRENCY)
         self._ledger.open_account(terms._replace(dimensions=rates), now)
         self._places[whole.id] = min(at_once, default=1 << 53)
+
+    def _more(self, holding: Holding, before: Charge, after: Charge, now: int) -> None:
+        more = Charge(*(max(0, new - old) for new, old in zip(after, before, strict=True)))
+        if any(more):
+            self._record(holding, more, now)
 
     def _record(self, holding: Holding, charge: Charge, now: int) -> None:
         holding.appetite.last = now

@@ -66,6 +66,11 @@ class AccountTerms(NamedTuple):
     paced: bool = True  # False: first come, first served up to the ceiling, whatever the class
     set_aside_permille: int = 0  # of every rate and day, never granted: what workers without a ledger may use
 
+    @property
+    def counts_output(self) -> bool:
+        """Whether it has a ceiling on output alone, which providers count as it is written."""
+        return any(dimension.name == "otpm" for dimension in self.dimensions)
+
 
 def account_of(
     key: ProviderKey,

@@ -13,15 +13,19 @@ from gateway.charge import Charge
 
 
 class Grant:
-    """One request's place on one account, charged at `at`. Ends by `settle` or `give_back`, once."""
+    """One request's place on one account, charged at `at`. Ends by `settle` or `give_back`, once.
 
-    __slots__ = ("account", "at", "charge", "rank")
+    `late` of its output is charged later than that, where it was produced (`Grantor.produced`).
+    """
+
+    __slots__ = ("account", "at", "charge", "late", "rank")
 
     def __init__(self, account: str, charge: Charge, rank: int, at: int) -> None:
         self.account = account
         self.charge = charge
         self.rank = rank
         self.at = at
+        self.late = 0
 
 
 class Waiters(Protocol):
@@ -64,8 +68,12 @@ class Grantor(Protocol):
         """It left only now (a connection had to be made): charged where it was sent."""
         ...
 
-    def correct(self, grant: Grant, charged: Charge, now: int) -> None:
-        """What the provider is known to charge so far, in place of what was estimated."""
+    def produced(self, grant: Grant, output: int, now: int) -> None:
+        """By now the provider has written so many tokens of the answer in all, surely no fewer.
+
+        Output is charged when it is written (Anthropic, "Rate limits"), so it leaves the window so much later.
+        Only on accounts that count output (`AccountTerms.counts_output`).
+        """
         ...
 
     def settle(self, grant: Grant, charged: Charge, now: int) -> None:

@@ -50,7 +50,7 @@ class Holding:
     __slots__ = (
         "_asked", "_blocked", "_called_at", "_delay", "_granted", "_jitter", "_number", "_report_now",
         "_unanswered", "_unused_at", "_wishes_asked", "_worker", "appetite", "asking", "axes", "concurrent",
-        "epoch", "in_flight", "last", "lots", "record", "stock", "terms", "unsaid", "wishes",
+        "counts_output", "epoch", "in_flight", "last", "lots", "record", "stock", "terms", "unsaid", "wishes",
     )  # fmt: skip
 
     def __init__(self, terms: AccountTerms, worker: str, now: int, jitter: Callable[[], float]) -> None:
@@ -133,9 +133,29 @@ class Holding:
                 lease.told = True
         lease.at = at
 
-    def correct(self, lease: Lease, charged: Charge, now: int) -> bool:
-        """What the provider charges, as far as is known. Whether any of it came back."""
+    def produced(self, lease: Lease, output: int, now: int) -> None:
+        """So many tokens of its answer have been written, and are charged where they were."""
+        at, later = now + lease.lot.ahead, output - lease.late
+        if later <= 0 or at <= lease.at or self.unsaid.same_slot(at, lease.at):
+            return
+        requests, input_, held, tokens = lease.charge
+        room = min(later, held - lease.late)
+        lease.charge = Charge(requests, input_, held + later - room, tokens)
+        lease.late = output
+        self.record.produced(lease, room, later, now)
+        if lease.lot.epoch == self.epoch:
+            self.unsaid.settled(lease.at, (0, 0, -room, 0), lease.rank)
+            self.unsaid.settled(at, (0, 0, later, 0), lease.rank)
+        else:  # which was told of all of it as it was sent
+            self.unsaid.settled(self.last.ledger_time(now), (0, 0, later, 0), lease.rank)
+
+    def settle(self, lease: Lease, charged: Charge, now: int) -> bool:
+        """It has ended, and this is what the provider charged. Whether any of it came back."""
+        if self.counts_output:
+            self.produced(lease, charged.output, now)
         delta = _difference(charged, lease.charge)
+        if lease.late:  # what was charged later already is not where the rest is to be given back
+            delta = (*delta[:2], max(delta[2], lease.late - lease.charge.output), delta[3])
         lease.charge = charged
         more = less = False
         for axis in self.axes:
@@ -266,6 +286,7 @@ class Holding:
     def _take_terms(self, terms: AccountTerms) -> None:
         self.terms = terms
         self.axes = tuple({one.axis for one in terms.dimensions if one.axis != CONCURRENCY})
+        self.counts_output = terms.counts_output
         self.concurrent = any(one.axis == CONCURRENCY for one in terms.dimensions)
         self.lots = Lots(self.axes)
 

@@ -22,6 +22,7 @@ class Lease(Grant):
         self.charge = charge
         self.rank = rank
         self.at = at
+        self.late = 0
         self.granted = charge  # what the ledger charged; `charge` is what is known by now
         self.holding = holding
         self.lot = lot

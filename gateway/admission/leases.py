@@ -147,23 +147,23 @@ class Leases:
         else:
             self._alone.sent(grant, now)
 
-    def correct(self, grant: Grant, charged: Charge, now: int) -> None:
-        if charged == grant.charge:
-            return
+    def produced(self, grant: Grant, output: int, now: int) -> None:
         channel = self._channels[grant.account]
-        if not isinstance(grant, Lease):
-            self._alone.correct(channel, grant, charged, now)
-        elif channel.correct(grant, charged, now):
-            self._freed(channel, now)
-        else:
+        if isinstance(grant, Lease):
+            channel.produced(grant, output, now)
             self._calls.soon(channel, channel.due_after_take(now))
+        else:
+            self._alone.produced(channel, grant, output, now)
 
     def settle(self, grant: Grant, charged: Charge, now: int) -> None:
         channel = self._channels[grant.account]
         channel.in_flight -= 1
-        self.correct(grant, charged, now)
-        if channel.concurrent:
+        if not isinstance(grant, Lease):
+            self._alone.settle(channel, grant, charged, now)
+        elif channel.settle(grant, charged, now) or channel.concurrent:
             self._freed(channel, now)
+        else:
+            self._calls.soon(channel, channel.due_after_take(now))
 
     def observe(self, account: str, observation: Observation, now: int) -> None:
         channel = self._channels[account]

@@ -86,23 +86,31 @@ class MemoryLedger:
             self._whole(grant.account, now).move(grant.charge, grant.at, now)
             grant.at = now
 
-    def correct(self, grant: Grant, charged: Charge, now: int) -> None:
-        """What the provider is known to charge so far, in place of what was estimated."""
-        if charged != grant.charge:
-            delta = Charge(*(new - old for new, old in zip(charged, grant.charge, strict=True)))
-            self._whole(grant.account, now).settle(delta, grant.rank, grant.at, now)
-            grant.charge = charged
+    def produced(self, grant: Grant, output: int, now: int) -> None:
+        """So many tokens of its answer have been written, and are charged where they were."""
+        model = self._books[grant.account].account
+        model.touch(now)
+        self._charge_later(model, grant, output, now)
 
     def settle(self, grant: Grant, charged: Charge, now: int) -> None:
         """It has ended, and this is what the provider charged."""
         allotment = self._allotments[grant.account]
-        if now <= allotment.until and allotment.settle(grant.charge, charged, grant.at):
+        if now <= allotment.until and not grant.late and allotment.settle(grant.charge, charged, grant.at):
             grant.charge = charged
             return
-        self.correct(grant, charged, now)
-        concurrency = self._books[grant.account].account.concurrency
-        if concurrency is not None:
-            concurrency.add(_SELF, -1)
+        model = self._whole(grant.account, now)
+        if model.counts_output:
+            self._charge_later(model, grant, charged.output, now)
+        if charged != grant.charge:
+            requests, input_, output, tokens = (
+                new - old for new, old in zip(charged, grant.charge, strict=True)
+            )
+            # What was charged later already is not where the rest is to be given back.
+            output = max(output, grant.late - grant.charge.output)
+            model.settle(Charge(requests, input_, output, tokens), grant.rank, grant.at, now)
+            grant.charge = charged
+        if model.concurrency is not None:
+            model.concurrency.add(_SELF, -1)
 
     def observe(self, account: str, observation: Observation, now: int) -> None:
         """What the provider said."""
@@ -144,6 +152,20 @@ class MemoryLedger:
 
     async def aclose(self) -> None:
         """There is nothing to close."""
+
+    @staticmethod
+    def _charge_later(model: AccountModel, grant: Grant, output: int, now: int) -> None:
+        """Charge `output` tokens in all at `now` or earlier than now, of which `grant` held room for some."""
+        later = output - grant.late
+        if later <= 0 or now <= grant.at:
+            return
+        requests, input_, held, tokens = grant.charge
+        room = min(later, held - grant.late)
+        model.move(Charge(0, 0, room, 0), grant.at, now)
+        if later > room:
+            model.settle(Charge(0, 0, later - room, 0), grant.rank, now, now)
+            grant.charge = Charge(requests, input_, held + later - room, tokens)
+        grant.late = output
 
     def _whole(self, account: str, now: int) -> AccountModel:
         """The model at `now`, with nothing of it allotted."""

@@ -58,6 +58,11 @@ class OwnRecord:
         """The provider charges more for it, or less."""
         self._leased.correct(delta, lease.at - lease.lot.ahead, now)
 
+    def produced(self, lease: Lease, room: int, output: int, now: int) -> None:
+        """So much output was written only now, of which `lease` was charged `room` when it was sent."""
+        self._leased.correct((0, 0, -room, 0), lease.at - lease.lot.ahead, now)
+        self._leased.add((0, 0, output, 0), now)
+
     def void(self, batch: Batch, unsaid: Unsaid) -> None:
         """The ledger is another one, and may be the first to see `batch`."""
         self._unbooked = self._not_booked(batch, unsaid)

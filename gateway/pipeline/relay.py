@@ -17,6 +17,7 @@ from gateway.exchange import Exchange
 from gateway.pipeline.caller import Caller
 from gateway.pipeline.reply import Reply, failure_in
 from gateway.pipeline.work import Work
+from gateway.pipeline.written import Written
 from gateway.settings.snapshot import Bounds
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.refusal import error_in_success
@@ -35,9 +36,10 @@ _IDENTITY = (
 class Relay:
     """Relays replies under the bounds of one snapshot."""
 
-    def __init__(self, bounds: Bounds, ids: SealedIds) -> None:
+    def __init__(self, bounds: Bounds, ids: SealedIds, written: Written) -> None:
         self._bounds = bounds
         self._ids = ids
+        self._written = written
 
     async def relay(self, exchange: Exchange, reply: Reply, work: Work, caller: Caller) -> None:
         """Send the reply as it comes, to its end, unless all of it is here (`whole`).
@@ -89,6 +91,7 @@ class Relay:
             await caller.drain()
         if isinstance(stream, ResponsesStream):
             caller.responses = stream
+        writing = self._written.of(exchange, reply.permit)
         while not stream.is_over():
             data = await response.chunk()
             frames = stream.feed(data) if data else stream.finish()
@@ -101,6 +104,8 @@ class Relay:
             elif frames and caller.write(frames):
                 data = frames = b""  # not to be held while the caller reads at leisure
                 await caller.drain()
+            if writing is not None:
+                writing.relayed()
         if stream.failure is not None:
             raise error_in_success(failure_in(stream.failure), reply.permit.way.account.key, work.api)
         if not response.complete:

@@ -23,11 +23,6 @@ class Adapter(Protocol):
     """One provider's ways."""
 
     @property
-    def charges_output_as_produced(self) -> bool:
-        """Whether `Charge.output` at the start only holds room, to be charged while the stream runs."""
-        ...
-
-    @property
     def request_slice_s(self) -> float | None:
         """The slice in which requests per minute are enforced, where the provider is known to slice finer."""
         ...

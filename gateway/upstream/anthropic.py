@@ -73,7 +73,6 @@ _RULES = (
 class Anthropic:
     __slots__ = ()
 
-    charges_output_as_produced = True
     request_slice_s: float | None = None
     day_ends: Callable[[datetime], datetime] | None = None
 

@@ -31,7 +31,6 @@ class Compatible:
 
     __slots__ = ("_flavour", "_sums", "request_slice_s")
 
-    charges_output_as_produced = False
     #: Requests per day come back one by one (§1.3: resets such as `23h18m29.144s`).
     day_ends: Callable[[datetime], datetime] | None = None
 

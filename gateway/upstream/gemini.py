@@ -33,7 +33,6 @@ _VIOLATIONS_MAX = 32
 class Gemini:
     __slots__ = ()
 
-    charges_output_as_produced = False
     request_slice_s: float | None = None
     day_ends = staticmethod(next_pacific_midnight)
 

@@ -70,11 +70,12 @@ class Gate:
         self.health = HealthTable(keys)
         self.accounts = Accounts(self.ledger, keys, 0, self.time.now())
         self.metrics = Metrics(CollectorRegistry(), lambda: 0)
+        self.estimator = Estimator(self.metrics)
         self.dispatcher = Dispatcher(
             self.accounts,
             self.ledger,
             Choice[Account](strategy, Affinity(), Random(1)),
-            Charging(Estimator(self.metrics)),
+            Charging(self.estimator),
             self.snapshot,
             self.time,
             self.clock,

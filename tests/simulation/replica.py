@@ -34,6 +34,7 @@ from gateway.pipeline.reserve import Reservations
 from gateway.pipeline.router import Candidates, Router
 from gateway.pipeline.settle import Settlement
 from gateway.pipeline.work import Work
+from gateway.pipeline.written import Written
 from gateway.request_log import RequestLog
 from gateway.settings.snapshot import PRIORITIES, ProviderKey, Snapshot, Target
 from gateway.upstream.pool import Pool
@@ -91,7 +92,9 @@ class Replica:
         lessons = Lessons(dispatcher, grantor, health, metrics, time, clock)
         self._pools: dict[str, Pool] = {}
         upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, snapshot.hedge, clock)
-        relay = Relay(snapshot.bounds, SealedIds(snapshot.pepper))
+        relay = Relay(
+            snapshot.bounds, SealedIds(snapshot.pepper), Written(self.grantor, estimator, time, clock)
+        )
         generation = Generation(snapshot, Authenticator(snapshot), dispatcher, lessons, upstream, relay)
         self._router = Router(snapshot, accounts, health, time, clock)
         settlement = Settlement(clock, metrics, RequestLog(metrics.log_dropped, bound=0), estimator)
