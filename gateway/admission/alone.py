@@ -23,12 +23,13 @@ _TOLD_RANK = 1
 class Alone:
     """`workers` is how many are configured: the least that shares are reckoned with."""
 
-    __slots__ = ("_ledger", "_mode", "_places", "_untold", "_workers")
+    __slots__ = ("_blocked", "_ledger", "_mode", "_places", "_untold", "_workers")
 
     def __init__(self, mode: str, time: LedgerTime, workers: int) -> None:
         self._mode = mode
         self._workers = workers
         self._ledger = MemoryLedger(time)
+        self._blocked: dict[str, int] = {}  # by account, until when by the provider's word
         #: By account, how many may be in flight while this loss lasts; None: nothing is granted.
         self._places: dict[str, int | None] = {}
         self._untold: dict[str, LastMinute] = {}
@@ -39,7 +40,7 @@ class Alone:
 
     def take(self, holding: Holding, charge: Charge, rank: int, now: int) -> Grant | None:
         id_ = holding.terms.id
-        if not self._may_send(holding, now):
+        if now < self._blocked.get(id_, 0) or not self._may_send(holding, now):
             return None
         grant = self._ledger.take(id_, charge, rank, now)
         if grant is not None:
@@ -65,6 +66,8 @@ class Alone:
         self._more(holding, before, charged, now)
 
     def observe(self, holding: Holding, said: Observation, now: int) -> None:
+        if said.blocked_ms > 0:  # what is open has no ceiling of its own to be blocked
+            self._blocked[holding.terms.id] = now + said.blocked_ms
         if self._may_send(holding, now):
             self._ledger.observe(holding.terms.id, said, now)
 
@@ -72,6 +75,9 @@ class Alone:
         """While `take` says no."""
         if not self._may_send(holding, now):
             return _LOOK_AGAIN_MS
+        blocked_ms = self._blocked.get(holding.terms.id, 0) - now
+        if blocked_ms > 0:
+            return blocked_ms
         wait_ms = self._ledger.next_free_in(holding.terms.id, charge, rank, now)
         return wait_ms or _LOOK_AGAIN_MS
 

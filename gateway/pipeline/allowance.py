@@ -16,6 +16,9 @@ from gateway.errors import RATE_LIMITED, REQUEST_TOO_LARGE, GatewayError
 #: After so long a charge has left its window for certain.
 _FREE_AFTER_MS = WINDOW_MS + jitter_ms(WINDOW_MS) + slot_ms(WINDOW_MS)
 _DAY_MS = 86_400_000
+#: How far behind the truth the header lines may be: so long, and by one such part of a limit.
+_BEHIND_MS = slot_ms(WINDOW_MS)
+_BEHIND_PART = 1000
 _UNLIMITED = 1 << 62
 _REQUEST_LIMITS = ("rpm", "rpd")
 _TOKEN_LIMITS = ("itpm", "otpm", "tpm")
@@ -30,14 +33,24 @@ _COUNTED = {
 
 
 class Allowance:
-    """What one tenant key may use. `newest` is when this worker last charged something on it."""
+    """What one tenant key may use. `newest` is when this worker last charged something on it.
 
-    __slots__ = ("_grantor", "_limits", "_names", "_requests", "_tokens", "key_id", "newest", "terms")
+    At thousands of requests a second the header lines are made anew not for each, but before they are behind by a
+    thousandth of a limit or by a slot.
+    """
+
+    __slots__ = (
+        "_behind_at", "_grantor", "_head", "_head_dialect", "_limits", "_may_be_behind", "_names", "_requests",
+        "_requests_behind", "_tokens", "_tokens_behind", "key_id", "newest", "terms",
+    )  # fmt: skip
 
     def __init__(self, key_id: str, terms: AccountTerms, grantor: Grantor) -> None:
         self.key_id = key_id
         self.newest = 0
         self._grantor = grantor
+        self._head = b""
+        self._head_dialect = ""
+        self._behind_at = 0
         self.configure(terms)
 
     def configure(self, terms: AccountTerms) -> None:
@@ -48,6 +61,17 @@ class Allowance:
         names = self._names = [one.name for one in terms.dimensions]
         self._requests = [at for at, name in enumerate(names) if name in _REQUEST_LIMITS]
         self._tokens = [at for at, name in enumerate(names) if name in _TOKEN_LIMITS]
+        self._requests_behind = self._tokens_behind = 0
+        self._may_be_behind = tuple(
+            min((limits[name] for name in named if name in limits), default=_UNLIMITED) // _BEHIND_PART
+            for named in (_REQUEST_LIMITS, _TOKEN_LIMITS)
+        )
+
+    def charged(self, charge: Charge, now: int) -> None:
+        """A request of this worker's was let in."""
+        self.newest = now
+        self._requests_behind -= 1
+        self._tokens_behind -= charge.tokens
 
     def charge(self, estimate: Estimate) -> Charge:
         """What a request is charged while it runs. Raises GatewayError when it can never fit.
@@ -66,6 +90,15 @@ class Allowance:
 
     def head(self, dialect: str, now: int) -> bytes:
         """The header lines that say how full it is."""
+        if self._requests_behind <= 0 or self._tokens_behind <= 0 or now >= self._behind_at:
+            self._head_dialect = ""
+        if dialect != self._head_dialect:
+            self._head, self._head_dialect = self._made(dialect, now), dialect
+            self._behind_at = now + _BEHIND_MS
+            self._requests_behind, self._tokens_behind = self._may_be_behind
+        return self._head
+
+    def _made(self, dialect: str, now: int) -> bytes:
         # Requests at once have no header, and nobody knows when they are free.
         levels = self._grantor.levels(self.terms.id, now)
         reset_ms = self.newest + _FREE_AFTER_MS - now

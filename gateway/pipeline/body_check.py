@@ -30,6 +30,7 @@ _TYPED: dict[str, tuple[tuple[type, ...], str]] = {
     "stream_options": ((dict,), "an object"),
     "tools": ((list,), "an array"),
 }
+_IS_TYPED = _TYPED.__contains__
 
 
 def check_body(fields: dict[str, Any], api: str) -> None:
@@ -42,8 +43,9 @@ def check_body(fields: dict[str, Any], api: str) -> None:
             raise GatewayError(INVALID_TYPE, f"`{name}` has the wrong type.", param=name)
         if not value and types == (list,):
             raise GatewayError(INVALID_VALUE, f"`{name}` must not be empty.", param=name)
-    for name, value in fields.items():
-        if name not in _TYPED or value is None:
+    for name in filter(_IS_TYPED, fields):
+        value = fields[name]
+        if value is None:
             continue
         types, called = _TYPED[name]
         if type(value) not in types:

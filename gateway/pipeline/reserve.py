@@ -117,4 +117,4 @@ class Reservation:
 
     def _hold(self, grant: Grant, now: int) -> None:
         self._grant = grant
-        self._allowance.newest = now
+        self._allowance.charged(grant.charge, now)

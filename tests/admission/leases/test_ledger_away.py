@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway.admission.dimension import AccountTerms, Dimension
+from gateway.admission.ledger import Observation
 from gateway.admission.memory_ledger import MemoryLedger
 from gateway.charge import Charge
 from tests.admission.charging import worst
@@ -138,6 +139,25 @@ async def test_what_an_open_account_sent_is_told_to_a_ledger_that_knows_the_rest
     await fleet.passes(3.0)
     assert isinstance(fleet.ledger, MemoryLedger)
     assert fleet.ledger.usage(fleet.terms.id, fleet.time.now())[0].used >= 203
+    await fleet.aclose()
+
+
+async def test_an_open_account_goes_by_the_providers_own_refusals() -> None:
+    fleet = Fleet(account(600), 1, on_ledger_loss="open")
+    await warm(fleet, 3)
+    cut(fleet, 1)
+    await fleet.passes(4.0)
+    line = fleet.lines[0]
+    line.leases.observe(
+        fleet.terms.id, Observation("rpm", blocked_ms=2_000, unexpected=True), fleet.time.now()
+    )
+    for _ in range(50):
+        line.arrive()
+    assert len(fleet.sent) == 3
+    await fleet.passes(1.9)
+    assert len(fleet.sent) == 3
+    await fleet.passes(0.2)
+    assert len(fleet.sent) == 53
     await fleet.aclose()
 
 
