@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, account_of
 from gateway.admission.grantor import Grantor
 from gateway.admission.ledger import Usage
-from gateway.charge import Charge
+from gateway.charge import INPUT, Charge
 from gateway.settings.snapshot import ProviderKey
 from gateway.upstream.adapter import Adapter, adapter_of
 
@@ -18,6 +18,7 @@ _DAYS: dict[str, str] = {"gemini": "America/Los_Angeles"}
 _DURATION_WEIGHT = 0.1
 _LEAST_ROOM = 0.001
 _LEAST_SHARE = 1e-9
+_UNLIMITED = 1 << 62
 _WINDOW_S = WINDOW_MS / 1000
 
 
@@ -26,7 +27,8 @@ class Account:
 
     __slots__ = (
         "adapter", "attempts", "blocked_until", "dimensions", "failures", "id", "in_flight", "key",
-        "last_rate_limited", "last_refusal", "limited", "observed_at", "room", "room_as_of", "seconds", "terms",
+        "last_rate_limited", "last_refusal", "least_tokens", "limited", "limits", "observed_at", "room",
+        "room_as_of", "seconds", "terms",
     )  # fmt: skip
 
     def __init__(self, key: ProviderKey, terms: AccountTerms, adapter: Adapter) -> None:
@@ -34,6 +36,9 @@ class Account:
         self.key = key
         self.terms = terms
         self.adapter = adapter
+        self.limits = _limits(terms)
+        #: What is no more than this fits any of its ceilings on tokens.
+        self.least_tokens = min(self.limits[INPUT:])
         self.dimensions = frozenset(dimension.name for dimension in terms.dimensions)
         self.limited = bool(terms.dimensions)
         self.in_flight = 0
@@ -88,6 +93,15 @@ class Accounts:
     def of_key(self, key_id: str) -> list[Account]:
         """The accounts of a provider key, for the admin API."""
         return [account for account in self.by_id.values() if account.key.id == key_id]
+
+
+def _limits(terms: AccountTerms) -> Charge:
+    """By axis the lowest ceiling, a day's too."""
+    limits = [_UNLIMITED] * len(Charge._fields)
+    for one in terms.dimensions:
+        if one.axis != CONCURRENCY:
+            limits[one.axis] = min(limits[one.axis], one.limit)
+    return Charge(*limits)
 
 
 def share_of(account: Account, charge: Charge) -> float:

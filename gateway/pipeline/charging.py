@@ -1,6 +1,7 @@
 """What an exchange would be charged by each way it may go: the provider's rule, on the estimate for that model."""
 
-from gateway.charge import Charge
+from gateway.charge import Charge, Estimate
+from gateway.pipeline.account import Account
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Ticket
@@ -33,4 +34,21 @@ class Charging:
             assert exchange.tenant_key is not None
             tenant, made_of = exchange.tenant_key.tenant.id, exchange.sizing.makeup()
             estimate = self._estimator.estimate(made_of, tenant, route.label, target.model)
-        return way.account.adapter.at_start(estimate)
+        account = way.account
+        charge = account.adapter.at_start(estimate)
+        if charge.tokens > account.least_tokens or charge.input + charge.output > account.least_tokens:
+            return _within(account, estimate, charge)
+        return charge
+
+
+def _within(account: Account, estimate: Estimate, charge: Charge) -> Charge:
+    """`charge`, or no more than fits a ceiling, where only what is feared or assumed is more than that.
+
+    Else a small key would refuse such requests for ever, and never learn that they are smaller.
+    """
+    assumed = 0 if estimate.output_max is None else estimate.output
+    sure = account.adapter.at_start(estimate._replace(input_upper=estimate.input, output=assumed))
+    limits = account.limits
+    if any(map(int.__gt__, sure, limits)):
+        return charge
+    return Charge(*map(min, charge, limits))

@@ -2,13 +2,17 @@
 
 import asyncio
 
+import pytest
+
+from gateway.charge import Estimate
 from gateway.errors import (
     CANCELLED_BY_ADMIN,
     RATE_LIMITED,
+    REQUEST_TOO_LARGE,
     UPSTREAM_ERROR,
     GatewayError,
 )
-from gateway.exchange import Usage
+from gateway.exchange import Sized, Usage
 from gateway.settings.snapshot import Limits
 from gateway.upstream.verdict import Verdict
 from tests.clock import passes, turns
@@ -298,3 +302,25 @@ async def test_charged_where_it_leaves_and_not_where_it_began_to_connect() -> No
     assert gate.at_once(TOP) is None
     await passes(3.0)
     assert gate.at_once(TOP) is not None
+
+
+@pytest.mark.parametrize(
+    ("estimate", "goes"),
+    [
+        (Estimate(10, 20, 1024, None), True),  # an answer that nobody asked to be so long
+        (Estimate(10, 20, 1024, 1024), False),
+        (Estimate(400, 700, 0, 0), True),  # feared, not thought
+        (Estimate(600, 700, 0, 0), False),
+    ],
+)
+async def test_what_is_only_assumed_keeps_nobody_out_of_a_small_key(estimate: Estimate, goes: bool) -> None:
+    gate = Gate(Limits(tpm=500))
+    ticket = gate.ticket()
+    ticket.exchange.sizing = Sized(estimate=estimate)
+    if goes:
+        permit = gate.dispatcher.at_once(ticket, gate.clock.monotonic())
+        assert permit is not None and permit.grant is not None and permit.grant.charge.tokens == 500
+    else:
+        with pytest.raises(GatewayError) as caught:
+            await gate.admit(ticket)
+        assert caught.value.condition is REQUEST_TOO_LARGE
