@@ -1,7 +1,7 @@
 """Streams and plain answers side by side, output tokens binding: ceilings hold and every stream is whole.
 
-Streams charge output as it is produced, over seconds, while plain answers charge theirs at once; both draw on the
-same ceilings, in every class.
+Providers charge output as they write it, over seconds. Room that is held for what is not written yet is not used:
+answers that take 2.5 s hold about 3 % of a minute so, and more could be promised only by trusting in their pace.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def runs(ci: bool) -> list[Run]:
         streams = sum(call.streaming and call.served for call in evidence.calls)
         return [
             *kept(evidence),
-            used(evidence, names, "otpm", 95 if ci else 98, short=ci),
+            used(evidence, names, "otpm", 95 if ci else 94, short=ci),
             broken_streams(evidence),
             Figure("whole streams", streams, ""),
             failure_figure(evidence.calls),
