@@ -16,6 +16,7 @@ from gateway.admission.last_answer import QUIET_MS, LastAnswer
 from gateway.admission.lease import Lease
 from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Return, StockAsk
 from gateway.admission.lots import Lot, Lots
+from gateway.admission.named import named
 from gateway.admission.own_record import OwnRecord
 from gateway.admission.stock import Stock
 from gateway.admission.unsaid import Unsaid
@@ -197,12 +198,14 @@ class Holding:
             if not (asks or demand or stock or beat or self.last.relearn or self.unsaid):
                 return None
             batch = self._next()
+            if waiters is not None and self._asked:
+                batch = batch._replace(served=waiters.served(self.terms.id))
             if self.last.relearn:
                 batch = self.record.teach(batch, self.unsaid, self.last, self.terms, now)
         self._called_at = now
         self._unanswered = batch._replace(
             account=self.terms, seen=self.last.seen(now), in_flight=self.in_flight + self.lots.places,
-            demand=demand, asks=asks, stock=stock,
+            demand=demand, asks=asks, stock=stock, served=named(batch.served, asks),
         )  # fmt: skip
         return self._unanswered
 

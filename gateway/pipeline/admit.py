@@ -17,7 +17,7 @@ from gateway.admission.classes import CLASSES, RANKS
 from gateway.admission.expected_wait import Forecast
 from gateway.admission.grantor import Grantor
 from gateway.admission.item import Item, Refused
-from gateway.admission.ledger import Ask, Demand
+from gateway.admission.ledger import Answer, Ask, Batch, Demand, Served
 from gateway.admission.line import Line
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.admission.overflow import may_overflow, overflows
@@ -42,6 +42,8 @@ _AT_ONCE = 64
 _ROOM_STAYS_S = 0.25
 #: How often who may use several accounts is advertised on another one.
 _TURNS_A_SECOND = 4
+#: Of how many tenants one call tells the ledger what they were served; of the rest, the next.
+_SERVED_AT_ONCE = 100
 _LOWEST = RANKS[-1]
 #: Further reasons of `shed_total`: it waited, and had to make room; its time was over; an operator took it out.
 SHED, EXPIRED, CANCELLED = "shed", "expired", "cancelled"
@@ -180,7 +182,7 @@ class Dispatcher:
         turn = int(now * _TURNS_A_SECOND)
         ranks = self._ranks(account, self._time.at(now))
         return tuple(
-            Ask(self._charge_at(account, item), item.rank, self._time.at(item.arrived))
+            Ask(self._charge_at(account, item), item.rank, self._time.at(item.arrived), item.tenant)
             for item in self.line.heads(account, ranks, most)
             # Who may go on several accounts is advertised on one at a time, or would hold the room of all.
             if (item.order + turn) % len(item.signature) == item.signature.index(account)
@@ -196,6 +198,15 @@ class Dispatcher:
             if count > 0:
                 found.append(Demand(rank, count, total, head, now_ms))
         return tuple(found)
+
+    def served(self, account: str) -> tuple[Served, ...]:
+        """As `Waiters.served`."""
+        return tuple(self.line.served(account, _SERVED_AT_ONCE))
+
+    def learn(self, batch: Batch, answer: Answer) -> None:
+        """As `Waiters.learn`."""
+        tags = zip(batch.served, answer.tags, strict=True)
+        self.line.learn(batch.account.id, ((one.rank, one.tenant, tag) for one, tag in tags))
 
     def close(self) -> None:
         """No more wakes. Who waits is ended by its exchange."""
