@@ -16,6 +16,7 @@ from gateway.admission.leases import Leases
 from gateway.admission.ledger import Ledger
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.charge import Estimate
+from gateway.clock import Clock
 from gateway.errors import Condition, GatewayError
 from gateway.exchange import Exchange, Sized
 from gateway.metrics import Metrics
@@ -59,6 +60,7 @@ class Gate:
         hint: str | None = None,
         strategy: Any = "round_robin",
         shared: Ledger | None = None,
+        clock: Clock | None = None,
     ) -> None:
         only = provider()
         keys = [provider_key(f"k{number}", only, limits=each) for number, each in enumerate(limits)]
@@ -71,7 +73,7 @@ class Gate:
             MODEL, (Target(only, MODEL),), None if local is None else Target(local, "small"), hint
         )
         self.snapshot = replace(self.snapshot, routes={MODEL: route})
-        self.clock = LoopClock()
+        self.clock = clock or LoopClock()
         self.time = LedgerTime(self.clock)
         self.leases = None if shared is None else Leases(shared, self.time, "w")
         self.ledger: Grantor = self.leases or MemoryLedger(self.time)
@@ -89,7 +91,7 @@ class Gate:
             self.metrics,
         )
         if self.leases is not None:
-            self.leases.watch(self.dispatcher)
+            self.leases.watch(self.dispatcher.waiters)
         self.lessons = Lessons(self.dispatcher, self.ledger, self.health, self.metrics, self.time, self.clock)
         self.router = Router(self.snapshot, self.accounts, self.health, self.time, self.clock)
         self._numbers = count(1)
