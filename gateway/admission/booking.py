@@ -181,6 +181,10 @@ def _stock(account: AccountModel, ask: StockAsk, owner: str, live: int, now: int
         if units := ask.charge[rate.axis]:
             free = rate.ceiling.limit - rate.window.used
             most = min(most, free // (STOCK_SHARE_DIVISOR * max(1, live)) // units)
+    for day in account.days:
+        if units := ask.charge[day.axis]:
+            free = max(0, day.ceiling.limit - day.used(at))
+            most = min(most, free // (STOCK_SHARE_DIVISOR * max(1, live)) // units)
     if account.concurrency is not None:
         free = account.concurrency.ceiling.limit - account.concurrency.in_use
         most = min(most, free // (STOCK_SHARE_DIVISOR * max(1, live)))

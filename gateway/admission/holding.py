@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from gateway.admission.appetite import Appetite
 from gateway.admission.asking import ASKS_MAX, Asking
-from gateway.admission.dimension import CONCURRENCY, AccountTerms
+from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms
 from gateway.admission.grantor import Grant, Waiters
 from gateway.admission.last_answer import QUIET_MS, LastAnswer
 from gateway.admission.lease import Lease
@@ -232,7 +232,9 @@ class Holding:
         if self._blocked:
             self.unsaid.returned(self.lots.drop(_any))
         self._delay = _REPORT_MS_IN_PLENTY if last.plenty else _REPORT_MS
-        return answer.stock > 0 or self._granted > 0 or bool(self.asking.too_large)
+        # What takes longer than a window may be longer than somebody waits.
+        long = any(verdict.too_large or verdict.wait_ms > WINDOW_MS for verdict in answer.verdicts)
+        return answer.stock > 0 or self._granted > 0 or long
 
     def unheard(self) -> list[Wish]:
         """There was no answer. Whom nobody lets wait must be answered otherwise."""
@@ -262,7 +264,8 @@ class Holding:
             return None
         if self.lots.covers(charge, rank, now):
             return 0
-        return self.asking.free_in(rank, now) + round(self.last.call_ms) + 1
+        free_in = max(self.asking.free_in(rank, now), self.last.day_free_in(self.terms, charge, now))
+        return free_in + round(self.last.call_ms) + 1
 
     # ----------------------------------------------------------------
 

@@ -933,6 +933,13 @@ if stock_wanted >= 0 and #rows == 0 and refused == 0 and demand_count == 0 and n
       most = min(most, floor(floor(free / (K.STOCK_SHARE_DIVISOR * live)) / B[STOCK + rate.axis]))
     end
   end
+  for k = 1, #days do
+    local units = B[STOCK + days[k].axis]
+    if units > 0 then
+      local free = max(0, days[k].limit - day_used(stock_at))
+      most = min(most, floor(floor(free / (K.STOCK_SHARE_DIVISOR * live)) / units))
+    end
+  end
   if concurrency then
     most = min(most, floor((concurrency.limit - concurrency.used) / (K.STOCK_SHARE_DIVISOR * live)))
   end

@@ -26,7 +26,8 @@ from gateway.admission.supply import Supply
 
 _ACCEPTED = Accepted()
 _SLACK = 64
-RETRY_MAX_S = 3600.0
+#: Nobody is told to wait for longer than a day's count takes to begin anew.
+RETRY_MAX_S = 86_400.0
 #: A request is refused when even this part of its expected wait is too long: forecasts are good to about a tenth.
 #: Much less would let in what expires in line, at the cost of those behind it.
 CERTAINTY = 0.85

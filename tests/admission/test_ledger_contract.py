@@ -197,6 +197,9 @@ async def test_stock_is_for_plenty(ledger: LedgerUnderTest) -> None:
     assert (answer.stock, answer.stock_at) == (10, ledger.now + 2_000)
     await ledger.exchange(Batch(account, "b", 1, demand=(Demand(1, 1, ONE, ONE),)))
     assert (await ledger.exchange(Batch(account, "a", 2, stock=stock))).stock == 0
+    day = terms(Dimension("rpd", 40))
+    assert (await ledger.exchange(Batch(day, "a", 1, stock=stock))).stock == 4
+    assert (await ledger.exchange(Batch(day, "b", 1, stock=stock))).stock == 1, "36 are left to two"
     low = terms(Dimension("rpm", 5))
     assert (await ledger.exchange(Batch(low, "a", 1, stock=stock))).stock == 0
 
