@@ -689,6 +689,22 @@ if served_count > 0 then
   for i = 1, served_count do fields[i] = B[SERVED + 3 * i - 2] .. ':' .. ARGV[3 + i] end
   if fresh then
     local count, gone, kept, least = 0, {}, {}, {}
+    local function let_off()
+      for k = 1, 5 do
+        local sorted = {}
+        for _, one in pairs(known) do
+          if one[1] == k then sorted[#sorted + 1] = one[2] end
+        end
+        table.sort(sorted)
+        clocks[k] = max(clocks[k], sorted[floor(#sorted / 2) + 1] or 0)
+      end
+      for field, one in pairs(known) do
+        if one[2] <= clocks[one[1]] then
+          known[field], count = nil, count - 1
+          gone[#gone + 1] = field
+        end
+      end
+    end
     for field, one in pairs(known) do
       if one[3] > now - K.WAITS_MS or one[2] > clocks[one[1]] and one[3] > now - K.TAG_MS then
         count = count + 1
@@ -700,7 +716,8 @@ if served_count > 0 then
     for i = 1, served_count do
       local place, field = SERVED + 3 * (i - 1), fields[i]
       local one, k = known[field], B[place + 1] + 1
-      if not one and count < K.TAGS_MAX then
+      if not one and (count < K.TAGS_MAX or B[place + 2] > 0) then
+        if count >= K.TAGS_MAX then let_off() end
         one, count = { k, 0, now - K.WAITS_MS }, count + 1
         known[field] = one
       end

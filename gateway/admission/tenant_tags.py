@@ -15,7 +15,7 @@ from gateway.admission.ledger import Served
 WAITS_MS = 2_000
 #: Who has not waited for so long owes nothing any more.
 TAG_MS = 60_000
-#: Tenants kept, over all classes. Whoever comes when as many are kept stands at the clock.
+#: Tenants kept, over all classes. Of more, the half least ahead of the clock is let off what it is ahead.
 TAGS_MAX = 128
 
 
@@ -33,10 +33,13 @@ class TenantTags:
         self._forget(now)
         clocks, tags = self._clocks, self._tags
         for rank, tenant, amount, waits in served:
+            if (rank, tenant) not in tags and len(tags) >= TAGS_MAX:
+                if amount <= 0:
+                    continue
+                self._let_off()
             tag, waited_at = tags.get((rank, tenant), (0, now - WAITS_MS))
-            if (rank, tenant) in tags or len(tags) < TAGS_MAX:
-                tag = max(clocks[rank], max(clocks[rank], tag) + amount)
-                tags[rank, tenant] = tag, now if waits else waited_at
+            tag = max(clocks[rank], max(clocks[rank], tag) + amount)
+            tags[rank, tenant] = tag, now if waits else waited_at
         least: dict[int, int] = {}
         for (rank, _), (tag, waited_at) in tags.items():
             if waited_at > now - WAITS_MS:
@@ -48,9 +51,21 @@ class TenantTags:
         """Where they stand: who is not known, at the clock."""
         return max(self._clocks[rank], self._tags.get((rank, tenant), (0, 0))[0])
 
+    def _let_off(self) -> None:
+        for rank in RANKS:
+            known = sorted(tag for (its, _), (tag, _) in self._tags.items() if its == rank)
+            if known:
+                self._clocks[rank] = max(self._clocks[rank], known[len(known) // 2])
+        for rank, tenant in list(self._tags):
+            if self._tags[rank, tenant][0] <= self._clocks[rank]:
+                del self._tags[rank, tenant]
+
     def _forget(self, now: int) -> None:
         self._tags = {
             (rank, tenant): (tag, waited_at)
             for (rank, tenant), (tag, waited_at) in self._tags.items()
             if waited_at > now - WAITS_MS or (tag > self._clocks[rank] and waited_at > now - TAG_MS)
         }
+
+    def __len__(self) -> int:
+        return len(self._tags)

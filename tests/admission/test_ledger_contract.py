@@ -18,7 +18,7 @@ from gateway.admission.ledger import (
     StockAsk,
     Usage,
 )
-from gateway.admission.tenant_tags import TAG_MS, TAGS_MAX, WAITS_MS
+from gateway.admission.tenant_tags import TAG_MS, WAITS_MS, TenantTags
 from gateway.charge import Charge
 from tests.admission.ledgers import LedgerUnderTest, asks, granted, terms
 
@@ -305,13 +305,16 @@ async def test_a_long_batch_is_booked_whole(ledger: LedgerUnderTest) -> None:
     ledger.now += 1
     back = await ledger.exchange(Batch(account, "a", 2, seen=first.seen(1)))
     sent = tuple(Sent(age_ms, Charge(1, tokens=7)) for age_ms in range(0, 60_000, 100))
-    tenants = tuple(Served(0, f"tenant-{number}", number) for number in range(450))
+    tenants = tuple(Served(number % 3, f"tenant-{number * 7 % 450}", number % 19) for number in range(450))
     was = Recall(
         first.epoch, first.version, first.now, 1, 1, Charge(0, tokens=4_200), Charge(0, tokens=4_200)
     )
+    model = TenantTags()
+    model.book(tenants, ledger.now)
+    expected = tuple(model.of(one.rank, one.tenant) for one in tenants)
     told = Batch(account, "a", 3, seen=back.seen(0), sent=sent, recall=was, served=tenants)
     taught = await ledger.exchange(told)
-    assert taught.usage[0].used == 7 * 600 and sum(map(bool, taught.tags)) == TAGS_MAX - 1
+    assert taught.usage[0].used == 7 * 600 and taught.tags == expected
     ledger.now += 30_000
     assert 7 * 300 <= (await ledger.exchange(Batch(account, "a", 4))).usage[0].used <= 7 * 310
     ledger.now += 32_000
