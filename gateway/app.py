@@ -79,7 +79,7 @@ class App:
             accounts, grantor, choice, Charging(estimator), snapshot, time, clock, metrics
         )
         if self._leases is not None:
-            self._leases.watch(dispatcher)
+            self._leases.watch(dispatcher.waiters)
         lessons = Lessons(dispatcher, grantor, health, metrics, time, clock)
         upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, snapshot.hedge, clock)
         generation = Generation(

@@ -9,8 +9,8 @@ from gateway.admission.dimension import CONCURRENCY, AccountTerms
 from gateway.admission.ledger import Answer, Ask, Batch, Settle, StockAsk, Verdict
 from gateway.admission.membership import CLOCK_BACK_MS, FORGOTTEN_MS, Membership
 from gateway.admission.relearning import Relearning
-from gateway.admission.tenant_totals import TenantTotals
-from gateway.admission.waiting import Row, Waiting, by_axis, hold
+from gateway.admission.tenant_tags import TenantTags
+from gateway.admission.waiting import Row, Tags, Waiting, by_axis, hold
 from gateway.admission.window import LEASE_MS_MAX
 from gateway.charge import Charge
 
@@ -27,7 +27,7 @@ _TOO_LARGE = Verdict(-1)
 class Book:
     """Everything a ledger keeps of one account."""
 
-    __slots__ = ("account", "last", "membership", "totals", "waiting")
+    __slots__ = ("account", "last", "membership", "tags", "waiting")
 
     def __init__(
         self, terms: AccountTerms, now: int, epoch: int, relearning: Relearning | None = None
@@ -36,7 +36,7 @@ class Book:
         self.account = AccountModel(terms, now)
         self.membership = Membership(epoch, relearning)
         self.waiting = Waiting()
-        self.totals = TenantTotals()
+        self.tags = TenantTags()
 
 
 def book(kept: Book | None, batch: Batch, now: int) -> tuple[Book, Answer]:
@@ -107,8 +107,8 @@ def _book_once(kept: Book, batch: Batch, now: int, *, known: bool, closed: bool)
     for observation in batch.observations:
         # What is missing here before all have told is not somebody else's use.
         account.observe(observation._replace(remaining=None) if closed else observation, now)
-    for tenant, amount in batch.served:
-        kept.totals.add(tenant, amount, now)
+    if batch.served:
+        kept.tags.book(batch.served, now)
 
 
 def _settled_at(settle: Settle, now: int) -> int:
@@ -120,8 +120,9 @@ def _decide(kept: Book, batch: Batch, now: int, *, learning: bool, joined: bool)
     if account.concurrency is not None:
         account.concurrency.beat(batch.worker, batch.in_flight, now)
     rows = kept.waiting.elsewhere(batch.worker, now)
-    verdicts, refused = _verdicts(kept, batch, rows, now, closed=learning or not joined)
-    kept.waiting.put(batch.worker, refused, batch.demand, now)
+    tags = {(rank, tenant): kept.tags.of(rank, tenant) for rank, tenant, _, _ in batch.served}
+    verdicts, refused = _verdicts(kept, batch, rows, tags, now, closed=learning or not joined)
+    kept.waiting.put(batch.worker, refused, batch.demand, tags, now)
     live = membership.live(now)
     plenty = not (rows or refused or batch.demand or learning or not joined)
     stock, stock_at = 0, 0
@@ -134,12 +135,12 @@ def _decide(kept: Book, batch: Batch, now: int, *, learning: bool, joined: bool)
     return Answer(
         membership.epoch, membership.version, now, not joined, learning, tuple(verdicts), stock, stock_at,
         bool(rows), tuple(waiting), live, membership.known(), account.usage(now),
-        account.served(), {tenant: kept.totals.read(tenant, now) for tenant, _ in batch.served},
+        account.served(), tuple(tags[one.rank, one.tenant] for one in batch.served),
     )  # fmt: skip
 
 
 def _verdicts(
-    kept: Book, batch: Batch, rows: list[Row], now: int, *, closed: bool
+    kept: Book, batch: Batch, rows: list[Row], tags: Tags, now: int, *, closed: bool
 ) -> tuple[list[Verdict], list[Ask]]:
     """The asks one by one. What one is refused for is kept from those behind it: small must not starve large."""
     account = kept.account
@@ -154,7 +155,7 @@ def _verdicts(
             continue
         held = ahead
         if rows:
-            held = [sum(pair) for pair in zip(ahead, hold(rows, ask, account.served()), strict=True)]
+            held = [sum(pair) for pair in zip(ahead, hold(rows, ask, tags, account.served()), strict=True)]
         if not closed and account.fits(ask.charge, ask.rank, held, now, at):
             account.commit(ask.charge, ask.rank, at, batch.worker)
             verdicts.append(Verdict(at))
@@ -179,6 +180,10 @@ def _stock(account: AccountModel, ask: StockAsk, owner: str, live: int, now: int
     for rate in account.rates:
         if units := ask.charge[rate.axis]:
             free = rate.ceiling.limit - rate.window.used
+            most = min(most, free // (STOCK_SHARE_DIVISOR * max(1, live)) // units)
+    for day in account.days:
+        if units := ask.charge[day.axis]:
+            free = max(0, day.ceiling.limit - day.used(at))
             most = min(most, free // (STOCK_SHARE_DIVISOR * max(1, live)) // units)
     if account.concurrency is not None:
         free = account.concurrency.ceiling.limit - account.concurrency.in_use

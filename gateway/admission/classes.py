@@ -3,6 +3,7 @@
 Figures are the starting points of reference admission §3.2; names and order are the configuration's.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gateway.settings.snapshot import PRIORITIES
@@ -36,3 +37,9 @@ CLASSES = (
 RANKS = tuple(range(len(CLASSES)))
 #: Of its class's share, what one tenant may fill (reference §3.5).
 TENANT_SHARE = 0.5
+
+
+def in_order(served: Sequence[int]) -> tuple[int, ...]:
+    """The top class, then those that got (`served`, thousandths of a ceiling) less than their floor, then all."""
+    below = [rank for rank in RANKS[1:] if served[rank] < CLASSES[rank].floor_permille]
+    return (0, *below, *RANKS[1:]) if below else RANKS

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.admission.dimension import AccountTerms
-from gateway.admission.ledger import Ask, Demand, Observation, Usage
+from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Served, Usage
 from gateway.charge import Charge
 
 
@@ -37,6 +37,14 @@ class Waiters(Protocol):
 
     def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
         """What waits for `account` by class, besides the first `asked` that `asks` named."""
+        ...
+
+    def served(self, account: str) -> tuple[Served, ...]:
+        """Whom it let go on `account` since this was last asked. Asked while somebody waits."""
+        ...
+
+    def learn(self, batch: Batch, answer: Answer) -> None:
+        """How far the tenants have come that the batch named, by the ledger."""
         ...
 
     def room(self, account: str) -> None:

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from gateway.admission.appetite import Appetite
 from gateway.admission.asking import ASKS_MAX, Asking
-from gateway.admission.dimension import CONCURRENCY, AccountTerms
+from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms
 from gateway.admission.grantor import Grant, Waiters
 from gateway.admission.last_answer import QUIET_MS, LastAnswer
 from gateway.admission.lease import Lease
 from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Return, StockAsk
 from gateway.admission.lots import Lot, Lots
+from gateway.admission.named import named
 from gateway.admission.own_record import OwnRecord
 from gateway.admission.stock import Stock
 from gateway.admission.unsaid import Unsaid
@@ -217,12 +218,14 @@ class Holding:
             if not (asks or demand or stock or beat or self.last.relearn or self.unsaid):
                 return None
             batch = self._next()
+            if waiters is not None and self._asked:
+                batch = batch._replace(served=waiters.served(self.terms.id))
             if self.last.relearn:
                 batch = self.record.teach(batch, self.unsaid, self.last, self.terms, now)
         self._called_at = now
         self._unanswered = batch._replace(
             account=self.terms, seen=self.last.seen(now), in_flight=self.in_flight + self.lots.places,
-            demand=demand, asks=asks, stock=stock,
+            demand=demand, asks=asks, stock=stock, served=named(batch.served, asks),
         )  # fmt: skip
         return self._unanswered
 
@@ -249,7 +252,9 @@ class Holding:
         if self._blocked:
             self.unsaid.returned(self.lots.drop(_any))
         self._delay = _REPORT_MS_IN_PLENTY if last.plenty else _REPORT_MS
-        return answer.stock > 0 or self._granted > 0 or bool(self.asking.too_large)
+        # What takes longer than a window may be longer than somebody waits.
+        long = any(verdict.too_large or verdict.wait_ms > WINDOW_MS for verdict in answer.verdicts)
+        return answer.stock > 0 or self._granted > 0 or long
 
     def unheard(self) -> list[Wish]:
         """There was no answer. Whom nobody lets wait must be answered otherwise."""
@@ -279,7 +284,8 @@ class Holding:
             return None
         if self.lots.covers(charge, rank, now):
             return 0
-        return self.asking.free_in(rank, now) + round(self.last.call_ms) + 1
+        free_in = max(self.asking.free_in(rank, now), self.last.day_free_in(self.terms, charge, now))
+        return free_in + round(self.last.call_ms) + 1
 
     # ----------------------------------------------------------------
 

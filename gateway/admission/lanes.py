@@ -7,7 +7,7 @@ comes to the top: O(log T) amortised. Lanes are heaps by expiry, then arrival; w
 whoever meets it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush, heapreplace
 
 from gateway.admission.fairness import VirtualService
@@ -58,9 +58,11 @@ class Lane:
             heappop(heap)
         return items[heap[0][1]]
 
-    def in_order(self) -> Iterable[Item]:
-        """As they came; who must hurry is not looked for."""
-        return self.items.values()
+    def tags(self, start: float) -> Iterator[tuple[float, int, Item]]:
+        """Its items with their tags, if the first's is `start`: as they came, who must hurry is not looked for."""
+        for order, item in self.items.items():
+            yield start, order, item
+            start += item.share / item.weight
 
     def newest(self) -> Item:
         """Who came last. What was put back is older than its place among the items says."""
@@ -127,11 +129,6 @@ class Bucket:
                 return (start, order, lane)
             heapreplace(heap, (start, order, lane))
         return None
-
-    def in_order(self, at: int) -> list[Lane]:
-        """The lanes as they stand on account `at` by virtual service. O(T log T)."""
-        service = self._services[at]
-        return sorted(self.lanes.values(), key=lambda lane: service.start(lane.tenant))
 
     def set_aside(self, at: int) -> Entry:
         """Take out the first of account `at`; `set_back` is owed."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from gateway.admission.account_model import NOTHING_SERVED
 from gateway.admission.booking import STOCK_FREE_PERCENT
+from gateway.admission.day import Midnights
 from gateway.admission.dimension import AXES, CONCURRENCY, WINDOW_MS, AccountTerms
 from gateway.admission.ledger import Answer, Batch, Recall, Seen, Usage
 from gateway.charge import Charge
@@ -20,6 +21,7 @@ class LastAnswer:
     __slots__ = (
         "_known",
         "_known_since",
+        "_midnights",
         "_others",
         "_usage",
         "_whole",
@@ -41,6 +43,7 @@ class LastAnswer:
         self._whole: Answer | None = None  # the last of a ledger that knew all
         self._whole_before = now
         self._others = 0  # requests that other workers have in flight
+        self._midnights: dict[str, Midnights] = {}  # by zone
         self._known = (1, 1)  # workers: the most in this minute, and in the one before
         self._known_since = now
 
@@ -110,6 +113,15 @@ class LastAnswer:
     def ledger_time(self, now: int) -> int:
         """The ledger's clock, not too early."""
         return now + self.ahead
+
+    def day_free_in(self, terms: AccountTerms, charge: Charge, now: int) -> int:
+        """Milliseconds until a day begins that has room for `charge`, if this one is used up by the last answer."""
+        for one in terms.dimensions:
+            told = self._usage.get(one.name) if one.name == "rpd" else None
+            if told is not None and self.answer is not None and told.used + charge[one.axis] > told.limit:
+                midnights = self._midnights.setdefault(one.zone, Midnights(one.zone))
+                return max(0, midnights.around(self.answer.now)[2] - self.ledger_time(now))
+        return 0
 
     def usage(
         self, terms: AccountTerms, in_hand: Sequence[int], in_flight: int, now: int

@@ -1,7 +1,7 @@
 -- One batch for one account, atomically: gateway/admission/booking.py in the server. Read that first; both are compared
 -- step by step in tests/admission. ledger_script.py puts the Python modules' figures in place of what is read from K here.
 --
--- KEYS[1] the book (hash): the state, and a field for each worker  KEYS[2] totals of tenants (hash)  KEYS[3] days (hash)
+-- KEYS[1] the book (hash): the state, and a field for each worker  KEYS[2] tags of tenants (hash)  KEYS[3] days (hash)
 -- KEYS[4…] slots (hashes): those of the window, then those of sub-windows by length. All of one account, one hash tag.
 -- ARGV[1] the batch and the terms, ARGV[2] the worker's field, ARGV[3] names of the dimensions, ARGV[4…] tenants.
 --
@@ -51,9 +51,9 @@ local RETURNS = REPORTS + 6 * report_count
 local SETTLES = RETURNS + 6 * return_count
 local OBSERVATIONS = SETTLES + 6 * settle_count
 local SERVED = OBSERVATIONS + 5 * observation_count
-local DEMAND = SERVED + served_count
+local DEMAND = SERVED + 3 * served_count
 local ASKS = DEMAND + 11 * demand_count
-local SENT = ASKS + 6 * ask_count
+local SENT = ASKS + 7 * ask_count
 local RECALL = SENT + 5 * max(0, sent_count)
 
 if now == 0 then
@@ -447,9 +447,10 @@ if #days > 0 then
 end
 
 -- ---------------------------------------------------------------- workers (membership.py, waiting.py)
--- A worker: beat, applied, joined, in flight; then its rows, each rank, requests, order, total by axis, head by axis.
+-- A worker: beat, applied, joined, in flight; then its rows, each rank, requests, order, total by axis, head by axis,
+-- tag.
 
-local WORKER, ROW = 4, 13
+local WORKER, ROW = 4, 14
 local rows, live, known, untold, others_in_flight = {}, 1, 0, 0, 0
 local waiting = { 0, 0, 0, 0, 0 }
 local applied, joined = 0, 0
@@ -673,31 +674,77 @@ if fresh and observation_count > 0 then
   end
 end
 
-local totals = {}
+local tags = {} -- in the order of those named (tenant_tags.py)
 if served_count > 0 then
-  local minute, by_tenant = floor(now / K.HALVED_MS), {}
-  local tenants = {}
-  for i = 1, served_count do tenants[i] = ARGV[3 + i] end
-  for i, text in ipairs(read_fields(KEYS[2], tenants)) do
-    local total, its_minute = 0, minute
-    if text then total, its_minute = struct.unpack('<dd', text) end
-    by_tenant[tenants[i]] = floor(total / 2 ^ min(64, max(0, minute - its_minute)))
+  local clocks, known, fields = { 0, 0, 0, 0, 0 }, {}, {}
+  local all = call('HGETALL', KEYS[2])
+  for i = 1, #all, 2 do
+    if all[i] == 'clocks' then
+      clocks = { struct.unpack('<ddddd', all[i + 1]) }
+    else
+      local tag, waited_at = struct.unpack('<dd', all[i + 1])
+      known[all[i]] = { tonumber(string.sub(all[i], 1, 1)) + 1, tag, waited_at }
+    end
   end
+  for i = 1, served_count do fields[i] = B[SERVED + 3 * i - 2] .. ':' .. ARGV[3 + i] end
   if fresh then
-    local gone, kept = {}, {}
-    for i, tenant in ipairs(tenants) do by_tenant[tenant] = max(0, by_tenant[tenant] + B[SERVED + i]) end
-    for tenant, total in pairs(by_tenant) do
-      if total > 0 then
-        kept[#kept + 1] = tenant
-        kept[#kept + 1] = struct.pack('<dd', total, minute)
-      else
-        gone[#gone + 1] = tenant
+    local count, gone, kept, least = 0, {}, {}, {}
+    local function let_off()
+      for k = 1, 5 do
+        local sorted = {}
+        for _, one in pairs(known) do
+          if one[1] == k then sorted[#sorted + 1] = one[2] end
+        end
+        table.sort(sorted)
+        clocks[k] = max(clocks[k], sorted[floor(#sorted / 2) + 1] or 0)
+      end
+      for field, one in pairs(known) do
+        if one[2] <= clocks[one[1]] then
+          known[field], count = nil, count - 1
+          gone[#gone + 1] = field
+        end
       end
     end
+    for field, one in pairs(known) do
+      if one[3] > now - K.WAITS_MS or one[2] > clocks[one[1]] and one[3] > now - K.TAG_MS then
+        count = count + 1
+      else
+        gone[#gone + 1] = field
+      end
+    end
+    for _, field in ipairs(gone) do known[field] = nil end
+    for i = 1, served_count do
+      local place, field = SERVED + 3 * (i - 1), fields[i]
+      local one, k = known[field], B[place + 1] + 1
+      if not one and (count < K.TAGS_MAX or B[place + 2] > 0) then
+        if count >= K.TAGS_MAX then let_off() end
+        one, count = { k, 0, now - K.WAITS_MS }, count + 1
+        known[field] = one
+      end
+      if one then
+        one[2] = max(clocks[k], max(clocks[k], one[2]) + B[place + 2])
+        if B[place + 3] == 1 then one[3] = now end
+        one.changed = true
+      end
+    end
+    for field, one in pairs(known) do
+      if one[3] > now - K.WAITS_MS then least[one[1]] = min(one[2], least[one[1]] or one[2]) end
+      if one.changed then
+        kept[#kept + 1] = field
+        kept[#kept + 1] = struct.pack('<dd', one[2], one[3])
+      end
+    end
+    for k, tag in pairs(least) do clocks[k] = max(clocks[k], tag) end
+    kept[#kept + 1] = 'clocks'
+    kept[#kept + 1] = struct.pack('<ddddd', clocks[1], clocks[2], clocks[3], clocks[4], clocks[5])
     write_fields('HDEL', KEYS[2], gone)
     write_fields('HSET', KEYS[2], kept)
+    call('PEXPIRE', KEYS[2], K.STATE_MS)
   end
-  for i, tenant in ipairs(tenants) do totals[i] = by_tenant[tenant] end
+  for i, field in ipairs(fields) do
+    local one = known[field]
+    tags[i] = max(clocks[B[SERVED + 3 * i - 2] + 1], one and one[2] or 0)
+  end
 end
 
 -- ---------------------------------------------------------------- decided in every call (booking.py, waiting.py)
@@ -837,13 +884,14 @@ if #rows > 0 and ask_count > 0 then
   end
   hold = function(ask, ahead)
     local held = { ahead[1], ahead[2], ahead[3], ahead[4], ahead[5] }
-    local rank, order = B[ask + 1], B[ask + 2]
+    local rank, order, tag = B[ask + 1], B[ask + 2], tags[B[ask + 3]] or 0
     local own_urgency = urgency(rank)
     for _, row in ipairs(rows) do
       local its, place = row[1], row[2]
       local from = nil
       if its[place + 1] == rank then
-        if its[place + 3] < order then from = place + 8 end
+        local its_tag = its[place + 14]
+        if its_tag < tag or its_tag == tag and its[place + 3] < order then from = place + 8 end
       elseif urgency(its[place + 1]) < own_urgency then
         from = place + 3
       end
@@ -856,10 +904,10 @@ if #rows > 0 and ask_count > 0 then
 end
 
 local ranks = {} -- by rank, the row of what waits here
-local function wait_here(rank, order, requests, total, head)
+local function wait_here(rank, tag, order, requests, total, head)
   local row = ranks[rank]
   if not row then
-    row = { rank, 0, order, 0, 0, 0, 0, 0, B[head + 1], B[head + 2], B[head + 3], B[head + 4], 1 }
+    row = { rank, 0, order, 0, 0, 0, 0, 0, B[head + 1], B[head + 2], B[head + 3], B[head + 4], 1, tag }
     ranks[rank] = row
   end
   row[2], row[8] = row[2] + requests, row[8] + requests
@@ -868,8 +916,8 @@ end
 
 local ahead, wait_ms = { 0, 0, 0, 0, 0 }, 0
 for i = 1, ask_count do
-  local ask = ASKS + 6 * (i - 1)
-  local charge, rank = ask + 2, B[ask + 1]
+  local ask = ASKS + 7 * (i - 1)
+  local charge, rank = ask + 3, B[ask + 1]
   if too_large(charge) then
     verdicts[2 * i - 1], verdicts[2 * i] = -1, 0
   elseif not closed and fits(charge, rank, hold and hold(ask, ahead) or ahead, at) then
@@ -880,13 +928,13 @@ for i = 1, ask_count do
     if wait_ms == 0 then wait_ms = K.HELD_WAIT_MS end
     verdicts[2 * i - 1], verdicts[2 * i] = 0, wait_ms
     refused = refused + 1
-    wait_here(rank, B[ask + 2], 1, charge, charge)
+    wait_here(rank, tags[B[ask + 3]] or 0, B[ask + 2], 1, charge, charge)
     for axis = 1, 4 do ahead[axis] = ahead[axis] + B[charge + axis] end
     ahead[CONCURRENCY] = ahead[CONCURRENCY] + 1
   end
 end
 for place = DEMAND, ASKS - 1, 11 do
-  if B[place + 2] > 0 then wait_here(B[place + 1], B[place + 3], B[place + 2], place + 3, place + 7) end
+  if B[place + 2] > 0 then wait_here(B[place + 1], K.LAST_TAG, B[place + 3], B[place + 2], place + 3, place + 7) end
 end
 
 local stock, stock_at = 0, 0
@@ -900,6 +948,13 @@ if stock_wanted >= 0 and #rows == 0 and refused == 0 and demand_count == 0 and n
     if floor(free * 100 / rate.limit) <= K.STOCK_FREE_PERCENT then most = 0 end
     if B[STOCK + rate.axis] > 0 then
       most = min(most, floor(floor(free / (K.STOCK_SHARE_DIVISOR * live)) / B[STOCK + rate.axis]))
+    end
+  end
+  for k = 1, #days do
+    local units = B[STOCK + days[k].axis]
+    if units > 0 then
+      local free = max(0, days[k].limit - day_used(stock_at))
+      most = min(most, floor(floor(free / (K.STOCK_SHARE_DIVISOR * live)) / units))
     end
   end
   if concurrency then
@@ -963,5 +1018,5 @@ if renew then
   end
 end
 for _, one in ipairs(verdicts) do answer[#answer + 1] = one end
-for _, one in ipairs(totals) do answer[#answer + 1] = one end
+for _, one in ipairs(tags) do answer[#answer + 1] = one end
 return packed(answer)

@@ -9,7 +9,6 @@ last answer: `answer.now` + (monotonic then − monotonic before that call was m
 lease may be used until the ledger's clock, reckoned so, reads its `at`.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from gateway.admission.dimension import AccountTerms
@@ -58,21 +57,33 @@ class Observation(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """A waiting request wants a lease. `order` is its place in its class among all workers: smaller goes first."""
+    """A waiting request wants a lease. Of its class goes first, among all workers, whose tenant's tag is least, and
+    of equal ones whose `order` is. Tenants that `Batch.served` does not name stand before all others.
+    """
 
     charge: Charge
     rank: int  # position of its class in PRIORITIES
     order: int = 0
+    tenant: str = ""
+
+
+class Served(NamedTuple):
+    """A tenant was let go by so much more: millionths of the ceiling, divided by its weight."""
+
+    rank: int
+    tenant: str
+    amount: int = 0  # signed
+    waits: bool = False  # some of it waits here
 
 
 class Demand(NamedTuple):
-    """What waits here in one class besides the asks of the same batch."""
+    """What waits here in one class besides the asks of the same batch, and after whatever is asked for."""
 
     rank: int
     requests: int
     total: Charge
     head: Charge
-    order: int = 0  # of the head
+    order: int = 0  # of the head, among those of other workers
 
 
 class StockAsk(NamedTuple):
@@ -128,9 +139,7 @@ class Batch(NamedTuple):
     returns: tuple[Return, ...] = ()
     settles: tuple[Settle, ...] = ()
     observations: tuple[Observation, ...] = ()
-    served: tuple[
-        tuple[str, int], ...
-    ] = ()  # tenant, service to be added (may be negative or 0, to read only)
+    served: tuple[Served, ...] = ()  # and who waits: told only while somebody does
     in_flight: int = 0  # requests on the way and leases in hand, stock included
     demand: tuple[Demand, ...] = ()
     asks: tuple[Ask, ...] = ()  # in the order in which they are to be served
@@ -182,7 +191,7 @@ class Answer(NamedTuple):
     known: int  # workers whose charges may still be in the window
     usage: tuple[Usage, ...]
     served: tuple[int, ...]  # by rank, thousandths of the ceiling taken lately of the rate it took most of
-    totals: Mapping[str, int]  # service of the tenants named in `served`, by all workers, halved every minute
+    tags: tuple[int, ...]  # of those named in the batch's `served`, in their order (`tenant_tags.py`)
 
     def seen(self, elapsed_ms: int) -> Seen:
         """What the next batch says of this answer."""

@@ -165,20 +165,22 @@ class LedgerCalls:
             self.count += 1
             if self._on_call is not None:
                 self._on_call(clock() - began)
-            self._heard(channel, answer, before)
+            self._heard(channel, batch, answer, before)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         while self._later and len(self._tasks) < _CALLS_AT_ONCE and not self._closed:
             self._start(self._later.popleft())
 
-    def _heard(self, channel: Channel, answer: Answer, before: int) -> None:
+    def _heard(self, channel: Channel, batch: Batch, answer: Answer, before: int) -> None:
         now = self._time.now()
         returned = self._loss.lost_at is not None
         if returned:
             self._loss.answered()
             self._prober = None
             log.info("the ledger answers again")
+        if batch.served and self.waiters is not None:
+            self.waiters.learn(batch, answer)
         if channel.answered(answer, before, now):
             self.room(channel)
         if returned:

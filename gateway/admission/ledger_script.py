@@ -21,12 +21,12 @@ from gateway.admission import (
     rate,
     relearning,
     share,
+    tenant_tags,
     waiting,
     window,
 )
-from gateway.admission import tenant_totals as totals
 
-VERSION = 3
+VERSION = 4
 #: What nobody touched for so long is forgotten: longer than anything in it counts.
 _STATE_MS = 600_000
 _DAYS_MS = 3 * 86_400_000
@@ -42,9 +42,9 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
     "FLOOR_PERMILLE": tuple(row.floor_permille for row in classes.CLASSES),
     "FORGOTTEN_MS": membership.FORGOTTEN_MS,
     "FULL": ceiling.FULL,
-    "HALVED_MS": totals.HALVED_MS,
     "HELD_MS": dimension.WINDOW_MS + window.jitter_ms(dimension.WINDOW_MS),
     "HELD_WAIT_MS": booking.HELD_WAIT_MS,
+    "LAST_TAG": waiting.LAST_TAG,
     "LEASE_MS_MAX": window.LEASE_MS_MAX,
     "LEAST": ceiling.LEAST,
     "LIVE_MS": relearning.LIVE_MS,
@@ -69,7 +69,10 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
     "STOCK_FREE_PERCENT": booking.STOCK_FREE_PERCENT,
     "STOCK_SHARE_DIVISOR": booking.STOCK_SHARE_DIVISOR,
     "STOCK_UNITS_MAX": booking.STOCK_UNITS_MAX,
+    "TAG_MS": tenant_tags.TAG_MS,
+    "TAGS_MAX": tenant_tags.TAGS_MAX,
     "TOP_CLASS_PERMILLE": rate.TOP_CLASS_PERMILLE,
+    "WAITS_MS": tenant_tags.WAITS_MS,
 }
 
 

@@ -30,7 +30,7 @@ class AccountWire:
         tag = terms.id.replace("%", "%25").replace("{", "%7B").replace("}", "%7D")
         prefix = f"kaze:ledger:{VERSION}:{{{tag}}}:"
         lengths = [WINDOW_MS, *sorted({one.burst_ms for one in terms.dimensions if one.burst_ms})]
-        self.keys = [prefix + name for name in ("book", "totals", "days", *map(str, lengths))]
+        self.keys = [prefix + name for name in ("book", "tags", "days", *map(str, lengths))]
         # With its sub-window, as state of another length is of no use.
         self.names = ",".join(f"{one.name}:{one.burst_ms}" for one in terms.dimensions)
         self._terms = (int(terms.paced), terms.set_aside_permille)
@@ -50,17 +50,20 @@ class AccountWire:
             numbers += (at, rank, *delta)
         for observation in batch.observations:
             numbers += self._observation(observation)
-        numbers += (amount for _, amount in batch.served)
+        places: dict[tuple[int, str], int] = {}  # as Lua counts
+        for place, (rank, tenant, amount, waits) in enumerate(batch.served, 1):
+            numbers += (rank, amount, int(waits))
+            places[rank, tenant] = place
         for demand in batch.demand:
             numbers += (demand.rank, demand.requests, demand.order, *demand.total, *demand.head)
-        for charge, rank, order in batch.asks:
-            numbers += (rank, order, *charge)
+        for charge, rank, order, tenant in batch.asks:
+            numbers += (rank, order, places.get((rank, tenant), 0), *charge)
         for age_ms, charge in batch.sent or ():
             numbers += (age_ms, *charge)
         if batch.recall is not None:
             *when, used, own, today = batch.recall
             numbers += (*when, *used, *own, today)
-        return [_packed(numbers), ":" + batch.worker, self.names, *(tenant for tenant, _ in batch.served)]
+        return [_packed(numbers), ":" + batch.worker, self.names, *(one.tenant for one in batch.served)]
 
     def _head(self, batch: Batch, reckoned: int, now: int) -> list[int]:
         seen, stock, midnights = batch.seen, batch.stock, self._midnights
@@ -83,7 +86,7 @@ class AccountWire:
 def read_answer(batch: Batch, reply: bytes) -> Answer:
     """What the script returned for `batch`; raises ValueError for anything else."""
     dimensions, asks, tenants = len(batch.account.dimensions), len(batch.asks), len(batch.served)
-    at = _ANSWER_HEAD + len(RANKS)  # where usage begins, then verdicts, then totals
+    at = _ANSWER_HEAD + len(RANKS)  # where usage begins, then verdicts, then tags
     if len(reply) != 8 * (at + 3 * dimensions + 2 * asks + tenants):
         raise ValueError(f"{len(reply)} bytes")
     numbers = [int(one) for one in struct.unpack(f"<{len(reply) // 8}d", reply)]
@@ -94,7 +97,7 @@ def read_answer(batch: Batch, reply: bytes) -> Answer:
         tuple(Verdict(verdicts[2 * i], verdicts[2 * i + 1]) for i in range(asks)),
         numbers[5], numbers[6], numbers[7] == 1, tuple(numbers[8:13]), numbers[13], numbers[14],
         tuple(Usage(one.name, *usage[3 * i : 3 * i + 3]) for i, one in enumerate(batch.account.dimensions)),
-        tuple(served), {tenant: verdicts[2 * asks + i] for i, (tenant, _) in enumerate(batch.served)},
+        tuple(served), tuple(verdicts[2 * asks :]),
     )  # fmt: skip
 
 

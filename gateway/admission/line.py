@@ -7,15 +7,16 @@ The index is signature → class → tenant → lane. Who is next: `next_in_line
 ahead of what does not fit: `hold`; who goes when the line is full: `shed`; when classes are shut: `overload`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from heapq import heapify, heappop, heappush, nsmallest
-from itertools import islice, zip_longest
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import heapify, heappop, heappush, merge, nsmallest
+from itertools import islice
 
 from gateway.admission.backlog import Backlogs
 from gateway.admission.bounds import Bounds
 from gateway.admission.classes import RANKS
 from gateway.admission.expected_wait import Forecast, forecast
 from gateway.admission.item import DEADLINE_UNREACHABLE, Accepted, Item, Refused, Work
+from gateway.admission.ledger import Served
 from gateway.admission.next_in_line import Search
 from gateway.admission.outlook import Outlook
 from gateway.admission.overload import Overload
@@ -25,7 +26,8 @@ from gateway.admission.supply import Supply
 
 _ACCEPTED = Accepted()
 _SLACK = 64
-RETRY_MAX_S = 3600.0
+#: Nobody is told to wait for longer than a day's count takes to begin anew.
+RETRY_MAX_S = 86_400.0
 #: A request is refused when even this part of its expected wait is too long: forecasts are good to about a tenth.
 #: Much less would let in what expires in line, at the cost of those behind it.
 CERTAINTY = 0.85
@@ -102,19 +104,37 @@ class Line:
                 self._signatures.services(account)[item.rank].correct(item, 0.0)
 
     def heads(self, account: str, ranks: Sequence[int], most: int) -> list[Item]:
-        """The first who wait for `account`, about in the order in which they will go: of each lane in turn one."""
+        """The first who wait for `account`, about in the order in which they will go."""
         found: list[Item] = []
         for rank in dict.fromkeys(ranks):
-            lanes = [
-                lane
+            service = self._signatures.services(account)[rank]
+            lanes = (
+                (service.start(lane.tenant), lane)
                 for signature in self._signatures.at(account)
-                for lane in signature.buckets[rank].in_order(signature.position[account])
-            ]
-            rows = zip_longest(*(islice(lane.in_order(), most) for lane in lanes[:most]))
-            found += islice((item for row in rows for item in row if item is not None), most - len(found))
+                for lane in signature.buckets[rank].lanes.values()
+            )
+            rows = merge(*(lane.tags(start) for start, lane in nsmallest(most, lanes)))
+            found += (item for _, _, item in islice(rows, most - len(found)))
             if len(found) >= most:
                 break
         return found
+
+    def served(self, account: str, most: int) -> list[Served]:
+        """Whom it let go on `account` since this was last asked: for the ledger that workers share."""
+        services = self._signatures.services(account)
+        return [
+            Served(rank, tenant, amount)
+            for rank in RANKS
+            for tenant, amount in services[rank].tell(most // len(RANKS)).items()
+        ]
+
+    def learn(self, account: str, tags: Iterable[tuple[int, str, int]]) -> None:
+        """How far tenants have come on `account`, by class, as that ledger has it."""
+        by_rank: dict[int, dict[str, int]] = {}
+        for rank, tenant, tag in tags:
+            by_rank.setdefault(rank, {})[tenant] = tag
+        for rank, known in by_rank.items():
+            self._signatures.services(account)[rank].learn(known)
 
     def waiting(self, account: str) -> list[list[tuple[Work, int]]]:
         """By rank, what waits for `account`: of each signature the work, and how many accounts share it."""

@@ -4,7 +4,7 @@ Every batch replaces its worker's rows. Rows older than half a second count for 
 died holds nobody up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.admission.classes import CLASSES, RANKS
@@ -12,7 +12,12 @@ from gateway.admission.ledger import Ask, Demand
 from gateway.charge import Charge
 
 ROW_MS = 500
+#: Tag of what waits besides what is asked for: after all that is.
+LAST_TAG = 1 << 52
 _AXES = range(5)
+
+#: By class and tenant, of those a batch named.
+Tags = Mapping[tuple[int, str], int]
 
 
 class Row(NamedTuple):
@@ -22,6 +27,7 @@ class Row(NamedTuple):
     requests: int
     total: tuple[int, ...]
     head: tuple[int, ...]
+    tag: int  # of the head's tenant
     order: int
 
 
@@ -33,9 +39,9 @@ class Waiting:
     def __init__(self) -> None:
         self._rows: dict[str, tuple[int, tuple[Row, ...]]] = {}
 
-    def put(self, worker: str, asks: list[Ask], demand: tuple[Demand, ...], now: int) -> None:
+    def put(self, worker: str, asks: list[Ask], demand: tuple[Demand, ...], tags: Tags, now: int) -> None:
         """What waits at `worker` now: the asks that were refused, and what it had besides."""
-        rows = tuple(row for rank in RANKS if (row := _row(rank, asks, demand)) is not None)
+        rows = tuple(row for rank in RANKS if (row := _row(rank, asks, demand, tags)) is not None)
         if rows:
             self._rows[worker] = (now, rows)
         else:
@@ -48,17 +54,17 @@ class Waiting:
         return [row for name, (_, rows) in self._rows.items() if name != worker for row in rows]
 
 
-def hold(rows: list[Row], ask: Ask, served: Sequence[int]) -> list[int]:
-    """What others get before `ask`, by axis: all of more urgent classes, the heads of its own that are earlier.
+def hold(rows: list[Row], ask: Ask, tags: Tags, served: Sequence[int]) -> list[int]:
+    """What others get before `ask`, by axis: all of more urgent classes, the heads of its own that go first.
 
     Order between classes (design §6): the top class, then those below their floor, then the others, each by rank.
     `served` is what each took lately, in thousandths of the ceiling.
     """
-    own = _urgency(ask.rank, served)
+    own, place = _urgency(ask.rank, served), (_tag(ask, tags), ask.order)
     held = [0] * len(_AXES)
     for row in rows:
         if row.rank == ask.rank:
-            amounts = row.head if row.order < ask.order else ()
+            amounts = row.head if (row.tag, row.order) < place else ()
         else:
             amounts = row.total if _urgency(row.rank, served) < own else ()
         for axis, amount in enumerate(amounts):
@@ -71,19 +77,23 @@ def _urgency(rank: int, served: Sequence[int]) -> int:
     return rank if first else rank + len(RANKS)
 
 
-def _row(rank: int, asks: list[Ask], demand: tuple[Demand, ...]) -> Row | None:
-    count, total, head, order = 0, [0] * len(_AXES), None, 0
+def _tag(ask: Ask, tags: Tags) -> int:
+    return tags.get((ask.rank, ask.tenant), 0)
+
+
+def _row(rank: int, asks: list[Ask], demand: tuple[Demand, ...], tags: Tags) -> Row | None:
+    count, total, head, place = 0, [0] * len(_AXES), None, (0, 0)
     for ask in asks:
         if ask.rank == rank:
             count += 1
-            head, order = head or by_axis(ask.charge, 1), order if head else ask.order
+            head, place = head or by_axis(ask.charge, 1), place if head else (_tag(ask, tags), ask.order)
             total = [sum(pair) for pair in zip(total, by_axis(ask.charge, 1), strict=True)]
     for one in demand:
         if one.rank == rank and one.requests > 0:
             count += one.requests
-            head, order = head or by_axis(one.head, 1), order if head else one.order
+            head, place = head or by_axis(one.head, 1), place if head else (LAST_TAG, one.order)
             total = [sum(pair) for pair in zip(total, by_axis(one.total, one.requests), strict=True)]
-    return None if head is None else Row(rank, count, tuple(total), head, order)
+    return None if head is None else Row(rank, count, tuple(total), head, *place)
 
 
 def by_axis(charge: Charge, count: int) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ Paths are matched as they came, undecoded: `//v1`, `%2e` and their kin are simpl
 
 from collections.abc import Awaitable
 from functools import partial
+from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,6 +27,15 @@ _MODELS = (b"/v1/models", b"/models", b"/v1/models/", b"/models/")
 _MODEL = (b"/v1/models/", b"/models/")
 _ANTHROPIC = (b"/v1/messages/", b"/messages/")
 _HEALTH = frozenset({b"/healthz", b"/readyz"})
+
+
+class Asked(NamedTuple):
+    """What a method and a path say."""
+
+    endpoint: Endpoint
+    sealed: str = ""  # the id in the path, if any
+    template: str = ""  # and the path around it
+    deployment: str = ""  # the model, where the path names it
 
 
 class DataPlane:
@@ -53,7 +63,7 @@ class DataPlane:
             return
         raw_path: bytes = scope["raw_path"]
         if endpoint is not None:
-            await self._serve(endpoint, "", "", scope, receive)
+            await self._serve(Asked(endpoint), scope, receive)
         elif raw_path in _HEALTH:
             await self._health(scope, receive, send)
         elif raw_path.startswith(AZURE):
@@ -66,7 +76,7 @@ class DataPlane:
         path, deployment = served_path(raw_path)
         endpoint = _ROUTES.get((scope["method"], path))
         if endpoint is not None:
-            await self._serve(endpoint, "", "", scope, receive, deployment)
+            await self._serve(Asked(endpoint, deployment=deployment), scope, receive)
         else:
             await self._uncommon(path, scope, receive)
 
@@ -79,9 +89,8 @@ class DataPlane:
         owned = owned_route(method, raw_path)
         if owned is not None:
             endpoint, collection, sealed, action = owned
-            await self._serve(
-                endpoint, sealed, f"/{collection}/{{}}" + (f"/{action}" if action else ""), scope, receive
-            )
+            template = f"/{collection}/{{}}" + (f"/{action}" if action else "")
+            await self._serve(Asked(endpoint, sealed, template), scope, receive)
             return
         if is_unserved(method, raw_path, dict(scope["headers"]).get(b"upgrade", b"")):
             error = GatewayError(UNSUPPORTED_ENDPOINT, "This gateway does not serve this API.")
@@ -94,39 +103,23 @@ class DataPlane:
             error = GatewayError(UNKNOWN_URL, f"Unknown request URL: {method[:16]} {shown}.")
         self._refuse(scope, error)
 
-    async def _serve(
-        self,
-        endpoint: Endpoint,
-        sealed: str,
-        template: str,
-        scope: Scope,
-        receive: Receive,
-        deployment: str = "",
-    ) -> None:
-        """Run an exchange; `sealed` and `template` are the id in the path and the path around it, if any.
-
-        `deployment` is the model, where the path names it.
-        """
+    async def _serve(self, asked: Asked, scope: Scope, receive: Receive) -> None:
+        """Run an exchange."""
         connection = scope["kaze.connection"]
         forms: list[Form] = []
 
         async def prepare(exchange: Exchange, named: dict[bytes, bytes]) -> Prepared:
-            return await self._prepare_uncommon(
-                endpoint, sealed, template, deployment, exchange, named, scope, receive, forms
-            )
+            return await self._prepare_uncommon(asked, exchange, named, scope, receive, forms)
 
         try:
-            await self.pipeline.run(connection, scope["headers"], endpoint.name, "openai", prepare)
+            await self.pipeline.run(connection, scope["headers"], asked.endpoint.name, "openai", prepare)
         finally:
             for form in forms:
                 form.close()
 
     async def _prepare_uncommon(
         self,
-        endpoint: Endpoint,
-        sealed: str,
-        template: str,
-        deployment: str,
+        asked: Asked,
         exchange: Exchange,
         named: dict[bytes, bytes],
         scope: Scope,
@@ -134,6 +127,7 @@ class DataPlane:
         forms: list[Form],
     ) -> Prepared:
         inference, connection = self.inference, scope["kaze.connection"]
+        endpoint, sealed, template, deployment = asked
         takes = endpoint.takes
         if takes == "json_or_form":
             is_form = named.get(b"content-type", b"").lower().startswith(b"multipart/")

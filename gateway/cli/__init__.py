@@ -95,6 +95,7 @@ def _queue(
     as_json: AsJson = False,
 ) -> None:
     """Who waits in a running gateway: by class, tenant and accounts, and one by one."""
+    context.obj = as_json
     if context.invoked_subcommand is None:
         from gateway.cli.queue import list_queue
 
@@ -102,19 +103,19 @@ def _queue(
 
 
 @queue.command("show")
-def _queue_show(request_id: RequestId, as_json: AsJson = False) -> None:
+def _queue_show(context: typer.Context, request_id: RequestId, as_json: AsJson = False) -> None:
     """Where a request stands."""
     from gateway.cli.queue import show_waiting
 
-    raise typer.Exit(show_waiting(request_id, as_json))
+    raise typer.Exit(show_waiting(request_id, as_json or context.obj))
 
 
 @queue.command("cancel")
-def _queue_cancel(request_id: RequestId, as_json: AsJson = False) -> None:
+def _queue_cancel(context: typer.Context, request_id: RequestId, as_json: AsJson = False) -> None:
     """Take a request out of the line; its caller is told so."""
     from gateway.cli.queue import cancel_waiting
 
-    raise typer.Exit(cancel_waiting(request_id, as_json))
+    raise typer.Exit(cancel_waiting(request_id, as_json or context.obj))
 
 
 @app.command("provider-sim", context_settings=_PASS_ON)

@@ -13,15 +13,13 @@ from math import inf
 
 from gateway.admission.bounds import Bounds
 from gateway.admission.choice import Choice
-from gateway.admission.classes import CLASSES, RANKS
+from gateway.admission.classes import CLASSES, RANKS, in_order
 from gateway.admission.expected_wait import Forecast
 from gateway.admission.grantor import Grantor
-from gateway.admission.item import Item, Refused
-from gateway.admission.ledger import Ask, Demand
-from gateway.admission.line import Line
+from gateway.admission.item import DEADLINE_UNREACHABLE, Item, Refused
+from gateway.admission.line import RETRY_MAX_S, Line
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.admission.overflow import may_overflow, overflows
-from gateway.admission.unasked import rest_of
 from gateway.charge import Charge
 from gateway.clock import Clock
 from gateway.errors import GatewayError
@@ -32,7 +30,8 @@ from gateway.pipeline.local_model import fits_context, local_model
 from gateway.pipeline.outlook import AccountOutlook, way_opens_in
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Permit, Ticket
-from gateway.pipeline.turned_away import cancelled, no_key, out_of_time, refused, shed, too_large
+from gateway.pipeline.turned_away import cancelled, no_key, out_of_time, refused, shed, too_large, unreachable
+from gateway.pipeline.waitlist import Waitlist
 from gateway.pipeline.wakes import Wakes
 from gateway.settings.snapshot import PRIORITIES, Snapshot
 
@@ -40,8 +39,6 @@ from gateway.settings.snapshot import PRIORITIES, Snapshot
 _AT_ONCE = 64
 #: How long the free part of an account is taken to stay as it was, for choosing between keys.
 _ROOM_STAYS_S = 0.25
-#: How often who may use several accounts is advertised on another one.
-_TURNS_A_SECOND = 4
 _LOWEST = RANKS[-1]
 #: Further reasons of `shed_total`: it waited, and had to make room; its time was over; an operator took it out.
 SHED, EXPIRED, CANCELLED = "shed", "expired", "cancelled"
@@ -71,6 +68,7 @@ class Dispatcher:
         self._metrics = metrics
         self._outlook = AccountOutlook(accounts.by_id, grantor, charging.of, time, clock)
         self.line = Line(Bounds(self._queue.depth_max, self._queue.bytes_max), self._outlook)
+        self.waiters = Waitlist(self.line, grantor, charging, time, clock, self.room)
         self._wakes = Wakes(self._dispatch)
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -174,29 +172,6 @@ class Dispatcher:
         item = self.line.find(request_id)
         return None if item is None else self.line.expected(item, self._clock.monotonic())
 
-    def asks(self, account: str, most: int) -> tuple[Ask, ...]:
-        """As `Waiters.asks`."""
-        now = self._clock.monotonic()
-        turn = int(now * _TURNS_A_SECOND)
-        ranks = self._ranks(account, self._time.at(now))
-        return tuple(
-            Ask(self._charge_at(account, item), item.rank, self._time.at(item.arrived))
-            for item in self.line.heads(account, ranks, most)
-            # Who may go on several accounts is advertised on one at a time, or would hold the room of all.
-            if (item.order + turn) % len(item.signature) == item.signature.index(account)
-        )
-
-    def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
-        """As `Waiters.demand`."""
-        asks = self.asks(account, asked)
-        now_ms = self._time.now()
-        found = []
-        for rank, works in enumerate(self.line.waiting(account)):
-            count, total, head = rest_of(works, [ask.charge for ask in asks if ask.rank == rank])
-            if count > 0:
-                found.append(Demand(rank, count, total, head, now_ms))
-        return tuple(found)
-
     def close(self) -> None:
         """No more wakes. Who waits is ended by its exchange."""
         self._wakes.clear()
@@ -208,11 +183,33 @@ class Dispatcher:
         verdict = self.line.offer(item, now)
         if isinstance(verdict, Refused):
             self._metrics.shed(PRIORITIES[item.rank], verdict.reason)
+            if verdict.reason == DEADLINE_UNREACHABLE:
+                raise self._unreachable(item, verdict.retry_after_s)
             raise refused(verdict, len(self.line))
         for victim in verdict.victims:
             self._metrics.shed(PRIORITIES[victim.rank], SHED)
             _fail(victim, shed(self.line.expected(victim, now).wait_s))
             self._moved_up(victim)
+
+    def _turn_away(self, item: Item, at: str, now: float) -> None:
+        """It waits, and no way opens while it may, as was found at that account."""
+        ticket = item.owner
+        assert isinstance(ticket, Ticket)
+        if not self.line.remove(item):
+            return
+        try:
+            self._fitting(ticket, item.expires_at - now, now)
+        except GatewayError as error:
+            why = error
+        else:
+            wait_s = min(self._outlook.free_in(account, item) for account in item.signature)
+            why = self._unreachable(item, min(wait_s, RETRY_MAX_S))
+        self._metrics.shed(PRIORITIES[item.rank], DEADLINE_UNREACHABLE)
+        _fail(item, why)
+        self._moved_up(item, at)
+
+    def _unreachable(self, item: Item, wait_s: float) -> GatewayError:
+        return unreachable(wait_s, day_is_used_up=self._outlook.day_is_used_up(item))
 
     def _leave(self, ticket: Ticket, item: Item) -> None:
         """Its exchange was cancelled: in line, or when it had been granted a permit it will never see."""
@@ -222,7 +219,7 @@ class Dispatcher:
             self.give_back(ticket.permit)
 
     def _moved_up(self, gone: Item, on: str | None = None) -> None:
-        """Who left the line (it went `on` that account) was before others and may have held room for itself."""
+        """Who left the line (`on` that account, which is seen to) was before others and may have held room."""
         for account in gone.signature:
             if account != on:
                 self.room(account)
@@ -232,7 +229,7 @@ class Dispatcher:
         exchange, rank = ticket.exchange, ticket.rank
         assert exchange.tenant_key is not None
         tenant, route = exchange.tenant_key.tenant, ticket.candidates.route
-        ways = self._fitting(ticket, now)
+        ways = self._fitting(ticket, CLASSES[rank].ttl_s, now)
         charge = self._charging.of(ticket, ways[0])
         return Item(
             exchange.request_id,
@@ -250,11 +247,11 @@ class Dispatcher:
             owner=ticket,
         )
 
-    def _fitting(self, ticket: Ticket, now: float) -> list[Way]:
-        """The ways that the ticket may ever go."""
+    def _fitting(self, ticket: Ticket, within_s: float, now: float) -> list[Way]:
+        """The ways that the ticket may ever go. Raises GatewayError when none of them opens in time."""
         ways = list(ticket.ways())
         opens_in = min((way_opens_in(way, ticket.rank, now) for way in ways), default=inf)
-        if opens_in > CLASSES[ticket.rank].ttl_s:
+        if opens_in > within_s:
             raise no_key(opens_in, permanent=all(way.health.state == "invalid" for way in ways))
         fitting = [way for way in ways if not self._too_large(ticket, way, now)]
         if not fitting:
@@ -300,9 +297,11 @@ class Dispatcher:
         """Give what room there is on the account to who is next, and say when to look again."""
         now = self._clock.monotonic()
         soonest = inf
+        late: list[Item] = []
 
         def try_take(item: Item) -> bool:
             nonlocal soonest
+            free_in = inf
             ticket = item.owner
             assert isinstance(ticket, Ticket) and ticket.future is not None
             if ticket.future.done():  # its exchange was cancelled a moment ago
@@ -313,13 +312,22 @@ class Dispatcher:
                     if ticket.permit is not None:
                         ticket.permit.item = item
                         return True
-                soonest = min(soonest, self._outlook.way_free_in(ticket, way, now))
+                free_in = min(free_in, self._outlook.way_free_in(ticket, way, now))
+            if free_in > item.expires_at - now and self._outlook.too_late(ticket, item, now):
+                late.append(item)
+            else:
+                soonest = min(soonest, free_in)
             return False
 
         for _ in range(_AT_ONCE):
-            item = self.line.pick(account, self._ranks(account, self._time.at(now)), try_take, now)
-            if item is None:
+            ranks = in_order(self._grantor.served(account, self._time.at(now)))
+            item = self.line.pick(account, ranks, try_take, now)
+            if item is None and not late:
                 break
+            while late:
+                self._turn_away(late.pop(), account, now)
+            if item is None:
+                continue
             ticket = item.owner
             assert isinstance(ticket, Ticket) and ticket.future is not None and ticket.permit is not None
             ticket.future.set_result(ticket.permit)
@@ -328,17 +336,6 @@ class Dispatcher:
             soonest = 0.0
         if soonest < inf:
             self._wakes.within(account, soonest)
-
-    def _ranks(self, account: str, now_ms: int) -> tuple[int, ...]:
-        """The order of the classes: the top one, those that got less than their floor, then the others."""
-        served = self._grantor.served(account, now_ms)
-        below = [rank for rank in RANKS[1:] if served[rank] < CLASSES[rank].floor * 1000]
-        return (0, *below, *RANKS[1:]) if below else RANKS
-
-    def _charge_at(self, account: str, item: Item) -> Charge:
-        ticket = item.owner
-        assert isinstance(ticket, Ticket)
-        return next((self._charging.of(ticket, way) for way in ticket.at(account)), item.charge)
 
     def _arm_expiry(self) -> None:
         at = self.line.next_expiry()

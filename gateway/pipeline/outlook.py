@@ -52,6 +52,26 @@ class AccountOutlook:
         free_ms = self._grantor.next_free_in(account.id, charge, ticket.rank, self._time.at(now))
         return inf if free_ms is None else max(wait_s, free_ms / 1000)
 
+    def too_late(self, ticket: Ticket, item: Item, now: float) -> bool:
+        """Whether, for all that is known, no way opens while it may wait.
+
+        Room that flows off a window comes sooner when others use less than they were charged: that is waited for.
+        """
+        left = item.expires_at - now
+        for way in ticket.ways():
+            opens_in = way_opens_in(way, ticket.rank, now)
+            if opens_in <= left and self.way_free_in(ticket, way, now) <= max(left, _WINDOW_S):
+                return False
+        return True
+
+    def day_is_used_up(self, item: Item) -> bool:
+        """Whether what the item waits for is, everywhere, another day."""
+        now = self._time.at(self._clock.monotonic())
+        return all(
+            any(one.dimension == "rpd" and one.used >= one.limit for one in self._grantor.usage(account, now))
+            for account in item.signature
+        )
+
     def rates(self, account: str) -> Sequence[float]:
         known = self._accounts[account]
         rates = [inf] * len(Charge._fields)

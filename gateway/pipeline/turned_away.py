@@ -3,7 +3,6 @@
 from math import inf, isfinite
 
 from gateway.admission.dimension import AccountTerms
-from gateway.admission.item import DEADLINE_UNREACHABLE as UNREACHABLE
 from gateway.admission.item import OVERLOAD, Item, Refused
 from gateway.charge import Charge
 from gateway.errors import (
@@ -24,18 +23,20 @@ RETRY_LEAST_S = 0.5
 
 
 def refused(verdict: Refused, waiting: int) -> GatewayError:
-    """The line did not take it."""
+    """The line did not take it, for want of room there."""
     retry_after_s = max(RETRY_LEAST_S, verdict.retry_after_s)
-    if verdict.reason == UNREACHABLE:
-        return GatewayError(
-            DEADLINE_UNREACHABLE,
-            f"It would wait about {verdict.retry_after_s:.1f} s, which is longer than it may.",
-            retry_after_s=retry_after_s,
-        )
     if verdict.reason == OVERLOAD:
         message = "The gateway is overloaded and does not take requests of this priority at the moment."
         return GatewayError(OVERLOADED, message, retry_after_s=retry_after_s)
     return GatewayError(QUEUE_FULL, f"Queue full ({waiting} waiting).", retry_after_s=retry_after_s)
+
+
+def unreachable(wait_s: float, *, day_is_used_up: bool) -> GatewayError:
+    """It would have to wait longer than it may."""
+    message = f"It would wait about {wait_s:.1f} s, which is longer than it may."
+    if day_is_used_up:
+        message = f"The day's requests of every provider key that may serve it are used up. {message}"
+    return GatewayError(DEADLINE_UNREACHABLE, message, retry_after_s=max(RETRY_LEAST_S, wait_s))
 
 
 def shed(wait_s: float) -> GatewayError:

@@ -5,6 +5,9 @@ import random
 import pytest
 
 from gateway.admission.fairness import VirtualService
+from gateway.admission.ledger import Ask, Served
+from gateway.admission.named import named
+from gateway.charge import Charge
 from tests.admission.parts import IN_ORDER, item, line, offered, yes
 
 
@@ -109,3 +112,35 @@ def test_counters_are_bounded() -> None:
     for n in range(20_000):
         service.serve(item(f"{n}", tenant=f"t{n}", share=0.01 if n % 2 else 0.0))
     assert len(service) <= 4096
+
+
+def test_tags_learned_are_as_far_apart_as_the_ledger_has_them_and_only_grow() -> None:
+    service = VirtualService()
+    assert service.tell(9) == {}
+    for tenant, share in (("a", 0.1), ("b", 0.1), ("b", 0.1)):
+        service.serve(item(tenant, tenant=tenant, share=share))
+    assert service.tell(1) == {"a": 100_000} and service.tell(1) == {"b": 200_000}
+    before = {tenant: service.start(tenant) for tenant in "ab"}
+    service.serve(item("more", tenant="a", share=0.05))
+    service.learn({"a": 7_300_000, "b": 7_000_000})
+    after = {tenant: service.start(tenant) for tenant in "ab"}
+    assert after["a"] - after["b"] == pytest.approx(0.35), "with what it was not told yet"
+    assert after["b"] == pytest.approx(before["b"]) and after["a"] > before["a"]
+
+
+def test_nothing_is_lost_of_what_is_too_little_to_be_told() -> None:
+    service = VirtualService()
+    service.tell(9)
+    told = 0
+    for _ in range(100):
+        service.serve(item("x", tenant="a", share=0.000_000_25))
+        told += service.tell(9).get("a", 0)
+    assert told == 25
+
+
+def test_a_batch_names_all_who_are_asked_for() -> None:
+    served = (Served(1, "x", 5), Served(2, "x", 3))
+    asks = (Ask(Charge(1), 1, 0, "x"), Ask(Charge(1), 1, 0, "y"), Ask(Charge(1), 0))
+    first = named(served, asks)
+    assert first == (Served(1, "x", 5, True), Served(2, "x", 3), Served(1, "y", 0, True))
+    assert named(first, asks[:1]) == (Served(1, "x", 5, True), Served(2, "x", 3), Served(1, "y"))

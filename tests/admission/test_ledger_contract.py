@@ -4,6 +4,7 @@ import pytest
 
 from gateway.admission.dimension import Dimension
 from gateway.admission.ledger import (
+    Ask,
     Batch,
     Demand,
     Observation,
@@ -12,10 +13,12 @@ from gateway.admission.ledger import (
     Return,
     Seen,
     Sent,
+    Served,
     Settle,
     StockAsk,
     Usage,
 )
+from gateway.admission.tenant_tags import TAG_MS, WAITS_MS, TenantTags
 from gateway.charge import Charge
 from tests.admission.ledgers import LedgerUnderTest, asks, granted, terms
 
@@ -98,14 +101,15 @@ async def test_settles_are_signed_and_more_is_never_lost(ledger: LedgerUnderTest
 async def test_a_number_is_booked_once(ledger: LedgerUnderTest) -> None:
     account = terms(Dimension("rpm", 100))
     answer = await ledger.exchange(Batch(account, "w", 1, asks=asks(10)))
+    returns = tuple(Return(one.at, ONE, 0) for one in answer.verdicts[:3])
     batch = Batch(
-        account, "w", 2, served=(("t", 7),), returns=tuple(Return(one.at, ONE, 0) for one in answer.verdicts[:3]),
+        account, "w", 2, served=(Served(0, "t", 7),), returns=returns,
         settles=(Settle(answer.verdicts[5].at, Charge(2), 0),), observations=(Observation("rpm", unexpected=True),),
     )  # fmt: skip
     first = await ledger.exchange(batch)
     again = await ledger.exchange(batch)
     assert first.usage == again.usage == (Usage("rpm", 9, 90, 0),)
-    assert first.totals == again.totals == {"t": 7}
+    assert first.tags == again.tags == (7,)
 
 
 async def test_a_day_turns_where_the_provider_keeps_it(ledger: LedgerUnderTest) -> None:
@@ -193,17 +197,45 @@ async def test_stock_is_for_plenty(ledger: LedgerUnderTest) -> None:
     assert (answer.stock, answer.stock_at) == (10, ledger.now + 2_000)
     await ledger.exchange(Batch(account, "b", 1, demand=(Demand(1, 1, ONE, ONE),)))
     assert (await ledger.exchange(Batch(account, "a", 2, stock=stock))).stock == 0
+    day = terms(Dimension("rpd", 40))
+    assert (await ledger.exchange(Batch(day, "a", 1, stock=stock))).stock == 4
+    assert (await ledger.exchange(Batch(day, "b", 1, stock=stock))).stock == 1, "36 are left to two"
     low = terms(Dimension("rpm", 5))
     assert (await ledger.exchange(Batch(low, "a", 1, stock=stock))).stock == 0
 
 
-async def test_totals_by_tenant_are_of_all_workers_and_halve_each_minute(ledger: LedgerUnderTest) -> None:
+async def test_of_a_class_goes_first_whose_tenant_was_served_least_by_all_workers(
+    ledger: LedgerUnderTest,
+) -> None:
+    account = terms(Dimension("concurrency", 1))
+    assert granted(await ledger.exchange(Batch(account, "busy", 1, asks=asks(1)))) == 1
+    x, y = (Ask(ONE, 1, order, tenant) for order, tenant in ((1, "x"), (2, "y")))
+    waits = {"a": (Served(1, "x", 9, True), Served(1, "y", 8, True)), "b": (Served(1, "y", waits=True),)}
+    for worker, ask in (("a", x), ("b", y)):
+        assert not granted(
+            await ledger.exchange(Batch(account, worker, 1, served=waits[worker], asks=(ask,)))
+        )
+    await ledger.exchange(Batch(account, "busy", 2))
+    waits = {"a": (Served(1, "x", waits=True),), "b": (Served(1, "y", 2, waits=True),)}  # 9 and then 10
+    assert not granted(await ledger.exchange(Batch(account, "a", 2, served=waits["a"], asks=(x,))))
+    assert not granted(await ledger.exchange(Batch(account, "b", 2, served=waits["b"], asks=(y,))))
+    assert granted(await ledger.exchange(Batch(account, "a", 3, served=waits["a"], asks=(x,))))
+
+
+async def test_who_comes_to_wait_stands_where_the_least_served_stands(ledger: LedgerUnderTest) -> None:
     account = terms(Dimension("rpm", 5))
-    await ledger.exchange(Batch(account, "a", 1, served=(("x", 100), ("y", 3))))
-    answer = await ledger.exchange(Batch(account, "b", 1, served=(("x", -20), ("z", 0))))
-    assert answer.totals == {"x": 80, "z": 0}
-    ledger.now += 120_000
-    assert (await ledger.exchange(Batch(account, "a", 2, served=(("x", 0),)))).totals == {"x": 20}
+    both = (Served(2, "x", 100, True), Served(2, "y", 130, True))
+    assert (await ledger.exchange(Batch(account, "a", 1, served=both))).tags == (100, 130)
+    answer = await ledger.exchange(Batch(account, "b", 1, served=(Served(2, "x", -20), Served(2, "z"))))
+    assert answer.tags == (100, 100), "nobody falls behind the least"
+    assert (await ledger.exchange(Batch(account, "b", 2, served=(Served(1, "z"),)))).tags == (0,), "by class"
+    ledger.now += WAITS_MS
+    served = (Served(2, "y", 5, True), Served(2, "z"))
+    assert (await ledger.exchange(Batch(account, "b", 3, served=served))).tags == (135, 135), (
+        "x waits no more"
+    )
+    ledger.now += TAG_MS
+    assert (await ledger.exchange(Batch(account, "b", 4, served=(Served(2, "y"),)))).tags == (135,)
 
 
 async def test_the_reserve_is_never_granted(ledger: LedgerUnderTest) -> None:
@@ -273,13 +305,16 @@ async def test_a_long_batch_is_booked_whole(ledger: LedgerUnderTest) -> None:
     ledger.now += 1
     back = await ledger.exchange(Batch(account, "a", 2, seen=first.seen(1)))
     sent = tuple(Sent(age_ms, Charge(1, tokens=7)) for age_ms in range(0, 60_000, 100))
-    tenants = tuple((f"tenant-{number}", number) for number in range(450))
+    tenants = tuple(Served(number % 3, f"tenant-{number * 7 % 450}", number % 19) for number in range(450))
     was = Recall(
         first.epoch, first.version, first.now, 1, 1, Charge(0, tokens=4_200), Charge(0, tokens=4_200)
     )
+    model = TenantTags()
+    model.book(tenants, ledger.now)
+    expected = tuple(model.of(one.rank, one.tenant) for one in tenants)
     told = Batch(account, "a", 3, seen=back.seen(0), sent=sent, recall=was, served=tenants)
     taught = await ledger.exchange(told)
-    assert taught.usage[0].used == 7 * 600 and taught.totals == dict(tenants)
+    assert taught.usage[0].used == 7 * 600 and taught.tags == expected
     ledger.now += 30_000
     assert 7 * 300 <= (await ledger.exchange(Batch(account, "a", 4))).usage[0].used <= 7 * 310
     ledger.now += 32_000

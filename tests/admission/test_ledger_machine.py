@@ -25,6 +25,7 @@ from gateway.admission.ledger import (
     Report,
     Return,
     Sent,
+    Served,
     Settle,
     StockAsk,
 )
@@ -37,7 +38,7 @@ RPM, TPM, RPD, AT_ONCE = 6, 120, 40, 12
 #: No shrinking: an example is a minute of two servers' work, and what fails is short enough to be read.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 WORKERS = ("a", "b", "c")
-RANKS, TOKENS = st.integers(0, 4), st.integers(1, 130)
+RANKS, TOKENS, TENANTS = st.integers(0, 4), st.integers(1, 130), st.sampled_from(["", "x", "y", "z"])
 
 
 @dataclass
@@ -110,7 +111,7 @@ class LedgerMachine(RuleBasedStateMachine):
             rows.clear()
         return Batch(
             self.account, worker.name, worker.number, self._seen(worker), asks=asks, demand=demand, sent=sent,
-            recall=recall, served=((worker.name, worker.number), ("all", 3)), in_flight=self._busy(worker),
+            recall=recall, in_flight=self._busy(worker),
             **news, **more,
         )  # fmt: skip
 
@@ -161,19 +162,22 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(
         name=st.sampled_from(WORKERS),
-        asked=st.lists(st.tuples(RANKS, TOKENS, st.integers(0, 9)), max_size=4),
+        asked=st.lists(st.tuples(RANKS, TOKENS, st.integers(0, 9), TENANTS), max_size=4),
+        served=st.lists(st.tuples(RANKS, TENANTS, st.integers(-9, 40), st.booleans()), max_size=4),
         waits=st.lists(st.tuples(RANKS, st.integers(1, 3)), max_size=2, unique_by=lambda one: one[0]),
         lease_ms=st.sampled_from([0, 300, 2_000]),
         stock=st.sampled_from([None, 2]),
         fate=st.sampled_from(["answered", "answered", "answered", "answer lost", "never arrived", "twice"]),
     )
     def exchange(
-        self, name: str, asked: list[Any], waits: list[Any], lease_ms: int, stock: int | None, fate: str
-    ) -> None:
+        self, name: str, asked: list[Any], served: list[Any], waits: list[Any], lease_ms: int,
+        stock: int | None, fate: str,
+    ) -> None:  # fmt: skip
         worker = self.workers[name]
-        asks = tuple(Ask(Charge(1, tokens=tokens), rank, order) for rank, tokens, order in asked)
+        asks = tuple(Ask(Charge(1, tokens=tokens), rank, *place) for rank, tokens, *place in asked)
         demand = tuple(Demand(rank, n, Charge(n, tokens=9 * n), Charge(1, tokens=9), 4) for rank, n in waits)
-        more = {"lease_ms": lease_ms, "stock": stock and StockAsk(Charge(1, tokens=3), stock, 2_000)}
+        more: dict[str, Any] = {"lease_ms": lease_ms, "served": tuple(Served(*one) for one in served)}
+        more["stock"] = stock and StockAsk(Charge(1, tokens=3), stock, 2_000)
         batch = self._batch(worker, asks, demand, **({} if worker.unanswered else more))
         worker.unanswered = batch
         if fate == "never arrived":

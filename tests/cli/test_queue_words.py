@@ -1,7 +1,14 @@
 """Tables of the command, and what it says when there is nobody to ask."""
 
-import pytest
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli import app
 from gateway.cli.queue import cancel_waiting, list_queue, show_waiting
 from gateway.cli.table import listed, table
 
@@ -33,3 +40,46 @@ def test_a_gateway_that_is_away_is_one_line_without_the_key(capsys: pytest.Captu
     assert list_queue(50, "", True, environ) == 1
     out, err = capsys.readouterr()
     assert (out, err) == ("", "the gateway at http://127.0.0.1:1: cannot be reached (ConnectError)\n")
+
+
+class Admin(BaseHTTPRequestHandler):
+    """An admin listener at which one request waits."""
+
+    def do_GET(self) -> None:
+        row = dict.fromkeys(
+            ("request_id", "tenant", "key", "priority", "model", "position", "expected_wait_ms", "waited_ms",
+             "expires_in_ms", "worker"), 1,
+        )  # fmt: skip
+        self._answer(200, json.dumps(row | {"accounts": ["k"]}).encode())
+
+    def do_DELETE(self) -> None:
+        self._answer(204, b"")
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is printed."""
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def environ() -> Iterator[dict[str, str]]:
+    with HTTPServer(("127.0.0.1", 0), Admin) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield {"KAZE_ADMIN_URL": f"http://127.0.0.1:{server.server_port}", "KAZE_ADMIN_KEY": "kz"}
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("command", ["show", "cancel"])
+def test_json_is_for_programs_wherever_it_stands(command: str, environ: dict[str, str]) -> None:
+    for words in (["queue", "--json", command, "r1"], ["queue", command, "r1", "--json"]):
+        shown = CliRunner().invoke(app, words, env=environ)
+        assert shown.exit_code == 0, shown.output
+        assert isinstance(json.loads(shown.stdout), dict)
+    for_people = CliRunner().invoke(app, ["queue", command, "r1"], env=environ)
+    assert for_people.exit_code == 0 and not for_people.stdout.startswith("{")

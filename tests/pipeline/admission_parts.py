@@ -10,9 +10,13 @@ from prometheus_client import CollectorRegistry
 
 from gateway.admission.affinity import Affinity
 from gateway.admission.choice import Choice, Wish
+from gateway.admission.grantor import Grantor
 from gateway.admission.health_table import HealthTable
+from gateway.admission.leases import Leases
+from gateway.admission.ledger import Ledger
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.charge import Estimate
+from gateway.clock import Clock
 from gateway.errors import Condition, GatewayError
 from gateway.exchange import Exchange, Sized
 from gateway.metrics import Metrics
@@ -43,7 +47,10 @@ LATE_S = 45.0  # into a window: what is left of it the top class waits for
 
 
 class Gate:
-    """What a test admits through; its keys serve the model `m`, each with the limits given."""
+    """What a test admits through; its keys serve the model `m`, each with the limits given.
+
+    With a `shared` ledger it is one worker of several.
+    """
 
     def __init__(
         self,
@@ -52,6 +59,8 @@ class Gate:
         overflow: Limits | None = None,
         hint: str | None = None,
         strategy: Any = "round_robin",
+        shared: Ledger | None = None,
+        clock: Clock | None = None,
     ) -> None:
         only = provider()
         keys = [provider_key(f"k{number}", only, limits=each) for number, each in enumerate(limits)]
@@ -64,9 +73,10 @@ class Gate:
             MODEL, (Target(only, MODEL),), None if local is None else Target(local, "small"), hint
         )
         self.snapshot = replace(self.snapshot, routes={MODEL: route})
-        self.clock = LoopClock()
+        self.clock = clock or LoopClock()
         self.time = LedgerTime(self.clock)
-        self.ledger = MemoryLedger(self.time)
+        self.leases = None if shared is None else Leases(shared, self.time, "w")
+        self.ledger: Grantor = self.leases or MemoryLedger(self.time)
         self.health = HealthTable(keys)
         self.accounts = Accounts(self.ledger, keys, 0, self.time.now())
         self.metrics = Metrics(CollectorRegistry(), lambda: 0)
@@ -81,6 +91,8 @@ class Gate:
             self.clock,
             self.metrics,
         )
+        if self.leases is not None:
+            self.leases.watch(self.dispatcher.waiters)
         self.lessons = Lessons(self.dispatcher, self.ledger, self.health, self.metrics, self.time, self.clock)
         self.router = Router(self.snapshot, self.accounts, self.health, self.time, self.clock)
         self._numbers = count(1)

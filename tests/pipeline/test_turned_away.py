@@ -12,9 +12,11 @@ from gateway.errors import (
     QUEUE_FULL,
     QUEUE_TIMEOUT,
     REQUEST_TOO_LARGE,
+    UPSTREAM_ERROR,
     GatewayError,
 )
 from gateway.settings.snapshot import Limits, Queue
+from gateway.upstream.verdict import Verdict
 from tests.clock import passes, turns
 from tests.pipeline.admission_parts import (
     CONSOLIDATION,
@@ -110,6 +112,46 @@ async def test_no_key_now_and_no_key_at_all() -> None:
     assert caught.value.condition is NO_ELIGIBLE_KEY
 
 
+async def test_who_waits_is_refused_when_the_last_key_is_out_of_service_for_too_long() -> None:
+    gate = Gate(Limits(concurrency=1), Limits(concurrency=1))
+    first, second = gate.filled(2)
+    tasks = [await gate.waiting(TOP, tenant=tenant) for tenant in ("a", "b", "a")]
+    gate.lessons.failed(first, GatewayError(UPSTREAM_ERROR, ""), Verdict("quota"), sent=True)
+    await turns()
+    assert not any(task.done() for task in tasks), "the other serves"
+    gate.lessons.failed(second, GatewayError(UPSTREAM_ERROR, ""), Verdict("quota"), sent=True)
+    await turns()
+    for task in tasks:
+        left_with(task, NO_KEY_NOW)
+    assert len(gate.dispatcher.line) == 0
+
+
+async def test_so_is_a_crowd_when_its_keys_credential_is_refused() -> None:
+    gate = Gate(Limits(concurrency=1))
+    (permit,) = gate.filled(1)
+    tasks = [await gate.waiting(SCHEDULED) for _ in range(150)]
+    gate.lessons.failed(permit, GatewayError(UPSTREAM_ERROR, ""), Verdict("credential"), sent=True)
+    await turns()
+    assert sum(task.done() for task in tasks) == 1, "with the secret as it is now"
+    gate.lessons.failed(tasks[0].result(), GatewayError(UPSTREAM_ERROR, ""), Verdict("credential"), sent=True)
+    await turns(1)
+    assert 0 < len(gate.dispatcher.line) < 149, "others get their turn between"
+    await passes(0.0)
+    for task in tasks[1:]:
+        left_with(task, NO_ELIGIBLE_KEY)
+
+
+async def test_who_has_the_patience_waits_for_a_key_that_comes_back() -> None:
+    gate = Gate(Limits(concurrency=1))
+    (permit,) = gate.filled(1)
+    patient, urgent = await gate.waiting(EVALUATION), await gate.waiting(TOP)
+    gate.lessons.failed(permit, GatewayError(UPSTREAM_ERROR, ""), Verdict("quota"), sent=True)
+    await turns()
+    left_with(urgent, NO_KEY_NOW)
+    await passes(600.1)
+    assert patient.done() and patient.result().way.health.state == "probing"
+
+
 # ---- classes
 
 
@@ -166,12 +208,12 @@ async def test_asks_stand_in_the_order_in_which_they_are_to_go() -> None:
     await passes(LATE_S)
     for rank, tokens in ((EVALUATION, 50), (SCHEDULED, 40), (SCHEDULED, 30), (TOP, 20)):
         await gate.waiting(rank, tokens=tokens)
-    asks = gate.dispatcher.asks("k0", 3)
+    asks = gate.dispatcher.waiters.asks("k0", 3)
     # Those below their floor go after the top class, by rank; in a lane first come.
     assert [(ask.rank, ask.charge.tokens) for ask in asks] == [(TOP, 20), (SCHEDULED, 40), (SCHEDULED, 30)]
-    (rest,) = gate.dispatcher.demand("k0", 3)
+    (rest,) = gate.dispatcher.waiters.demand("k0", 3)
     assert (rest.rank, rest.requests, rest.total.tokens) == (EVALUATION, 1, 50)
-    assert gate.dispatcher.asks("k0", 0) == ()
+    assert gate.dispatcher.waiters.asks("k0", 0) == ()
 
 
 async def test_who_may_use_two_accounts_asks_at_one_of_them_at_a_time() -> None:
@@ -179,5 +221,5 @@ async def test_who_may_use_two_accounts_asks_at_one_of_them_at_a_time() -> None:
     gate.filled(2)
     await gate.waiting()
     for _ in range(8):
-        assert sum(len(gate.dispatcher.asks(name, 4)) for name in ("k0", "k1")) == 1
+        assert sum(len(gate.dispatcher.waiters.asks(name, 4)) for name in ("k0", "k1")) == 1
         await passes(0.25)

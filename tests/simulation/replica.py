@@ -88,7 +88,7 @@ class Replica:
         witness.dispatchers.append(dispatcher)
         metrics.dispatcher = dispatcher
         if isinstance(grantor, Leases):
-            grantor.watch(dispatcher)
+            grantor.watch(dispatcher.waiters)
         lessons = Lessons(dispatcher, grantor, health, metrics, time, clock)
         self._pools: dict[str, Pool] = {}
         upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, snapshot.hedge, clock)

@@ -11,7 +11,7 @@ from gateway.admission.classes import CLASSES, RANKS
 from gateway.admission.dimension import AccountTerms
 from gateway.admission.grantor import Grant
 from gateway.admission.leases import Leases
-from gateway.admission.ledger import Answer, Ask, Batch, Demand, Ledger, LedgerUnavailableError
+from gateway.admission.ledger import Answer, Ask, Batch, Demand, Ledger, LedgerUnavailableError, Served
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.charge import Charge
 from tests.clock import LoopClock, StillLoop
@@ -53,6 +53,12 @@ class Line:
 
     def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
         return ()
+
+    def served(self, account: str) -> tuple[Served, ...]:
+        return ()
+
+    def learn(self, batch: Batch, answer: Answer) -> None:
+        """It has no tenants."""
 
     def room(self, account: str) -> None:
         if not self._soon and any(self.waiting):

@@ -1,0 +1,75 @@
+"""What the ledger that workers share is told of who waits in this one, and what it says of them. Never asked, and
+nothing lost, where there is none.
+"""
+
+from collections.abc import Callable
+
+from gateway.admission.classes import in_order
+from gateway.admission.grantor import Grantor
+from gateway.admission.item import Item
+from gateway.admission.ledger import Answer, Ask, Batch, Demand, Served
+from gateway.admission.line import Line
+from gateway.admission.memory_ledger import LedgerTime
+from gateway.admission.unasked import rest_of
+from gateway.charge import Charge
+from gateway.clock import Clock
+from gateway.pipeline.charging import Charging
+from gateway.pipeline.ticket import Ticket
+
+#: How often who may use several accounts is advertised on another one.
+_TURNS_A_SECOND = 4
+#: Of how many tenants one call tells what they were served; of the rest, the next.
+_SERVED_AT_ONCE = 100
+
+
+class Waitlist:
+    """As `gateway.admission.grantor.Waiters`. `room` is the dispatcher's."""
+
+    def __init__(
+        self,
+        line: Line,
+        grantor: Grantor,
+        charging: Charging,
+        time: LedgerTime,
+        clock: Clock,
+        room: Callable[[str], None],
+    ) -> None:
+        self._line = line
+        self._grantor = grantor
+        self._charging = charging
+        self._time = time
+        self._clock = clock
+        self.room = room
+
+    def asks(self, account: str, most: int) -> tuple[Ask, ...]:
+        now = self._clock.monotonic()
+        turn = int(now * _TURNS_A_SECOND)
+        ranks = in_order(self._grantor.served(account, self._time.at(now)))
+        return tuple(
+            Ask(self._charge_at(account, item), item.rank, self._time.at(item.arrived), item.tenant)
+            for item in self._line.heads(account, ranks, most)
+            # Who may go on several accounts is advertised on one at a time, or would hold the room of all.
+            if (item.order + turn) % len(item.signature) == item.signature.index(account)
+        )
+
+    def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
+        asks = self.asks(account, asked)
+        now_ms = self._time.now()
+        found = []
+        for rank, works in enumerate(self._line.waiting(account)):
+            count, total, head = rest_of(works, [ask.charge for ask in asks if ask.rank == rank])
+            if count > 0:
+                found.append(Demand(rank, count, total, head, now_ms))
+        return tuple(found)
+
+    def served(self, account: str) -> tuple[Served, ...]:
+        return tuple(self._line.served(account, _SERVED_AT_ONCE))
+
+    def learn(self, batch: Batch, answer: Answer) -> None:
+        tags = zip(batch.served, answer.tags, strict=True)
+        self._line.learn(batch.account.id, ((one.rank, one.tenant, tag) for one, tag in tags))
+
+    def _charge_at(self, account: str, item: Item) -> Charge:
+        ticket = item.owner
+        assert isinstance(ticket, Ticket)
+        return next((self._charging.of(ticket, way) for way in ticket.at(account)), item.charge)
