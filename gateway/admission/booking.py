@@ -17,7 +17,7 @@ from gateway.charge import Charge
 #: Stock is for plenty: this much of every rate must be free, and one worker gets at most this part of what is.
 STOCK_FREE_PERCENT = 30
 STOCK_SHARE_DIVISOR = 10
-STOCK_UNITS_MAX = 64
+STOCK_UNITS_MAX = 4096
 #: When to ask again for room that is there but kept for others.
 HELD_WAIT_MS = 50
 
@@ -172,7 +172,7 @@ def _wait_ms(account: AccountModel, ask: Ask, now: int) -> int:
 
 
 def _stock(account: AccountModel, ask: StockAsk, owner: str, live: int, now: int, at: int) -> int:
-    """As many leases as one worker's part of the free room has, while they fit like those of a paced class."""
+    """As many leases as one worker's part of the free room has, and as fit at once like those of a paced class."""
     if account.free_share() <= STOCK_FREE_PERCENT or account.too_large(ask.charge):
         return 0
     most = min(ask.units, STOCK_UNITS_MAX)
@@ -180,14 +180,20 @@ def _stock(account: AccountModel, ask: StockAsk, owner: str, live: int, now: int
         if units := ask.charge[rate.axis]:
             free = rate.ceiling.limit - rate.window.used
             most = min(most, free // (STOCK_SHARE_DIVISOR * max(1, live)) // units)
+            most = min(most, max(1, rate.at_once(paced=account.paced) // units))
+    for day in account.days:
+        if units := ask.charge[day.axis]:
+            most = min(most, max(1, (day.ceiling.limit - day.used(at)) // units))
     if account.concurrency is not None:
         free = account.concurrency.ceiling.limit - account.concurrency.in_use
         most = min(most, free // (STOCK_SHARE_DIVISOR * max(1, live)))
-    granted = 0
-    while granted < most and account.fits(ask.charge, 1, NO_HOLD, now, at):
-        account.commit(ask.charge, 1, at, owner)
-        granted += 1
-    return granted
+    whole = Charge(*(units * most for units in ask.charge))
+    if most < 1 or not account.fits(whole, 1, NO_HOLD, now, at):
+        return 0
+    account.commit(whole, 1, at, owner)
+    if account.concurrency is not None:
+        account.concurrency.add(owner, most - 1)
+    return most
 
 
 assert len(NO_HOLD) == CONCURRENCY + 1

@@ -35,6 +35,10 @@ class Waiters(Protocol):
         """What waits for `account` by class, besides the first `asked` that `asks` named."""
         ...
 
+    def waits(self, account: str) -> bool:
+        """Whether anybody waits who could use `account`."""
+        ...
+
     def room(self, account: str) -> None:
         """There may be room on `account` for somebody who waits."""
         ...

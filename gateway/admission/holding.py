@@ -17,6 +17,7 @@ from gateway.admission.lease import Lease
 from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Return, StockAsk
 from gateway.admission.lots import Lot, Lots
 from gateway.admission.own_record import OwnRecord
+from gateway.admission.sends import Sends
 from gateway.admission.stock import Stock
 from gateway.admission.unsaid import Unsaid
 from gateway.charge import Charge
@@ -48,9 +49,9 @@ class Holding:
     """One account of one worker. One call at a time is the caller's duty."""
 
     __slots__ = (
-        "_asked", "_blocked", "_called_at", "_delay", "_granted", "_jitter", "_number", "_report_now",
-        "_unanswered", "_unused_at", "_wishes_asked", "_worker", "appetite", "asking", "axes", "concurrent",
-        "epoch", "in_flight", "last", "lots", "record", "stock", "terms", "unsaid", "wishes",
+        "_asked", "_blocked", "_called_at", "_granted", "_jitter", "_number", 
+        "_unanswered", "_unused_at", "_wishes_asked", "_worker", "appetite", "asking", "axes", "concurrent", "delay",
+        "epoch", "in_flight", "last", "lots", "record", "stock", "terms", "unsaid", "urgent", "wishes",
     )  # fmt: skip
 
     def __init__(self, terms: AccountTerms, worker: str, now: int, jitter: Callable[[], float]) -> None:
@@ -63,8 +64,8 @@ class Holding:
         self._wishes_asked: tuple[Wish, ...] = ()
         self._granted = 0  # places for those who wait, in the last answer
         self._unused_at = NEVER
-        self._delay = _REPORT_MS
-        self._report_now = False
+        self.delay = _REPORT_MS
+        self.urgent = False
         self._blocked = False  # since the last batch was made: what it is granted was granted in ignorance
         self.epoch = 0
         self.in_flight = 0
@@ -94,65 +95,60 @@ class Holding:
         """There was none."""
         self.appetite.last = now
         if self.appetite.unit() is None:
-            self.appetite.learn((charge,))
+            self.appetite.learn(charge)
         self.asking.missed(rank, now)
 
     def give_back(self, lease: Lease, now: int) -> None:
         """It was not sent."""
         self.in_flight -= 1
-        lot, granted = lease.lot, lease.granted
-        self.record.gave_back(lease, now)
+        sends, granted = lease.sends, lease.granted
+        lot = sends.lot
         if lot.epoch != self.epoch:
+            self.record.take_out(lease.charge, sends, now)
             return
-        if lease.charge != granted:
-            self.unsaid.settled(lease.at, _difference(granted, lease.charge), lease.rank)
-        if lease.told:
-            self.unsaid.returned((Return(lease.at, granted, lease.rank),))
-        else:
-            lease.told = True
-            if not self.lots.put_back(lot, granted, now):
-                self.unsaid.returned((Return(lot.at, granted, lot.rank),))
+        self._owe(sends, _difference(granted, lease.charge))
+        self.record.take_out(granted, sends, now)
+        if sends.told:
+            self.unsaid.returned((Return(sends.at, granted, sends.rank),))
+            return
+        sends.take_out(granted)
+        if not self.lots.put_back(lot, granted, now):
+            self.unsaid.returned((Return(lot.at, granted, lot.rank),))
 
     def sent(self, lease: Lease, now: int) -> None:
         """It left only now, not when it was taken."""
-        lot = lease.lot
+        sends = lease.sends
+        lot = sends.lot
         at = now + lot.ahead
         if at <= lease.at:
             return
-        self.record.left_late(lease, now)
+        lease.at = at
         if lot.epoch != self.epoch:
-            if not self.last.relearn and not self.unsaid.same_slot(at, lease.at):
+            self.record.take_out(lease.charge, sends, now)
+            self.record.add(lease.charge, now)
+            if not self.last.relearn and not self.unsaid.same_slot(at, sends.at):
                 # The ledger that came after was told that it left earlier.
                 self.unsaid.settled(self.last.ledger_time(now), lease.charge, lease.rank)
-        elif lease.told or at > lot.at:
-            # It is charged too early, and a report cannot move it later.
-            back = (lease.at, lease.rank) if lease.told else (lot.at, lot.rank)
-            if not self.unsaid.same_slot(at, back[0]):
-                self.unsaid.returned((Return(back[0], lease.granted, back[1]),))
-                self.unsaid.settled(at, lease.granted, lease.rank)
-                lease.told = True
-        lease.at = at
+        elif not sends.kept and at < sends.ends:
+            sends.at = max(sends.at, at)
+        else:
+            self._move(lease, at, now)
 
     def correct(self, lease: Lease, charged: Charge, now: int) -> bool:
         """What the provider charges, as far as is known. Whether any of it came back."""
         delta = _difference(charged, lease.charge)
         lease.charge = charged
-        more = less = False
-        for axis in self.axes:
-            if delta[axis] > 0:
-                more = True
-            elif delta[axis] < 0:
-                less = True
-        if more or less:
-            self.record.corrected(lease, delta, now)
-        if lease.lot.epoch == self.epoch:
-            if more or less:
-                self.unsaid.settled(lease.at, delta, lease.rank)
-        elif more:
+        sends = lease.sends
+        if sends.lot.epoch == self.epoch:
+            self._owe(sends, delta)
+        elif any(delta[axis] for axis in self.axes):
+            self.record.corrected(sends, delta, now)
             # To a ledger that forgot the grant only what adds to it is news.
             positive = [max(0, units) for units in delta]
-            self.unsaid.settled(self.last.ledger_time(now), positive, lease.rank)
-        return less
+            if any(positive):
+                self.unsaid.settled(self.last.ledger_time(now), positive, lease.rank)
+        requests, input_, output, tokens = delta
+        return requests < 0 or input_ < 0 or output < 0 or tokens < 0
 
     def observe(self, said: Observation) -> None:
         """What the provider said. A block is told at once, and holds for what is in hand."""
@@ -161,7 +157,7 @@ class Holding:
             self._blocked = True
             self.unsaid.returned(self.lots.drop(_any))
         if said.blocked_ms > 0 or said.unexpected:
-            self._report_now = True
+            self.urgent = True
 
     # ---------------------------------------------------------------- the next call
 
@@ -169,11 +165,11 @@ class Holding:
         """When the next call is to be made."""
         if not self.terms.dimensions:
             return NEVER
-        if self.wishes or self._unanswered is not None or self._report_now or self.last.relearn:
+        if self.wishes or self._unanswered is not None or self.urgent or self.last.relearn:
             return now
         due = self._called_at + HEARTBEAT_MS if self._counts(now) else NEVER
         if self.unsaid:
-            due = min(due, now if self.unsaid.many else now + self._delay)
+            due = min(due, now if self.unsaid.many else now + self.delay)
         if (asking := self.asking.due(now)) is not None:
             due = min(due, asking)
         if self.stock.is_low(self._in_stock(now), now):
@@ -182,13 +178,13 @@ class Holding:
 
     def due_after_take(self, now: int) -> int:
         """The same for what a take may have changed, cheaply."""
-        return self.stock.due if self.lots.places <= self.stock.low else now + self._delay
+        return self.stock.due if self.lots.places <= self.stock.low else now + self.delay
 
     def called(self, waiters: Waiters | None, now: int) -> Batch | None:
         """The batch of a call that is made now; None when there is nothing to be said after all."""
+        self.fold(now)
         self.appetite.measure(now)
         self._sweep(now)
-        self.fold()
         asks, demand = self._waiting(waiters, now)
         stock = self.stock.ask(self._in_stock(now), self.last, now)
         batch = self._unanswered
@@ -211,7 +207,7 @@ class Holding:
         batch, self._unanswered = self._unanswered, None
         assert batch is not None
         if answer.relearn or answer.epoch != self.epoch:
-            self._void(batch)
+            self._void(batch, now)
             self.epoch = answer.epoch
         last = self.last
         last.take(batch, answer, before, now)
@@ -228,7 +224,7 @@ class Holding:
         self._take_stock(answer, batch.stock, now)
         if self._blocked:
             self.unsaid.returned(self.lots.drop(_any))
-        self._delay = _REPORT_MS_IN_PLENTY if last.plenty else _REPORT_MS
+        self.delay = _REPORT_MS_IN_PLENTY if last.plenty else _REPORT_MS
         return answer.stock > 0 or self._granted > 0 or bool(self.asking.too_large)
 
     def unheard(self) -> list[Wish]:
@@ -238,9 +234,13 @@ class Holding:
         self.wishes.clear()
         return wishes
 
-    def fold(self) -> None:
+    def fold(self, now: int) -> None:
         """What was sent goes into this worker's own record."""
-        self.appetite.learn(self.record.fold(self.unsaid))
+        for sends, more in self.unsaid.fold(self.axes):
+            if not sends.kept:
+                urgent = sends.rank <= _STOCK_RANK
+                self.appetite.took(sends.first, sends.count, sends.at - sends.lot.ahead, urgent=urgent)
+            self.record.keep(sends, more, now)
 
     def let_go(self) -> None:
         """Nothing more will be sent."""
@@ -270,15 +270,58 @@ class Holding:
         self.lots = Lots(self.axes)
 
     def _leased(self, lot: Lot, charge: Charge, rank: int, now: int) -> Lease:
-        lease = Lease(self, lot, charge, rank, now + lot.ahead)
-        self.unsaid.sent.append(lease)
+        """Its place is taken from `lot`: count it with those that go now."""
+        at = now + lot.ahead
+        sends = lot.sends[rank]
+        if sends is None or at >= sends.ends:
+            sends = self.unsaid.sends(lot, rank, at, charge)
+        requests, input_, output, tokens = charge
+        sends.at = at
+        sends.count += 1
+        sends.requests += requests
+        sends.input += input_
+        sends.output += output
+        sends.tokens += tokens
         self.in_flight += 1
-        appetite = self.appetite
-        appetite.last = now
-        appetite.taken += 1
-        if rank <= _STOCK_RANK:
-            appetite.urgent += 1
-        return lease
+        return Lease(self.terms.id, charge, rank, at, sends)
+
+    def _owe(self, sends: Sends, delta: tuple[int, int, int, int]) -> None:
+        """So much more is charged for one of them: to be said with the next call."""
+        if not sends.noted and any(delta[axis] for axis in self.axes):
+            self.unsaid.note(sends)
+        requests, input_, output, tokens = delta
+        sends.more_requests += requests
+        sends.more_input += input_
+        sends.more_output += output
+        sends.more_tokens += tokens
+
+    def _move(self, lease: Lease, at: int, now: int) -> None:
+        """It left in a later slot than it was counted in, or after that was closed."""
+        sends, granted = lease.sends, lease.granted
+        lot = sends.lot
+        same_slot = self.unsaid.same_slot(at, sends.at)
+        if sends.told and same_slot:
+            self.record.take_out(lease.charge, sends, now)
+            self.record.add(lease.charge, now)
+            return
+        more = _difference(lease.charge, granted)
+        self._owe(sends, _difference(granted, lease.charge))
+        self.record.take_out(granted, sends, now)
+        moved = lot.sends[lease.rank]
+        if moved is None or at >= moved.ends:
+            moved = self.unsaid.sends(lot, lease.rank, at, granted)
+        moved.at = at
+        lease.sends = moved
+        if not sends.told:
+            sends.take_out(granted)
+        if sends.told or at > lot.at:
+            # It is charged too early, and a report cannot move it later.
+            back = (sends.at, lease.rank) if sends.told else (lot.at, lot.rank)
+            self.unsaid.returned((Return(back[0], granted, back[1]),))
+            self._owe(moved, granted)
+        else:
+            moved.add(granted)
+        self._owe(moved, more)
 
     def _counts(self, now: int) -> bool:
         """Whether the ledger should know that this worker lives."""
@@ -312,7 +355,7 @@ class Holding:
 
     def _next(self) -> Batch:
         self._number += 1
-        self._report_now = self._blocked = False
+        self.urgent = self._blocked = False
         news = self.unsaid.say()
         return Batch(
             self.terms, self._worker, self._number, None, news.reports, news.returns, news.settles,
@@ -356,9 +399,9 @@ class Holding:
         ahead = self.last.ahead
         return Lot(at, at - ahead - GUARD_MS, ahead, self.epoch, amount, places, rank, stock)
 
-    def _void(self, batch: Batch) -> None:
+    def _void(self, batch: Batch, now: int) -> None:
         """The ledger is not the one that granted all this, and may be the first to see `batch`."""
-        self.fold()
+        self.fold(now)
         self.record.void(batch, self.unsaid)
         self.lots.drop(_any)
         self.unsaid.forget()

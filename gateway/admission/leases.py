@@ -91,13 +91,12 @@ class Leases:
         lease = channel.take(charge, rank, now)
         if lease is None:
             return self._without(channel, charge, rank, now)
-        if lease.lot.stock:
+        if lease.sends.lot.stock:
             self.lease_hits += 1
         else:
             self.lease_misses += 1
-        due = channel.due_after_take(now)
-        if due < channel.due_at:
-            self._calls.soon(channel, due)
+        if channel.lots.places <= channel.stock.low or channel.due_at > now + channel.delay:
+            self._calls.soon(channel, channel.due_after_take(now))
         return lease
 
     async def obtain(self, account: str, charge: Charge, rank: int) -> Grant | None:
@@ -143,26 +142,20 @@ class Leases:
 
     def sent(self, grant: Grant, now: int) -> None:
         if isinstance(grant, Lease):
-            grant.holding.sent(grant, now)
+            self._channels[grant.account].sent(grant, now)
         else:
             self._alone.sent(grant, now)
 
     def correct(self, grant: Grant, charged: Charge, now: int) -> None:
-        if charged == grant.charge:
-            return
-        channel = self._channels[grant.account]
-        if not isinstance(grant, Lease):
-            self._alone.correct(channel, grant, charged, now)
-        elif channel.correct(grant, charged, now):
-            self._freed(channel, now)
-        else:
-            self._calls.soon(channel, channel.due_after_take(now))
+        if charged != grant.charge:
+            self._correct(self._channels[grant.account], grant, charged, now)
 
     def settle(self, grant: Grant, charged: Charge, now: int) -> None:
         channel = self._channels[grant.account]
         channel.in_flight -= 1
-        self.correct(grant, charged, now)
-        if channel.concurrent:
+        if charged != grant.charge:
+            self._correct(channel, grant, charged, now)
+        if channel.concurrent and not channel.asking.freed:
             self._freed(channel, now)
 
     def observe(self, account: str, observation: Observation, now: int) -> None:
@@ -172,7 +165,7 @@ class Leases:
         channel.observe(observation)
         if self._loss.lost_at is not None:
             self._alone.observe(channel, observation, now)
-        self._calls.soon(channel, channel.due(now))
+        self._calls.soon(channel, now if channel.urgent else now + channel.delay)
 
     def next_free_in(self, account: str, charge: Charge, rank: int, now: int) -> int | None:
         channel = self._channels[account]
@@ -229,8 +222,17 @@ class Leases:
             self._calls.soon(channel, due)
         return None
 
+    def _correct(self, channel: Channel, grant: Grant, charged: Charge, now: int) -> None:
+        if not isinstance(grant, Lease):
+            self._alone.correct(channel, grant, charged, now)
+        elif channel.correct(grant, charged, now) and not channel.asking.freed:
+            self._freed(channel, now)
+        elif channel.due_at > now + channel.delay:
+            self._calls.soon(channel, now + channel.delay)
+
     def _freed(self, channel: Channel, now: int) -> None:
-        """Something comes back: those who wait may have it."""
-        waited_for = channel.asking.freed(now)
+        """The first that comes back since the last call: those who wait may have it."""
+        waited_for = self._calls.waits(channel)
+        channel.asking.comes_back(now, waited_for=waited_for)
         due = channel.asking.due(now) if waited_for else None
-        self._calls.soon(channel, channel.due_after_take(now) if due is None else due)
+        self._calls.soon(channel, now + channel.delay if due is None else due)

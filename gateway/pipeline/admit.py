@@ -151,7 +151,7 @@ class Dispatcher:
 
     def room(self, account: str) -> None:
         """There may be room on the account: whoever waits for it gets it before the loop turns."""
-        if len(self.line) and self.line.waits_for(account, _LOWEST):
+        if self.waits(account):
             self._wakes.soon(account)
 
     def room_anywhere(self) -> None:
@@ -173,6 +173,10 @@ class Dispatcher:
         """Where a request stands in the line; None if it does not wait."""
         item = self.line.find(request_id)
         return None if item is None else self.line.expected(item, self._clock.monotonic())
+
+    def waits(self, account: str) -> bool:
+        """As `Waiters.waits`."""
+        return len(self.line) > 0 and self.line.waits_for(account, _LOWEST)
 
     def asks(self, account: str, most: int) -> tuple[Ask, ...]:
         """As `Waiters.asks`."""
