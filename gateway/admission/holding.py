@@ -8,18 +8,14 @@ own clock is reckoned from the last answer, never too early (`ledger.py`).
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gateway.admission.appetite import Appetite
 from gateway.admission.asking import ASKS_MAX, Asking
 from gateway.admission.dimension import CONCURRENCY, AccountTerms
 from gateway.admission.grantor import Grant, Waiters
-from gateway.admission.last_answer import QUIET_MS, LastAnswer
-from gateway.admission.lease import Lease
-from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Return, StockAsk
-from gateway.admission.lots import Lot, Lots
-from gateway.admission.own_record import OwnRecord
-from gateway.admission.sends import Sends
+from gateway.admission.hand import STOCK_RANK, Hand
+from gateway.admission.last_answer import QUIET_MS
+from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, StockAsk
+from gateway.admission.lots import Lot
 from gateway.admission.stock import Stock
-from gateway.admission.unsaid import Unsaid
 from gateway.charge import Charge
 
 #: A lease is not used in its last moments: who takes it must still send.
@@ -33,8 +29,6 @@ _REPORT_MS = 100
 _REPORT_MS_IN_PLENTY = 500
 #: Leases for those who wait are returned when nobody took them.
 _UNUSED_MS = 20
-#: Stock is charged to this class, and kept for no less urgent ones while somebody waits elsewhere.
-_STOCK_RANK = 1
 NEVER = 1 << 62
 
 
@@ -45,16 +39,16 @@ class Wish(NamedTuple):
     answer: Callable[[Grant | None], bool]
 
 
-class Holding:
+class Holding(Hand):
     """One account of one worker. One call at a time is the caller's duty."""
 
     __slots__ = (
-        "_asked", "_blocked", "_called_at", "_granted", "_jitter", "_number", 
-        "_unanswered", "_unused_at", "_wishes_asked", "_worker", "appetite", "asking", "axes", "concurrent", "delay",
-        "epoch", "in_flight", "last", "lots", "record", "stock", "terms", "unsaid", "urgent", "wishes",
+        "_asked", "_blocked", "_called_at", "_granted", "_jitter", "_number", "_unanswered", "_unused_at",
+        "_wishes_asked", "_worker", "asking", "delay", "stock", "urgent", "wishes",
     )  # fmt: skip
 
     def __init__(self, terms: AccountTerms, worker: str, now: int, jitter: Callable[[], float]) -> None:
+        super().__init__(terms, now)
         self._worker = worker
         self._jitter = jitter
         self._number = 0
@@ -67,29 +61,17 @@ class Holding:
         self.delay = _REPORT_MS
         self.urgent = False
         self._blocked = False  # since the last batch was made: what it is granted was granted in ignorance
-        self.epoch = 0
-        self.in_flight = 0
         self.wishes: list[Wish] = []
-        self.appetite = Appetite(now)
         self.stock = Stock(self.appetite, now)
         self.asking = Asking()
-        self.last = LastAnswer(now)
-        self.record = OwnRecord()
-        self.unsaid = Unsaid(terms)
-        self._take_terms(terms)
 
     def configure(self, terms: AccountTerms) -> None:
         """Its ceilings changed: what is in hand was granted under others."""
         if terms != self.terms:
             self.unsaid.returned(self.lots.drop(_any))
-            self._take_terms(terms)
+            self.take_terms(terms)
 
     # ---------------------------------------------------------------- the request path
-
-    def take(self, charge: Charge, rank: int, now: int) -> Lease | None:
-        """A lease in hand, if there is one that fits."""
-        lot = self.lots.take(charge, rank, now)
-        return None if lot is None else self._leased(lot, charge, rank, now)
 
     def missed(self, charge: Charge, rank: int, now: int) -> None:
         """There was none."""
@@ -97,58 +79,6 @@ class Holding:
         if self.appetite.unit() is None:
             self.appetite.learn(charge)
         self.asking.missed(rank, now)
-
-    def give_back(self, lease: Lease, now: int) -> None:
-        """It was not sent."""
-        self.in_flight -= 1
-        sends, granted = lease.sends, lease.granted
-        lot = sends.lot
-        if lot.epoch != self.epoch:
-            self.record.take_out(lease.charge, sends, now)
-            return
-        self._owe(sends, _difference(granted, lease.charge))
-        self.record.take_out(granted, sends, now)
-        if sends.told:
-            self.unsaid.returned((Return(sends.at, granted, sends.rank),))
-            return
-        sends.take_out(granted)
-        if not self.lots.put_back(lot, granted, now):
-            self.unsaid.returned((Return(lot.at, granted, lot.rank),))
-
-    def sent(self, lease: Lease, now: int) -> None:
-        """It left only now, not when it was taken."""
-        sends = lease.sends
-        lot = sends.lot
-        at = now + lot.ahead
-        if at <= lease.at:
-            return
-        lease.at = at
-        if lot.epoch != self.epoch:
-            self.record.take_out(lease.charge, sends, now)
-            self.record.add(lease.charge, now)
-            if not self.last.relearn and not self.unsaid.same_slot(at, sends.at):
-                # The ledger that came after was told that it left earlier.
-                self.unsaid.settled(self.last.ledger_time(now), lease.charge, lease.rank)
-        elif not sends.kept and at < sends.ends:
-            sends.at = max(sends.at, at)
-        else:
-            self._move(lease, at, now)
-
-    def correct(self, lease: Lease, charged: Charge, now: int) -> bool:
-        """What the provider charges, as far as is known. Whether any of it came back."""
-        delta = _difference(charged, lease.charge)
-        lease.charge = charged
-        sends = lease.sends
-        if sends.lot.epoch == self.epoch:
-            self._owe(sends, delta)
-        elif any(delta[axis] for axis in self.axes):
-            self.record.corrected(sends, delta, now)
-            # To a ledger that forgot the grant only what adds to it is news.
-            positive = [max(0, units) for units in delta]
-            if any(positive):
-                self.unsaid.settled(self.last.ledger_time(now), positive, lease.rank)
-        requests, input_, output, tokens = delta
-        return requests < 0 or input_ < 0 or output < 0 or tokens < 0
 
     def observe(self, said: Observation) -> None:
         """What the provider said. A block is told at once, and holds for what is in hand."""
@@ -217,7 +147,7 @@ class Holding:
             self.unsaid.returned(self.lots.drop(_is_stock))
         if answer.contention:
             kept = self.appetite.urgent_target(round(last.call_ms))
-            self.unsaid.returned(self.lots.keep_stock(kept, _STOCK_RANK))
+            self.unsaid.returned(self.lots.keep_stock(kept, STOCK_RANK))
         wishes = len(self._wishes_asked)
         self._grant_wishes(answer, now)
         self._take_grants(answer, wishes, now)
@@ -233,14 +163,6 @@ class Holding:
         self._wishes_asked = ()
         self.wishes.clear()
         return wishes
-
-    def fold(self, now: int) -> None:
-        """What was sent goes into this worker's own record."""
-        for sends, more in self.unsaid.fold(self.axes):
-            if not sends.kept:
-                urgent = sends.rank <= _STOCK_RANK
-                self.appetite.took(sends.first, sends.count, sends.at - sends.lot.ahead, urgent=urgent)
-            self.record.keep(sends, more, now)
 
     def let_go(self) -> None:
         """Nothing more will be sent."""
@@ -262,66 +184,6 @@ class Holding:
         return self.asking.free_in(rank, now) + round(self.last.call_ms) + 1
 
     # ----------------------------------------------------------------
-
-    def _take_terms(self, terms: AccountTerms) -> None:
-        self.terms = terms
-        self.axes = tuple({one.axis for one in terms.dimensions if one.axis != CONCURRENCY})
-        self.concurrent = any(one.axis == CONCURRENCY for one in terms.dimensions)
-        self.lots = Lots(self.axes)
-
-    def _leased(self, lot: Lot, charge: Charge, rank: int, now: int) -> Lease:
-        """Its place is taken from `lot`: count it with those that go now."""
-        at = now + lot.ahead
-        sends = lot.sends[rank]
-        if sends is None or at >= sends.ends:
-            sends = self.unsaid.sends(lot, rank, at, charge)
-        requests, input_, output, tokens = charge
-        sends.at = at
-        sends.count += 1
-        sends.requests += requests
-        sends.input += input_
-        sends.output += output
-        sends.tokens += tokens
-        self.in_flight += 1
-        return Lease(self.terms.id, charge, rank, at, sends)
-
-    def _owe(self, sends: Sends, delta: tuple[int, int, int, int]) -> None:
-        """So much more is charged for one of them: to be said with the next call."""
-        if not sends.noted and any(delta[axis] for axis in self.axes):
-            self.unsaid.note(sends)
-        requests, input_, output, tokens = delta
-        sends.more_requests += requests
-        sends.more_input += input_
-        sends.more_output += output
-        sends.more_tokens += tokens
-
-    def _move(self, lease: Lease, at: int, now: int) -> None:
-        """It left in a later slot than it was counted in, or after that was closed."""
-        sends, granted = lease.sends, lease.granted
-        lot = sends.lot
-        same_slot = self.unsaid.same_slot(at, sends.at)
-        if sends.told and same_slot:
-            self.record.take_out(lease.charge, sends, now)
-            self.record.add(lease.charge, now)
-            return
-        more = _difference(lease.charge, granted)
-        self._owe(sends, _difference(granted, lease.charge))
-        self.record.take_out(granted, sends, now)
-        moved = lot.sends[lease.rank]
-        if moved is None or at >= moved.ends:
-            moved = self.unsaid.sends(lot, lease.rank, at, granted)
-        moved.at = at
-        lease.sends = moved
-        if not sends.told:
-            sends.take_out(granted)
-        if sends.told or at > lot.at:
-            # It is charged too early, and a report cannot move it later.
-            back = (sends.at, lease.rank) if sends.told else (lot.at, lot.rank)
-            self.unsaid.returned((Return(back[0], granted, back[1]),))
-            self._owe(moved, granted)
-        else:
-            moved.add(granted)
-        self._owe(moved, more)
 
     def _counts(self, now: int) -> bool:
         """Whether the ledger should know that this worker lives."""
@@ -369,7 +231,7 @@ class Holding:
             if verdict.granted:
                 lot = self._lot(verdict.at, [0, 0, 0, 0], 0, wish.ask.rank, stock=False)
                 lot.in_hand = False
-                lease = self._leased(lot, wish.ask.charge, wish.ask.rank, now)
+                lease = self.leased(lot, wish.ask.charge, wish.ask.rank, now)
             if not wish.answer(lease) and lease is not None:
                 self.give_back(lease, now)
 
@@ -392,7 +254,7 @@ class Holding:
     def _take_stock(self, answer: Answer, asked: StockAsk | None, now: int) -> None:
         if answer.stock and asked is not None:
             amount = [units * answer.stock for units in asked.charge]
-            self.lots.add(self._lot(answer.stock_at, amount, answer.stock, _STOCK_RANK, stock=True))
+            self.lots.add(self._lot(answer.stock_at, amount, answer.stock, STOCK_RANK, stock=True))
         self.stock.heard(asked, answer.stock, self.last, now)
 
     def _lot(self, at: int, amount: list[int], places: int, rank: int, *, stock: bool) -> Lot:
@@ -405,10 +267,6 @@ class Holding:
         self.record.void(batch, self.unsaid)
         self.lots.drop(_any)
         self.unsaid.forget()
-
-
-def _difference(one: Charge, other: Charge) -> tuple[int, int, int, int]:
-    return one[0] - other[0], one[1] - other[1], one[2] - other[2], one[3] - other[3]
 
 
 def _any(_lot: Lot) -> bool:

@@ -88,25 +88,25 @@ class Leases:
 
     def take(self, account: str, charge: Charge, rank: int, now: int) -> Grant | None:
         channel = self._channels[account]
-        lease = channel.take(charge, rank, now)
-        if lease is None:
+        lot = channel.lots.take(charge, rank, now)
+        if lot is None:
             return self._without(channel, charge, rank, now)
-        if lease.sends.lot.stock:
+        if lot.stock:
             self.lease_hits += 1
         else:
             self.lease_misses += 1
         if channel.lots.places <= channel.stock.low or channel.due_at > now + channel.delay:
             self._calls.soon(channel, channel.due_after_take(now))
-        return lease
+        return channel.leased(lot, charge, rank, now)
 
     async def obtain(self, account: str, charge: Charge, rank: int) -> Grant | None:
         now = self._time.now()
         channel = self._channels[account]
-        lease = channel.take(charge, rank, now)
-        if lease is not None:
+        lot = channel.lots.take(charge, rank, now)
+        if lot is not None:
             self.lease_hits += 1
             self._calls.soon(channel, channel.due_after_take(now))
-            return lease
+            return channel.leased(lot, charge, rank, now)
         if self._loss.lost_at is not None or not channel.terms.dimensions:
             return self._alone.take(channel, charge, rank, now)
         self.lease_misses += 1
@@ -147,16 +147,29 @@ class Leases:
             self._alone.sent(grant, now)
 
     def correct(self, grant: Grant, charged: Charge, now: int) -> None:
-        if charged != grant.charge:
-            self._correct(self._channels[grant.account], grant, charged, now)
+        if charged == grant.charge:
+            return
+        channel = self._channels[grant.account]
+        if not isinstance(grant, Lease):
+            self._alone.correct(channel, grant, charged, now)
+        elif channel.correct(grant, charged, now) and not channel.asking.freed:
+            self._freed(channel, now)
+        else:
+            self._calls.soon(channel, now + channel.delay)
 
     def settle(self, grant: Grant, charged: Charge, now: int) -> None:
         channel = self._channels[grant.account]
         channel.in_flight -= 1
+        less = channel.concurrent
         if charged != grant.charge:
-            self._correct(channel, grant, charged, now)
-        if channel.concurrent and not channel.asking.freed:
+            if isinstance(grant, Lease):
+                less = channel.correct(grant, charged, now) or less
+            else:
+                self._alone.correct(channel, grant, charged, now)
+        if less and not channel.asking.freed:
             self._freed(channel, now)
+        elif channel.due_at > now + channel.delay:
+            self._calls.soon(channel, now + channel.delay)
 
     def observe(self, account: str, observation: Observation, now: int) -> None:
         channel = self._channels[account]
@@ -221,14 +234,6 @@ class Leases:
         if due is not None:
             self._calls.soon(channel, due)
         return None
-
-    def _correct(self, channel: Channel, grant: Grant, charged: Charge, now: int) -> None:
-        if not isinstance(grant, Lease):
-            self._alone.correct(channel, grant, charged, now)
-        elif channel.correct(grant, charged, now) and not channel.asking.freed:
-            self._freed(channel, now)
-        elif channel.due_at > now + channel.delay:
-            self._calls.soon(channel, now + channel.delay)
 
     def _freed(self, channel: Channel, now: int) -> None:
         """The first that comes back since the last call: those who wait may have it."""

@@ -1,7 +1,8 @@
 """What went from one lot within one slot to one class: counted together, for the ledger makes no difference. Pure.
 
-A request costs some additions here, where it goes and where it is settled; the rest is done once for all of them, when
-the ledger is told. Open until the next call is made: then `kept` in the worker's own record, and closed; then `told`.
+A request costs some additions here, where it goes and where it is settled; the rest is done once for all of them,
+when the ledger is told. Open until the next call is made: then `kept` in the worker's own record, and closed; then
+`told`.
 """
 
 from __future__ import annotations

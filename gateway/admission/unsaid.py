@@ -48,7 +48,12 @@ class Unsaid:
 
     def __bool__(self) -> bool:
         return bool(
-            self._noted or self._folded or self._reports or self._returns or self._settles or self._observations
+            self._noted
+            or self._folded
+            or self._reports
+            or self._returns
+            or self._settles
+            or self._observations
         )
 
     def sends(self, lot: Lot, rank: int, at: int, charge: Charge) -> Sends:
