@@ -126,15 +126,15 @@ class Lots:
         """Places that were granted for somebody who waits."""
         return sum(lot.places for lot in self._lots if not lot.stock)
 
-    def amounts(self) -> list[int]:
-        """By axis, what is in all of them."""
-        total = [0, 0, 0, 0]
-        axes = self._axes
+    def amounts(self) -> tuple[int, int, int, int]:
+        """By axis, what is in all of them; it means nothing on those without a ceiling."""
+        requests = input_ = output = tokens = 0
         for lot in self._lots:
-            amount = lot.amount()
-            for axis in axes:
-                total[axis] += amount[axis]
-        return total
+            requests += lot.requests
+            input_ += lot.input
+            output += lot.output
+            tokens += lot.tokens
+        return requests, input_, output, tokens
 
     def until(self) -> int:
         """When the last of them ends; 0 without any."""
