@@ -1,4 +1,4 @@
-"""What goes within one slot is counted together; what leaves late, comes back or costs another sum is named singly."""
+"""What goes in one slot is counted together; what leaves late, comes back or costs another sum is named singly."""
 
 from gateway.admission.dimension import Dimension
 from gateway.admission.hand import Hand
