@@ -123,7 +123,8 @@ def _decide(kept: Book, batch: Batch, now: int, *, learning: bool, joined: bool)
     verdicts, refused = _verdicts(kept, batch, rows, now, closed=learning or not joined)
     kept.waiting.put(batch.worker, refused, batch.demand, now)
     live = membership.live(now)
-    plenty = not (rows or refused or batch.demand or learning or not joined)
+    # Who waits here besides those who asked and got it is served from the stock.
+    plenty = not (rows or refused or learning or not joined)
     stock, stock_at = 0, 0
     if batch.stock is not None and plenty:
         stock_at = now + min(max(batch.stock.lease_ms, 0), LEASE_MS_MAX)

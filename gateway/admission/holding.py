@@ -116,7 +116,8 @@ class Holding(Hand):
         self.appetite.measure(now)
         self._sweep(now)
         asks, demand = self._waiting(waiters, now)
-        stock = self.stock.ask(self._in_stock(now), self.last, now)
+        waiting = sum(one.requests for one in demand)
+        stock = self.stock.ask(self._in_stock(now), waiting, self.last, now)
         batch = self._unanswered
         if batch is None:
             beat = now - self._called_at >= HEARTBEAT_MS and self._counts(now)

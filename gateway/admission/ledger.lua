@@ -890,7 +890,7 @@ for place = DEMAND, ASKS - 1, 11 do
 end
 
 local stock, stock_at = 0, 0
-if stock_wanted >= 0 and #rows == 0 and refused == 0 and demand_count == 0 and not closed then
+if stock_wanted >= 0 and #rows == 0 and refused == 0 and not closed then
   stock_at = now + min(max(stock_ms, 0), K.LEASE_MS_MAX)
   local most = min(stock_wanted, K.STOCK_UNITS_MAX)
   local function at_once(rate)
