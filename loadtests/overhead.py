@@ -121,7 +121,7 @@ def servers(given: argparse.Namespace, cores: Cores, folder: Path) -> Iterator[t
             rounds=given.rounds,
             seconds=given.duration,
             quick=given.quick,
-            limits=given.limits is not None,
+            limits=given.limits,
         )
         for peer in (upstream, static, gateway):
             stage.bench.run(peer, Shape(concurrency=16, seconds=WARM_UP_S))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import asdict
 
+from loadtests import ledger_use, loop_lag
 from loadtests.figures import Figure, number, table
+from loadtests.ledger_use import LedgerUse
 from loadtests.measure import Round, Shape, middle
+from loadtests.percentiles import median
 from loadtests.scenario import CONCURRENCIES, Outcome, Stage, progress
 
 JUDGED_AT = 64
@@ -17,17 +20,40 @@ def run(stage: Stage) -> Outcome:
     """Interleave direct, yardstick and gateway, at every concurrency, in every round."""
     peers = (stage.upstream, stage.static, stage.gateway)
     rounds: dict[tuple[str, int], list[Round]] = defaultdict(list)
+    uses: list[tuple[LedgerUse, float]] = []
     for turn in range(stage.rounds):
         for concurrency in CONCURRENCIES:
             for peer in peers:
                 shape = Shape(concurrency=concurrency, seconds=stage.seconds)
+                asked = peer is stage.gateway and concurrency == JUDGED_AT and stage.limits == "embedded"
+                before = _ledger_use(stage) if asked else None
                 got = stage.bench.run(peer, shape)
+                if before is not None:
+                    uses.append((_ledger_use(stage).since(before), got.rate * stage.seconds))
                 rounds[peer.name, concurrency].append(got)
                 progress(
                     f"json {turn + 1}/{stage.rounds} at {concurrency:3} {peer.name:15}"
                     f"{got.rate:8,.0f}/s {got.cpu_us:6.1f} us CPU, p50 {got.p50_us / 1000:.2f} ms"
                 )
-    return _outcome(stage, rounds)
+    outcome = _outcome(stage, rounds)
+    outcome.figures += _ledger_figures(uses)
+    return outcome
+
+
+def _ledger_use(stage: Stage) -> LedgerUse:
+    return ledger_use.read(loop_lag.fetch(stage.admin_port, stage.admin_key))
+
+
+def _ledger_figures(uses: list[tuple[LedgerUse, float]]) -> list[Figure]:
+    """Of each round what the ledger was asked, and how many answers there were."""
+    if not uses:
+        return []
+    calls = median([use.calls / max(1.0, answers) for use, answers in uses])
+    hits = median([100 * use.hit_share for use, _ in uses])
+    return [
+        Figure(f"JSON, ledger calls per request at {JUDGED_AT}", calls, "calls", 0.05, tolerance=0.0),
+        Figure(f"JSON, leases in hand at {JUDGED_AT}", hits, "%", 95, at_least=True, tolerance=0.0),
+    ]
 
 
 def _outcome(stage: Stage, rounds: dict[tuple[str, int], list[Round]]) -> Outcome:

@@ -28,8 +28,9 @@ class Stage:
     rounds: int
     seconds: float
     quick: bool
-    limits: bool = False
-    """Whether every dimension of provider key and tenant key is limited: governance has targets of its own."""
+    limits: str | None = None
+    """The ledger in which every dimension of provider key and tenant key is limited: governance has targets of its
+    own."""
 
 
 @dataclass(slots=True)

@@ -4,14 +4,13 @@ Stock must last until a refill has arrived, and is asked for in units that most 
 mean charge and its mean deviation, as TCP reckons its timeouts (RFC 6298).
 """
 
-from collections.abc import Sequence
 from math import ceil, exp
 
 from gateway.admission.booking import STOCK_UNITS_MAX
 from gateway.charge import Charge
 
 #: Stock lasts so long, so that a call brings what many requests need.
-HORIZON_MS = 500
+HORIZON_MS = 750
 #: It is refilled when it lasts less than this, or less than three calls take.
 LOW_MS = 50
 #: Besides what the rate makes: a second request just after the first.
@@ -21,19 +20,16 @@ IDLE_MS = 10_000
 #: How long it takes the rate to follow.
 _RATE_MS = 1_000
 _WEIGHT = 0.1
-#: Of the charges of one batch, how many are looked at.
-_SAMPLE = 8
-_URGENT_RANK_MAX = 1
 
 
 class Appetite:
-    """`taken` and `urgent` are counted up by who takes."""
+    """`last` is when somebody came."""
 
-    __slots__ = ("_deviation", "_mean", "_measured_at", "_rate", "_urgent_rate", "last", "taken", "urgent")
+    __slots__ = ("_deviation", "_mean", "_measured_at", "_rate", "_taken", "_urgent", "_urgent_rate", "last")
 
     def __init__(self, now: int) -> None:
-        self.taken = 0
-        self.urgent = 0  # of these, those of the top two classes
+        self._taken = 0
+        self._urgent = 0  # of these, those of the top two classes
         self.last = now - IDLE_MS
         self._measured_at = now
         self._rate = self._urgent_rate = 0.0  # a millisecond
@@ -46,20 +42,27 @@ class Appetite:
         if passed <= 0:
             return
         weight = 1.0 - exp(-passed / _RATE_MS)
-        self._rate += weight * (self.taken / passed - self._rate)
-        self._urgent_rate += weight * (self.urgent / passed - self._urgent_rate)
+        self._rate += weight * (self._taken / passed - self._rate)
+        self._urgent_rate += weight * (self._urgent / passed - self._urgent_rate)
         self._measured_at = now
-        self.taken = self.urgent = 0
+        self._taken = self._urgent = 0
 
-    def learn(self, charges: Sequence[Charge]) -> None:
-        """What requests were charged, or would be."""
-        for charge in charges[:_SAMPLE]:
-            if not self._mean:
-                self._mean = [float(units) for units in charge]
-            for axis, units in enumerate(charge):
-                error = units - self._mean[axis]
-                self._mean[axis] += _WEIGHT * error
-                self._deviation[axis] += _WEIGHT * (abs(error) - self._deviation[axis])
+    def took(self, charge: Charge, count: int, at: int, *, urgent: bool) -> None:
+        """So many went, the last of them at `at`; one of them was charged `charge`."""
+        self.last = max(self.last, at)
+        self._taken += count
+        if urgent:
+            self._urgent += count
+        self.learn(charge)
+
+    def learn(self, charge: Charge) -> None:
+        """What a request was charged, or would be."""
+        if not self._mean:
+            self._mean = [float(units) for units in charge]
+        for axis, units in enumerate(charge):
+            error = units - self._mean[axis]
+            self._mean[axis] += _WEIGHT * error
+            self._deviation[axis] += _WEIGHT * (abs(error) - self._deviation[axis])
 
     def unit(self) -> Charge | None:
         """What a lease in stock should cover; None before anything is known."""

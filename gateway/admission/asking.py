@@ -29,8 +29,8 @@ class Asking:
     """For one account of one worker. `jitter` gives numbers from 0 to 1."""
 
     __slots__ = (
-        "_freed", "_missed_rank", "_paused_until", "_refused_rank", "_retry_at", "_unused", "_waits",
-        "_wanted_until", "most", "too_large",
+        "_again", "_missed_rank", "_paused_until", "_refused_rank", "_retry_at", "_unused", "_waits",
+        "_wanted_until", "freed", "most", "too_large",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -40,7 +40,8 @@ class Asking:
         self._paused_until = 0
         self._refused_rank = _NOBODY  # the most urgent who was refused last
         self._missed_rank = _NOBODY  # the most urgent who found no lease since the last call
-        self._freed = False  # something was given back since the last call
+        self.freed = False  # something was given back since the last call
+        self._again = False  # and somebody waited
         self._unused = 0  # in how many turns nobody took what was granted
         self._waits = [0] * len(RANKS)
         self.too_large: tuple[Charge, ...] = ()  # of the last asks, by the ledger's word
@@ -52,11 +53,12 @@ class Asking:
         if rank < self._refused_rank:
             self._retry_at = min(self._retry_at, now)
 
-    def freed(self, now: int) -> bool:
-        """Something that was charged comes back, or a place in flight. Whether somebody waits for it."""
-        self._freed = True
-        self._retry_at = min(self._retry_at, now + _FREED_MS)
-        return now < self._wanted_until
+    def comes_back(self, now: int, *, waited_for: bool) -> None:
+        """Something that was charged, or a place in flight. Until the next call once is enough."""
+        self.freed = True
+        if waited_for:
+            self._again = True
+            self._retry_at = min(self._retry_at, now + _FREED_MS)
 
     def due(self, now: int) -> int | None:
         """When to ask; None while nobody waits."""
@@ -74,7 +76,7 @@ class Asking:
     def called(self, asks: Sequence[Ask], now: int) -> None:
         """The ledger is asked for them now; for nobody is an answer too."""
         self._missed_rank = _NOBODY
-        self._freed = False
+        self.freed = self._again = False
         self._retry_at = now + POLL_MS
         if asks:
             self._wanted_until = max(self._wanted_until, now + _WANTED_MS)
@@ -106,7 +108,7 @@ class Asking:
             self._retry_at = now + POLL_MS
         if self._missed_rank < self._refused_rank:
             self._retry_at = now
-        elif self._freed:
+        elif self._again:
             self._retry_at = min(self._retry_at, now + _FREED_MS)
 
     def is_too_large(self, charge: Charge) -> bool:

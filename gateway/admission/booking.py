@@ -17,7 +17,7 @@ from gateway.charge import Charge
 #: Stock is for plenty: this much of every rate must be free, and one worker gets at most this part of what is.
 STOCK_FREE_PERCENT = 30
 STOCK_SHARE_DIVISOR = 10
-STOCK_UNITS_MAX = 64
+STOCK_UNITS_MAX = 4096
 #: When to ask again for room that is there but kept for others.
 HELD_WAIT_MS = 50
 
@@ -124,7 +124,8 @@ def _decide(kept: Book, batch: Batch, now: int, *, learning: bool, joined: bool)
     verdicts, refused = _verdicts(kept, batch, rows, tags, now, closed=learning or not joined)
     kept.waiting.put(batch.worker, refused, batch.demand, tags, now)
     live = membership.live(now)
-    plenty = not (rows or refused or batch.demand or learning or not joined)
+    # Who waits here besides those who asked and got it is served from the stock.
+    plenty = not (rows or refused or learning or not joined)
     stock, stock_at = 0, 0
     if batch.stock is not None and plenty:
         stock_at = now + min(max(batch.stock.lease_ms, 0), LEASE_MS_MAX)
@@ -173,7 +174,7 @@ def _wait_ms(account: AccountModel, ask: Ask, now: int) -> int:
 
 
 def _stock(account: AccountModel, ask: StockAsk, owner: str, live: int, now: int, at: int) -> int:
-    """As many leases as one worker's part of the free room has, while they fit like those of a paced class."""
+    """As many leases as one worker's part of the free room has, and as fit at once like those of a paced class."""
     if account.free_share() <= STOCK_FREE_PERCENT or account.too_large(ask.charge):
         return 0
     most = min(ask.units, STOCK_UNITS_MAX)
@@ -181,6 +182,7 @@ def _stock(account: AccountModel, ask: StockAsk, owner: str, live: int, now: int
         if units := ask.charge[rate.axis]:
             free = rate.ceiling.limit - rate.window.used
             most = min(most, free // (STOCK_SHARE_DIVISOR * max(1, live)) // units)
+            most = min(most, max(1, rate.at_once(paced=account.paced) // units))
     for day in account.days:
         if units := ask.charge[day.axis]:
             free = max(0, day.ceiling.limit - day.used(at))
@@ -188,11 +190,13 @@ def _stock(account: AccountModel, ask: StockAsk, owner: str, live: int, now: int
     if account.concurrency is not None:
         free = account.concurrency.ceiling.limit - account.concurrency.in_use
         most = min(most, free // (STOCK_SHARE_DIVISOR * max(1, live)))
-    granted = 0
-    while granted < most and account.fits(ask.charge, 1, NO_HOLD, now, at):
-        account.commit(ask.charge, 1, at, owner)
-        granted += 1
-    return granted
+    whole = Charge(*(units * most for units in ask.charge))
+    if most < 1 or not account.fits(whole, 1, NO_HOLD, now, at):
+        return 0
+    account.commit(whole, 1, at, owner)
+    if account.concurrency is not None:
+        account.concurrency.add(owner, most - 1)
+    return most
 
 
 assert len(NO_HOLD) == CONCURRENCY + 1

@@ -47,6 +47,10 @@ class Waiters(Protocol):
         """How far the tenants have come that the batch named, by the ledger."""
         ...
 
+    def waits(self, account: str) -> bool:
+        """Whether anybody waits who could use `account`."""
+        ...
+
     def room(self, account: str) -> None:
         """There may be room on `account` for somebody who waits."""
         ...

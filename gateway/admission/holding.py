@@ -8,18 +8,15 @@ own clock is reckoned from the last answer, never too early (`ledger.py`).
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gateway.admission.appetite import Appetite
 from gateway.admission.asking import ASKS_MAX, Asking
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms
 from gateway.admission.grantor import Grant, Waiters
-from gateway.admission.last_answer import QUIET_MS, LastAnswer
-from gateway.admission.lease import Lease
-from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Return, StockAsk
-from gateway.admission.lots import Lot, Lots
+from gateway.admission.hand import STOCK_RANK, Hand
+from gateway.admission.last_answer import QUIET_MS
+from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, StockAsk
+from gateway.admission.lots import Lot
 from gateway.admission.named import named
-from gateway.admission.own_record import OwnRecord
 from gateway.admission.stock import Stock
-from gateway.admission.unsaid import Unsaid
 from gateway.charge import Charge
 
 #: A lease is not used in its last moments: who takes it must still send.
@@ -33,8 +30,6 @@ _REPORT_MS = 100
 _REPORT_MS_IN_PLENTY = 500
 #: Leases for those who wait are returned when nobody took them.
 _UNUSED_MS = 20
-#: Stock is charged to this class, and kept for no less urgent ones while somebody waits elsewhere.
-_STOCK_RANK = 1
 NEVER = 1 << 62
 
 
@@ -45,16 +40,16 @@ class Wish(NamedTuple):
     answer: Callable[[Grant | None], bool]
 
 
-class Holding:
+class Holding(Hand):
     """One account of one worker. One call at a time is the caller's duty."""
 
     __slots__ = (
-        "_asked", "_blocked", "_called_at", "_delay", "_granted", "_jitter", "_number", "_report_now",
-        "_unanswered", "_unused_at", "_wishes_asked", "_worker", "appetite", "asking", "axes", "concurrent",
-        "counts_output", "epoch", "in_flight", "last", "lots", "record", "stock", "terms", "unsaid", "wishes",
+        "_asked", "_blocked", "_called_at", "_granted", "_jitter", "_number", "_unanswered", "_unused_at",
+        "_wishes_asked", "_worker", "asking", "delay", "stock", "urgent", "wishes",
     )  # fmt: skip
 
     def __init__(self, terms: AccountTerms, worker: str, now: int, jitter: Callable[[], float]) -> None:
+        super().__init__(terms, now)
         self._worker = worker
         self._jitter = jitter
         self._number = 0
@@ -64,116 +59,27 @@ class Holding:
         self._wishes_asked: tuple[Wish, ...] = ()
         self._granted = 0  # places for those who wait, in the last answer
         self._unused_at = NEVER
-        self._delay = _REPORT_MS
-        self._report_now = False
+        self.delay = _REPORT_MS
+        self.urgent = False
         self._blocked = False  # since the last batch was made: what it is granted was granted in ignorance
-        self.epoch = 0
-        self.in_flight = 0
         self.wishes: list[Wish] = []
-        self.appetite = Appetite(now)
         self.stock = Stock(self.appetite, now)
         self.asking = Asking()
-        self.last = LastAnswer(now)
-        self.record = OwnRecord()
-        self.unsaid = Unsaid(terms)
-        self._take_terms(terms)
 
     def configure(self, terms: AccountTerms) -> None:
         """Its ceilings changed: what is in hand was granted under others."""
         if terms != self.terms:
             self.unsaid.returned(self.lots.drop(_any))
-            self._take_terms(terms)
+            self.take_terms(terms)
 
     # ---------------------------------------------------------------- the request path
-
-    def take(self, charge: Charge, rank: int, now: int) -> Lease | None:
-        """A lease in hand, if there is one that fits."""
-        lot = self.lots.take(charge, rank, now)
-        return None if lot is None else self._leased(lot, charge, rank, now)
 
     def missed(self, charge: Charge, rank: int, now: int) -> None:
         """There was none."""
         self.appetite.last = now
         if self.appetite.unit() is None:
-            self.appetite.learn((charge,))
+            self.appetite.learn(charge)
         self.asking.missed(rank, now)
-
-    def give_back(self, lease: Lease, now: int) -> None:
-        """It was not sent."""
-        self.in_flight -= 1
-        lot, granted = lease.lot, lease.granted
-        self.record.gave_back(lease, now)
-        if lot.epoch != self.epoch:
-            return
-        if lease.charge != granted:
-            self.unsaid.settled(lease.at, _difference(granted, lease.charge), lease.rank)
-        if lease.told:
-            self.unsaid.returned((Return(lease.at, granted, lease.rank),))
-        else:
-            lease.told = True
-            if not self.lots.put_back(lot, granted, now):
-                self.unsaid.returned((Return(lot.at, granted, lot.rank),))
-
-    def sent(self, lease: Lease, now: int) -> None:
-        """It left only now, not when it was taken."""
-        lot = lease.lot
-        at = now + lot.ahead
-        if at <= lease.at:
-            return
-        self.record.left_late(lease, now)
-        if lot.epoch != self.epoch:
-            if not self.last.relearn and not self.unsaid.same_slot(at, lease.at):
-                # The ledger that came after was told that it left earlier.
-                self.unsaid.settled(self.last.ledger_time(now), lease.charge, lease.rank)
-        elif lease.told or at > lot.at:
-            # It is charged too early, and a report cannot move it later.
-            back = (lease.at, lease.rank) if lease.told else (lot.at, lot.rank)
-            if not self.unsaid.same_slot(at, back[0]):
-                self.unsaid.returned((Return(back[0], lease.granted, back[1]),))
-                self.unsaid.settled(at, lease.granted, lease.rank)
-                lease.told = True
-        lease.at = at
-
-    def produced(self, lease: Lease, output: int, now: int) -> None:
-        """So many tokens of its answer have been written, and are charged where they were."""
-        at, later = now + lease.lot.ahead, output - lease.late
-        if later <= 0 or at <= lease.at or self.unsaid.same_slot(at, lease.at):
-            return
-        requests, input_, held, tokens = lease.charge
-        room = min(later, held - lease.late)
-        lease.charge = Charge(requests, input_, held + later - room, tokens)
-        lease.late = output
-        self.record.produced(lease, room, later, now)
-        if lease.lot.epoch == self.epoch:
-            self.unsaid.settled(lease.at, (0, 0, -room, 0), lease.rank)
-            self.unsaid.settled(at, (0, 0, later, 0), lease.rank)
-        else:  # which was told of all of it as it was sent
-            self.unsaid.settled(self.last.ledger_time(now), (0, 0, later, 0), lease.rank)
-
-    def settle(self, lease: Lease, charged: Charge, now: int) -> bool:
-        """It has ended, and this is what the provider charged. Whether any of it came back."""
-        if self.counts_output:
-            self.produced(lease, charged.output, now)
-        delta = _difference(charged, lease.charge)
-        if lease.late:  # what was charged later already is not where the rest is to be given back
-            delta = (*delta[:2], max(delta[2], lease.late - lease.charge.output), delta[3])
-        lease.charge = charged
-        more = less = False
-        for axis in self.axes:
-            if delta[axis] > 0:
-                more = True
-            elif delta[axis] < 0:
-                less = True
-        if more or less:
-            self.record.corrected(lease, delta, now)
-        if lease.lot.epoch == self.epoch:
-            if more or less:
-                self.unsaid.settled(lease.at, delta, lease.rank)
-        elif more:
-            # To a ledger that forgot the grant only what adds to it is news.
-            positive = [max(0, units) for units in delta]
-            self.unsaid.settled(self.last.ledger_time(now), positive, lease.rank)
-        return less
 
     def observe(self, said: Observation) -> None:
         """What the provider said. A block is told at once, and holds for what is in hand."""
@@ -182,7 +88,7 @@ class Holding:
             self._blocked = True
             self.unsaid.returned(self.lots.drop(_any))
         if said.blocked_ms > 0 or said.unexpected:
-            self._report_now = True
+            self.urgent = True
 
     # ---------------------------------------------------------------- the next call
 
@@ -190,11 +96,11 @@ class Holding:
         """When the next call is to be made."""
         if not self.terms.dimensions:
             return NEVER
-        if self.wishes or self._unanswered is not None or self._report_now or self.last.relearn:
+        if self.wishes or self._unanswered is not None or self.urgent or self.last.relearn:
             return now
         due = self._called_at + HEARTBEAT_MS if self._counts(now) else NEVER
         if self.unsaid:
-            due = min(due, now if self.unsaid.many else now + self._delay)
+            due = min(due, now if self.unsaid.many else now + self.delay)
         if (asking := self.asking.due(now)) is not None:
             due = min(due, asking)
         if self.stock.is_low(self._in_stock(now), now):
@@ -203,15 +109,16 @@ class Holding:
 
     def due_after_take(self, now: int) -> int:
         """The same for what a take may have changed, cheaply."""
-        return self.stock.due if self.lots.places <= self.stock.low else now + self._delay
+        return self.stock.due if self.lots.places <= self.stock.low else now + self.delay
 
     def called(self, waiters: Waiters | None, now: int) -> Batch | None:
         """The batch of a call that is made now; None when there is nothing to be said after all."""
+        self.fold(now)
         self.appetite.measure(now)
         self._sweep(now)
-        self.fold()
         asks, demand = self._waiting(waiters, now)
-        stock = self.stock.ask(self._in_stock(now), self.last, now)
+        waiting = sum(one.requests for one in demand)
+        stock = self.stock.ask(self._in_stock(now), waiting, self.last, now)
         batch = self._unanswered
         if batch is None:
             beat = now - self._called_at >= HEARTBEAT_MS and self._counts(now)
@@ -234,7 +141,7 @@ class Holding:
         batch, self._unanswered = self._unanswered, None
         assert batch is not None
         if answer.relearn or answer.epoch != self.epoch:
-            self._void(batch)
+            self._void(batch, now)
             self.epoch = answer.epoch
         last = self.last
         last.take(batch, answer, before, now)
@@ -244,14 +151,14 @@ class Holding:
             self.unsaid.returned(self.lots.drop(_is_stock))
         if answer.contention:
             kept = self.appetite.urgent_target(round(last.call_ms))
-            self.unsaid.returned(self.lots.keep_stock(kept, _STOCK_RANK))
+            self.unsaid.returned(self.lots.keep_stock(kept, STOCK_RANK))
         wishes = len(self._wishes_asked)
         self._grant_wishes(answer, now)
         self._take_grants(answer, wishes, now)
         self._take_stock(answer, batch.stock, now)
         if self._blocked:
             self.unsaid.returned(self.lots.drop(_any))
-        self._delay = _REPORT_MS_IN_PLENTY if last.plenty else _REPORT_MS
+        self.delay = _REPORT_MS_IN_PLENTY if last.plenty else _REPORT_MS
         # What takes longer than a window may be longer than somebody waits.
         long = any(verdict.too_large or verdict.wait_ms > WINDOW_MS for verdict in answer.verdicts)
         return answer.stock > 0 or self._granted > 0 or long
@@ -262,10 +169,6 @@ class Holding:
         self._wishes_asked = ()
         self.wishes.clear()
         return wishes
-
-    def fold(self) -> None:
-        """What was sent goes into this worker's own record."""
-        self.appetite.learn(self.record.fold(self.unsaid))
 
     def let_go(self) -> None:
         """Nothing more will be sent."""
@@ -288,24 +191,6 @@ class Holding:
         return free_in + round(self.last.call_ms) + 1
 
     # ----------------------------------------------------------------
-
-    def _take_terms(self, terms: AccountTerms) -> None:
-        self.terms = terms
-        self.axes = tuple({one.axis for one in terms.dimensions if one.axis != CONCURRENCY})
-        self.counts_output = terms.counts_output
-        self.concurrent = any(one.axis == CONCURRENCY for one in terms.dimensions)
-        self.lots = Lots(self.axes)
-
-    def _leased(self, lot: Lot, charge: Charge, rank: int, now: int) -> Lease:
-        lease = Lease(self, lot, charge, rank, now + lot.ahead)
-        self.unsaid.sent.append(lease)
-        self.in_flight += 1
-        appetite = self.appetite
-        appetite.last = now
-        appetite.taken += 1
-        if rank <= _STOCK_RANK:
-            appetite.urgent += 1
-        return lease
 
     def _counts(self, now: int) -> bool:
         """Whether the ledger should know that this worker lives."""
@@ -339,7 +224,7 @@ class Holding:
 
     def _next(self) -> Batch:
         self._number += 1
-        self._report_now = self._blocked = False
+        self.urgent = self._blocked = False
         news = self.unsaid.say()
         return Batch(
             self.terms, self._worker, self._number, None, news.reports, news.returns, news.settles,
@@ -353,7 +238,7 @@ class Holding:
             if verdict.granted:
                 lot = self._lot(verdict.at, [0, 0, 0, 0], 0, wish.ask.rank, stock=False)
                 lot.in_hand = False
-                lease = self._leased(lot, wish.ask.charge, wish.ask.rank, now)
+                lease = self.leased(lot, wish.ask.charge, wish.ask.rank, now)
             if not wish.answer(lease) and lease is not None:
                 self.give_back(lease, now)
 
@@ -376,23 +261,19 @@ class Holding:
     def _take_stock(self, answer: Answer, asked: StockAsk | None, now: int) -> None:
         if answer.stock and asked is not None:
             amount = [units * answer.stock for units in asked.charge]
-            self.lots.add(self._lot(answer.stock_at, amount, answer.stock, _STOCK_RANK, stock=True))
+            self.lots.add(self._lot(answer.stock_at, amount, answer.stock, STOCK_RANK, stock=True))
         self.stock.heard(asked, answer.stock, self.last, now)
 
     def _lot(self, at: int, amount: list[int], places: int, rank: int, *, stock: bool) -> Lot:
         ahead = self.last.ahead
         return Lot(at, at - ahead - GUARD_MS, ahead, self.epoch, amount, places, rank, stock)
 
-    def _void(self, batch: Batch) -> None:
+    def _void(self, batch: Batch, now: int) -> None:
         """The ledger is not the one that granted all this, and may be the first to see `batch`."""
-        self.fold()
+        self.fold(now)
         self.record.void(batch, self.unsaid)
         self.lots.drop(_any)
         self.unsaid.forget()
-
-
-def _difference(one: Charge, other: Charge) -> tuple[int, int, int, int]:
-    return one[0] - other[0], one[1] - other[1], one[2] - other[2], one[3] - other[3]
 
 
 def _any(_lot: Lot) -> bool:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from gateway.admission.account_model import NOTHING_SERVED
 from gateway.admission.booking import STOCK_FREE_PERCENT
 from gateway.admission.day import Midnights
-from gateway.admission.dimension import AXES, CONCURRENCY, WINDOW_MS, AccountTerms
+from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, Dimension
 from gateway.admission.ledger import Answer, Batch, Recall, Seen, Usage
-from gateway.charge import Charge
+from gateway.charge import REQUESTS, Charge
 
 #: Afterwards nothing that was sent before counts any more.
 QUIET_MS = WINDOW_MS + 1_000
@@ -19,19 +19,9 @@ class LastAnswer:
     """`ahead` is the ledger's clock less ours, taken from just before the call: never too small."""
 
     __slots__ = (
-        "_known",
-        "_known_since",
-        "_midnights",
-        "_others",
-        "_usage",
-        "_whole",
-        "_whole_before",
-        "ahead",
-        "answer",
-        "before",
-        "call_ms",
-        "plenty",
-    )
+        "_figures", "_known", "_known_since", "_midnights", "_others", "_terms", "_usage", "_whole",
+        "_whole_before", "ahead", "answer", "before", "call_ms", "plenty",
+    )  # fmt: skip
 
     def __init__(self, now: int) -> None:
         self.answer: Answer | None = None
@@ -40,6 +30,8 @@ class LastAnswer:
         self.call_ms = 1.0  # that a call takes
         self.plenty = True  # as far as this worker can see: stock may be asked for
         self._usage: dict[str, Usage] = {}
+        self._terms: AccountTerms | None = None  # for which the figures were made
+        self._figures: list[tuple[int, int, int, bool]] = []
         self._whole: Answer | None = None  # the last of a ledger that knew all
         self._whole_before = now
         self._others = 0  # requests that other workers have in flight
@@ -53,6 +45,7 @@ class LastAnswer:
         self.ahead = answer.now - before
         self.call_ms += _CALL_WEIGHT * (now - before - self.call_ms)
         self._usage = {one.dimension: one for one in answer.usage}
+        self._terms = None
         if "concurrency" in self._usage:
             granted = answer.stock + sum(verdict.granted for verdict in answer.verdicts)
             self._others = max(0, self._usage["concurrency"].used - batch.in_flight - granted)
@@ -138,21 +131,26 @@ class LastAnswer:
         self, terms: AccountTerms, in_hand: Sequence[int], in_flight: int, now: int
     ) -> list[tuple[int, int]]:
         """(used, limit) of each."""
+        if terms is not self._terms:
+            self._terms, self._figures = terms, [self._figure(one) for one in terms.dimensions]
         quiet = now - self.before > QUIET_MS
         found = []
-        for name, limit, _, _ in terms.dimensions:
-            one, axis = self._usage.get(name), AXES[name]
-            if one is None:
-                found.append((0, limit))
-                continue
+        for limit, booked, axis, stays in self._figures:
             if axis == CONCURRENCY:
                 used = self._others + in_flight
-            elif quiet and name != "rpd":
+            elif quiet and not stays:
                 used = 0
             else:
-                used = one.used - in_hand[axis]
-            found.append((used if used > 0 else 0, one.limit))
+                used = booked - in_hand[axis]
+            found.append((used if used > 0 else 0, limit))
         return found
+
+    def _figure(self, dimension: Dimension) -> tuple[int, int, int, bool]:
+        """Limit, use and axis of one, and whether its use outlasts the minute. Unknown is none."""
+        one = self._usage.get(dimension.name)
+        if one is None:
+            return dimension.limit, 0, REQUESTS, False
+        return one.limit, one.used, dimension.axis, dimension.name == "rpd"
 
     def _blocked_ms(self, dimension: str) -> int:
         one = self._usage.get(dimension)

@@ -88,26 +88,25 @@ class Leases:
 
     def take(self, account: str, charge: Charge, rank: int, now: int) -> Grant | None:
         channel = self._channels[account]
-        lease = channel.take(charge, rank, now)
-        if lease is None:
+        lot = channel.lots.take(charge, rank, now)
+        if lot is None:
             return self._without(channel, charge, rank, now)
-        if lease.lot.stock:
+        if lot.stock:
             self.lease_hits += 1
         else:
             self.lease_misses += 1
-        due = channel.due_after_take(now)
-        if due < channel.due_at:
-            self._calls.soon(channel, due)
-        return lease
+        if channel.lots.places <= channel.stock.low or channel.due_at > now + channel.delay:
+            self._calls.soon(channel, channel.due_after_take(now))
+        return channel.leased(lot, charge, rank, now)
 
     async def obtain(self, account: str, charge: Charge, rank: int) -> Grant | None:
         now = self._time.now()
         channel = self._channels[account]
-        lease = channel.take(charge, rank, now)
-        if lease is not None:
+        lot = channel.lots.take(charge, rank, now)
+        if lot is not None:
             self.lease_hits += 1
             self._calls.soon(channel, channel.due_after_take(now))
-            return lease
+            return channel.leased(lot, charge, rank, now)
         if self._loss.lost_at is not None or not channel.terms.dimensions:
             return self._alone.take(channel, charge, rank, now)
         self.lease_misses += 1
@@ -143,7 +142,7 @@ class Leases:
 
     def sent(self, grant: Grant, now: int) -> None:
         if isinstance(grant, Lease):
-            grant.holding.sent(grant, now)
+            self._channels[grant.account].sent(grant, now)
         else:
             self._alone.sent(grant, now)
 
@@ -151,19 +150,22 @@ class Leases:
         channel = self._channels[grant.account]
         if isinstance(grant, Lease):
             channel.produced(grant, output, now)
-            self._calls.soon(channel, channel.due_after_take(now))
         else:
             self._alone.produced(channel, grant, output, now)
+        self._calls.soon(channel, now + channel.delay)
 
     def settle(self, grant: Grant, charged: Charge, now: int) -> None:
         channel = self._channels[grant.account]
         channel.in_flight -= 1
+        less = channel.concurrent
         if not isinstance(grant, Lease):
             self._alone.settle(channel, grant, charged, now)
-        elif channel.settle(grant, charged, now) or channel.concurrent:
+        elif charged != grant.charge or channel.counts_output:
+            less = channel.settle(grant, charged, now) or less
+        if less and not channel.asking.freed:
             self._freed(channel, now)
-        else:
-            self._calls.soon(channel, channel.due_after_take(now))
+        elif channel.due_at > now + channel.delay:
+            self._calls.soon(channel, now + channel.delay)
 
     def observe(self, account: str, observation: Observation, now: int) -> None:
         channel = self._channels[account]
@@ -172,7 +174,7 @@ class Leases:
         channel.observe(observation)
         if self._loss.lost_at is not None:
             self._alone.observe(channel, observation, now)
-        self._calls.soon(channel, channel.due(now))
+        self._calls.soon(channel, now if channel.urgent else now + channel.delay)
 
     def next_free_in(self, account: str, charge: Charge, rank: int, now: int) -> int | None:
         channel = self._channels[account]
@@ -230,7 +232,8 @@ class Leases:
         return None
 
     def _freed(self, channel: Channel, now: int) -> None:
-        """Something comes back: those who wait may have it."""
-        waited_for = channel.asking.freed(now)
+        """The first that comes back since the last call: those who wait may have it."""
+        waited_for = self._calls.waits(channel)
+        channel.asking.comes_back(now, waited_for=waited_for)
         due = channel.asking.due(now) if waited_for else None
-        self._calls.soon(channel, channel.due_after_take(now) if due is None else due)
+        self._calls.soon(channel, now + channel.delay if due is None else due)

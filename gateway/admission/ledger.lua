@@ -938,9 +938,17 @@ for place = DEMAND, ASKS - 1, 11 do
 end
 
 local stock, stock_at = 0, 0
-if stock_wanted >= 0 and #rows == 0 and refused == 0 and demand_count == 0 and not closed then
+if stock_wanted >= 0 and #rows == 0 and refused == 0 and not closed then
   stock_at = now + min(max(stock_ms, 0), K.LEASE_MS_MAX)
   local most = min(stock_wanted, K.STOCK_UNITS_MAX)
+  local function at_once(rate)
+    local used, limit = rate.slots.used[rate.axis], paced and rate.shared_limit or rate.limit
+    local free = limit - used
+    if rate.burst then free = min(free, rate.burst_limit - rate.burst.used[rate.axis]) end
+    if not paced then return free end
+    local usable = used * 100 < limit * K.CREDIT_USABLE_BELOW_PERCENT
+    return min(free, floor(max(rate.level, usable and rate.credit or 0) / K.SCALE))
+  end
   if most > 0 and too_large(STOCK) then most = 0 end
   for k = 1, #rates do
     local rate = rates[k]
@@ -948,6 +956,7 @@ if stock_wanted >= 0 and #rows == 0 and refused == 0 and demand_count == 0 and n
     if floor(free * 100 / rate.limit) <= K.STOCK_FREE_PERCENT then most = 0 end
     if B[STOCK + rate.axis] > 0 then
       most = min(most, floor(floor(free / (K.STOCK_SHARE_DIVISOR * live)) / B[STOCK + rate.axis]))
+      most = min(most, max(1, floor(at_once(rate) / B[STOCK + rate.axis])))
     end
   end
   for k = 1, #days do
@@ -960,10 +969,18 @@ if stock_wanted >= 0 and #rows == 0 and refused == 0 and demand_count == 0 and n
   if concurrency then
     most = min(most, floor((concurrency.limit - concurrency.used) / (K.STOCK_SHARE_DIVISOR * live)))
   end
-  local none = { 0, 0, 0, 0, 0 }
-  while stock < most and fits(STOCK, 1, none, stock_at) do
+  for k = 1, #days do
+    local day = days[k]
+    if B[STOCK + day.axis] > 0 then
+      most = min(most, max(1, floor((day.limit - day_used(stock_at)) / B[STOCK + day.axis])))
+    end
+  end
+  for axis = 1, 4 do B[STOCK + axis] = B[STOCK + axis] * max(0, most) end
+  if most > 0 and fits(STOCK, 1, { 0, 0, 0, 0, 0 }, stock_at) then
     commit(STOCK, 1, stock_at)
-    stock = stock + 1
+    stock = most
+    if concurrency then concurrency.used = concurrency.used + most - 1 end
+    granted = granted + most - 1
   end
 end
 

@@ -86,6 +86,10 @@ class LedgerCalls:
             if not channel.calling:
                 self._arm(channel, self._time.now())
 
+    def waits(self, channel: Channel) -> bool:
+        """Whether anybody does, in this worker, for whom the ledger is to be asked again."""
+        return self.waiters is not None and self.waiters.waits(channel.terms.id)
+
     def room(self, channel: Channel) -> None:
         if self.waiters is not None:
             self.waiters.room(channel.terms.id)
@@ -108,7 +112,7 @@ class LedgerCalls:
         for channel in self._channels:
             for wish in channel.unheard():
                 wish.answer(None)
-            channel.fold()
+            channel.fold(self._time.now())
 
     async def _say_the_last(self, channel: Channel) -> None:
         channel.let_go()

@@ -9,13 +9,20 @@ from collections.abc import Callable, Sequence
 
 from gateway.admission.classes import RANKS
 from gateway.admission.ledger import Return
+from gateway.admission.sends import Sends
 from gateway.charge import Charge
+
+#: Of what the account has no ceiling on.
+_ENDLESS = 1 << 62
 
 
 class Lot:
     """`places` requests at most, which add up to `amount` at most, of classes down to `lowest`."""
 
-    __slots__ = ("ahead", "amount", "at", "epoch", "in_hand", "lowest", "places", "rank", "stock", "until")
+    __slots__ = (
+        "ahead", "at", "epoch", "in_hand", "input", "lowest", "output", "places", "rank", "requests", "sends",
+        "stock", "tokens", "until",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -23,7 +30,7 @@ class Lot:
         until: int,
         ahead: int,
         epoch: int,
-        amount: list[int],
+        amount: Sequence[int],
         places: int,
         rank: int,
         stock: bool,
@@ -32,7 +39,7 @@ class Lot:
         self.until = until  # when it may last be sent, by ours
         self.ahead = ahead  # the ledger's clock less ours, never too small
         self.epoch = epoch
-        self.amount = amount  # by axis
+        self.requests, self.input, self.output, self.tokens = amount
         self.places = places
         self.rank = rank  # charged for
         self.stock = stock
@@ -40,10 +47,17 @@ class Lot:
         # Among the others the ledger makes no difference, and who goes first here is the line's to say.
         self.lowest = rank if rank == 0 else RANKS[-1]
         self.in_hand = True
+        self.sends: list[Sends | None] = [None] * len(RANKS)  # those that are open, by rank
+
+    def amount(self) -> Charge:
+        return Charge(self.requests, self.input, self.output, self.tokens)
+
+    def hold(self, amount: Sequence[int]) -> None:
+        self.requests, self.input, self.output, self.tokens = amount
 
 
 class Lots:
-    """Earliest end first. `axes` are those on which the account has a ceiling: the others are not looked at."""
+    """Earliest end first. `axes` are those on which the account has a ceiling: of the others there is no end."""
 
     __slots__ = ("_axes", "_lots", "places")
 
@@ -53,33 +67,39 @@ class Lots:
         self.places = 0  # in all lots, those included whose end has come
 
     def add(self, lot: Lot) -> None:
+        amount = lot.amount()
+        lot.hold([amount[axis] if axis in self._axes else _ENDLESS for axis in range(len(amount))])
         self.places += lot.places
         self._lots.append(lot)
         self._lots.sort(key=lambda one: one.until)
 
     def take(self, charge: Charge, rank: int, now: int) -> Lot | None:
         """The lot that `charge` was taken from; None when no single one covers it."""
-        axes = self._axes
+        requests, input_, output, tokens = charge
         for lot in self._lots:
-            if lot.places and rank <= lot.lowest and now < lot.until:
-                amount = lot.amount
-                for axis in axes:
-                    if amount[axis] < charge[axis]:
-                        break
-                else:
-                    for axis in axes:
-                        amount[axis] -= charge[axis]
-                    lot.places -= 1
-                    self.places -= 1
-                    return lot
+            if (
+                lot.places
+                and rank <= lot.lowest
+                and now < lot.until
+                and requests <= lot.requests
+                and input_ <= lot.input
+                and output <= lot.output
+                and tokens <= lot.tokens
+            ):
+                lot.requests -= requests
+                lot.input -= input_
+                lot.output -= output
+                lot.tokens -= tokens
+                lot.places -= 1
+                self.places -= 1
+                return lot
         return None
 
     def put_back(self, lot: Lot, charge: Charge, now: int) -> bool:
         """It was not sent after all. False when its lot is no longer in hand: then it is to be returned."""
         if not lot.in_hand or now >= lot.until:
             return False
-        for axis in self._axes:
-            lot.amount[axis] += charge[axis]
+        lot.hold([units + more for units, more in zip(lot.amount(), charge, strict=True)])
         lot.places += 1
         self.places += 1
         return True
@@ -90,7 +110,7 @@ class Lots:
             lot.places
             and rank <= lot.lowest
             and now < lot.until
-            and all(lot.amount[axis] >= charge[axis] for axis in self._axes)
+            and all(map(int.__ge__, lot.amount(), charge))
             for lot in self._lots
         )
 
@@ -106,14 +126,15 @@ class Lots:
         """Places that were granted for somebody who waits."""
         return sum(lot.places for lot in self._lots if not lot.stock)
 
-    def amounts(self) -> list[int]:
-        """By axis, what is in all of them."""
-        total = [0, 0, 0, 0]
-        axes = self._axes
+    def amounts(self) -> tuple[int, int, int, int]:
+        """By axis, what is in all of them; it means nothing on those without a ceiling."""
+        requests = input_ = output = tokens = 0
         for lot in self._lots:
-            for axis in axes:
-                total[axis] += lot.amount[axis]
-        return total
+            requests += lot.requests
+            input_ += lot.input
+            output += lot.output
+            tokens += lot.tokens
+        return requests, input_, output, tokens
 
     def until(self) -> int:
         """When the last of them ends; 0 without any."""
@@ -143,19 +164,20 @@ class Lots:
         return returns
 
     def _units(self, lot: Lot, unit: Charge) -> int:
-        return min([lot.places] + [lot.amount[axis] // unit[axis] for axis in self._axes if unit[axis]])
+        amount = lot.amount()
+        return min([lot.places] + [amount[axis] // unit[axis] for axis in self._axes if unit[axis]])
 
     def _shrink(self, lot: Lot, kept: int) -> list[Return]:
-        before = lot.amount
+        before = lot.amount()
         remaining = [units * kept // lot.places for units in before]
-        lot.amount = [whole - part for whole, part in zip(before, remaining, strict=True)]
+        lot.hold([whole - part for whole, part in zip(before, remaining, strict=True)])
         back = self._rest(lot)
         self.places -= lot.places - kept
-        lot.amount, lot.places = remaining, kept
+        lot.hold([remaining[axis] if axis in self._axes else _ENDLESS for axis in range(len(remaining))])
+        lot.places = kept
         return [] if back is None else [back]
 
     def _rest(self, lot: Lot) -> Return | None:
-        left = [0, 0, 0, 0]
-        for axis in self._axes:
-            left[axis] = lot.amount[axis]
+        amount = lot.amount()
+        left = [amount[axis] if axis in self._axes else 0 for axis in range(len(amount))]
         return Return(lot.at, Charge(*left), lot.rank) if any(left) else None

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from gateway.admission.dimension import AccountTerms
 from gateway.admission.last_answer import LastAnswer
 from gateway.admission.last_minute import LastMinute
-from gateway.admission.lease import Lease
 from gateway.admission.ledger import Batch
+from gateway.admission.sends import Sends
 from gateway.admission.unsaid import Unsaid, more_of
 from gateway.charge import Charge
 
@@ -29,39 +29,30 @@ class OwnRecord:
             _NOTHING  # of what is leased, what the last ledger that knew all was not told, at most
         )
 
-    def fold(self, unsaid: Unsaid) -> list[Charge]:
-        """Leases that were used since the last time: what they were granted."""
-        sent = unsaid.fold()
-        for lease in sent:
-            if not lease.kept:
-                lease.kept = True
-                self._leased.add(lease.granted, lease.at - lease.lot.ahead)
-        return [lease.granted for lease in sent]
+    def keep(self, sends: Sends, more: Charge | None, now: int) -> None:
+        """They went, or turned out to be charged `more`."""
+        if not sends.kept:
+            sends.kept = True
+            self._leased.add(sends.granted(), _when(sends))
+        if more is not None:
+            self._leased.correct(more, _when(sends), now)
 
     def without_ledger(self, charge: Charge, now: int) -> None:
         """It was sent although nobody granted it."""
         self._unleased.add(charge, now)
 
-    def left_late(self, lease: Lease, now: int) -> None:
-        """It is sent only now. Before `lease.at` says so."""
-        if lease.kept:
-            self._take_out(lease.charge, lease, now)
-        self._leased.add(lease.charge if lease.kept else lease.granted, now)
-        lease.kept = True
+    def take_out(self, charge: Charge, sends: Sends, now: int) -> None:
+        """One of them was not sent, or not then."""
+        if sends.kept:
+            self._leased.correct([-units for units in charge], _when(sends), now)
 
-    def gave_back(self, lease: Lease, now: int) -> None:
-        """It was not sent."""
-        pairs = zip(lease.charge, _NOTHING if lease.kept else lease.granted, strict=True)
-        self._take_out([charge - granted for charge, granted in pairs], lease, now)
+    def add(self, charge: Charge, now: int) -> None:
+        """It was sent now."""
+        self._leased.add(charge, now)
 
-    def corrected(self, lease: Lease, delta: Sequence[int], now: int) -> None:
-        """The provider charges more for it, or less."""
-        self._leased.correct(delta, lease.at - lease.lot.ahead, now)
-
-    def produced(self, lease: Lease, room: int, output: int, now: int) -> None:
-        """So much output was written only now, of which `lease` was charged `room` when it was sent."""
-        self._leased.correct((0, 0, -room, 0), lease.at - lease.lot.ahead, now)
-        self._leased.add((0, 0, output, 0), now)
+    def corrected(self, sends: Sends, delta: Sequence[int], now: int) -> None:
+        """The provider charges more for one of them, or less."""
+        self._leased.correct(delta, _when(sends), now)
 
     def void(self, batch: Batch, unsaid: Unsaid) -> None:
         """The ledger is another one, and may be the first to see `batch`."""
@@ -78,9 +69,11 @@ class OwnRecord:
         sent = self._leased.sent(now) + self._unleased.sent(now)
         return batch._replace(sent=sent, recall=last.recall(terms, Charge(*own), now))
 
-    def _take_out(self, charge: Sequence[int], lease: Lease, now: int) -> None:
-        self._leased.correct([-units for units in charge], lease.at - lease.lot.ahead, now)
-
     def _not_booked(self, batch: Batch, unsaid: Unsaid) -> Charge:
         said = more_of(one.delta for one in batch.settles)
         return Charge(*map(sum, zip(self._unbooked, said, unsaid.more(), strict=True)))
+
+
+def _when(sends: Sends) -> int:
+    """By this worker's clock."""
+    return sends.at - sends.lot.ahead

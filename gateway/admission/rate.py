@@ -92,6 +92,17 @@ class Rate:
             free = min(free, self.burst_limit * percent // 100 - self.burst.used)
         return free
 
+    def at_once(self, *, paced: bool) -> int:
+        """The most that `fits` lets a lower class have in one go, where nothing is kept. After `touch`."""
+        used, limit = self.window.used, self._shared_limit if paced else self.ceiling.limit
+        free = limit - used
+        if self.burst is not None:
+            free = min(free, self.burst_limit - self.burst.used)
+        if paced:
+            usable = used * 100 < limit * CREDIT_USABLE_BELOW_PERCENT
+            free = min(free, max(self.pace.level, self.pace.credit if usable else 0) // SCALE)
+        return free
+
     def commit(self, units: int, rank: int, at: int) -> None:
         """Charge what `fits` has just let through at `at`, where its lease ends."""
         self.window.add(at, units)

@@ -24,12 +24,12 @@ class Stock:
         self.low = -1
         self.due = now
 
-    def ask(self, in_hand: int, last: LastAnswer, now: int) -> StockAsk | None:
-        """What to ask for, with `in_hand` places that are good for a while."""
+    def ask(self, in_hand: int, waiting: int, last: LastAnswer, now: int) -> StockAsk | None:
+        """What to ask for, with `in_hand` places that are good for a while, and `waiting` for whom nobody asks."""
         unit = self._appetite.unit()
         if unit is None or now < self.due or not last.plenty or self._appetite.idle(now):
             return None
-        units = self._appetite.target(round(last.call_ms)) - in_hand
+        units = self._appetite.target(round(last.call_ms)) + waiting - in_hand
         return StockAsk(unit, units, LEASE_MS) if units > 0 else None
 
     def heard(self, asked: StockAsk | None, granted: int, last: LastAnswer, now: int) -> None:

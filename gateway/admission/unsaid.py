@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gateway.admission.dimension import AccountTerms
-from gateway.admission.lease import Lease
 from gateway.admission.ledger import Observation, Report, Return, Settle
+from gateway.admission.lots import Lot
+from gateway.admission.sends import Sends
 from gateway.admission.window import slot_ms
 from gateway.charge import Charge
 
@@ -31,15 +32,15 @@ class News(NamedTuple):
 class Unsaid:
     """Collected between two batches."""
 
-    __slots__ = ("_grain", "_moved", "_observations", "_reports", "_returns", "_settles", "sent")
+    __slots__ = ("_folded", "_grain", "_noted", "_observations", "_reports", "_returns", "_settles")
 
     def __init__(self, terms: AccountTerms) -> None:
         # The finest slot in which the ledger counts: within one, times make no difference.
         self._grain = min(
             [slot_ms(one.burst_ms) for one in terms.dimensions if one.burst_ms] + [slot_ms(_MINUTE_MS)]
         )
-        self.sent: list[Lease] = []  # appended to by who sends
-        self._moved: list[Lease] = []  # of these, those that `fold` has looked at
+        self._noted: list[Sends] = []
+        self._folded: list[Sends] = []  # not told yet where they were sent
         self._reports: dict[tuple[int, int], list[int]] = {}
         self._returns: dict[tuple[int, int], list[int]] = {}
         self._settles: dict[tuple[int, int], list[int]] = {}
@@ -47,8 +48,25 @@ class Unsaid:
 
     def __bool__(self) -> bool:
         return bool(
-            self.sent or self._moved or self._reports or self._returns or self._settles or self._observations
+            self._noted
+            or self._folded
+            or self._reports
+            or self._returns
+            or self._settles
+            or self._observations
         )
+
+    def sends(self, lot: Lot, rank: int, at: int, charge: Charge) -> Sends:
+        """Those that a lease of `charge` that is sent at `at` is counted with, from now on."""
+        made = Sends(lot, rank, at, (at // self._grain + 1) * self._grain, charge)
+        lot.sends[rank] = made
+        self._noted.append(made)
+        return made
+
+    def note(self, sends: Sends) -> None:
+        """There is more to be said of them."""
+        sends.noted = True
+        self._noted.append(sends)
 
     def returned(self, returns: Iterable[Return]) -> None:
         for at, charge, rank in returns:
@@ -76,14 +94,25 @@ class Unsaid:
     @property
     def many(self) -> bool:
         """More than should wait for company."""
-        return len(self._settles) >= ROWS_MAX
+        return len(self._settles) + len(self._noted) >= ROWS_MAX
 
-    def fold(self) -> list[Lease]:
-        """What was sent since the last time: for this worker's own record."""
-        sent = [lease for lease in self.sent if not lease.told]
-        self._moved += self.sent
-        self.sent.clear()
-        return sent
+    def fold(self, axes: Sequence[int]) -> list[tuple[Sends, Charge | None]]:
+        """What there is to be said of since the last time, closed, with how much more it is charged: by any of
+        `axes`, those on which there is a ceiling.
+        """
+        noted, self._noted = self._noted, []
+        folded = []
+        for sends in noted:
+            sends.noted = False
+            if sends.lot.sends[sends.rank] is sends:
+                sends.lot.sends[sends.rank] = None
+            if not sends.kept:
+                self._folded.append(sends)
+            more = sends.owed(axes)
+            folded.append((sends, more))
+            if more is not None:
+                self.settled(sends.at, more, sends.rank)
+        return folded
 
     def more(self) -> Charge:
         """By how much settlements that were not said are more than was granted."""
@@ -91,10 +120,9 @@ class Unsaid:
 
     def say(self) -> News:
         """What the next batch says. After `fold`."""
-        for lease in self._moved:
-            if not lease.told:
-                self._report(lease)
-        self._moved.clear()
+        for sends in self._folded:
+            self._report(sends)
+        self._folded.clear()
         reports = [Report(at, row[0], Charge(*row[1:])) for (at, _), row in _first(self._reports)]
         returns = [Return(at, Charge(*row[1:]), rank) for (at, rank), row in _first(self._returns)]
         settles: list[Settle] = []
@@ -107,19 +135,21 @@ class Unsaid:
 
     def forget(self) -> None:
         """The ledger's state is another one: what is about grants of the former means nothing to it."""
-        self.sent.clear()
-        self._moved.clear()
+        self._noted.clear()
+        self._folded.clear()
         self._reports.clear()
         self._returns.clear()
         self._settles.clear()
 
-    def _report(self, lease: Lease) -> None:
-        lease.told = True
-        lot = lease.lot
-        _add(self._reports, (lot.at, lease.at // self._grain), lease.at, lease.granted)
-        if lot.rank != lease.rank:  # from stock, which is charged to one class: to the class that took it
-            self.settled(lease.at, [-units for units in lease.granted], lot.rank)
-            self.settled(lease.at, lease.granted, lease.rank)
+    def _report(self, sends: Sends) -> None:
+        sends.told = True
+        lot, granted = sends.lot, sends.granted()
+        if not any(granted):
+            return
+        _add(self._reports, (lot.at, sends.at // self._grain), sends.at, granted)
+        if lot.rank != sends.rank:  # from stock, which is charged to one class: to the class that took it
+            self.settled(sends.at, [-units for units in granted], lot.rank)
+            self.settled(sends.at, granted, sends.rank)
 
 
 def more_of(deltas: Iterable[Sequence[int]]) -> Charge:

@@ -13,7 +13,7 @@ from math import inf
 
 from gateway.admission.bounds import Bounds
 from gateway.admission.choice import Choice
-from gateway.admission.classes import CLASSES, RANKS, in_order
+from gateway.admission.classes import CLASSES, in_order
 from gateway.admission.expected_wait import Forecast
 from gateway.admission.grantor import Grantor
 from gateway.admission.item import DEADLINE_UNREACHABLE, Item, Refused
@@ -39,7 +39,6 @@ from gateway.settings.snapshot import PRIORITIES, Snapshot
 _AT_ONCE = 64
 #: How long the free part of an account is taken to stay as it was, for choosing between keys.
 _ROOM_STAYS_S = 0.25
-_LOWEST = RANKS[-1]
 #: Further reasons of `shed_total`: it waited, and had to make room; its time was over; an operator took it out.
 SHED, EXPIRED, CANCELLED = "shed", "expired", "cancelled"
 
@@ -149,7 +148,7 @@ class Dispatcher:
 
     def room(self, account: str) -> None:
         """There may be room on the account: whoever waits for it gets it before the loop turns."""
-        if len(self.line) and self.line.waits_for(account, _LOWEST):
+        if self.waiters.waits(account):
             self._wakes.soon(account)
 
     def room_anywhere(self) -> None:

@@ -4,7 +4,7 @@ nothing lost, where there is none.
 
 from collections.abc import Callable
 
-from gateway.admission.classes import in_order
+from gateway.admission.classes import RANKS, in_order
 from gateway.admission.grantor import Grantor
 from gateway.admission.item import Item
 from gateway.admission.ledger import Answer, Ask, Batch, Demand, Served
@@ -40,6 +40,9 @@ class Waitlist:
         self._time = time
         self._clock = clock
         self.room = room
+
+    def waits(self, account: str) -> bool:
+        return len(self._line) > 0 and self._line.waits_for(account, RANKS[-1])
 
     def asks(self, account: str, most: int) -> tuple[Ask, ...]:
         now = self._clock.monotonic()

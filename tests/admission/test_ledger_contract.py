@@ -195,7 +195,9 @@ async def test_stock_is_for_plenty(ledger: LedgerUnderTest) -> None:
     stock = StockAsk(ONE, 10, 2_000)
     answer = await ledger.exchange(Batch(account, "a", 1, stock=stock))
     assert (answer.stock, answer.stock_at) == (10, ledger.now + 2_000)
-    await ledger.exchange(Batch(account, "b", 1, demand=(Demand(1, 1, ONE, ONE),)))
+    crowd = (Demand(1, 1, ONE, ONE),)
+    own = await ledger.exchange(Batch(account, "b", 1, asks=asks(1), demand=crowd, stock=stock))
+    assert own.stock == 10 and granted(own) == 1  # who waits there besides is served from it
     assert (await ledger.exchange(Batch(account, "a", 2, stock=stock))).stock == 0
     day = terms(Dimension("rpd", 40))
     assert (await ledger.exchange(Batch(day, "a", 1, stock=stock))).stock == 4

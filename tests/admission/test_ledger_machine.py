@@ -166,7 +166,7 @@ class LedgerMachine(RuleBasedStateMachine):
         served=st.lists(st.tuples(RANKS, TENANTS, st.integers(-9, 40), st.booleans()), max_size=4),
         waits=st.lists(st.tuples(RANKS, st.integers(1, 3)), max_size=2, unique_by=lambda one: one[0]),
         lease_ms=st.sampled_from([0, 300, 2_000]),
-        stock=st.sampled_from([None, 2]),
+        stock=st.sampled_from([None, 2, 40]),
         fate=st.sampled_from(["answered", "answered", "answered", "answer lost", "never arrived", "twice"]),
     )
     def exchange(

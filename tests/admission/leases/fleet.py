@@ -45,6 +45,9 @@ class Line:
             self.waiting[rank].append((now, charge))
             self._within(self.leases.next_free_in(self.account, charge, rank, now))
 
+    def waits(self, account: str) -> bool:
+        return any(self.waiting)
+
     def asks(self, account: str, most: int) -> tuple[Ask, ...]:
         found = [
             Ask(charge, rank, at) for rank in self._ranks() for at, charge in islice(self.waiting[rank], most)

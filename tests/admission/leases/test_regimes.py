@@ -3,9 +3,10 @@
 import random
 
 from gateway.admission.dimension import Dimension
+from gateway.admission.ledger import Demand
 from gateway.charge import Charge
 from tests.admission.charging import worst
-from tests.admission.leases.fleet import ONE, Fleet
+from tests.admission.leases.fleet import ONE, Fleet, Line
 from tests.admission.ledgers import terms
 
 
@@ -25,6 +26,34 @@ async def test_stock_serves_without_a_call_where_there_is_plenty() -> None:
     assert hits + misses == 5_000
     assert hits >= 0.95 * (hits + misses)
     assert line.leases.calls - calls < 0.05 * (hits + misses)
+    await fleet.aclose()
+
+
+class Crowded(Line):
+    """Who says how many more wait than it asks for."""
+
+    def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
+        rest = sum(map(len, self.waiting)) - asked
+        return (Demand(1, rest, Charge(rest), ONE),) if rest > 0 else ()
+
+
+async def test_a_crowd_that_comes_at_once_gets_stock_too() -> None:
+    fleet = Fleet(terms(Dimension("rpm", 10_000_000)), 1)
+    leases, line = (
+        fleet.lines[0].leases,
+        Crowded(fleet.lines[0].leases, fleet.terms.id, fleet.time, fleet.sent),
+    )
+    line.took_s = 0.03
+    for step in range(100):  # 300 callers, each with the next as soon as one is answered
+        if step == 50:
+            calls, hits, misses = leases.calls, leases.lease_hits, leases.lease_misses
+        while len(line.under_way) + len(line.waiting[1]) < 300:
+            line.arrive()
+        await fleet.passes(0.01)
+    taken = leases.lease_hits - hits + leases.lease_misses - misses
+    assert taken > 4_000
+    assert leases.lease_misses - misses < 0.05 * taken
+    assert leases.calls - calls < 0.05 * taken
     await fleet.aclose()
 
 
