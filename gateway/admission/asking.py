@@ -52,6 +52,8 @@ class Asking:
         self._missed_rank = min(rank, self._missed_rank)
         if rank < self._refused_rank:
             self._retry_at = min(self._retry_at, now)
+        elif self.freed:
+            self.comes_back(now, waited_for=True)
 
     def comes_back(self, now: int, *, waited_for: bool) -> None:
         """Something that was charged, or a place in flight. Until the next call once is enough."""
