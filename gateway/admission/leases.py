@@ -6,8 +6,8 @@ is asked for those who wait, and nothing else is held. When the ledger is away, 
 `on_ledger_loss` decides (`ledger_loss.py`); it is tried all the time, and told the last minute when it has
 forgotten.
 
-Beside this file: `lots` what is in hand · `sends` what went, counted together · `hand` the path of a request over
-both · `unsaid` what the ledger must be told · `asking` and `stock` when it is asked for what · `last_answer` what it
+Beside this file: `lots` what is in hand · `sends` what went, counted together · `hand` a request's path over both
+· `unsaid` what the ledger must be told · `asking` and `stock` when it is asked for what · `last_answer` what it
 said · `holding` all of that for one account · `ledger_calls` the calls · `alone` what is granted without it.
 """
 
