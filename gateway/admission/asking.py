@@ -113,6 +113,10 @@ class Asking:
         elif self._again:
             self._retry_at = min(self._retry_at, now + _FREED_MS)
 
+    def denied(self, rank: int, until: int) -> None:
+        """Who does not wait in line was told when to come again. After `heard`."""
+        self._waits[rank] = max(self._waits[rank], until)
+
     def is_too_large(self, charge: Charge) -> bool:
         """Whether the ledger said so, of this or of something that is no larger."""
         return any(all(map(int.__ge__, charge, refused)) for refused in self.too_large)

@@ -153,8 +153,10 @@ class Holding(Hand):
             kept = self.appetite.urgent_target(round(last.call_ms))
             self.unsaid.returned(self.lots.keep_stock(kept, STOCK_RANK))
         wishes = len(self._wishes_asked)
-        self._grant_wishes(answer, now)
+        denied = self._grant_wishes(answer, now)
         self._take_grants(answer, wishes, now)
+        for rank, wait_ms in denied:
+            self.asking.denied(rank, before + wait_ms)
         self._take_stock(answer, batch.stock, now)
         if self._blocked:
             self.unsaid.returned(self.lots.drop(_any))
@@ -231,9 +233,11 @@ class Holding(Hand):
             news.observations, lease_ms=LEASE_MS,
         )  # fmt: skip
 
-    def _grant_wishes(self, answer: Answer, now: int) -> None:
+    def _grant_wishes(self, answer: Answer, now: int) -> list[tuple[int, int]]:
+        """Those that were refused: (rank, ms until there may be room)."""
         wishes, self._wishes_asked = self._wishes_asked, ()
-        for wish, verdict in zip(wishes, answer.verdicts, strict=False):
+        answered = list(zip(wishes, answer.verdicts, strict=False))
+        for wish, verdict in answered:
             lease = None
             if verdict.granted:
                 lot = self._lot(verdict.at, [0, 0, 0, 0], 0, wish.ask.rank, stock=False)
@@ -241,6 +245,7 @@ class Holding(Hand):
                 lease = self.leased(lot, wish.ask.charge, wish.ask.rank, now)
             if not wish.answer(lease) and lease is not None:
                 self.give_back(lease, now)
+        return [(wish.ask.rank, one.wait_ms) for wish, one in answered if one.wait_ms]
 
     def _take_grants(self, answer: Answer, wishes: int, now: int) -> None:
         verdicts = answer.verdicts[wishes:]

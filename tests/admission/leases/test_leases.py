@@ -33,6 +33,21 @@ async def test_who_does_not_wait_asks_the_shared_ledger_once() -> None:
     await fleet.aclose()
 
 
+async def test_who_is_refused_is_told_when_there_is_room_again() -> None:
+    fleet = Fleet(terms(Dimension("rpm", 5), paced=False), 2)
+    await obtained(fleet, 5)
+    leases = fleet.lines[1].leases
+
+    async def refused() -> int | None:
+        assert await leases.obtain(fleet.terms.id, ONE, 1) is None
+        return leases.next_free_in(fleet.terms.id, ONE, 1, fleet.time.now())
+
+    asking = [asyncio.create_task(refused()) for _ in range(2)]
+    await fleet.passes(1.0)
+    assert all(58_000 < (await one or 0) < 61_000 for one in asking)
+    await fleet.aclose()
+
+
 async def test_who_left_meanwhile_gets_nothing() -> None:
     fleet = Fleet(terms(Dimension("rpm", 5), paced=False), 1)
     asking = asyncio.create_task(fleet.lines[0].leases.obtain(fleet.terms.id, ONE, 1))
