@@ -5,6 +5,7 @@
     probing ─ the probe is answered                             → healthy, on a ramp if it had cooled
     probing ─ the probe fails                                   → cooling, for longer
     any     ─ quota used up                                     → quota(until), then probing
+    any     ─ the key may not use the model             → barred(until), then probing
     any     ─ the credential is refused twice                   → invalid, until a person or a new secret
     cooling ─ no other key of the target is in service          → healthy
 
@@ -30,6 +31,8 @@ SUSPECT_S = 30.0
 RETRIED_AFTER_S = 3.0
 #: Where a provider does not say when its quota comes back, it is asked again this often.
 QUOTA_S = 600.0
+#: What a person grants at the provider is found out this long after, at the latest.
+BARRED_S = 300.0
 _HISTORY = 32
 
 
@@ -150,6 +153,8 @@ class Health:
         if turn > self._since:
             if kind == "quota":
                 self._leave("quota", now, reason or "quota used up", until or now + QUOTA_S)
+            elif kind == "model":
+                self._leave("barred", now, reason or "the key may not use this model", now + BARRED_S)
             elif kind == "ramp":
                 self._slow_down(now, reason, until)
             elif kind == "health":

@@ -215,7 +215,7 @@ class Upstream:
         account = permit.way.account
         verdict = account.adapter.verdict(response.status, response.headers, why, self._clock.utc())
         self._lessons.observe(permit, response.headers)
-        error = refusal(response.status, response.headers, why, account.key, work.api)
+        error = refusal(response.status, response.headers, why, account.key, work.api, verdict.kind)
         self._lessons.failed(permit, error, verdict, sent=True)
         return AttemptFailedError(error, verdict.kind)
 

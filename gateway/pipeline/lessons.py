@@ -129,7 +129,7 @@ class Lessons:
         kind, way = verdict.cause or verdict.kind, permit.way
         now = self._clock.monotonic()
         health, state = way.health, way.health.state
-        if kind == "caller":
+        if kind == "caller" or (kind == "model" and not health.model):
             health.finished(permit.turn, now)  # whoever finds fault with a request is well
         elif kind in ("rate", "saturation"):
             health.abandoned(permit.turn)
@@ -141,6 +141,8 @@ class Lessons:
         elif kind == "credential":
             if health.failed(permit.turn, "credential", now, reason) == "refresh":
                 self._health.refreshed(way.key_id)
+        elif kind == "model":
+            health.failed(permit.turn, "model", now)
         elif kind == "quota":
             health.failed(permit.turn, "quota", now, reason, self._until(verdict, now))
         elif kind == "ramp":

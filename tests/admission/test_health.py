@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from gateway.admission.health import PROBE_PATIENCE_S, QUOTA_S, SUSPECT_S, Health
+from gateway.admission.health import BARRED_S, PROBE_PATIENCE_S, QUOTA_S, SUSPECT_S, Health
 from gateway.admission.health_change import Kind
 from tests.admission.keys import fail, serve, target
 
@@ -75,6 +75,17 @@ def test_a_cooling_key_serves_again_when_the_others_have_gone() -> None:
     two.failed(two.started(NOW), "quota", NOW + 1, until=NOW + 3600)
     assert one.open
     assert one.history[-1].reason == "no other key of the target is in service"
+
+
+def test_a_model_that_the_key_may_not_use_is_left_out_for_a_while() -> None:
+    one, two = target(2)
+    fail(two, 5, NOW)
+    one.failed(one.started(NOW), "model", NOW)
+    assert (one.state, one.until, one.ejected) == ("barred", NOW + BARRED_S, False)
+    assert two.open, "it serves again, as the last"
+    assert not one.credential.doubted and not one.allows(LOW, NOW + BARRED_S - 1)
+    one.finished(one.started(NOW + BARRED_S), NOW + BARRED_S)
+    assert one.open, "somebody has granted it"
 
 
 def test_one_request_of_a_low_class_is_the_probe() -> None:

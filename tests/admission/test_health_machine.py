@@ -11,7 +11,7 @@ from gateway.admission.health_change import Kind
 from gateway.admission.health_table import HealthTable
 from tests.admission.keys import provider, provider_key
 
-KINDS: list[Kind] = ["rate", "capacity", "quota", "credential", "ramp", "health"]
+KINDS: list[Kind] = ["rate", "capacity", "quota", "model", "credential", "ramp", "health"]
 RANKS = st.integers(0, 4)
 PICK = st.integers(0, 1000)
 
@@ -57,7 +57,7 @@ class Target(RuleBasedStateMachine):
             return
         if before == "invalid":
             assert not allowed
-        if before in ("cooling", "probing", "quota") and allowed:
+        if before in ("cooling", "probing", "quota", "barred") and allowed:
             assert rank >= PROBE_RANK or self.now >= health.until + PROBE_PATIENCE_S
         turn = health.started(self.now)
         is_probe = health.state == "probing" and health._probe == turn
@@ -66,14 +66,18 @@ class Target(RuleBasedStateMachine):
             assert not any(
                 one.is_probe for one in self.live if one.health is health and one.since == health._since
             ), "there was one already"
-        if allowed and before in ("cooling", "probing", "quota"):
+        if allowed and before in ("cooling", "probing", "quota", "barred"):
             assert attempt.is_probe, "what is allowed of a key that is out of service is its probe"
         self.live.append(attempt)
 
     @rule(pick=PICK, rank=RANKS, early=st.sampled_from([0.0, 0.0, 0.1]), insist=st.booleans())
     def come_due(self, pick: int, rank: int, early: float, insist: bool) -> None:
         """Time passes to where a key that is out of service may be tried again."""
-        out = [number for number, one in enumerate(self.everyone()) if one.state in ("cooling", "quota")]
+        out = [
+            number
+            for number, one in enumerate(self.everyone())
+            if one.state in ("cooling", "quota", "barred")
+        ]
         if out:
             number = out[pick % len(out)]
             self.now = max(self.now, self.everyone()[number].until - early)
