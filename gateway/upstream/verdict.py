@@ -109,6 +109,8 @@ def judge(
         return Verdict(kind, dimension_named(reply) if status in (413, 429) else None)
     if kind in ("credential", "model"):
         return Verdict(kind)
+    if kind == "health":  # messages of what went wrong inside may quote anything
+        return Verdict(kind, None, told_s(headers, now))
     return Verdict(kind, None, wait_s(headers, reply, now), hold_s=rule.hold_s if rule is not None else None)
 
 
@@ -132,11 +134,17 @@ def verdict_of_failure(failure: UpstreamFailure) -> Verdict:
 
 def wait_s(headers: Headers, reply: ErrorReply, now: datetime) -> float | None:
     """How long to stay away, from the headers or else the message; None when it is not told or beyond a day."""
-    wait = retry_after_s(headers, now)
+    wait = told_s(headers, now)
     if wait is None:
         said = _SAID.search(reply.message)
         told = duration(said[1].rstrip(".")) if said else None
         wait = told * _SCALES[said[2] or ""] if said and told is not None else None
+    return wait if wait is not None and wait <= BLOCK_MAX_S else None
+
+
+def told_s(headers: Headers, now: datetime) -> float | None:
+    """The same by the headers alone."""
+    wait = retry_after_s(headers, now)
     return wait if wait is not None and wait <= BLOCK_MAX_S else None
 
 

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from gateway.admission.affinity import Affinity
 from gateway.admission.choice import Choice, Wish
 from gateway.admission.health_table import HealthTable
+from gateway.admission.hedge import Hedging
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.charge import Estimate
 from gateway.errors import Condition, GatewayError
@@ -81,7 +82,10 @@ class Gate:
             self.clock,
             self.metrics,
         )
-        self.lessons = Lessons(self.dispatcher, self.ledger, self.health, self.metrics, self.time, self.clock)
+        hedging = Hedging(self.snapshot.hedge)
+        self.lessons = Lessons(
+            self.dispatcher, self.ledger, self.health, hedging, self.metrics, self.time, self.clock
+        )
         self.router = Router(self.snapshot, self.accounts, self.health, self.time, self.clock)
         self._numbers = count(1)
 
