@@ -263,7 +263,7 @@ class Health:
         self._note(now, state, reason, until)
         self.ejected = self.ejected and state == "probing"
         self.state, self.until = state, until
-        self.ramp, self.open = None, state == "healthy"
+        self.ramp, self.open = None, state == "healthy" and now >= self.rests_until
         self._probe, self._streak = 0, 0
         self._since = next(self._turns)
 

@@ -43,8 +43,9 @@ _DOORS_MAX = 4096
 _FORWARDED = (b"openai-beta", b"x-client-request-id")
 _RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
 _NO_WAY = (NO_ELIGIBLE_KEY, REQUEST_TOO_LARGE)
-#: After these the same key may serve it yet; and where the provider says when, for it is not asked before.
+#: After these the same key may serve it yet; after the others where the provider says when: it rests until then.
 _PUT_BACK: frozenset[Kind] = frozenset({"rate", "ramp", "saturation"})
+_PUT_BACK_WHEN_TOLD: frozenset[Kind] = frozenset({"health", "capacity"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class AttemptFailedError(Exception):
     def __init__(self, error: GatewayError, kind: Kind) -> None:
         super().__init__(error.message)
         self.error = error
-        self.kind = kind
+        told = kind in _PUT_BACK_WHEN_TOLD and bool(error.retry_after_s)
+        self.put_back = told or kind in _PUT_BACK
 
 
 class Upstream:
@@ -118,7 +120,7 @@ class Upstream:
                 if not failed.error.condition.retryable:
                     raise error from None
                 ticket.came_back = True
-                if failed.kind not in _PUT_BACK and failed.error.retry_after_s is None:
+                if not failed.put_back:
                     ticket.tried = (*ticket.tried, permit.way)
                 now = self._clock.monotonic()
                 if next(ticket.ways(), None) is None or not self._budget.withdraw(now):

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from gateway.admission.health import PROBE_PATIENCE_S, PROBE_RANK, Health
+from gateway.admission.health import PROBE_PATIENCE_S, PROBE_RANK, REST_MAX_S, Health
 from gateway.admission.health_change import Kind
 from gateway.admission.health_table import HealthTable
 from tests.admission.keys import provider, provider_key
@@ -192,7 +192,10 @@ class Target(RuleBasedStateMachine):
     @invariant()
     def states_are_consistent(self) -> None:
         for health in self.everyone() if hasattr(self, "targets") else []:
-            assert health.open == (health.state == "healthy" and health.ramp is None)
+            serves = health.state == "healthy" and health.ramp is None
+            assert serves or not health.open
+            assert not serves or health.allows(0, self.now) == (self.now >= health.rests_until)
+            assert health.rests_until <= self.now + REST_MAX_S
             assert not health.ejected or health.state in ("cooling", "probing")
             assert health.state != "cooling" or health.ejected
             assert (health.state == "invalid") == health.credential.invalid
