@@ -12,6 +12,7 @@ from gateway.admission.affinity import Affinity
 from gateway.admission.choice import Choice
 from gateway.admission.grantor import Grantor
 from gateway.admission.health_table import HealthTable
+from gateway.admission.hedge import Hedging
 from gateway.admission.leases import Leases
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.api.admin import admin_app
@@ -80,8 +81,9 @@ class App:
         )
         if self._leases is not None:
             self._leases.watch(dispatcher.waiters)
-        lessons = Lessons(dispatcher, grantor, health, metrics, time, clock)
-        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, snapshot.hedge, clock)
+        hedging = Hedging(snapshot.hedge)
+        lessons = Lessons(dispatcher, grantor, health, hedging, metrics, time, clock)
+        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, hedging, clock)
         generation = Generation(
             snapshot,
             Authenticator(snapshot),

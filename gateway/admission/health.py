@@ -5,8 +5,11 @@
     probing ─ the probe is answered                             → healthy, on a ramp if it had cooled
     probing ─ the probe fails                                   → cooling, for longer
     any     ─ quota used up                                     → quota(until), then probing
+    any     ─ the key may not use the model             → barred(until), then probing
     any     ─ the credential is refused twice                   → invalid, until a person or a new secret
     cooling ─ no other key of the target is in service          → healthy
+
+Healthy or not, nothing starts before the time that a provider in trouble named, for a minute at most.
 
 A refusal for rates or for want of capacity is no failure. What an attempt says counts only if it started in the
 present state: the many that were under way when a key was left out say nothing new.
@@ -30,6 +33,10 @@ SUSPECT_S = 30.0
 RETRIED_AFTER_S = 3.0
 #: Where a provider does not say when its quota comes back, it is asked again this often.
 QUOTA_S = 600.0
+#: What a person grants at the provider is found out this long after, at the latest.
+BARRED_S = 300.0
+#: The longest that a key which fails now and then is left alone because its provider asks for it.
+REST_MAX_S = 60.0
 _HISTORY = 32
 
 
@@ -49,7 +56,7 @@ class Health:
 
     __slots__ = (
         "_ejections", "_failed_at", "_hold_s", "_probe", "_since", "_streak", "_turns", "credential", "ejected",
-        "history", "key_id", "model", "open", "peers", "ramp", "rates", "state", "until",
+        "history", "key_id", "model", "open", "peers", "ramp", "rates", "rests_until", "state", "until",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +73,7 @@ class Health:
         self.state: State = "healthy"
         self.open = True
         self.until = 0.0
+        self.rests_until = 0.0
         self.ejected = False  # out of service for its health, not for a quota or its credential
         self.ramp: Ramp | None = None
         self.rates = StartRate()
@@ -87,7 +95,7 @@ class Health:
     def opens_at(self, rank: int) -> float:
         """When it will allow that class, as far as is known; infinite where that hangs on an event."""
         if self.state == "healthy":
-            return float("-inf") if self.ramp is None else self.ramp.opens_at()
+            return self.rests_until if self.ramp is None else max(self.rests_until, self.ramp.opens_at())
         if self.state == "invalid" or self._probe:
             return float("inf")
         return self.until if rank >= PROBE_RANK else self.until + PROBE_PATIENCE_S
@@ -150,6 +158,8 @@ class Health:
         if turn > self._since:
             if kind == "quota":
                 self._leave("quota", now, reason or "quota used up", until or now + QUOTA_S)
+            elif kind == "model":
+                self._leave("barred", now, reason or "the key may not use this model", now + BARRED_S)
             elif kind == "ramp":
                 self._slow_down(now, reason, until)
             elif kind == "health":
@@ -182,12 +192,13 @@ class Health:
     def _starts_closed(self, now: float) -> bool:
         """Something starts although not everything may: whether it is the probe."""
         if self.state == "healthy":
-            assert self.ramp is not None, "a healthy key is open or on a ramp"
-            if self.ramp.over(now):
-                self.ramp, self.open = None, True
+            ramp = self.ramp
+            if ramp is not None and ramp.over(now):
+                ramp = self.ramp = None
                 self._note(now, "healthy", "the ramp is over")
-            else:
-                self.ramp.started(now)
+            if ramp is not None:
+                ramp.started(now)
+            self.open = ramp is None and now >= self.rests_until
             return False
         if self.state == "invalid" or self._probe or now < self.until:
             return False
@@ -216,10 +227,17 @@ class Health:
                 self._note(
                     now, "healthy", f"{self._streak} failures in a row, but the target needs it: {reason}"
                 )
+        if self.state == "healthy" and until > now:
+            self._rest(min(until, now + REST_MAX_S), now, reason)
 
     def _cool(self, seconds: float, now: float, reason: str, until: float) -> None:
         self._leave("cooling", now, reason, max(now + seconds, until))
         self.ejected = True
+
+    def _rest(self, until: float, now: float, reason: str) -> None:
+        if now >= self.rests_until:
+            self._note(now, "healthy", f"its provider asks to be left alone: {reason}", until)
+        self.rests_until, self.open = max(self.rests_until, until), False
 
     def _may_leave(self) -> bool:
         others = [one for one in self.peers.members if one is not self]
@@ -245,7 +263,7 @@ class Health:
         self._note(now, state, reason, until)
         self.ejected = self.ejected and state == "probing"
         self.state, self.until = state, until
-        self.ramp, self.open = None, state == "healthy"
+        self.ramp, self.open = None, state == "healthy" and now >= self.rests_until
         self._probe, self._streak = 0, 0
         self._since = next(self._turns)
 

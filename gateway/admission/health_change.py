@@ -4,9 +4,9 @@ from typing import Literal
 
 from gateway.record import Record
 
-State = Literal["healthy", "cooling", "probing", "quota", "invalid"]
+State = Literal["healthy", "cooling", "probing", "quota", "barred", "invalid"]
 #: What a failed attempt says of the key (`reference/admission.md` §1.4). `rate` and `capacity` say nothing.
-Kind = Literal["rate", "capacity", "quota", "credential", "ramp", "health"]
+Kind = Literal["rate", "capacity", "quota", "model", "credential", "ramp", "health"]
 
 
 class Change(Record, frozen=True):

@@ -85,11 +85,12 @@ class HealthTable:
 
 
 def _described(one: Health, now: float) -> dict[str, object]:
+    until = one.until or (one.rests_until if one.rests_until > now else 0.0)
     return {
         "model": one.model,
         "state": one.state,
         "reason": one.history[-1].reason if one.history else None,
-        "ends_in_s": round(max(0.0, one.until - now), 3) if one.until else None,
+        "ends_in_s": round(max(0.0, until - now), 3) if until else None,
         "share": round(one.share(now), 3),
         "failures": one.failures(now),
         "history": [

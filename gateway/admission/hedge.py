@@ -1,8 +1,12 @@
 """Whether a second attempt is worth its tokens while the first one has not said a word.
 
 Source: Dean and Barroso, "The tail at scale": only after the 95th percentile of what is usual, so for one request
-in twenty, and within a budget of tokens that stops it by itself when everything is slow (`reference/admission.md`
-§5.8). Both attempts are charged their input in full; what a second one may use is what nobody else wants.
+in twenty, and within a budget that stops it by itself when everything is slow (`reference/admission.md` §5.8). Both
+attempts are charged their input in full; what a second one may use is what nobody else wants.
+
+The budget is a fixed share of the requests and of the tokens that were really used: an estimate fills nothing, for
+the first ones are far too high. Little is saved up, so in any stretch of time second attempts are that share of
+what was sent in it, and at most one request and two of the largest prompts besides.
 """
 
 from gateway.admission.latency import SIZES
@@ -15,22 +19,32 @@ _LATE = 0.95
 SURPLUS = 0.5
 #: Models may be named by callers: what is learned of them must have a bound.
 _TARGETS_MAX = 1024
+#: Sums of fractions fall short by less.
+_EPSILON = 1e-9
 
 
 class Hedging:
-    """The decider: told of every request and every first token, asked twice of those that may be hedged."""
+    """The decider: told of every request, first token and end, asked twice of those that may be hedged."""
 
-    __slots__ = ("_balance", "_balance_max", "_settings", "_usual")
+    __slots__ = ("_requests", "_settings", "_tokens", "_tokens_max", "_usual")
 
     def __init__(self, settings: Hedge) -> None:
         self._settings = settings
-        self._balance = 0.0  # tokens
-        self._balance_max = 2.0 * settings.input_tokens_max
+        self._requests = self._tokens = 0.0  # what second attempts may take
+        self._tokens_max = 2.0 * settings.input_tokens_max
         self._usual: dict[tuple[str, int], RecentQuantile] = {}
 
-    def sent(self, tokens: int) -> None:
-        """A request of about so many tokens, input and output, goes upstream for the first time."""
-        self._balance = min(self._balance + self._settings.tokens_ratio * tokens, self._balance_max)
+    @property
+    def enabled(self) -> bool:
+        return self._settings.enabled
+
+    def sent(self) -> None:
+        """A request goes upstream for the first time."""
+        self._requests = min(self._requests + self._settings.tokens_ratio, 1.0)
+
+    def used(self, tokens: int) -> None:
+        """A request ended and came to so many tokens, input and output."""
+        self._tokens = min(self._tokens + self._settings.tokens_ratio * tokens, self._tokens_max)
 
     def observe(self, target: str, size: int, ttft_s: float) -> None:
         """A first attempt brought its first token, or a hedged one is known to have taken longer than this."""
@@ -52,9 +66,12 @@ class Hedging:
     def may_fire(self, tokens: int, second_free_share: float) -> bool:
         """Whether to make the second attempt, of about so many tokens, at a key with that much of its window free.
 
-        Takes them out of the budget.
+        Takes it out of the budget.
         """
-        if not self._settings.enabled or second_free_share <= SURPLUS or tokens > self._balance:
+        if not self._settings.enabled or second_free_share <= SURPLUS:
             return False
-        self._balance -= tokens
+        if self._requests + _EPSILON < 1.0 or tokens > self._tokens + _EPSILON:
+            return False
+        self._requests = max(0.0, self._requests - 1.0)
+        self._tokens = max(0.0, self._tokens - tokens)
         return True

@@ -29,7 +29,7 @@ from gateway.pipeline.router import Candidates
 from gateway.pipeline.served_by import served_by
 from gateway.pipeline.ticket import Permit, Ticket
 from gateway.pipeline.work import StreamedBody, Work
-from gateway.settings.snapshot import PRIORITIES, Bounds, Hedge, ProviderKey, Target
+from gateway.settings.snapshot import PRIORITIES, Bounds, ProviderKey, Target
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
 from gateway.upstream.refusal import refusal, transport_error
@@ -43,8 +43,9 @@ _DOORS_MAX = 4096
 _FORWARDED = (b"openai-beta", b"x-client-request-id")
 _RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
 _NO_WAY = (NO_ELIGIBLE_KEY, REQUEST_TOO_LARGE)
-#: After these the same key may serve it yet.
+#: After these the same key may serve it yet; after the others where the provider says when: it rests until then.
 _PUT_BACK: frozenset[Kind] = frozenset({"rate", "ramp", "saturation"})
+_PUT_BACK_WHEN_TOLD: frozenset[Kind] = frozenset({"health", "capacity"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class AttemptFailedError(Exception):
     def __init__(self, error: GatewayError, kind: Kind) -> None:
         super().__init__(error.message)
         self.error = error
-        self.kind = kind
+        told = kind in _PUT_BACK_WHEN_TOLD and bool(error.retry_after_s)
+        self.put_back = told or kind in _PUT_BACK
 
 
 class Upstream:
@@ -74,7 +76,7 @@ class Upstream:
         lessons: Lessons,
         pool_of: Callable[[ProviderKey], Pool],
         bounds: Bounds,
-        hedge: Hedge,
+        hedging: Hedging,
         clock: Clock,
     ) -> None:
         self._dispatcher = dispatcher
@@ -84,8 +86,8 @@ class Upstream:
         self._clock = clock
         self._budget = RetryBudget(bounds.attempts_ratio)
         self._hedged: Hedged | None = None
-        if hedge.enabled:
-            self._hedged = Hedged(Hedging(hedge), dispatcher, lessons, self._budget, clock)
+        if hedging.enabled:
+            self._hedged = Hedged(hedging, dispatcher, lessons, self._budget, clock)
         self._doors: dict[tuple[ProviderKey, str, str, str | None, str], Door] = {}
 
     async def call(self, exchange: Exchange, candidates: Candidates, work: Work) -> Reply:
@@ -118,7 +120,7 @@ class Upstream:
                 if not failed.error.condition.retryable:
                     raise error from None
                 ticket.came_back = True
-                if failed.kind not in _PUT_BACK:
+                if not failed.put_back:
                     ticket.tried = (*ticket.tried, permit.way)
                 now = self._clock.monotonic()
                 if next(ticket.ways(), None) is None or not self._budget.withdraw(now):
@@ -215,7 +217,7 @@ class Upstream:
         account = permit.way.account
         verdict = account.adapter.verdict(response.status, response.headers, why, self._clock.utc())
         self._lessons.observe(permit, response.headers)
-        error = refusal(response.status, response.headers, why, account.key, work.api)
+        error = refusal(response.status, response.headers, why, account.key, work.api, verdict.kind)
         self._lessons.failed(permit, error, verdict, sent=True)
         return AttemptFailedError(error, verdict.kind)
 

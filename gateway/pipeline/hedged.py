@@ -40,7 +40,8 @@ class Hedged:
         tokens, size = estimate.input + estimate.output, size_of(estimate.input)
         name = str(permit.way.target)
         began = self._clock.monotonic()
-        self._hedging.sent(tokens)
+        if not ticket.came_back:
+            self._hedging.sent()
         after_s = self._hedging.after_s(ticket.rank, name, size, estimate.input)
         if after_s is None:
             reply = await attempt(permit)

@@ -6,6 +6,7 @@ they tell of an account changes slowly, and reading them costs more than everyth
 
 from gateway.admission.grantor import Grantor
 from gateway.admission.health_table import HealthTable
+from gateway.admission.hedge import Hedging
 from gateway.admission.latency import size_of
 from gateway.admission.ledger import Observation
 from gateway.admission.memory_ledger import LedgerTime
@@ -55,6 +56,7 @@ class Lessons:
         dispatcher: Dispatcher,
         grantor: Grantor,
         health: HealthTable,
+        hedging: Hedging,
         metrics: Metrics,
         time: LedgerTime,
         clock: Clock,
@@ -62,6 +64,7 @@ class Lessons:
         self._dispatcher = dispatcher
         self._grantor = grantor
         self._health = health
+        self._hedging = hedging
         self._metrics = metrics
         self._time = time
         self._clock = clock
@@ -94,11 +97,13 @@ class Lessons:
 
     def abandoned(self, permit: Permit, usage: Usage) -> None:
         """The caller left, or we ended it: it says nothing of the key, and was charged all the same."""
+        self._count(permit, "cancelled")
         permit.way.health.abandoned(permit.turn)
         self._end(permit, usage, self._clock.monotonic())
 
     def broke(self, permit: Permit, usage: Usage, verdict: Verdict, reason: str) -> None:
         """It failed after its first content: what came of it was charged."""
+        self._count(permit, reason)
         self._judge(permit, verdict, reason)
         self._end(permit, usage, self._clock.monotonic())
 
@@ -107,10 +112,9 @@ class Lessons:
         account, condition = permit.way.account, error.condition
         account.failures += 1
         account.last_refusal = condition.name
-        pool = account.key.id
-        self._metrics.attempted(account.key.provider.id, pool, condition.name)
+        self._count(permit, condition.name)
         if condition in _KINDS:
-            self._metrics.rejected(pool, condition.name)
+            self._metrics.rejected(account.key.id, condition.name)
         self._judge(permit, verdict, condition.name)
         grant = permit.grant
         charged = _NOT_SENT if grant is None or not sent else account.adapter.at_refusal(grant.charge)
@@ -120,8 +124,14 @@ class Lessons:
         """A refusal's headers, at once: they say why."""
         self._observe(permit.way.account, headers, self._clock.monotonic())
 
+    def _count(self, permit: Permit, outcome: str) -> None:
+        """An attempt that was not answered in full; the others are counted as what their exchanges came to."""
+        key = permit.way.account.key
+        self._metrics.attempted(key.provider.id, key.id, outcome)
+
     def _end(self, permit: Permit, usage: Usage, now: float) -> None:
         grant = permit.grant
+        self._hedging.used(usage.input + usage.output)
         charged = None if grant is None else permit.way.account.adapter.at_end(usage, grant.charge)
         self._dispatcher.end(permit, charged, now)
 
@@ -129,7 +139,7 @@ class Lessons:
         kind, way = verdict.cause or verdict.kind, permit.way
         now = self._clock.monotonic()
         health, state = way.health, way.health.state
-        if kind == "caller":
+        if kind == "caller" or (kind == "model" and not health.model):
             health.finished(permit.turn, now)  # whoever finds fault with a request is well
         elif kind in ("rate", "saturation"):
             health.abandoned(permit.turn)
@@ -141,6 +151,8 @@ class Lessons:
         elif kind == "credential":
             if health.failed(permit.turn, "credential", now, reason) == "refresh":
                 self._health.refreshed(way.key_id)
+        elif kind == "model":
+            health.failed(permit.turn, "model", now)
         elif kind == "quota":
             health.failed(permit.turn, "quota", now, reason, self._until(verdict, now))
         elif kind == "ramp":

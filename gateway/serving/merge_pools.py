@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 #: From the worst on.
-_STATES = ("invalid", "quota", "cooling", "probing", "healthy")
+_STATES = ("invalid", "quota", "barred", "cooling", "probing", "healthy")
 _HISTORY_MAX = 32
 
 Row = dict[str, Any]

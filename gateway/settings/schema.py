@@ -195,7 +195,7 @@ class HedgeSection(Section):
     enabled: Flag = Field(default=_H.enabled, description="Whether to; input is then paid for twice.")
     tokens_ratio: float = Field(
         default=_H.tokens_ratio,
-        description="Tokens of second attempts over tokens of all requests, at most.",
+        description="Second attempts over requests, and their tokens over those of all requests, at most.",
         strict=True,
         gt=0,
         le=0.05,

@@ -12,6 +12,7 @@ from gateway.charge import Charge, Estimate
 from gateway.exchange import Usage
 from gateway.upstream.durations import until_timestamp
 from gateway.upstream.error_reply import ErrorReply, read_error
+from gateway.upstream.forbidden import FORBIDDEN
 from gateway.upstream.observed import HeaderTable, Names, Observed
 from gateway.upstream.resets import next_month
 from gateway.upstream.retry_after import Headers, retry_after_s
@@ -67,6 +68,12 @@ _RULES = (
         says=re.compile(r"This request would exceed .{0,200}(?:maximum usage increase rate|acceleration limit)"),
         hold_s=RAMP_HOLD_S,
     ),
+    # "Your API key does not have permission to use the specified resource" may be about a caller's file: no rule.
+    Rule(
+        "credential", frozenset({403}),
+        says=re.compile("OAuth (?:token has been revoked|authentication is currently not allowed)"),
+    ),
+    *FORBIDDEN,
 )  # fmt: skip
 
 

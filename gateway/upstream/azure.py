@@ -14,6 +14,7 @@ from gateway.upstream.flavours import OPENAI_HEADERS, OPENAI_RULES
 from gateway.upstream.verdict import Rule
 
 _DEFAULT_API_VERSION = "2024-10-21"
+_403 = frozenset({403})
 _429 = frozenset({429})
 _RULES = (
     # Peak load, and what it says of a request that exceeds the whole ceiling: a day of waiting changes nothing.
@@ -24,6 +25,22 @@ _RULES = (
         re.compile("The system is currently experiencing high demand"),
     ),
     Rule("caller", _429, says=re.compile(r"Requests to the .{0,400}\bretry after 86400 seconds")),
+    # The resource takes Entra tokens only.
+    Rule(
+        "credential",
+        _403,
+        frozenset({"authenticationtypedisabled"}),
+        re.compile("Key based authentication is (?:disabled|not permitted)"),
+    ),
+    # The resource's network rules, and a block for what was sent there: nothing goes there until that ends.
+    Rule(
+        "health",
+        _403,
+        says=re.compile(
+            "Access denied due to Virtual Network|A Virtual Network is configured|Public access is disabled"
+            "|Your resource has been temporarily blocked"
+        ),
+    ),
     *OPENAI_RULES,
 )
 #: Requests per minute are enforced in slices of 1 s or 10 s; which, is not told per model. `windows.burst_s` of

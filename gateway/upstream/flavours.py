@@ -9,6 +9,7 @@ from datetime import datetime
 from gateway.upstream.compatible import Flavour
 from gateway.upstream.durations import moment
 from gateway.upstream.error_reply import ErrorReply
+from gateway.upstream.forbidden import FORBIDDEN
 from gateway.upstream.observed import HeaderTable, Names
 from gateway.upstream.resets import next_month
 from gateway.upstream.verdict import Rule
@@ -50,9 +51,7 @@ OPENAI_RULES = (
     Rule("capacity", _429, frozenset({"resource_unavailable"}), re.compile("(?:429 )?Resource unavailable", re.I)),
     # Waiting does not help what is larger than the ceiling. Groq says so with 413.
     Rule("caller", frozenset({413, 429}), says=re.compile("Request too large")),
-    Rule("credential", frozenset({400}), frozenset({"invalid_api_key"}), re.compile("Incorrect API key provided")),
-    # What anybody may ask for must not look like a bad key: a model that the project lacks, unsafe content.
-    Rule("caller", _403, frozenset({"model_not_found", "content_filter", "content_policy_violation"})),
+    *FORBIDDEN,
 )  # fmt: skip
 _BARE = HeaderTable(())
 
@@ -98,7 +97,8 @@ FLAVOURS: dict[str, Flavour] = {
         HeaderTable(_per_minute("requests", "tokens", reset=False)),
         (
             Rule("quota", _REFUSED, says=re.compile(r"Your (?:newly created )?team\b.{0,200}\bcredits\b")),
-            Rule("caller", _403, says=re.compile("Content violates usage guidelines")),
+            # What a key may do is set for each endpoint and model of its team.
+            Rule("model", _403, says=re.compile(r"Access to the .{0,40}endpoint is denied")),
             *OPENAI_RULES,
         ),
     ),
@@ -113,7 +113,8 @@ FLAVOURS: dict[str, Flavour] = {
             ),
             # The limit of the provider behind it, not the key's.
             Rule("capacity", _429, says=re.compile("Provider returned error")),
-            Rule("caller", _403),  # moderation
+            # What was set for the key in all or for a day, week or month. Other 403s are moderation.
+            Rule("quota", _403, says=re.compile("Key limit exceeded")),
             *OPENAI_RULES,
         ),
     ),
@@ -125,7 +126,6 @@ FLAVOURS: dict[str, Flavour] = {
                 "ramp", _429, frozenset({"dynamic_request_limited", "dynamic_token_limited"}),
                 hold_s=_TOGETHER_HOLD_S,
             ),
-            Rule("caller", _403),  # longer than the model's context
             *OPENAI_RULES,
         ),
     ),

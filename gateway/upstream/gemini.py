@@ -12,12 +12,14 @@ from gateway.exchange import Usage
 from gateway.upstream.dimension import Dimension
 from gateway.upstream.durations import duration
 from gateway.upstream.error_reply import ErrorReply, read_error
+from gateway.upstream.forbidden import FORBIDDEN
 from gateway.upstream.observed import Observed
 from gateway.upstream.resets import next_pacific_midnight
 from gateway.upstream.retry_after import Headers
 from gateway.upstream.verdict import BLOCK_MAX_S, Rule, Verdict, judge
 
 _400 = frozenset({400})
+_403 = frozenset({403})
 _RULES = (
     Rule("credential", _400, frozenset({"api_key_invalid"})),
     # Other preconditions that fail are about what the caller asked for.
@@ -26,6 +28,31 @@ _RULES = (
         _400,
         says=re.compile("User location is not supported|Gemini API free tier"),
     ),
+    # Of a PERMISSION_DENIED the reason says what it is about. Without one it may be a file or a cache of another's
+    # ("The caller does not have permission"), which anybody can ask for.
+    Rule(
+        "credential",
+        _403,
+        frozenset(
+            {
+                "consumer_suspended",
+                "consumer_invalid",
+                "service_disabled",
+                "api_key_invalid",
+                "api_key_expired",
+                "api_key_http_referrer_blocked",
+                "api_key_ip_address_blocked",
+                "account_state_invalid",
+            }
+        ),
+        re.compile(
+            "Permission denied: Consumer |(?:Gemini|Generative Language) API has not been used in project"
+            "|(?:Gemini|This service) has been disabled in this account"
+        ),
+    ),
+    # Keys may be restricted to some methods, and callers choose the method.
+    Rule("model", _403, frozenset({"api_key_service_blocked"})),
+    *FORBIDDEN,
 )
 _VIOLATIONS_MAX = 32
 

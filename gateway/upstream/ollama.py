@@ -18,6 +18,7 @@ CHARGES = Compatible(
         (
             Rule("saturation", frozenset({503})),
             # Models that it only passes on to Ollama's cloud.
+            Rule("model", frozenset({403}), says=re.compile("this model requires a subscription")),
             Rule("quota", frozenset({402, 429}), says=re.compile("you've reached your .{0,40}usage limit")),
         ),
         refunds=True,

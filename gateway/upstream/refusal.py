@@ -1,7 +1,8 @@
 """How a provider says no, in our own words: its error bodies and transport failures as rows of the error table.
 
-A provider's 401, 402 and 403 are about our credential, so the caller gets a 502; its 429 and overload keep their
-meaning; other 4xx are about the caller's request and are passed on, scrubbed (wire reference §1.4).
+What is about our credential is a 502 to the caller, our account without money a 429 that is not to be repeated; a
+provider's 429 and overload keep their meaning; other 4xx, a 403 among them, are about the caller's request and are
+passed on, scrubbed (wire reference §1.4). Which of these a 403 is, the adapter's verdict says.
 """
 
 import re
@@ -32,6 +33,7 @@ from gateway.settings.snapshot import ProviderKey
 from gateway.upstream.error_reply import error_detail, error_message
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.retry_after import Headers, retry_after_s
+from gateway.upstream.verdict import Kind
 
 _FAILURES: dict[str, tuple[Condition, str]] = {
     "connect": (UPSTREAM_UNREACHABLE, "The provider could not be reached."),
@@ -79,6 +81,7 @@ _OUT_OF_QUOTA = frozenset(
 )
 #: What a caller has to shorten; `input` everywhere else.
 _CONTENT = {"chat": "messages", "completions": "prompt"}
+_ANTHROPIC_TYPES = {403: "permission_error", 404: "not_found_error"}
 #: Groq says 498 when its flexible tier has no capacity, Anthropic 529.
 _OVERLOADED = frozenset({498, 503, 529})
 _MESSAGE_MAX = 500
@@ -93,13 +96,17 @@ def transport_error(failure: UpstreamFailure, begun: bool = False) -> GatewayErr
     return GatewayError(condition, message)
 
 
-def refusal(status: int, headers: Headers, body: bytes, key: ProviderKey, api: str = "chat") -> GatewayError:
-    """The error for a reply whose status is not 2xx; `api` is what was asked for."""
+def refusal(
+    status: int, headers: Headers, body: bytes, key: ProviderKey, api: str = "chat", kind: Kind = "caller"
+) -> GatewayError:
+    """The error for a reply whose status is not 2xx; `api` is what was asked for, `kind` that of the verdict."""
     detail = error_detail(body)
     message = scrub(error_message(detail) or f"The provider answered with status {status}.", key)
-    if status in (401, 402, 403) or (status == 400 and _BAD_CREDENTIAL.search(body)):
+    if status == 401 or kind == "credential" or (status == 400 and _BAD_CREDENTIAL.search(body)):
         return GatewayError(UPSTREAM_AUTH, "The provider refused the gateway's credential.")
-    if status == 429 and _is_out_of_quota(detail):
+    if status == 402 and kind == "capacity":  # of the account's money as much is on its way as may be
+        return GatewayError(UPSTREAM_OVERLOADED, message)
+    if status == 402 or (status == 403 and kind == "quota") or (status == 429 and _is_out_of_quota(detail)):
         return GatewayError(INSUFFICIENT_QUOTA, message)
     if status == 429:
         return GatewayError(RATE_LIMITED, message, retry_after_s=retry_after_s(headers, datetime.now(UTC)))
@@ -109,7 +116,7 @@ def refusal(status: int, headers: Headers, body: bytes, key: ProviderKey, api: s
         )
     if status == 408:  # what it waited for was a model of its own, or us: never this caller
         return GatewayError(UPSTREAM_TIMEOUT, message)
-    if 400 <= status < 500:
+    if 400 <= status < 500 and kind != "health":
         return _callers_fault(status, detail, message, key, api)
     return GatewayError(
         UPSTREAM_ERROR, message if status >= 500 else f"The provider answered with status {status}."
@@ -123,7 +130,7 @@ def error_in_success(error: Any, key: ProviderKey, api: str = "chat") -> Gateway
     kind, code = str(detail.get("type") or ""), str(detail.get("code") or "")
     if _TOO_LONG.search(f"{code} {kind} {message}"):
         return _too_long(detail, message, key, api)
-    if _is_out_of_quota(detail):
+    if _is_out_of_quota(detail) or code == "402":
         return GatewayError(INSUFFICIENT_QUOTA, message)
     if "rate_limit" in kind or "rate_limit" in code or code == "429":
         return GatewayError(RATE_LIMITED, message)
@@ -163,7 +170,8 @@ def _callers_fault(
         _word(detail.get("type"), key) or "invalid_request_error",
         code,
         status,
-        "not_found_error" if status == 404 else "invalid_request_error",
+        _ANTHROPIC_TYPES.get(status, "invalid_request_error"),
+        retryable=status == 403,  # another key may be allowed what this one is not
     )
     return GatewayError(condition, message, param=param)
 

@@ -25,6 +25,7 @@ Kind = Literal[
     "mid_stream",  # an error inside a 200: settle what came, no transparent retry; `cause` says why
     "saturation",  # a model server's line is full: lower the concurrency
     "credential",  # the key is not accepted: needs a person (or a fresh secret)
+    "model",  # the key may not use this model, and others it may: leave key × model out for a while
     "caller",  # the request's own fault, or our own doing: nothing is wrong with the key
 ]
 
@@ -64,7 +65,7 @@ class Rule(NamedTuple):
 #: Longer waits are not what a ceiling makes one wait; who is told them falls back on their own delay.
 BLOCK_MAX_S = 86_400.0
 _BY_STATUS: dict[int, Kind] = {
-    401: "credential", 402: "quota", 403: "credential", 408: "health", 429: "rate", 498: "capacity",
+    401: "credential", 402: "quota", 408: "health", 429: "rate", 498: "capacity",
 }  # fmt: skip
 #: What errors inside a 200 would have had as status: they name it, or have one of these words.
 _STATUS_OF_WORD: dict[str, int] = {
@@ -106,8 +107,10 @@ def judge(
         return Verdict(kind, dimension, _reset_of(dimension, observed) if wait is None else wait)
     if kind == "caller":  # too large for a ceiling, where it is one that refused
         return Verdict(kind, dimension_named(reply) if status in (413, 429) else None)
-    if kind == "credential":
+    if kind in ("credential", "model"):
         return Verdict(kind)
+    if kind == "health":  # messages of what went wrong inside may quote anything
+        return Verdict(kind, None, told_s(headers, now))
     return Verdict(kind, None, wait_s(headers, reply, now), hold_s=rule.hold_s if rule is not None else None)
 
 
@@ -131,11 +134,17 @@ def verdict_of_failure(failure: UpstreamFailure) -> Verdict:
 
 def wait_s(headers: Headers, reply: ErrorReply, now: datetime) -> float | None:
     """How long to stay away, from the headers or else the message; None when it is not told or beyond a day."""
-    wait = retry_after_s(headers, now)
+    wait = told_s(headers, now)
     if wait is None:
         said = _SAID.search(reply.message)
         told = duration(said[1].rstrip(".")) if said else None
         wait = told * _SCALES[said[2] or ""] if said and told is not None else None
+    return wait if wait is not None and wait <= BLOCK_MAX_S else None
+
+
+def told_s(headers: Headers, now: datetime) -> float | None:
+    """The same by the headers alone."""
+    wait = retry_after_s(headers, now)
     return wait if wait is not None and wait <= BLOCK_MAX_S else None
 
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from gateway.admission.health import PROBE_PATIENCE_S, QUOTA_S, SUSPECT_S, Health
+from gateway.admission.health import BARRED_S, PROBE_PATIENCE_S, QUOTA_S, REST_MAX_S, SUSPECT_S, Health
 from gateway.admission.health_change import Kind
 from tests.admission.keys import fail, serve, target
 
@@ -75,6 +75,35 @@ def test_a_cooling_key_serves_again_when_the_others_have_gone() -> None:
     two.failed(two.started(NOW), "quota", NOW + 1, until=NOW + 3600)
     assert one.open
     assert one.history[-1].reason == "no other key of the target is in service"
+
+
+@pytest.mark.parametrize(("asked_s", "rests_s"), [(20.0, 20.0), (3600.0, REST_MAX_S)])
+def test_a_key_rests_for_as_long_as_its_provider_asks(asked_s: float, rests_s: float) -> None:
+    health = target(1)[0]
+    early = health.started(NOW)
+    health.failed(health.started(NOW), "health", NOW, "503", until=NOW + asked_s)
+    assert health.state == "healthy"
+    for rank in (URGENT, LOW):
+        assert not health.allows(rank, NOW + rests_s - 0.1) and health.opens_at(rank) == NOW + rests_s
+    health.finished(early, NOW + 1)
+    assert not health.allows(URGENT, NOW + 1), "what was under way says nothing of it"
+    health.failed(health.started(NOW + 2), "health", NOW + 2, "503", until=NOW + 3)
+    assert health.opens_at(URGENT) == NOW + rests_s, "the later of both"
+    later = NOW + rests_s
+    assert health.allows(URGENT, later)
+    health.finished(health.started(later), later)
+    assert health.open
+
+
+def test_a_model_that_the_key_may_not_use_is_left_out_for_a_while() -> None:
+    one, two = target(2)
+    fail(two, 5, NOW)
+    one.failed(one.started(NOW), "model", NOW)
+    assert (one.state, one.until, one.ejected) == ("barred", NOW + BARRED_S, False)
+    assert two.open, "it serves again, as the last"
+    assert not one.credential.doubted and not one.allows(LOW, NOW + BARRED_S - 1)
+    one.finished(one.started(NOW + BARRED_S), NOW + BARRED_S)
+    assert one.open, "somebody has granted it"
 
 
 def test_one_request_of_a_low_class_is_the_probe() -> None:

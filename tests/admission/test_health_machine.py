@@ -6,12 +6,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from gateway.admission.health import PROBE_PATIENCE_S, PROBE_RANK, Health
+from gateway.admission.health import PROBE_PATIENCE_S, PROBE_RANK, REST_MAX_S, Health
 from gateway.admission.health_change import Kind
 from gateway.admission.health_table import HealthTable
 from tests.admission.keys import provider, provider_key
 
-KINDS: list[Kind] = ["rate", "capacity", "quota", "credential", "ramp", "health"]
+KINDS: list[Kind] = ["rate", "capacity", "quota", "model", "credential", "ramp", "health"]
 RANKS = st.integers(0, 4)
 PICK = st.integers(0, 1000)
 
@@ -57,7 +57,7 @@ class Target(RuleBasedStateMachine):
             return
         if before == "invalid":
             assert not allowed
-        if before in ("cooling", "probing", "quota") and allowed:
+        if before in ("cooling", "probing", "quota", "barred") and allowed:
             assert rank >= PROBE_RANK or self.now >= health.until + PROBE_PATIENCE_S
         turn = health.started(self.now)
         is_probe = health.state == "probing" and health._probe == turn
@@ -66,14 +66,18 @@ class Target(RuleBasedStateMachine):
             assert not any(
                 one.is_probe for one in self.live if one.health is health and one.since == health._since
             ), "there was one already"
-        if allowed and before in ("cooling", "probing", "quota"):
+        if allowed and before in ("cooling", "probing", "quota", "barred"):
             assert attempt.is_probe, "what is allowed of a key that is out of service is its probe"
         self.live.append(attempt)
 
     @rule(pick=PICK, rank=RANKS, early=st.sampled_from([0.0, 0.0, 0.1]), insist=st.booleans())
     def come_due(self, pick: int, rank: int, early: float, insist: bool) -> None:
         """Time passes to where a key that is out of service may be tried again."""
-        out = [number for number, one in enumerate(self.everyone()) if one.state in ("cooling", "quota")]
+        out = [
+            number
+            for number, one in enumerate(self.everyone())
+            if one.state in ("cooling", "quota", "barred")
+        ]
         if out:
             number = out[pick % len(out)]
             self.now = max(self.now, self.everyone()[number].until - early)
@@ -188,7 +192,10 @@ class Target(RuleBasedStateMachine):
     @invariant()
     def states_are_consistent(self) -> None:
         for health in self.everyone() if hasattr(self, "targets") else []:
-            assert health.open == (health.state == "healthy" and health.ramp is None)
+            serves = health.state == "healthy" and health.ramp is None
+            assert serves or not health.open
+            assert not serves or health.allows(0, self.now) == (self.now >= health.rests_until)
+            assert health.rests_until <= self.now + REST_MAX_S
             assert not health.ejected or health.state in ("cooling", "probing")
             assert health.state != "cooling" or health.ejected
             assert (health.state == "invalid") == health.credential.invalid

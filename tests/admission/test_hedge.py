@@ -18,9 +18,15 @@ def learned(settings: Hedge = ON) -> Hedging:
 
 
 def test_off_by_default() -> None:
-    hedging = learned(Hedge())
-    hedging.sent(10**9)
+    hedging = funded(learned(Hedge()))
     assert hedging.after_s(0, "t", 0, 100) is None and not hedging.may_fire(1, 1.0)
+
+
+def funded(hedging: Hedging) -> Hedging:
+    for _ in range(100):
+        hedging.sent()
+    hedging.used(10**9)
+    return hedging
 
 
 @pytest.mark.parametrize(
@@ -42,31 +48,58 @@ def test_who_is_hedged(rank: int, target: str, size: int, tokens: int, hedged: b
 
 
 def test_only_into_surplus() -> None:
-    hedging = learned()
-    hedging.sent(1_000_000)
+    hedging = funded(learned())
     assert not hedging.may_fire(100, SURPLUS)
     assert hedging.may_fire(100, SURPLUS + 0.01)
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from(["sent", "fire"]), st.integers(0, 20_000)), min_size=1, max_size=300)
+_EVENTS = st.lists(
+    st.tuples(st.sampled_from(["sent", "sent", "used", "fire"]), st.integers(0, 20_000)),
+    min_size=1,
+    max_size=300,
 )
-def test_hedged_tokens_are_a_fixed_share_at_every_moment(events: list[tuple[str, int]]) -> None:
-    hedging, sent, hedged = Hedging(ON), 0, 0
-    for event, tokens in events:
+
+
+@given(_EVENTS)
+def test_second_attempts_are_a_fixed_share_in_any_stretch_of_time(events: list[tuple[str, int]]) -> None:
+    """Of requests and of tokens: from the start on exactly, in any stretch but for what little is saved up."""
+    hedging, ratio = Hedging(ON), ON.tokens_ratio
+    # What has been fired above the share of what was sent: now, and at its lowest.
+    attempts = fewest = tokens = least = 0.0
+    for event, size in events:
         if event == "sent":
-            hedging.sent(tokens)
-            sent += tokens
-        elif hedging.may_fire(tokens, 1.0):
-            hedged += tokens
-        assert hedged <= ON.tokens_ratio * sent + 1e-6
+            hedging.sent()
+            attempts -= ratio
+        elif event == "used":
+            hedging.used(size)
+            tokens -= ratio * size
+        elif hedging.may_fire(size, 1.0):
+            attempts, tokens = attempts + 1, tokens + size
+        assert attempts <= 1e-6 and tokens <= 1e-6
+        fewest, least = min(fewest, attempts), min(least, tokens)
+        assert attempts - fewest <= 1.0 + 1e-6
+        assert tokens - least <= 2 * ON.input_tokens_max + 1e-6
+
+
+def test_a_cold_start_saves_nothing_up() -> None:
+    """Two hundred short answers, then the provider is slow: not all of its requests go twice."""
+    hedging = learned()
+    for _ in range(200):
+        hedging.sent()
+        hedging.used(15)
+    fired = 0
+    for _ in range(30):
+        hedging.sent()
+        fired += hedging.may_fire(15, 1.0)
+    assert fired == 1
 
 
 def test_when_everything_is_slow_it_stops_by_itself() -> None:
     hedging = learned()
     fired = 0
     for _ in range(10_000):
-        hedging.sent(1000)
+        hedging.sent()
+        hedging.used(1000)
         fired += hedging.may_fire(1000, 1.0)
     assert fired == pytest.approx(200, abs=2)
 

@@ -207,15 +207,22 @@ async def test_104_one_bad_credential_is_not_felt(gateway: RunningGateway, sim: 
     assert len({received["credential"] for received in sim.requests()}) == 2
 
 
-@pytest.mark.parametrize("status", [401, 402, 403])
+@pytest.mark.parametrize(
+    ("status", "told", "code"),
+    [
+        (401, 502, "upstream_auth_failed"),
+        (402, 429, "insufficient_quota"),
+        (403, 403, "insufficient_permissions"),
+    ],
+)
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_104_our_credentials_are_never_the_callers_fault(
-    gateway: RunningGateway, sim: ProviderSim, status: int, streamed: bool
+    gateway: RunningGateway, sim: ProviderSim, status: int, told: int, code: str, streamed: bool
 ) -> None:
     sim.fault(status=status, echo=True)
     reply = await post(gateway, chat(stream=streamed))
-    assert (reply.status, reply.error()["code"]) == (502, "upstream_auth_failed")
-    assert reply.headers["x-should-retry"] == "false"
+    assert (reply.status, reply.error()["code"], len(sim.requests())) == (told, code, 2)
+    assert reply.headers.get("x-should-retry") == ("false" if told != 403 else None)
     assert b"canary" not in reply.raw
     await settled(gateway)
 

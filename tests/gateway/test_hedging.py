@@ -7,6 +7,7 @@ import pytest
 
 from provider_sim import ProviderSim
 from tests.clock import turns, until
+from tests.gateway.test_admin_and_log import scrape
 from tests.gateway.wire import Line, chat, post, request
 from tests.running import RunningGateway, configuration
 
@@ -40,6 +41,14 @@ def taught(gateway: RunningGateway) -> Any:
     return hedged._hedging
 
 
+def funded(gateway: RunningGateway) -> None:
+    """So many requests went and were answered that a second attempt may be made."""
+    hedging = taught(gateway)
+    for _ in range(50):
+        hedging.sent()
+    hedging.used(1_000_000)
+
+
 def in_flight(gateway: RunningGateway) -> list[object]:
     return [pool["in_flight"] for pool in gateway.app.state()["pools"]]  # type: ignore[attr-defined]
 
@@ -47,18 +56,21 @@ def in_flight(gateway: RunningGateway) -> list[object]:
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_whoever_speaks_first_is_the_reply(slow: ProviderSim, sim: ProviderSim, streamed: bool) -> None:
     async with hedging(slow, sim) as gateway:
-        taught(gateway).sent(1_000_000)
+        funded(gateway)
         reply = await post(gateway, chat(stream=streamed))
         assert (reply.status, reply.headers["x-gateway-provider"]) == (200, "sim")
         assert reply.headers["x-gateway-attempts"] == "2"
         await until(lambda: in_flight(gateway) == [0, 0, 0])
         (entry,) = await gateway.log_lines(1)
         assert (entry["provider"], entry["attempts"]) == ("sim", 2)
+        seen = await scrape(gateway)
+        assert seen.value("gateway_attempts_total", provider="sim", outcome="ok") == 1
+        assert seen.value("gateway_attempts_total", provider="slow", outcome="cancelled") == 1
 
 
 async def test_nothing_is_left_when_the_caller_leaves_both(slow: ProviderSim) -> None:
     async with ProviderSim(latency_ms=SLOW_MS) as other, hedging(slow, other) as gateway:
-        taught(gateway).sent(1_000_000)
+        funded(gateway)
         async with Line(gateway) as line:
             line.send(request(chat()))
             await until(lambda: sum(in_flight(gateway)) == 2)  # type: ignore[arg-type]
@@ -78,6 +90,16 @@ async def test_without_tokens_to_spend_the_first_attempt_is_waited_for(
             assert not sim.requests()
             line.writer.transport.abort()
             await until(lambda: not gateway.app.live)
+
+
+async def test_what_was_used_fills_the_budget_and_no_estimate(slow: ProviderSim, sim: ProviderSim) -> None:
+    """An answer is thought to be a thousand tokens long as long as nothing is known of such."""
+    async with hedging(slow, sim) as gateway:
+        decider = taught(gateway)
+        for _ in range(50):
+            assert (await post(gateway, chat("[[sim:output=2]]", model="sim/chat"))).status == 200
+        assert decider._requests == pytest.approx(1.0)
+        assert 0.0 < decider._tokens < 0.02 * 50 * 100
 
 
 async def test_off_unless_configured(sim: ProviderSim) -> None:

@@ -12,6 +12,7 @@ from gateway.admission.affinity import Affinity
 from gateway.admission.choice import Choice, Wish
 from gateway.admission.grantor import Grantor
 from gateway.admission.health_table import HealthTable
+from gateway.admission.hedge import Hedging
 from gateway.admission.leases import Leases
 from gateway.admission.ledger import Ledger
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
@@ -93,7 +94,10 @@ class Gate:
         )
         if self.leases is not None:
             self.leases.watch(self.dispatcher.waiters)
-        self.lessons = Lessons(self.dispatcher, self.ledger, self.health, self.metrics, self.time, self.clock)
+        hedging = Hedging(self.snapshot.hedge)
+        self.lessons = Lessons(
+            self.dispatcher, self.ledger, self.health, hedging, self.metrics, self.time, self.clock
+        )
         self.router = Router(self.snapshot, self.accounts, self.health, self.time, self.clock)
         self._numbers = count(1)
 

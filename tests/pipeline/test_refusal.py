@@ -13,6 +13,7 @@ from gateway.dialects.errors import error_body
 from gateway.errors import CONTEXT_TOO_LONG, GatewayError
 from gateway.upstream.refusal import error_in_success, refusal, scrub
 from gateway.upstream.retry_after import retry_after_s
+from gateway.upstream.verdict import Kind
 from tests.pipeline.parts import SECRET, provider, provider_key
 
 KEY = provider_key("k", provider())
@@ -102,9 +103,13 @@ TABLE: list[tuple[str, int, Any, int, str, str | None]] = [
     ),
     ("xai", 400, {"code": "bad_thing", "error": "Bad."}, 400, "invalid_request_error", "bad_thing"),
     ("xai bad key", 400, {"code": "x", "error": "Incorrect API key: a***b"}, *OURS),
-    ("deepseek balance", 402, {"error": {"message": "Empty."}}, *OURS),
+    ("deepseek balance", 402, {"error": {"message": "Empty."}}, *BROKE),
     ("groq tpm", 413, {"error": {"message": "Large.", "type": "tokens"}}, *LARGE),
-    ("openrouter credits", 402, {"error": {"code": 402, "message": "Empty."}}, *OURS),
+    ("openrouter credits", 402, {"error": {"code": 402, "message": "Empty."}}, *BROKE),
+    (
+        "openrouter moderation", 403, {"error": {"code": 403, "message": "Flagged."}},
+        403, "invalid_request_error", None,
+    ),
     ("openrouter 502", 502, {"error": {"code": 502, "message": "Down."}}, *DOWN),
     ("anthropic overload", 529, {"error": {"message": "Busy."}}, *BUSY),
     ("openrouter 408", 408, {"error": {"code": 408, "message": "Timed out."}}, *LATE),
@@ -125,6 +130,22 @@ def test_provider_errors_in_our_words(row: tuple[str, int, Any, int, str, str | 
     shown = json.loads(error_body(error, "openai", "req_1"))["error"]
     assert isinstance(shown["message"], str)
     assert shown["message"], "an SDK shows nothing for an empty message"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("credential", 502, "upstream_auth_failed"),
+        ("quota", 429, "insufficient_quota"),
+        ("health", 502, "upstream_error"),
+        ("model", 403, "x"),
+        ("caller", 403, "x"),
+    ],
+)
+def test_what_a_403_is_the_verdict_says(kind: Kind, status: int, code: str) -> None:
+    error = refusal(403, [], b'{"error":{"message":"No.","code":"x"}}', KEY, kind=kind)
+    assert (error.condition.status, error.condition.code) == (status, code)
+    assert error.condition.retryable, "another key may be allowed what this one is not"
 
 
 OVER = "This model's maximum context length is 4096 tokens. However, you requested 5000."
@@ -303,6 +324,7 @@ def test_a_detail_may_be_nested_deeper_than_json_is_written(depth: int) -> None:
         ({"message": "x", "code": 429}, "rate_limit_exceeded"),
         ({"message": "x", "type": "rate_limit_error"}, "rate_limit_exceeded"),
         ({"message": "x", "type": "insufficient_quota"}, "insufficient_quota"),
+        ({"message": "x", "code": 402}, "insufficient_quota"),
         ({"message": "x", "code": 503}, "upstream_overloaded"),
         ({"message": "x", "type": "overloaded_error"}, "upstream_overloaded"),
         ({"message": "x", "code": 502}, "upstream_error"),

@@ -16,6 +16,7 @@ from gateway.admission.choice import Choice
 from gateway.admission.dimension import SET_ASIDE_PERMILLE
 from gateway.admission.grantor import Grantor
 from gateway.admission.health_table import HealthTable
+from gateway.admission.hedge import Hedging
 from gateway.admission.leases import Leases
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.charge import Makeup
@@ -89,9 +90,10 @@ class Replica:
         metrics.dispatcher = dispatcher
         if isinstance(grantor, Leases):
             grantor.watch(dispatcher.waiters)
-        lessons = Lessons(dispatcher, grantor, health, metrics, time, clock)
+        hedging = Hedging(snapshot.hedge)
+        lessons = Lessons(dispatcher, grantor, health, hedging, metrics, time, clock)
         self._pools: dict[str, Pool] = {}
-        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, snapshot.hedge, clock)
+        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, hedging, clock)
         relay = Relay(
             snapshot.bounds, SealedIds(snapshot.pepper), Written(self.grantor, estimator, time, clock)
         )

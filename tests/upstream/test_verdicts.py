@@ -20,6 +20,7 @@ PACIFIC_MIDNIGHT = datetime(2026, 11, 22, 8, tzinfo=UTC)
 CALLER = Verdict("caller")
 HEALTH = Verdict("health")
 CREDENTIAL = Verdict("credential")
+MODEL = Verdict("model")
 QUOTA = Verdict("quota")
 
 EXPECTED: dict[str, Verdict] = {
@@ -35,12 +36,17 @@ EXPECTED: dict[str, Verdict] = {
     "openai_server_error": HEALTH,
     "openai_flex": Verdict("capacity"),
     "openai_bad_key": CREDENTIAL,
-    "openai_model_forbidden": CALLER,
+    "openai_model_forbidden": MODEL,
+    "openai_not_allowed_to_sample": MODEL,
+    "openai_country": CALLER,
+    "openai_deactivated": CREDENTIAL,
     "openai_bad_request_quoting": CALLER,
     "azure_rate_requests": Verdict("rate", "rpm", 26.0),
     "azure_rate_tokens": Verdict("rate", "tpm", 2.0),
     "azure_too_large": Verdict("caller", "tpm"),
     "azure_no_capacity": Verdict("capacity"),
+    "azure_network": HEALTH,
+    "azure_no_keys": CREDENTIAL,
     "azure_short": Verdict("rate", None, 2.0),
     "anthropic_rate_input": Verdict("rate", "itpm", 32.0),
     "anthropic_rate_connections": Verdict("rate", "concurrency", 5.0),
@@ -55,22 +61,33 @@ EXPECTED: dict[str, Verdict] = {
     "anthropic_overloaded_in_stream": Verdict("mid_stream", cause="health"),
     "anthropic_bad_key": CREDENTIAL,
     "anthropic_bad_request_quoting": CALLER,
+    "anthropic_no_permission": CALLER,
+    "anthropic_revoked": CREDENTIAL,
+    "anthropic_disabled": CREDENTIAL,
     "gemini_per_day": Verdict("quota", "rpd", until_utc=PACIFIC_MIDNIGHT),
     "gemini_all_three": Verdict("quota", "rpd", until_utc=PACIFIC_MIDNIGHT),
     "gemini_tokens_per_minute": Verdict("rate", "tpm", 45.578569677),
     "gemini_requests_per_minute": Verdict("rate", "rpm", 37.0),
     "gemini_bare_429": Verdict("rate"),
     "gemini_bad_key": CREDENTIAL,
+    "gemini_suspended": CREDENTIAL,
+    "gemini_leaked": CREDENTIAL,
+    "gemini_disabled": CREDENTIAL,
+    "gemini_method_blocked": MODEL,
+    "gemini_not_permitted": CALLER,
     "gemini_overloaded": HEALTH,
     "gemini_overloaded_in_stream": Verdict("mid_stream", cause="health"),
     "gemini_bad_argument": CALLER,
     "ollama_full": Verdict("saturation"),
     "ollama_no_model": CALLER,
+    "ollama_subscription": MODEL,
     "ollama_in_stream": Verdict("mid_stream", cause="health"),
     "vllm_full": Verdict("saturation"),
     "vllm_bad_request": CALLER,
     "groq_rate_tokens": Verdict("rate", "tpm", 6.0),
     "groq_too_large": Verdict("caller", "tpm"),
+    "groq_model_blocked": MODEL,
+    "groq_restricted": CREDENTIAL,
     "groq_flex": Verdict("capacity"),
     "mistral_rate": Verdict("rate", "rpm"),
     "mistral_capacity": Verdict("capacity"),
@@ -81,14 +98,17 @@ EXPECTED: dict[str, Verdict] = {
     "xai_tokens": Verdict("rate", "tpm"),
     "xai_content": CALLER,
     "xai_bad_key": CREDENTIAL,
+    "xai_endpoint": MODEL,
     "openrouter_free_day": Verdict("quota", "rpd", until_utc=datetime(2026, 11, 22, tzinfo=UTC)),
     "openrouter_upstream": Verdict("capacity"),
     "openrouter_in_flight": Verdict("capacity"),
     "openrouter_credits": QUOTA,
     "openrouter_moderation": CALLER,
+    "openrouter_key_limit": QUOTA,
     "openrouter_in_stream": Verdict("mid_stream", cause="health"),
     "together_spike": Verdict("ramp", hold_s=60.0),
     "together_busy": HEALTH,
+    "together_too_long": CALLER,
     "html_502": HEALTH,
 }
 
@@ -158,7 +178,9 @@ def test_nothing_that_a_provider_sends_raises_or_blocks_for_ever(
 QUOTED = [
     "insufficient_quota", "You have reached your specified API usage limits", "Your credit balance is too low",
     "Incorrect API key provided", "Slow down", "API_KEY_INVALID", "API key not valid", "invalid_api_key",
-    "Your team x has used all credits", "PerDay", "enforced_spend_limit_reached",
+    "Your team x has used all credits", "PerDay", "enforced_spend_limit_reached", "Key limit exceeded",
+    "This organization has been disabled.", "Your API key was reported as leaked", "account_deactivated",
+    "You are not allowed to sample from this model", "model_not_found", "CONSUMER_SUSPENDED",
 ]  # fmt: skip
 
 
@@ -169,5 +191,39 @@ def test_a_caller_cannot_shut_a_key_by_being_quoted(of: object, words: str) -> N
         "error": {"message": f"Invalid value: '{words}'.", "type": "invalid_request_error", "param": words}
     }
     adapter = adapter_of(of)  # type: ignore[arg-type]
-    for status in (400, 404, 422):
+    for status in (400, 403, 404, 422):
         assert adapter.verdict(status, [], json.dumps(body).encode(), NOW) == CALLER
+
+
+@pytest.mark.parametrize("of", PROVIDERS, ids=lambda of: f"{of.dialect}-{of.flavour}")
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"error": {"message": "Forbidden.", "type": "permission_error", "code": None}}, {"error": "no"}],
+)
+def test_a_403_says_nothing_of_the_key_unless_it_says_so(of: object, body: object) -> None:
+    adapter = adapter_of(of)  # type: ignore[arg-type]
+    assert adapter.verdict(403, [], json.dumps(body).encode(), NOW) == CALLER
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Your API key has been revoked.", "credential"),
+        ("API key is currently blocked: leaked.", "credential"),
+        ("The provided API key has expired.", "credential"),
+        ("Your OpenAI account has been deactivated, please check your email.", "credential"),
+        ("Your project is blocked from this region.", "caller"),
+        ("Your account is not active.", "caller"),
+        ("Project `proj_x` does not have access to model `m`", "model"),
+        ("API key sk-*** is not allowed to use model m", "model"),
+        ("Your organization must be verified to use the model `m`.", "model"),
+        ("Your organization must be verified to generate reasoning summaries.", "caller"),
+        ("You do not have permission to access the File f or it may not exist.", "caller"),
+        ("You don't have permission to use this model", "model"),
+    ],
+)
+def test_how_a_403_begins(words: str, kind: str) -> None:
+    body = json.dumps({"error": {"message": words}}).encode()
+    for of in PROVIDERS:
+        if of.dialect in ("openai", "anthropic", "gemini"):
+            assert adapter_of(of).verdict(403, [], body, NOW).kind == kind, of.flavour
