@@ -13,6 +13,7 @@ from gateway.charge import Charge
 from gateway.clock import Clock
 from gateway.errors import (
     INSUFFICIENT_QUOTA,
+    MODEL_NOT_FOUND,
     RATE_LIMITED,
     UPSTREAM_AUTH,
     UPSTREAM_OVERLOADED,
@@ -81,6 +82,8 @@ class Lessons:
         """The first content is here."""
         at, way = exchange.first_content, permit.way
         was_open = way.health.open
+        if permit.overflow is not None:
+            way.account.breaker.answered()
         way.health.answered(permit.turn, at)
         if way.is_compared:
             way.first_token.observe(size_of(exchange.sizing.estimate().input), at - permit.began, at)
@@ -90,6 +93,8 @@ class Lessons:
     def finished(self, permit: Permit, usage: Usage, now: float) -> None:
         """The whole reply is here, and this is what it used."""
         permit.way.health.finished(permit.turn, now)
+        if permit.overflow is not None:
+            permit.way.account.breaker.answered()
         self._end(permit, usage, now)
 
     def abandoned(self, permit: Permit, usage: Usage) -> None:
@@ -111,6 +116,8 @@ class Lessons:
         self._metrics.attempted(account.key.provider.id, pool, condition.name)
         if condition in _KINDS:
             self._metrics.rejected(pool, condition.name)
+        if permit.overflow is not None and (verdict.kind != "caller" or condition is MODEL_NOT_FOUND):
+            account.breaker.failed(self._clock.monotonic())
         self._judge(permit, verdict, condition.name)
         grant = permit.grant
         charged = _NOT_SENT if grant is None or not sent else account.adapter.at_refusal(grant.charge)
