@@ -32,6 +32,11 @@ class Breaker:
     def answered(self) -> None:
         self._failures, self._until = 0, 0.0
 
+    @property
+    def closed(self) -> bool:
+        """Nothing has failed since the last answer."""
+        return not self._failures
+
     def opens_in(self, in_flight: int, now: float) -> float:
         """Seconds until one more may go there; infinity where that hangs on who is under way."""
         if not self._failures:

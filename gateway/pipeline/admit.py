@@ -20,6 +20,7 @@ from gateway.admission.item import Item, Refused
 from gateway.admission.ledger import Ask, Demand
 from gateway.admission.line import Line
 from gateway.admission.memory_ledger import LedgerTime
+from gateway.admission.retry_budget import RetryBudget
 from gateway.admission.unasked import rest_of
 from gateway.charge import Charge
 from gateway.clock import Clock
@@ -69,7 +70,8 @@ class Dispatcher:
         self._metrics = metrics
         self._outlook = AccountOutlook(accounts.by_id, grantor, charging.of, time, clock)
         self.line = Line(Bounds(snapshot.queue.depth_max, snapshot.queue.bytes_max), self._outlook)
-        self._overflow = Overflow(self.line, snapshot, metrics)
+        self.retries = RetryBudget(snapshot.bounds.attempts_ratio)
+        self._overflow = Overflow(self.line, snapshot, self.retries, metrics)
         self._wakes = Wakes(self._dispatch)
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -273,7 +275,7 @@ class Dispatcher:
     def _take(self, ticket: Ticket, way: Way, now: float) -> Permit | None:
         """A place for the ticket, by that way, whose health allows it."""
         account, grant = way.account, None
-        if now < account.blocked_until or (ticket.overflowed is not None and ticket.rest_s(way, now) > 0.0):
+        if now < account.blocked_until or (ticket.overflowed is not None and ticket.avoids(way)):
             return None
         if account.limited:
             now_ms = self._time.at(now)

@@ -11,7 +11,6 @@ from functools import lru_cache, partial
 from gateway.admission.choice import Wish
 from gateway.admission.hedge import Hedging
 from gateway.admission.latency import size_of
-from gateway.admission.retry_budget import RetryBudget
 from gateway.clock import Clock
 from gateway.errors import (
     INSUFFICIENT_QUOTA,
@@ -82,7 +81,7 @@ class Upstream:
         self._pool_of = pool_of
         self._bounds = bounds
         self._clock = clock
-        self._budget = RetryBudget(bounds.attempts_ratio)
+        self._budget = dispatcher.retries
         self._hedged: Hedged | None = None
         if hedge.enabled:
             self._hedged = Hedged(Hedging(hedge), dispatcher, lessons, self._budget, clock)

@@ -35,15 +35,19 @@ def places(account: Account) -> int:
 def serves(way: Way, reason: str, rank: int, patience_s: float, now: float) -> bool:
     """Whether one who overflows for that reason may hope for it.
 
-    Who could wait for a better model only goes where all is well; who could not takes what there is, unless it has
-    done nothing but fail.
+    Who could wait for a better model only goes where nothing is wrong; who could not takes what there is, unless it
+    has done nothing but fail.
     """
+    opens_in = way_opens_in(way, rank, now)
     if reason == NO_KEY:
-        return way_opens_in(way, rank, now) <= patience_s and not way.health.failing(now)
-    return (
-        way_opens_in(way, rank, now) == 0.0
-        and way.account.breaker.opens_in(way.account.in_flight, now) == 0.0
-    )
+        return opens_in <= patience_s and not way.health.failing(now)
+    return opens_in == 0.0 and way.account.breaker.closed
+
+
+def may_try(way: Way, rank: int, now: float) -> bool:
+    """Whether it is time to see if one that failed answers again."""
+    account = way.account
+    return way_opens_in(way, rank, now) == 0.0 and account.breaker.opens_in(account.in_flight, now) == 0.0
 
 
 def fits_context(exchange: Exchange, model: str, capabilities: Mapping[str, Mapping[str, object]]) -> bool:

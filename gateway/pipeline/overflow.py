@@ -15,8 +15,9 @@ from gateway.admission.item import Item
 from gateway.admission.least_slack import LeastSlack
 from gateway.admission.line import Line
 from gateway.admission.overflow import DEADLINE, NO_KEY, late_from, may_overflow, overflows
+from gateway.admission.retry_budget import RetryBudget
 from gateway.metrics import Metrics
-from gateway.pipeline.local_model import fits_context, local_model, places, serves
+from gateway.pipeline.local_model import fits_context, local_model, may_try, places, serves
 from gateway.pipeline.outlook import way_opens_in
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Permit, Ticket
@@ -42,8 +43,9 @@ class _Waiting(Record):
 class Overflow:
     """The dispatcher's, which gives out the permits."""
 
-    def __init__(self, line: Line, snapshot: Snapshot, metrics: Metrics) -> None:
+    def __init__(self, line: Line, snapshot: Snapshot, retries: RetryBudget, metrics: Metrics) -> None:
         self._line = line
+        self._retries = retries
         self._depth = snapshot.queue.overflow_depth
         self._capabilities: Mapping[str, Mapping[str, object]] = snapshot.capabilities
         self._metrics = metrics
@@ -110,7 +112,8 @@ class Overflow:
                 going.append((item.rank, ticket.late_from, item.order, item, way, reason))
         went = 0
         for rank, late, _, item, way, reason in sorted(going):
-            if self._line.waits_for(account, rank) or not go(item, way, reason):
+            one_at_a_time = reason != NO_KEY and not way.account.breaker.closed and way.account.in_flight
+            if one_at_a_time or self._line.waits_for(account, rank) or not go(item, way, reason):
                 order.add(item, late)
             else:
                 went += 1
@@ -126,21 +129,26 @@ class Overflow:
             serving = self._serving(ticket, NO_KEY, now)
             room = bool(serving) and local_model(serving, self._line, self._depth).has_room
             return NO_KEY if room else None
-        serving = self._serving(ticket, DEADLINE, now)
+        waits = self._line.find(item.id) is item
+        serving = self._serving(ticket, DEADLINE, now) or (self._to_try(ticket, now) if waits else [])
         if not serving:
             ticket.late_from = now + _REST_S
             return None
         wait_s = self._line.expected(item, now).wait_s
         ticket.late_from = late_from(item, wait_s)
         local = local_model(serving, self._line, self._depth)
-        depth = self._line.depth(item.signature)
-        if self._line.find(item.id) is item:
-            depth -= 1  # of others
-        return overflows(item, depth, wait_s, self._depth, local, now)
+        others = self._line.depth(item.signature) - waits
+        return overflows(item, others, wait_s, self._depth, local, now)
 
     def _serving(self, ticket: Ticket, reason: str, now: float) -> list[Way]:
         patience_s = CLASSES[ticket.rank].ttl_s
         return [way for way in self._ways(ticket) if serves(way, reason, ticket.rank, patience_s, now)]
+
+    def _to_try(self, ticket: Ticket, now: float) -> list[Way]:
+        """Of those that failed, by which of the waiting one may go: if it failed there, it could come back."""
+        if not self._retries.allows(now):
+            return []
+        return [way for way in self._ways(ticket) if may_try(way, ticket.rank, now)]
 
     def _ways(self, ticket: Ticket) -> tuple[Way, ...]:
         """Those of the local model, if it may and can have the request and does not have it already."""

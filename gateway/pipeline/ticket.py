@@ -53,14 +53,12 @@ class Ticket:
         self.overflowed = reason
         self.targets = (self.candidates.overflow, *self.candidates.targets)
 
-    def rest_s(self, way: Way, now: float) -> float:
-        """For how long it leaves that way alone: a local model that failed others, while it has other ways."""
+    def avoids(self, way: Way) -> bool:
+        """While it has others: that of a local model which failed somebody, until it has answered somebody."""
         local = self.candidates.overflow
-        if self.overflowed is None or self.overflowed == NO_KEY or way not in local:
-            return 0.0
-        if all(other in local for other in self.ways()):
-            return 0.0
-        return way.account.breaker.opens_in(way.account.in_flight, now)
+        if self.overflowed is None or self.overflowed == NO_KEY or way.account.breaker.closed:
+            return False
+        return way in local and any(other not in local for other in self.ways())
 
     def ways(self) -> Iterator[Way]:
         """Those that have not been tried, in order of preference."""
