@@ -1,11 +1,12 @@
 """A circuit breaker for what is never the only way: a local model that failed somebody who could have waited.
 
-    closed ─ a failure, of whatever kind → open, for 3 s, twice as long each time, up to 30 s
-    open   ─ its time is over            → half open: one at a time
-    any    ─ an answer                   → closed
+    closed ─ a failure            → open, for 3 s, twice as long each time, up to 30 s
+    open   ─ its time is over     → half open: one at a time
+    any    ─ an answer            → closed
 
 `Health` cannot say this. It keeps a target's last key in service whatever it does, and a refusal that it does not
-count as one (no such model, a prompt too long for it) would still cost whoever comes next a second attempt.
+count as one (no such model) would still cost whoever comes next a second attempt. What is the request's own fault
+is no failure here either: nobody's bad requests close the way for others.
 """
 
 from math import inf

@@ -13,7 +13,6 @@ from gateway.charge import Charge
 from gateway.clock import Clock
 from gateway.errors import (
     INSUFFICIENT_QUOTA,
-    MODEL_NOT_FOUND,
     RATE_LIMITED,
     UPSTREAM_AUTH,
     UPSTREAM_OVERLOADED,
@@ -116,7 +115,7 @@ class Lessons:
         self._metrics.attempted(account.key.provider.id, pool, condition.name)
         if condition in _KINDS:
             self._metrics.rejected(pool, condition.name)
-        if permit.overflow is not None and (verdict.kind != "caller" or condition is MODEL_NOT_FOUND):
+        if permit.overflow is not None and (verdict.kind != "caller" or condition.status == 404):
             account.breaker.failed(self._clock.monotonic())
         self._judge(permit, verdict, condition.name)
         grant = permit.grant

@@ -52,7 +52,7 @@ async def test_without_money_at_the_provider_the_local_model_answers(sim: Provid
         await settled(gateway)
 
 
-@pytest.mark.parametrize("how", ["away", {"status": 401}, {"status": 503}, {"status": 404}, {"status": 400}])
+@pytest.mark.parametrize("how", ["away", {"status": 401}, {"status": 503}, {"status": 404}])
 async def test_a_broken_local_model_costs_a_wait_and_no_error(sim: ProviderSim, how: Any) -> None:
     url = "http://127.0.0.1:9/v1" if how == "away" else sim.openai_url
     async with overflowing(sim, url, {"concurrency": 1}) as gateway:
@@ -72,4 +72,21 @@ async def test_a_broken_local_model_costs_a_wait_and_no_error(sim: ProviderSim, 
             replies = await asyncio.gather(*asked)
         assert [seen(reply) for reply in replies] == [(200, "sim", None)] * 4
         assert max(int(reply.headers["x-gateway-attempts"]) for reply in replies) == 2
+        await settled(gateway)
+
+
+async def test_what_the_local_model_does_not_understand_a_better_one_may(sim: ProviderSim) -> None:
+    async with overflowing(sim, sim.openai_url, {"concurrency": 1}) as gateway:
+        sim.fault(status=400, credential=LOCAL_SECRET)
+        with standing():
+            holder = asyncio.create_task(post(gateway, chat(HOLD), key=OTHER_KEY))
+            await arrived(sim, 1)
+            asked = []
+            for number in range(1, 4):
+                asked.append(asyncio.create_task(post(gateway, chat(), key=OTHER_KEY, headers=PATIENT)))
+                await in_line(gateway, number)
+            await passes(HOLD_S)
+            replies = await asyncio.gather(holder, *asked)
+        assert [seen(reply) for reply in replies] == [(200, "sim", None)] * 4
+        assert [reply.headers["x-gateway-attempts"] for reply in replies] == ["1", "1", "1", "2"]
         await settled(gateway)
