@@ -197,6 +197,10 @@ class Line:
         """How many wait for just these accounts."""
         return self._signatures.of(signature).count
 
+    def waiting_at(self, account: str) -> int:
+        """How many wait who could use the account."""
+        return sum(signature.count for signature in self._signatures.at(account))
+
     def waiting_since(self, account: str, rank: int) -> float | None:
         """When the first of the class's lanes who could use `account` arrived: of heads, the oldest. O(tenants)."""
         heads = (

@@ -1,23 +1,27 @@
 """Whether a request goes to its route's local model instead of waiting. Design §6 "Overflow".
 
-Two questions. Is the wait bad enough: the line for its accounts is deeper than `overflow_depth`, or it is expected
-to wait for longer than it may. And may this request be answered by a lesser model: its route's hint says so
-(`fast`, `embed`), or its class does (consolidation, evaluation). Local models have concurrency and no rates; what
-comes while all places are taken waits in a line of their own, which is bounded: one that is full is no way out.
+Two questions. Is the wait bad enough: the line for its accounts is deeper than `overflow_depth`, it is expected to
+wait for longer than it may, or no key is in service for as long as that. And may a lesser model answer it: its
+route's hint says so (`fast`, `embed`), or its class does (consolidation, evaluation). Local models have concurrency
+and no rates; what comes while all places are taken waits for one, and those who do are bounded: a local model that
+has as many, or that fails, is no way out.
 """
 
 from typing import NamedTuple
 
 from gateway.admission.item import Item
 
-DEPTH, DEADLINE = "depth", "deadline"
+#: Values of `overflow_total{reason}`.
+DEPTH, DEADLINE, NO_KEY = "depth", "deadline", "no_key"
 
 _HINTS = frozenset({"fast", "embed"})
 _FROM_RANK = 3  # consolidation
+#: Who has only this part left of the time that it may wait is not left to a forecast any more.
+_LAST_PART = 0.1
 
 
 class LocalModel(NamedTuple):
-    """The route's local target as it is now."""
+    """The route's local target as it is now: of its keys those that serve."""
 
     running: int
     concurrency: int
@@ -27,12 +31,12 @@ class LocalModel(NamedTuple):
     @property
     def has_room(self) -> bool:
         """For one more, running or waiting."""
-        return self.running < self.concurrency or self.waiting < self.waiting_max
+        return self.running < self.concurrency or (self.concurrency > 0 and self.waiting < self.waiting_max)
 
 
-def may_overflow(item: Item) -> bool:
+def may_overflow(rank: int, hint: str | None) -> bool:
     """Whether a lesser model may answer it at all."""
-    return item.hint in _HINTS or item.rank >= _FROM_RANK
+    return hint in _HINTS or rank >= _FROM_RANK
 
 
 def overflows(
@@ -40,12 +44,20 @@ def overflows(
 ) -> str | None:
     """Why it goes to the local model: a value of `overflow_total{reason}`; None when it does not.
 
-    `depth` is that of the line for its accounts and `wait_s` what is expected of it there. It may wait until its
-    deadline or the end of its class's patience: who outstays that is refused, which helps nobody.
+    `depth` is that of the line for its accounts and `wait_s` what is expected of it there.
     """
-    if not may_overflow(item) or not local.has_room:
+    if not may_overflow(item.rank, item.hint) or not local.has_room:
         return None
     if depth > overflow_depth:
         return DEPTH
+    return DEADLINE if now > late_from(item, wait_s) else None
+
+
+def late_from(item: Item, wait_s: float) -> float:
+    """The moment from which on a wait of `wait_s` is too long: worst off is whose moment is the earliest.
+
+    It may wait until its deadline or the end of its class's patience: who outstays that is refused, which helps
+    nobody.
+    """
     until = item.arrived + item.ttl if item.deadline is None else min(item.deadline, item.arrived + item.ttl)
-    return DEADLINE if now + wait_s > until else None
+    return until - max(wait_s, _LAST_PART * (until - item.arrived))

@@ -31,6 +31,14 @@ class RetryBudget:
 
     def withdraw(self, now: float) -> bool:
         """Whether one more attempt may be made; counts it if so."""
+        if not self.allows(now):
+            return False
+        self._retries[self._second % _SLOTS] += 1
+        self._all_retries += 1
+        return True
+
+    def allows(self, now: float) -> bool:
+        """The same, counting nothing."""
         if int(now) != self._second:
             self._move(int(now))
         requests = self._all_requests - self._requests[(self._second + 1) % _SLOTS]
@@ -38,11 +46,7 @@ class RetryBudget:
         allowed = int(self._ratio * requests + 1e-9)
         if allowed == 0 and self._ratio > 0.0:
             allowed = 1
-        if self._all_retries >= allowed:
-            return False
-        self._retries[self._second % _SLOTS] += 1
-        self._all_retries += 1
-        return True
+        return self._all_retries < allowed
 
     def _move(self, second: int) -> None:
         """Forget the seconds that are now more than a minute ago."""

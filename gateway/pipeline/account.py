@@ -5,6 +5,7 @@ The ledger knows how full an account is; here is what is this worker's own, and 
 
 from collections.abc import Iterable
 
+from gateway.admission.breaker import Breaker
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, account_of
 from gateway.admission.grantor import Grantor
 from gateway.admission.ledger import Usage
@@ -26,9 +27,9 @@ class Account:
     """A provider key, or one of its model classes where those have ceilings of their own."""
 
     __slots__ = (
-        "adapter", "attempts", "blocked_until", "dimensions", "failures", "id", "in_flight", "key",
-        "last_rate_limited", "last_refusal", "least_tokens", "limited", "limits", "observed_at", "room",
-        "room_as_of", "seconds", "terms",
+        "adapter", "attempts", "blocked_until", "breaker", "dimensions", "failures", "id", "in_flight",
+        "key", "last_rate_limited", "last_refusal", "least_tokens", "limited", "limits", "observed_at",
+        "room", "room_as_of", "seconds", "terms",
     )  # fmt: skip
 
     def __init__(self, key: ProviderKey, terms: AccountTerms, adapter: Adapter) -> None:
@@ -48,6 +49,8 @@ class Account:
         self.last_rate_limited: float | None = None
         #: Until then nothing goes there: a refusal that none of its dimensions accounts for.
         self.blocked_until = 0.0
+        #: For what overflows to it.
+        self.breaker = Breaker()
         self.observed_at = 0.0
         #: Free part of its narrowest dimension, and when that was looked up.
         self.room = 1.0

@@ -19,15 +19,15 @@ from gateway.admission.grantor import Grantor
 from gateway.admission.item import DEADLINE_UNREACHABLE, Item, Refused
 from gateway.admission.line import RETRY_MAX_S, Line
 from gateway.admission.memory_ledger import LedgerTime
-from gateway.admission.overflow import may_overflow, overflows
+from gateway.admission.retry_budget import RetryBudget
 from gateway.charge import Charge
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.pipeline.account import Account, Accounts, share_of
 from gateway.pipeline.charging import Charging
-from gateway.pipeline.local_model import fits_context, local_model
 from gateway.pipeline.outlook import AccountOutlook, way_opens_in
+from gateway.pipeline.overflow import Overflow
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Permit, Ticket
 from gateway.pipeline.turned_away import cancelled, no_key, out_of_time, refused, shed, too_large, unreachable
@@ -61,13 +61,14 @@ class Dispatcher:
         self._grantor = grantor
         self._choice = choice
         self._charging = charging
-        self._queue, self._capabilities = snapshot.queue, snapshot.capabilities
         self._time = time
         self._clock = clock
         self._metrics = metrics
         self._outlook = AccountOutlook(accounts.by_id, grantor, charging.of, time, clock)
-        self.line = Line(Bounds(self._queue.depth_max, self._queue.bytes_max), self._outlook)
+        self.line = Line(Bounds(snapshot.queue.depth_max, snapshot.queue.bytes_max), self._outlook)
         self.waiters = Waitlist(self.line, grantor, charging, time, clock, self.room)
+        self.retries = RetryBudget(snapshot.bounds.attempts_ratio)
+        self._overflow = Overflow(self.line, snapshot, self.retries, metrics)
         self._wakes = Wakes(self._dispatch)
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -92,18 +93,16 @@ class Dispatcher:
 
     async def wait(self, ticket: Ticket, now: float) -> Permit:
         """A permit when its turn comes. Raises GatewayError: refused, shed, out of time, or cancelled."""
-        item = self._item(ticket, now)
+        overflow = self._overflow
+        item = None if overflow.without_key(ticket, now) else self._item(ticket, now)
+        if item is None or (not ticket.came_back and overflow.rather(ticket, item, now)):
+            permit = self.at_once(ticket, now, ahead=ticket.came_back)
+            if permit is not None:
+                return permit
+            item = self._item(ticket, now)
         if ticket.came_back:
             self.line.put_back(item, now)
         else:
-            reason = self._overflows(ticket, item, now)
-            if reason is not None:
-                self._metrics.overflowed(reason)
-                ticket.overflow(reason)
-                permit = self.at_once(ticket, now)
-                if permit is not None:
-                    return permit
-                item = self._item(ticket, now)
             self._offer(item, now)
         future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         ticket.future = future
@@ -112,11 +111,17 @@ class Dispatcher:
         try:
             for account in item.signature:
                 self._wakes.within(account, self._outlook.free_in(account, item))
+            for way in overflow.add(ticket, item):
+                self._wakes.within(way.account.id, max(0.0, ticket.late_from - now))
             self._arm_expiry()
             return await future
         except BaseException:
             self._leave(ticket, item)
             raise
+
+    def has_way(self, ticket: Ticket, now: float) -> bool:
+        """Whether there is one that it has not tried; where all have been, the local model may be one."""
+        return next(ticket.ways(), None) is not None or self._overflow.without_key(ticket, now)
 
     def sent(self, permit: Permit) -> None:
         """It leaves only now: a connection had to be made."""
@@ -148,7 +153,7 @@ class Dispatcher:
 
     def room(self, account: str) -> None:
         """There may be room on the account: whoever waits for it gets it before the loop turns."""
-        if self.waiters.waits(account):
+        if self.waiters.waits(account) or account in self._overflow.waiting:
             self._wakes.soon(account)
 
     def room_anywhere(self) -> None:
@@ -263,23 +268,10 @@ class Dispatcher:
         charge = self._charging.of(ticket, way)
         return self._grantor.next_free_in(way.account.id, charge, ticket.rank, self._time.at(now)) is None
 
-    def _overflows(self, ticket: Ticket, item: Item, now: float) -> str | None:
-        ways = ticket.candidates.overflow
-        if not ways or ticket.overflowed is not None or not may_overflow(item):
-            return None
-        target = ways[0].target
-        assert target is not None, "an overflow is a target"
-        if not fits_context(ticket.exchange, target.model, self._capabilities):
-            return None
-        local = local_model(ways, self.line, self._queue.overflow_depth)
-        wait_s = self.line.expected(item, now).wait_s
-        depth = self.line.depth(item.signature)
-        return overflows(item, depth, wait_s, self._queue.overflow_depth, local, now)
-
     def _take(self, ticket: Ticket, way: Way, now: float) -> Permit | None:
         """A place for the ticket, by that way, whose health allows it."""
         account, grant = way.account, None
-        if now < account.blocked_until:
+        if now < account.blocked_until or (ticket.overflowed is not None and ticket.avoids(way)):
             return None
         if account.limited:
             now_ms = self._time.at(now)
@@ -290,13 +282,18 @@ class Dispatcher:
                 account.looked_at(self._grantor.usage(account.id, now_ms), now)
         account.in_flight += 1
         account.attempts += 1
-        return Permit(way, grant, way.health.started(now), ticket.rank, now)
+        permit = Permit(way, grant, way.health.started(now), ticket.rank, now)
+        if ticket.overflowed is not None:
+            self._overflow.went(ticket, permit)
+        return permit
 
     def _dispatch(self, account: str) -> None:
         """Give what room there is on the account to who is next, and say when to look again."""
         now = self._clock.monotonic()
         soonest = inf
         late: list[Item] = []
+        if account in self._overflow.waiting:
+            soonest = self._overflow.look(account, now, self._goes_over)
 
         def try_take(item: Item) -> bool:
             nonlocal soonest
@@ -313,7 +310,8 @@ class Dispatcher:
                         return True
                 free_in = min(free_in, self._outlook.way_free_in(ticket, way, now))
             if free_in > item.expires_at - now and self._outlook.too_late(ticket, item, now):
-                late.append(item)
+                if not self._overflow.is_way_out(ticket, now):
+                    late.append(item)
             else:
                 soonest = min(soonest, free_in)
             return False
@@ -335,6 +333,21 @@ class Dispatcher:
             soonest = 0.0
         if soonest < inf:
             self._wakes.within(account, soonest)
+
+    def _goes_over(self, item: Item, way: Way, reason: str) -> bool:
+        """Who waits in another line goes to its local model, if there is a place."""
+        ticket = item.owner
+        assert isinstance(ticket, Ticket) and ticket.future is not None
+        permit = self._take(ticket, way, self._clock.monotonic())
+        if permit is None:
+            return False
+        ticket.overflow(reason)
+        self._overflow.went(ticket, permit)
+        self.line.remove(item)
+        ticket.permit = permit
+        ticket.future.set_result(permit)
+        self._moved_up(item)
+        return True
 
     def _arm_expiry(self) -> None:
         at = self.line.next_expiry()

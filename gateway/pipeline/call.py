@@ -11,7 +11,6 @@ from functools import lru_cache, partial
 from gateway.admission.choice import Wish
 from gateway.admission.hedge import Hedging
 from gateway.admission.latency import size_of
-from gateway.admission.retry_budget import RetryBudget
 from gateway.clock import Clock
 from gateway.errors import (
     INSUFFICIENT_QUOTA,
@@ -84,7 +83,7 @@ class Upstream:
         self._pool_of = pool_of
         self._bounds = bounds
         self._clock = clock
-        self._budget = RetryBudget(bounds.attempts_ratio)
+        self._budget = dispatcher.retries
         self._hedged: Hedged | None = None
         if hedging.enabled:
             self._hedged = Hedged(hedging, dispatcher, lessons, self._budget, clock)
@@ -103,7 +102,7 @@ class Upstream:
         now = exchange.queued = self._clock.monotonic()
         error: GatewayError | None = None
         while True:
-            permit = self._dispatcher.at_once(ticket, now, ahead=error is not None)
+            permit = self._dispatcher.at_once(ticket, now, ahead=ticket.came_back)
             if permit is None:
                 permit = await self._in_line(ticket, now, error)
                 now = self._clock.monotonic()
@@ -115,16 +114,20 @@ class Upstream:
                     return await self._attempt(exchange, work, permit)
                 return await self._hedged.run(ticket, permit, partial(self._attempt, exchange, work))
             except AttemptFailedError as failed:
-                error = self._told(error, failed.error)
-                error.message = work.in_callers_words(error.message)
-                if not failed.error.condition.retryable:
-                    raise error from None
+                told = self._told(error, failed.error)
+                told.message = work.in_callers_words(told.message)
+                # Of a lesser model than was asked for its no is not the last word, whatever it says.
+                overflowed = permit.overflow is not None
+                if not overflowed and not failed.error.condition.retryable:
+                    raise told from None
                 ticket.came_back = True
-                if not failed.put_back:
+                if overflowed or not failed.put_back:
                     ticket.tried = (*ticket.tried, permit.way)
                 now = self._clock.monotonic()
-                if next(ticket.ways(), None) is None or not self._budget.withdraw(now):
-                    raise error from None
+                if not self._dispatcher.has_way(ticket, now) or not self._budget.withdraw(now):
+                    raise told from None
+                if not overflowed:
+                    error = told
 
     async def _in_line(self, ticket: Ticket, now: float, error: GatewayError | None) -> Permit:
         """A permit when its turn comes; what went wrong before is the better explanation, but for a busy key.
@@ -153,7 +156,7 @@ class Upstream:
         """One exchange with one provider key, up to where nothing can be mended any more."""
         key, target = permit.way.account.key, permit.way.target
         exchange.attempts += 1
-        exchange.provider_key, exchange.target = key, target
+        exchange.provider_key, exchange.target, exchange.overflow = key, target, permit.overflow
         try:
             door = self._door(key, target, work)
             body = work.body(target)

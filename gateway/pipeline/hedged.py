@@ -50,6 +50,7 @@ class Hedged:
         self._hedging.observe(name, size, self._clock.monotonic() - began)
         exchange, way = ticket.exchange, reply.permit.way
         exchange.provider_key, exchange.target = way.account.key, way.target
+        exchange.overflow = reply.permit.overflow
         return reply
 
     async def _either(

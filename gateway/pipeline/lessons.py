@@ -84,6 +84,8 @@ class Lessons:
         """The first content is here."""
         at, way = exchange.first_content, permit.way
         was_open = way.health.open
+        if permit.overflow is not None:
+            way.account.breaker.answered()
         way.health.answered(permit.turn, at)
         if way.is_compared:
             way.first_token.observe(size_of(exchange.sizing.estimate().input), at - permit.began, at)
@@ -93,6 +95,8 @@ class Lessons:
     def finished(self, permit: Permit, usage: Usage, now: float) -> None:
         """The whole reply is here, and this is what it used."""
         permit.way.health.finished(permit.turn, now)
+        if permit.overflow is not None:
+            permit.way.account.breaker.answered()
         self._end(permit, usage, now)
 
     def abandoned(self, permit: Permit, usage: Usage) -> None:
@@ -115,6 +119,8 @@ class Lessons:
         self._count(permit, condition.name)
         if condition in _KINDS:
             self._metrics.rejected(account.key.id, condition.name)
+        if permit.overflow is not None:
+            account.breaker.failed(self._clock.monotonic(), refused=verdict.kind == "caller")
         self._judge(permit, verdict, condition.name)
         grant = permit.grant
         charged = _NOT_SENT if grant is None or not sent else account.adapter.at_refusal(grant.charge)

@@ -1,11 +1,16 @@
-"""A route's local model, to which requests overflow: what runs and waits there, and what fits into it."""
+"""A route's local model, to which requests overflow: what runs and waits there, whether it serves, what fits.
+
+A local model that is away is no way out: its key's health says so, or the breaker of its account.
+"""
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from gateway.admission.line import Line
-from gateway.admission.overflow import LocalModel
+from gateway.admission.overflow import NO_KEY, LocalModel
 from gateway.exchange import Exchange
+from gateway.pipeline.account import Account
+from gateway.pipeline.outlook import way_opens_in
 from gateway.pipeline.router import Way
 
 #: Without a configured concurrency nothing says when it is full; the model's own server will.
@@ -13,11 +18,36 @@ _UNBOUNDED = 1 << 30
 
 
 def local_model(ways: Sequence[Way], line: Line, waiting_max: int) -> LocalModel:
-    """The local target as it is now."""
-    account = ways[0].account
-    places = [one.limit for one in account.terms.dimensions if one.name == "concurrency"]
-    waiting = line.depth((account.id,))
-    return LocalModel(account.in_flight, places[0] if places else _UNBOUNDED, waiting, waiting_max)
+    """The local target as it is now, by those of its ways that serve."""
+    return LocalModel(
+        sum(way.account.in_flight for way in ways),
+        sum(places(way.account) for way in ways),
+        max((line.waiting_at(way.account.id) for way in ways), default=0),
+        waiting_max,
+    )
+
+
+def places(account: Account) -> int:
+    """How many may run there at once."""
+    return next((one.limit for one in account.terms.dimensions if one.name == "concurrency"), _UNBOUNDED)
+
+
+def serves(way: Way, reason: str, rank: int, patience_s: float, now: float) -> bool:
+    """Whether one who overflows for that reason may hope for it.
+
+    Who could wait for a better model only goes where nothing is wrong; who could not takes what there is, unless it
+    has done nothing but fail.
+    """
+    opens_in = way_opens_in(way, rank, now)
+    if reason == NO_KEY:
+        return opens_in <= patience_s and not way.health.failing(now)
+    return opens_in == 0.0 and way.account.breaker.closed
+
+
+def may_try(way: Way, rank: int, now: float) -> bool:
+    """Whether it is time to see if one that failed answers again."""
+    account = way.account
+    return way_opens_in(way, rank, now) == 0.0 and account.breaker.opens_in(account.in_flight, now) == 0.0
 
 
 def fits_context(exchange: Exchange, model: str, capabilities: Mapping[str, Mapping[str, object]]) -> bool:

@@ -46,6 +46,8 @@ class AccountOutlook:
         """Seconds until the ticket may go that way, if nothing else is sent; infinity for never."""
         account = way.account
         wait_s = way_opens_in(way, ticket.rank, now)
+        if ticket.overflowed is not None and ticket.avoids(way):
+            return inf
         if not account.limited:
             return wait_s
         charge = self._charge_of(ticket, way)

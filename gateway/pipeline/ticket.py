@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from gateway.admission.choice import Wish
 from gateway.admission.grantor import Grant
 from gateway.admission.item import Item
+from gateway.admission.overflow import NO_KEY
 from gateway.charge import Charge
 from gateway.exchange import Exchange
 from gateway.pipeline.router import Candidates, Way
@@ -21,14 +22,15 @@ class Permit(Record, eq=False):
     rank: int
     began: float
     item: Item | None = None  # that waited for it
+    overflow: str | None = None  # why, where it is a local model's
 
 
 class Ticket:
     """Kept for as long as an exchange may still be sent somewhere."""
 
     __slots__ = (
-        "came_back", "candidates", "charges", "exchange", "future", "overflowed", "permit", "rank",
-        "targets", "tried", "waiting_since", "wish",
+        "came_back", "candidates", "charges", "exchange", "future", "late_from", "overflowed", "permit",
+        "rank", "targets", "tried", "waiting_since", "wish",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, candidates: Candidates, rank: int, wish: Wish) -> None:
@@ -40,15 +42,23 @@ class Ticket:
         self.tried: tuple[Way, ...] = ()
         self.charges: dict[Way, Charge] = {}  # of those that were asked for
         self.came_back = False  # it went and was not served: before all who wait
-        self.overflowed: str | None = None  # why it goes to a local model
+        self.overflowed: str | None = None  # why it may go to a local model
+        self.late_from = 0.0  # its wait will have been too long, by what was last expected
         self.future: asyncio.Future[Permit] | None = None
         self.permit: Permit | None = None  # given to the future
         self.waiting_since = 0.0
 
     def overflow(self, reason: str) -> None:
-        """From now on it goes to the route's local model, and nowhere else."""
-        self.overflowed = self.exchange.overflow = reason
-        self.targets = (self.candidates.overflow,)
+        """From now on it goes to the route's local model, or where else there is room first."""
+        self.overflowed = reason
+        self.targets = (self.candidates.overflow, *self.candidates.targets)
+
+    def avoids(self, way: Way) -> bool:
+        """While it has others: that of a local model which failed somebody, until it has answered somebody."""
+        local = self.candidates.overflow
+        if self.overflowed is None or self.overflowed == NO_KEY or way.account.breaker.closed:
+            return False
+        return way in local and any(other not in local for other in self.ways())
 
     def ways(self) -> Iterator[Way]:
         """Those that have not been tried, in order of preference."""

@@ -37,9 +37,11 @@ async def taken(sim: ProviderSim, **changes: Any) -> AsyncIterator[RunningGatewa
 async def in_line(gateway: RunningGateway, count: int) -> list[dict[str, Any]]:
     """The rows once that many wait."""
     rows: list[dict[str, Any]] = []
-    while len(rows) != count:
+    for _ in range(1000):
         rows = (await listing(gateway))["data"]
-    return rows
+        if len(rows) == count:
+            return rows
+    raise AssertionError(f"{len(rows)} wait, not {count}")
 
 
 async def listing(gateway: RunningGateway, query: str = "") -> dict[str, Any]:

@@ -183,7 +183,7 @@ async def test_past_the_depth_who_may_goes_to_the_local_model() -> None:
     assert ticket.exchange.overflow == "depth"
     second = gate.ticket(SCHEDULED)
     await gate.waiting(ticket=second)
-    assert gate.dispatcher.line.depth(("l",)) == 1, "its places are taken: it waits there"
+    assert gate.dispatcher.line.depth(("l", "k0")) == 1, "it waits for one of its places"
     gate.dispatcher.end(permit, None, gate.clock.monotonic())
     await turns()
     assert gate.account("l").in_flight == 1

@@ -1,0 +1,176 @@
+"""Overflow, where it meets the line: who goes to its route's local model, on arrival and later.
+
+On arrival everybody is asked. Who waits and may overflow is looked at again when the local model gains a place,
+when a key's health changed, or when its own wait was to become too long by what was last expected of it: worst off
+first, a few at a time. Who overflowed keeps its paid ways, and takes what is free first.
+
+When the local model is away nobody goes there who could wait for a better one: see `local_model`.
+"""
+
+from collections.abc import Callable, Mapping
+from math import inf
+
+from gateway.admission.classes import CLASSES, RANKS
+from gateway.admission.item import Item
+from gateway.admission.least_slack import LeastSlack
+from gateway.admission.line import Line
+from gateway.admission.overflow import DEADLINE, NO_KEY, late_from, may_overflow, overflows
+from gateway.admission.retry_budget import RetryBudget
+from gateway.metrics import Metrics
+from gateway.pipeline.local_model import fits_context, local_model, may_try, places, serves
+from gateway.pipeline.outlook import way_opens_in
+from gateway.pipeline.router import Way
+from gateway.pipeline.ticket import Permit, Ticket
+from gateway.record import Record
+from gateway.settings.snapshot import Snapshot
+
+#: How many are looked at in one go, and when to go on at the earliest where nothing happens.
+_LOOKED_AT = 8
+_AGAIN_S = 0.25
+#: The same where the local model does not serve just now.
+_REST_S = 1.0
+#: Takes a place for who waits, by that way and for that reason; False when there is none after all.
+Go = Callable[[Item, Way, str], bool]
+
+
+class _Waiting(Record):
+    """Who waits and may overflow that way."""
+
+    way: Way
+    order: LeastSlack
+
+
+class Overflow:
+    """The dispatcher's, which gives out the permits."""
+
+    def __init__(self, line: Line, snapshot: Snapshot, retries: RetryBudget, metrics: Metrics) -> None:
+        self._line = line
+        self._retries = retries
+        self._depth = snapshot.queue.overflow_depth
+        self._capabilities: Mapping[str, Mapping[str, object]] = snapshot.capabilities
+        self._metrics = metrics
+        #: By the local model's account; empty while nobody waits who may overflow.
+        self.waiting: dict[str, _Waiting] = {}
+
+    def without_key(self, ticket: Ticket, now: float) -> bool:
+        """No key will be in service in time, and so it goes to the local model: from now on it may."""
+        if not ticket.candidates.overflow or _opens_in(ticket, now) <= CLASSES[ticket.rank].ttl_s:
+            return False
+        serving = self._serving(ticket, NO_KEY, now)
+        if not serving or not local_model(serving, self._line, self._depth).has_room:
+            return False
+        ticket.overflow(NO_KEY)
+        return True
+
+    def rather(self, ticket: Ticket, item: Item, now: float) -> bool:
+        """It goes to the local model rather than wait: from now on it may. Else `ticket.late_from` is known."""
+        reason = self._reason(ticket, item, now)
+        if reason is None:
+            return False
+        ticket.overflow(reason)
+        return True
+
+    def went(self, ticket: Ticket, permit: Permit) -> None:
+        """A ticket that may has a permit: whether it is one for the local model."""
+        if permit.way in ticket.candidates.overflow:
+            if ticket.exchange.overflow is None and ticket.overflowed is not None:
+                self._metrics.overflowed(ticket.overflowed)
+            permit.overflow = ticket.exchange.overflow = ticket.overflowed
+
+    def add(self, ticket: Ticket, item: Item) -> tuple[Way, ...]:
+        """It waits. The ways of the local model by which it might go later."""
+        ways = self._ways(ticket)
+        if ticket.came_back:  # first of its class: nothing is known but that it need not wait for others
+            ticket.late_from = late_from(item, 0.0)
+        for way in ways:
+            known = self.waiting.get(way.account.id)
+            if known is None:
+                known = self.waiting[way.account.id] = _Waiting(way, LeastSlack(self._line.find))
+            known.order.add(item, ticket.late_from)
+        return ways
+
+    def look(self, account: str, now: float, go: Go) -> float:
+        """The account may have a place: let those go who are worst off. Seconds until it is time to look again."""
+        known = self.waiting[account]
+        if known.way.account.in_flight >= places(known.way.account):
+            return inf  # whoever ends there comes by here
+        opens_in = way_opens_in(known.way, RANKS[-1], now)
+        if opens_in > 0.0:
+            return opens_in
+        order = known.order
+        found = order.take(_LOOKED_AT)
+        going = []
+        for item in found:
+            ticket = _ticket(item)
+            way = next((one for one in self._ways(ticket) if one.account.id == account), None)
+            if way is None or ticket.future is None or ticket.future.done():
+                continue
+            reason = self._reason(ticket, item, now)
+            if reason is None:
+                order.add(item, ticket.late_from)
+            else:
+                going.append((item.rank, ticket.late_from, item.order, item, way, reason))
+        went = 0
+        for rank, late, _, item, way, reason in sorted(going):
+            one_at_a_time = reason != NO_KEY and not way.account.breaker.closed and way.account.in_flight
+            if one_at_a_time or self._line.waits_for(account, rank) or not go(item, way, reason):
+                order.add(item, late)
+            else:
+                went += 1
+        due = order.next()
+        if due is None:
+            del self.waiting[account]
+            return inf
+        return 0.0 if went == _LOOKED_AT else max(_AGAIN_S, due - now)
+
+    def is_way_out(self, ticket: Ticket, now: float) -> bool:
+        """Whether who has no other way any more may hope for a place at the local model."""
+        return bool(self._serving(ticket, NO_KEY, now))
+
+    def _reason(self, ticket: Ticket, item: Item, now: float) -> str | None:
+        """Why the ticket, which might wait or does, goes to the local model now."""
+        if _opens_in(ticket, now) > CLASSES[ticket.rank].ttl_s:
+            serving = self._serving(ticket, NO_KEY, now)
+            room = bool(serving) and local_model(serving, self._line, self._depth).has_room
+            return NO_KEY if room else None
+        waits = self._line.find(item.id) is item
+        serving = self._serving(ticket, DEADLINE, now) or (self._to_try(ticket, now) if waits else [])
+        if not serving:
+            ticket.late_from = now + _REST_S
+            return None
+        wait_s = self._line.expected(item, now).wait_s
+        ticket.late_from = late_from(item, wait_s)
+        local = local_model(serving, self._line, self._depth)
+        others = self._line.depth(item.signature) - waits
+        return overflows(item, others, wait_s, self._depth, local, now)
+
+    def _serving(self, ticket: Ticket, reason: str, now: float) -> list[Way]:
+        patience_s = CLASSES[ticket.rank].ttl_s
+        return [way for way in self._ways(ticket) if serves(way, reason, ticket.rank, patience_s, now)]
+
+    def _to_try(self, ticket: Ticket, now: float) -> list[Way]:
+        """Of those that failed, by which of the waiting one may go: if it failed there, it could come back."""
+        if not self._retries.allows(now):
+            return []
+        return [way for way in self._ways(ticket) if may_try(way, ticket.rank, now)]
+
+    def _ways(self, ticket: Ticket) -> tuple[Way, ...]:
+        """Those of the local model, if it may and can have the request and does not have it already."""
+        candidates, route = ticket.candidates, ticket.candidates.route
+        ways = candidates.overflow
+        if not ways or route is None or ticket.overflowed is not None or ticket.wish.pinned is not None:
+            return ()
+        target = ways[0].target
+        assert target is not None, "an overflow is a target"
+        if not may_overflow(ticket.rank, route.hint):
+            return ()
+        return ways if fits_context(ticket.exchange, target.model, self._capabilities) else ()
+
+
+def _opens_in(ticket: Ticket, now: float) -> float:
+    return min((way_opens_in(way, ticket.rank, now) for way in ticket.ways()), default=inf)
+
+
+def _ticket(item: Item) -> Ticket:
+    assert isinstance(item.owner, Ticket)
+    return item.owner

@@ -1,0 +1,75 @@
+"""Overflow as callers see it: who answers, what the answer says, and what a broken local model costs them."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from provider_sim import ProviderSim
+from tests.clock import passes, standing
+from tests.gateway.test_admin_and_log import scrape
+from tests.gateway.test_queue import HOLD, HOLD_S, in_line
+from tests.gateway.wire import Reply, arrived, chat, post, settled
+from tests.running import OTHER_KEY, PROVIDER_SECRET, RunningGateway, configuration
+
+LOCAL_SECRET = PROVIDER_SECRET + "-2"
+PATIENT = "x-gateway-priority: scheduled\r\n"
+
+
+def overflowing(sim: ProviderSim, local_url: str, limits: dict[str, int] | None = None) -> RunningGateway:
+    """One paid key; `smart` overflows when two wait for it."""
+    config = configuration(sim.openai_url)
+    config["providers"].append(
+        {"id": "near", "dialect": "openai", "base_url": local_url, "flavour": "vllm", "local": True}
+    )
+    config["pools"] = [
+        {"id": "one", "provider": "sim", "secret": "env:PROVIDER_KEY", "limits": limits or {}},
+        {"id": "near", "provider": "near", "secret": "env:PROVIDER_KEY_2", "limits": {"concurrency": 2}},
+    ]
+    config["models"] = [
+        {"id": "smart", "targets": ["sim/chat"], "overflow": "near/small", "hint": "fast"},
+        {"id": "best", "targets": ["sim/chat"], "overflow": "near/small"},
+    ]
+    config["queue"] = {"overflow_depth": 1}
+    return RunningGateway(config)
+
+
+def seen(reply: Reply) -> tuple[int, str | None, str | None]:
+    return reply.status, reply.headers.get("x-gateway-provider"), reply.headers.get("x-gateway-overflow")
+
+
+async def test_without_money_at_the_provider_the_local_model_answers(sim: ProviderSim) -> None:
+    async with overflowing(sim, sim.openai_url) as gateway:
+        sim.fault(quota=True, credential=PROVIDER_SECRET)
+        replies = [await post(gateway, chat(), key=OTHER_KEY) for _ in range(3)]
+        assert [seen(reply) for reply in replies] == [(200, "near", "local")] * 3
+        assert [reply.headers["x-gateway-attempts"] for reply in replies] == ["2", "1", "1"]
+        refused = await post(gateway, chat(model="best"), key=OTHER_KEY)
+        assert (refused.status, "retry-after" in refused.headers) == (503, True)
+        entries = await gateway.log_lines(4)
+        assert [entry["pool"] for entry in entries[:3]] == ["near"] * 3
+        assert (await scrape(gateway)).value("gateway_overflow_total", reason="no_key") == 3
+        await settled(gateway)
+
+
+@pytest.mark.parametrize("how", ["away", {"status": 401}, {"status": 503}, {"status": 404}, {"status": 400}])
+async def test_a_broken_local_model_costs_a_wait_and_no_error(sim: ProviderSim, how: Any) -> None:
+    url = "http://127.0.0.1:9/v1" if how == "away" else sim.openai_url
+    async with overflowing(sim, url, {"concurrency": 1}) as gateway:
+        if how != "away":
+            sim.fault(**how, credential=LOCAL_SECRET)
+        with standing():
+            holder = asyncio.create_task(post(gateway, chat(HOLD), key=OTHER_KEY))
+            await arrived(sim, 1)
+            asked = []
+            for number in range(1, 5):
+                asked.append(asyncio.create_task(post(gateway, chat(), key=OTHER_KEY, headers=PATIENT)))
+                await in_line(gateway, number)
+            await passes(1.0)
+            assert not any(task.done() for task in asked)
+            await passes(HOLD_S)
+            assert (await holder).status == 200
+            replies = await asyncio.gather(*asked)
+        assert [seen(reply) for reply in replies] == [(200, "sim", None)] * 4
+        assert max(int(reply.headers["x-gateway-attempts"]) for reply in replies) == 2
+        await settled(gateway)
