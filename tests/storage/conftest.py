@@ -1,0 +1,72 @@
+"""One real PostgreSQL for the session; a database of its own for each test that asks for one."""
+
+import itertools
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from storage.database import Database, connected
+from storage.migrate import migrate
+from storage.postgres_cluster import APPLICATION, OWNER
+from tests.storage.servers import RunningPostgres
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A database with every migration: where each role finds it."""
+
+    owner: str
+    application: str
+    superuser: str
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="kz") as path:  # short, as a socket's path must be
+        yield Path(path) / "its"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[RunningPostgres]:
+    running = RunningPostgres()
+    yield running
+    running.stop()
+
+
+async def _create(postgres: RunningPostgres, name: str, template: str) -> Stored:
+    async with connected(postgres.dsn("postgres")) as connection:
+        await connection.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {template}")
+    return Stored(postgres.dsn(name, OWNER), postgres.dsn(name, APPLICATION), postgres.dsn(name))
+
+
+@pytest.fixture
+async def empty(postgres: RunningPostgres) -> Stored:
+    """A database without a migration."""
+    return await _create(postgres, f"empty_{next(_NUMBERS)}", "template1")
+
+
+@pytest.fixture
+async def stored(postgres: RunningPostgres) -> Stored:
+    """A database with all of them."""
+    async with connected(postgres.dsn("postgres")) as connection:
+        made = await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = 'migrated'")
+    if not made:
+        template = await _create(postgres, "migrated", "template1")
+        async with connected(template.owner) as connection:
+            await migrate(connection, APPLICATION)
+    return await _create(postgres, f"stored_{next(_NUMBERS)}", "migrated")
+
+
+@pytest.fixture
+async def database(stored: Stored) -> AsyncIterator[Database]:
+    """The application's pools on such a database."""
+    opened = Database(stored.application)
+    await opened.start()
+    await opened.answering()
+    yield opened
+    await opened.close()
