@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
 
@@ -128,7 +128,7 @@ class Pool:
                 await connection.execute(self._set, tenant or "")
                 yield connection
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            said = self._translated(error, connection.is_closed())
+            said = self._translated(error, _is_closed(connection))
             if said is None:
                 raise
             raise said from error
@@ -218,7 +218,7 @@ class Database:
             self._looker = None
         for pool in self._pools:
             await pool.close()
-        self._reach.fall("closed")
+        self._reach.degraded = "closed"
 
     async def answering(self) -> None:
         """Returns when it answers."""
@@ -259,9 +259,16 @@ def connect_options(dsn: str) -> dict[str, Any]:
     options: dict[str, Any] = {"dsn": dsn, "timeout": _CONNECT_S}
     parts = urlsplit(dsn)
     host = parse_qs(parts.query).get("host", [parts.hostname or ""])[0]
-    if host.startswith("/"):
+    if unquote(host).startswith("/"):
         options["ssl"] = False
     return options
+
+
+def _is_closed(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool has taken it back, which it does with broken ones
+        return True
 
 
 def _set_statement(lane: Lane, settings: dict[str, str]) -> str:

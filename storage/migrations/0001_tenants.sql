@@ -4,7 +4,7 @@
 -- '*' stands for every tenant, and where it is unset nothing is seen: the setting is missing, which is an error, or
 -- empty, which is no tenant's name.
 
--- Protects a table: the owner is bound as well, and the application gets the privileges given.
+-- Protects a table: the owner is bound as well, and the application gets the privileges given, if any.
 CREATE FUNCTION protect(protected regclass, tenant_column name, privileges text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -15,7 +15,9 @@ BEGIN
         ' USING (%2$I = current_setting(''app.tenant'') OR current_setting(''app.tenant'') = ''*'')'
         ' WITH CHECK (%2$I = current_setting(''app.tenant'') OR current_setting(''app.tenant'') = ''*'')',
         protected, tenant_column);
-    EXECUTE format('GRANT %s ON %s TO %I', privileges, protected, current_setting('kaze.application'));
+    IF privileges <> '' THEN
+        EXECUTE format('GRANT %s ON %s TO %I', privileges, protected, current_setting('kaze.application'));
+    END IF;
 END $$;
 
 -- Protects a table that belongs to no tenant but tells of all of them: only those who serve every tenant see it.
@@ -38,7 +40,7 @@ DO $$ BEGIN
 END $$;
 
 CREATE DOMAIN identifier AS text CHECK (VALUE ~ '^[a-z0-9][a-z0-9._-]{0,63}$');
-CREATE DOMAIN secret_reference AS text CHECK (VALUE ~ '^(env|file|vault):.{1,1000}$');
+CREATE DOMAIN secret_reference AS text CHECK (VALUE ~ '^(env|file|vault):.' AND length(VALUE) <= 1000);
 CREATE DOMAIN priority AS text
     CHECK (VALUE IN ('supervised', 'conversation', 'scheduled', 'consolidation', 'evaluation'));
 
@@ -141,7 +143,7 @@ CREATE TABLE pools (
 );
 
 CREATE TABLE models (
-    id text PRIMARY KEY CHECK (id ~ '^[!-~]{1,256}$'),
+    id text PRIMARY KEY CHECK (id ~ '^[!-~]+$' AND length(id) <= 256),
     targets text[] NOT NULL CHECK (cardinality(targets) > 0),
     overflow text,
     hint identifier,

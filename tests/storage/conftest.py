@@ -50,9 +50,8 @@ async def empty(postgres: RunningPostgres) -> Stored:
     return await _create(postgres, f"empty_{next(_NUMBERS)}", "template1")
 
 
-@pytest.fixture
-async def stored(postgres: RunningPostgres) -> Stored:
-    """A database with all of them."""
+async def migrated(postgres: RunningPostgres) -> Stored:
+    """A new database with every migration."""
     async with connected(postgres.dsn("postgres")) as connection:
         made = await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = 'migrated'")
     if not made:
@@ -60,6 +59,12 @@ async def stored(postgres: RunningPostgres) -> Stored:
         async with connected(template.owner) as connection:
             await migrate(connection, APPLICATION)
     return await _create(postgres, f"stored_{next(_NUMBERS)}", "migrated")
+
+
+@pytest.fixture
+async def stored(postgres: RunningPostgres) -> Stored:
+    """A database with all of them."""
+    return await migrated(postgres)
 
 
 @pytest.fixture

@@ -1,0 +1,132 @@
+"""Where a read goes: those that tolerate lag to a replica that is close enough, all others to the primary.
+
+A replica that is away, or lags more than allowed, is left out until it has caught up; without one all reads go to
+the primary. When the primary is away, replicas serve what tolerates lag until the newest known position is too old.
+"""
+
+import asyncio
+import enum
+import itertools
+import logging
+import math
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+
+from storage.database import Database, DatabaseAwayError, DatabaseBusyError
+from storage.replication_lag import PrimaryPositions
+
+LAG_S_MAX = 5.0
+_LOOK_S = 1.0
+_WRITTEN = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint WHERE NOT pg_is_in_recovery()"
+_APPLIED = "SELECT pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint WHERE pg_is_in_recovery()"
+
+log = logging.getLogger(__name__)
+
+
+class Read(enum.Enum):
+    """Kinds of reads; each is in `ON_REPLICA`."""
+
+    CONFIGURATION = "configuration"  # the snapshot, after a notice of its change
+    TENANT_KEY = "tenant key"  # a key that the snapshot does not know yet
+    ADMIN = "admin"  # the operator's own change must be seen
+    AUDIT = "audit"
+    IDEMPOTENCY = "idempotency"
+    BUDGET_CHECK = "budget check"  # the truth is what a slice is taken from
+    VECTOR_SEARCH = "vector search"
+    OBSERVATIONS = "observations"
+    USAGE_REPORT = "usage report"
+
+
+#: Whether a kind may go to a replica: never one that must see what was just written.
+ON_REPLICA = MappingProxyType(
+    {
+        Read.CONFIGURATION: False,
+        Read.TENANT_KEY: False,
+        Read.ADMIN: False,
+        Read.AUDIT: False,
+        Read.IDEMPOTENCY: False,
+        Read.BUDGET_CHECK: True,
+        Read.VECTOR_SEARCH: True,
+        Read.OBSERVATIONS: True,
+        Read.USAGE_REPORT: True,
+    }
+)
+
+
+class Replica:
+    """A replica and how far behind it was when last asked."""
+
+    def __init__(self, name: str, database: Database) -> None:
+        self.name = name
+        self.database = database
+        self.lag_s = math.inf
+
+
+class ReadRouter:
+    """Chooses; `start` measures once a second until `close`. The databases belong to the caller."""
+
+    def __init__(
+        self,
+        primary: Database,
+        replicas: Sequence[Replica],
+        monotonic: Callable[[], float],
+        lag_s_max: float = LAG_S_MAX,
+    ) -> None:
+        self._primary = primary
+        self._replicas = tuple(replicas)
+        self._monotonic = monotonic
+        self._lag_s_max = lag_s_max
+        self._positions = PrimaryPositions()
+        self._turn = itertools.count()
+        self._measurer: asyncio.Task[None] | None = None
+
+    def database_for(self, read: Read) -> Database:
+        """Replicas that are close enough take turns."""
+        if ON_REPLICA[read]:
+            fit = [replica for replica in self._replicas if self._fits(replica)]
+            if fit:
+                return fit[next(self._turn) % len(fit)].database
+        return self._primary
+
+    def start(self) -> None:
+        if self._replicas:
+            self._measurer = asyncio.create_task(self._measure_on(), name="replication-lag")
+
+    async def close(self) -> None:
+        if self._measurer is not None:
+            self._measurer.cancel()
+            await asyncio.gather(self._measurer, return_exceptions=True)
+            self._measurer = None
+
+    async def measure(self) -> None:
+        """One round: the primary's position first, so that what a replica has since applied counts for it."""
+        position = await _position(self._primary, _WRITTEN)
+        if position is not None:
+            self._positions.note(self._monotonic(), position)
+        for replica in self._replicas:
+            applied = await _position(replica.database, _APPLIED)
+            fitted = self._fits(replica)
+            replica.lag_s = self._positions.age(self._monotonic(), applied)
+            if fitted and not self._fits(replica):
+                log.warning("replica %s is left out: %.1f s behind", replica.name, replica.lag_s)
+
+    def _fits(self, replica: Replica) -> bool:
+        return replica.lag_s <= self._lag_s_max and replica.database.degraded is None
+
+    async def _measure_on(self) -> None:
+        while True:
+            try:
+                await self.measure()
+            except Exception:
+                log.exception("replication lag could not be measured")
+            await asyncio.sleep(_LOOK_S)
+
+
+async def _position(database: Database, query: str) -> int | None:
+    """None when it cannot be had, as from a replica that has become a primary."""
+    try:
+        async with database.reads.transaction(readonly=True) as connection:
+            found: int | None = await connection.fetchval(query)
+            return found
+    except (DatabaseAwayError, DatabaseBusyError):
+        return None
