@@ -230,7 +230,7 @@ class Database:
             self._reach.doubted.clear()
             try:
                 async with connected(self._dsn) as connection:
-                    await connection.fetchval("SELECT 1", timeout=_CONNECT_S)
+                    await connection.execute("SELECT 1", timeout=_CONNECT_S)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 self._reach.fall(str(error) or type(error).__name__)
                 await asyncio.sleep(_BACKOFF_S[min(tries, len(_BACKOFF_S) - 1)] * random.uniform(0.7, 1.0))
@@ -245,8 +245,11 @@ class Database:
 
 @asynccontextmanager
 async def connected(dsn: str) -> AsyncIterator[Connection]:
-    """A connection of its own, for what is no transaction of a lane: migrations, partitions, notices, probes."""
-    connection = await asyncpg.connect(**connect_options(dsn))
+    """A connection of its own, for what is no transaction of a lane: migrations, partitions, notices, probes.
+
+    Through a transaction pooler only its transactions, and `execute` without values, are safe.
+    """
+    connection = await asyncpg.connect(statement_cache_size=0, **connect_options(dsn))
     try:
         yield connection
     finally:

@@ -74,9 +74,10 @@ async def migrate(
 async def pending(connection: Connection, migrations: Sequence[Migration] | None = None) -> list[Migration]:
     """What `migrate` would apply; raises SchemaError as it would."""
     known = load() if migrations is None else migrations
-    if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
-        return list(known)
-    return list(known[await _count_applied(connection, known) :])
+    async with connection.transaction():
+        if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
+            return list(known)
+        return list(known[await _count_applied(connection, known) :])
 
 
 async def _step(connection: Connection, application: str, known: Sequence[Migration]) -> Migration | None:

@@ -1,7 +1,8 @@
-"""The embedded PostgreSQL for a whole session of tests, kept by a loop in a thread of its own."""
+"""Real servers for the tests: the embedded PostgreSQL for a whole session, and others started by hand."""
 
 import asyncio
 import shutil
+import subprocess
 import tempfile
 import threading
 from collections.abc import Coroutine
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 
 from storage.database import connected
 from storage.embedded_postgres import EmbeddedPostgres
+from storage.postgres_binaries import RunAs
 from storage.postgres_cluster import SUPERUSER
 
 _T = TypeVar("_T")
@@ -55,3 +57,51 @@ class RunningPostgres:
         self._thread.run(self.server.stop())
         self._thread.end()
         shutil.rmtree(self.directory)
+
+
+class PlainServer:
+    """A PostgreSQL started by hand: a replica, another version. `directory` must be passable for its user."""
+
+    def __init__(self, programs: Path, directory: Path) -> None:
+        self._programs = programs
+        self.data = directory / "data"
+        self.run = directory / "run"
+        self._user = RunAs.here().user
+        self._process: subprocess.Popen[bytes] | None = None
+        for path in (directory, self.run):
+            path.mkdir(mode=0o755)
+            RunAs.here().give(path)
+
+    def call(self, program: str, *options: str) -> None:
+        subprocess.run(
+            [self._programs / program, *options], check=True, capture_output=True, **self._as_user()
+        )
+
+    def start(self, **settings: str) -> None:
+        options = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.run),
+            "fsync": "off",
+            **settings,
+        }
+        given = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        with (self.run / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._programs / "postgres", "-D", self.data, *given],
+                stdout=log,
+                stderr=log,
+                **self._as_user(),
+            )
+
+    def dsn(self, user: str, password: str, database: str) -> str:
+        return f"postgresql://{user}:{password}@/{database}?host={self.run}"
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _as_user(self) -> dict[str, Any]:
+        groups = None if self._user is None else []
+        return {"user": self._user, "group": self._user, "extra_groups": groups, "cwd": self.run}
