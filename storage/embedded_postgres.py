@@ -143,7 +143,9 @@ class EmbeddedPostgres:
                     f"{directory} cannot be reached by the user nobody, to whom its files belong"
                 )
             elsewhere = ELSEWHERE / hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
-            elsewhere.mkdir(mode=0o711, parents=True, exist_ok=True)
+            elsewhere.mkdir(parents=True, exist_ok=True)
+            for path in (ELSEWHERE, elsewhere):
+                path.chmod(0o711)
             directory.rmdir()
             directory.symlink_to(elsewhere)
             log.warning(
@@ -209,6 +211,7 @@ class EmbeddedPostgres:
             await asyncio.sleep(_BACKOFF_S[min(deaths, len(_BACKOFF_S) - 1)])
             deaths += 1
             try:
+                await asyncio.to_thread(_end_leftover, self._home / "data")
                 await self._spawn()
             except (OSError, TimeoutError) as error:
                 log.error("the embedded PostgreSQL did not start: %s", error)
@@ -234,25 +237,28 @@ class EmbeddedPostgres:
 
 
 def _end_leftover(data: Path) -> None:
-    """Ends the server that a gateway killed outright left on `data`, and only that.
+    """Ends what a server that is not ours any more left running on `data`, and only that.
 
     Its pid file may name a process that has nothing to do with it, as numbers begin anew with a container.
-    PostgreSQL would refuse to start then, so a file that does not name a server on `data` is removed.
+    PostgreSQL would refuse to start then, so a file that does not name a server on `data` is removed. Sessions
+    whose server was killed end by themselves, but one that computes may never notice, and holds up the next server.
     """
     pid_file = data / "postmaster.pid"
     try:
-        pid = int(pid_file.read_text().splitlines()[0])
-    except FileNotFoundError:
-        return
+        server = int(pid_file.read_text().splitlines()[0])
     except (OSError, ValueError, IndexError):
-        pid = 0
-    if pid > 1 and _serves(pid, data):
-        log.warning("ending the PostgreSQL that an earlier gateway left behind (process %d)", pid)
-        end_process(pid, _ENDS, _STOP_S)
+        server = 0
+    if server > 1 and _serves(server, data):
+        log.warning("ending the PostgreSQL that an earlier gateway left behind (process %d)", server)
+        end_process(server, _ENDS, _STOP_S)
+    for path in Path("/proc").glob("[0-9]*"):
+        if _serves(int(path.name), data):
+            end_process(int(path.name), (signal.SIGKILL,), _STOP_S)
     pid_file.unlink(missing_ok=True)
 
 
 def _serves(pid: int, data: Path) -> bool:
+    """Whether the process belongs to a server on `data`, in which they all stand."""
     try:
         program, directory = Path(f"/proc/{pid}/exe").readlink(), Path(f"/proc/{pid}/cwd").readlink()
     except OSError:

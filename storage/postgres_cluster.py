@@ -55,6 +55,11 @@ class Cluster:
             self._single_user(draft, "template1", [*_roles(passwords), *_databases()])
             self._keep(passwords)
             draft.rename(self.data)
+            descriptor = os.open(self._home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
             return passwords
         self._check_version()
         return self._kept()

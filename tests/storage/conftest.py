@@ -1,6 +1,8 @@
 """One real PostgreSQL for the session; a database of its own for each test that asks for one."""
 
+import asyncio
 import itertools
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from storage.database import Database, connected
+from storage.embedded_postgres import EmbeddedPostgres
 from storage.migrate import migrate
 from storage.postgres_cluster import APPLICATION, OWNER
 from tests.storage.servers import RunningPostgres
@@ -32,8 +35,30 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[RunningPostgres]:
-    running = RunningPostgres()
+def cluster() -> Iterator[Path]:
+    """A cluster that was started once and stopped in order: to be copied, as making one takes a second."""
+
+    async def make() -> None:
+        server = EmbeddedPostgres(directory)
+        await server.start()
+        await server.stop()
+
+    with tempfile.TemporaryDirectory(prefix="kz") as path:
+        directory = Path(path) / "its"
+        asyncio.run(make())
+        yield directory
+
+
+@pytest.fixture
+def made(cluster: Path, directory: Path) -> Path:
+    """A copy of it."""
+    subprocess.run(["cp", "-a", cluster, directory], check=True)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def postgres(cluster: Path) -> Iterator[RunningPostgres]:
+    running = RunningPostgres(cluster)
     yield running
     running.stop()
 

@@ -1,7 +1,9 @@
 """Real servers for the tests: the embedded PostgreSQL for a whole session, and others started by hand."""
 
 import asyncio
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -35,10 +37,11 @@ class LoopThread:
 
 
 class RunningPostgres:
-    """A server in a temporary directory; `directory` is what a gateway's data directory would be."""
+    """A server on a copy of `cluster`; `directory` is what a gateway's data directory would be."""
 
-    def __init__(self) -> None:
+    def __init__(self, cluster: Path) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="kz"))  # short, as a socket's path must be
+        subprocess.run(["cp", "-a", cluster, self.directory / "pg"], check=True)
         self._thread = LoopThread()
         self.server = EmbeddedPostgres(self.directory / "pg")
         self._thread.run(self.server.start())
@@ -53,8 +56,14 @@ class RunningPostgres:
             await connection.execute("ALTER SYSTEM SET fsync = off")
             await connection.execute("SELECT pg_reload_conf()")
 
+    async def _end(self) -> None:
+        """At once: in order it would first write down what is thrown away right after."""
+        assert self.server.pid is not None
+        os.kill(self.server.pid, signal.SIGQUIT)
+        await self.server.stop()
+
     def stop(self) -> None:
-        self._thread.run(self.server.stop())
+        self._thread.run(self._end())
         self._thread.end()
         shutil.rmtree(self.directory)
 
@@ -96,9 +105,10 @@ class PlainServer:
     def dsn(self, user: str, password: str, database: str) -> str:
         return f"postgresql://{user}:{password}@/{database}?host={self.run}"
 
-    def kill(self) -> None:
+    def end(self) -> None:
+        """At once, but not outright: it takes its shared memory with it."""
         if self._process is not None:
-            self._process.kill()
+            self._process.send_signal(signal.SIGQUIT)
             self._process.wait()
             self._process = None
 

@@ -80,8 +80,8 @@ async def test_what_the_body_raises_passes_and_rolls_back(database: Database) ->
     assert database.degraded is None
 
 
-async def test_absent_at_start_then_there_then_killed_then_there(directory: Path) -> None:
-    server = EmbeddedPostgres(directory)
+async def test_absent_at_start_then_there_then_killed_then_there(made: Path) -> None:
+    server = EmbeddedPostgres(made)
     dsn = await server.start()
     await server.stop()
     database = Database(dsn)

@@ -155,7 +155,7 @@ async def test_on_postgresql_15_as_an_operator_gives_it(directory: Path) -> None
             assert bool(found) is (application == owner)  # with one role for all it is told so
             await database.close()
     finally:
-        server.kill()
+        server.end()
 
 
 async def _answers(dsn: str) -> None:

@@ -51,10 +51,10 @@ class Replicated:
 
 
 @pytest.fixture
-async def replicated(directory: Path) -> AsyncIterator[Replicated]:
-    primary = EmbeddedPostgres(directory)
+async def replicated(made: Path) -> AsyncIterator[Replicated]:
+    primary = EmbeddedPostgres(made)
     dsn = await primary.start()
-    server = PlainServer(primary.programs, directory / "replica")
+    server = PlainServer(primary.programs, made / "replica")
     source = primary.dsn_of(SUPERUSER)
     backup = ["-D", str(server.data), "-d", source, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
     await asyncio.to_thread(server.call, "pg_basebackup", *backup)
@@ -67,7 +67,7 @@ async def replicated(directory: Path) -> AsyncIterator[Replicated]:
     yield made
     for database in databases:
         await database.close()
-    server.kill()
+    server.end()
     await primary.stop()
 
 
@@ -111,7 +111,7 @@ async def test_reads_follow_the_replicas_state(replicated: Replicated) -> None:
         assert await connection.fetchval("SELECT n FROM written") == 1
 
     # Dead, and back.
-    replicated.server.kill()
+    replicated.server.end()
     await router.measure()
     assert replicated.replica.lag_s == math.inf
     assert all(router.database_for(read) is primary for read in Read)
