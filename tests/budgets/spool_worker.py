@@ -119,6 +119,7 @@ def main() -> None:
     for number in range(runs):
         directory = root / f"run-{number}"
         directory.mkdir()
+        (directory / "posted").touch()
         told = b""
         for start in range(1 + number % 3):  # it is started again, and killed again
             told = run(directory, seed + 1000 * number + start, working=True)
@@ -128,6 +129,7 @@ def main() -> None:
                 assert finished is not None
                 replay(finished)
                 (directory / "posted").rename(directory / f"posted-{start}")
+                (directory / "posted").touch()
                 (directory / f"told-{start}").write_bytes(told)
                 finished.close()
         (directory / "told").write_bytes(told)

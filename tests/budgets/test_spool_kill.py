@@ -51,8 +51,7 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_is_posted_twice(tmp_pa
         directory = tmp_path / f"run-{number}"
         mine = claim(directory)
         assert mine is not None
-        posted = directory / "posted"
-        text = posted.read_text() if posted.exists() else ""
+        text = (directory / "posted").read_text()
         several = []
         for _ in range(3):  # replayed three times, the same
             replay = Replay(directory)
