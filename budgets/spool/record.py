@@ -37,6 +37,7 @@ class Intent(msgspec.Struct, frozen=True, array_like=True):
     at_ms: int  # when it was reserved, which decides the periods it counts in
     reserved: int  # nano-dollars; no settlement is more
     accounts: tuple[tuple[str, str], ...] = ()  # (budget, period) pairs that are charged
+    holder: str = ""  # whose slices of them
     price_version: str = ""
     tenant: str = ""
     key: str = ""

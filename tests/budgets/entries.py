@@ -11,6 +11,7 @@ def intent(number: int, reserved: int = 1000, attempt: int = 1) -> Intent:
         1_700_000_000_000 + number,
         reserved,
         (("all", "month:2026-11-01"), ("tenant:a", "month:2026-11-01"), ("key:web", "day:2026-11-21")),
+        "spool-1/1",
         "prices 1",
         tenant="a",
         key="web",
