@@ -4,6 +4,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
+from budgets.period import span
 from budgets.slice import Budget, Grant, Want
 from budgets.slices import Exhausted, Reserved, Short, Slices
 from budgets.spool.record import Intent, Settle
@@ -37,7 +38,7 @@ class Money(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        self.now = 1_700_000_000.0
+        self.now = self.latest = 1_700_000_000.0
         self.number = 0
         self.books = Books(BUDGETS.values(), WORKERS)
         self.workers = [Worker(f"spool-{seat}/1") for seat in range(WORKERS)]
@@ -54,13 +55,14 @@ class Money(RuleBasedStateMachine):
         worker = self.workers[seat]
         self.number += 1
         one = f"request-{self.number}", 1
-        held = {each.budget.id: each.free for each in worker.slices.slices()}
+        held = {(each.budget.id, each.span.key): each.free for each in worker.slices.slices()}
         decided = worker.slices.reserve(one, PATHS[path], amount, self.now, self.now + 60)
         if not isinstance(decided, Reserved):
             assert amount  # what is free passes whatever is used up
-            assert decided.budget.hard and held.get(decided.budget.id, 0) < amount
+            account = decided.budget.id, decided.span.key
+            assert decided.budget.hard and held.get(account, 0) < amount
             for each in worker.slices.slices():  # all or none
-                assert each.free == held.get(each.budget.id, 0) or each.budget.id not in held
+                assert each.free == held.get((each.budget.id, each.span.key), 0)
             return multiple()
         assert [budget for budget, _ in decided.accounts] == [budget.id for budget in PATHS[path]]
         worker.under_way[one] = Intent(*one, 0, amount, decided.accounts, worker.holder)
@@ -138,6 +140,7 @@ class Money(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.1, 1.0, 20.0, 70.0, DAY / 2, 8 * DAY, -3600.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
+        self.latest = max(self.latest, self.now)
         for worker in self.workers:
             for one, amount in worker.slices.expire(self.now):
                 intent = worker.under_way.pop(one)
@@ -186,8 +189,20 @@ class Money(RuleBasedStateMachine):
             assert worker.slices.open_count == 0
         assert {key[:2]: cost for key, cost in self.books.usage.items()} == self.spent
         for account in list(self.books.leases):
-            assert self.books.leased(account) == 0 or not self.books.budgets[account[0]].hard, account
+            if self.books.budgets[account[0]].hard:
+                assert self.books.leased(account) == self.forgotten(account), account
         self.what_fits_is_granted()
+
+    def forgotten(self, account: tuple[str, str]) -> int:
+        """Leased, by an asking that arrived late, to a worker that was done with the period: lost with it."""
+        done = [worker.holder for worker in self.workers if account not in _known(worker)]
+        assert self.ended(account) or all(not self.books.leases[account][one].held for one in done)
+        return sum(self.books.leases[account][one].held for one in done)
+
+    def ended(self, account: tuple[str, str]) -> bool:
+        """Whether the period was over at some time; the clock may have gone back since."""
+        budget = self.books.budgets[account[0]]
+        return account[1] != span(budget.period, self.latest, budget.anchor).key
 
     def what_fits_is_granted(self) -> None:
         """No phantom: with nothing under way, whoever asks gets all that is not spent."""
@@ -202,7 +217,8 @@ class Money(RuleBasedStateMachine):
                     if each.budget.id == budget.id and each.span.start <= self.now < each.span.end
                 ]  # fmt: skip
                 if budget.hard:
-                    left = min(left, budget.limit - self.books.posted[budget.id, lasting])
+                    account = budget.id, lasting
+                    left = min(left, budget.limit - self.books.posted[account] - self.forgotten(account))
             one = f"last-{path[-1].id}", 1
             for _ in range(3):
                 decided = worker.slices.reserve(one, path, left, self.now, self.now + 60)
@@ -215,6 +231,10 @@ class Money(RuleBasedStateMachine):
             assert isinstance(over, Short | Exhausted)
             worker.slices.release(one)
             worker.slices.hear(self.books.exchange(worker.holder, worker.slices.wants(self.now)))
+
+
+def _known(worker: Worker) -> set[tuple[str, str]]:
+    return {(each.budget.id, each.span.key) for each in worker.slices.slices()}
 
 
 Money.TestCase.settings = settings(
