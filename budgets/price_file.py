@@ -5,6 +5,7 @@ milliseconds. Whoever starts first makes it in a process of its own (`python -m 
 once make the same. Blocks: at start, off the loop. Without a data directory that can be written to: OSError.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def load_seed(directory: Path) -> Seed:
 def save_seed(seed: Seed, path: Path) -> None:
     """All of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(f".{id(seed):x}.new")
+    new = path.with_suffix(f".{os.getpid()}.new")
     new.write_bytes(msgspec.json.encode(seed))
     new.replace(path)
 

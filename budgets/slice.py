@@ -134,7 +134,9 @@ class Slice:
             self.returned += self.free - keep
         free = self.free
         more = keep - free if free < needed or free < stock // 2 or free < 0 else 0
-        floor = least - free if least > free else min(more, 1)
+        if not self.budget.hard:
+            more = least = 0  # nothing is leased of what is not held to; only its standing is asked for
+        floor = least - free if more and least > free else min(more, 1)
         total = self.granted
         return Want(self.budget.id, self.span.key, total + more, total + floor, self.returned, asked)
 
@@ -142,8 +144,12 @@ class Slice:
         """An answer, whenever it comes: what it knows of grants and posts is no less than true."""
         if grant.asked < self.born:
             return  # to one before us, which has given back since
-        if self.heard < 0:  # so far all was zero; the books may remember one before us in the same period
-            self.returned, self.spent = grant.returned, self.spent + grant.spent
+        if self.heard < 0:  # the books may remember one before us in the same period
+            self.returned = grant.returned
+            if self.budget.hard:  # nothing was spent yet: nothing was leased
+                self.spent += grant.spent
+            else:
+                self.spent = max(self.spent, grant.spent)
         if grant.asked >= self.heard:
             self.heard, self.standing = grant.asked, grant.standing
         self.granted = max(self.granted, grant.granted)
@@ -152,4 +158,5 @@ class Slice:
     @property
     def complete(self) -> bool:
         """Whether the books know all there is to know."""
-        return not self.reserved and self.granted == self.returned + self.spent and self.posted == self.spent
+        returned = not self.budget.hard or self.granted == self.returned + self.spent
+        return not self.reserved and returned and self.posted == self.spent

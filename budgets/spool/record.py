@@ -29,6 +29,9 @@ class Kind(IntEnum):
     CORRECT = 4
 
 
+KINDS = frozenset(int(kind) for kind in Kind)
+
+
 class Intent(msgspec.Struct, frozen=True, array_like=True):
     """Written before anything goes upstream: what may be owed, and by whom."""
 

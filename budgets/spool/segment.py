@@ -8,11 +8,11 @@ number that can be found; bytes that are no record are never guessed at. Reading
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from budgets.spool.record import HEAD, Said, read_frame, said_in
+from budgets.spool.record import HEAD, KINDS, Said, read_frame, said_in
 
 _NAME = re.compile(r"(\d{10})-(\d{20})\.wal")
 _SEQUENCE = struct.Struct("<Q")
@@ -71,10 +71,12 @@ class SegmentScan:
 
     While the segment is still being written (`ended` false), what is not whole at the end is not there yet. A
     sound record further on proves that what is before it will never be whole. Afterwards `at` is where reading
-    stopped, `due` the next number, and `damage` and `torn` what was not read.
+    stopped, `due` the next number, and `damage` and `torn` what was not read. `only` are the kinds that are read.
     """
 
-    def __init__(self, segment: Segment, data: bytes, start: int, due: int, ended: bool) -> None:
+    def __init__(
+        self, segment: Segment, data: bytes, start: int, due: int, ended: bool, only: Collection[int] = KINDS
+    ) -> None:
         self.at = start
         self.due = due
         self.damage: list[Damage] = []
@@ -83,6 +85,7 @@ class SegmentScan:
         self._data = data
         self._start = start
         self._ended = ended
+        self._unwanted = KINDS.difference(only)
 
     def __iter__(self) -> Iterator[Found]:
         data, start, epoch = self._data, self._start, self._segment.first.epoch
@@ -95,6 +98,8 @@ class SegmentScan:
                 continue
             sequence, kind, payload = sound
             before, self.at, self.due = self.at, self.at + HEAD.size + len(payload), sequence + 1
+            if kind in self._unwanted:
+                continue
             said = said_in(kind, payload)
             if said is None:
                 self.damage.append(Damage(self._segment.path, before, self.at - before))

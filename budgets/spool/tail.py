@@ -7,10 +7,11 @@ batch that failed is read again. Blocks: in a thread. What cannot be read now ra
 from pathlib import Path
 from typing import NamedTuple
 
-from budgets.spool.record import Correct, Settle
+from budgets.spool.record import Correct, Kind, Settle
 from budgets.spool.segment import Damage, Position, Segment, SegmentScan, segments
 
 _READ_BYTES = 1024 * 1024
+_POSTED = frozenset({int(Kind.SETTLE), int(Kind.CORRECT)})
 
 
 class Batch(NamedTuple):
@@ -45,7 +46,7 @@ class Tail:
                     break
                 at, due = 0, segment.first.sequence
             ended = segment.first < files[-1].first if files else True
-            scan = SegmentScan(segment, _read(segment.path, at, ended), at, due, ended)
+            scan = SegmentScan(segment, _read(segment.path, at, ended), at, due, ended, _POSTED)
             for found in scan:
                 if isinstance(found.said, Settle | Correct):
                     entries.append(found.said)

@@ -112,17 +112,22 @@ class SpoolWriter:
         return SpoolState(self._journal.bytes, oldest, self._free_bytes, sound)
 
     async def close(self) -> None:
-        """Everything written is on disk."""
+        """Everything written is on disk; SpoolError when it is not."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         with suppress(SpoolError):
             self._retry()
         self._journal.close()
-        await self._loop.run_in_executor(self._thread, self._work, [], self._take_closing(), [], self._cursor)
-        self._thread.shutdown(wait=False)
-        for _, waiter in self._waiters:
-            waiter.cancel()
+        closing, deletions = self._take_closing(), self._deletions
+        try:
+            await self._loop.run_in_executor(self._thread, self._work, [], closing, deletions, self._cursor)
+        except OSError as error:
+            self._tell(self._journal.last, SpoolError(str(error)))
+            raise SpoolError(str(error)) from error
+        finally:
+            self._thread.shutdown(wait=False)
+        self._tell(self._journal.last, None)
 
     def _written(self) -> None:
         self._unsynced += 1

@@ -38,6 +38,11 @@ def test_the_file_says_what_the_package_says(seed: Seed, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == [seed_path(tmp_path).name]
 
 
+def test_the_file_is_made_when_it_is_not_what_it_should_be(seed: Seed, tmp_path: Path) -> None:
+    seed_path(tmp_path).write_text("{")
+    assert load_seed(tmp_path) == seed
+
+
 def test_prices_are_those_of_the_package(table: PriceTable) -> None:
     """The package works it out from the same counts, with its own arithmetic."""
     used = Tokens(300_000, 2_000, cache_read=100_000, cache_write_5m=50_000, cache_write_1h=10_000)

@@ -107,6 +107,16 @@ def test_soft_budgets_warn_and_refuse_nothing() -> None:
         seen.append(dict(decided.warnings).get("tenant:a", 0))
         slices.settle((f"request-{number}", 1), 100)
     assert seen == [0] * 7 + [80, 80, 100, 100, 100]
+    end = span("day", NOW).end
+    (want,) = [want for want in slices.wants(end - 1) if want.budget == soft.id]
+    assert (want.granted, want.least) == (0, 0)  # nothing of it is leased
+    accounts = ((soft.id, want.period),)
+    books.flush(
+        Settle(Intent(f"request-{number}", 1, 0, 100, accounts, "w"), 100, "provider") for number in range(12)
+    )
+    meet(books, "w", slices, end + 1)
+    assert slices.wants(end + 61) == []  # all is posted, and nothing is kept of it
+    assert not list(slices.slices())
 
 
 def test_all_or_none() -> None:

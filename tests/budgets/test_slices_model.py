@@ -238,7 +238,7 @@ def _known(worker: Worker) -> set[tuple[str, str]]:
 
 
 Money.TestCase.settings = settings(
-    max_examples=100,
+    max_examples=60,
     stateful_step_count=60,
     deadline=None,
     derandomize=True,

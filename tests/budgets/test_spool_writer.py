@@ -87,6 +87,32 @@ async def test_a_disk_that_does_not_sync_stops_all_work_until_it_does(tmp_path: 
     assert [entry.source for entry in Replay(tmp_path).entries()] == ["provider"]
 
 
+async def test_whoever_waits_for_the_disk_hears_of_its_end(tmp_path: Path) -> None:
+    gate = threading.Semaphore(0)
+
+    def sync(file: int) -> None:
+        assert gate.acquire(timeout=30)
+        os.fdatasync(file)
+
+    writer = SpoolWriter(tmp_path, Journal(tmp_path, 1), ROOMY, sync)
+    waiting = asyncio.ensure_future(writer.durable(writer.begin(intent(1))))
+    await asyncio.sleep(0)
+    gate.release(9)
+    await writer.close()
+    await waiting
+
+    def fail(file: int) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    writer = SpoolWriter(tmp_path, Journal(tmp_path, 2), ROOMY, fail)
+    waiting = asyncio.ensure_future(writer.durable(writer.begin(intent(2))))
+    await asyncio.sleep(0)
+    with pytest.raises(SpoolError):
+        await writer.close()
+    with pytest.raises(SpoolError):
+        await waiting
+
+
 async def test_a_settlement_that_finds_no_room_is_written_when_there_is_some(tmp_path: Path) -> None:
     class Full(Journal):
         full = False
