@@ -4,7 +4,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from budgets.money import rate
@@ -67,6 +67,7 @@ def test_requests_and_searches_have_prices_too() -> None:
     assert FREE.free and not price.free and not PRICE.free
 
 
+@settings(max_examples=50)
 @given(prices(), tokens(), TIERS)
 def test_cost_is_a_whole_number_rounded_up_from_the_exact_one(
     price: Price, used: Tokens, tier: str | None
@@ -81,6 +82,7 @@ def test_cost_is_a_whole_number_rounded_up_from_the_exact_one(
     assert type(cost(price, used, tier)) is int
 
 
+@settings(max_examples=50)
 @given(prices(), tokens(), TIERS, st.sampled_from([*Tokens._fields]), st.integers(1, 500_000))
 def test_more_tokens_of_any_kind_never_cost_less(
     price: Price, used: Tokens, tier: str | None, kind: str, more: int
@@ -93,6 +95,7 @@ def test_more_tokens_of_any_kind_never_cost_less(
     assert cost(price, grown, tier) >= cost(price, used, tier)
 
 
+@settings(max_examples=50)
 @given(prices(), tokens(), TIERS)
 def test_reading_from_the_cache_never_costs_more_than_reading(
     price: Price, used: Tokens, tier: str | None
@@ -100,6 +103,7 @@ def test_reading_from_the_cache_never_costs_more_than_reading(
     assert cost(price, used, tier) <= cost(price, used._replace(cache_read=0), tier)
 
 
+@settings(max_examples=50)
 @given(prices(), tokens(), TIERS, COUNT, COUNT)
 def test_what_is_reserved_covers_whatever_comes_of_it(
     price: Price, used: Tokens, tier: str | None, spare_in: int, spare_out: int
@@ -109,6 +113,7 @@ def test_what_is_reserved_covers_whatever_comes_of_it(
     assert cost(price, used, tier) <= ceiling(price, *limits, None, searches_max=used.searches)
 
 
+@settings(max_examples=50)
 @given(prices(), tokens())
 def test_kinds_that_a_request_cannot_use_need_no_reserve(price: Price, used: Tokens) -> None:
     used = used._replace(cache_write_1h=0, audio_in=0, audio_out=0, searches=0)

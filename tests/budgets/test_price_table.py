@@ -38,6 +38,7 @@ def test_the_file_says_what_the_package_says(seed: Seed, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == [seed_path(tmp_path).name]
 
 
+@pytest.mark.timeout(200)  # another Python, on a machine that may be busy
 def test_the_file_is_made_when_it_is_not_what_it_should_be(seed: Seed, tmp_path: Path) -> None:
     seed_path(tmp_path).write_text("{")
     assert load_seed(tmp_path) == seed
