@@ -1,0 +1,196 @@
+"""Whether a request may be paid for, decided in memory: the budgets of all, its tenant and its key, all or none.
+
+A worker spends from slices that it leased from the books (`slice`). What is reserved is settled, released or
+expired, each once. Pure; who calls it asks the books in the background (`wants`, `hear`) and writes the spool. With
+the books away slices are spent; then hard budgets find too little (the caller refuses) and soft ones go on.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from budgets.period import Span, span
+from budgets.slice import Budget, Grant, Slice, Want
+
+#: Percent of a soft budget at which its callers are warned.
+WARNINGS = (80, 100)
+#: Seconds after which an unused slice goes back.
+IDLE_S = 60.0
+
+Id = tuple[str, int]  # request, attempt
+
+
+class Reserved(NamedTuple):
+    """The request may go; `accounts` go into its INTENT."""
+
+    accounts: tuple[tuple[str, str], ...]
+    warnings: tuple[tuple[str, int], ...] = ()  # soft budgets that are used up so far, in percent
+
+
+class Short(NamedTuple):
+    """There is too little here: ask the books, then try again."""
+
+    budget: Budget
+    span: Span
+
+
+class Exhausted(NamedTuple):
+    """The budget does not have it, until its period ends."""
+
+    budget: Budget
+    span: Span
+    left: int
+
+
+class Settled(NamedTuple):
+    accounts: tuple[tuple[str, str], ...]
+    overrun: int  # of what was reserved; not to happen, and counted all the same
+
+
+@dataclass(slots=True)
+class _Open:
+    amount: int
+    slices: tuple[Slice, ...]
+    expires: float
+
+
+class Slices:
+    """Of one worker. Times are seconds since 1970, by the clock of whoever calls."""
+
+    def __init__(self) -> None:
+        self._slices: dict[tuple[str, str], Slice] = {}
+        self._current: dict[str, Slice] = {}  # by budget: of the period that lasts
+        self._open: dict[Id, _Open] = {}
+        self._ticked = 0.0
+        self._askings = 0
+        #: Whether the books should be asked now rather than by and by.
+        self.urgent = False
+
+    @property
+    def open_count(self) -> int:
+        return len(self._open)
+
+    def reserve(
+        self, one: Id, budgets: Sequence[Budget], amount: int, now: float, expires: float
+    ) -> Reserved | Short | Exhausted:
+        """Take `amount` from every budget, or from none. What is free passes budgets that have nothing left."""
+        if one in self._open:
+            raise ValueError("reserved twice")
+        if amount < 0:
+            raise ValueError("a negative amount")
+        slices = tuple(self._slice(budget, now) for budget in budgets)
+        refusal = self._refusal(slices, amount) if amount else None
+        if refusal is not None:
+            return refusal
+        warnings: list[tuple[str, int]] = []
+        for each in slices:
+            if amount:
+                each.reserved += amount
+                each.begun += amount
+                each.amounts.append(amount)
+            if not each.budget.hard and (percent := _warning(each)):
+                warnings.append((each.budget.id, percent))
+        self._open[one] = _Open(amount, slices, expires)
+        return Reserved(_accounts(slices), tuple(warnings))
+
+    def settle(self, one: Id, cost: int) -> Settled | None:
+        """What it came to; None when it was resolved before."""
+        found = self._open.pop(one, None)
+        if found is None:
+            return None
+        if cost < 0:
+            raise ValueError("a negative cost")
+        for each in found.slices:
+            each.reserved -= found.amount
+            each.spent += cost
+            if cost < found.amount and each.budget.hard and not each.stocked:
+                self.urgent = True  # others wait for what is left over
+        return Settled(_accounts(found.slices), max(0, cost - found.amount))
+
+    def release(self, one: Id) -> Settled | None:
+        """Nothing was spent."""
+        return self.settle(one, 0)
+
+    def expire(self, now: float) -> list[tuple[Id, int]]:
+        """Those of whom nothing was heard: settled as what they reserved, never less than they spent."""
+        late = [(one, found.amount) for one, found in self._open.items() if found.expires <= now]
+        for one, amount in late:
+            self.settle(one, amount)
+        return late
+
+    def wants(self, now: float) -> list[Want]:
+        """What to say to the books, in one statement. Those told `Short` try again when the answer is in."""
+        elapsed = now - self._ticked if self._ticked else 0.0
+        self._ticked, self.urgent = now, False
+        self._askings += 1
+        wants: list[Want] = []
+        for key, each in list(self._slices.items()):
+            each.tick(elapsed)
+            lasting = now < each.span.end and now - each.touched < IDLE_S
+            if not lasting and each.complete:
+                if now >= each.span.end + IDLE_S:
+                    self._forget(key, each)
+                    continue
+                if 0 <= now - each.asked_at < IDLE_S:
+                    continue  # from time to time all the same: an answer may have been lost
+            each.asked_at = now
+            wants.append(each.want(lasting, self._askings))
+        return sorted(wants)  # every worker locks the books' rows in the same order
+
+    def hear(self, grants: Iterable[Grant]) -> None:
+        for grant in grants:
+            found = self._slices.get((grant.budget, grant.period))
+            if found is not None:
+                found.hear(grant)
+
+    def drain(self) -> list[Want]:
+        """The last of `wants`: all that is not reserved goes back."""
+        self._askings += 1
+        return sorted(each.want(False, self._askings) for each in self._slices.values())
+
+    def slices(self) -> Iterable[Slice]:
+        """For readings."""
+        return self._slices.values()
+
+    def _forget(self, key: tuple[str, str], old: Slice) -> None:
+        del self._slices[key]
+        if self._current.get(old.budget.id) is old:
+            del self._current[old.budget.id]
+
+    def _refusal(self, slices: tuple[Slice, ...], amount: int) -> Short | Exhausted | None:
+        short: Short | None = None
+        for each in slices:
+            if not each.budget.hard or each.free >= amount:
+                continue
+            if each.exhausted(amount):
+                left = each.standing.limit - each.spent_in_all if each.standing else 0
+                return Exhausted(each.budget, each.span, max(0, left))
+            short = short or Short(each.budget, each.span)
+        if short is not None:
+            self.urgent = True
+            for each in slices:
+                if each.budget.hard and each.free < amount:
+                    each.lack(amount)
+        return short
+
+    def _slice(self, budget: Budget, now: float) -> Slice:
+        found = self._current.get(budget.id)
+        if found is None or found.budget is not budget or not found.span.start <= now < found.span.end:
+            lasting = span(budget.period, now, budget.anchor)
+            key = budget.id, lasting.key
+            found = self._slices.get(key)
+            if found is None:
+                found = self._slices[key] = Slice(budget, lasting, self._askings + 1)
+            found.budget = budget
+            self._current[budget.id] = found
+        found.touched = now
+        return found
+
+
+def _accounts(slices: tuple[Slice, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple([(each.budget.id, each.span.key) for each in slices])
+
+
+def _warning(found: Slice) -> int:
+    spent, limit = found.spent_in_all + found.reserved, found.budget.limit
+    return next((percent for percent in reversed(WARNINGS) if 100 * spent >= percent * limit), 0)

@@ -1,0 +1,145 @@
+"""A record of the spool: its frame, and what it says.
+
+    length u32 | checksum u32 | sequence u64 | kind u8 | payload (msgpack, `length` bytes)
+
+The checksum is CRC-32 (zlib's): it covers all but itself and finds what CRC-32C finds, torn and rotten bytes; no
+wheel for the latter is among ours, and in Python it would cost a hundred times as much. SETTLE and CORRECT repeat
+what INTENT said, so that each can be posted on its own, whatever else is lost. Depends on nothing.
+"""
+
+import struct
+import zlib
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+from budgets.usage import NOTHING, Tokens
+
+HEAD = struct.Struct("<IIQB")
+_BODY = struct.Struct("<QB")
+#: A payload never gets this long: names are bounded where they come in.
+PAYLOAD_MAX = 64 * 1024
+
+
+class Kind(IntEnum):
+    INTENT = 1
+    SETTLE = 2
+    VOID = 3
+    CORRECT = 4
+
+
+KINDS = frozenset(int(kind) for kind in Kind)
+
+
+class Intent(msgspec.Struct, frozen=True, array_like=True):
+    """Written before anything goes upstream: what may be owed, and by whom."""
+
+    request_id: str
+    attempt: int  # 1, 2, …: every attempt is an event of its own
+    at_ms: int  # when it was reserved, which decides the periods it counts in
+    reserved: int  # nano-dollars; no settlement is more
+    accounts: tuple[tuple[str, str], ...] = ()  # (budget, period) pairs that are charged
+    holder: str = ""  # whose slices of them
+    price_version: str = ""
+    tenant: str = ""
+    key: str = ""
+    provider: str = ""
+    pool: str = ""
+    model: str = ""
+    route: str = ""
+    priority: str = ""
+    agent: str | None = None
+    task: str | None = None
+
+
+class Settle(msgspec.Struct, frozen=True, array_like=True):
+    """What an attempt came to."""
+
+    intent: Intent
+    cost: int
+    source: str  # provider | estimated | none | unknown
+    tokens: Tokens = NOTHING
+    tier: str = ""
+    status: int = 0
+    outcome: str = ""
+    settled_ms: int = 0
+    queue_ms: int = 0
+    upstream_ms: int = 0
+    first_token_ms: int = 0
+    price_known: bool = True
+
+
+class Void(msgspec.Struct, frozen=True, array_like=True):
+    """Nothing was sent, or nothing is owed for it."""
+
+    request_id: str
+    attempt: int
+    reason: str = ""
+
+
+class Correct(msgspec.Struct, frozen=True, array_like=True):
+    """A later correction: an event of its own, never a rewrite. `number` counts from 1 for each attempt."""
+
+    intent: Intent
+    number: int
+    delta: int
+    reason: str = ""
+
+
+Said = Intent | Settle | Void | Correct
+Key = tuple[str, int]
+_TYPES: tuple[tuple[Kind, Any], ...] = (
+    (Kind.INTENT, Intent),
+    (Kind.SETTLE, Settle),
+    (Kind.VOID, Void),
+    (Kind.CORRECT, Correct),
+)
+_DECODERS = {int(kind): msgspec.msgpack.Decoder(said) for kind, said in _TYPES}
+_KINDS = {said: int(kind) for kind, said in _TYPES}
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def frame(sequence: int, said: Said) -> bytes:
+    """The bytes of a record. ValueError when it is too long to be one."""
+    payload = _encode(said)
+    length, kind = len(payload), _KINDS[type(said)]
+    if length > PAYLOAD_MAX:
+        raise ValueError("a record that is too long")
+    return HEAD.pack(length, _checksum(length, sequence, kind, payload), sequence, kind) + payload
+
+
+def read_frame(data: bytes | memoryview, at: int) -> tuple[int, int, bytes] | None:
+    """(sequence, kind, payload) of the whole and sound record at `at`; None when there is none."""
+    start = at + HEAD.size
+    if start > len(data):
+        return None
+    length, checksum, sequence, kind = HEAD.unpack_from(data, at)
+    if not 0 < length <= PAYLOAD_MAX or start + length > len(data):
+        return None
+    payload = bytes(data[start : start + length])
+    if checksum != _checksum(length, sequence, kind, payload):
+        return None
+    return sequence, kind, payload
+
+
+def said_in(kind: int, payload: bytes) -> Said | None:
+    """What a sound record says; None for kinds and forms that a later version may have written."""
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        return None
+    try:
+        said: Said = decoder.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return said
+
+
+def key_of(said: Said) -> Key:
+    """The attempt that a record is about."""
+    about = said if isinstance(said, Intent | Void) else said.intent
+    return about.request_id, about.attempt
+
+
+def _checksum(length: int, sequence: int, kind: int, payload: bytes) -> int:
+    return zlib.crc32(payload, zlib.crc32(_BODY.pack(sequence, kind), length))

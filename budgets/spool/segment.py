@@ -1,0 +1,126 @@
+"""Segment files of a spool: their names, and reading what is sound in them.
+
+A file is named by the epoch (one start of a worker) and by its first sequence number, so files sort as they were
+written and every record's number can be told from the one before. What is not sound at the end of a file is a torn
+tail: nobody was told that it was written. In the middle it is damage: reported, and reading goes on at the next
+number that can be found; bytes that are no record are never guessed at. Reading blocks: off the loop.
+"""
+
+import re
+import struct
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from budgets.spool.record import HEAD, KINDS, Said, read_frame, said_in
+
+_NAME = re.compile(r"(\d{10})-(\d{20})\.wal")
+_SEQUENCE = struct.Struct("<Q")
+#: Numbers that are looked for after damage, one pass over the file each; so many records may be lost at once.
+_LOST_MAX = 256
+#: Where in a record its number stands.
+_SEQUENCE_AT = 8
+
+
+class Position(NamedTuple):
+    """A record, among all that a spool ever held: worker start, number."""
+
+    epoch: int
+    sequence: int
+
+
+class Segment(NamedTuple):
+    """A file that begins with record `first`."""
+
+    first: Position
+    path: Path
+
+
+class Damage(NamedTuple):
+    """Bytes that are no record though records follow, or a record that this version cannot read."""
+
+    path: Path
+    at: int
+    length: int
+
+
+class Found(NamedTuple):
+    """A record and where it ends."""
+
+    position: Position
+    said: Said
+    end: int
+
+
+def segment_path(directory: Path, first: Position) -> Path:
+    return directory / f"{first.epoch:010d}-{first.sequence:020d}.wal"
+
+
+def segments(directory: Path) -> list[Segment]:
+    """Those of a directory, as they were written."""
+    found = []
+    for path in directory.iterdir():
+        match = _NAME.fullmatch(path.name)
+        if match is not None:
+            found.append(Segment(Position(int(match[1]), int(match[2])), path))
+    return sorted(found)
+
+
+class SegmentScan:
+    """The records in `data`, which begins at offset `start` of the segment with record `due`.
+
+    While the segment is still being written (`ended` false), what is not whole at the end is not there yet. A
+    sound record further on proves that what is before it will never be whole. Afterwards `at` is where reading
+    stopped, `due` the next number, and `damage` and `torn` what was not read. `only` are the kinds that are read.
+    """
+
+    def __init__(
+        self, segment: Segment, data: bytes, start: int, due: int, ended: bool, only: Collection[int] = KINDS
+    ) -> None:
+        self.at = start
+        self.due = due
+        self.damage: list[Damage] = []
+        self.torn = False
+        self._segment = segment
+        self._data = data
+        self._start = start
+        self._ended = ended
+        self._unwanted = KINDS.difference(only)
+
+    def __iter__(self) -> Iterator[Found]:
+        data, start, epoch = self._data, self._start, self._segment.first.epoch
+        while self.at - start < len(data):
+            sound = read_frame(data, self.at - start)
+            if sound is None or sound[0] < self.due:
+                if not self._resume():
+                    self.torn = self._ended
+                    return
+                continue
+            sequence, kind, payload = sound
+            before, self.at, self.due = self.at, self.at + HEAD.size + len(payload), sequence + 1
+            if kind in self._unwanted:
+                continue
+            said = said_in(kind, payload)
+            if said is None:
+                self.damage.append(Damage(self._segment.path, before, self.at - before))
+            else:
+                yield Found(Position(epoch, sequence), said, self.at)
+
+    def _resume(self) -> bool:
+        """Go on at the next record that is sound, if there is one."""
+        data, start = self._data, self._start
+        for sequence in range(self.due, self.due + _LOST_MAX):
+            needle, at = _SEQUENCE.pack(sequence), self.at - start
+            while (at := data.find(needle, at + 1)) >= 0:
+                record = at - _SEQUENCE_AT
+                sound = read_frame(data, record) if record > self.at - start else None
+                if sound is not None and sound[0] == sequence:
+                    self.damage.append(Damage(self._segment.path, self.at, record + start - self.at))
+                    self.at, self.due = record + start, sequence
+                    return True
+        return False
+
+
+def scan_ended(segment: Segment) -> SegmentScan:
+    """All of a file that nobody writes to any more."""
+    return SegmentScan(segment, segment.path.read_bytes(), 0, segment.first.sequence, ended=True)

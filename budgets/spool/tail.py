@@ -1,0 +1,76 @@
+"""Reading a spool behind its writer, to flush it: in batches, each from where the one before ended.
+
+The files are the queue: it survives what the worker does not, it takes no memory while Postgres is away, and a
+batch that failed is read again. Blocks: in a thread. What cannot be read now raises OSError, and is read next time.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from budgets.spool.record import Correct, Kind, Settle
+from budgets.spool.segment import Damage, Position, Segment, SegmentScan, segments
+
+_READ_BYTES = 1024 * 1024
+_POSTED = frozenset({int(Kind.SETTLE), int(Kind.CORRECT)})
+
+
+class Batch(NamedTuple):
+    """What is to be posted, and how far the spool is flushed once it is."""
+
+    entries: list[Settle | Correct]
+    flushed: Position
+    damage: list[Damage]
+
+
+class Tail:
+    """Used by one flush at a time: `take`, commit, `done`."""
+
+    def __init__(self, directory: Path, epoch: int) -> None:
+        self._directory = directory
+        self._epoch = epoch
+        self._segment: Segment | None = None
+        self._at = 0
+        self._due = 1
+        self._next: tuple[Segment | None, int, int] = (None, 0, 1)
+
+    def take(self, limit: int) -> Batch:
+        """Up to `limit` entries; none when everything written is flushed. The same again until `done`."""
+        entries: list[Settle | Correct] = []
+        damage: list[Damage] = []
+        segment, at, due = self._segment, self._at, self._due
+        files = [one for one in segments(self._directory) if one.first.epoch == self._epoch]
+        while len(entries) < limit:
+            if segment is None:
+                segment = next((one for one in files if one.first.sequence >= due), None)
+                if segment is None:
+                    break
+                at, due = 0, segment.first.sequence
+            ended = segment.first < files[-1].first if files else True
+            scan = SegmentScan(segment, _read(segment.path, at, ended), at, due, ended, _POSTED)
+            for found in scan:
+                if isinstance(found.said, Settle | Correct):
+                    entries.append(found.said)
+                    if len(entries) == limit:
+                        break
+            moved, at, due = scan.at > at, scan.at, scan.due
+            damage += scan.damage
+            if not moved:
+                if not ended:
+                    break
+                segment = None
+        self._next = (segment, at, due)
+        return Batch(entries, Position(self._epoch, due - 1), damage)
+
+    def done(self) -> None:
+        """What was taken is flushed."""
+        self._segment, self._at, self._due = self._next
+
+
+def _read(path: Path, at: int, ended: bool) -> bytes:
+    """From `at` on: all that is left of a finished file, which is bounded; of another the next piece."""
+    try:
+        with path.open("rb") as file:
+            file.seek(at)
+            return file.read() if ended else file.read(_READ_BYTES)
+    except FileNotFoundError:
+        return b""  # read to its end before, and deleted since

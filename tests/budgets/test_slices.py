@@ -1,0 +1,214 @@
+"""What callers meet: caps near and far, several workers, warnings, resets, and who gives back what when."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budgets.period import span
+from budgets.slice import Budget, Grant, Want
+from budgets.slice_size import NEAR_REQUESTS, SHARE, STOCK_S, near_cap, slice_size
+from budgets.slices import Exhausted, Reserved, Short, Slices
+from budgets.spool.record import Intent, Settle
+from tests.budgets.books import Books
+
+NOW = 1_700_000_000.0
+MONEY = st.integers(0, 10**15)
+
+
+def said(decided: Reserved | Short | Exhausted) -> str:
+    return type(decided).__name__
+
+
+def meet(books: Books, holder: str, slices: Slices, now: float = NOW) -> None:
+    slices.hear(books.exchange(holder, slices.wants(now)))
+
+
+def test_two_hundred_at_once_on_a_budget_for_fifty() -> None:
+    """Four workers, and whoever was short asks again until all is decided: 50 get through, the others are told."""
+    budget = Budget("key:a/web", 50 * 100, "day")
+    books = Books([budget], 4)
+    workers = [Slices() for _ in range(4)]
+    waiting = {(f"request-{number}", 1): number % 4 for number in range(200)}
+    settled, intents = 0, {}
+    for _ in range(100):
+        for one, seat in list(waiting.items()):
+            decided = workers[seat].reserve(one, (budget,), 100, NOW, NOW + 60)
+            if isinstance(decided, Reserved):
+                intents[one] = Intent(*one, 0, 100, decided.accounts, f"w{seat}")
+                settled += 1
+            if not isinstance(decided, Short):
+                del waiting[one]
+        for seat, slices in enumerate(workers):
+            meet(books, f"w{seat}", slices)
+        for one, intent in list(intents.items()):
+            slices = workers[int(intent.holder[1:])]
+            assert slices.settle(one, 100)
+            books.flush([Settle(intent, 100, "provider")])
+            del intents[one]
+    assert settled == 50 and not waiting
+    assert books.posted[budget.id, span("day", NOW).key] == budget.limit
+
+
+def test_what_reserves_leave_over_lets_others_in() -> None:
+    """Reserves are ten times what is spent; only when a hundred have been through is the budget used up."""
+    budget = Budget("all", 1000, "total")
+    books, slices = Books([budget], 1), Slices()
+    served = 0
+    for number in range(200):
+        one = f"request-{number}", 1
+        for _ in range(3):
+            decided = slices.reserve(one, (budget,), 100, NOW, NOW + 60)
+            if not isinstance(decided, Short):
+                break
+            meet(books, "w", slices)
+        if isinstance(decided, Exhausted):
+            break
+        assert isinstance(decided, Reserved)
+        slices.settle(one, 10)
+        assert slices.urgent  # near its cap: what is left over goes back at once
+        books.flush([Settle(Intent(*one, 0, 100, decided.accounts, "w"), 10, "provider")])
+        served += 1
+    assert served == 91  # 900 and less than 100 left
+    assert isinstance(decided, Exhausted) and decided.left == 90 and decided.span.resets_at is None
+
+
+def test_far_from_its_cap_a_worker_asks_once_for_many() -> None:
+    budget = Budget("all", 10**9, "month")
+    books, slices, now, short = Books([budget], 4), Slices(), NOW, 0
+    for number in range(3000):
+        one = f"request-{number}", 1
+        decided = slices.reserve(one, (budget,), 100, now, now + 60)
+        if isinstance(decided, Short):
+            short += 1
+            meet(books, "w", slices, now)
+            decided = slices.reserve(one, (budget,), 100, now, now + 60)
+        assert isinstance(decided, Reserved)
+        slices.settle(one, 60)
+        now += 0.01
+        if number % 25 == 24:
+            meet(books, "w", slices, now)
+    assert short <= 10
+    held = books.leased((budget.id, span("month", NOW).key)) - 3000 * 60
+    assert 0 < held <= 2 * STOCK_S * 100 * 101  # thirty seconds of it, not more
+    now += 100
+    meet(books, "w", slices, now)  # nobody asks any more: all goes back
+    meet(books, "w", slices, now)
+    assert books.leased((budget.id, span("month", NOW).key)) == 3000 * 60  # spent, not posted yet
+
+
+def test_soft_budgets_warn_and_refuse_nothing() -> None:
+    soft, hard = Budget("tenant:a", 1000, "day", hard=False), Budget("all", 10**6, "day")
+    books, slices = Books([soft, hard], 1), Slices()
+    slices.reserve(("first", 1), (hard,), 5000, NOW, NOW + 1)
+    meet(books, "w", slices)
+    seen = []
+    for number in range(12):
+        decided = slices.reserve((f"request-{number}", 1), (soft,), 100, NOW, NOW + 60)
+        assert isinstance(decided, Reserved)
+        seen.append(dict(decided.warnings).get("tenant:a", 0))
+        slices.settle((f"request-{number}", 1), 100)
+    assert seen == [0] * 7 + [80, 80, 100, 100, 100]
+    end = span("day", NOW).end
+    (want,) = [want for want in slices.wants(end - 1) if want.budget == soft.id]
+    assert (want.granted, want.least) == (0, 0)  # nothing of it is leased
+    accounts = ((soft.id, want.period),)
+    books.flush(
+        Settle(Intent(f"request-{number}", 1, 0, 100, accounts, "w"), 100, "provider") for number in range(12)
+    )
+    meet(books, "w", slices, end + 1)
+    assert slices.wants(end + 61) == []  # all is posted, and nothing is kept of it
+    assert not list(slices.slices())
+
+
+def test_all_or_none() -> None:
+    rich, poor = Budget("all", 10**6, "total"), Budget("key:a/web", 50, "day")
+    books, slices = Books([rich, poor], 1), Slices()
+    for _ in range(2):
+        decided = slices.reserve(("one", 1), (rich, poor), 100, NOW, NOW + 60)
+        assert not isinstance(decided, Reserved)
+        assert all(each.reserved == 0 for each in slices.slices())
+        meet(books, "w", slices)
+    assert isinstance(decided, Exhausted) and decided.budget is poor and decided.left == 50
+    assert decided.span.resets_at is not None and decided.span.end > NOW
+
+
+def test_what_is_free_passes_a_budget_that_has_nothing() -> None:
+    spent = Budget("all", 0, "total")
+    slices = Slices()
+    assert isinstance(slices.reserve(("paid", 1), (spent,), 1, NOW, NOW + 60), Short)
+    assert isinstance(slices.reserve(("free", 1), (spent,), 0, NOW, NOW + 60), Reserved)
+    meet(Books([spent], 1), "w", slices)
+    assert isinstance(slices.reserve(("paid", 1), (spent,), 1, NOW, NOW + 60), Exhausted)
+
+
+def test_a_request_counts_in_the_period_in_which_it_was_reserved() -> None:
+    budget = Budget("all", 1000, "day")
+    books, slices = Books([budget], 1), Slices()
+    today = span("day", NOW)
+    slices.reserve(("late", 1), (budget,), 900, today.end - 1, today.end + 60)
+    meet(books, "w", slices, today.end - 1)
+    late = slices.reserve(("late", 1), (budget,), 900, today.end - 1, today.end + 60)
+    assert isinstance(late, Reserved)
+    slices.reserve(("new", 1), (budget,), 900, today.end, today.end + 60)
+    meet(books, "w", slices, today.end)
+    new = slices.reserve(("new", 1), (budget,), 900, today.end, today.end + 60)
+    assert isinstance(new, Reserved) and new.accounts != late.accounts
+    settled = slices.settle(("late", 1), 400)
+    assert settled is not None and settled.accounts == late.accounts
+    meet(books, "w", slices, today.end + 1)
+    assert books.leased((budget.id, today.key)) == 400  # the rest of yesterday's went back
+
+
+def test_who_is_not_heard_of_is_settled_as_reserved_and_only_once() -> None:
+    budget = Budget("all", 1000, "total", hard=False)
+    slices = Slices()
+    slices.reserve(("gone", 1), (budget,), 70, NOW, NOW + 10)
+    slices.reserve(("slow", 1), (budget,), 70, NOW, NOW + 20)
+    assert slices.expire(NOW + 9) == []
+    assert slices.expire(NOW + 10) == [(("gone", 1), 70)]
+    assert slices.settle(("gone", 1), 5) is None and slices.release(("gone", 1)) is None
+    assert slices.open_count == 1
+
+
+def test_more_than_was_reserved_is_counted_and_made_good() -> None:
+    budget = Budget("all", 10_000, "total")
+    books, slices = Books([budget], 1), Slices()
+    slices.reserve(("one", 1), (budget,), 100, NOW, NOW + 60)
+    meet(books, "w", slices)
+    decided = slices.reserve(("one", 1), (budget,), 100, NOW, NOW + 60)
+    assert isinstance(decided, Reserved)
+    settled = slices.settle(("one", 1), 130)
+    assert settled is not None and settled.overrun == 30
+    books.flush([Settle(Intent("one", 1, 0, 100, decided.accounts, "w"), 130, "provider")])
+    meet(books, "w", slices)
+    assert [each.free >= 0 for each in slices.slices()] == [True]
+    assert books.leased(("all", "total")) >= 0
+
+
+def test_an_answer_to_a_slice_before_this_one_is_not_believed() -> None:
+    budget = Budget("all", 1000, "day")
+    slices, today = Slices(), span("day", NOW)
+    slices.reserve(("one", 1), (budget,), 100, NOW, NOW + 60)
+    (want,) = slices.wants(NOW)
+    assert want == Want("all", today.key, 100, 100, 0, 1)
+    books = Books([budget], 1)
+    (answer,) = books.exchange("w", [want])
+    assert slices.wants(today.end + 59) != []
+    assert slices.wants(today.end + 60) == []  # forgotten
+    assert not list(slices.slices())
+    slices.reserve(("two", 1), (budget,), 100, NOW, NOW + 60)  # the clock went back
+    slices.hear([answer])
+    assert [each.free for each in slices.slices()] == [0]
+    slices.hear([Grant("all", today.key, 150, 20, 100, answer.standing, 9)])
+    assert [each.free for each in slices.slices()] == [30]
+
+
+@given(st.floats(0, 1e12), MONEY, MONEY, st.integers(1, 64))
+def test_the_size_of_slices(burn: float, dear: int, remaining: int, workers: int) -> None:
+    size = slice_size(burn, dear, remaining, workers)
+    if near_cap(remaining, dear, workers):
+        assert size == 0
+    else:
+        assert size * workers * SHARE <= remaining
+        assert size >= dear
+        assert size <= max(burn * STOCK_S, dear)
+    assert near_cap(NEAR_REQUESTS * dear * workers - 1, dear, workers)
