@@ -12,11 +12,11 @@ from gateway.settings.places import Findings
 from gateway.settings.resolve_providers import resolve_pools, resolve_providers
 from gateway.settings.resolve_tenants import resolve_routes, resolve_tenant_keys, resolve_tenants
 from gateway.settings.schema import ConfigFile
-from gateway.settings.secret import Secret
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Bounds, Hedge, Queue, Routing, Snapshot, Tenant, TenantKey
 from gateway.settings.stores import check_vault, database_of, ledger_of
-from gateway.settings.tenant_key import digest
+from keys.digest import digest
+from keys.secret import Secret
 
 
 def load(

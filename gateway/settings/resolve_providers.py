@@ -9,10 +9,10 @@ from gateway.settings.apis import default_apis, default_flavour, flavour_fits
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path
 from gateway.settings.schema import ConfigFile, LimitsSection, PoolSection, ProviderSection
-from gateway.settings.secret import Secret
 from gateway.settings.secrets import UnresolvedError, resolve
 from gateway.settings.snapshot import Limits, Origin, Provider, ProviderKey
 from gateway.settings.validate import check_apis, suggestion
+from keys.secret import Secret
 
 
 def limits_of(section: LimitsSection) -> Limits:

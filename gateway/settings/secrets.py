@@ -4,27 +4,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from gateway.settings.secret import Secret
+from keys.secret import Secret
 
 FILE_MAX = 64 * 1024
-#: The shortest value accepted of a key that callers present, in characters.
-KEY_CHARS_MIN = 20
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 #: A variable's name is repeated in messages only in capitals; anything else may be a misplaced secret.
 _SHOWN_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}\Z")
 _VISIBLE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?\Z")
-_DEFAULTS = (
-    "changeme",
-    "change-me",
-    "change_me",
-    "sk-1234",
-    "secret",
-    "password",
-    "default",
-    "example",
-    "test",
-)
 
 
 class UnresolvedError(Exception):
@@ -41,18 +28,6 @@ def resolve(reference: str, environ: Mapping[str, str]) -> Secret:
     if colon and scheme == "vault":
         raise UnresolvedError("vault is not available in this build; use env:NAME or file:/path")
     raise UnresolvedError("must be a reference (env:NAME, file:/path or vault:…), never the secret itself")
-
-
-def weakness(value: str, least: int) -> str | None:
-    """Why `value` is no secret of at least `least` bytes (empty, short, a well-known default), or None."""
-    if not value.strip():
-        return "is empty"
-    # Also one written again and again to make it long enough.
-    if any(not value.strip().lower().replace(default, "") for default in _DEFAULTS):
-        return "is a well-known default"
-    if len(value.encode("utf-8", "replace")) < least:
-        return f"is shorter than {least} bytes"
-    return None
 
 
 def _from_environment(name: str, environ: Mapping[str, str]) -> str:

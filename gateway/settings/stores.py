@@ -6,8 +6,8 @@ from gateway.settings.places import Findings
 from gateway.settings.problem import Path
 from gateway.settings.resolve_providers import find_secret
 from gateway.settings.schema import ConfigFile
-from gateway.settings.secret import Secret
 from gateway.settings.server import Store
+from keys.secret import Secret
 
 _DATABASE = {"postgresql": "postgresql", "postgres": "postgresql"}
 _LEDGER = {
