@@ -62,7 +62,10 @@ class VaultSource:
                 raise
         other = await self._session.replacement(token)
         if other is None:
-            raise FetchError(Fault.DENIED, "Vault denies it to our token")
+            # Perhaps it is another engine by now, of a version whose paths we may read.
+            if self._mounts.pop(reference.place, None) is None:
+                raise FetchError(Fault.DENIED, "Vault denies it to our token")
+            other = token
         return await self._read(other, reference)
 
     async def _read(self, token: Secret, reference: Reference) -> Fetched:
@@ -74,9 +77,9 @@ class VaultSource:
             self._mounts[reference.place] = mount
         try:
             value = await self._value(token, mount, reference)
-        except FetchError:
-            # Mounts can be moved and made another version of; it is asked for again.
-            self._mounts.pop(reference.place, None)
+        except FetchError as error:
+            if error.fault is Fault.MISSING:
+                self._mounts.pop(reference.place, None)  # engines can be moved
             raise
         version = self._fingerprint.of(value.secret) if value.version is None else str(value.version)
         return Fetched(value.secret, version)

@@ -1,10 +1,13 @@
 """The ways to log in to Vault. What they present is itself a secret by reference, read anew at each login."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from keys.secret import Secret
+from keys.secrets.env import EnvironmentSource
+from keys.secrets.file import FileSource
+from keys.secrets.reference import Reference
 from keys.secrets.vault_client import Lease, VaultClient
 
 #: Reads what is to be presented; raises FetchError. In a thread.
@@ -51,3 +54,12 @@ class KubernetesLogin:
 
     def log_in(self, client: VaultClient) -> Lease:
         return client.log_in_by_kubernetes(self.role, self.jwt(), self.mount)
+
+
+def reader_of(reference: Reference, environ: Mapping[str, str]) -> Reader:
+    """Reads `reference`, which is one to the environment or to a file."""
+    if reference.scheme == "env":
+        return lambda: EnvironmentSource(environ).read(reference).secret
+    if reference.scheme == "file":
+        return lambda: FileSource().read(reference).secret
+    raise ValueError("what leads to vault cannot be in it")

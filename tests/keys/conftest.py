@@ -17,3 +17,9 @@ def shared_bao() -> Iterator[OpenBao]:
 def own_bao() -> Iterator[OpenBao]:
     with OpenBao() as bao:
         yield bao
+
+
+@pytest.fixture
+def bao(shared_bao: OpenBao) -> OpenBao:
+    shared_bao.put("llm/openai", key="sk-one")
+    return shared_bao

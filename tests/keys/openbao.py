@@ -79,9 +79,11 @@ class OpenBao:
         self.admin.sys.seal()
 
     def unseal(self) -> None:
-        found = re.search(r"Unseal Key: (\S+)", self._log.read_text())
-        assert found is not None
-        self.admin.sys.submit_unseal_key(found[1])
+        # It tells its key on its output, a moment after it is ready.
+        wait_until(lambda: "\nRoot Token: " in self._log.read_text())
+        key = re.search(r"Unseal Key: (\S+)", self._log.read_text())
+        assert key is not None
+        self.admin.sys.submit_unseal_key(key[1])
         wait_until(self._is_ready)
 
     def put(self, path: str, **fields: str) -> None:

@@ -53,7 +53,7 @@ def test_what_is_taken(address: str, auth: str, tmp_path: Path) -> None:
         ),
         (f"{HTTPS}, {TOKEN}, ca_file: none.pem", "vault.ca_file: is not a readable PEM file"),
         (f"{HTTPS}, {TOKEN}, ttl_s: 60, stale_max_s: 59", "vault.stale_max_s: is less than ttl_s"),
-        (f"{HTTPS}, {TOKEN}, namespace: /a/", "vault.namespace: "),
+        (f"{HTTPS}, {TOKEN}, namespace: /a/", "vault.namespace: must be names of A-Z"),
         (f"{HTTPS}, {TOKEN}, verify: false", "vault.verify: unknown field"),
     ],
 )
