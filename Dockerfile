@@ -8,6 +8,8 @@ COPY requirements/serve.lock requirements/serve.lock
 RUN /opt/kaze/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/serve.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY gateway gateway
+COPY keys keys
+COPY storage storage
 COPY provider_sim provider_sim
 COPY loadtests loadtests
 RUN /opt/kaze/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation .

@@ -1,6 +1,7 @@
 """A TCP proxy that can be cut: what is connected breaks off, and nothing connects until it is mended."""
 
 import asyncio
+import ssl
 from types import TracebackType
 from typing import Self
 
@@ -8,10 +9,11 @@ _PIECE = 65_536
 
 
 class CutProxy:
-    """`async with CutProxy(unix socket) as proxy`: listens at `proxy.port`."""
+    """`async with CutProxy(unix socket or port) as proxy`: listens at `proxy.port`."""
 
-    def __init__(self, upstream: str) -> None:
-        self._upstream = upstream
+    def __init__(self, upstream: str | int, tls: ssl.SSLContext | None = None) -> None:
+        self.upstream = upstream  # may be another one for what connects from then on
+        self._tls = tls
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -29,7 +31,7 @@ class CutProxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def mend(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
@@ -45,13 +47,18 @@ class CutProxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        its_reader, its_writer = await asyncio.open_unix_connection(self._upstream)
+        its_reader, its_writer = await self._connect()
         self._writers |= {writer, its_writer}
         try:
             await asyncio.gather(self._pump(reader, its_writer, False), self._pump(its_reader, writer, True))
         finally:
             self._writers -= {writer, its_writer}
             self._tasks.discard(task)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self.upstream, int):
+            return await asyncio.open_connection("127.0.0.1", self.upstream)
+        return await asyncio.open_unix_connection(self.upstream)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: bool) -> None:
         try:

@@ -27,7 +27,7 @@ ENVIRON = {
     "PROVIDER_KEY_2": PROVIDER_SECRET + "-2",
     "BAD_KEY": "bad-credential-0123456789",
     "KAZE_ADMIN_KEY": ADMIN_KEY,
-    "KAZE_KEY_PEPPER": "p" * 40,
+    "KAZE_KEY_PEPPER": "of-no-gateway-but-those-of-these-tests-7f3a",
 }
 
 

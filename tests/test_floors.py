@@ -68,7 +68,8 @@ def test_every_product_folder_has_a_floor(repository: Sources) -> None:
 
 GOOD = {
     "gateway/errors.py": DOC,
-    "gateway/exchange.py": DOC + "from gateway.errors import X\n",
+    "gateway/exchange.py": DOC + "from gateway.errors import X\nfrom keys.secret import Secret\n",
+    "keys/secret.py": DOC,
     "gateway/pipeline/call.py": DOC + "from gateway import exchange\nTABLE = {1: 2}\n",
     "gateway/api/__init__.py": "",
     "gateway/cli/__init__.py": "",
@@ -87,6 +88,8 @@ BAD: list[tuple[str, str, str, str]] = [
     ("floors", "knowledge/x.py", "from gateway.errors import X\n", " imports gateway.errors"),
     ("floors", SIM, "from gateway import errors\n", " imports gateway.errors"),
     ("floors", "gateway/errors.py", "from .api.routes import x\n", " imports gateway.api"),
+    ("floors", "keys/x.py", "from gateway.errors import X\n", " imports gateway.errors"),
+    ("floors", "budgets/x.py", "from keys.secret import Secret\n", " imports keys"),
     ("floors", "gateway/stray.py", "", ": no floor"),
     ("unreferenced", API, "", ""),
     ("vague_names", "gateway/api/utils.py", "", ""),

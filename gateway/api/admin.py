@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.api.health import health_routes
 from gateway.api.paging import page_of
 from gateway.pipeline.queue_readings import QueueReadings
-from gateway.settings.secret import Secret
+from keys.secret import Secret
 
 State = Callable[[], dict[str, object]]
 

@@ -26,7 +26,7 @@ from gateway.serving.merge_pools import merge_pools
 from gateway.serving.merge_queue import merge_queue
 from gateway.serving.seat import Seat
 from gateway.serving.totals import Totals
-from gateway.settings.secret import Secret
+from keys.secret import Secret
 
 #: What a worker may say of one request.
 _OF_ONE = frozenset({200, 204, 404})

@@ -1,18 +1,16 @@
 """The gateway's own credentials: pepper, admin key and the first tenant key; given, kept or made once."""
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.settings import stored
 from gateway.settings.endpoint import is_loopback
 from gateway.settings.places import Findings
-from gateway.settings.secret import Secret
-from gateway.settings.secrets import KEY_CHARS_MIN, weakness
-from gateway.settings.tenant_key import mint
-
-PEPPER_BYTES_MIN = 32
+from keys import stored
+from keys.pepper import PepperError, find_peppers
+from keys.secret import Secret
+from keys.strength import KEY_CHARS_MIN, weakness
+from keys.tenant_key import mint
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,10 +34,17 @@ class Credentials:
 
     def pepper(self) -> bytes:
         """Of at least 32 bytes; empty after a problem."""
-        given = self._given("KAZE_KEY_PEPPER", PEPPER_BYTES_MIN)
-        if given is None:
-            given = self._kept("pepper", lambda: secrets.token_hex(32), PEPPER_BYTES_MIN)
-        return given.encode("utf-8", "surrogateescape")
+        try:
+            found = find_peppers(self._data_dir, self._environ, persist=self._persist)
+        except PepperError as error:
+            if error.variable is None:
+                self._findings.add(("data_dir",), str(error))
+            else:
+                self._findings.add_variable(error.variable, str(error))
+            return b""
+        for name in found.exposed:
+            self._warn_exposed(name)
+        return found.peppers.current.value
 
     def admin_key(self, host: str) -> Secret:
         """Made up only for a gateway that other machines cannot reach."""
@@ -50,11 +55,11 @@ class Credentials:
             message = "listens beyond this machine, which needs an admin credential: set KAZE_ADMIN_KEY"
             self._findings.add(("host",), message)
             return Secret("")
-        return Secret(self._kept("admin-key", lambda: mint("admin"), KEY_CHARS_MIN, "admin key"))
+        return Secret(self._kept("admin-key", lambda: mint("admin").reveal(), KEY_CHARS_MIN, "admin key"))
 
     def tenant_key(self) -> Secret:
         """The key of the tenant `default`, for a configuration without tenants."""
-        return Secret(self._kept("tenant-key", lambda: mint("default"), KEY_CHARS_MIN, "tenant key"))
+        return Secret(self._kept("tenant-key", lambda: mint("default").reveal(), KEY_CHARS_MIN, "tenant key"))
 
     def _given(self, variable: str, least: int) -> str | None:
         value = self._environ.get(variable)
@@ -76,7 +81,10 @@ class Credentials:
         if weak is not None:
             self._findings.add(("data_dir",), f"{name} in it {weak}")
         if stored.is_exposed(path):
-            self._findings.warn(("data_dir",), f"{name} in it is open to others; chmod 600 it")
+            self._warn_exposed(name)
         if made and show_as is not None:
             self.created.append(Created(show_as, Secret(value), path))
         return value
+
+    def _warn_exposed(self, name: str) -> None:
+        self._findings.warn(("data_dir",), f"{name} in it is open to others; chmod 600 it")

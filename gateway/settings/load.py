@@ -12,11 +12,11 @@ from gateway.settings.places import Findings
 from gateway.settings.resolve_providers import resolve_pools, resolve_providers
 from gateway.settings.resolve_tenants import resolve_routes, resolve_tenant_keys, resolve_tenants
 from gateway.settings.schema import ConfigFile
-from gateway.settings.secret import Secret
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Bounds, Hedge, Queue, Routing, Snapshot, Tenant, TenantKey
-from gateway.settings.stores import check_vault, database_of, ledger_of
-from gateway.settings.tenant_key import digest
+from gateway.settings.stores import database_of, ledger_of, vault_of
+from keys.digest import digest
+from keys.secret import Secret
 
 
 def load(
@@ -45,9 +45,9 @@ def load(
         findings.add(("admin_port",), "must not be the same as port")
     database = database_of(file, environ, findings)
     ledger = ledger_of(file, environ, findings)
-    check_vault(file, environ, findings)
-    # What is made is made last, for a configuration that is otherwise right: a refused start leaves nothing.
     base = Path() if source is None else source.parent
+    vault = vault_of(file, environ, base, findings)
+    # What is made is made last, for a configuration that is otherwise right: a refused start leaves nothing.
     _snapshot(file, environ, base, bytes(32), None, generation, findings)
     findings.raise_if_any()
     credentials = Credentials(Path(file.data_dir), environ, findings, persist)
@@ -72,7 +72,7 @@ def load(
         admin_key=admin_key,
         database=database,
         ledger=ledger,
-        vault=file.vault,
+        vault=vault,
         source=source,
         needs_sim=needs_sim,
         created=tuple(credentials.created),

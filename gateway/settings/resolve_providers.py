@@ -9,10 +9,10 @@ from gateway.settings.apis import default_apis, default_flavour, flavour_fits
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path
 from gateway.settings.schema import ConfigFile, LimitsSection, PoolSection, ProviderSection
-from gateway.settings.secret import Secret
 from gateway.settings.secrets import UnresolvedError, resolve
 from gateway.settings.snapshot import Limits, Origin, Provider, ProviderKey
 from gateway.settings.validate import check_apis, suggestion
+from keys.secret import Secret
 
 
 def limits_of(section: LimitsSection) -> Limits:
@@ -27,6 +27,20 @@ def find_secret(reference: str, environ: Mapping[str, str], path: Path, findings
     except UnresolvedError as error:
         findings.add(path, str(error))
         return None
+
+
+def find_ca_file(name: str | None, base: FilePath, path: Path, findings: Findings) -> str | None:
+    """Where the authorities to trust are, or None: the system's, or a problem was added under `path`."""
+    if name is None:
+        return None
+    try:
+        file = base / name
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=str(file))
+    except (OSError, ValueError):
+        # ssl.SSLError is an OSError: a file that is missing or holds no certificate.
+        findings.add((*path, "ca_file"), "is not a readable PEM file of certificates")
+        return None
+    return str(file)
 
 
 def resolve_providers(
@@ -119,7 +133,7 @@ def _provider(
         findings.add((*path, "flavour"), f"is not a flavour of dialect {section.dialect}")
         return None
     check_apis(section.apis or (), (*path, "apis"), findings)
-    ca_file = _ca_file(section, base, path, findings)
+    ca_file = find_ca_file(section.ca_file, base, path, findings)
     if address is None:
         return None
     origin, base_path = address
@@ -170,19 +184,6 @@ def _proxy(section: ProviderSection, path: Path, findings: Findings) -> Origin |
     if base_path:
         findings.add(path, "must be scheme, host and port only")
     return origin
-
-
-def _ca_file(section: ProviderSection, base: FilePath, path: Path, findings: Findings) -> str | None:
-    if section.ca_file is None:
-        return None
-    try:
-        file = base / section.ca_file
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=str(file))
-    except (OSError, ValueError):
-        # ssl.SSLError is an OSError: a file that is missing or holds no certificate.
-        findings.add((*path, "ca_file"), "is not a readable PEM file of certificates")
-        return None
-    return str(file)
 
 
 def _tenants(pool: PoolSection, known: list[str], path: Path, findings: Findings) -> frozenset[str] | None:

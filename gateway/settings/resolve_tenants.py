@@ -7,11 +7,11 @@ from gateway.settings.places import Findings
 from gateway.settings.problem import Path
 from gateway.settings.resolve_providers import find_secret, is_duplicate, limits_of
 from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection
-from gateway.settings.secret import Secret
-from gateway.settings.secrets import KEY_CHARS_MIN
 from gateway.settings.snapshot import PRIORITIES, Budget, ModelRoute, Provider, Target, Tenant, TenantKey
-from gateway.settings.tenant_key import digest
 from gateway.settings.validate import suggestion
+from keys.digest import digest
+from keys.secret import Secret
+from keys.strength import KEY_CHARS_MIN
 
 _NANO = 1_000_000_000
 

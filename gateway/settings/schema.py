@@ -31,6 +31,7 @@ from gateway.settings.schema_types import (
     Text,
     Url,
     Usd,
+    VaultPath,
     Weight,
 )
 from gateway.settings.snapshot import Hedge, Queue, Routing
@@ -210,21 +211,38 @@ class AppRoleSection(Section):
     """AppRole credentials."""
 
     role_id: Reference = Field(description="`env:NAME` or `file:/path`.")
-    secret_id: Reference = Field(description="`env:NAME` or `file:/path`.")
+    secret_id: Reference = Field(description="`env:NAME` or `file:/path`; read again at each login.")
+    mount: VaultPath = Field(default="approle", description="Where the method is mounted, below `auth/`.")
+
+
+class KubernetesSection(Section):
+    """The service account of the pod that the gateway runs in."""
+
+    role: VaultPath = Field(description="The role to log in as.")
+    jwt: Reference = Field(
+        default="file:/var/run/secrets/kubernetes.io/serviceaccount/token",
+        description="The service account's token; read again at each login.",
+    )
+    mount: VaultPath = Field(default="kubernetes", description="Where the method is mounted, below `auth/`.")
 
 
 class VaultAuthSection(Section):
     """How to log in to Vault: exactly one way."""
 
     approle: AppRoleSection | None = Field(default=None, description="By AppRole.")
+    kubernetes: KubernetesSection | None = Field(default=None, description="By a service account.")
     token: Reference | None = Field(default=None, description="By a token: `env:NAME` or `file:/path`.")
 
 
 class VaultSection(Section):
-    """The secret store."""
+    """The secret store: Vault or OpenBao."""
 
-    address: Url = Field(description="Its URL.")
+    address: Url = Field(description="Its URL: https, or http on this machine.")
     auth: VaultAuthSection = Field(description="How to log in.")
+    namespace: VaultPath | None = Field(default=None, description="The namespace, where there are several.")
+    ca_file: Text | None = Field(
+        default=None, description="PEM file of the authorities to trust instead of the system's."
+    )
     ttl_s: Seconds = Field(default=60.0, description="How long a secret is used without asking again.")
     stale_max_s: Seconds = Field(default=3600.0, description="How long it is used while Vault is away.")
 

@@ -44,6 +44,9 @@ TargetName = Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}/[\x20-\x
 ModelPattern = Annotated[Text, Field(pattern=r"^[\x20-\x7e]{1,256}$")]
 #: Where a secret is: `env:NAME`, `file:/path` or `vault:…`.
 Reference = Annotated[Text, Field(max_length=4096)]
+#: A role, a mount or a namespace.
+VAULT_PATH_PATTERN = r"^[A-Za-z0-9_.~@-]{1,64}(/[A-Za-z0-9_.~@-]{1,64}){0,15}$"
+VaultPath = Annotated[Text, Field(pattern=VAULT_PATH_PATTERN)]
 Url = Annotated[Text, Field(min_length=1, max_length=2048)]
 Count = Annotated[int, Strict(), Field(gt=0, le=10**12)]
 Size = Annotated[int, Strict(), Field(gt=0, le=2**40)]

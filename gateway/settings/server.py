@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from gateway.settings.credentials import Created
 from gateway.settings.problem import Problem
-from gateway.settings.secret import Secret
 from gateway.settings.snapshot import Snapshot
+from keys.secret import Secret
 
 if TYPE_CHECKING:
     from gateway.settings.schema import VaultSection

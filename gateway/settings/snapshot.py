@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 
 import orjson
 
-from gateway.settings.secret import Secret
+from keys.secret import Secret
 
 _Number = TypeVar("_Number", int, float)
 

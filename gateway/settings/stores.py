@@ -1,13 +1,15 @@
 """The database, the ledger and Vault as they are configured; nothing here connects to them."""
 
 from collections.abc import Mapping
+from pathlib import Path as FilePath
 
+from gateway.settings import endpoint
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path
-from gateway.settings.resolve_providers import find_secret
-from gateway.settings.schema import ConfigFile
-from gateway.settings.secret import Secret
+from gateway.settings.resolve_providers import find_ca_file, find_secret
+from gateway.settings.schema import ConfigFile, VaultAuthSection, VaultSection
 from gateway.settings.server import Store
+from keys.secret import Secret
 
 _DATABASE = {"postgresql": "postgresql", "postgres": "postgresql"}
 _LEDGER = {
@@ -39,19 +41,42 @@ def ledger_of(file: ConfigFile, environ: Mapping[str, str], findings: Findings) 
     return _by_url(kind, _LEDGER, message, ("ledger",), environ, findings)
 
 
-def check_vault(file: ConfigFile, environ: Mapping[str, str], findings: Findings) -> None:
+def vault_of(
+    file: ConfigFile, environ: Mapping[str, str], base: FilePath, findings: Findings
+) -> VaultSection | None:
     """Exactly one way to log in, its secrets given by reference, its address not in clear."""
     if file.vault is None:
-        return
-    auth = file.vault.auth
-    if (auth.approle is None) == (auth.token is None):
-        findings.add(("vault", "auth"), "takes exactly one of approle, token")
-    if auth.token is not None:
-        find_secret(auth.token, environ, ("vault", "auth", "token"), findings)
+        return None
+    vault, path = file.vault, ("vault",)
+    try:
+        origin, _ = endpoint.parse(vault.address)
+    except endpoint.EndpointError as error:
+        findings.add((*path, "address"), str(error))
+    else:
+        if not origin.tls and not endpoint.is_loopback(origin.host):
+            findings.add((*path, "address"), "http:// sends every secret in clear; use https://")
+    if vault.ttl_s > vault.stale_max_s:
+        findings.add((*path, "stale_max_s"), "is less than ttl_s")
+    _check_login(vault.auth, environ, (*path, "auth"), findings)
+    return vault.model_copy(update={"ca_file": find_ca_file(vault.ca_file, base, path, findings)})
+
+
+def _check_login(auth: VaultAuthSection, environ: Mapping[str, str], path: Path, findings: Findings) -> None:
+    given: dict[Path, str] = {}
     if auth.approle is not None:
-        path: Path = ("vault", "auth", "approle")
-        find_secret(auth.approle.role_id, environ, (*path, "role_id"), findings)
-        find_secret(auth.approle.secret_id, environ, (*path, "secret_id"), findings)
+        given[*path, "approle", "role_id"] = auth.approle.role_id
+        given[*path, "approle", "secret_id"] = auth.approle.secret_id
+    if auth.kubernetes is not None:
+        given[*path, "kubernetes", "jwt"] = auth.kubernetes.jwt
+    if auth.token is not None:
+        given[*path, "token"] = auth.token
+    if [auth.approle, auth.kubernetes, auth.token].count(None) != 2:
+        findings.add(path, "takes exactly one of approle, kubernetes, token")
+    for at, reference in given.items():
+        if reference.startswith("vault:"):
+            findings.add(at, "is needed to get at vault, so it cannot be in it")
+        else:
+            find_secret(reference, environ, at, findings)
 
 
 def _by_url(

@@ -12,7 +12,7 @@ from gateway.settings.apis import APIS
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path
 from gateway.settings.schema import ConfigFile
-from gateway.settings.schema_types import ID_PATTERN
+from gateway.settings.schema_types import ID_PATTERN, VAULT_PATH_PATTERN
 
 #: What may be repeated of an unknown field's name: a word, not something that could be a pasted secret.
 _WORD = re.compile(r"[A-Za-z_][A-Za-z_-]{0,31}\Z")
@@ -44,6 +44,7 @@ _PATTERNS = {
     r"^[\x21-\x7e]{1,256}$": "must be 1 to 256 printable ASCII characters without spaces",
     r"^[\x20-\x7e]{1,256}$": "must be 1 to 256 printable ASCII characters",
     r"^[a-z0-9][a-z0-9._-]{0,63}/[\x20-\x7e]{1,256}$": "must be `provider/model`",
+    VAULT_PATH_PATTERN: "must be names of A-Z a-z 0-9 _ . ~ @ - with single slashes between them",
 }
 
 

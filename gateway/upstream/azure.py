@@ -7,11 +7,11 @@ billed, the limiter goes by the estimate (admission reference §1.2).
 import re
 from urllib.parse import quote
 
-from gateway.settings.secret import Secret
 from gateway.settings.snapshot import Provider
 from gateway.upstream.compatible import Compatible, Flavour
 from gateway.upstream.flavours import OPENAI_HEADERS, OPENAI_RULES
 from gateway.upstream.verdict import Rule
+from keys.secret import Secret
 
 _DEFAULT_API_VERSION = "2024-10-21"
 _403 = frozenset({403})

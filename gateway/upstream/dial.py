@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from gateway.settings.secret import Secret
 from gateway.settings.snapshot import Origin
 from gateway.upstream.connection import Connection
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.proxy import Tunnel, connect_request
 from gateway.upstream.states import CONNECTING
 from gateway.upstream.tls import client_context
+from keys.secret import Secret
 
 _STAGGER_S = 0.25
 

@@ -6,11 +6,11 @@ Only places are limited (`OLLAMA_NUM_PARALLEL`, `OLLAMA_MAX_QUEUE`); when its li
 
 import re
 
-from gateway.settings.secret import Secret
 from gateway.settings.snapshot import Provider
 from gateway.upstream.compatible import Compatible, Flavour
 from gateway.upstream.observed import HeaderTable
 from gateway.upstream.verdict import Rule
+from keys.secret import Secret
 
 CHARGES = Compatible(
     Flavour(

@@ -1,7 +1,7 @@
 """OpenAI and everything that speaks its dialect: where an API lives and how the credential is sent."""
 
-from gateway.settings.secret import Secret
 from gateway.settings.snapshot import Provider
+from keys.secret import Secret
 
 
 def path(provider: Provider, api_path: str, _model: str | None) -> str:

@@ -10,12 +10,12 @@ within bounds.connect_s and the slot is free again.
 import asyncio
 from collections import deque
 
-from gateway.settings.secret import Secret
 from gateway.settings.snapshot import Bounds, Origin
 from gateway.upstream.connection import READ_BYTES, Connection
 from gateway.upstream.dial import Route, dial
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.states import IDLE
+from keys.secret import Secret
 
 
 class Pool:

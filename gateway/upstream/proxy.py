@@ -9,9 +9,9 @@ import asyncio
 import base64
 from typing import cast
 
-from gateway.settings.secret import Secret
 from gateway.settings.snapshot import Origin
 from gateway.upstream.failures import UpstreamFailure
+from keys.secret import Secret
 
 _ANSWER_MAX = 16 * 1024
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from gateway.errors import Condition, GatewayError
-from gateway.settings.secret import Secret
 from gateway.settings.snapshot import (
     ModelRoute,
     Origin,
@@ -18,6 +17,7 @@ from gateway.settings.snapshot import (
     Tenant,
     TenantKey,
 )
+from keys.secret import Secret
 
 PEPPER = b"p" * 40
 SECRET = "provider-secret-canary-0123456789"

@@ -84,6 +84,7 @@ CASES = [
     ("env:UPSTREAM", "file:/no/such", "7: pools[0].secret: the file that it names does not exist"),
     ("env:UPSTREAM", "file:/dev/zero", "7: pools[0].secret: the file that it names does not exist or is not"),
     ("env:UPSTREAM", "vault:kv/llm#key", "7: pools[0].secret: vault is not available in this build"),
+    ("env:UPSTREAM", "vault:kv", "7: pools[0].secret: vault: takes mount/path#field"),
     ("    secret: env:UPSTREAM\n", "", "5: pools[0].secret: is required for a provider that is not local"),
     ("    provider: openai\n", "", "5: pools[0].provider: is required"),
     ("burst_s: 10", "burst_s: 61", "11: pools[0].windows.burst_s: must be at most 60"),

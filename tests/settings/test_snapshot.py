@@ -12,7 +12,7 @@ from gateway.settings.apis import APIS, DIALECTS, FLAVOURS, default_apis, defaul
 from gateway.settings.schema_bounds import BoundsSection
 from gateway.settings.schema_types import Dialect, Flavour, Priority
 from gateway.settings.snapshot import PRIORITIES, Bounds, Budget, Limits, Queue
-from gateway.settings.tenant_key import digest
+from keys.digest import digest
 from tests.settings.loading import KEY_A, KEY_B, PEPPER, VALID, load_text
 
 

@@ -10,7 +10,6 @@ from random import Random
 from types import MappingProxyType
 
 from gateway.admission.classes import CLASSES
-from gateway.settings.secret import Secret
 from gateway.settings.snapshot import (
     PRIORITIES,
     Bounds,
@@ -27,6 +26,7 @@ from gateway.settings.snapshot import (
     Tenant,
     TenantKey,
 )
+from keys.secret import Secret
 from tests.simulation.provider import Fault
 
 BEGIN_S = 1000.0  # where virtual time starts

@@ -7,8 +7,8 @@ from statistics import median
 import pytest
 
 from gateway.admission.classes import CLASSES
-from gateway.settings.secret import Secret
 from gateway.settings.snapshot import Limits, ProviderKey
+from keys.secret import Secret
 from tests.simulation.plan import BEGIN_S, Plan, draw, steady
 from tests.simulation.provider import Fault
 from tests.simulation.world import Report, run

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings.secret import Secret
 from gateway.settings.snapshot import Bounds, Origin
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
 from gateway.upstream.proxy import connect_request
+from keys.secret import Secret
 from tests.clock import LIMIT_S
 from tests.upstream.authority import Authority
 from tests.upstream.test_tls import hello

@@ -1,0 +1,1 @@
+"""Provider secrets: references to them, the places they come from, and the cache that stands in between."""

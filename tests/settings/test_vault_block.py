@@ -1,0 +1,74 @@
+"""The block `vault`: how it is given, and what is refused in it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.settings.loading import VALID, load_text, problems
+from tests.upstream.authority import Authority
+
+HTTPS = "address: https://vault.lan:8200"
+TOKEN = "auth: {token: env:KEY_A}"
+
+
+@pytest.mark.parametrize(
+    "address", ["https://vault.lan:8200", "http://127.0.0.1:8200", "http://localhost:8200"]
+)
+@pytest.mark.parametrize(
+    "auth",
+    [
+        "token: env:KEY_A",
+        "approle: {role_id: env:KEY_A, secret_id: env:KEY_B}",
+        "kubernetes: {role: gateway, jwt: env:KEY_A, mount: cluster/eu}",
+    ],
+)
+def test_what_is_taken(address: str, auth: str, tmp_path: Path) -> None:
+    text = f"vault: {{address: '{address}', auth: {{{auth}}}, namespace: team/a}}"
+    vault = load_text(text, tmp_path).vault
+    assert vault is not None
+    assert (vault.address, vault.namespace, vault.ttl_s, vault.stale_max_s) == (address, "team/a", 60, 3600)
+
+
+@pytest.mark.parametrize(
+    ("inside", "problem"),
+    [
+        (f"address: vault.lan, {TOKEN}", "vault.address: must begin with https:// or http://"),
+        (f"address: http://vault.lan, {TOKEN}", "vault.address: http:// sends every secret in clear"),
+        (f"address: https://u:p@vault.lan, {TOKEN}", "vault.address: must not hold a user name"),
+        (f"{HTTPS}, auth: {{}}", "vault.auth: takes exactly one of approle, kubernetes, token"),
+        (
+            f"{HTTPS}, auth: {{token: env:KEY_A, kubernetes: {{role: r, jwt: env:KEY_B}}}}",
+            "vault.auth: takes exactly one of approle, kubernetes, token",
+        ),
+        (f"{HTTPS}, auth: {{token: s.123}}", "vault.auth.token: must be a reference"),
+        (f"{HTTPS}, auth: {{token: vault:kv/a#b}}", "vault.auth.token: is needed to get at vault"),
+        (f"{HTTPS}, auth: {{approle: {{role_id: env:KEY_A}}}}", "vault.auth.approle.secret_id: is required"),
+        (
+            f"{HTTPS}, auth: {{approle: {{role_id: env:KEY_A, secret_id: env:GONE}}}}",
+            "vault.auth.approle.secret_id: GONE is not set in the environment",
+        ),
+        (
+            f"{HTTPS}, auth: {{kubernetes: {{role: gateway}}}}",
+            "vault.auth.kubernetes.jwt: the file that it names does not exist",
+        ),
+        (f"{HTTPS}, {TOKEN}, ca_file: none.pem", "vault.ca_file: is not a readable PEM file"),
+        (f"{HTTPS}, {TOKEN}, ttl_s: 60, stale_max_s: 59", "vault.stale_max_s: is less than ttl_s"),
+        (f"{HTTPS}, {TOKEN}, namespace: /a/", "vault.namespace: must be names of A-Z"),
+        (f"{HTTPS}, {TOKEN}, verify: false", "vault.verify: unknown field"),
+    ],
+)
+def test_what_is_refused(inside: str, problem: str, tmp_path: Path) -> None:
+    found = problems(f"vault: {{{inside}}}", tmp_path)
+    assert any(line.startswith(f"kaze.yaml:1: {problem}") for line in found), found
+
+
+def test_a_secret_in_it_is_not_available_yet(tmp_path: Path) -> None:
+    text = VALID.replace("env:UPSTREAM", "vault:kv/llm#key") + f"vault: {{{HTTPS}, {TOKEN}}}\n"
+    (refusal,) = problems(text, tmp_path)
+    assert refusal.startswith("kaze.yaml:7: pools[0].secret: vault is not available in this build")
+
+
+def test_its_authorities_are_found_from_the_file(tmp_path: Path) -> None:
+    Authority(tmp_path)
+    vault = load_text(f"vault: {{{HTTPS}, {TOKEN}, ca_file: ca.pem}}", tmp_path).vault
+    assert vault is not None and vault.ca_file == str(tmp_path / "ca.pem")
