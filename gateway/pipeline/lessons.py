@@ -33,6 +33,8 @@ _OBSERVED_EVERY_S = 0.1
 _RATE_BLOCK_S = 1.0
 _CAPACITY_BLOCK_S = 0.25
 _BLOCK_MAX_S = 60.0
+#: A ceiling by the minute never takes longer: a key is not lost for a day to a provider's slip.
+_MINUTE_BLOCK_MAX_S = 3600.0
 _NOT_SENT = Charge()
 #: What an error inside a 200 says, by what its caller would be told.
 _KINDS: dict[Condition, Kind] = {
@@ -174,6 +176,8 @@ class Lessons:
         account.last_rate_limited = now
         dimension = "concurrency" if verdict.kind == "saturation" else verdict.dimension
         block_s = _RATE_BLOCK_S if verdict.block_s is None else verdict.block_s
+        if dimension != "rpd":
+            block_s = min(block_s, _MINUTE_BLOCK_MAX_S)
         if dimension in account.dimensions:
             blocked_ms = 0 if dimension == "concurrency" else int(block_s * 1000)
             observation = Observation(dimension, blocked_ms=blocked_ms, unexpected=True)

@@ -11,6 +11,7 @@ from gateway.errors import (
     NO_KEY_NOW,
     QUEUE_FULL,
     QUEUE_TIMEOUT,
+    RATE_LIMITED,
     REQUEST_TOO_LARGE,
     UPSTREAM_ERROR,
     GatewayError,
@@ -223,3 +224,14 @@ async def test_who_may_use_two_accounts_asks_at_one_of_them_at_a_time() -> None:
     for _ in range(8):
         assert sum(len(gate.dispatcher.waiters.asks(name, 4)) for name in ("k0", "k1")) == 1
         await passes(0.25)
+
+
+@pytest.mark.parametrize(("said_s", "blocked_s"), [(5.0, 5.0), (80_000.0, 3600.0), (None, 1.0)])
+async def test_a_ceiling_by_the_minute_shuts_a_key_for_an_hour_at_most(
+    said_s: float | None, blocked_s: float
+) -> None:
+    gate = Gate(Limits(rpm=60))
+    (permit,) = gate.filled(1)
+    gate.lessons.failed(permit, GatewayError(RATE_LIMITED, ""), Verdict("rate", "rpm", said_s), sent=True)
+    (usage,) = gate.ledger.usage("k0", gate.time.now())
+    assert usage.blocked_ms == blocked_s * 1000
