@@ -247,6 +247,7 @@ class Dispatcher:
             CLASSES[rank].ttl_s,
             weight=tenant.weight,
             deadline=exchange.deadline or None,
+            group=ways[0].health.model,
             hint=route.hint if route is not None else None,
             owner=ticket,
         )

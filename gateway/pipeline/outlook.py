@@ -42,6 +42,12 @@ class AccountOutlook:
         now = self._clock.monotonic()
         return min((self.way_free_in(ticket, way, now) for way in ticket.at(account)), default=inf)
 
+    def opens_in(self, account: str, item: Item) -> float:
+        ticket = item.owner
+        assert isinstance(ticket, Ticket)
+        now = self._clock.monotonic()
+        return min((way_opens_in(way, ticket.rank, now) for way in ticket.at(account)), default=inf)
+
     def way_free_in(self, ticket: Ticket, way: Way, now: float) -> float:
         """Seconds until the ticket may go that way, if nothing else is sent; infinity for never."""
         account = way.account
