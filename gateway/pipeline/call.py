@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from gateway.admission.choice import Wish
+from gateway.admission.classes import CLASSES
 from gateway.admission.hedge import Hedging
 from gateway.admission.latency import size_of
 from gateway.clock import Clock
@@ -63,7 +64,8 @@ class AttemptFailedError(Exception):
         super().__init__(error.message)
         self.error = error
         told = kind in _PUT_BACK_WHEN_TOLD and bool(error.retry_after_s)
-        self.put_back = told or kind in _PUT_BACK
+        self.waits = kind in _PUT_BACK  # for an attempt too, where the budget of these is used up
+        self.put_back = told or self.waits
 
 
 class Upstream:
@@ -124,8 +126,12 @@ class Upstream:
                 if overflowed or not failed.put_back:
                     ticket.tried = (*ticket.tried, permit.way)
                 now = self._clock.monotonic()
-                if not self._dispatcher.has_way(ticket, now) or not self._budget.withdraw(now):
+                if not self._dispatcher.has_way(ticket, now):
                     raise told from None
+                if not self._budget.withdraw(now):
+                    if not failed.waits or self._budget.frees_in(now) > CLASSES[rank].ttl_s:
+                        raise told from None
+                    ticket.owes_retry = True
                 if not overflowed:
                     error = told
 

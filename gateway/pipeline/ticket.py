@@ -29,8 +29,8 @@ class Ticket:
     """Kept for as long as an exchange may still be sent somewhere."""
 
     __slots__ = (
-        "came_back", "candidates", "charges", "exchange", "future", "late_from", "overflowed", "permit",
-        "rank", "targets", "tried", "waiting_since", "wish",
+        "came_back", "candidates", "charges", "exchange", "future", "late_from", "overflowed", "owes_retry",
+        "permit", "rank", "targets", "tried", "waiting_since", "wish",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, candidates: Candidates, rank: int, wish: Wish) -> None:
@@ -42,6 +42,7 @@ class Ticket:
         self.tried: tuple[Way, ...] = ()
         self.charges: dict[Way, Charge] = {}  # of those that were asked for
         self.came_back = False  # it went and was not served: before all who wait
+        self.owes_retry = False  # it may go again when the budget of attempts allows
         self.overflowed: str | None = None  # why it may go to a local model
         self.late_from = 0.0  # its wait will have been too long, by what was last expected
         self.future: asyncio.Future[Permit] | None = None

@@ -97,6 +97,16 @@ async def test_the_end_of_patience(deadline_s: float | None) -> None:
     assert len(gate.dispatcher.line) == 0
 
 
+async def test_who_waited_in_vain_is_told_when_there_is_room() -> None:
+    gate = Gate(Limits(rpm=60))
+    gate.filled(60, TOP)
+    await passes(WINDOW_S - 22.0)
+    task = await gate.waiting(CONVERSATION)
+    await passes(20.1)
+    error = left_with(task, QUEUE_TIMEOUT)
+    assert error.retry_after_s == pytest.approx(2.0, abs=1.0)
+
+
 async def test_no_key_now_and_no_key_at_all() -> None:
     gate = Gate(Limits(rpm=10))
     way = gate.ticket().targets[0][0]
