@@ -58,7 +58,7 @@ class Hand:
         sends.output += output
         sends.tokens += tokens
         self.in_flight += 1
-        return Lease(self.terms.id, charge, rank, at, sends)
+        return Lease(self.terms.id, charge, rank, at, granted=charge, sends=sends)
 
     def give_back(self, lease: Lease, now: int) -> None:
         """It was not sent."""
