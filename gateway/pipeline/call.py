@@ -96,9 +96,8 @@ class Upstream:
         """
         rank = _RANKS[exchange.priority]
         size = 0 if candidates.is_single else size_of(exchange.sizing.estimate().input)
-        ticket = Ticket(
-            exchange, candidates, rank, Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
-        )
+        wish = Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
+        ticket = Ticket(exchange, candidates, candidates.targets, rank, wish)
         now = exchange.queued = self._clock.monotonic()
         error: GatewayError | None = None
         while True:
