@@ -254,7 +254,7 @@ def _request(
 def forwarded_lines(named: dict[bytes, bytes]) -> bytes:
     """The caller's headers that a provider gets: default deny (wire reference §3.6)."""
     lines = _usual_lines(named.get(b"user-agent"), named.get(b"accept"))
-    if not named.keys().isdisjoint(_FORWARDED):
+    if b"openai-beta" in named or b"x-client-request-id" in named:
         for name in _FORWARDED:
             value = named.get(name)
             if value is not None and len(value) <= 1024:
