@@ -7,7 +7,7 @@ mean charge and its mean deviation, as TCP reckons its timeouts (RFC 6298).
 from math import ceil, exp
 
 from gateway.admission.booking import STOCK_UNITS_MAX
-from gateway.charge import Charge
+from gateway.charge import CHARGE_AXES, Charge
 
 #: Stock lasts so long, so that a call brings what many requests need.
 HORIZON_MS = 750
@@ -34,7 +34,7 @@ class Appetite:
         self._measured_at = now
         self._rate = self._urgent_rate = 0.0  # a millisecond
         self._mean: list[float] = []
-        self._deviation = [0.0] * len(Charge._fields)
+        self._deviation = [0.0] * len(CHARGE_AXES)
 
     def measure(self, now: int) -> None:
         """The rates, with what was taken since the last time."""

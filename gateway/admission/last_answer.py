@@ -7,7 +7,7 @@ from gateway.admission.booking import STOCK_FREE_PERCENT
 from gateway.admission.day import Midnights
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, Dimension
 from gateway.admission.ledger import Answer, Batch, Recall, Seen, Usage
-from gateway.charge import REQUESTS, Charge
+from gateway.charge import CHARGE_AXES, REQUESTS, Charge
 
 #: Afterwards nothing that was sent before counts any more.
 QUIET_MS = WINDOW_MS + 1_000
@@ -85,7 +85,7 @@ class LastAnswer:
         answer = self._whole
         if answer is None:
             return None
-        used, today = [0] * len(own), 0
+        used, today = [0] * len(CHARGE_AXES), 0
         found = {one.dimension: one.used for one in answer.usage}
         for one in terms.dimensions:
             if one.is_rate:

@@ -98,9 +98,8 @@ class Upstream:
         """
         rank = _RANKS[exchange.priority]
         size = 0 if candidates.is_single else size_of(exchange.sizing.estimate().input)
-        ticket = Ticket(
-            exchange, candidates, rank, Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
-        )
+        wish = Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
+        ticket = Ticket(exchange, candidates, candidates.targets, rank, wish)
         now = exchange.queued = self._clock.monotonic()
         error: GatewayError | None = None
         while True:
@@ -261,7 +260,7 @@ def _request(
 def forwarded_lines(named: dict[bytes, bytes]) -> bytes:
     """The caller's headers that a provider gets: default deny (wire reference §3.6)."""
     lines = _usual_lines(named.get(b"user-agent"), named.get(b"accept"))
-    if not named.keys().isdisjoint(_FORWARDED):
+    if b"openai-beta" in named or b"x-client-request-id" in named:
         for name in _FORWARDED:
             value = named.get(name)
             if value is not None and len(value) <= 1024:

@@ -66,7 +66,7 @@ class Lessons:
         self._dispatcher = dispatcher
         self._grantor = grantor
         self._health = health
-        self._hedging = hedging
+        self._hedging = hedging if hedging.enabled else None
         self._metrics = metrics
         self._time = time
         self._clock = clock
@@ -139,7 +139,8 @@ class Lessons:
 
     def _end(self, permit: Permit, usage: Usage, now: float) -> None:
         grant = permit.grant
-        self._hedging.used(usage.input + usage.output)
+        if self._hedging is not None:
+            self._hedging.used(usage.input + usage.output)
         charged = None if grant is None else permit.way.account.adapter.at_end(usage, grant.charge)
         self._dispatcher.end(permit, charged, now)
 

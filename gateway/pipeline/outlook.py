@@ -8,7 +8,7 @@ from gateway.admission.grantor import Grantor
 from gateway.admission.item import Item
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.admission.retry_budget import RetryBudget
-from gateway.charge import Charge
+from gateway.charge import CHARGE_AXES, Charge
 from gateway.clock import Clock
 from gateway.pipeline.account import Account
 from gateway.pipeline.router import Way
@@ -90,7 +90,7 @@ class AccountOutlook:
 
     def rates(self, account: str) -> Sequence[float]:
         known = self._accounts[account]
-        rates = [inf] * len(Charge._fields)
+        rates = [inf] * len(CHARGE_AXES)
         now = self._time.at(self._clock.monotonic())
         for usage, dimension in zip(self._grantor.usage(account, now), known.terms.dimensions, strict=True):
             if dimension.axis == CONCURRENCY:

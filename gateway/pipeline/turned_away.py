@@ -2,7 +2,7 @@
 
 from math import inf, isfinite
 
-from gateway.admission.dimension import AccountTerms
+from gateway.admission.dimension import CONCURRENCY, AccountTerms
 from gateway.admission.item import OVERLOAD, Item, Refused
 from gateway.admission.line import RETRY_MAX_S
 from gateway.charge import Charge
@@ -79,7 +79,7 @@ def no_key(opens_in_s: float, *, permanent: bool) -> GatewayError:
 def too_large(charge: Charge, terms: AccountTerms) -> GatewayError:
     """Of one dimension it takes more than there is in a whole window."""
     for dimension in terms.dimensions:
-        if dimension.axis < len(charge) and charge[dimension.axis] > dimension.limit:
+        if dimension.axis != CONCURRENCY and charge[dimension.axis] > dimension.limit:
             message = (
                 f"This request may need {charge[dimension.axis]} of {dimension.name}, but no provider key that may "
                 f"serve it has more than {dimension.limit}."

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.charge import Charge, Estimate
 from gateway.exchange import NO_USAGE, Usage
+from gateway.record import replace
 from gateway.upstream.adapter import adapter_of
 from gateway.upstream.flavours import FLAVOURS
 from gateway.upstream.observed import Observed
@@ -20,6 +21,7 @@ ESTIMATE = Estimate(input=900, input_upper=1000, output=300, output_max=4000, ca
 USAGE = Usage(input=950, output=200, cache_read=600, cache_write=50, reasoning=100, source="provider")
 MORE = Usage(input=1100, output=5000, source="provider")
 
+Units = tuple[int, int, int, int]
 #: Provider, what it charges at the start, and what that becomes with `USAGE`, with `MORE`, and when refused.
 TABLE = [
     ("openai", (1, 1000, 4000, 5000), (1, 950, 200, 4950), (1, 1100, 5000, 6100), (1, 1000, 4000, 5000)),
@@ -33,33 +35,33 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("name", "start", "used", "more", "refused"), TABLE)
-def test_charges(name: str, start: tuple[int, ...], used: object, more: object, refused: object) -> None:
+def test_charges(name: str, start: Units, used: Units, more: Units, refused: Units) -> None:
     adapter = adapter_of(PROVIDERS[name])
     started = adapter.at_start(ESTIMATE)
-    assert started == start
-    assert adapter.at_end(USAGE, started) == used
-    assert adapter.at_end(MORE, started) == more
+    assert started == Charge(*start)
+    assert adapter.at_end(USAGE, started) == Charge(*used)
+    assert adapter.at_end(MORE, started) == Charge(*more)
     assert adapter.at_end(NO_USAGE, started) == started
-    assert adapter.at_refusal(started) == refused
+    assert adapter.at_refusal(started) == Charge(*refused)
 
 
 def test_the_larger_of_the_two_where_openai_has_shown_that_it_counts_so() -> None:
     adapter = adapter_of(PROVIDERS["openai"], "max")
     assert adapter.at_start(ESTIMATE) == Charge(1, 1000, 4000, 4000)
-    assert adapter.at_start(ESTIMATE._replace(output_max=None)) == Charge(1, 1000, 300, 1000)
+    assert adapter.at_start(replace(ESTIMATE, output_max=None)) == Charge(1, 1000, 300, 1000)
     assert adapter.at_end(MORE, Charge(1, 1000, 4000, 4000)).tokens == 5000
 
 
 def test_without_a_bound_what_is_expected_counts() -> None:
-    unbound = ESTIMATE._replace(output_max=None)
+    unbound = replace(ESTIMATE, output_max=None)
     assert adapter_of(PROVIDERS["openai"]).at_start(unbound) == Charge(1, 1000, 300, 1300)
 
 
 def test_anthropic_does_not_count_max_tokens_but_no_more_than_it_is_expected() -> None:
     adapter = adapter_of(PROVIDERS["anthropic"])
-    huge = ESTIMATE._replace(output_max=64_000)
+    huge = replace(ESTIMATE, output_max=64_000)
     assert adapter.at_start(huge) == adapter.at_start(ESTIMATE)
-    assert adapter.at_start(ESTIMATE._replace(output_max=5)).output == 5
+    assert adapter.at_start(replace(ESTIMATE, output_max=5)).output == 5
 
 
 def test_who_slices_a_minute() -> None:
@@ -102,7 +104,7 @@ def test_the_sum_is_never_below_the_larger(estimate: Estimate, more: int) -> Non
     openai = PROVIDERS["openai"]
     by_sum, by_max = adapter_of(openai).at_start(estimate), adapter_of(openai, "max").at_start(estimate)
     assert by_sum.tokens >= by_max.tokens
-    raised = estimate._replace(input_upper=estimate.input_upper + more)
+    raised = replace(estimate, input_upper=estimate.input_upper + more)
     assert adapter_of(openai).at_start(raised).tokens == by_sum.tokens + more
 
 
@@ -134,8 +136,8 @@ def test_what_may_have_come_back_meanwhile_is_no_evidence() -> None:
 def test_what_shows_no_difference_is_no_evidence() -> None:
     found = TpmEvidence()
     for _ in range(20):
-        found.add(ESTIMATE._replace(output_max=None), seen(90_000), seen(86_000), 0.0)
-        found.add(ESTIMATE._replace(input=20), seen(90_000), seen(86_000), 0.0)
+        found.add(replace(ESTIMATE, output_max=None), seen(90_000), seen(86_000), 0.0)
+        found.add(replace(ESTIMATE, input=20), seen(90_000), seen(86_000), 0.0)
         found.add(ESTIMATE, seen(None), seen(86_000), 0.0)
         found.add(ESTIMATE, seen(90_000), seen(86_000, limit=200_000), 0.0)
         found.add(ESTIMATE, seen(90_000), seen(100_000), 0.0)
