@@ -5,7 +5,6 @@ All or nothing: a request is granted on every dimension that it costs something 
 
 from collections.abc import Sequence
 
-from gateway.admission.ceiling import FULL
 from gateway.admission.concurrency import Concurrency
 from gateway.admission.day import Day
 from gateway.admission.dimension import CONCURRENCY, AccountTerms, Dimension
@@ -57,6 +56,8 @@ class AccountModel:
     def touch(self, now: int) -> None:
         for rate in self.rates:
             rate.touch(now)
+        for day in self.days:
+            day.ceiling.recover(now)
         if self.concurrency is not None:
             self.concurrency.ceiling.recover(now)
 
@@ -155,7 +156,7 @@ class AccountModel:
                 meter.blocked_until = max(meter.blocked_until, now + observation.blocked_ms)
             if isinstance(meter, Concurrency):
                 if observation.limit is not None:
-                    meter.ceiling.observe(observation.limit)
+                    meter.ceiling.observe(observation.limit, now)
             else:
                 meter.observe(observation.limit, observation.remaining, now)
             if observation.unexpected and isinstance(meter, Rate):
@@ -213,15 +214,14 @@ class AccountModel:
             used = window.used - unused[rate.axis]
             found.append((used if used > 0 else 0, rate.ceiling.limit))
         for day in self.days:
+            day.ceiling.recover(now)
             used = day.used(now) - unused[day.axis]
             found.append((used if used > 0 else 0, day.ceiling.limit))
         places = self.concurrency
         if places is not None:
-            ceiling = places.ceiling
-            if ceiling.multiplier != FULL:
-                ceiling.recover(now)
+            places.ceiling.recover(now)
             used = places.in_use - unused[CONCURRENCY]
-            found.append((used if used > 0 else 0, ceiling.limit))
+            found.append((used if used > 0 else 0, places.ceiling.limit))
         return found
 
     def _meters(self) -> list[Rate | Day | Concurrency]:

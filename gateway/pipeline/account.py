@@ -28,8 +28,8 @@ class Account:
 
     __slots__ = (
         "adapter", "attempts", "blocked_until", "breaker", "dimensions", "failures", "id", "in_flight",
-        "key", "last_rate_limited", "last_refusal", "least_tokens", "limited", "limits", "observed_at",
-        "room", "room_as_of", "seconds", "terms",
+        "key", "last_rate_limited", "last_refusal", "least_tokens", "limited", "limits", "lowered_at",
+        "observed_at", "room", "room_as_of", "seconds", "terms",
     )  # fmt: skip
 
     def __init__(self, key: ProviderKey, terms: AccountTerms, adapter: Adapter) -> None:
@@ -47,6 +47,8 @@ class Account:
         self.failures = 0
         self.last_refusal: str | None = None
         self.last_rate_limited: float | None = None
+        #: By dimension, when a refusal last said that its ceiling is lower than thought.
+        self.lowered_at: dict[str, float] = {}
         #: Until then nothing goes there: a refusal that none of its dimensions accounts for.
         self.blocked_until = 0.0
         #: For what overflows to it.

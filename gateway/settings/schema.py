@@ -100,7 +100,10 @@ class WindowsSection(Section):
     """How finely the provider enforces its rates."""
 
     burst_s: Seconds | None = Field(
-        default=None, description="The finest slice in which it does, at most 60 s.", le=60
+        default=None,
+        description="The finest slice in which it does, at most 60 s. Every rate must let something through in it: "
+        "with `rpm: 6` it is at least 10.",
+        le=60,
     )
 
 
@@ -160,7 +163,7 @@ class TenantSection(Section):
     """Who pays and whose data is apart."""
 
     id: Id = Field(description="Its name.")
-    weight: Weight = Field(default=1.0, description="Its share inside a priority class.")
+    weight: Weight = Field(default=1.0, description="Its share inside a priority class, 0.001 to 1000.")
     models: dict[ModelName, OneOrMore[TargetName]] = Field(
         default={},
         description="What a route means for this tenant: route → `provider/model` or a list of them.",

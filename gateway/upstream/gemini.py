@@ -62,7 +62,6 @@ class Gemini:
     __slots__ = ()
 
     request_slice_s: float | None = None
-    day_ends = staticmethod(next_pacific_midnight)
 
     def at_start(self, estimate: Estimate) -> Charge:
         prompt = estimate.input_upper
