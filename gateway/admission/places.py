@@ -28,15 +28,16 @@ class Places:
         self.told = 0  # that this worker has, by the ledger
         self._live = 1
         self._lasts_ms = 0.0
-        self._moved_at = 0  # some came back, or were enough
+        self._moved_at = 0  # some came back, or somebody came, as far as can be seen from here
 
     def heard(self, usage: Usage, batch: Batch, answer: Answer, now: int) -> None:
         """The answer to `batch`, by which this worker has as many as it told, and what it was granted."""
+        before = self._used, self._waiting
         granted = sum(verdict.granted for verdict in answer.verdicts)
         self.told = batch.in_flight + granted + answer.stock
         self._limit, self._used, self._live = usage.limit, usage.used, answer.live
         self._waiting = sum(answer.waiting) + sum(verdict.wait_ms > 0 for verdict in answer.verdicts)
-        if granted or self._used + self._waiting <= self._limit:
+        if granted or (self._used, self._waiting) != before:
             self._moved_at = now
 
     def ended(self, took_ms: int) -> None:

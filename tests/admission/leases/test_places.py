@@ -208,6 +208,22 @@ async def test_a_place_that_came_back_reaches_who_waits_elsewhere(took_s: float)
     await fleet.aclose()
 
 
+@pytest.mark.parametrize("quiet_s", [0.0, 5.0, 90.0])
+async def test_who_comes_to_wait_looks_soon_whatever_was_before(quiet_s: float) -> None:
+    fleet = Fleet(terms(Dimension("concurrency", 1)), 2)
+    here, elsewhere = fleet.lines
+    elsewhere.took_s = here.took_s = 0.3
+    if quiet_s:
+        here.arrive()
+        await fleet.passes(quiet_s)
+    elsewhere.arrive()
+    await fleet.passes(0.1)
+    here.arrive()
+    await fleet.until(lambda: bool(here.under_way))
+    assert 190 <= here.waited[-1] <= 215
+    await fleet.aclose()
+
+
 async def test_who_waits_for_a_place_asks_no_more_often_than_one_may_come() -> None:
     fleet = Fleet(terms(Dimension("concurrency", 2)), 2)
     for line in fleet.lines:
