@@ -8,7 +8,8 @@ forgotten.
 
 Beside this file: `lots` what is in hand · `sends` what went, counted together · `hand` a request's path over both
 · `unsaid` what the ledger must be told · `asking` and `stock` when it is asked for what · `last_answer` what it
-said · `holding` all of that for one account · `ledger_calls` the calls · `alone` what is granted without it.
+said · `places` of requests at once · `wishes` who does not wait in line · `holding` all of that for one account ·
+`ledger_calls` the calls · `alone` what is granted without it.
 """
 
 import asyncio
