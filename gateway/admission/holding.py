@@ -287,7 +287,7 @@ class Holding(Hand):
         for rank, (*amount, places) in by_rank.items():
             self.lots.add(self._lot(at, amount, places, rank, stock=False))
             self._unused_at = now + _UNUSED_MS
-        look_ms = self.last.places.look_ms(POLL_MS, now) if self.concurrent else None
+        look_ms = self.last.places.look_ms(self.in_flight, POLL_MS, now) if self.concurrent else None
         self.asking.heard(self._asked, verdicts, self.last.before, now, self._jitter(), look_ms)
 
     def _take_stock(self, answer: Answer, asked: StockAsk | None, now: int) -> None:

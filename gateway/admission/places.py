@@ -66,9 +66,9 @@ class Places:
         """Whether it was refused for want of a place alone, and one may be free already: not all run here."""
         return self.full and in_flight < self._used and 0 < verdict.wait_ms <= LOOK_AGAIN_MS
 
-    def look_ms(self, most: int, now: int) -> int | None:
-        """When those who wait for places should look again, at `most`; None while there are enough for them."""
-        if self._used + self._waiting <= self._limit:
+    def look_ms(self, in_flight: int, most: int, now: int) -> int | None:
+        """When those who wait for places should look again, at `most`; None while none can come back unseen."""
+        if self._used + self._waiting <= self._limit or (self.full and in_flight >= self._used):
             return None
         lasts_ms = max(int(self._lasts_ms), now - self._moved_at)
         return min(most, max(lasts_ms // _LOOK_PART, _LOOK_MS_MIN))

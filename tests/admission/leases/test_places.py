@@ -208,6 +208,18 @@ async def test_a_place_that_came_back_reaches_who_waits_elsewhere(took_s: float)
     await fleet.aclose()
 
 
+async def test_who_waits_for_what_runs_here_does_not_look() -> None:
+    fleet = Fleet(terms(Dimension("concurrency", 4)), 2)
+    line = fleet.lines[0]
+    line.took_s = 0.3
+    for _ in range(40):
+        line.arrive()
+    began = fleet.time.now()
+    await fleet.until(lambda: len(fleet.sent) == 40 and not line.under_way)
+    assert fleet.time.now() - began <= 3_030 and fleet.calls < 60
+    await fleet.aclose()
+
+
 @pytest.mark.parametrize("quiet_s", [0.0, 5.0, 90.0])
 async def test_who_comes_to_wait_looks_soon_whatever_was_before(quiet_s: float) -> None:
     fleet = Fleet(terms(Dimension("concurrency", 1)), 2)
