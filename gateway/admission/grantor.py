@@ -66,8 +66,8 @@ class Grantor(Protocol):
         ...
 
     async def obtain(self, account: str, charge: Charge, rank: int) -> Grant | None:
-        """The same for whom nobody lets wait in line (a tenant key's own limits): asks the shared ledger once
-        where `take` could not know."""
+        """The same for whom nobody lets wait in line (a tenant key's own limits): asks the shared ledger
+        where `take` could not know; where only a place in flight is wanting, again for a moment."""
         ...
 
     def give_back(self, grant: Grant, now: int) -> None:
