@@ -7,15 +7,12 @@ from pathlib import Path as FilePath
 from gateway.settings import endpoint
 from gateway.settings.apis import default_apis, default_flavour, flavour_fits
 from gateway.settings.places import Findings
-from gateway.settings.problem import Path, show
+from gateway.settings.problem import Path
 from gateway.settings.schema import ConfigFile, LimitsSection, PoolSection, ProviderSection
 from gateway.settings.secret import Secret
 from gateway.settings.secrets import UnresolvedError, resolve
 from gateway.settings.snapshot import Limits, Origin, Provider, ProviderKey
 from gateway.settings.validate import check_apis, suggestion
-
-_RATES = ("rpm", "tpm", "itpm", "otpm")
-_MINUTE_MS = 60_000
 
 
 def limits_of(section: LimitsSection) -> Limits:
@@ -200,21 +197,6 @@ def _tenants(pool: PoolSection, known: list[str], path: Path, findings: Findings
     return frozenset(pool.tenants)
 
 
-def _check_burst(pool: PoolSection, path: Path, findings: Findings) -> None:
-    """A slice in which a ceiling lets less than one through is no provider's."""
-    sections: list[tuple[Path, LimitsSection]] = [(("limits",), pool.limits)]
-    sections += [(("model_limits", pattern), limits) for pattern, limits in pool.model_limits.items()]
-    named = [((*where, name), getattr(limits, name)) for where, limits in sections for name in _RATES]
-    rates = [(limit, where) for where, limit in named if limit is not None]
-    if pool.windows.burst_s is None or not rates:
-        return
-    limit, where = min(rates)
-    if limit * round(pool.windows.burst_s * 1000) < _MINUTE_MS:
-        least_s = -(-_MINUTE_MS // limit) / 1000
-        message = f"{show(where)} lets less than one through in it; it must be at least {least_s:g}"
-        findings.add((*path, "windows", "burst_s"), message)
-
-
 def _pool(
     pool: PoolSection,
     provider: Provider | None,
@@ -231,7 +213,6 @@ def _pool(
         secret = Secret(pool.id)
     elif provider is not None and not provider.local and provider.dialect != "ollama":
         findings.add((*path, "secret"), "is required for a provider that is not local")
-    _check_burst(pool, path, findings)
     if provider is None:
         return None
     return ProviderKey(

@@ -101,8 +101,8 @@ class WindowsSection(Section):
 
     burst_s: Seconds | None = Field(
         default=None,
-        description="The finest slice in which it does, at most 60 s. Every rate must let something through in it: "
-        "with `rpm: 6` it is at least 10.",
+        description="The finest slice in which it does, 0.1 to 60 s; one request may always go in it.",
+        ge=0.1,
         le=60,
     )
 

@@ -30,7 +30,7 @@ pools:
     secret: env:UPSTREAM
     tenants: [acme]
     limits: {rpm: 100, concurrency: 4}
-    model_limits: {"gpt-6-astra*": {rpm: 30}}
+    model_limits: {"gpt-6-astra*": {rpm: 5}}
     windows: {burst_s: 10}
     models: ["gpt-*"]
 models:

@@ -16,7 +16,7 @@ CASES = [
     ("echo_model: true", "echo_mode: true", "30: echo_mode: unknown field; did you mean `echo_model`?"),
     ("{rpm: 100,", "{rpn: 100,", "9: pools[0].limits.rpn: unknown field; did you mean `rpm`?"),
     (
-        '{"gpt-6-astra*": {rpm: 30}}',
+        '{"gpt-6-astra*": {rpm: 5}}',
         '{"gpt-6-astra*": {rmp: 5}}',
         '10: pools[0].model_limits["gpt-6-astra*"].rmp',
     ),
@@ -89,12 +89,7 @@ CASES = [
     ("    secret: env:UPSTREAM\n", "", "5: pools[0].secret: is required for a provider that is not local"),
     ("    provider: openai\n", "", "5: pools[0].provider: is required"),
     ("burst_s: 10", "burst_s: 61", "11: pools[0].windows.burst_s: must be at most 60"),
-    (
-        "burst_s: 10",
-        "burst_s: 1.999",
-        '11: pools[0].windows.burst_s: model_limits["gpt-6-astra*"].rpm lets less than one through in it; '
-        "it must be at least 2",
-    ),
+    ("burst_s: 10", "burst_s: 0.001", "11: pools[0].windows.burst_s: must be at least 0.1"),
     ("https://api.openai.com/v1", "http://api.openai.com/v1", "2: providers[0].base_url: http:// sends the"),
     (
         "https://api.openai.com/v1",
@@ -189,21 +184,6 @@ def test_rule(old: str, new: str, expected: str, tmp_path: Path) -> None:
 def test_all_problems_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     found = problems("workers: 0\nport: x\nzzz: 1\npools: [{id: A}]\n", tmp_path)
     assert [line.split(":")[1] for line in found] == ["1", "2", "3", "4", "4"]
-
-
-@pytest.mark.parametrize(
-    ("limits", "least"),
-    [("rpm: 60", "1"), ("rpm: 7", "8.572"), ("rpm: 6000, otpm: 30", "2"), ("itpm: 1000000", "0.001")],
-)
-def test_the_least_burst_window_that_is_told_is_accepted(limits: str, least: str, tmp_path: Path) -> None:
-    text = VALID.replace("{rpm: 100, concurrency: 4}", f"{{{limits}}}").replace("{rpm: 30}", "{rpd: 1}")
-    (refusal,) = problems(text.replace("burst_s: 10", "burst_s: 0.0004"), tmp_path)
-    name = limits.rpartition(", ")[2].partition(":")[0]
-    assert refusal == (
-        f"kaze.yaml:11: pools[0].windows.burst_s: limits.{name} lets less than one through in it; "
-        f"it must be at least {least}"
-    )
-    assert problems(text.replace("burst_s: 10", f"burst_s: {least}"), tmp_path) == []
 
 
 def test_memory_ledger_is_for_one_worker(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_the_valid_file(tmp_path: Path) -> None:
     key, implicit = snapshot.provider_keys
     assert key.provider is openai and key.secret is not None and key.secret.reveal() == "upstream-secret"
     assert (key.tenants, key.limits, key.burst_s) == (frozenset({"acme"}), Limits(rpm=100, concurrency=4), 10)
-    assert key.model_limits == (("gpt-6-astra*", Limits(rpm=30)),)
+    assert key.model_limits == (("gpt-6-astra*", Limits(rpm=5)),)
     assert implicit.id == "local" and implicit.provider is local and implicit.secret is None
     assert snapshot.routes["fast"].targets[0].provider is openai
     assert str(snapshot.routes["fast"].overflow) == "local/llama3.2"
