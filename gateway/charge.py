@@ -4,24 +4,37 @@ One vector for every provider; which of its axes a ceiling counts is the ceiling
 puts on each axis, when it starts and when it has ended, is the provider's (`gateway.upstream`).
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from gateway.record import Record
 
 #: Positions in a `Charge`.
-REQUESTS, INPUT, OUTPUT, TOKENS = range(4)
+CHARGE_AXES = REQUESTS, INPUT, OUTPUT, TOKENS = range(4)
 
 
-class Charge(NamedTuple):
-    """Whole units. `tokens` is for providers that count input and output together."""
+class Charge(Record, frozen=True, gc=False):
+    """Whole units. `tokens` is for providers that count input and output together.
+
+    No named tuple: those are made by Python that is called from C, and a request makes four of them.
+    """
 
     requests: int = 0
     input: int = 0
     output: int = 0
     tokens: int = 0
 
+    def units(self) -> tuple[int, int, int, int]:
+        """By axis."""
+        return self.requests, self.input, self.output, self.tokens
 
-class Estimate(NamedTuple):
+    def __iter__(self) -> Iterator[int]:
+        return iter((self.requests, self.input, self.output, self.tokens))
+
+    def __getitem__(self, axis: int) -> int:
+        return (self.requests, self.input, self.output, self.tokens)[axis]
+
+
+class Estimate(Record, frozen=True, gc=False):
     """What is thought of a request before it is sent, in tokens."""
 
     input: int  # best guess

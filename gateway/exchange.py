@@ -33,21 +33,31 @@ class Sizing(Protocol):
 
     def estimate(self) -> Estimate: ...
 
+    def needs(self) -> frozenset[str]:
+        """What a model must be able to do for it: flags of `capabilities`."""
+        ...
+
 
 class Sized:
     """The same where it is known, or never will be."""
 
-    __slots__ = ("_estimate", "_makeup")
+    __slots__ = ("_estimate", "_makeup", "_needs")
 
-    def __init__(self, makeup: Makeup = NOTHING, estimate: Estimate = NO_ESTIMATE) -> None:
+    def __init__(
+        self, makeup: Makeup = NOTHING, estimate: Estimate = NO_ESTIMATE, needs: frozenset[str] = frozenset()
+    ) -> None:
         self._makeup = makeup
         self._estimate = estimate
+        self._needs = needs
 
     def makeup(self) -> Makeup:
         return self._makeup
 
     def estimate(self) -> Estimate:
         return self._estimate
+
+    def needs(self) -> frozenset[str]:
+        return self._needs
 
 
 _UNSIZED = Sized()

@@ -42,6 +42,9 @@ class Endless:
     def free_in(self, _account: str, _item: Item) -> float:
         return 0.05
 
+    def opens_in(self, _account: str, _item: Item) -> float:
+        return 0.0
+
     def rates(self, _account: str) -> Sequence[float]:
         return (1e3, 1e6, inf, inf)
 

@@ -5,13 +5,12 @@ All or nothing: a request is granted on every dimension that it costs something 
 
 from collections.abc import Sequence
 
-from gateway.admission.ceiling import FULL
 from gateway.admission.concurrency import Concurrency
 from gateway.admission.day import Day
 from gateway.admission.dimension import CONCURRENCY, AccountTerms, Dimension
 from gateway.admission.ledger import Observation, Usage
 from gateway.admission.rate import Rate
-from gateway.charge import Charge
+from gateway.charge import CHARGE_AXES, Charge
 
 NO_HOLD = (0, 0, 0, 0, 0)
 NOTHING_SERVED = (0, 0, 0, 0, 0)
@@ -57,6 +56,8 @@ class AccountModel:
     def touch(self, now: int) -> None:
         for rate in self.rates:
             rate.touch(now)
+        for day in self.days:
+            day.ceiling.recover(now)
         if self.concurrency is not None:
             self.concurrency.ceiling.recover(now)
 
@@ -64,45 +65,47 @@ class AccountModel:
         """More than the provider allows at all."""
         if self.concurrency is not None and self.concurrency.ceiling.nominal < 1:
             return True
-        return any(charge[rate.axis] > rate.ceiling.nominal for rate in self.rates) or any(
-            charge[day.axis] > day.ceiling.nominal for day in self.days
+        units = charge.units()
+        return any(units[rate.axis] > rate.ceiling.nominal for rate in self.rates) or any(
+            units[day.axis] > day.ceiling.nominal for day in self.days
         )
 
     def fits(self, charge: Charge, rank: int, hold: Sequence[int], now: int, at: int) -> bool:
         """Whether a lease until `at` may be granted while `hold` (by axis) is kept for others. After `touch`."""
-        concurrency = self.concurrency
+        concurrency, units = self.concurrency, charge.units()
         if concurrency is not None and not concurrency.fits(1, hold[CONCURRENCY], now):
             return False
         for day in self.days:
-            if charge[day.axis] and not day.fits(charge[day.axis], hold[day.axis], at, now):
+            if units[day.axis] and not day.fits(units[day.axis], hold[day.axis], at, now):
                 return False
         if not self.paced:
             rank = 0
         for rate in self.rates:
-            units = charge[rate.axis]
-            if units and not rate.fits(units, rank, hold[rate.axis], now):
+            wanted = units[rate.axis]
+            if wanted and not rate.fits(wanted, rank, hold[rate.axis], now):
                 return False
         return True
 
     def commit(self, charge: Charge, rank: int, at: int, owner: str) -> None:
         """Charge what `fits` has just let through."""
+        units = charge.units()
         if not self.paced:
             rank = 0
         for rate in self.rates:
-            units = charge[rate.axis]
-            if units:
-                rate.commit(units, rank, at)
+            if units[rate.axis]:
+                rate.commit(units[rate.axis], rank, at)
         for day in self.days:
-            day.charge(charge[day.axis], at)
+            day.charge(units[day.axis], at)
         if self.concurrency is not None:
             self.concurrency.add(owner, 1)
 
     def give_back(self, charge: Charge, rank: int, at: int) -> None:
         """Not sent. Its place among those in flight is the owner's to report. After `touch`."""
+        units = charge.units()
         for rate in self.rates:
-            rate.give_back(charge[rate.axis], rank, at)
+            rate.give_back(units[rate.axis], rank, at)
         for day in self.days:
-            day.charge(-charge[day.axis], at)
+            day.charge(-units[day.axis], at)
 
     def move(self, charge: Charge, at: int, to: int) -> None:
         """Sent at `to`. After `touch`."""
@@ -113,11 +116,12 @@ class AccountModel:
 
     def settle(self, delta: Charge, rank: int, at: int, now: int) -> None:
         """Charged more (or less) than granted. After `touch`."""
+        units = delta.units()
         for rate in self.rates:
-            if delta[rate.axis]:
-                rate.settle(delta[rate.axis], rank, at, now)
+            if units[rate.axis]:
+                rate.settle(units[rate.axis], rank, at, now)
         for day in self.days:
-            day.charge(delta[day.axis], at)
+            day.charge(units[day.axis], at)
 
     def learn(self, charge: Charge, at: int) -> None:
         """Charged on the provider at `at`, before this ledger knew of it. After `touch`."""
@@ -133,7 +137,7 @@ class AccountModel:
 
     def limits(self) -> Charge:
         """By axis, the ceilings in force of its rates."""
-        limits = [0] * len(Charge._fields)
+        limits = [0] * len(CHARGE_AXES)
         for rate in self.rates:
             limits[rate.axis] = rate.ceiling.limit
         return Charge(*limits)
@@ -152,7 +156,7 @@ class AccountModel:
                 meter.blocked_until = max(meter.blocked_until, now + observation.blocked_ms)
             if isinstance(meter, Concurrency):
                 if observation.limit is not None:
-                    meter.ceiling.observe(observation.limit)
+                    meter.ceiling.observe(observation.limit, now)
             else:
                 meter.observe(observation.limit, observation.remaining, now)
             if observation.unexpected and isinstance(meter, Rate):
@@ -210,15 +214,14 @@ class AccountModel:
             used = window.used - unused[rate.axis]
             found.append((used if used > 0 else 0, rate.ceiling.limit))
         for day in self.days:
+            day.ceiling.recover(now)
             used = day.used(now) - unused[day.axis]
             found.append((used if used > 0 else 0, day.ceiling.limit))
         places = self.concurrency
         if places is not None:
-            ceiling = places.ceiling
-            if ceiling.multiplier != FULL:
-                ceiling.recover(now)
+            places.ceiling.recover(now)
             used = places.in_use - unused[CONCURRENCY]
-            found.append((used if used > 0 else 0, ceiling.limit))
+            found.append((used if used > 0 else 0, places.ceiling.limit))
         return found
 
     def _meters(self) -> list[Rate | Day | Concurrency]:

@@ -55,27 +55,18 @@ class Allotment:
 
     def take(self, charge: Charge) -> bool:
         """A place for one request, while `until` has not passed."""
-        requests, input_, output, tokens = charge
-        if (
-            requests > self.requests
-            or input_ > self.input
-            or output > self.output
-            or tokens > self.tokens
-            or not self.places
-        ):
+        requests, input_ = self.requests - charge.requests, self.input - charge.input
+        output, tokens = self.output - charge.output, self.tokens - charge.tokens
+        if requests < 0 or input_ < 0 or output < 0 or tokens < 0 or not self.places:
             return False
-        self.requests -= requests
-        self.input -= input_
-        self.output -= output
-        self.tokens -= tokens
+        self.requests, self.input, self.output, self.tokens = requests, input_, output, tokens
         self.places -= 1
         return True
 
     def settle(self, held: Charge, charged: Charge, at: int) -> bool:
         """One ended while it lasts, charged no more than was held; False: more, which cannot wait."""
-        requests, input_, output, tokens = (
-            held[0] - charged[0], held[1] - charged[1], held[2] - charged[2], held[3] - charged[3]
-        )  # fmt: skip
+        requests, input_ = held.requests - charged.requests, held.input - charged.input
+        output, tokens = held.output - charged.output, held.tokens - charged.tokens
         if requests < 0 or input_ < 0 or output < 0 or tokens < 0:
             return False
         if at == self.until:
@@ -85,11 +76,13 @@ class Allotment:
             self.output += output
             self.tokens += tokens
             return True
-        if charged[2] and self._model.counts_output:  # which was written since: charged here, and not there
-            if charged[2] > self.output:
+        if (
+            charged.output and self._model.counts_output
+        ):  # which was written since: charged here, and not there
+            if charged.output > self.output:
                 return False
-            self.output -= charged[2]
-            output = held[2]
+            self.output -= charged.output
+            output = held.output
         self.places += 1
         if requests or input_ or output or tokens:
             late = self._late.get(at)

@@ -7,7 +7,7 @@ mean charge and its mean deviation, as TCP reckons its timeouts (RFC 6298).
 from math import ceil, exp
 
 from gateway.admission.booking import STOCK_UNITS_MAX
-from gateway.charge import Charge
+from gateway.charge import CHARGE_AXES, Charge
 
 #: Stock lasts so long, so that a call brings what many requests need.
 HORIZON_MS = 750
@@ -17,24 +17,29 @@ LOW_MS = 50
 SPARE = 2
 #: Nobody came for so long: no stock is held for who may come.
 IDLE_MS = 10_000
+#: The same where stock is of places, which no window brings back: others are refused for want of them.
+PLACES_IDLE_MS = 250
 #: How long it takes the rate to follow.
 _RATE_MS = 1_000
 _WEIGHT = 0.1
 
 
 class Appetite:
-    """`last` is when somebody came."""
+    """`last` is when somebody came; after `idle_ms` without nobody is expected."""
 
-    __slots__ = ("_deviation", "_mean", "_measured_at", "_rate", "_taken", "_urgent", "_urgent_rate", "last")
+    __slots__ = (
+        "_deviation", "_mean", "_measured_at", "_rate", "_taken", "_urgent", "_urgent_rate", "idle_ms", "last",
+    )  # fmt: skip
 
     def __init__(self, now: int) -> None:
         self._taken = 0
         self._urgent = 0  # of these, those of the top two classes
+        self.idle_ms = IDLE_MS
         self.last = now - IDLE_MS
         self._measured_at = now
         self._rate = self._urgent_rate = 0.0  # a millisecond
         self._mean: list[float] = []
-        self._deviation = [0.0] * len(Charge._fields)
+        self._deviation = [0.0] * len(CHARGE_AXES)
 
     def measure(self, now: int) -> None:
         """The rates, with what was taken since the last time."""
@@ -85,4 +90,4 @@ class Appetite:
         return min(STOCK_UNITS_MAX, ceil(self._urgent_rate * max(3 * call_ms, LOW_MS)) + SPARE)
 
     def idle(self, now: int) -> bool:
-        return now - self.last >= IDLE_MS
+        return now - self.last >= self.idle_ms

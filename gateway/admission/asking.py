@@ -86,9 +86,15 @@ class Asking:
             self._refused_rank = _NOBODY
 
     def heard(
-        self, asks: Sequence[Ask], verdicts: Sequence[Verdict], before: int, now: int, jitter: float
+        self,
+        asks: Sequence[Ask],
+        verdicts: Sequence[Verdict],
+        before: int,
+        now: int,
+        jitter: float,
+        look_ms: int | None = None,
     ) -> None:
-        """The answers to a call made at `before`."""
+        """The answers to a call made at `before`. A place may come to be free meanwhile: look after `look_ms`."""
         told = list(zip(asks, verdicts, strict=True))
         self.too_large = tuple(ask.charge for ask, verdict in told if verdict.too_large)
         refused = [(ask, verdict.wait_ms) for ask, verdict in told if verdict.wait_ms]
@@ -103,6 +109,8 @@ class Asking:
             wait_ms = max(wait_ms + _NOT_EARLY_MS, POLL_MS_MIN)
             later = now + int(POLL_MS * (0.75 + 0.25 * jitter))
             self._retry_at = before + wait_ms if wait_ms <= POLL_MS else later
+            if look_ms is not None and wait_ms <= POLL_MS + _NOT_EARLY_MS:
+                self._retry_at = min(self._retry_at, now + look_ms)
         elif granted:  # there may be more who wait
             self.most = min(ASKS_MAX, 2 * self.most)
             self._retry_at = now

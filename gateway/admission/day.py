@@ -84,7 +84,7 @@ class Day:
 
     def observe(self, limit: int | None, remaining: int | None, now: int) -> None:
         if limit is not None:
-            self.ceiling.observe(limit)
+            self.ceiling.observe(limit, now)
         if remaining is not None:
             external = (limit or self.ceiling.nominal) - remaining - self.used(now)
             if external > 0:

@@ -10,22 +10,20 @@ from typing import Protocol
 from gateway.admission.dimension import AccountTerms
 from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Served, Usage
 from gateway.charge import Charge
+from gateway.record import Record
 
 
-class Grant:
+class Grant(Record, eq=False):
     """One request's place on one account, charged at `at`. Ends by `settle` or `give_back`, once.
 
     `late` of its output is charged later than that, where it was produced (`Grantor.produced`).
     """
 
-    __slots__ = ("account", "at", "charge", "late", "rank")
-
-    def __init__(self, account: str, charge: Charge, rank: int, at: int) -> None:
-        self.account = account
-        self.charge = charge
-        self.rank = rank
-        self.at = at
-        self.late = 0
+    account: str
+    charge: Charge
+    rank: int
+    at: int
+    late: int = 0
 
 
 class Waiters(Protocol):
@@ -68,8 +66,8 @@ class Grantor(Protocol):
         ...
 
     async def obtain(self, account: str, charge: Charge, rank: int) -> Grant | None:
-        """The same for whom nobody lets wait in line (a tenant key's own limits): asks the shared ledger once
-        where `take` could not know."""
+        """The same for whom nobody lets wait in line (a tenant key's own limits): asks the shared ledger
+        where `take` could not know; where only a place in flight is wanting, again for a moment."""
         ...
 
     def give_back(self, grant: Grant, now: int) -> None:

@@ -14,6 +14,7 @@ from gateway.admission.own_record import OwnRecord
 from gateway.admission.sends import Sends
 from gateway.admission.unsaid import Unsaid
 from gateway.charge import Charge
+from gateway.record import replace
 
 #: Stock is charged to this class, and kept for no less urgent ones while somebody waits elsewhere.
 STOCK_RANK = 1
@@ -50,15 +51,14 @@ class Hand:
         sends = lot.sends[rank]
         if sends is None or at >= sends.ends:
             sends = self.unsaid.sends(lot, rank, at, charge)
-        requests, input_, output, tokens = charge
         sends.at = at
         sends.count += 1
-        sends.requests += requests
-        sends.input += input_
-        sends.output += output
-        sends.tokens += tokens
+        sends.requests += charge.requests
+        sends.input += charge.input
+        sends.output += charge.output
+        sends.tokens += charge.tokens
         self.in_flight += 1
-        return Lease(self.terms.id, charge, rank, at, sends)
+        return Lease(self.terms.id, charge, rank, at, granted=charge, sends=sends)
 
     def give_back(self, lease: Lease, now: int) -> None:
         """It was not sent."""
@@ -119,14 +119,13 @@ class Hand:
         if self.counts_output:
             self.produced(lease, charged.output, now)
             if charged.output < lease.late:  # what is charged elsewhere is not to be given back here
-                charged = charged._replace(output=lease.late)
+                charged = replace(charged, output=lease.late)
         held, sends = lease.charge, lease.sends
         lease.charge = charged
         if sends.lot.epoch != self.epoch or not sends.noted:
             return self._correct(sends, _difference(charged, held), now)
-        requests, input_, output, tokens = (
-            charged[0] - held[0], charged[1] - held[1], charged[2] - held[2], charged[3] - held[3]
-        )  # fmt: skip
+        requests, input_ = charged.requests - held.requests, charged.input - held.input
+        output, tokens = charged.output - held.output, charged.tokens - held.tokens
         sends.more_requests += requests
         sends.more_input += input_
         sends.more_output += output
@@ -188,4 +187,9 @@ class Hand:
 
 
 def _difference(one: Charge, other: Charge) -> Charge:
-    return Charge(one[0] - other[0], one[1] - other[1], one[2] - other[2], one[3] - other[3])
+    return Charge(
+        one.requests - other.requests,
+        one.input - other.input,
+        one.output - other.output,
+        one.tokens - other.tokens,
+    )

@@ -11,6 +11,7 @@ reservation where it can start earliest, and others may go ahead if they do not 
 window for longer than anybody holds, and nearly all work takes from every dimension that is short, so here "does
 not delay" comes down to where the reservation is. The request holds the account if
 
+* it is room that it waits for: one whose model the key cannot serve just now has no use for it;
 * it will fit there while somebody still waits for it, and before a whole window has passed: what takes longer is
   not room flowing off but a block or a day's count, and holding the account would buy nothing;
 * no other account of its signature will have room for it sooner (reference §2.4: advertised on its first choice
@@ -37,6 +38,8 @@ _BUCKET_S = 1.0
 def hold(item: Item, account: str, outlook: Outlook, now: float) -> int:
     """`PASSES`: anyone may go ahead · `HOLDS_BELOW`: only more urgent classes · `HOLDS_ALL`: nobody."""
     wait = outlook.free_in(account, item)
+    if outlook.opens_in(account, item) > 0.0:
+        return PASSES
     if wait > min(_WINDOW_S, item.expires_at - now):
         return PASSES
     earlier = True  # of two accounts with room at the same time the first is the choice

@@ -6,17 +6,19 @@ own clock is reckoned from the last answer, never too early (`ledger.py`).
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
-from gateway.admission.asking import ASKS_MAX, Asking
+from gateway.admission.appetite import IDLE_MS, PLACES_IDLE_MS
+from gateway.admission.asking import ASKS_MAX, POLL_MS, Asking
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms
-from gateway.admission.grantor import Grant, Waiters
+from gateway.admission.grantor import Waiters
 from gateway.admission.hand import STOCK_RANK, Hand
 from gateway.admission.last_answer import QUIET_MS
 from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, StockAsk
 from gateway.admission.lots import Lot
 from gateway.admission.named import named
+from gateway.admission.places import TELL_MS
 from gateway.admission.stock import Stock
+from gateway.admission.wishes import Wish, Wishes
 from gateway.charge import Charge
 
 #: A lease is not used in its last moments: who takes it must still send.
@@ -33,19 +35,12 @@ _UNUSED_MS = 20
 NEVER = 1 << 62
 
 
-class Wish(NamedTuple):
-    """Who does not wait in line: asked for once. `answer` is False when nobody is there any more to take it."""
-
-    ask: Ask
-    answer: Callable[[Grant | None], bool]
-
-
 class Holding(Hand):
     """One account of one worker. One call at a time is the caller's duty."""
 
     __slots__ = (
         "_asked", "_blocked", "_called_at", "_granted", "_jitter", "_number", "_unanswered", "_unused_at",
-        "_wishes_asked", "_worker", "asking", "delay", "stock", "urgent", "wishes",
+        "_worker", "asking", "delay", "stock", "urgent", "wishes",
     )  # fmt: skip
 
     def __init__(self, terms: AccountTerms, worker: str, now: int, jitter: Callable[[], float]) -> None:
@@ -56,13 +51,12 @@ class Holding(Hand):
         self._called_at = now
         self._unanswered: Batch | None = None
         self._asked: tuple[Ask, ...] = ()
-        self._wishes_asked: tuple[Wish, ...] = ()
         self._granted = 0  # places for those who wait, in the last answer
         self._unused_at = NEVER
         self.delay = _REPORT_MS
         self.urgent = False
         self._blocked = False  # since the last batch was made: what it is granted was granted in ignorance
-        self.wishes: list[Wish] = []
+        self.wishes = Wishes(ASKS_MAX)
         self.stock = Stock(self.appetite, now)
         self.asking = Asking()
 
@@ -96,9 +90,13 @@ class Holding(Hand):
         """When the next call is to be made."""
         if not self.terms.dimensions:
             return NEVER
-        if self.wishes or self._unanswered is not None or self.urgent or self.last.relearn:
+        if self._unanswered is not None or self.urgent or self.last.relearn:
             return now
-        due = self._called_at + HEARTBEAT_MS if self._counts(now) else NEVER
+        due = self._called_at + self._heartbeat_ms() if self._counts(now) else NEVER
+        if (wished := self.wishes.due(now)) is not None:
+            due = min(due, wished)
+        if self._owes_places():
+            due = min(due, self.due_after_end(now))
         if self.unsaid:
             due = min(due, now if self.unsaid.many else now + self.delay)
         if (asking := self.asking.due(now)) is not None:
@@ -111,6 +109,10 @@ class Holding(Hand):
         """The same for what a take may have changed, cheaply."""
         return self.stock.due if self.lots.places <= self.stock.low else now + self.delay
 
+    def due_after_end(self, now: int) -> int:
+        """When the ledger is to be told of what has come back."""
+        return now if self.concurrent and self.last.places.scarce else now + self.delay
+
     def called(self, waiters: Waiters | None, now: int) -> Batch | None:
         """The batch of a call that is made now; None when there is nothing to be said after all."""
         self.fold(now)
@@ -121,8 +123,9 @@ class Holding(Hand):
         stock = self.stock.ask(self._in_stock(now), waiting, self.last, now)
         batch = self._unanswered
         if batch is None:
-            beat = now - self._called_at >= HEARTBEAT_MS and self._counts(now)
-            if not (asks or demand or stock or beat or self.last.relearn or self.unsaid):
+            beat = now - self._called_at >= self._heartbeat_ms() and self._counts(now)
+            news = self.unsaid or self._owes_places()
+            if not (asks or demand or stock or beat or self.last.relearn or news):
                 return None
             batch = self._next()
             if waiters is not None and self._asked:
@@ -149,10 +152,14 @@ class Holding(Hand):
             self.record.booked()
         if last.blocked:
             self.unsaid.returned(self.lots.drop(_is_stock))
+        places = last.places
         if answer.contention:
-            kept = self.appetite.urgent_target(round(last.call_ms))
+            full = self.concurrent and places.full
+            kept = 0 if full else self.appetite.urgent_target(round(last.call_ms))
             self.unsaid.returned(self.lots.keep_stock(kept, STOCK_RANK))
-        wishes = len(self._wishes_asked)
+        if self.concurrent and places.crowded(self.lots.places):
+            self.unsaid.returned(self.lots.drop(_is_stock))
+        wishes = len(answer.verdicts) - len(self._asked)
         denied = self._grant_wishes(answer, now)
         self._take_grants(answer, wishes, now)
         for rank, wait_ms in denied:
@@ -161,16 +168,15 @@ class Holding(Hand):
         if self._blocked:
             self.unsaid.returned(self.lots.drop(_any))
         self.delay = _REPORT_MS_IN_PLENTY if last.plenty else _REPORT_MS
+        if self.concurrent:
+            self.delay = TELL_MS
         # What takes longer than a window may be longer than somebody waits.
         long = any(verdict.too_large or verdict.wait_ms > WINDOW_MS for verdict in answer.verdicts)
         return answer.stock > 0 or self._granted > 0 or long
 
     def unheard(self) -> list[Wish]:
         """There was no answer. Whom nobody lets wait must be answered otherwise."""
-        wishes = [*self._wishes_asked, *self.wishes]
-        self._wishes_asked = ()
-        self.wishes.clear()
-        return wishes
+        return self.wishes.unheard()
 
     def let_go(self) -> None:
         """Nothing more will be sent."""
@@ -178,7 +184,7 @@ class Holding(Hand):
 
     def unsettled(self) -> bool:
         """Whether the ledger has something to be told."""
-        return bool(self.unsaid) or self._unanswered is not None
+        return bool(self.unsaid) or self._unanswered is not None or self._owes_places()
 
     def next_free_in(self, charge: Charge, rank: int, now: int) -> int | None:
         """Milliseconds until `take` may succeed; None: never."""
@@ -198,6 +204,21 @@ class Holding(Hand):
         """Whether the ledger should know that this worker lives."""
         return self.in_flight > 0 or self.lots.places > 0 or now - self.appetite.last < QUIET_MS
 
+    def _heartbeat_ms(self) -> int:
+        """Who has stock of places hears soon that somebody waits for one."""
+        return TELL_MS if self.lots.places and self._missed_elsewhere() else HEARTBEAT_MS
+
+    def _missed_elsewhere(self) -> bool:
+        """Whether places in stock may be what somebody else is refused for, or soon be.
+
+        A tenant key's burst comes at once, and nobody waits in line for it.
+        """
+        return self.concurrent and (not self.terms.paced or self.last.places.half_used)
+
+    def _owes_places(self) -> bool:
+        """Whether the ledger counts more than there are."""
+        return self.concurrent and self.in_flight + self.lots.places < self.last.places.told
+
     def _in_stock(self, now: int) -> int:
         """How many may come before more must have been asked for."""
         unit = self.appetite.unit()
@@ -210,19 +231,22 @@ class Holding(Hand):
             self._granted = 0
         self._unused_at = NEVER
         unit, lots = self.appetite.unit(), self.lots
-        returns = lots.drop(lambda lot: not lot.stock or now >= lot.until or lots.is_used_up(lot, unit))
+        self.appetite.idle_ms = PLACES_IDLE_MS if self._missed_elsewhere() else IDLE_MS
+        idle = self.concurrent and self.appetite.idle(now)
+        returns = lots.drop(
+            lambda lot: idle or not lot.stock or now >= lot.until or lots.is_used_up(lot, unit)
+        )
         self.unsaid.returned(returns)
 
     def _waiting(self, waiters: Waiters | None, now: int) -> tuple[tuple[Ask, ...], tuple[Demand, ...]]:
-        self._wishes_asked = tuple(self.wishes[:ASKS_MAX])
-        del self.wishes[:ASKS_MAX]
+        wished = self.wishes.asked()
         self._asked = ()
         demand: tuple[Demand, ...] = ()
         if waiters is not None and self.asking.may_ask(now):
             self._asked = waiters.asks(self.terms.id, self.asking.most)
             demand = waiters.demand(self.terms.id, len(self._asked))
         self.asking.called(self._asked, now)
-        return (*(wish.ask for wish in self._wishes_asked), *self._asked), demand
+        return (*wished, *self._asked), demand
 
     def _next(self) -> Batch:
         self._number += 1
@@ -235,10 +259,12 @@ class Holding(Hand):
 
     def _grant_wishes(self, answer: Answer, now: int) -> list[tuple[int, int]]:
         """Those that were refused: (rank, ms until there may be room)."""
-        wishes, self._wishes_asked = self._wishes_asked, ()
-        answered = list(zip(wishes, answer.verdicts, strict=False))
+        answered = list(zip(self.wishes.told(), answer.verdicts, strict=False))
         for wish, verdict in answered:
             lease = None
+            passing = self.concurrent and self.last.places.may_pass(verdict, self.in_flight)
+            if passing and self.wishes.again(wish, now):
+                continue
             if verdict.granted:
                 lot = self._lot(verdict.at, [0, 0, 0, 0], 0, wish.ask.rank, stock=False)
                 lot.in_hand = False
@@ -261,7 +287,8 @@ class Holding(Hand):
         for rank, (*amount, places) in by_rank.items():
             self.lots.add(self._lot(at, amount, places, rank, stock=False))
             self._unused_at = now + _UNUSED_MS
-        self.asking.heard(self._asked, verdicts, self.last.before, now, self._jitter())
+        look_ms = self.last.places.look_ms(self.in_flight, POLL_MS, now) if self.concurrent else None
+        self.asking.heard(self._asked, verdicts, self.last.before, now, self._jitter(), look_ms)
 
     def _take_stock(self, answer: Answer, asked: StockAsk | None, now: int) -> None:
         if answer.stock and asked is not None:

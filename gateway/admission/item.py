@@ -20,6 +20,9 @@ class Item(Record, eq=False):
     ttl: float  # how long its class may wait
     weight: float = 1.0  # of its tenant
     deadline: float | None = None
+    group: str = (
+        ""  # who is held up together, by what is not room: a model that its key cannot serve just now
+    )
     hint: str | None = None  # of the route it asked for
     owner: object = None  # whom to tell; the dispatcher's
 

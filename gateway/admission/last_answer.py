@@ -7,7 +7,8 @@ from gateway.admission.booking import STOCK_FREE_PERCENT
 from gateway.admission.day import Midnights
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, Dimension
 from gateway.admission.ledger import Answer, Batch, Recall, Seen, Usage
-from gateway.charge import REQUESTS, Charge
+from gateway.admission.places import Places
+from gateway.charge import CHARGE_AXES, REQUESTS, Charge
 
 #: Afterwards nothing that was sent before counts any more.
 QUIET_MS = WINDOW_MS + 1_000
@@ -20,7 +21,7 @@ class LastAnswer:
 
     __slots__ = (
         "_figures", "_known", "_known_since", "_midnights", "_others", "_terms", "_usage", "_whole",
-        "_whole_before", "ahead", "answer", "before", "call_ms", "plenty",
+        "_whole_before", "ahead", "answer", "before", "call_ms", "places", "plenty",
     )  # fmt: skip
 
     def __init__(self, now: int) -> None:
@@ -28,6 +29,7 @@ class LastAnswer:
         self.before = now
         self.ahead = 0
         self.call_ms = 1.0  # that a call takes
+        self.places = Places()
         self.plenty = True  # as far as this worker can see: stock may be asked for
         self._usage: dict[str, Usage] = {}
         self._terms: AccountTerms | None = None  # for which the figures were made
@@ -46,12 +48,12 @@ class LastAnswer:
         self.call_ms += _CALL_WEIGHT * (now - before - self.call_ms)
         self._usage = {one.dimension: one for one in answer.usage}
         self._terms = None
-        if "concurrency" in self._usage:
-            granted = answer.stock + sum(verdict.granted for verdict in answer.verdicts)
-            self._others = max(0, self._usage["concurrency"].used - batch.in_flight - granted)
+        if (places := self._usage.get("concurrency")) is not None:
+            self.places.heard(places, batch, answer, now)
+            self._others = max(0, places.used - self.places.told)
         if not (answer.relearn or answer.learning):
             self._whole, self._whole_before = answer, before
-        self.plenty = _plenty(answer)
+        self.plenty = _plenty(answer) and not (places is not None and self.places.crowded())
         if now - self._known_since >= WINDOW_MS:
             self._known, self._known_since = (answer.known, self._known[0]), now
         else:
@@ -85,7 +87,7 @@ class LastAnswer:
         answer = self._whole
         if answer is None:
             return None
-        used, today = [0] * len(own), 0
+        used, today = [0] * len(CHARGE_AXES), 0
         found = {one.dimension: one.used for one in answer.usage}
         for one in terms.dimensions:
             if one.is_rate:

@@ -3,12 +3,12 @@
 Kept whether or not a ledger is there. Times are the worker's own monotonic milliseconds, told as ages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gateway.admission.dimension import WINDOW_MS
 from gateway.admission.ledger import Sent
 from gateway.admission.window import jitter_ms, slot_ms
-from gateway.charge import Charge
+from gateway.charge import CHARGE_AXES, Charge
 
 _KEPT_MS = WINDOW_MS + jitter_ms(WINDOW_MS)
 #: Sends within so long are told as one, at the end of it: never as earlier than they were.
@@ -25,7 +25,7 @@ class LastMinute:
     def __init__(self) -> None:
         self._rows: dict[int, list[int]] = {}
 
-    def add(self, charge: Sequence[int], at: int) -> None:
+    def add(self, charge: Iterable[int], at: int) -> None:
         """`charge` was sent then; where negative, less was."""
         row = self._rows.get(at // _GRAIN_MS)
         if row is None:
@@ -35,7 +35,7 @@ class LastMinute:
         for axis, units in enumerate(charge):
             row[axis] += units
 
-    def correct(self, delta: Sequence[int], at: int, now: int) -> None:
+    def correct(self, delta: Charge | Sequence[int], at: int, now: int) -> None:
         """What was sent then is charged more, or less. More of what has left counts from now, as in the ledger."""
         if at > now - _KEPT_MS:
             self.add(delta, at)
@@ -53,7 +53,7 @@ class LastMinute:
     def total(self, now: int) -> Charge:
         """All that was surely sent within a window and its margin: a ledger had not let go of it before."""
         rows = [row for slot, row in self._rows.items() if slot * _GRAIN_MS >= now - _KEPT_MS]
-        return Charge(*(sum(row[axis] for row in rows) for axis in range(len(Charge._fields))))
+        return Charge(*(sum(row[axis] for row in rows) for axis in CHARGE_AXES))
 
     def _forget(self, now: int) -> None:
         for slot in [slot for slot in self._rows if (slot + 1) * _GRAIN_MS <= now - _KEPT_MS]:

@@ -8,7 +8,8 @@ forgotten.
 
 Beside this file: `lots` what is in hand · `sends` what went, counted together · `hand` a request's path over both
 · `unsaid` what the ledger must be told · `asking` and `stock` when it is asked for what · `last_answer` what it
-said · `holding` all of that for one account · `ledger_calls` the calls · `alone` what is granted without it.
+said · `places` of requests at once · `wishes` who does not wait in line · `holding` all of that for one account ·
+`ledger_calls` the calls · `alone` what is granted without it.
 """
 
 import asyncio
@@ -19,12 +20,12 @@ from secrets import token_hex
 from gateway.admission.alone import Alone
 from gateway.admission.dimension import AccountTerms
 from gateway.admission.grantor import Grant, Waiters
-from gateway.admission.holding import Wish
 from gateway.admission.lease import Lease
 from gateway.admission.ledger import Ask, Ledger, Observation, Usage
 from gateway.admission.ledger_calls import Channel, LedgerCalls
 from gateway.admission.ledger_loss import LedgerLoss
 from gateway.admission.memory_ledger import LedgerTime
+from gateway.admission.wishes import PATIENCE_MS, Wish
 from gateway.charge import Charge
 
 #: Who is asked for once and does not wait is in nobody's way.
@@ -119,7 +120,8 @@ class Leases:
             return True
 
         channel.missed(charge, rank, now)
-        channel.wishes.append(Wish(Ask(charge, rank, _NO_ORDER), answer))
+        wish = Wish(Ask(charge, rank, _NO_ORDER), answer, now + PATIENCE_MS)
+        channel.wishes.fresh.append(wish)
         self._calls.soon(channel, now)
         try:
             grant = await future
@@ -127,6 +129,7 @@ class Leases:
                 grant = self._alone.take(channel, charge, rank, self._time.now())
             return grant
         except asyncio.CancelledError:
+            channel.wishes.left(wish)
             # Granted in the same turn of the loop, and nobody is there to take it.
             if future.done() and not future.cancelled() and (grant := future.result()) is not None:
                 self.give_back(grant, self._time.now())
@@ -163,6 +166,7 @@ class Leases:
         elif charged != grant.charge or channel.counts_output:
             less = channel.settle(grant, charged, now) or less
         if less and not channel.asking.freed:
+            channel.last.places.ended(now - grant.at + channel.last.ahead)
             self._freed(channel, now)
         elif channel.due_at > now + channel.delay:
             self._calls.soon(channel, now + channel.delay)
@@ -235,5 +239,6 @@ class Leases:
         """The first that comes back since the last call: those who wait may have it."""
         waited_for = self._calls.waits(channel)
         channel.asking.comes_back(now, waited_for=waited_for)
+        told = channel.due_after_end(now)
         due = channel.asking.due(now) if waited_for else None
-        self._calls.soon(channel, now + channel.delay if due is None else due)
+        self._calls.soon(channel, told if due is None else min(told, due))

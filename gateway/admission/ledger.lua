@@ -180,9 +180,14 @@ local function settle_limit(meter)
 end
 
 local function recover(meter)
-  local steps = floor((now - meter.lowered_at) / K.RECOVERY_MS)
+  if meter.observed > 0 and now - meter.observed_at >= K.OBSERVED_MS then
+    meter.observed = 0
+    settle_limit(meter)
+  end
+  if meter.multiplier == K.FULL then return end
+  local steps = floor((now - meter.recovered_at) / K.RECOVERY_MS)
   if steps <= 0 then return end
-  meter.lowered_at = meter.lowered_at + steps * K.RECOVERY_MS
+  meter.recovered_at = meter.recovered_at + steps * K.RECOVERY_MS
   meter.multiplier = min(K.FULL, meter.multiplier + steps)
   settle_limit(meter)
 end
@@ -190,7 +195,7 @@ end
 -- ---------------------------------------------------------------- state (membership.py, Book)
 -- Packed: epoch, version, last, when lifetimes were renewed, whether it is relearned; then PER_METER for each meter.
 
-local HEAD, PER_METER = 5, 20
+local HEAD, PER_METER = 5, 22
 local S, renamed = nil, false
 local workers = call('HGETALL', KEYS[1]) -- and among them the state
 for i = 1, #workers, 2 do
@@ -279,7 +284,8 @@ for i = 1, dimension_count do
     local meter = {
       axis = B[d + 2], configured = B[d + 3], set_aside = kind == 1 and set_aside or 0, nominal = 0, limit = 0, used = 0,
       blocked_until = kept and S[s + 1] or 0, observed = kept and S[s + 2] or 0,
-      multiplier = kept and S[s + 3] or K.FULL, lowered_at = kept and S[s + 4] or 0,
+      multiplier = kept and S[s + 3] or K.FULL, recovered_at = kept and S[s + 4] or 0,
+      observed_at = kept and S[s + 21] or 0, lowered_at = kept and S[s + 22] or 0,
     }
     settle_limit(meter)
     meters[i] = meter
@@ -289,7 +295,8 @@ for i = 1, dimension_count do
     local meter = {
       axis = axis, configured = B[d + 3], set_aside = set_aside, nominal = 0, limit = 0, shared_limit = 0,
       blocked_until = kept and S[s + 1] or 0, observed = kept and S[s + 2] or 0,
-      multiplier = kept and S[s + 3] or K.FULL, lowered_at = kept and S[s + 4] or 0, slots = slots, burst = false,
+      multiplier = kept and S[s + 3] or K.FULL, recovered_at = kept and S[s + 4] or 0,
+      observed_at = kept and S[s + 21] or 0, lowered_at = kept and S[s + 22] or 0, slots = slots, burst = false,
       burst_limit = B[d + 5], level = S[s + 11], credit = S[s + 12], owed = kept and S[s + 13] or 0,
       level_max = 0, credit_max = 0, paced_at = kept and S[s + 14] or now,
       step = kept and S[s + 15] or floor(now / K.STEP_MS), place = s + 15, way = 0,
@@ -368,7 +375,7 @@ for i, slots in ipairs(windows) do
     expire(slots)
     for _, rate in ipairs(i == 1 and rates or {}) do
       fade(rate)
-      if rate.multiplier ~= K.FULL then recover(rate) end
+      recover(rate)
     end
   end
 end
@@ -382,7 +389,8 @@ for k = 1, #rates do
     pour(rate, level)
   end
 end
-if concurrency and concurrency.multiplier ~= K.FULL then recover(concurrency) end
+for k = 1, #days do recover(days[k]) end
+if concurrency then recover(concurrency) end
 
 local BLOCKED, BY_LEVEL, BY_CREDIT = 0, 1, 2
 
@@ -654,7 +662,7 @@ if fresh and observation_count > 0 then
     if meter then
       if B[place + 4] > 0 then meter.blocked_until = max(meter.blocked_until, now + B[place + 4]) end
       if limit > 0 then
-        meter.observed = limit
+        meter.observed, meter.observed_at = limit, now
         settle_limit(meter)
       end
       if remaining >= 0 and not closed and meter ~= concurrency then
@@ -664,10 +672,11 @@ if fresh and observation_count > 0 then
           if meter.slots then add(meter.slots, meter.axis, now, external) else day_charge(external, now) end
         end
       end
-      if B[place + 5] == 1 and (meter.slots or meter == concurrency) then
-        if meter.multiplier ~= K.FULL then recover(meter) end
+      local is_news = meter.multiplier == K.FULL or now - meter.lowered_at >= K.ONE_EVENT_MS
+      if B[place + 5] == 1 and is_news and (meter.slots or meter == concurrency) then
+        recover(meter)
         meter.multiplier = max(K.LEAST, floor(meter.multiplier * K.LOWERED_PERCENT / 100))
-        meter.lowered_at = now
+        meter.recovered_at, meter.lowered_at = now, now
         settle_limit(meter)
       end
     end
@@ -1000,7 +1009,7 @@ if renew then S[4] = now end
 S[5] = R and 1 or 0
 for i, meter in ipairs(meters) do
   local s, slots, burst = HEAD + PER_METER * (i - 1), meter.slots, meter.burst
-  S[s + 1], S[s + 2], S[s + 3], S[s + 4] = meter.blocked_until, meter.observed, meter.multiplier, meter.lowered_at
+  S[s + 1], S[s + 2], S[s + 3], S[s + 4] = meter.blocked_until, meter.observed, meter.multiplier, meter.recovered_at
   local used
   if slots then
     used = slots.used[meter.axis]
@@ -1010,9 +1019,10 @@ for i, meter in ipairs(meters) do
     S[s + 11], S[s + 12], S[s + 13] = meter.level, meter.credit, meter.owed
     S[s + 14], S[s + 15] = meter.paced_at, meter.step
   else
-    for k = 5, PER_METER do S[s + k] = 0 end
+    for k = 5, 20 do S[s + k] = 0 end
     used = meter == concurrency and concurrency.used or day_used(now)
   end
+  S[s + 21], S[s + 22] = meter.observed_at, meter.lowered_at
   local n = #answer
   answer[n + 1], answer[n + 2], answer[n + 3] = used, meter.limit, max(0, meter.blocked_until - now)
 end

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway.admission.grantor import Waiters
-from gateway.admission.holding import NEVER, Holding, Wish
+from gateway.admission.holding import NEVER, Holding
 from gateway.admission.ledger import Answer, Batch, Ledger, LedgerUnavailableError
 from gateway.admission.ledger_loss import LedgerLoss
 from gateway.admission.memory_ledger import LedgerTime
+from gateway.admission.wishes import Wish
 
 _CALLS_AT_ONCE = 64
 _CLOSE_S = 1.0

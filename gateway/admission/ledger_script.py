@@ -26,7 +26,7 @@ from gateway.admission import (
     window,
 )
 
-VERSION = 4
+VERSION = 5
 #: What nobody touched for so long is forgotten: longer than anything in it counts.
 _STATE_MS = 600_000
 _DAYS_MS = 3 * 86_400_000
@@ -51,6 +51,8 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
     "LOOK_AGAIN_MS": concurrency.LOOK_AGAIN_MS,
     "LOWERED_PERCENT": ceiling.LOWERED_PERCENT,
     "MISSING_MS": relearning.MISSING_MS,
+    "OBSERVED_MS": ceiling.OBSERVED_MS,
+    "ONE_EVENT_MS": ceiling.ONE_EVENT_MS,
     "OVERDRAFT_BUCKETS": pace.OVERDRAFT_BUCKETS,
     "OWNER_DEAD_MS": concurrency.OWNER_DEAD_MS,
     "RENEW_MS": _STATE_MS // 10,

@@ -3,8 +3,9 @@
 Every item ends in exactly one way: returned by `pick` or `expire`, named as a victim by `offer`, or taken out by
 `remove`; what `put_back` returns to the line ends once more.
 
-The index is signature → class → tenant → lane. Who is next: `next_in_line`; among tenants: `fairness`; what may go
-ahead of what does not fit: `hold`; who goes when the line is full: `shed`; when classes are shut: `overload`.
+The index is signature and group → class → tenant → lane. Who is next: `next_in_line`; among tenants: `fairness`;
+what may go ahead of what does not fit: `hold`; who goes when the line is full: `shed`; when classes are shut:
+`overload`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -96,7 +97,7 @@ class Line:
         item.ahead_of_all = True
         self._add(item, now)
         if account is not None:
-            signature = self._signatures.of(item.signature)
+            signature = self._signatures.of(item.signature, item.group)
             at = signature.position.get(account)
             if at is not None:
                 signature.buckets[item.rank].return_service(at, item)
@@ -175,7 +176,7 @@ class Line:
 
     def expected(self, item: Item, now: float) -> Forecast:
         """Position and expected wait of an item that waits, or of one that might."""
-        signature = self._signatures.of(item.signature)
+        signature = self._signatures.of(item.signature, item.group)
         supply = signature.supply
         if supply is None or now >= supply.until:
             supply = signature.supply = Supply(item.signature, self._outlook, now)
@@ -195,7 +196,7 @@ class Line:
 
     def depth(self, signature: tuple[str, ...]) -> int:
         """How many wait for just these accounts."""
-        return self._signatures.of(signature).count
+        return sum(one.count for one in self._signatures.at(signature[0]) if one.accounts == signature)
 
     def waiting_at(self, account: str) -> int:
         """How many wait who could use the account."""
@@ -235,7 +236,7 @@ class Line:
         return max((lane.newest() for lane in lanes if lane is not None), key=lambda item: item.order)
 
     def _add(self, item: Item, now: float) -> None:
-        signature = self._signatures.of(item.signature)
+        signature = self._signatures.of(item.signature, item.group)
         signature.buckets[item.rank].add(item)
         signature.count += 1
         if not self.backlogs.classes[item.rank].count:
@@ -245,12 +246,12 @@ class Line:
         heappush(self._expiry, (item.expires_at, item.order, item.id))
 
     def _drop(self, item: Item) -> None:
-        self._signatures.of(item.signature).buckets[item.rank].drop(item)
+        self._signatures.of(item.signature, item.group).buckets[item.rank].drop(item)
         self._forget(item)
 
     def _forget(self, item: Item) -> int:
         """Out of everything but its bucket, where it is no longer. How many of its class are left."""
-        self._signatures.of(item.signature).count -= 1
+        self._signatures.of(item.signature, item.group).count -= 1
         left = self.backlogs.drop(item)
         if not left:
             self.overload.empty(item.rank)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from gateway.admission.classes import RANKS
 from gateway.admission.ledger import Return
 from gateway.admission.sends import Sends
-from gateway.charge import Charge
+from gateway.charge import CHARGE_AXES, Charge
 
 #: Of what the account has no ceiling on.
 _ENDLESS = 1 << 62
@@ -68,14 +68,14 @@ class Lots:
 
     def add(self, lot: Lot) -> None:
         amount = lot.amount()
-        lot.hold([amount[axis] if axis in self._axes else _ENDLESS for axis in range(len(amount))])
+        lot.hold([amount[axis] if axis in self._axes else _ENDLESS for axis in CHARGE_AXES])
         self.places += lot.places
         self._lots.append(lot)
         self._lots.sort(key=lambda one: one.until)
 
     def take(self, charge: Charge, rank: int, now: int) -> Lot | None:
         """The lot that `charge` was taken from; None when no single one covers it."""
-        requests, input_, output, tokens = charge
+        requests, input_, output, tokens = charge.requests, charge.input, charge.output, charge.tokens
         for lot in self._lots:
             if (
                 lot.places
@@ -179,5 +179,5 @@ class Lots:
 
     def _rest(self, lot: Lot) -> Return | None:
         amount = lot.amount()
-        left = [amount[axis] if axis in self._axes else 0 for axis in range(len(amount))]
+        left = [amount[axis] if axis in self._axes else 0 for axis in CHARGE_AXES]
         return Return(lot.at, Charge(*left), lot.rank) if any(left) else None

@@ -16,6 +16,10 @@ class Outlook(Protocol):
         """
         ...
 
+    def opens_in(self, account: str, item: Item) -> float:
+        """Seconds until the item may go there at all, whatever room there is: until its key serves it again."""
+        ...
+
     def rates(self, account: str) -> Sequence[float]:
         """Units a second by axis of `Charge` that it lets through; infinity where nothing limits it.
 

@@ -50,7 +50,7 @@ class OwnRecord:
         """It was sent now."""
         self._leased.add(charge, now)
 
-    def corrected(self, sends: Sends, delta: Sequence[int], now: int) -> None:
+    def corrected(self, sends: Sends, delta: Charge | Sequence[int], now: int) -> None:
         """The provider charges more for one of them, or less."""
         self._leased.correct(delta, _when(sends), now)
 

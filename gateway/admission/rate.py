@@ -148,7 +148,7 @@ class Rate:
     def observe(self, limit: int | None, remaining: int | None, now: int) -> None:
         """The provider's headers. Whatever it counts beyond what we charged is someone else's use, charged here."""
         if limit is not None:
-            self.ceiling.observe(limit)
+            self.ceiling.observe(limit, now)
             self._resize()
         if remaining is not None:
             external = (limit or self.ceiling.nominal) - remaining - self.window.used

@@ -48,6 +48,15 @@ class RetryBudget:
             allowed = 1
         return self._all_retries < allowed
 
+    def frees_in(self, now: float) -> float:
+        """Seconds until it may allow one more if no request comes: until its oldest retry is a minute ago."""
+        if self.allows(now):
+            return 0.0
+        for second in range(self._second - _SLOTS + 1, self._second + 1):
+            if self._retries[second % _SLOTS]:
+                return second + _SLOTS - now
+        return _SLOTS - 1.0  # it allows none
+
     def _move(self, second: int) -> None:
         """Forget the seconds that are now more than a minute ago."""
         for passed in range(max(self._second + 1, second - _SLOTS + 1), second + 1):

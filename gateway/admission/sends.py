@@ -55,12 +55,12 @@ class Sends:
         self.output -= charge.output
         self.tokens -= charge.tokens
 
-    def owe(self, delta: tuple[int, int, int, int]) -> None:
+    def owe(self, delta: Charge) -> None:
         """So much more is charged for them, where negative less."""
-        self.more_requests += delta[0]
-        self.more_input += delta[1]
-        self.more_output += delta[2]
-        self.more_tokens += delta[3]
+        self.more_requests += delta.requests
+        self.more_input += delta.input
+        self.more_output += delta.output
+        self.more_tokens += delta.tokens
 
     def owed(self, axes: Sequence[int]) -> Charge | None:
         """What was not told yet: it is now. None when there is nothing on any of `axes`."""

@@ -1,7 +1,8 @@
 """All signatures that the line knows, by account, and the virtual service of each account.
 
-A signature is the accounts that an item may use, best first. There are few: about as many as groups of models, and
-more while requests avoid an account that they have tried.
+A signature is the accounts that an item may use, best first, for each group of items that may be held up together
+by what is not room. There are few: about as many as models, and more while requests avoid an account that they
+have tried.
 """
 
 from collections.abc import Iterable
@@ -16,12 +17,24 @@ _KEPT = 64
 
 
 class Signature:
-    """The buckets of one set of accounts, by rank."""
+    """The buckets of one set of accounts and one group, by rank."""
 
-    __slots__ = ("accounts", "buckets", "count", "near", "near_as_of", "position", "services", "supply")
+    __slots__ = (
+        "accounts",
+        "buckets",
+        "count",
+        "group",
+        "near",
+        "near_as_of",
+        "position",
+        "services",
+        "supply",
+    )
 
-    def __init__(self, accounts: tuple[str, ...], services: tuple[tuple[VirtualService, ...], ...]) -> None:
-        self.accounts = accounts
+    def __init__(
+        self, accounts: tuple[str, ...], group: str, services: tuple[tuple[VirtualService, ...], ...]
+    ) -> None:
+        self.accounts, self.group = accounts, group
         self.position = {account: at for at, account in enumerate(accounts)}
         self.services = services  # by rank, then in the order of the accounts
         self.buckets = tuple(Bucket(rank, services[rank]) for rank in RANKS)
@@ -37,22 +50,22 @@ class Signatures:
     __slots__ = ("_at", "_forget_at", "_known", "_services", "_version")
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, ...], Signature] = {}
+        self._known: dict[tuple[tuple[str, ...], str], Signature] = {}
         self._at: dict[str, list[Signature]] = {}
         self._services: dict[str, tuple[VirtualService, ...]] = {}
         self._forget_at = _KEPT
         self._version = 0
 
-    def of(self, accounts: tuple[str, ...]) -> Signature:
-        """The signature of these accounts, known from now on."""
-        known = self._known.get(accounts)
+    def of(self, accounts: tuple[str, ...], group: str) -> Signature:
+        """The group's signature of these accounts, known from now on."""
+        known = self._known.get((accounts, group))
         if known is not None:
             return known
         if len(self._known) >= self._forget_at:
             self._forget()
         by_account = [self.services(account) for account in accounts]
-        known = Signature(accounts, tuple(zip(*by_account, strict=True)))
-        self._known[accounts] = known
+        known = Signature(accounts, group, tuple(zip(*by_account, strict=True)))
+        self._known[accounts, group] = known
         for account in accounts:
             self._at.setdefault(account, []).append(known)
         self._version += 1
@@ -82,7 +95,7 @@ class Signatures:
 
     def _forget(self) -> None:
         """Drop the empty ones; next time when as many again have come."""
-        self._known = {accounts: known for accounts, known in self._known.items() if known.count}
+        self._known = {which: known for which, known in self._known.items() if known.count}
         self._at = {}
         for known in self._known.values():
             for account in known.accounts:

@@ -28,9 +28,14 @@ class Stock:
         """What to ask for, with `in_hand` places that are good for a while, and `waiting` for whom nobody asks."""
         unit = self._appetite.unit()
         if unit is None or now < self.due or not last.plenty or self._appetite.idle(now):
+            units = 0
+        else:
+            units = self._appetite.target(round(last.call_ms)) + waiting - in_hand
+        if unit is None or units <= 0:
+            if in_hand <= self.low:  # or it would be due again at once, and nothing asked for, for ever
+                self.due = max(self.due, now + _LITTLE_MS)
             return None
-        units = self._appetite.target(round(last.call_ms)) + waiting - in_hand
-        return StockAsk(unit, units, LEASE_MS) if units > 0 else None
+        return StockAsk(unit, units, LEASE_MS)
 
     def heard(self, asked: StockAsk | None, granted: int, last: LastAnswer, now: int) -> None:
         """What came of it."""

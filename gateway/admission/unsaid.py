@@ -152,7 +152,7 @@ class Unsaid:
             self.settled(sends.at, granted, sends.rank)
 
 
-def more_of(deltas: Iterable[Sequence[int]]) -> Charge:
+def more_of(deltas: Iterable[Iterable[int]]) -> Charge:
     """What is positive of each, added up."""
     total = [0, 0, 0, 0]
     for delta in deltas:

@@ -95,7 +95,7 @@ class BoundedCycle:
         self.body_timed_out = False
         self.arrived_at = 0.0
         self.waiting_since: float | None = None
-        self.body = bytearray()
+        self.body: bytes | bytearray = b""  # the first piece as it came: mostly there is no other
         self.more_body = True
         self._end_told = False
         self.waiter: asyncio.Future[None] | None = None
@@ -291,7 +291,7 @@ class BoundedCycle:
         if self.more_body or self._end_told or self.gone or self.body_timed_out:
             return None
         self._end_told = True
-        body, self.body = bytes(self.body), bytearray()
+        body, self.body = bytes(self.body), b""
         return body
 
     async def receive(self) -> Message:
@@ -302,7 +302,7 @@ class BoundedCycle:
             line.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         while not (self.gone or self.response_complete or self.body_timed_out):
             if self.body or not (self.more_body or self._end_told):
-                body, self.body = bytes(self.body), bytearray()
+                body, self.body = bytes(self.body), b""
                 self._end_told = not self.more_body
                 return {"type": "http.request", "body": body, "more_body": self.more_body}
             if self.more_body:

@@ -116,7 +116,7 @@ class Inference:
         assert exchange.tenant_key is not None
         tenant = exchange.tenant_key.tenant
         raw, fields, pinned, opened = document.raw, document.fields, None, _NONE_OPENED
-        if raw.find(MARK) >= 0 or not fields.keys().isdisjoint(_REFERENCES):
+        if raw.find(MARK) >= 0 or "previous_response_id" in fields or "input_file_id" in fields:
             document, pinned, opened = self._opened(tenant, document)
             fields = document.fields
         model = fields.get("model")

@@ -14,7 +14,7 @@ Headers = list[tuple[bytes, bytes]]
 
 #: The methods that any route could have. TRACE, CONNECT and the WebDAV, RTSP and ICE ones that llhttp knows
 #: are refused before routing.
-METHODS = {name.encode(): name for name in ("GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")}
+_METHODS = {name.encode(): name for name in ("GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
 #: To llhttp the second is the first.
 _CONNECTION = frozenset({b"connection", b"proxy-connection"})
@@ -61,7 +61,7 @@ def check_url(url: bytes, bounds: Bounds) -> None:
 
 def known_method(method: bytes) -> str:
     """The method as text; refuses those that no route has."""
-    name = METHODS.get(method)
+    name = _METHODS.get(method)
     if name is None:
         raise HeadError(METHOD_NOT_SUPPORTED, "Method is not supported.")
     return name

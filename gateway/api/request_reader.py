@@ -14,7 +14,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.api.cycle import BoundedCycle, Message
 from gateway.api.request_head import (
-    METHODS,
     HeadError,
     check_head,
     check_size,
@@ -46,8 +45,13 @@ class RequestReader(HttpToolsProtocol):
         self._waiting: deque[BoundedCycle] = deque()  # read, and not begun
         self._taking: BoundedCycle | None = None  # whose body is being read
         self._scope: dict[str, Any] = {}  # what every request of the connection has in common
+        self._line: tuple[bytes, bytes, str] | None = (
+            None  # of the last request; the next mostly asks the same
+        )
+        self._line_scope: dict[str, Any] = {}
         self._in_head = False
         self._header_count = 0
+        self._named: dict[bytes, bytes] = {}  # the headers as a mapping; the last of equal names wins
         self._since = 0.0  # first byte of this head, or last answer, or accept
         self._head_bytes = 0
         self._dry_bytes = 0
@@ -143,9 +147,12 @@ class RequestReader(HttpToolsProtocol):
         self._since = self.loop.time()
         self.url = b""
         self.headers = []
+        self._named = {}
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))  # trailers too: `on_message_complete` sees them
+        name = name.lower()
+        self.headers.append((name, value))  # trailers too: `on_message_complete` sees them
+        self._named[name] = value
 
     def on_headers_complete(self) -> None:
         try:
@@ -165,32 +172,50 @@ class RequestReader(HttpToolsProtocol):
             check_size(headers, bounds)
         if len(url) > bounds.url_bytes:
             check_url(url, bounds)
-        method = METHODS.get(parser.get_method()) or known_method(parser.get_method())
-        version = parser.get_http_version()
-        named = dict(headers)
+        named, self._named = self._named, {}  # what trailers there are must not change it
+        keep_alive = parser.should_keep_alive()
+        # Whoever is kept without having asked for it speaks 1.1. Its name is made anew each time, at a price.
+        asked = not keep_alive or b"connection" in named or b"proxy-connection" in named
+        version = parser.get_http_version() if asked else "1.1"
+        line = (parser.get_method(), url, version)
+        if line != self._line:
+            self._line_scope = self._scope_of(*line)
+            self._line = line
         awaits_continue = check_head(version, url, headers, named)
         if parser.should_upgrade():
             return  # comes again without that wish
-        keep_alive = version == "1.1" and parser.should_keep_alive()
+        scope = self._line_scope.copy()
+        scope["headers"] = headers
+        self._taking = self.arrived(scope, named, keep_alive and version == "1.1", awaits_continue)
+
+    def _scope_of(self, method: bytes, url: bytes, version: str) -> dict[str, Any]:
+        """What the scopes of all requests with this line have in common, with the rest still to be filled in."""
         raw_path, _, query = url.partition(b"?")
         path = raw_path.decode("ascii")
-        scope = self._scope.copy()
-        scope["http_version"] = version
-        scope["headers"] = headers
-        scope["method"] = method
-        scope["path"] = unquote(path) if "%" in path else path
-        scope["raw_path"] = raw_path
-        scope["query_string"] = query
-        self._taking = self.arrived(scope, named, keep_alive, awaits_continue)
+        return self._scope | {
+            "http_version": version,
+            "headers": None,
+            "method": known_method(method),
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "kaze.connection": None,
+        }
 
     def on_body(self, body: bytes) -> None:
         cycle = self._taking
         if cycle is None:
             return
         self._dry_bytes = 0
-        cycle.body += body
-        if len(cycle.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
+        held = cycle.body
+        if not held:
+            cycle.body = body
+        else:
+            if type(held) is bytes:
+                held = cycle.body = bytearray(held)
+            held += body
+            if len(held) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
         if cycle.waiter is not None:
             cycle.wake()
 

@@ -90,8 +90,8 @@ app.add_typer(queue, name="queue")
 @queue.callback(invoke_without_command=True)
 def _queue(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="Requests to list.")] = 50,
-    after: Annotated[str, typer.Option(help="Go on after this request.")] = "",
+    limit: Annotated[int | None, typer.Option(min=1, max=200, help="Requests to list: 50 at once.")] = None,
+    after: Annotated[str | None, typer.Option(help="Go on after this request.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Who waits in a running gateway: by class, tenant and accounts, and one by one."""
@@ -99,7 +99,9 @@ def _queue(
     if context.invoked_subcommand is None:
         from gateway.cli.queue import list_queue
 
-        raise typer.Exit(list_queue(limit, after, as_json))
+        raise typer.Exit(list_queue(limit or 50, after or "", as_json))
+    if limit is not None or after is not None:
+        raise typer.BadParameter(f"`{context.invoked_subcommand}` takes neither --limit nor --after")
 
 
 @queue.command("show")

@@ -64,11 +64,17 @@ def _page(page: Row) -> str:
     tenants = [[one["tenant"], one["depth"], one["bytes"]] for one in page["tenants"]]
     parts.append(table(["tenant", "waiting", "bytes"], tenants))
     lines = [
-        [" ".join(line["accounts"]), one["priority"], one["depth"], _seconds(one["expected_wait_ms"])]
+        [
+            " ".join(line["accounts"]),
+            line["model"],
+            one["priority"],
+            one["depth"],
+            _seconds(one["expected_wait_ms"]),
+        ]
         for line in page["lines"]
         for one in line["classes"]
     ]
-    parts.append(table(["accounts", "class", "waiting", "newest waits s"], lines))
+    parts.append(table(["accounts", "model", "class", "waiting", "newest waits s"], lines))
     rows = [list(_said(row).values()) for row in page["data"]]
     if rows:
         parts.append(table(list(_said(page["data"][0])), rows))

@@ -9,7 +9,7 @@ from gateway.admission.breaker import Breaker
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, account_of
 from gateway.admission.grantor import Grantor
 from gateway.admission.ledger import Usage
-from gateway.charge import INPUT, Charge
+from gateway.charge import CHARGE_AXES, Charge
 from gateway.settings.snapshot import ProviderKey
 from gateway.upstream.adapter import Adapter, adapter_of
 
@@ -28,8 +28,8 @@ class Account:
 
     __slots__ = (
         "adapter", "attempts", "blocked_until", "breaker", "dimensions", "failures", "id", "in_flight",
-        "key", "last_rate_limited", "last_refusal", "least_tokens", "limited", "limits", "observed_at",
-        "room", "room_as_of", "seconds", "terms",
+        "key", "last_rate_limited", "last_refusal", "least_tokens", "limited", "limits", "lowered_at",
+        "observed_at", "room", "room_as_of", "seconds", "terms",
     )  # fmt: skip
 
     def __init__(self, key: ProviderKey, terms: AccountTerms, adapter: Adapter) -> None:
@@ -39,7 +39,7 @@ class Account:
         self.adapter = adapter
         self.limits = _limits(terms)
         #: What is no more than this fits any of its ceilings on tokens.
-        self.least_tokens = min(self.limits[INPUT:])
+        self.least_tokens = min(self.limits.input, self.limits.output, self.limits.tokens)
         self.dimensions = frozenset(dimension.name for dimension in terms.dimensions)
         self.limited = bool(terms.dimensions)
         self.in_flight = 0
@@ -47,6 +47,8 @@ class Account:
         self.failures = 0
         self.last_refusal: str | None = None
         self.last_rate_limited: float | None = None
+        #: By dimension, when a refusal last said that its ceiling is lower than thought.
+        self.lowered_at: dict[str, float] = {}
         #: Until then nothing goes there: a refusal that none of its dimensions accounts for.
         self.blocked_until = 0.0
         #: For what overflows to it.
@@ -100,7 +102,7 @@ class Accounts:
 
 def _limits(terms: AccountTerms) -> Charge:
     """By axis the lowest ceiling, a day's too."""
-    limits = [_UNLIMITED] * len(Charge._fields)
+    limits = [_UNLIMITED] * len(CHARGE_AXES)
     for one in terms.dimensions:
         if one.axis != CONCURRENCY:
             limits[one.axis] = min(limits[one.axis], one.limit)

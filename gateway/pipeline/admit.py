@@ -35,6 +35,8 @@ from gateway.pipeline.waitlist import Waitlist
 from gateway.pipeline.wakes import Wakes
 from gateway.settings.snapshot import PRIORITIES, Snapshot
 
+#: Who waits for the budget of attempts is in no other's way.
+_AGAIN = "again:"
 #: How many go on one account before others of the loop's work get a turn.
 _AT_ONCE = 64
 #: How long the free part of an account is taken to stay as it was, for choosing between keys.
@@ -64,10 +66,10 @@ class Dispatcher:
         self._time = time
         self._clock = clock
         self._metrics = metrics
-        self._outlook = AccountOutlook(accounts.by_id, grantor, charging.of, time, clock)
-        self.line = Line(Bounds(snapshot.queue.depth_max, snapshot.queue.bytes_max), self._outlook)
-        self.waiters = Waitlist(self.line, grantor, charging, time, clock, self.room)
         self.retries = RetryBudget(snapshot.bounds.attempts_ratio)
+        self._outlook = AccountOutlook(accounts.by_id, grantor, charging.of, self.retries, time, clock)
+        self.line = Line(Bounds(snapshot.queue.depth_max, snapshot.queue.bytes_max), self._outlook)
+        self.waiters = Waitlist(self.line, grantor, charging, self._outlook, time, clock, self.room)
         self._overflow = Overflow(self.line, snapshot, self.retries, metrics)
         self._wakes = Wakes(self._dispatch)
         self._expiry: asyncio.TimerHandle | None = None
@@ -110,7 +112,9 @@ class Dispatcher:
         ticket.waiting_since = now
         try:
             for account in item.signature:
-                self._wakes.within(account, self._outlook.free_in(account, item))
+                # Who came back is looked at once more at once: it may be that nothing opens while it may wait.
+                in_s = 0.0 if ticket.came_back else self._outlook.free_in(account, item)
+                self._wakes.within(account, in_s)
             for way in overflow.add(ticket, item):
                 self._wakes.within(way.account.id, max(0.0, ticket.late_from - now))
             self._arm_expiry()
@@ -247,6 +251,7 @@ class Dispatcher:
             CLASSES[rank].ttl_s,
             weight=tenant.weight,
             deadline=exchange.deadline or None,
+            group=_AGAIN + ways[0].health.model if ticket.owes_retry else ways[0].health.model,
             hint=route.hint if route is not None else None,
             owner=ticket,
         )
@@ -273,6 +278,8 @@ class Dispatcher:
         account, grant = way.account, None
         if now < account.blocked_until or (ticket.overflowed is not None and ticket.avoids(way)):
             return None
+        if ticket.owes_retry and not self.retries.allows(now):
+            return None
         if account.limited:
             now_ms = self._time.at(now)
             grant = self._grantor.take(account.id, self._charging.of(ticket, way), ticket.rank, now_ms)
@@ -285,6 +292,8 @@ class Dispatcher:
         permit = Permit(way, grant, way.health.started(now), ticket.rank, now)
         if ticket.overflowed is not None:
             self._overflow.went(ticket, permit)
+        if ticket.owes_retry:
+            ticket.owes_retry = not self.retries.withdraw(now)
         return permit
 
     def _dispatch(self, account: str) -> None:
@@ -362,7 +371,7 @@ class Dispatcher:
         now = self._clock.monotonic()
         for item in self.line.expire(now):
             self._metrics.shed(PRIORITIES[item.rank], EXPIRED)
-            _fail(item, out_of_time(item, now))
+            _fail(item, out_of_time(item, now, self.line.expected(item, now).wait_s))
             self._moved_up(item)
         self._expiry = None
         self._arm_expiry()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from gateway.admission.choice import Wish
+from gateway.admission.classes import CLASSES
 from gateway.admission.hedge import Hedging
 from gateway.admission.latency import size_of
 from gateway.clock import Clock
@@ -63,7 +64,8 @@ class AttemptFailedError(Exception):
         super().__init__(error.message)
         self.error = error
         told = kind in _PUT_BACK_WHEN_TOLD and bool(error.retry_after_s)
-        self.put_back = told or kind in _PUT_BACK
+        self.waits = kind in _PUT_BACK  # for an attempt too, where the budget of these is used up
+        self.put_back = told or self.waits
 
 
 class Upstream:
@@ -96,9 +98,8 @@ class Upstream:
         """
         rank = _RANKS[exchange.priority]
         size = 0 if candidates.is_single else size_of(exchange.sizing.estimate().input)
-        ticket = Ticket(
-            exchange, candidates, rank, Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
-        )
+        wish = Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
+        ticket = Ticket(exchange, candidates, candidates.targets, rank, wish)
         now = exchange.queued = self._clock.monotonic()
         error: GatewayError | None = None
         while True:
@@ -124,8 +125,12 @@ class Upstream:
                 if overflowed or not failed.put_back:
                     ticket.tried = (*ticket.tried, permit.way)
                 now = self._clock.monotonic()
-                if not self._dispatcher.has_way(ticket, now) or not self._budget.withdraw(now):
+                if not self._dispatcher.has_way(ticket, now):
                     raise told from None
+                if not self._budget.withdraw(now):
+                    if not failed.waits or self._budget.frees_in(now) > CLASSES[rank].ttl_s:
+                        raise told from None
+                    ticket.owes_retry = True
                 if not overflowed:
                     error = told
 
@@ -255,7 +260,7 @@ def _request(
 def forwarded_lines(named: dict[bytes, bytes]) -> bytes:
     """The caller's headers that a provider gets: default deny (wire reference §3.6)."""
     lines = _usual_lines(named.get(b"user-agent"), named.get(b"accept"))
-    if not named.keys().isdisjoint(_FORWARDED):
+    if b"openai-beta" in named or b"x-client-request-id" in named:
         for name in _FORWARDED:
             value = named.get(name)
             if value is not None and len(value) <= 1024:

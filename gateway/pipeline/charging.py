@@ -5,6 +5,7 @@ from gateway.pipeline.account import Account
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Ticket
+from gateway.record import replace
 
 #: What names no model is not counted against a model's ceilings.
 NOTHING = Charge()
@@ -47,7 +48,7 @@ def _within(account: Account, estimate: Estimate, charge: Charge) -> Charge:
     Else a small key would refuse such requests for ever, and never learn that they are smaller.
     """
     assumed = 0 if estimate.output_max is None else estimate.output
-    sure = account.adapter.at_start(estimate._replace(input_upper=estimate.input, output=assumed))
+    sure = account.adapter.at_start(replace(estimate, input_upper=estimate.input, output=assumed))
     limits = account.limits
     if any(map(int.__gt__, sure, limits)):
         return charge

@@ -7,16 +7,14 @@ caller is told. The first reason wins.
 import asyncio
 
 from gateway.errors import CLIENT_CLOSED, GatewayError
+from gateway.record import Record
 
 
-class Interrupt:
+class Interrupt(Record, eq=False):
     """The handle by which one exchange can be ended; `reason` is None while nobody has."""
 
-    __slots__ = ("_task", "reason")
-
-    def __init__(self, task: "asyncio.Task[None]") -> None:
-        self._task = task
-        self.reason: GatewayError | None = None
+    _task: "asyncio.Task[None]"
+    reason: GatewayError | None = None
 
     def fire(self, reason: GatewayError) -> None:
         """End the exchange because of `reason`."""

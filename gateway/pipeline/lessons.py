@@ -4,6 +4,8 @@ Every permit that was used ends here, once: `finished`, `failed` or `abandoned`.
 they tell of an account changes slowly, and reading them costs more than everything else that is done here.
 """
 
+from math import inf
+
 from gateway.admission.grantor import Grantor
 from gateway.admission.health_table import HealthTable
 from gateway.admission.hedge import Hedging
@@ -33,6 +35,8 @@ _OBSERVED_EVERY_S = 0.1
 _RATE_BLOCK_S = 1.0
 _CAPACITY_BLOCK_S = 0.25
 _BLOCK_MAX_S = 60.0
+#: A ceiling by the minute never takes longer: a key is not lost for a day to a provider's slip.
+_MINUTE_BLOCK_MAX_S = 3600.0
 _NOT_SENT = Charge()
 #: What an error inside a 200 says, by what its caller would be told.
 _KINDS: dict[Condition, Kind] = {
@@ -64,7 +68,7 @@ class Lessons:
         self._dispatcher = dispatcher
         self._grantor = grantor
         self._health = health
-        self._hedging = hedging
+        self._hedging = hedging if hedging.enabled else None
         self._metrics = metrics
         self._time = time
         self._clock = clock
@@ -137,7 +141,8 @@ class Lessons:
 
     def _end(self, permit: Permit, usage: Usage, now: float) -> None:
         grant = permit.grant
-        self._hedging.used(usage.input + usage.output)
+        if self._hedging is not None:
+            self._hedging.used(usage.input + usage.output)
         charged = None if grant is None else permit.way.account.adapter.at_end(usage, grant.charge)
         self._dispatcher.end(permit, charged, now)
 
@@ -149,7 +154,7 @@ class Lessons:
             health.finished(permit.turn, now)  # whoever finds fault with a request is well
         elif kind in ("rate", "saturation"):
             health.abandoned(permit.turn)
-            self._hit_ceiling(way.account, verdict, now)
+            self._hit_ceiling(permit, verdict, now)
         elif kind == "capacity":
             health.failed(permit.turn, "capacity", now)
             block_s = _CAPACITY_BLOCK_S if verdict.block_s is None else min(verdict.block_s, _BLOCK_MAX_S)
@@ -169,23 +174,27 @@ class Lessons:
         if health.state != state:
             self._dispatcher.room_anywhere()
 
-    def _hit_ceiling(self, account: Account, verdict: Verdict, now: float) -> None:
+    def _hit_ceiling(self, permit: Permit, verdict: Verdict, now: float) -> None:
         """A refusal for rates although the ledger saw room: someone else uses the key, or its ceiling is lower."""
+        account = permit.way.account
         account.last_rate_limited = now
         dimension = "concurrency" if verdict.kind == "saturation" else verdict.dimension
         block_s = _RATE_BLOCK_S if verdict.block_s is None else verdict.block_s
+        if dimension != "rpd":
+            block_s = min(block_s, _MINUTE_BLOCK_MAX_S)
         if dimension in account.dimensions:
             blocked_ms = 0 if dimension == "concurrency" else int(block_s * 1000)
-            observation = Observation(dimension, blocked_ms=blocked_ms, unexpected=True)
+            unexpected = _is_news(account, dimension, permit.began, now)
+            observation = Observation(dimension, blocked_ms=blocked_ms, unexpected=unexpected)
             self._grantor.observe(account.id, observation, self._time.at(now))
             if blocked_ms:
                 return
         elif account.limited:
             usage = self._grantor.usage(account.id, self._time.at(now))
-            fullest = max(usage, key=lambda one: one.used / one.limit if one.limit else 0.0)
-            self._grantor.observe(
-                account.id, Observation(fullest.dimension, unexpected=True), self._time.at(now)
-            )
+            fullest = max(usage, key=lambda one: one.used / one.limit if one.limit else 0.0).dimension
+            if _is_news(account, fullest, permit.began, now):
+                observation = Observation(fullest, unexpected=True)
+                self._grantor.observe(account.id, observation, self._time.at(now))
         account.blocked_until = max(account.blocked_until, now + min(block_s, _BLOCK_MAX_S))
 
     def _observe(self, account: Account, headers: Headers, now: float) -> None:
@@ -199,3 +208,11 @@ class Lessons:
         if verdict.until_utc is None:
             return 0.0
         return now + max(0.0, (verdict.until_utc - self._clock.utc()).total_seconds())
+
+
+def _is_news(account: Account, dimension: str, began: float, now: float) -> bool:
+    """Whether a refusal lowers a ceiling: what was sent before the last lowering was refused by the same event."""
+    if began <= account.lowered_at.get(dimension, -inf):
+        return False
+    account.lowered_at[dimension] = now
+    return True

@@ -1,4 +1,4 @@
-"""A route's local model, to which requests overflow: what runs and waits there, whether it serves, what fits.
+"""A route's local model, to which requests overflow: what runs and waits there, whether it serves, whom it suits.
 
 A local model that is away is no way out: its key's health says so, or the breaker of its account.
 """
@@ -50,12 +50,16 @@ def may_try(way: Way, rank: int, now: float) -> bool:
     return way_opens_in(way, rank, now) == 0.0 and account.breaker.opens_in(account.in_flight, now) == 0.0
 
 
-def fits_context(exchange: Exchange, model: str, capabilities: Mapping[str, Mapping[str, object]]) -> bool:
-    """Whether prompt and answer fit into the model's context, where the configuration says how long that is."""
+def suits(exchange: Exchange, model: str, capabilities: Mapping[str, Mapping[str, object]]) -> bool:
+    """Whether the model can do what is asked and has the context for prompt and answer, as far as that is known."""
     for pattern, flags in capabilities.items():
-        if fnmatchcase(model, pattern):
-            context = flags.get("num_ctx", flags.get("ctx"))
-            if isinstance(context, int):
-                estimate = exchange.sizing.estimate()
-                return estimate.input_upper + (estimate.output_max or estimate.output) <= context
+        if not fnmatchcase(model, pattern):
+            continue
+        if any(flags.get(need) is False for need in exchange.sizing.needs()):
+            return False
+        context = flags.get("num_ctx", flags.get("ctx"))
+        if isinstance(context, int):
+            estimate = exchange.sizing.estimate()
+            if estimate.input_upper + (estimate.output_max or estimate.output) > context:
+                return False
     return True

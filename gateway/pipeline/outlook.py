@@ -7,7 +7,8 @@ from gateway.admission.dimension import CONCURRENCY, WINDOW_MS
 from gateway.admission.grantor import Grantor
 from gateway.admission.item import Item
 from gateway.admission.memory_ledger import LedgerTime
-from gateway.charge import Charge
+from gateway.admission.retry_budget import RetryBudget
+from gateway.charge import CHARGE_AXES, Charge
 from gateway.clock import Clock
 from gateway.pipeline.account import Account
 from gateway.pipeline.router import Way
@@ -27,12 +28,14 @@ class AccountOutlook:
         accounts: Mapping[str, Account],
         grantor: Grantor,
         charge_of: ChargeOf,
+        retries: RetryBudget,
         time: LedgerTime,
         clock: Clock,
     ) -> None:
         self._accounts = accounts
         self._grantor = grantor
         self._charge_of = charge_of
+        self._retries = retries
         self._time = time
         self._clock = clock
 
@@ -42,10 +45,17 @@ class AccountOutlook:
         now = self._clock.monotonic()
         return min((self.way_free_in(ticket, way, now) for way in ticket.at(account)), default=inf)
 
+    def opens_in(self, account: str, item: Item) -> float:
+        ticket = item.owner
+        assert isinstance(ticket, Ticket)
+        now = self._clock.monotonic()
+        opens_in = min((way_opens_in(way, ticket.rank, now) for way in ticket.at(account)), default=inf)
+        return max(opens_in, self._retry_in(ticket, now))
+
     def way_free_in(self, ticket: Ticket, way: Way, now: float) -> float:
         """Seconds until the ticket may go that way, if nothing else is sent; infinity for never."""
         account = way.account
-        wait_s = way_opens_in(way, ticket.rank, now)
+        wait_s = max(way_opens_in(way, ticket.rank, now), self._retry_in(ticket, now))
         if ticket.overflowed is not None and ticket.avoids(way):
             return inf
         if not account.limited:
@@ -53,6 +63,10 @@ class AccountOutlook:
         charge = self._charge_of(ticket, way)
         free_ms = self._grantor.next_free_in(account.id, charge, ticket.rank, self._time.at(now))
         return inf if free_ms is None else max(wait_s, free_ms / 1000)
+
+    def _retry_in(self, ticket: Ticket, now: float) -> float:
+        """At the latest: any request that comes may bring it forward."""
+        return min(self._retries.frees_in(now), _WINDOW_S) if ticket.owes_retry else 0.0
 
     def too_late(self, ticket: Ticket, item: Item, now: float) -> bool:
         """Whether, for all that is known, no way opens while it may wait.
@@ -76,7 +90,7 @@ class AccountOutlook:
 
     def rates(self, account: str) -> Sequence[float]:
         known = self._accounts[account]
-        rates = [inf] * len(Charge._fields)
+        rates = [inf] * len(CHARGE_AXES)
         now = self._time.at(self._clock.monotonic())
         for usage, dimension in zip(self._grantor.usage(account, now), known.terms.dimensions, strict=True):
             if dimension.axis == CONCURRENCY:

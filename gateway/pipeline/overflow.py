@@ -17,7 +17,7 @@ from gateway.admission.line import Line
 from gateway.admission.overflow import DEADLINE, NO_KEY, late_from, may_overflow, overflows
 from gateway.admission.retry_budget import RetryBudget
 from gateway.metrics import Metrics
-from gateway.pipeline.local_model import fits_context, local_model, may_try, places, serves
+from gateway.pipeline.local_model import local_model, may_try, places, serves, suits
 from gateway.pipeline.outlook import way_opens_in
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Permit, Ticket
@@ -164,7 +164,7 @@ class Overflow:
         assert target is not None, "an overflow is a target"
         if not may_overflow(ticket.rank, route.hint):
             return ()
-        return ways if fits_context(ticket.exchange, target.model, self._capabilities) else ()
+        return ways if suits(ticket.exchange, target.model, self._capabilities) else ()
 
 
 def _opens_in(ticket: Ticket, now: float) -> float:

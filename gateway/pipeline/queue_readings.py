@@ -83,11 +83,18 @@ class QueueReadings:
         return [{"tenant": tenant, "depth": depth, "bytes": size} for tenant, (depth, size) in most]
 
     async def _lines(self) -> list[dict[str, object]]:
-        """By the accounts that may serve them."""
+        """By the accounts that may serve them, and the model."""
         deepest = sorted(self._line.signatures(), key=lambda one: (-one.count, one.accounts))[:NAMED_MAX]
         lines = []
         for one in deepest:
-            lines.append({"accounts": list(one.accounts), "depth": one.count, "classes": self._waits(one)})
+            lines.append(
+                {
+                    "accounts": list(one.accounts),
+                    "model": one.group,
+                    "depth": one.count,
+                    "classes": self._waits(one),
+                }
+            )
             await asyncio.sleep(0)
         return lines
 

@@ -15,6 +15,7 @@ from gateway.admission.memory_ledger import LedgerTime
 from gateway.charge import Charge
 from gateway.exchange import NO_USAGE, Exchange
 from gateway.pipeline.allowance import Allowance
+from gateway.record import Record
 from gateway.settings.snapshot import TenantKey
 
 #: Tenant keys' accounts are not paced: whatever its class, a request finds the same room.
@@ -52,41 +53,38 @@ class Reservations:
         return None if allowance is None else Reservation(exchange, allowance, self._grantor, self._time)
 
 
-class Reservation:
+class Reservation(Record, eq=False):
     """One exchange's place within its key's limits: nothing until `take` or `obtain`, and again after `end`."""
 
-    __slots__ = ("_allowance", "_charge", "_exchange", "_grant", "_grantor", "_time")
-
-    def __init__(self, exchange: Exchange, allowance: Allowance, grantor: Grantor, time: LedgerTime) -> None:
-        self._exchange = exchange
-        self._allowance = allowance
-        self._grantor = grantor
-        self._time = time
-        self._charge = Charge()
-        self._grant: Grant | None = None
+    _exchange: Exchange
+    _allowance: Allowance
+    _grantor: Grantor
+    _time: LedgerTime
+    _grant: Grant | None = None
 
     def take(self) -> bool:
         """Take the place if that can be said at once; otherwise `obtain` is to be asked.
 
         Raises GatewayError when no waiting would help.
         """
-        now = self._time.now()
-        self._charge = self._allowance.charge(self._exchange.sizing.estimate())
-        grant = self._grantor.take(self._allowance.terms.id, self._charge, _RANK, now)
+        now, allowance = self._time.now(), self._allowance
+        charge = allowance.charge(self._exchange.sizing.estimate())
+        grant = self._grant = self._grantor.take(allowance.terms.id, charge, _RANK, now)
         if grant is None:
             return False
-        self._hold(grant, now)
+        allowance.charged(charge, now)
         return True
 
     async def obtain(self) -> None:
         """Take the place after `take` could not. Raises GatewayError when there is none."""
-        account = self._allowance.terms.id
-        grant = await self._grantor.obtain(account, self._charge, _RANK)
+        allowance = self._allowance
+        account, charge = allowance.terms.id, allowance.charge(self._exchange.sizing.estimate())
+        grant = self._grant = await self._grantor.obtain(account, charge, _RANK)
         now = self._time.now()
         if grant is None:
-            wait_ms = self._grantor.next_free_in(account, self._charge, _RANK, now)
-            raise self._allowance.used_up(self._charge, wait_ms or LOOK_AGAIN_MS, now)
-        self._hold(grant, now)
+            wait_ms = self._grantor.next_free_in(account, charge, _RANK, now)
+            raise allowance.used_up(charge, wait_ms or LOOK_AGAIN_MS, now)
+        allowance.charged(charge, now)
 
     def answered(self) -> None:
         """The caller has their whole answer: the place is free, unless what was used is yet to be estimated.
@@ -98,9 +96,10 @@ class Reservation:
 
     def end(self) -> None:
         """Charge what was used in place of what was thought; nothing at all, if it never went upstream."""
-        grant, self._grant = self._grant, None
+        grant = self._grant
         if grant is None:
             return
+        self._grant = None
         exchange, now = self._exchange, self._time.now()
         if not exchange.attempts:
             self._grantor.give_back(grant, now)
@@ -114,7 +113,3 @@ class Reservation:
     def head(self) -> bytes:
         """The header lines that say how full the key's limits are."""
         return self._allowance.head(self._exchange.dialect, self._time.now())
-
-    def _hold(self, grant: Grant, now: int) -> None:
-        self._grant = grant
-        self._allowance.charged(grant.charge, now)

@@ -8,6 +8,7 @@ from gateway.charge import Estimate, Makeup
 from gateway.dialects.document import Document
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.makeup import form_makeup, makeup
+from gateway.pipeline.needs import NOTHING, needs
 from gateway.record import Record
 
 
@@ -22,6 +23,7 @@ class Sizing(Record, eq=False):
     model: str
     _makeup: Makeup | None = None
     _estimate: Estimate | None = None
+    _needs: frozenset[str] | None = None
 
     def makeup(self) -> Makeup:
         made_of = self._makeup
@@ -37,3 +39,10 @@ class Sizing(Record, eq=False):
             made_of = self.makeup()
             estimate = self._estimate = self.estimator.estimate(made_of, self.tenant, self.route, self.model)
         return estimate
+
+    def needs(self) -> frozenset[str]:
+        found = self._needs
+        if found is None:
+            source = self.source
+            found = self._needs = NOTHING if isinstance(source, int) else needs(source, self.makeup())
+        return found

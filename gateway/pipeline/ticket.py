@@ -25,28 +25,23 @@ class Permit(Record, eq=False):
     overflow: str | None = None  # why, where it is a local model's
 
 
-class Ticket:
+class Ticket(Record, eq=False):
     """Kept for as long as an exchange may still be sent somewhere."""
 
-    __slots__ = (
-        "came_back", "candidates", "charges", "exchange", "future", "late_from", "overflowed", "permit",
-        "rank", "targets", "tried", "waiting_since", "wish",
-    )  # fmt: skip
-
-    def __init__(self, exchange: Exchange, candidates: Candidates, rank: int, wish: Wish) -> None:
-        self.exchange = exchange
-        self.candidates = candidates
-        self.targets = candidates.targets
-        self.rank = rank
-        self.wish = wish
-        self.tried: tuple[Way, ...] = ()
-        self.charges: dict[Way, Charge] = {}  # of those that were asked for
-        self.came_back = False  # it went and was not served: before all who wait
-        self.overflowed: str | None = None  # why it may go to a local model
-        self.late_from = 0.0  # its wait will have been too long, by what was last expected
-        self.future: asyncio.Future[Permit] | None = None
-        self.permit: Permit | None = None  # given to the future
-        self.waiting_since = 0.0
+    exchange: Exchange
+    candidates: Candidates
+    targets: tuple[tuple[Way, ...], ...]  # where it may go: the candidates' own, until it overflows
+    rank: int
+    wish: Wish
+    tried: tuple[Way, ...] = ()
+    charges: dict[Way, Charge] = {}  # of those that were asked for  # noqa: RUF012 (each has its own)
+    came_back: bool = False  # it went and was not served: before all who wait
+    owes_retry: bool = False  # it may go again when the budget of attempts allows
+    overflowed: str | None = None  # why it may go to a local model
+    late_from: float = 0.0  # its wait will have been too long, by what was last expected
+    future: "asyncio.Future[Permit] | None" = None
+    permit: Permit | None = None  # given to the future
+    waiting_since: float = 0.0
 
     def overflow(self, reason: str) -> None:
         """From now on it goes to the route's local model, or where else there is room first."""

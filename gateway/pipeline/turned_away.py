@@ -2,8 +2,9 @@
 
 from math import inf, isfinite
 
-from gateway.admission.dimension import AccountTerms
+from gateway.admission.dimension import CONCURRENCY, AccountTerms
 from gateway.admission.item import OVERLOAD, Item, Refused
+from gateway.admission.line import RETRY_MAX_S
 from gateway.charge import Charge
 from gateway.errors import (
     CANCELLED_BY_ADMIN,
@@ -48,13 +49,16 @@ def shed(wait_s: float) -> GatewayError:
     )
 
 
-def out_of_time(item: Item, now: float) -> GatewayError:
-    """Its deadline passed, or the patience of its class, before its turn came."""
+def out_of_time(item: Item, now: float, wait_s: float) -> GatewayError:
+    """Its deadline passed, or the patience of its class, before its turn came.
+
+    A request like it could now expect to wait `wait_s`.
+    """
     if item.deadline is not None and now >= item.deadline:
         seconds = item.deadline - item.arrived
         return GatewayError(DEADLINE_EXCEEDED, f"Deadline of {seconds:g} s exceeded.")
     message = f"No provider key had room within {item.ttl:g} s."
-    return GatewayError(QUEUE_TIMEOUT, message, retry_after_s=RETRY_LEAST_S)
+    return GatewayError(QUEUE_TIMEOUT, message, retry_after_s=max(RETRY_LEAST_S, min(wait_s, RETRY_MAX_S)))
 
 
 def cancelled() -> GatewayError:
@@ -75,7 +79,7 @@ def no_key(opens_in_s: float, *, permanent: bool) -> GatewayError:
 def too_large(charge: Charge, terms: AccountTerms) -> GatewayError:
     """Of one dimension it takes more than there is in a whole window."""
     for dimension in terms.dimensions:
-        if dimension.axis < len(charge) and charge[dimension.axis] > dimension.limit:
+        if dimension.axis != CONCURRENCY and charge[dimension.axis] > dimension.limit:
             message = (
                 f"This request may need {charge[dimension.axis]} of {dimension.name}, but no provider key that may "
                 f"serve it has more than {dimension.limit}."

@@ -10,6 +10,7 @@ from gateway.admission.item import Item
 from gateway.admission.ledger import Answer, Ask, Batch, Demand, Served
 from gateway.admission.line import Line
 from gateway.admission.memory_ledger import LedgerTime
+from gateway.admission.outlook import Outlook
 from gateway.admission.unasked import rest_of
 from gateway.charge import Charge
 from gateway.clock import Clock
@@ -30,6 +31,7 @@ class Waitlist:
         line: Line,
         grantor: Grantor,
         charging: Charging,
+        outlook: Outlook,
         time: LedgerTime,
         clock: Clock,
         room: Callable[[str], None],
@@ -37,6 +39,7 @@ class Waitlist:
         self._line = line
         self._grantor = grantor
         self._charging = charging
+        self._outlook = outlook
         self._time = time
         self._clock = clock
         self.room = room
@@ -53,6 +56,7 @@ class Waitlist:
             for item in self._line.heads(account, ranks, most)
             # Who may go on several accounts is advertised on one at a time, or would hold the room of all.
             if (item.order + turn) % len(item.signature) == item.signature.index(account)
+            and self._outlook.opens_in(account, item) == 0.0
         )
 
     def demand(self, account: str, asked: int) -> tuple[Demand, ...]:

@@ -23,6 +23,11 @@ class ValkeyBeside:
             except EmbeddedValkeyError as error:
                 raise StartError(str(error)) from error
 
+    def end(self) -> None:
+        """Tells it to end and does not wait for that."""
+        if self._valkey is not None:
+            self._valkey.end()
+
     async def stop(self) -> None:
         if self._valkey is not None:
             await self._valkey.stop()

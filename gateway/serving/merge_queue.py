@@ -1,7 +1,7 @@
 """The lines of several workers as one listing: depths add up, and requests are listed together by id.
 
 Each worker keeps a line of its own, so a request's position and expected wait are those at its worker. Of a line
-over the same accounts the longest expected wait is shown.
+over the same accounts and model the longest expected wait is shown.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,11 +27,11 @@ def merge_queue(pages: Sequence[Row], limit: int) -> Row:
 
 
 def _lines(pages: Iterable[Row]) -> list[Row]:
-    alike: dict[tuple[str, ...], Row] = {}
+    alike: dict[tuple[str, ...], Row] = {}  # by the model and the accounts
     for page in pages:
         for line in page["lines"]:
-            accounts = tuple(line["accounts"])
-            one = alike.setdefault(accounts, {"accounts": list(accounts), "depth": 0, "classes": []})
+            which = (line["model"], *line["accounts"])
+            one = alike.setdefault(which, {**line, "depth": 0, "classes": []})
             one["depth"] += line["depth"]
             one["classes"] = _merged([*one["classes"], *line["classes"]], "priority")
     return list(alike.values())

@@ -53,6 +53,7 @@ def start(launch: Launch) -> int:
 async def _run(launch: Launch, settings: Settings, data: socket.socket, admin: socket.socket) -> None:
     stop = StopSignal()
     sim, valkey = SimBeside(SystemClock()), ValkeyBeside(settings)
+    stop.at_once(valkey.end)
     try:
         await valkey.start()
         if settings.needs_sim:

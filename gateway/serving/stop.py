@@ -26,21 +26,25 @@ def leave_quietly() -> None:
 
 
 class StopSignal:
-    """Set by the first SIGTERM or SIGINT, or by `stop`. `at_once` runs before the second ends the process."""
+    """Set by the first SIGTERM or SIGINT, or by `stop`. The second ends the process, after `at_once`."""
 
     def __init__(self) -> None:
         self._told = asyncio.Event()
-        self.at_once: Callable[[], None] | None = None
+        self._at_once: list[Callable[[], None]] = []
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, self._receive, number)
 
     def _receive(self, number: int) -> None:
         if self._told.is_set():
-            if self.at_once is not None:
-                self.at_once()
+            for do in self._at_once:
+                do()
             os._exit(128 + number)  # asked twice: whatever we are waiting for is no longer wanted
         self._told.set()
+
+    def at_once(self, do: Callable[[], None]) -> None:
+        """`do` this before a second signal ends the process."""
+        self._at_once.append(do)
 
     def stop(self) -> None:
         """Stop as if told by a signal."""

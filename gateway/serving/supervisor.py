@@ -43,7 +43,7 @@ class Supervisor:
     async def run(self, *, data: socket.socket, admin: socket.socket, ready: Callable[[], None]) -> None:
         """Serve until told to stop; `ready` is called when every worker serves."""
         self._seats = self._make_seats(data)
-        self._stop.at_once = self._kill
+        self._stop.at_once(self._kill)
         bounds = self._settings.snapshot.bounds
         async with AsyncExitStack() as stack:
             gatherer = Gatherer(self._seats)

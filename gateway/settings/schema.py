@@ -101,7 +101,10 @@ class WindowsSection(Section):
     """How finely the provider enforces its rates."""
 
     burst_s: Seconds | None = Field(
-        default=None, description="The finest slice in which it does, at most 60 s.", le=60
+        default=None,
+        description="The finest slice in which it does, 0.1 to 60 s; one request may always go in it.",
+        ge=0.1,
+        le=60,
     )
 
 
@@ -161,7 +164,7 @@ class TenantSection(Section):
     """Who pays and whose data is apart."""
 
     id: Id = Field(description="Its name.")
-    weight: Weight = Field(default=1.0, description="Its share inside a priority class.")
+    weight: Weight = Field(default=1.0, description="Its share inside a priority class, 0.001 to 1000.")
     models: dict[ModelName, OneOrMore[TargetName]] = Field(
         default={},
         description="What a route means for this tenant: route → `provider/model` or a list of them.",

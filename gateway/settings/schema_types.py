@@ -55,7 +55,7 @@ Port = Annotated[int, Strict(), Field(ge=0, le=65_535)]
 Usd = Annotated[
     Decimal, BeforeValidator(_number, json_schema_input_type=float), Strict(), Field(gt=0, le=10**9)
 ]
-Weight = Annotated[float, Strict(), Field(gt=0, le=1000, allow_inf_nan=False)]
+Weight = Annotated[float, Strict(), Field(ge=0.001, le=1000, allow_inf_nan=False)]
 ListOf = Annotated[tuple[_Item, ...], Field(max_length=10_000)]
 OneOrMore = Annotated[ListOf[_Item], BeforeValidator(_one_as_list), Field(min_length=1)]
 

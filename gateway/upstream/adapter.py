@@ -3,7 +3,6 @@
 Adapters hold no state and do no I/O; the clock is a parameter (admission reference §1.5).
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -15,7 +14,6 @@ from gateway.upstream.compatible import Compatible
 from gateway.upstream.flavours import FLAVOURS
 from gateway.upstream.observed import Observed
 from gateway.upstream.retry_after import Headers
-from gateway.upstream.tpm_rule import TpmRule
 from gateway.upstream.verdict import Verdict
 
 
@@ -25,11 +23,6 @@ class Adapter(Protocol):
     @property
     def request_slice_s(self) -> float | None:
         """The slice in which requests per minute are enforced, where the provider is known to slice finer."""
-        ...
-
-    @property
-    def day_ends(self) -> Callable[[datetime], datetime] | None:
-        """When its count per day starts anew, from now; None where a day slides."""
         ...
 
     def at_start(self, estimate: Estimate) -> Charge:
@@ -59,13 +52,10 @@ _BY_DIALECT: dict[str, Adapter] = {
     "gemini": gemini.CHARGES,
     "ollama": ollama.CHARGES,
 }
-_RULES: tuple[TpmRule, ...] = ("sum", "max")
-_BY_FLAVOUR: dict[tuple[str, TpmRule], Adapter] = {
-    (name, rule): Compatible(flavour, rule) for name, flavour in FLAVOURS.items() for rule in _RULES
-}
+_BY_FLAVOUR: dict[str, Adapter] = {name: Compatible(flavour) for name, flavour in FLAVOURS.items()}
 
 
-def adapter_of(provider: Provider, tpm_rule: TpmRule = "sum") -> Adapter:
-    """The adapter by dialect; in the OpenAI dialect by flavour and rule (`TpmEvidence.rule` where learned)."""
+def adapter_of(provider: Provider) -> Adapter:
+    """The adapter by dialect; in the OpenAI dialect by flavour."""
     own = _BY_DIALECT.get(provider.dialect)
-    return own if own is not None else _BY_FLAVOUR[provider.flavour, tpm_rule]
+    return own if own is not None else _BY_FLAVOUR[provider.flavour]

@@ -5,7 +5,6 @@ Input counts without what is read from the prompt cache, output as it is produce
 """
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from gateway.charge import Charge, Estimate
@@ -81,7 +80,6 @@ class Anthropic:
     __slots__ = ()
 
     request_slice_s: float | None = None
-    day_ends: Callable[[datetime], datetime] | None = None
 
     def at_start(self, estimate: Estimate) -> Charge:
         """Output holds the room that it is expected to take; of what should be cached a tenth may not be."""

@@ -3,7 +3,6 @@
 One class; what differs between them is data: a `Flavour` (`flavours`, `azure`, `ollama`).
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,7 +11,6 @@ from gateway.exchange import Usage
 from gateway.upstream.error_reply import read_error
 from gateway.upstream.observed import HeaderTable, Observed
 from gateway.upstream.retry_after import Headers
-from gateway.upstream.tpm_rule import TpmRule
 from gateway.upstream.verdict import Rule, Verdict, judge
 
 
@@ -27,25 +25,21 @@ class Flavour(NamedTuple):
 
 
 class Compatible:
-    """`sum` counts input and output bound together, `max` the larger of the two (admission reference §1.5)."""
+    """Towards tokens per minute input and output bound count together. OpenAI's documented rule is the larger of
+    the two; the sum is never less, so it never leads to a 429 (admission reference §1.5).
+    """
 
-    __slots__ = ("_flavour", "_sums", "request_slice_s")
+    __slots__ = ("_flavour", "request_slice_s")
 
-    #: Requests per day come back one by one (§1.3: resets such as `23h18m29.144s`).
-    day_ends: Callable[[datetime], datetime] | None = None
-
-    def __init__(self, flavour: Flavour, tpm_rule: TpmRule = "sum") -> None:
+    def __init__(self, flavour: Flavour) -> None:
         self._flavour = flavour
-        self._sums = tpm_rule == "sum"
         self.request_slice_s = flavour.request_slice_s
 
     def at_start(self, estimate: Estimate) -> Charge:
         """`max_tokens` is reserved at receipt (§1.2); where the caller names none, what is expected."""
         prompt = estimate.input_upper
         output = estimate.output if estimate.output_max is None else estimate.output_max
-        if self._sums:
-            return Charge(1, prompt, output, prompt + output)
-        return Charge(1, prompt, output, max(prompt, output))
+        return Charge(1, prompt, output, prompt + output)
 
     def at_end(self, usage: Usage, started: Charge) -> Charge:
         if usage.source == "none":
@@ -53,7 +47,7 @@ class Compatible:
         flavour = self._flavour
         free = 0 if flavour.counts_cached else min(usage.cache_read, usage.input)
         prompt, output = usage.input - free, usage.output
-        both = prompt + output if self._sums else max(prompt, output)
+        both = prompt + output
         if flavour.refunds:
             return Charge(started.requests, prompt, output, both)
         if usage.source != "provider":  # our own guess gives nothing back
@@ -65,8 +59,7 @@ class Compatible:
             )
         # What was held above the prompt as it turned out was our doubt, and never the provider's charge. Ceilings
         # on input or output alone count what was used, wherever there are such.
-        held = started.output + prompt if self._sums else max(started.output, prompt)
-        return Charge(started.requests, prompt, output, max(held, both))
+        return Charge(started.requests, prompt, output, max(started.output + prompt, both))
 
     def at_refusal(self, started: Charge) -> Charge:
         """Failed requests count too (§1.2), except where only places count."""

@@ -334,7 +334,7 @@ class Connection(Deadline, asyncio.BufferedProtocol):
             return
         if self._seen > self._head_max:
             check_size(response.headers, self._head_max)
-        self._eof_ends = ends_with_connection(status, response.headers, parser.get_http_version())
+        self._eof_ends = ends_with_connection(status, response.headers, parser)
         response.status = status
         self._fields = []
         self._seen = 0

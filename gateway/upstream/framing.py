@@ -5,6 +5,8 @@ chunk sizes and whatever does not start like HTTP. It lets through what is refus
 transfer codings (it would read them to the end of the connection), strange statuses, heads without end.
 """
 
+from typing import Protocol
+
 #: Informational responses before the real one.
 INFORMATIONAL_MAX = 16
 
@@ -21,18 +23,33 @@ def check_interim(status: int, count: int) -> None:
         raise RefusedError("too many informational responses")
 
 
-def ends_with_connection(status: int, headers: list[tuple[bytes, bytes]], version: str) -> bool:
+class Parser(Protocol):
+    """What the parser says of the head it has just read."""
+
+    def get_http_version(self) -> str: ...
+
+    def should_keep_alive(self) -> bool: ...
+
+
+def ends_with_connection(status: int, headers: list[tuple[bytes, bytes]], parser: Parser) -> bool:
     """Whether only the end of the connection ends the body; refuses a head whose framing is in doubt."""
-    if version != "1.1" and version != "1.0":
-        raise RefusedError("not HTTP/1.0 or 1.1")
-    framed = False
+    framed = coded = asked = False
     for name, value in headers:
         if name == b"content-length":
             framed = True
         elif name == b"transfer-encoding":
-            if framed or version == "1.0" or value.strip().lower() != b"chunked":
+            if framed or value.strip().lower() != b"chunked":
                 raise RefusedError("a transfer-encoding other than one chunked")
-            framed = True
+            framed = coded = True
+        elif name == b"connection" or name == b"proxy-connection":
+            asked = True
+    # Who keeps the connection unasked speaks 1.1; the parser makes the version's text anew each time, at a price.
+    if asked or not parser.should_keep_alive():
+        version = parser.get_http_version()
+        if version != "1.1" and version != "1.0":
+            raise RefusedError("not HTTP/1.0 or 1.1")
+        if coded and version == "1.0":
+            raise RefusedError("a transfer-encoding other than one chunked")
     return not framed and status != 204 and status != 304
 
 

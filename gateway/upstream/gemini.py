@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.charge import Charge, Estimate
 from gateway.exchange import Usage
+from gateway.record import replace
 from gateway.upstream.dimension import Dimension
 from gateway.upstream.durations import duration
 from gateway.upstream.error_reply import ErrorReply, read_error
@@ -61,7 +62,6 @@ class Gemini:
     __slots__ = ()
 
     request_slice_s: float | None = None
-    day_ends = staticmethod(next_pacific_midnight)
 
     def at_start(self, estimate: Estimate) -> Charge:
         prompt = estimate.input_upper
@@ -77,7 +77,7 @@ class Gemini:
 
     def at_refusal(self, started: Charge) -> Charge:
         """A 400 or 500 is not billed but counts against the quota (§1.2)."""
-        return started._replace(output=0)
+        return replace(started, output=0)
 
     def observe(self, _headers: Headers, _now: datetime) -> tuple[Observed, ...]:
         return ()

@@ -34,9 +34,13 @@ class Plenty:
         self.waits = free_in or {}
         self.rate = rate
         self.took: list[float] = [0.0] * len(RANKS)
+        self.shut: set[tuple[str, str]] = set()  # accounts with groups
 
     def free_in(self, account: str, _item: Item) -> float:
         return self.waits.get(account, 0.0)
+
+    def opens_in(self, account: str, item: Item) -> float:
+        return 10.0 if (account, item.group) in self.shut else 0.0
 
     def rates(self, _account: str) -> Sequence[float]:
         return (self.rate, inf, inf, inf)

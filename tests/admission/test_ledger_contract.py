@@ -142,6 +142,35 @@ async def test_a_block_and_a_lower_limit_hold_for_all(ledger: LedgerUnderTest) -
     assert granted(await ledger.exchange(Batch(account, "b", 2, asks=asks(30)))) == 20
 
 
+@pytest.mark.parametrize("dimension", ["rpm", "concurrency"])
+async def test_refusals_of_one_event_lower_once_whoever_tells_of_them(
+    ledger: LedgerUnderTest, dimension: str
+) -> None:
+    account = terms(Dimension(dimension, 1_000))
+    refused = (Observation(dimension, unexpected=True),)
+    for number in range(1, 6):
+        for worker in ("a", "b"):
+            answer = await ledger.exchange(Batch(account, worker, number, observations=refused))
+        ledger.now += 1_000
+    assert answer.usage[0].limit in (900, 901)
+    answer = await ledger.exchange(Batch(account, "a", 6, observations=refused))
+    assert answer.usage[0].limit in (810, 811)
+
+
+@pytest.mark.parametrize("dimension", ["rpm", "rpd", "concurrency"])
+async def test_a_limit_that_no_reply_confirms_is_forgotten(ledger: LedgerUnderTest, dimension: str) -> None:
+    account = terms(Dimension(dimension, 1_000))
+    told = (Observation(dimension, limit=2),)
+    for number in (1, 3):
+        await ledger.exchange(Batch(account, "a", number, observations=told))
+        ledger.now += 599_900
+        answer = await ledger.exchange(Batch(account, "a", number + 1))
+        assert answer.usage[0].limit == 2
+    ledger.now += 300
+    answer = await ledger.exchange(Batch(account, "a", 5))
+    assert answer.usage[0].limit == 1_000
+
+
 async def test_a_burst_goes_on_credit_that_is_repaid_without_a_standstill(ledger: LedgerUnderTest) -> None:
     """Of 596 a minute (4 are the top class's) a second's worth and 18 s credit at once, then 65 % of the rate."""
     account = terms(Dimension("rpm", 600))

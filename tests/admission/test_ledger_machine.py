@@ -231,17 +231,29 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(
         name=st.sampled_from(WORKERS),
+        of=st.sampled_from(["rpm", "rpm", "rpm", "rpd", "concurrency"]),
+        limit=st.sampled_from([None, None, 4]),
         left=st.integers(0, RPM),
         unexpected=st.booleans(),
         blocked=st.sampled_from([0, 700]),
     )
-    def observe(self, name: str, left: int, unexpected: bool, blocked: int) -> None:
-        told = Observation("rpm", limit=None, remaining=left, blocked_ms=blocked, unexpected=unexpected)
+    def observe(
+        self, name: str, of: str, limit: int | None, left: int, unexpected: bool, blocked: int
+    ) -> None:
+        told = Observation(of, limit, left if of == "rpm" else None, blocked, unexpected)
         self.workers[name].news["observations"].append(told)
 
     @rule(passed=st.sampled_from([1, 40, 130, 600, 3_000, 11_000, 30_000, 61_000, 75_000]))
     def pass_time(self, passed: int) -> None:
         self.real += passed
+
+    @rule()
+    def pass_ten_minutes(self) -> None:
+        """Longer than an observed limit is believed; by then every worker has called again."""
+        for _ in range(2):
+            self.real += 300_000
+            for worker in self.workers.values():
+                self._hello(worker)
 
     @rule(name=st.sampled_from(WORKERS))
     def crash(self, name: str) -> None:

@@ -41,6 +41,19 @@ def test_only_what_may_use_the_account_goes() -> None:
     assert drained(to, "b") == ["other"]
 
 
+def test_what_an_account_does_not_serve_just_now_is_in_no_other_groups_way() -> None:
+    outlook = Plenty({"a": 10.0})
+    outlook.shut.add(("a", "out"))
+    to = line(outlook=outlook)
+    offered(to, *(item(f"out{n}", 0, group="out") for n in range(20)), item("goes", 4, group="in"))
+    assert to.depth(("a",)) == 21
+    gone = to.pick("a", IN_ORDER, lambda one: one.group == "in", 0.0)
+    assert gone is not None and gone.id == "goes"
+    outlook.shut.clear()
+    offered(to, item("goes", 4, group="in"))
+    assert to.pick("a", IN_ORDER, lambda one: one.group == "in", 0.0) is None, "room is held for who is next"
+
+
 def test_what_waits_for_an_account_that_is_down_is_in_nobodys_way() -> None:
     to = line(outlook=Plenty({"down": float("inf")}))
     for n in range(20):
@@ -150,7 +163,7 @@ def test_memory_of_what_left_is_given_back() -> None:
         one = item(f"{n}", tenant=f"t{n % 50}", signature=("a", "b"))
         offered(to, one)
         to.remove(one)
-    bucket = to._signatures.of(("a", "b")).buckets[1]
+    bucket = to._signatures.of(("a", "b"), "").buckets[1]
     assert len(bucket.lanes) == 1
     assert all(len(heap) <= 20 for heap in bucket._heaps)
     assert len(to._expiry) <= 100

@@ -1,5 +1,6 @@
 """The fast path of the memory ledger: never over a ceiling, all or nothing, honest about when there is room."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -164,11 +165,30 @@ def test_someone_elses_use_of_the_key_is_charged_and_a_block_holds() -> None:
 
 def test_a_surprise_lowers_by_a_tenth_and_a_hundredth_a_minute_comes_back() -> None:
     account = ledger(Dimension("rpm", 1_000))
-    for limit in (900, 810, 729):
+    for _ in range(20):
         account.observe("a", Observation("rpm", unexpected=True), START)
-        assert account.usage("a", START)[0].limit == limit
-    assert account.usage("a", START + 60_000)[0].limit == 739
+    assert account.usage("a", START)[0].limit == 900
+    assert account.usage("a", START + 60_000)[0].limit == 910
     assert account.usage("a", START + 60 * 60_000)[0].limit == 1_000
+
+
+def test_no_more_than_half_of_a_ceiling_is_lost_to_surprises() -> None:
+    account, now = ledger(Dimension("rpm", 1_000)), START
+    for _ in range(20):
+        now += 5_000
+        account.observe("a", Observation("rpm", unexpected=True), now)
+    assert account.usage("a", now)[0].limit == 500
+
+
+@pytest.mark.parametrize("dimension", ["rpm", "rpd", "concurrency"])
+def test_a_limit_that_no_reply_confirms_is_forgotten(dimension: str) -> None:
+    account, now = ledger(Dimension(dimension, 1_000)), START
+    for _ in range(2):
+        account.observe("a", Observation(dimension, limit=2, remaining=1), now)
+        now += 599_000
+        assert account.usage("a", now)[0].limit == 2
+    account.observe("a", Observation(dimension, remaining=1), now)  # which says nothing of a limit
+    assert account.levels("a", now + 1_126)[0][1] == account.usage("a", now + 1_126)[0].limit == 1_000
 
 
 def test_the_day_turns_where_the_provider_keeps_its_days() -> None:

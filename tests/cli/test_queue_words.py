@@ -83,3 +83,12 @@ def test_json_is_for_programs_wherever_it_stands(command: str, environ: dict[str
         assert isinstance(json.loads(shown.stdout), dict)
     for_people = CliRunner().invoke(app, ["queue", command, "r1"], env=environ)
     assert for_people.exit_code == 0 and not for_people.stdout.startswith("{")
+
+
+@pytest.mark.parametrize("option", [("--limit", "5"), ("--after", "r")])
+@pytest.mark.parametrize("command", ["show", "cancel"])
+def test_what_lists_the_line_is_refused_where_nothing_is_listed(
+    option: tuple[str, str], command: str
+) -> None:
+    result = CliRunner().invoke(app, ["queue", *option, command, "r1"])
+    assert (result.exit_code, f"`{command}` takes neither" in result.output) == (2, True)

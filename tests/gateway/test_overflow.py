@@ -16,7 +16,9 @@ LOCAL_SECRET = PROVIDER_SECRET + "-2"
 PATIENT = "x-gateway-priority: scheduled\r\n"
 
 
-def overflowing(sim: ProviderSim, local_url: str, limits: dict[str, int] | None = None) -> RunningGateway:
+def overflowing(
+    sim: ProviderSim, local_url: str, limits: dict[str, int] | None = None, **more: Any
+) -> RunningGateway:
     """One paid key; `smart` overflows when two wait for it."""
     config = configuration(sim.openai_url)
     config["providers"].append(
@@ -31,7 +33,7 @@ def overflowing(sim: ProviderSim, local_url: str, limits: dict[str, int] | None 
         {"id": "best", "targets": ["sim/chat"], "overflow": "near/small"},
     ]
     config["queue"] = {"overflow_depth": 1}
-    return RunningGateway(config)
+    return RunningGateway(config | more)
 
 
 def seen(reply: Reply) -> tuple[int, str | None, str | None]:
@@ -73,3 +75,36 @@ async def test_a_broken_local_model_costs_a_wait_and_no_error(sim: ProviderSim, 
         assert [seen(reply) for reply in replies] == [(200, "sim", None)] * 4
         assert max(int(reply.headers["x-gateway-attempts"]) for reply in replies) == 2
         await settled(gateway)
+
+
+TOOL: dict[str, Any] = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+IMAGE = [
+    {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}
+]
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}}
+
+
+@pytest.mark.parametrize(
+    ("lacks", "asked"),
+    [
+        ("tools", {"tools": [TOOL]}),
+        ("forced_tool_choice", {"tools": [TOOL], "tool_choice": "required"}),
+        ("vision", {"messages": IMAGE}),
+        ("native_schema", {"response_format": SCHEMA}),
+        ("logprobs", {"logprobs": True}),
+        (None, {"tools": [TOOL], "messages": IMAGE, "response_format": SCHEMA}),
+    ],
+)
+async def test_what_the_local_model_cannot_do_does_not_go_there(
+    sim: ProviderSim, lacks: str | None, asked: dict[str, Any]
+) -> None:
+    config = {"capabilities": {"sm*": {lacks: False}}} if lacks is not None else {}
+    async with overflowing(sim, sim.openai_url, **config) as gateway:
+        sim.fault(quota=True, credential=PROVIDER_SECRET)
+        plain = await post(gateway, chat(), key=OTHER_KEY)
+        assert seen(plain) == (200, "near", "local")
+        reply = await post(gateway, chat(**asked), key=OTHER_KEY)
+        if lacks is None:
+            assert seen(reply) == (200, "near", "local")
+        else:
+            assert (reply.status, reply.error()["code"]) == (503, "no_eligible_key")

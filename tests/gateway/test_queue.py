@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import openai
@@ -275,6 +276,39 @@ async def test_waiting_after_a_refusal_is_waiting_too(sim: ProviderSim) -> None:
         assert queued >= 1000
         assert (timing(reply)["upstream"], timing(reply)["gateway"]) == (0, 0)
         assert int(reply.headers["x-gateway-queue-ms"]) == int(queued)
+
+
+async def test_a_volley_of_refusals_is_waited_out_within_the_budget_of_attempts(sim: ProviderSim) -> None:
+    pools = [{"id": "one", "provider": "sim", "secret": "env:PROVIDER_KEY", "limits": {"rpm": 100}}]
+    async with RunningGateway(configuration(sim.openai_url, pools=pools)) as gateway:
+        with standing():
+            sim.fault(status=429, retry_after=2, count=6, delay_ms=1000)
+            volley = [ask(gateway, OTHER_KEY, SCHEDULED) for _ in range(6)]
+            await arrived(sim, 6)
+            await passes(1)
+            await in_line(gateway, 6)
+            await passes(3)
+            later = ask(gateway, OTHER_KEY, SCHEDULED)
+            assert (await later).status == 200  # the others wait for their budget and are in nobody's way
+            line, ends = gateway.app._dispatcher.line, list[int]()
+            for second in range(400):
+                await passes(1)
+                await until(lambda: len(line) + sum(task.done() for task in volley) == 6)
+                ends += [second] * (sum(task.done() for task in volley) - len(ends))
+            replies = await asyncio.gather(*volley)
+        assert [reply.status for reply in replies] == [200] * 6
+        assert {reply.headers["x-gateway-attempts"] for reply in replies} == {"2"}
+        assert all(55 <= after - before <= 70 for before, after in pairwise(ends)), ends
+
+
+async def test_who_came_back_and_has_nothing_to_hope_for_is_told_at_once(sim: ProviderSim) -> None:
+    pools = [{"id": "one", "provider": "sim", "secret": "env:PROVIDER_KEY", "limits": {"rpm": 100}}]
+    async with RunningGateway(configuration(sim.openai_url, pools=pools)) as gateway:
+        with standing():
+            sim.fault(status=429, retry_after=600, count=1)
+            reply = await ask(gateway)
+        assert (reply.status, reply.error()["code"]) == (503, "no_eligible_key")
+        assert int(reply.headers["retry-after"]) == 60
 
 
 async def test_who_waited_in_vain_is_told_how_long(sim: ProviderSim) -> None:

@@ -120,7 +120,8 @@ class Gate:
             exchange.deadline = now + deadline_s
         candidates = self.router.candidates(exchange.tenant_key.tenant, MODEL, "chat")
         exchange.route = candidates.route
-        return Ticket(exchange, candidates, rank, Wish(rank, deadline=exchange.deadline))
+        wish = Wish(rank, deadline=exchange.deadline)
+        return Ticket(exchange, candidates, candidates.targets, rank, wish)
 
     def at_once(self, *args: Any, **named: Any) -> Permit | None:
         return self.dispatcher.at_once(self.ticket(*args, **named), self.clock.monotonic())

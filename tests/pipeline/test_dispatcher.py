@@ -13,6 +13,7 @@ from gateway.errors import (
     GatewayError,
 )
 from gateway.exchange import Sized, Usage
+from gateway.record import replace
 from gateway.settings.snapshot import Limits
 from gateway.upstream.verdict import Verdict
 from tests.clock import passes, turns
@@ -90,7 +91,7 @@ async def test_a_settlement_for_less_wakes_who_waits_for_tokens() -> None:
     await passes(LATE_S)
     task = await gate.waiting(TOP, tokens=500)
     assert permit.grant is not None
-    gate.dispatcher.end(permit, permit.grant.charge._replace(tokens=300), gate.clock.monotonic())
+    gate.dispatcher.end(permit, replace(permit.grant.charge, tokens=300), gate.clock.monotonic())
     await turns()
     assert task.done()
 

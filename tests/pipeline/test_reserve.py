@@ -1,10 +1,12 @@
 """What a tenant key's exchanges hold: where the grantor cannot say at once, and across configurations."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from gateway.admission.grantor import Grant
+from gateway.admission.leases import Leases
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.charge import Charge, Estimate
 from gateway.errors import RATE_LIMITED, REQUEST_TOO_LARGE, GatewayError
@@ -12,6 +14,7 @@ from gateway.exchange import Exchange, Sized, Usage
 from gateway.pipeline.reserve import Reservation, Reservations
 from gateway.settings.snapshot import Limits, Target, Tenant, TenantKey
 from tests.admission.manual_clock import ManualClock
+from tests.clock import LoopClock, passes
 from tests.pipeline.parts import provider
 
 KEY = TenantKey("web", Tenant("a"), b"digest", limits=Limits(rpm=2, tpm=1_000, concurrency=5))
@@ -166,3 +169,28 @@ def test_the_limit_with_least_left_speaks_for_the_others() -> None:
     assert b"x-ratelimit-reset-requests: 1m0.625s\r\n" not in head  # it is a day's
     assert b"x-ratelimit-limit-tokens: 300\r\nx-ratelimit-remaining-tokens: 280\r\n" in head
     assert b"x-ratelimit-reset-tokens: 1m0.625s\r\n" in head
+
+
+async def test_the_whole_answer_frees_the_place_on_every_worker() -> None:
+    time = LedgerTime(LoopClock())
+    ledger = MemoryLedger(time)
+    workers = [Leases(ledger, time, name, workers=2) for name in ("one", "two")]
+    reservations = [Reservations(worker, time) for worker in workers]
+    key = TenantKey("web", Tenant("a"), b"digest", limits=Limits(concurrency=1))
+    for one in reservations:
+        one.open([key])
+    target = Target(provider(), "chat")
+    for turn in range(20):
+        sizing = Sized(estimate=THOUGHT)
+        exchange = Exchange(f"req_{turn}", "chat", "openai", 0.0, key, sizing=sizing, target=target)
+        reservation = reservations[turn % 2].begin(exchange)
+        assert reservation is not None
+        if not reservation.take():
+            asking = asyncio.create_task(reservation.obtain())
+            await passes(0.05)
+            await asking
+        await passes(0.5)
+        exchange.attempts, exchange.usage = 1, Usage(10, 20, source="provider")
+        reservation.answered()
+    for worker in workers:
+        await worker.aclose()

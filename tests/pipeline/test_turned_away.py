@@ -11,6 +11,7 @@ from gateway.errors import (
     NO_KEY_NOW,
     QUEUE_FULL,
     QUEUE_TIMEOUT,
+    RATE_LIMITED,
     REQUEST_TOO_LARGE,
     UPSTREAM_ERROR,
     GatewayError,
@@ -94,6 +95,16 @@ async def test_the_end_of_patience(deadline_s: float | None) -> None:
     await passes(0.2)
     left_with(task, QUEUE_TIMEOUT if deadline_s is None else DEADLINE_EXCEEDED)
     assert len(gate.dispatcher.line) == 0
+
+
+async def test_who_waited_in_vain_is_told_when_there_is_room() -> None:
+    gate = Gate(Limits(rpm=60))
+    gate.filled(60, TOP)
+    await passes(WINDOW_S - 22.0)
+    task = await gate.waiting(CONVERSATION)
+    await passes(20.1)
+    error = left_with(task, QUEUE_TIMEOUT)
+    assert error.retry_after_s == pytest.approx(2.0, abs=1.0)
 
 
 async def test_no_key_now_and_no_key_at_all() -> None:
@@ -223,3 +234,14 @@ async def test_who_may_use_two_accounts_asks_at_one_of_them_at_a_time() -> None:
     for _ in range(8):
         assert sum(len(gate.dispatcher.waiters.asks(name, 4)) for name in ("k0", "k1")) == 1
         await passes(0.25)
+
+
+@pytest.mark.parametrize(("said_s", "blocked_s"), [(5.0, 5.0), (80_000.0, 3600.0), (None, 1.0)])
+async def test_a_ceiling_by_the_minute_shuts_a_key_for_an_hour_at_most(
+    said_s: float | None, blocked_s: float
+) -> None:
+    gate = Gate(Limits(rpm=60))
+    (permit,) = gate.filled(1)
+    gate.lessons.failed(permit, GatewayError(RATE_LIMITED, ""), Verdict("rate", "rpm", said_s), sent=True)
+    (usage,) = gate.ledger.usage("k0", gate.time.now())
+    assert usage.blocked_ms == blocked_s * 1000

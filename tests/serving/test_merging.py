@@ -134,7 +134,7 @@ def page(*ids: str, more: bool = False, wait: int | None = 1000, shut: bool = Fa
         "depth": depth, "bytes": 100 * depth,
         "classes": [{"priority": "conversation", "depth": depth, "bytes": 100 * depth, "shut": shut}],
         "tenants": [{"tenant": "a", "depth": depth, "bytes": 100 * depth}],
-        "lines": [{"accounts": ["one", "two"], "depth": depth, "classes": [
+        "lines": [{"accounts": ["one", "two"], "model": "m", "depth": depth, "classes": [
             {"priority": "conversation", "depth": depth, "expected_wait_ms": wait}]}],
         "data": [{"request_id": one} for one in ids],
         "next": ids[-1] if more else None,

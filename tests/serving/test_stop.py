@@ -16,6 +16,7 @@ from tests.serving.running_process import (
     command,
     data_lines,
     environ,
+    eventually,
 )
 
 WORKERS = pytest.mark.parametrize("workers", ["1", "2"])
@@ -92,6 +93,8 @@ def test_a_second_signal_ends_at_once_workers_included(tmp_path: Path) -> None:
         assert gateway.ends() == 128 + signal.SIGTERM
         with pytest.raises(httpx2.TransportError):
             list(frames)
+        pid_file = tmp_path / "data" / "valkey" / "valkey.pid"
+        eventually(lambda: not pid_file.exists())  # the Valkey takes it away when it ends
 
 
 def test_a_signal_during_the_start_ends_it_quietly(tmp_path: Path) -> None:

@@ -27,7 +27,9 @@ CASES = [
     ("{rpm: 6}", "{rpm: true}", "22: tenants[0].keys[0].limits.rpm: must be a whole number"),
     ("{rpm: 6}", '{rpm: "6"}', "22: tenants[0].keys[0].limits.rpm: must be a whole number"),
     ("{rpm: 6}", "6", "22: tenants[0].keys[0].limits: must be a mapping"),
-    ("weight: 2", "weight: 0", "18: tenants[0].weight: must be greater than 0"),
+    ("weight: 2", "weight: 0", "18: tenants[0].weight: must be at least 0.001"),
+    ("weight: 2", "weight: 1.0e-300", "18: tenants[0].weight: must be at least 0.001"),
+    ("weight: 2", "weight: 1001", "18: tenants[0].weight: must be at most 1000"),
     ("weight: 2", "weight: .inf", "18: tenants[0].weight: must be a number"),
     ("weight: 2", "weight:", "18: tenants[0].weight: is empty"),
     ("usd: 0.1", "usd: -1", "20: tenants[0].budgets[0].usd: must be greater than 0"),
@@ -88,6 +90,7 @@ CASES = [
     ("    secret: env:UPSTREAM\n", "", "5: pools[0].secret: is required for a provider that is not local"),
     ("    provider: openai\n", "", "5: pools[0].provider: is required"),
     ("burst_s: 10", "burst_s: 61", "11: pools[0].windows.burst_s: must be at most 60"),
+    ("burst_s: 10", "burst_s: 0.001", "11: pools[0].windows.burst_s: must be at least 0.1"),
     ("https://api.openai.com/v1", "http://api.openai.com/v1", "2: providers[0].base_url: http:// sends the"),
     (
         "https://api.openai.com/v1",

@@ -15,7 +15,7 @@ from tests.simulation.world import Report, run
 
 SEEDS = 200
 BATCH = 10
-SHARED_SEEDS = 4  # they take longer, as who waits asks the ledger all the time
+SHARED_SEEDS = 10  # they take longer, as who waits asks the ledger all the time
 
 
 def fine(plan: Plan) -> Report:

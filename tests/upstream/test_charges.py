@@ -6,10 +6,9 @@ from hypothesis import strategies as st
 
 from gateway.charge import Charge, Estimate
 from gateway.exchange import NO_USAGE, Usage
+from gateway.record import replace
 from gateway.upstream.adapter import adapter_of
 from gateway.upstream.flavours import FLAVOURS
-from gateway.upstream.observed import Observed
-from gateway.upstream.tpm_rule import TpmEvidence
 from tests.upstream.recordings import provider
 
 PROVIDERS = {
@@ -20,6 +19,7 @@ ESTIMATE = Estimate(input=900, input_upper=1000, output=300, output_max=4000, ca
 USAGE = Usage(input=950, output=200, cache_read=600, cache_write=50, reasoning=100, source="provider")
 MORE = Usage(input=1100, output=5000, source="provider")
 
+Units = tuple[int, int, int, int]
 #: Provider, what it charges at the start, and what that becomes with `USAGE`, with `MORE`, and when refused.
 TABLE = [
     ("openai", (1, 1000, 4000, 5000), (1, 950, 200, 4950), (1, 1100, 5000, 6100), (1, 1000, 4000, 5000)),
@@ -33,33 +33,26 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("name", "start", "used", "more", "refused"), TABLE)
-def test_charges(name: str, start: tuple[int, ...], used: object, more: object, refused: object) -> None:
+def test_charges(name: str, start: Units, used: Units, more: Units, refused: Units) -> None:
     adapter = adapter_of(PROVIDERS[name])
     started = adapter.at_start(ESTIMATE)
-    assert started == start
-    assert adapter.at_end(USAGE, started) == used
-    assert adapter.at_end(MORE, started) == more
+    assert started == Charge(*start)
+    assert adapter.at_end(USAGE, started) == Charge(*used)
+    assert adapter.at_end(MORE, started) == Charge(*more)
     assert adapter.at_end(NO_USAGE, started) == started
-    assert adapter.at_refusal(started) == refused
-
-
-def test_the_larger_of_the_two_where_openai_has_shown_that_it_counts_so() -> None:
-    adapter = adapter_of(PROVIDERS["openai"], "max")
-    assert adapter.at_start(ESTIMATE) == Charge(1, 1000, 4000, 4000)
-    assert adapter.at_start(ESTIMATE._replace(output_max=None)) == Charge(1, 1000, 300, 1000)
-    assert adapter.at_end(MORE, Charge(1, 1000, 4000, 4000)).tokens == 5000
+    assert adapter.at_refusal(started) == Charge(*refused)
 
 
 def test_without_a_bound_what_is_expected_counts() -> None:
-    unbound = ESTIMATE._replace(output_max=None)
+    unbound = replace(ESTIMATE, output_max=None)
     assert adapter_of(PROVIDERS["openai"]).at_start(unbound) == Charge(1, 1000, 300, 1300)
 
 
 def test_anthropic_does_not_count_max_tokens_but_no_more_than_it_is_expected() -> None:
     adapter = adapter_of(PROVIDERS["anthropic"])
-    huge = ESTIMATE._replace(output_max=64_000)
+    huge = replace(ESTIMATE, output_max=64_000)
     assert adapter.at_start(huge) == adapter.at_start(ESTIMATE)
-    assert adapter.at_start(ESTIMATE._replace(output_max=5)).output == 5
+    assert adapter.at_start(replace(ESTIMATE, output_max=5)).output == 5
 
 
 def test_who_slices_a_minute() -> None:
@@ -75,11 +68,9 @@ _USAGES = st.builds(
 )
 
 
-@given(st.sampled_from(sorted(PROVIDERS)), st.sampled_from(["sum", "max"]), _ESTIMATES, _USAGES)
-def test_charges_are_whole_and_never_negative(
-    name: str, rule: object, estimate: Estimate, usage: Usage
-) -> None:
-    adapter = adapter_of(PROVIDERS[name], rule)  # type: ignore[arg-type]
+@given(st.sampled_from(sorted(PROVIDERS)), _ESTIMATES, _USAGES)
+def test_charges_are_whole_and_never_negative(name: str, estimate: Estimate, usage: Usage) -> None:
+    adapter = adapter_of(PROVIDERS[name])
     started = adapter.at_start(estimate)
     ended = adapter.at_end(usage, started)
     for charge in (started, ended, adapter.at_refusal(started)):
@@ -89,54 +80,10 @@ def test_charges_are_whole_and_never_negative(
     if usage.source == "none":
         assert ended == started
     elif name not in ("anthropic", "gemini", "ollama", "vllm", "groq"):
-        held = started.tokens - started.input if rule == "sum" else 0
-        assert ended.tokens >= held  # of what was held for output nothing is given back
+        assert (
+            ended.tokens >= started.tokens - started.input
+        )  # of what was held for output nothing is given back
         assert ended.tokens >= max(usage.input, usage.output)
     elif name != "groq":
         assert ended.output == usage.output
         assert ended.input <= usage.input
-
-
-@given(_ESTIMATES, st.integers(0, 5000))
-def test_the_sum_is_never_below_the_larger(estimate: Estimate, more: int) -> None:
-    openai = PROVIDERS["openai"]
-    by_sum, by_max = adapter_of(openai).at_start(estimate), adapter_of(openai, "max").at_start(estimate)
-    assert by_sum.tokens >= by_max.tokens
-    raised = estimate._replace(input_upper=estimate.input_upper + more)
-    assert adapter_of(openai).at_start(raised).tokens == by_sum.tokens + more
-
-
-def seen(remaining: int | None, limit: int = 100_000) -> Observed:
-    return Observed("tpm", limit, remaining, None)
-
-
-def evidence(*falls: int, elapsed_s: float = 0.0) -> TpmEvidence:
-    """After requests of 900 in and at most 4000 out, which took so much."""
-    found = TpmEvidence()
-    for fall in falls:
-        found.add(ESTIMATE, seen(90_000), seen(90_000 - fall), elapsed_s)
-    return found
-
-
-def test_the_rule_is_the_safer_one_until_eight_requests_have_shown_the_other() -> None:
-    assert evidence().rule == "sum"
-    assert evidence(*[4000] * 7).rule == "sum"
-    assert evidence(*[4000] * 8).rule == "max"
-    assert evidence(*[4000] * 20, 4900).rule == "sum"
-    assert evidence(4900, *[4000] * 20).rule == "sum"
-
-
-def test_what_may_have_come_back_meanwhile_is_no_evidence() -> None:
-    assert evidence(*[3000] * 20, elapsed_s=2.0).rule == "sum"  # 3333 may have come back
-    assert evidence(*[4000] * 20, elapsed_s=0.1).rule == "max"
-
-
-def test_what_shows_no_difference_is_no_evidence() -> None:
-    found = TpmEvidence()
-    for _ in range(20):
-        found.add(ESTIMATE._replace(output_max=None), seen(90_000), seen(86_000), 0.0)
-        found.add(ESTIMATE._replace(input=20), seen(90_000), seen(86_000), 0.0)
-        found.add(ESTIMATE, seen(None), seen(86_000), 0.0)
-        found.add(ESTIMATE, seen(90_000), seen(86_000, limit=200_000), 0.0)
-        found.add(ESTIMATE, seen(90_000), seen(100_000), 0.0)
-    assert found.rule == "sum"

@@ -1,15 +1,12 @@
 """The scripted provider's headers and refusals over a socket, as the adapters understand them."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from gateway.charge import Estimate
 from gateway.upstream.adapter import Adapter, adapter_of
 from gateway.upstream.observed import Observed
-from gateway.upstream.tpm_rule import TpmEvidence
 from gateway.upstream.verdict import Verdict
 from provider_sim import ProviderSim
 from tests.sim.wire import chat, exchange, post, request, split, unchunked
@@ -137,19 +134,3 @@ async def test_an_error_inside_a_stream(dialect: str) -> None:
     error = next(event for event in events if b'"error"' in event).partition(b"data: ")[2]
     found = adapter_of(provider(dialect)).verdict(status, [], error, datetime.now(UTC))
     assert found == Verdict("mid_stream", cause="health")
-
-
-@pytest.mark.parametrize("rule", ["sum", "max"])
-async def test_the_rule_for_tokens_is_learned_from_the_headers(rule: str) -> None:
-    evidence, before = TpmEvidence(), None
-    text = "word " * 400
-    async with ProviderSim({"default": {"tpm": 100_000, "tpm_rule": rule}}) as sim:
-        for _ in range(10):
-            reply = await ask(sim, "openai", text)
-            tokens = json.loads(reply.body)["usage"]["prompt_tokens"]
-            after = reply.observed["tpm"]
-            if before is not None:
-                estimate = Estimate(tokens, tokens, 50, output_max=100)
-                evidence.add(estimate, before, after, 0.01)
-            before = after
-    assert evidence.rule == rule

@@ -157,7 +157,6 @@ def test_no_text_is_too_strange(text: str | bytes) -> None:
 )  # fmt: skip
 def test_midnight_in_los_angeles(now: str, midnight: str) -> None:
     assert next_pacific_midnight(at(now)) == at(midnight)
-    assert adapter_of(provider("gemini")).day_ends is next_pacific_midnight
 
 
 @given(st.integers(0, 10 * 365 * 86_400))

@@ -223,6 +223,15 @@ class Fleet:
         loop.move(max(0.0, end - loop.time()))
         await self._stillness(loop)
 
+    async def until(self, done: Callable[[], bool]) -> None:
+        """The same, up to the moment at which `done` says so."""
+        loop = cast(StillLoop, asyncio.get_running_loop())
+        await self._stillness(loop)
+        while not done():
+            timers = [one.when() for one in loop._scheduled if not one.cancelled()]  # type: ignore[attr-defined]
+            loop.move(max(0.0, min(timers) - loop.time()))
+            await self._stillness(loop)
+
     async def _stillness(self, loop: StillLoop) -> None:
         """Everything that can be done without time passing. A real server takes its time, and none of ours."""
         while True:

@@ -65,8 +65,8 @@ async def test_who_left_in_the_turn_of_the_answer_gets_nothing() -> None:
     leases = fleet.lines[0].leases
     asking = asyncio.create_task(leases.obtain(fleet.terms.id, ONE, 1))
     await asyncio.sleep(0)
-    wish = leases._channels[fleet.terms.id].wishes[0]
-    leases._channels[fleet.terms.id].wishes[0] = wish._replace(
+    wish = leases._channels[fleet.terms.id].wishes.fresh[0]
+    leases._channels[fleet.terms.id].wishes.fresh[0] = wish._replace(
         answer=lambda grant: wish.answer(grant) and asking.cancel()
     )
     await fleet.passes(1.0)

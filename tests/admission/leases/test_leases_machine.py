@@ -14,6 +14,7 @@ from gateway.admission.dimension import Dimension
 from gateway.admission.ledger import Batch, Observation
 from gateway.admission.memory_ledger import MemoryLedger
 from gateway.charge import Charge
+from gateway.record import replace
 from tests.admission.charging import worst
 from tests.admission.leases.fleet import Fleet, Line
 from tests.admission.ledgers import terms
@@ -85,7 +86,7 @@ class LeasesMachine(RuleBasedStateMachine):
             line = self.line(pick)
             for grant in list(line.under_way)[:count]:
                 charge = grant.charge
-                line.end(grant, charge._replace(tokens=max(1, charge.tokens - less)))
+                line.end(grant, replace(charge, tokens=max(1, charge.tokens - less)))
 
         self.run(over())
 

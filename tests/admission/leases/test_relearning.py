@@ -11,6 +11,7 @@ from gateway.admission.ledger import Ledger
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.admission.redis_ledger import RedisLedger
 from gateway.charge import Charge
+from gateway.record import replace
 from tests.admission.charging import worst
 from tests.admission.leases.fleet import Fleet, Line
 from tests.admission.ledgers import terms
@@ -47,7 +48,7 @@ class World:
             if line.under_way and self.rng.random() < 0.8:
                 grant = self.rng.choice(list(line.under_way))
                 tokens = grant.charge.tokens * self.rng.uniform(0.5, 1.0)
-                line.end(grant, grant.charge._replace(tokens=max(1, int(tokens))))
+                line.end(grant, replace(grant.charge, tokens=max(1, int(tokens))))
 
     async def loses_its_ledger(self, away_s: float) -> None:
         """Nobody reaches it for so long; what then answers knows nothing. A real one is emptied by the test."""
