@@ -173,12 +173,7 @@ class Upstream:
             bounds = self._bounds
             first_byte_s = bounds.first_frame_reasoning_s if work.reasoning else bounds.first_frame_s
             response = await send(
-                door.pool,
-                head,
-                payload,
-                first_byte_s=first_byte_s,
-                exchange_s=bounds.exchange_s,
-                connected=partial(self._dispatcher.sent, permit),
+                door.pool, head, payload, first_byte_s, bounds.exchange_s, self._dispatcher.sent, permit
             )
         except UpstreamFailure as failure:
             raise self._failed(permit, transport_error(failure), failure) from failure
