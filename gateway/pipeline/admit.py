@@ -293,7 +293,8 @@ class Dispatcher:
         if ticket.overflowed is not None:
             self._overflow.went(ticket, permit)
         if ticket.owes_retry:
-            ticket.owes_retry = not self.retries.withdraw(now)
+            self.retries.withdraw(now)
+            ticket.owes_retry = False
         return permit
 
     def _dispatch(self, account: str) -> None:
