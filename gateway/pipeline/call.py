@@ -85,6 +85,7 @@ class Upstream:
         self._pool_of = pool_of
         self._bounds = bounds
         self._clock = clock
+        self._attempts = dispatcher.attempts
         self._budget = dispatcher.retries
         self._hedged: Hedged | None = None
         if hedging.enabled:
@@ -109,7 +110,7 @@ class Upstream:
                 now = self._clock.monotonic()
             if not exchange.sent:
                 exchange.sent = now
-                self._budget.deposit(now)
+                self._attempts.first(now)
             try:
                 if self._hedged is None:
                     return await self._attempt(exchange, work, permit)
