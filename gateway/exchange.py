@@ -41,14 +41,11 @@ class Sizing(Protocol):
 class Sized:
     """The same where it is known, or never will be."""
 
-    __slots__ = ("_estimate", "_makeup", "_needs")
+    __slots__ = ("_estimate", "_makeup")
 
-    def __init__(
-        self, makeup: Makeup = NOTHING, estimate: Estimate = NO_ESTIMATE, needs: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, makeup: Makeup = NOTHING, estimate: Estimate = NO_ESTIMATE) -> None:
         self._makeup = makeup
         self._estimate = estimate
-        self._needs = needs
 
     def makeup(self) -> Makeup:
         return self._makeup
@@ -57,7 +54,7 @@ class Sized:
         return self._estimate
 
     def needs(self) -> frozenset[str]:
-        return self._needs
+        return frozenset()
 
 
 _UNSIZED = Sized()

@@ -6,9 +6,10 @@ order; TypeError or ValueError for what JSON cannot hold.
 """
 
 from msgspec import Struct as Record
+from msgspec import field
 from msgspec.json import Encoder
 from msgspec.structs import replace
 
-__all__ = ["Record", "replace", "to_json"]
+__all__ = ["Record", "field", "replace", "to_json"]
 
 to_json = Encoder().encode

@@ -76,9 +76,8 @@ class Allotment:
             self.output += output
             self.tokens += tokens
             return True
-        if (
-            charged.output and self._model.counts_output
-        ):  # which was written since: charged here, and not there
+        if charged.output and self._model.counts_output:
+            # It was written since: charged here, and not there.
             if charged.output > self.output:
                 return False
             self.output -= charged.output

@@ -52,11 +52,7 @@ class Hand:
         if sends is None or at >= sends.ends:
             sends = self.unsaid.sends(lot, rank, at, charge)
         sends.at = at
-        sends.count += 1
-        sends.requests += charge.requests
-        sends.input += charge.input
-        sends.output += charge.output
-        sends.tokens += charge.tokens
+        sends.add(charge)
         self.in_flight += 1
         return Lease(self.terms.id, charge, rank, at, granted=charge, sends=sends)
 

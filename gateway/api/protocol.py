@@ -8,6 +8,7 @@ A connection reads requests until one is refused, asks for the connection to end
 body was read. From then on it is deaf: nothing that still arrives is ever read as a request.
 """
 
+import asyncio
 import struct
 from socket import IPPROTO_TCP, SO_LINGER, SOL_SOCKET, TCP_NOTSENT_LOWAT
 from typing import Any, ClassVar, cast
@@ -153,7 +154,8 @@ class BoundedProtocol(RequestReader):
         assert cycle.scope is not None
         self._active = cycle
         cycle.scope["kaze.connection"] = cycle
-        task = cycle.task = self.loop.create_task(cycle.run_asgi(self.app))
+        # Not `loop.create_task`: uvloop's passes no name on, and making one up costs as much as making the task.
+        task = cycle.task = asyncio.Task(cycle.run_asgi(self.app), loop=self.loop, name="request")
         self.tasks.add(task)
 
     def ran(self, cycle: BoundedCycle) -> None:

@@ -45,9 +45,8 @@ class RequestReader(HttpToolsProtocol):
         self._waiting: deque[BoundedCycle] = deque()  # read, and not begun
         self._taking: BoundedCycle | None = None  # whose body is being read
         self._scope: dict[str, Any] = {}  # what every request of the connection has in common
-        self._line: tuple[bytes, bytes, str] | None = (
-            None  # of the last request; the next mostly asks the same
-        )
+        #: Of the last request; the next mostly asks the same.
+        self._line: tuple[bytes, bytes, str] | None = None
         self._line_scope: dict[str, Any] = {}
         self._in_head = False
         self._header_count = 0

@@ -25,6 +25,7 @@ from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.pipeline.account import Account, Accounts, share_of
+from gateway.pipeline.attempts import Attempts, group_of
 from gateway.pipeline.charging import Charging
 from gateway.pipeline.outlook import AccountOutlook, way_opens_in
 from gateway.pipeline.overflow import Overflow
@@ -35,8 +36,6 @@ from gateway.pipeline.waitlist import Waitlist
 from gateway.pipeline.wakes import Wakes
 from gateway.settings.snapshot import PRIORITIES, Snapshot
 
-#: Who waits for the budget of attempts is in no other's way.
-_AGAIN = "again:"
 #: How many go on one account before others of the loop's work get a turn.
 _AT_ONCE = 64
 #: How long the free part of an account is taken to stay as it was, for choosing between keys.
@@ -69,6 +68,7 @@ class Dispatcher:
         self.retries = RetryBudget(snapshot.bounds.attempts_ratio)
         self._outlook = AccountOutlook(accounts.by_id, grantor, charging.of, self.retries, time, clock)
         self.line = Line(Bounds(snapshot.queue.depth_max, snapshot.queue.bytes_max), self._outlook)
+        self.attempts = Attempts(self.retries, self.line, self.room)
         self.waiters = Waitlist(self.line, grantor, charging, self._outlook, time, clock, self.room)
         self._overflow = Overflow(self.line, snapshot, self.retries, metrics)
         self._wakes = Wakes(self._dispatch)
@@ -251,7 +251,7 @@ class Dispatcher:
             CLASSES[rank].ttl_s,
             weight=tenant.weight,
             deadline=exchange.deadline or None,
-            group=_AGAIN + ways[0].health.model if ticket.owes_retry else ways[0].health.model,
+            group=group_of(ticket, ways[0].health.model),
             hint=route.hint if route is not None else None,
             owner=ticket,
         )
@@ -293,7 +293,8 @@ class Dispatcher:
         if ticket.overflowed is not None:
             self._overflow.went(ticket, permit)
         if ticket.owes_retry:
-            ticket.owes_retry = not self.retries.withdraw(now)
+            self.retries.withdraw(now)
+            ticket.owes_retry = False
         return permit
 
     def _dispatch(self, account: str) -> None:

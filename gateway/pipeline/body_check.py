@@ -14,21 +14,18 @@ _REQUIRED: dict[str, tuple[tuple[str, tuple[type, ...]], ...]] = {
     "embeddings": (("input", (str, list)),),
     "moderations": (("input", (str, list)),),
 }
-_BOUNDED = {
-    "max_tokens": (0, _COUNT_MAX),
-    "max_completion_tokens": (0, _COUNT_MAX),
-    "max_output_tokens": (0, _COUNT_MAX),
-    "n": (1, _N_MAX),
-    "best_of": (1, _N_MAX),
-}
-#: Fields that mean the same at every provider: what their values are, and what that is called. Null is absent.
-_TYPED: dict[str, tuple[tuple[type, ...], str]] = {
-    **dict.fromkeys(_BOUNDED, ((int,), "an integer")),
+#: Fields that mean the same at every provider: what their values are, what that is called, and within what bounds
+#: (0, 0: none of ours). Null is absent.
+_TYPED: dict[str, tuple[tuple[type, ...], str, int, int]] = {
     **dict.fromkeys(
-        ("temperature", "top_p", "presence_penalty", "frequency_penalty"), ((int, float), "a number")
+        ("max_tokens", "max_completion_tokens", "max_output_tokens"), ((int,), "an integer", 0, _COUNT_MAX)
     ),
-    "stream_options": ((dict,), "an object"),
-    "tools": ((list,), "an array"),
+    **dict.fromkeys(("n", "best_of"), ((int,), "an integer", 1, _N_MAX)),
+    **dict.fromkeys(
+        ("temperature", "top_p", "presence_penalty", "frequency_penalty"), ((int, float), "a number", 0, 0)
+    ),
+    "stream_options": ((dict,), "an object", 0, 0),
+    "tools": ((list,), "an array", 0, 0),
 }
 _IS_TYPED = _TYPED.__contains__
 
@@ -47,10 +44,8 @@ def check_body(fields: dict[str, Any], api: str) -> None:
         value = fields[name]
         if value is None:
             continue
-        types, called = _TYPED[name]
+        types, called, low, high = _TYPED[name]
         if type(value) not in types:
             raise GatewayError(INVALID_TYPE, f"`{name}` must be {called}.", param=name)
-        if name in _BOUNDED:
-            low, high = _BOUNDED[name]
-            if not low <= value <= high:
-                raise GatewayError(INVALID_VALUE, f"`{name}` must be between {low} and {high}.", param=name)
+        if high and not low <= value <= high:
+            raise GatewayError(INVALID_VALUE, f"`{name}` must be between {low} and {high}.", param=name)

@@ -85,6 +85,7 @@ class Upstream:
         self._pool_of = pool_of
         self._bounds = bounds
         self._clock = clock
+        self._attempts = dispatcher.attempts
         self._budget = dispatcher.retries
         self._hedged: Hedged | None = None
         if hedging.enabled:
@@ -109,7 +110,7 @@ class Upstream:
                 now = self._clock.monotonic()
             if not exchange.sent:
                 exchange.sent = now
-                self._budget.deposit(now)
+                self._attempts.first(now)
             try:
                 if self._hedged is None:
                     return await self._attempt(exchange, work, permit)
@@ -173,12 +174,7 @@ class Upstream:
             bounds = self._bounds
             first_byte_s = bounds.first_frame_reasoning_s if work.reasoning else bounds.first_frame_s
             response = await send(
-                door.pool,
-                head,
-                payload,
-                first_byte_s=first_byte_s,
-                exchange_s=bounds.exchange_s,
-                connected=partial(self._dispatcher.sent, permit),
+                door.pool, head, payload, first_byte_s, bounds.exchange_s, self._dispatcher.sent, permit
             )
         except UpstreamFailure as failure:
             raise self._failed(permit, transport_error(failure), failure) from failure

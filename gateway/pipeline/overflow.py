@@ -54,10 +54,7 @@ class Overflow:
 
     def without_key(self, ticket: Ticket, now: float) -> bool:
         """No key will be in service in time, and so it goes to the local model: from now on it may."""
-        if not ticket.candidates.overflow or _opens_in(ticket, now) <= CLASSES[ticket.rank].ttl_s:
-            return False
-        serving = self._serving(ticket, NO_KEY, now)
-        if not serving or not local_model(serving, self._line, self._depth).has_room:
+        if not ticket.candidates.overflow or not _is_keyless(ticket, now) or not self._takes_in(ticket, now):
             return False
         ticket.overflow(NO_KEY)
         return True
@@ -129,10 +126,8 @@ class Overflow:
 
     def _reason(self, ticket: Ticket, item: Item, now: float) -> str | None:
         """Why the ticket, which might wait or does, goes to the local model now."""
-        if _opens_in(ticket, now) > CLASSES[ticket.rank].ttl_s:
-            serving = self._serving(ticket, NO_KEY, now)
-            room = bool(serving) and local_model(serving, self._line, self._depth).has_room
-            return NO_KEY if room else None
+        if _is_keyless(ticket, now):
+            return NO_KEY if self._takes_in(ticket, now) else None
         waits = self._line.find(item.id) is item
         serving = self._serving(ticket, DEADLINE, now) or (self._to_try(ticket, now) if waits else [])
         if not serving:
@@ -143,6 +138,11 @@ class Overflow:
         local = local_model(serving, self._line, self._depth)
         others = self._line.depth(item.signature) - waits
         return overflows(item, others, wait_s, self._depth, local, now)
+
+    def _takes_in(self, ticket: Ticket, now: float) -> bool:
+        """Whether the local model serves, and has room for, one without a key."""
+        serving = self._serving(ticket, NO_KEY, now)
+        return bool(serving) and local_model(serving, self._line, self._depth).has_room
 
     def _serving(self, ticket: Ticket, reason: str, now: float) -> list[Way]:
         patience_s = CLASSES[ticket.rank].ttl_s
@@ -167,8 +167,10 @@ class Overflow:
         return ways if suits(ticket.exchange, target.model, self._capabilities) else ()
 
 
-def _opens_in(ticket: Ticket, now: float) -> float:
-    return min((way_opens_in(way, ticket.rank, now) for way in ticket.ways()), default=inf)
+def _is_keyless(ticket: Ticket, now: float) -> bool:
+    """Whether no key will be in service while one of its class may wait."""
+    opens_in = min((way_opens_in(way, ticket.rank, now) for way in ticket.ways()), default=inf)
+    return opens_in > CLASSES[ticket.rank].ttl_s
 
 
 def _ticket(item: Item) -> Ticket:

@@ -8,6 +8,7 @@ a cut reply for a whole one. The holder must end with `release()` (or `abort()`)
 import asyncio
 from typing import Protocol
 
+from gateway.record import Record, field
 from gateway.upstream.failures import UpstreamFailure
 
 
@@ -27,35 +28,21 @@ class Source(Protocol):
     def finish(self) -> None: ...
 
 
-class Response:
+class Response(Record, eq=False):
     """One exchange on a connection. Only one coroutine may wait on it at a time."""
 
-    __slots__ = (
-        "_connection",
-        "_rest",
-        "auto_extend",
-        "complete",
-        "connect_s",
-        "failure",
-        "headers",
-        "reused",
-        "status",
-    )
-
-    def __init__(self, connection: Source, reused: bool) -> None:
-        self._connection: Source | None = connection
-        self._rest = b""
-        self.status = 0  # until the head is whole
-        self.headers: list[
-            tuple[bytes, bytes]
-        ] = []  # names lower-cased, order kept; 1xx and trailers left out
-        self.complete = False  # the body ended cleanly: its framing is satisfied
-        self.failure: UpstreamFailure | None = None
-        #: When set every read that brought body bytes extends the time limit by this; the SSE relay sets it None
-        #: and calls `extend` per data frame, so that pings and drips do not count as progress.
-        self.auto_extend: float | None = None
-        self.reused = reused
-        self.connect_s = 0.0
+    _connection: Source | None
+    reused: bool
+    _rest: bytes = b""
+    status: int = 0  # until the head is whole
+    #: Names lower-cased, order kept; 1xx and trailers left out.
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    complete: bool = False  # the body ended cleanly: its framing is satisfied
+    failure: UpstreamFailure | None = None
+    #: When set every read that brought body bytes extends the time limit by this; the SSE relay sets it None
+    #: and calls `extend` per data frame, so that pings and drips do not count as progress.
+    auto_extend: float | None = None
+    connect_s: float = 0.0
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of `name`, which must be in lower case."""

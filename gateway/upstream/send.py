@@ -11,32 +11,36 @@ nothing else, is tried a second time, on a new connection and with what is left 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 from gateway.upstream.connection import Connection
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
 from gateway.upstream.response import Response
 
+HolderT = TypeVar("HolderT")
+
 
 async def send(
     pool: Pool,
     head: bytes,
     body: bytes | AsyncIterator[bytes] | None,
-    *,
     first_byte_s: float,
     exchange_s: float,
-    connected: Callable[[], None] = lambda: None,
+    connected: Callable[[HolderT], None] | None = None,
+    holder: HolderT | None = None,
 ) -> Response:
     """The response, its head whole and its body arriving; `UpstreamFailure` when none came.
 
-    `connected` is called when a connection was waited for and is there: the request leaves only now.
+    `connected` is told of `holder` when a connection was waited for and is there: the request leaves only now.
     """
     if head.find(b"\r\n\r\n") != len(head) - 4:
         raise ValueError("the head is not one header block")
     connection, connect_s = pool.idle(), 0.0
     if connection is None:
         connection, connect_s = await _connected(pool)
-        connected()
+        if connected is not None and holder is not None:
+            connected(holder)
     if body is None or isinstance(body, bytes):
         # Written out here and not in a coroutine of its own: this is every request but uploads.
         response = connection.begin(head, body or b"", first_byte_s, exchange_s)
@@ -60,7 +64,8 @@ async def send(
     left = connection.left()
     try:
         connection, connect_s = await _connected(pool)
-        connected()
+        if connected is not None and holder is not None:
+            connected(holder)
         response = await _exchange(connection, head, body, min(first_byte_s, left), left)
     except UpstreamFailure as failure:
         failure.sent = True  # by the first attempt, for all that is known

@@ -137,6 +137,22 @@ async def test_a_probes_first_content_wakes_before_its_end() -> None:
     assert task.done()
 
 
+async def test_a_first_attempt_that_pays_for_another_wakes_who_waits_for_one() -> None:
+    gate = Gate(Limits(rpm=100))
+    attempts, now = gate.dispatcher.attempts, gate.clock.monotonic()
+    for _ in range(9):
+        attempts.first(now)
+    assert attempts.budget.withdraw(now) and not attempts.budget.allows(now)
+    back = gate.ticket(SCHEDULED)
+    back.came_back = back.owes_retry = True
+    task = asyncio.get_running_loop().create_task(gate.dispatcher.wait(back, now))
+    await passes(1.0)
+    assert not task.done()
+    attempts.first(gate.clock.monotonic())
+    await turns()
+    assert task.done() and not attempts.budget.allows(gate.clock.monotonic())
+
+
 async def test_a_key_that_serves_again_because_it_is_the_last_wakes_who_waits_for_it() -> None:
     gate = Gate(Limits(rpm=100), Limits(concurrency=1))
     ways = gate.ticket().targets[0]

@@ -7,6 +7,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
+from zlib import crc32
 
 import orjson
 from prometheus_client import CollectorRegistry
@@ -140,7 +141,8 @@ class Replica:
             return self._body(request, exchange, target)
 
         stream = (lambda: CompletionStream(False)) if request.stream else None
-        prefix = hash(request.tenant) if request.text_bytes % 2 else 0
+        # Not `hash`, which is another one in every process: a seed is to give the same world again.
+        prefix = crc32(request.tenant.encode()) if request.text_bytes % 2 else 0
         return Work("POST", "chat", "/chat/completions", body, stream=stream, prefix=prefix), candidates
 
     def _body(self, request: Request, exchange: Exchange, target: Target) -> bytes:

@@ -215,8 +215,7 @@ class Fleet:
         end = loop.time() + seconds
         while True:
             await self._stillness(loop)
-            timers = [one.when() for one in loop._scheduled if not one.cancelled()]  # type: ignore[attr-defined]
-            soonest = min(timers, default=end)
+            soonest = min(_timers(loop), default=end)
             if soonest >= end:
                 break
             loop.move(max(0.0, soonest - loop.time()))
@@ -228,8 +227,7 @@ class Fleet:
         loop = cast(StillLoop, asyncio.get_running_loop())
         await self._stillness(loop)
         while not done():
-            timers = [one.when() for one in loop._scheduled if not one.cancelled()]  # type: ignore[attr-defined]
-            loop.move(max(0.0, min(timers) - loop.time()))
+            loop.move(max(0.0, min(_timers(loop)) - loop.time()))
             await self._stillness(loop)
 
     async def _stillness(self, loop: StillLoop) -> None:
@@ -256,3 +254,8 @@ class Fleet:
     @property
     def calls(self) -> int:
         return sum(line.leases.calls for line in self.lines)
+
+
+def _timers(loop: StillLoop) -> list[float]:
+    """When the loop has something to do, as far as it knows."""
+    return [one.when() for one in loop._scheduled if not one.cancelled()]  # type: ignore[attr-defined]
