@@ -1,8 +1,8 @@
 """Builds everything once and closes it in reverse. The only module that knows all classes."""
 
 import asyncio
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from random import Random
 
 from prometheus_client import CollectorRegistry
@@ -22,45 +22,64 @@ from gateway.api.inference import Inference
 from gateway.api.models import ModelCatalogue
 from gateway.clock import Clock, SystemClock
 from gateway.dialects.sealed_ids import SealedIds
+from gateway.errors import KEYS_UNAVAILABLE, GatewayError
 from gateway.loop_lag import LoopLag
-from gateway.metrics import Metrics
+from gateway.metrics import Metrics, Reading
 from gateway.pipeline.account import Account, Accounts
 from gateway.pipeline.admit import Dispatcher
-from gateway.pipeline.authenticate import Authenticator
+from gateway.pipeline.authenticate import Authenticator, UnknownKeyError
 from gateway.pipeline.call import Upstream
 from gateway.pipeline.charging import Charging
+from gateway.pipeline.connections import Connections
+from gateway.pipeline.departed import Departed
 from gateway.pipeline.estimate import Estimator
+from gateway.pipeline.key_use import KeyUse
 from gateway.pipeline.lessons import Lessons
 from gateway.pipeline.pipeline import Generation, Pipeline
+from gateway.pipeline.provider_secrets import ProviderSecrets
 from gateway.pipeline.queue_readings import QueueReadings
 from gateway.pipeline.readings import Readings, lease_counts
 from gateway.pipeline.relay import Relay
 from gateway.pipeline.reserve import Reservations
 from gateway.pipeline.router import Router
+from gateway.pipeline.secret_sources import secret_sources
 from gateway.pipeline.settle import Settlement
 from gateway.pipeline.shared_ledger import set_aside_permille, shared_ledger
+from gateway.pipeline.swap import Swap
 from gateway.pipeline.unread import Unread
 from gateway.pipeline.written import Written
 from gateway.request_log import RequestLog
+from gateway.settings.following import Following
 from gateway.settings.server import Settings
-from gateway.settings.snapshot import Provider, ProviderKey
-from gateway.upstream.pool import Pool
+from gateway.settings.snapshot import Snapshot
+from storage.database import Database
 
 
 class App:
     """One worker's gateway. `data` and `admin` are the ASGI applications of its two listeners.
 
-    `unread` is to be told of what the data plane's listener refuses by itself.
+    `unread` is to be told of what the data plane's listener refuses by itself. Without `database_dsn` there is no
+    database. `reread` reads the configuration file again: without it there is no `reload`.
     """
 
     def __init__(
-        self, settings: Settings, *, worker: int = 0, clock: Clock | None = None, log_fd: int = 1
+        self,
+        settings: Settings,
+        *,
+        worker: int = 0,
+        clock: Clock | None = None,
+        log_fd: int = 1,
+        database_dsn: str | None = None,
+        reread: Callable[[], Settings] | None = None,
     ) -> None:
         snapshot = settings.snapshot
         clock = clock or SystemClock()
-        self._settings = settings
         self._worker = worker
-        self._pools: dict[Provider, Pool] = {}
+        self._connections = connections = Connections(snapshot.bounds)
+        self.database: Database | None = None
+        if database_dsn is not None:
+            prepared = settings.database.prepared_statements
+            self.database = Database(database_dsn, prepared_statements=prepared)
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, lambda: self.live)
         metrics.config_generation = snapshot.generation
@@ -74,19 +93,22 @@ class App:
         grantor = self.ledger
         estimator = Estimator(metrics)
         health = HealthTable(snapshot.provider_keys)
-        accounts = Accounts(grantor, snapshot.provider_keys, set_aside_permille(settings), time.now())
+        departed = Departed(grantor)
+        served = [key for key in snapshot.provider_keys if key.state != "disabled"]
+        accounts = Accounts(grantor, served, set_aside_permille(settings), time.now(), departed)
         choice = Choice[Account](snapshot.routing.strategy, Affinity(), Random())
         self._dispatcher = dispatcher = Dispatcher(
             accounts, grantor, choice, Charging(estimator), snapshot, time, clock, metrics
         )
         if self._leases is not None:
             self._leases.watch(dispatcher.waiters)
+        self._key_use = KeyUse(self.database, clock)
         hedging = Hedging(snapshot.hedge)
         lessons = Lessons(dispatcher, grantor, health, hedging, metrics, time, clock)
-        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, hedging, clock)
+        upstream = Upstream(dispatcher, lessons, connections.of, snapshot.bounds, hedging, clock)
         generation = Generation(
             snapshot,
-            Authenticator(snapshot),
+            Authenticator(snapshot, clock.utc, self._key_use.used),
             dispatcher,
             lessons,
             upstream,
@@ -96,16 +118,49 @@ class App:
         self._readings = Readings(accounts, dispatcher, grantor, health, time, clock)
         metrics.also(self._readings.gauges)
         settlement = Settlement(clock, metrics, self._log, estimator)
-        reservations = Reservations(grantor, time)
-        reservations.open(snapshot.tenant_keys.values())
+        reservations = Reservations(grantor, time, departed)
+        self._reloads: set[asyncio.Task[str | None]] = set()
         self.pipeline = pipeline = Pipeline(generation, clock, settlement, reservations)
         self.unread = Unread(clock, metrics, self._log)
         probes = Starlette(routes=health_routes(lambda: pipeline.draining))
-        catalogue = ModelCatalogue(snapshot, clock.utc())
-        self.data = DataPlane(pipeline, Inference(router, ids, estimator), catalogue, probes)
+        created = clock.utc()
+        inference = Inference(router, ids, estimator)
+        self.data = data = DataPlane(pipeline, inference, ModelCatalogue(snapshot, created), probes)
+        self._swap = swap = Swap(
+            pipeline,
+            accounts,
+            health,
+            router,
+            reservations,
+            dispatcher,
+            connections,
+            departed,
+            metrics,
+            time,
+            clock,
+        )
+
+        def follow(snapshot: Snapshot) -> None:
+            data.catalogue = ModelCatalogue(snapshot, created)
+
+        swap.followers.append(follow)
+        sources = secret_sources(settings.vault, settings.declared.environ, clock.monotonic)
+        self._secrets = ProviderSecrets(sources, health, metrics, clock.monotonic, self._renew)
+        lessons.refused, upstream.has_another_secret = self._secrets.refused, self._secrets.has_another
+        self.following = Following(
+            settings,
+            self.database,
+            database_dsn,
+            reread=reread,
+            warm=self._secrets.warm,
+            swap=self._put_in_force,
+            monotonic=clock.monotonic,
+        )
+        pipeline.unknown = self._unknown_key
+        metrics.also(self._configuration_readings)
         queue = QueueReadings(worker, dispatcher, clock)
         self.admin = admin_app(
-            settings.admin_key, self.registry, self.state, queue, lambda: pipeline.draining
+            settings.admin_key, self.registry, self.state, queue, lambda: pipeline.draining, self.reload
         )
 
     @property
@@ -116,6 +171,23 @@ class App:
     async def start(self) -> None:
         self._log.start()
         self._lag.start(asyncio.get_running_loop())
+        if self.database is not None:
+            await self.database.start()
+        await self._secrets.start()
+        await self._secrets.warm(self.following.snapshot)
+        self._renew()
+        await self.following.start()
+        self._key_use.start()
+
+    async def reload(self) -> str | None:
+        """Read the configuration file again; what is wrong with it, and then nothing has changed."""
+        return await self.following.reload()
+
+    def reload_soon(self) -> None:
+        """The same for who cannot wait for it."""
+        task = asyncio.create_task(self.reload(), name="reload")
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
 
     def drain(self) -> None:
         """Not ready any more; new exchanges are refused, those in flight go on."""
@@ -127,33 +199,31 @@ class App:
 
     def state(self) -> dict[str, object]:
         """Live state for the admin API."""
-        snapshot = self._settings.snapshot
-        source = self._settings.source
+        snapshot = self.pipeline.generation.snapshot
         return {
             "worker": {
                 "worker": self._worker,
                 "in_flight": self.live,
                 "draining": self.pipeline.draining,
-                "connections": [
-                    {"provider": provider.id, **pool.state()} for provider, pool in self._pools.items()
-                ],
+                "connections": self._connections.state(),
             },
             "pools": [self._readings.pool(key) for key in snapshot.provider_keys],
-            "config": {
-                "generation": snapshot.generation,
-                "source": str(Path(source)) if source else None,
-                "providers": sorted(snapshot.providers),
-                "models": sorted(snapshot.routes),
-                "tenants": sorted(snapshot.tenants),
-            },
+            "config": self.following.state(),
         }
 
     async def aclose(self) -> None:
         """Close upstream connections, then write out the log."""
+        for task in self._reloads:
+            task.cancel()
         self._lag.stop()
+        self._swap.close()
         self._dispatcher.close()
-        for pool in self._pools.values():
-            await pool.aclose()
+        await self.following.close()
+        await self._secrets.close()
+        await self._key_use.close()
+        if self.database is not None:
+            await self.database.close()
+        await self._connections.aclose()
         if self._leases is not None:
             await self._leases.aclose()
         if self._shared is not None:
@@ -178,15 +248,23 @@ class App:
         metrics.also(partial(lease_counts, leases))
         return leases
 
-    def _pool_of(self, key: ProviderKey) -> Pool:
-        provider = key.provider
-        pool = self._pools.get(provider)
-        if pool is None:
-            pool = self._pools[provider] = Pool(
-                provider.origin,
-                self._settings.snapshot.bounds,
-                proxy=provider.egress_proxy,
-                proxy_auth=provider.egress_proxy_auth,
-                ca_file=provider.ca_file,
+    def _put_in_force(self, snapshot: Snapshot) -> None:
+        self._swap.to(self._secrets.filled(snapshot))
+
+    def _renew(self) -> None:
+        """A provider's secret is another one."""
+        self._swap.renew(self._secrets.filled(self.following.snapshot))
+
+    async def _unknown_key(self, error: UnknownKeyError) -> None:
+        """It may have been made a moment ago. What cannot be looked up now is not refused for good."""
+        if not error.may_be_one:
+            raise error
+        await self.following.look()
+        if self.following.is_cut_off:
+            raise GatewayError(
+                KEYS_UNAVAILABLE, "This key cannot be checked at the moment.", retry_after_s=1.0
             )
-        return pool
+
+    def _configuration_readings(self) -> Iterator[Reading]:
+        refused = [((), float(self.following.refused))]
+        yield Reading("config_rows_refused", "Rows of the database that do not count.", (), refused)

@@ -53,6 +53,9 @@ MODEL_NOT_ALLOWED = Condition(
 PRIORITY_NOT_ALLOWED = Condition(
     "priority_not_allowed", 403, "permission_error", "priority_not_allowed", 403, "permission_error"
 )
+KEY_NOT_ALLOWED = Condition(
+    "key_not_allowed", 403, "permission_error", "key_not_allowed", 403, "permission_error"
+)
 MODEL_NOT_FOUND = Condition("model_not_found", 404, _REQUEST, "model_not_found", 404, "not_found_error")
 OBJECT_NOT_FOUND = Condition("not_found", 404, _REQUEST, "not_found", 404, "not_found_error")
 UNKNOWN_URL = Condition("unknown_url", 404, _REQUEST, "unknown_url", 404, "not_found_error")
@@ -125,6 +128,8 @@ NO_KEY_NOW = Condition(
 OVERLOADED = Condition(
     "overloaded", 503, "service_unavailable_error", "overloaded", 529, "overloaded_error", True
 )
+#: Whether a key is one cannot be found out: what keeps them is away.
+KEYS_UNAVAILABLE = replace(OVERLOADED, name="keys_unavailable", code="keys_unavailable")
 QUEUE_FULL = replace(OVERLOADED, name="queue_full", code="queue_full")
 QUEUE_TIMEOUT = replace(OVERLOADED, name="queue_timeout", code="queue_timeout")
 DEADLINE_UNREACHABLE = replace(OVERLOADED, name="deadline_unreachable", code="deadline_unreachable")

@@ -41,10 +41,13 @@ class Scope:
             return OutOfScope.ENDPOINT
         if self.addresses is not None and not _is_in(use.address, self.addresses):
             return OutOfScope.ADDRESS
-        if use.model is None or self.models is None:
-            return None
-        named = any(fnmatchcase(use.model, pattern) for pattern in self.models)
-        return None if named else OutOfScope.MODEL
+        return None if self.names(use.model) else OutOfScope.MODEL
+
+    def names(self, model: str | None) -> bool:
+        """Whether `model` is within the limit on models; where none is asked for there is none to limit."""
+        if model is None or self.models is None:
+            return True
+        return any(fnmatchcase(model, pattern) for pattern in self.models)
 
 
 UNLIMITED = Scope()

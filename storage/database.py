@@ -41,6 +41,10 @@ _LATE = (
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
 
+#: What `connected` raises when the database cannot be reached now, and when it is reached and says no.
+UNREACHED = (*_AWAY, asyncpg.InterfaceError, OSError)
+REFUSED = asyncpg.PostgresError
+
 log = logging.getLogger(__name__)
 
 

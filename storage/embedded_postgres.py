@@ -19,7 +19,15 @@ from urllib.parse import quote
 
 from storage.ending import end_process
 from storage.postgres_binaries import BinariesError, RunAs, binaries
-from storage.postgres_cluster import APPLICATION, DATABASE, OWNER, Cluster, ClusterError, environment
+from storage.postgres_cluster import (
+    APPLICATION,
+    DATABASE,
+    OWNER,
+    Cluster,
+    ClusterError,
+    environment,
+    kept_passwords,
+)
 
 #: What a unix socket's path may have at most: 108 bytes with the final zero on Linux, 104 on macOS.
 SOCKET_PATH_BYTES_MAX = 103
@@ -81,8 +89,16 @@ class EmbeddedPostgres:
 
     def dsn_of(self, role: str) -> str:
         """Of one of the cluster's roles; holds its password."""
-        place = quote(str(self.socket_directory), safe="")
-        return f"postgresql://{role}:{self._passwords[role]}@/{DATABASE}?host={place}"
+        return _dsn(self._home, role, self._passwords[role])
+
+    @staticmethod
+    def kept_dsn(directory: Path, role: str = APPLICATION) -> str:
+        """The same for processes beside the one that started it. Raises EmbeddedPostgresError."""
+        home = directory.resolve()
+        passwords = kept_passwords(home)
+        if passwords is None:
+            raise EmbeddedPostgresError(f"no embedded PostgreSQL was made in {directory}")
+        return _dsn(home, role, passwords[role])
 
     async def start(self) -> str:
         """The application's DSN, once it answers; raises EmbeddedPostgresError when it does not come up."""
@@ -104,6 +120,11 @@ class EmbeddedPostgres:
             await asyncio.gather(self._keeper, return_exceptions=True)
             self._keeper = None
         await self._end()
+
+    def end(self) -> None:
+        """Tells it to end, for who cannot wait for that."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
 
     @property
     def _log_file(self) -> Path:
@@ -234,6 +255,11 @@ class EmbeddedPostgres:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(process.wait, _STOP_S)
                 return
+
+
+def _dsn(home: Path, role: str, password: str) -> str:
+    place = quote(str(home / "run"), safe="")
+    return f"postgresql://{role}:{password}@/{DATABASE}?host={place}"
 
 
 def _end_leftover(data: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from storage.connection import Connection
-from storage.database import Database, DatabaseAwayError, DatabaseBusyError, connected
+from storage.database import REFUSED, Database, DatabaseAwayError, DatabaseBusyError, connected
 
 CHANNEL = "kaze_generation"
 #: How soon a change is known without a notice.
@@ -53,8 +53,8 @@ class GenerationWatch:
             self._changed(number)
 
     async def look(self) -> None:
-        """One look at the number."""
-        with suppress(DatabaseAwayError, DatabaseBusyError):
+        """One look at the number. A database in which it is not (yet) has none."""
+        with suppress(DatabaseAwayError, DatabaseBusyError, REFUSED):
             async with self._database.reads.transaction(readonly=True) as connection:
                 self._tell(await connection.fetchval("SELECT number FROM generation"))
 

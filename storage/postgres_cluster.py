@@ -22,6 +22,7 @@ OWNER = "kaze_owner"
 #: Everything else: owns nothing, is subject to row-level security.
 APPLICATION = "kaze_app"
 ROLES = (SUPERUSER, OWNER, APPLICATION)
+_PASSWORDS = "passwords.json"
 _MAKE_S = 60.0
 _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
 
@@ -41,7 +42,7 @@ class Cluster:
     def __init__(self, home: Path, programs: Path, run_as: RunAs) -> None:
         self.data = home / "data"
         self._home = home
-        self._passwords_file = home / "passwords.json"
+        self._passwords_file = home / _PASSWORDS
         self._programs = programs
         self._run_as = run_as
 
@@ -119,16 +120,24 @@ class Cluster:
 
     def _kept(self) -> dict[str, str]:
         """The passwords; when their file was lost, or names too few roles, they are set anew."""
-        try:
-            kept = json.loads(self._passwords_file.read_text())
-            if isinstance(kept, dict) and set(kept) >= set(ROLES):
-                return {role: str(kept[role]) for role in ROLES}
-        except (OSError, ValueError):
-            pass
+        kept = kept_passwords(self._home)
+        if kept is not None:
+            return kept
         passwords = {role: secrets.token_urlsafe(24) for role in ROLES}
         self._single_user(self.data, "template1", _roles(passwords))
         self._keep(passwords)
         return passwords
+
+
+def kept_passwords(home: Path) -> dict[str, str] | None:
+    """By role; None when their file is missing or does not name them all."""
+    try:
+        kept = json.loads((home / _PASSWORDS).read_text())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(kept, dict) or not set(kept) >= set(ROLES):
+        return None
+    return {role: str(kept[role]) for role in ROLES}
 
 
 def _roles(passwords: dict[str, str]) -> list[str]:

@@ -84,11 +84,32 @@ def account_of(
     `request_slice_s` is the slice in which the provider is known to enforce requests per minute, where the
     configuration names none.
     """
-    id_, limits = key.id, key.limits
-    for pattern, own in key.model_limits:
-        if fnmatchcase(model, pattern):
-            id_, limits = f"{key.id}/{pattern}", own
-            break
+    own = next((one for one in key.model_limits if fnmatchcase(model, one[0])), None)
+    return _account(key, own, zone, request_slice_s, set_aside_permille)
+
+
+def account_again(
+    id_: str,
+    key: ProviderKey,
+    zone: str = "UTC",
+    request_slice_s: float | None = None,
+    set_aside_permille: int = 0,
+) -> AccountTerms | None:
+    """The account with that id of `key`, which may have changed since; None if it has none like it any more."""
+    own = next((one for one in key.model_limits if id_ == f"{key.id}/{one[0]}"), None)
+    if own is None and id_ != key.id:
+        return None
+    return _account(key, own, zone, request_slice_s, set_aside_permille)
+
+
+def _account(
+    key: ProviderKey,
+    own: tuple[str, Limits] | None,
+    zone: str,
+    request_slice_s: float | None,
+    set_aside_permille: int,
+) -> AccountTerms:
+    id_, limits = (key.id, key.limits) if own is None else (f"{key.id}/{own[0]}", own[1])
     dimensions = _dimensions(limits, key.burst_s, zone)
     if key.burst_s is None and request_slice_s is not None:
         dimensions = tuple(

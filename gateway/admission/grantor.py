@@ -61,6 +61,10 @@ class Grantor(Protocol):
         """Before the first `take`; again when its limits changed. What is charged stays charged."""
         ...
 
+    def close_account(self, account: str) -> None:
+        """Nobody has anything there any more, and its windows do not count: forget it."""
+        ...
+
     def take(self, account: str, charge: Charge, rank: int, now: int) -> Grant | None:
         """A place for `charge` on every dimension, or None and nothing is charged. Its sender goes at once."""
         ...

@@ -87,6 +87,11 @@ class Leases:
         channel = self._channels[terms.id] = Channel(terms, self._worker, now, self._jitter)
         self._calls.add(channel)
 
+    def close_account(self, account: str) -> None:
+        channel = self._channels.pop(account, None)
+        if channel is not None:
+            self._calls.remove(channel)
+
     def take(self, account: str, charge: Charge, rank: int, now: int) -> Grant | None:
         channel = self._channels[account]
         lot = channel.lots.take(charge, rank, now)

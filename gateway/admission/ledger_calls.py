@@ -80,6 +80,16 @@ class LedgerCalls:
         channel.calling, channel.due_at, channel.timer = False, NEVER, None
         self._channels.append(channel)
 
+    def remove(self, channel: Channel) -> None:
+        """No more calls for it: what it may still hold lapses."""
+        if channel.timer is not None:
+            channel.timer.cancel()
+            channel.timer = None
+        channel.due_at = 0  # nothing is due earlier
+        self._channels.remove(channel)
+        if self._prober is channel:
+            self._prober = next(iter(self._channels), None)
+
     def soon(self, channel: Channel, at: int) -> None:
         """A call is due then, or earlier."""
         if at < channel.due_at:

@@ -57,6 +57,11 @@ class MemoryLedger:
         self._allotments[terms.id].close(now)
         kept.account.configure(terms, now)
 
+    def close_account(self, account: str) -> None:
+        """Nobody has anything there any more, and its windows do not count: forget it."""
+        self._books.pop(account, None)
+        self._allotments.pop(account, None)
+
     def take(self, account: str, charge: Charge, rank: int, now: int) -> Grant | None:
         """A place for `charge` on every dimension, or None and nothing is charged. Its sender goes at once."""
         allotment = self._allotments[account]

@@ -1,7 +1,7 @@
 """The admin listener of one process: metrics, health, live state and the queue, behind the admin key."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -17,6 +17,7 @@ from gateway.pipeline.queue_readings import QueueReadings
 from keys.secret import Secret
 
 State = Callable[[], dict[str, object]]
+Reload = Callable[[], Awaitable[str | None]]
 
 
 class AdminGate:
@@ -68,8 +69,9 @@ def admin_app(
     state: State,
     queue: QueueReadings,
     draining: Callable[[], bool],
+    reload: Reload,
 ) -> ASGIApp:
-    """The admin application. `state` gives the live state as JSON-able data."""
+    """The admin application. `state` gives the live state as JSON-able data; `reload` says what is wrong, if so."""
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
@@ -79,6 +81,10 @@ def admin_app(
 
     async def config(_: Request) -> JSONResponse:
         return JSONResponse(state()["config"])
+
+    async def read_again(_: Request) -> Response:
+        refused = await reload()
+        return JSONResponse(state()["config"]) if refused is None else problem(422, refused)
 
     async def workers(_: Request) -> JSONResponse:
         return JSONResponse({"data": [state()["worker"]], "next": None})
@@ -103,6 +109,7 @@ def admin_app(
         Route("/admin/v1/queue/{request_id}", one_waiting, methods=["GET", "DELETE"]),
         Route("/admin/v1/pools", pools),
         Route("/admin/v1/config", config),
+        Route("/admin/v1/config/reload", read_again, methods=["POST"]),
         Route("/admin/v1/workers", workers),
         *health_routes(draining),
     ]

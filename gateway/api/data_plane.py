@@ -20,6 +20,7 @@ from gateway.exchange import Exchange
 from gateway.pipeline.caller import Caller
 from gateway.pipeline.form import Form
 from gateway.pipeline.pipeline import Pipeline
+from gateway.pipeline.use_check import check_use
 
 _ROUTES = exact_routes()
 _METHODS = exact_methods()
@@ -175,8 +176,9 @@ class DataPlane:
         try:
             key = self.pipeline.generation.authenticator.authenticate(headers, dict(headers))
             exchange.tenant_key, exchange.priority = key, key.priority
+            check_use(key, "models", scope["client"])
             caller.reservation = self.pipeline.reservations.begin(exchange)
-            body = self.catalogue.answer(key.tenant, raw_path, scope["query_string"])
+            body = self.catalogue.answer(key, raw_path, scope["query_string"])
             caller.respond(200, b"content-type: application/json\r\n", body)
         except GatewayError as error:
             caller.fail(error)

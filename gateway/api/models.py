@@ -7,7 +7,7 @@ import orjson
 
 from gateway.errors import INVALID_VALUE, GatewayError
 from gateway.pipeline.router import is_model_name, model_not_found
-from gateway.settings.snapshot import ModelRoute, Snapshot, Tenant
+from gateway.settings.snapshot import ModelRoute, Snapshot, TenantKey
 
 _PAGE_MAX = 1000
 
@@ -19,30 +19,32 @@ class ModelCatalogue:
         self._snapshot = snapshot
         self._created = created.astimezone(UTC)
 
-    def answer(self, tenant: Tenant, raw_path: bytes, query: bytes) -> bytes:
+    def answer(self, key: TenantKey, raw_path: bytes, query: bytes) -> bytes:
         """The body for `/v1/models` or `/v1/models/{id}`. Raises GatewayError when there is no such model."""
         name = raw_path.removeprefix(b"/v1").removeprefix(b"/models").strip(b"/").decode("ascii", "replace")
         if name:
-            return orjson.dumps(self._entry(self._named(tenant, unquote(name))))
-        return orjson.dumps(self._page(self._visible(tenant), query))
+            return orjson.dumps(self._entry(self._named(key, unquote(name))))
+        return orjson.dumps(self._page(self._visible(key), query))
 
-    def _named(self, tenant: Tenant, name: str) -> ModelRoute:
+    def _named(self, key: TenantKey, name: str) -> ModelRoute:
         """What `name` means in a request: a route, or a provider's model by its own name, which is not listed.
 
         Whether a provider has such a model is not asked; that the tenant may use the provider is.
         """
-        route = self._snapshot.resolve(tenant, name) if is_model_name(name) else None
-        if route is None or not self._serves(tenant, route):
+        route = self._snapshot.resolve(key.tenant, name) if is_model_name(name) else None
+        if route is None or not self._serves(key, route):
             raise model_not_found(name)
         return route
 
-    def _visible(self, tenant: Tenant) -> list[ModelRoute]:
+    def _visible(self, key: TenantKey) -> list[ModelRoute]:
         snapshot = self._snapshot
-        resolved = (snapshot.resolve(tenant, name) for name in snapshot.routes)
-        return [route for route in resolved if route is not None and self._serves(tenant, route)]
+        resolved = (snapshot.resolve(key.tenant, name) for name in snapshot.routes)
+        return [route for route in resolved if route is not None and self._serves(key, route)]
 
-    def _serves(self, tenant: Tenant, route: ModelRoute) -> bool:
-        return any(self._snapshot.keys_for(tenant, target) for target in route.targets)
+    def _serves(self, key: TenantKey, route: ModelRoute) -> bool:
+        if not key.scope.names(route.id):
+            return False
+        return any(self._snapshot.keys_for(key.tenant, target) for target in route.targets)
 
     def _page(self, routes: list[ModelRoute], query: bytes) -> dict[str, object]:
         asked = parse_qs(query.decode("ascii", "replace"))

@@ -3,14 +3,16 @@
 The ledger knows how full an account is; here is what is this worker's own, and goes with it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from math import inf
 
 from gateway.admission.breaker import Breaker
-from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, account_of
+from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, account_again, account_of
 from gateway.admission.grantor import Grantor
 from gateway.admission.ledger import Usage
 from gateway.charge import CHARGE_AXES, Charge
-from gateway.settings.snapshot import ProviderKey
+from gateway.pipeline.departed import Departed
+from gateway.settings.snapshot import Provider, ProviderKey
 from gateway.upstream.adapter import Adapter, adapter_of
 
 #: A provider whose day is not UTC's.
@@ -34,14 +36,8 @@ class Account:
 
     def __init__(self, key: ProviderKey, terms: AccountTerms, adapter: Adapter) -> None:
         self.id = terms.id
-        self.key = key
-        self.terms = terms
         self.adapter = adapter
-        self.limits = _limits(terms)
-        #: What is no more than this fits any of its ceilings on tokens.
-        self.least_tokens = min(self.limits.input, self.limits.output, self.limits.tokens)
-        self.dimensions = frozenset(dimension.name for dimension in terms.dimensions)
-        self.limited = bool(terms.dimensions)
+        self.configure(key, terms)
         self.in_flight = 0
         self.attempts = 0
         self.failures = 0
@@ -60,6 +56,16 @@ class Account:
         #: That one request takes there, roughly: what a place in flight is worth in requests a second.
         self.seconds = 1.0
 
+    def configure(self, key: ProviderKey, terms: AccountTerms) -> None:
+        """Its key and ceilings are these from now on."""
+        self.key = key
+        self.terms = terms
+        self.limits = _limits(terms)
+        #: What is no more than this fits any of its ceilings on tokens.
+        self.least_tokens = min(self.limits.input, self.limits.output, self.limits.tokens)
+        self.dimensions = frozenset(dimension.name for dimension in terms.dimensions)
+        self.limited = bool(terms.dimensions)
+
     def lasted(self, seconds: float) -> None:
         """A request was under way there for so long."""
         self.seconds += _DURATION_WEIGHT * (seconds - self.seconds)
@@ -71,14 +77,21 @@ class Account:
 
 
 class Accounts:
-    """All accounts of one snapshot, opened at the ledger when first asked for."""
+    """All accounts, opened at the ledger when first asked for. They outlive a change of the configuration."""
 
-    __slots__ = ("_grantor", "_set_aside_permille", "by_id")
+    __slots__ = ("_departed", "_grantor", "_leaving", "_set_aside_permille", "by_id")
 
     def __init__(
-        self, grantor: Grantor, keys: Iterable[ProviderKey], set_aside_permille: int, now: int
+        self,
+        grantor: Grantor,
+        keys: Iterable[ProviderKey],
+        set_aside_permille: int,
+        now: int,
+        departed: Departed | None = None,
     ) -> None:
         self._grantor = grantor
+        self._departed = Departed(grantor) if departed is None else departed
+        self._leaving: dict[str, Account] = {}
         self._set_aside_permille = set_aside_permille
         self.by_id: dict[str, Account] = {}
         for key in keys:
@@ -86,14 +99,50 @@ class Accounts:
 
     def of(self, key: ProviderKey, model: str, now: int) -> Account:
         """What `model` counts against on `key`; a request that names no model is of the key as a whole."""
-        adapter = adapter_of(key.provider)
-        zone = _DAYS.get(key.provider.dialect, "UTC")
-        terms = account_of(key, model, zone, adapter.request_slice_s, self._set_aside_permille)
+        terms = account_of(key, model, *self._ways(key.provider))
         account = self.by_id.get(terms.id)
         if account is None:
-            account = self.by_id[terms.id] = Account(key, terms, adapter)
+            account = self.by_id[terms.id] = Account(key, terms, adapter_of(key.provider))
             self._grantor.open_account(terms, now)
+            self._departed.came_back(terms.id)
         return account
+
+    def configure(self, keys: Iterable[ProviderKey], now: int) -> None:
+        """These are the keys from now on; with what they had under way, and what was charged to them."""
+        by_id = {key.id: key for key in keys}
+        for account in list(self.by_id.values()):
+            key = by_id.get(account.key.id)
+            terms = None if key is None else account_again(account.id, key, *self._ways(key.provider))
+            if key is None or terms is None:
+                account.blocked_until = inf
+                self._leaving[account.id] = account
+                continue
+            if self._leaving.pop(account.id, None) is not None:
+                account.blocked_until = 0.0
+            adapter = adapter_of(key.provider)
+            if account.key.provider.id != key.provider.id or account.adapter is not adapter:
+                self.by_id[account.id] = Account(key, terms, adapter)  # of the old one only exchanges know
+                self._grantor.open_account(terms, now)
+            elif account.terms != terms:
+                account.configure(key, terms)
+                self._grantor.open_account(terms, now)
+            else:
+                account.key = key
+        for key in by_id.values():
+            self.of(key, "", now)
+
+    def sweep(self, is_waited_for: Callable[[str], bool], now: int) -> bool:
+        """Let those go that have left and have nothing under way any more; whether there are others."""
+        for id_, account in list(self._leaving.items()):
+            if not account.in_flight and not is_waited_for(id_):
+                del self._leaving[id_], self.by_id[id_]
+                self._departed.went(id_, now)
+        return bool(self._leaving)
+
+    def _ways(self, provider: Provider) -> tuple[str, float | None, int]:
+        """What else its terms depend on."""
+        zone = _DAYS.get(provider.dialect, "UTC")
+        return zone, adapter_of(provider).request_slice_s, self._set_aside_permille
 
     def of_key(self, key_id: str) -> list[Account]:
         """The accounts of a provider key, for the admin API."""

@@ -1,11 +1,12 @@
 """Who is asking: the presented key is hashed and looked up in the snapshot. Deny by default.
 
-The same answer is given for an unknown, malformed or revoked key; why is for the log alone. With the database
-away nothing changes here: the snapshot in memory is all that is read.
+The same answer is given for an unknown, malformed, expired or revoked key. With the database away nothing changes
+here: the snapshot in memory is all that is read.
 """
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from gateway.errors import (
     AMBIGUOUS_CREDENTIALS,
@@ -17,6 +18,8 @@ from gateway.errors import (
 )
 from gateway.exchange import Exchange
 from gateway.settings.snapshot import PRIORITIES, Snapshot, TenantKey
+from keys.digest import KeyDigest
+from keys.tenant_key import key_id_of
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -32,22 +35,39 @@ OWN_HEADERS = frozenset(
     }
 )
 _KNOWN_MAX = 4096
+_INCORRECT = "Incorrect API key provided."
 _RANK = {name: rank for rank, name in enumerate(PRIORITIES)}
+
+
+class UnknownKeyError(GatewayError):
+    """Nobody has that key in this snapshot. `may_be_one`: it looks like those that the admin API makes."""
+
+    def __init__(self, presented: bytes) -> None:
+        super().__init__(INVALID_API_KEY, _INCORRECT)
+        self.may_be_one = key_id_of(presented.decode("latin-1")) is not None
 
 
 class Authenticator:
     """Knows the tenant keys of one snapshot.
 
-    Who was let in once with an `Authorization` header is known by it from then on, which spares the hash. The
-    memory holds accepted values only, ends with its snapshot (so a revocation forgets), and has a bound; the
-    look-up is by a keyed hash of the whole value and tells nothing by its time.
+    `used` is told who was let in. Who was let in once with an `Authorization` header is known by it from then on,
+    which spares the hash. The memory holds accepted values only, ends with its snapshot (so a revocation forgets),
+    and has a bound; the look-up is by a keyed hash of the whole value and tells nothing by its time.
     """
 
-    __slots__ = ("_known", "_snapshot")
+    __slots__ = ("_known", "_snapshot", "_used", "_utc")
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(
+        self, snapshot: Snapshot, utc: Callable[[], datetime], used: set[TenantKey] | None = None
+    ) -> None:
         self._snapshot = snapshot
+        self._utc = utc
+        self._used = set() if used is None else used
         self._known: dict[bytes | None, TenantKey] = {}
+
+    def succeeded_by(self, snapshot: Snapshot) -> "Authenticator":
+        """Who knows the keys of the next snapshot."""
+        return Authenticator(snapshot, self._utc, self._used)
 
     def authenticate(self, headers: Headers, named: Mapping[bytes, bytes]) -> TenantKey:
         """The tenant key presented. `named` is `headers` as a mapping (the last of equal names wins).
@@ -57,13 +77,17 @@ class Authenticator:
         usual = named.get(b"authorization")
         other = b"x-api-key" in named or b"api-key" in named or b"x-goog-api-key" in named
         if other or len(named) != len(headers):
-            return self._found(_presented(headers, named))
+            other_key = self._found(_presented(headers, named))
+            self._used.add(other_key)
+            return other_key
         key = self._known.get(usual)  # one credential in the usual header
         if key is None:
             key = self._found(_presented(headers, named))
-            if len(self._known) >= _KNOWN_MAX:
-                self._known.clear()
-            self._known[usual] = key
+            if key.standing is None:  # one that ends at some moment is looked at each time
+                if len(self._known) >= _KNOWN_MAX:
+                    self._known.clear()
+                self._known[usual] = key
+        self._used.add(key)
         return key
 
     def _found(self, presented: bytes) -> TenantKey:
@@ -72,9 +96,17 @@ class Authenticator:
                 NO_CREDENTIALS,
                 "You didn't provide an API key. Send your tenant key as 'Authorization: Bearer <key>'.",
             )
-        key = self._snapshot.tenant_keys.get(hmac.digest(self._snapshot.pepper, presented, "sha256"))
+        snapshot = self._snapshot
+        digest = hmac.digest(snapshot.pepper, presented, "sha256")
+        key = snapshot.tenant_keys.get(digest)
+        if key is None and snapshot.pepper_previous is not None:
+            digest = hmac.digest(snapshot.pepper_previous, presented, "sha256")
+            key = snapshot.tenant_keys.get(digest)
         if key is None:
-            raise GatewayError(INVALID_API_KEY, "Incorrect API key provided.")
+            raise UnknownKeyError(presented)
+        standing = key.standing
+        if standing is not None and standing.ended(KeyDigest("", digest), self._utc()) is not None:
+            raise GatewayError(INVALID_API_KEY, _INCORRECT)
         return key
 
 

@@ -4,7 +4,7 @@ The one place that retries. An attempt that failed before anything reached the c
 within the retry budget; what the caller learns is the last attempt's error, and never our own credential's.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -24,6 +24,7 @@ from gateway.exchange import NO_USAGE, Exchange
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.hedged import Hedged
 from gateway.pipeline.lessons import Lessons, verdict_of_error
+from gateway.pipeline.reexamine import LookAgainError
 from gateway.pipeline.reply import Reply, check_other, error_text, open_stream, take_json
 from gateway.pipeline.router import Candidates
 from gateway.pipeline.served_by import served_by
@@ -37,6 +38,7 @@ from gateway.upstream.request_head import AGENT, fixed_head
 from gateway.upstream.response import Response
 from gateway.upstream.send import send
 from gateway.upstream.verdict import Kind, verdict_of_failure
+from keys.secret import Secret
 
 _HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 _DOORS_MAX = 4096
@@ -64,6 +66,7 @@ class AttemptFailedError(Exception):
         super().__init__(error.message)
         self.error = error
         told = kind in _PUT_BACK_WHEN_TOLD and bool(error.retry_after_s)
+        self.is_credential = kind == "credential"
         self.waits = kind in _PUT_BACK  # for an attempt too, where the budget of these is used up
         self.put_back = told or self.waits
 
@@ -90,7 +93,13 @@ class Upstream:
         self._hedged: Hedged | None = None
         if hedging.enabled:
             self._hedged = Hedged(hedging, dispatcher, lessons, self._budget, clock)
+        #: Whether the key of that id has another secret than the one that was refused.
+        self.has_another_secret: Callable[[str, Secret | None], Awaitable[bool]] = _nobody_knows
         self._doors: dict[tuple[ProviderKey, str, str, str | None, str], Door] = {}
+
+    def configure(self) -> None:
+        """The configuration, or a secret, is another one: what was made of it is made anew when it is needed."""
+        self._doors.clear()
 
     async def call(self, exchange: Exchange, candidates: Candidates, work: Work) -> Reply:
         """The first reply worth relaying; its permit and response are the receiver's to end.
@@ -106,8 +115,13 @@ class Upstream:
         while True:
             permit = self._dispatcher.at_once(ticket, now, ahead=ticket.came_back)
             if permit is None:
-                permit = await self._in_line(ticket, now, error)
+                try:
+                    permit = await self._in_line(ticket, now, error)
+                except LookAgainError as other:
+                    ticket.look_again(other.candidates)
                 now = self._clock.monotonic()
+                if permit is None:
+                    continue
             if not exchange.sent:
                 exchange.sent = now
                 self._attempts.first(now)
@@ -123,13 +137,16 @@ class Upstream:
                 if not overflowed and not failed.error.condition.retryable:
                     raise told from None
                 ticket.came_back = True
-                if overflowed or not failed.put_back:
+                again = failed.is_credential and await self.has_another_secret(
+                    permit.way.key_id, permit.presented
+                )
+                if overflowed or not (failed.put_back or again):
                     ticket.tried = (*ticket.tried, permit.way)
                 now = self._clock.monotonic()
                 if not self._dispatcher.has_way(ticket, now):
                     raise told from None
                 if not self._budget.withdraw(now):
-                    if not failed.waits or self._budget.frees_in(now) > CLASSES[rank].ttl_s:
+                    if not (failed.waits or again) or self._budget.frees_in(now) > CLASSES[rank].ttl_s:
                         raise told from None
                     ticket.owes_retry = True
                 if not overflowed:
@@ -163,6 +180,7 @@ class Upstream:
         key, target = permit.way.account.key, permit.way.target
         exchange.attempts += 1
         exchange.provider_key, exchange.target, exchange.overflow = key, target, permit.overflow
+        permit.presented = key.secret
         try:
             door = self._door(key, target, work)
             body = work.body(target)
@@ -235,12 +253,18 @@ class Upstream:
         name = (key, work.method, work.path, model, work.query)
         door = self._doors.get(name)
         if door is None:
+            if key.secret is None and key.reference is not None:
+                raise UpstreamFailure("no_secret", "the key's secret cannot be had", sent=False)
             head = fixed_head(key, work.method, work.path, model, work.query)
             door = Door(head, served_by(key, target), self._pool_of(key))
             if len(self._doors) >= _DOORS_MAX:  # paths with ids and callers' model names: keep a bound
                 self._doors.clear()
             self._doors[name] = door
         return door
+
+
+async def _nobody_knows(_: str, __: Secret | None) -> bool:
+    return False
 
 
 def _request(

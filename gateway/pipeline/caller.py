@@ -45,6 +45,7 @@ class Connection(Answering, Protocol):
     """What the server's protocol offers for one exchange (`gateway.api.protocol`)."""
 
     named: dict[bytes, bytes]
+    client: tuple[str, int] | None
     gone: bool
     on_gone: Callable[[], None] | None
     task: "asyncio.Task[None] | None"

@@ -4,6 +4,7 @@ Every permit that was used ends here, once: `finished`, `failed` or `abandoned`.
 they tell of an account changes slowly, and reading them costs more than everything else that is done here.
 """
 
+from collections.abc import Callable
 from math import inf
 
 from gateway.admission.grantor import Grantor
@@ -27,8 +28,10 @@ from gateway.metrics import Metrics
 from gateway.pipeline.account import Account
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.ticket import Permit
+from gateway.settings.snapshot import ProviderKey
 from gateway.upstream.retry_after import Headers
 from gateway.upstream.verdict import Kind, Verdict
+from keys.secret import Secret
 
 _OBSERVED_EVERY_S = 0.1
 #: Where a provider does not say how long it wants to be left alone.
@@ -72,6 +75,8 @@ class Lessons:
         self._metrics = metrics
         self._time = time
         self._clock = clock
+        #: Told of a refused credential: to have the secret looked at again. Without anybody it is what it is.
+        self.refused: Callable[[ProviderKey, Secret | None], None] = self._nowhere_to_look
 
     def head(self, permit: Permit, headers: Headers) -> None:
         """The head of a reply is here: what it tells of the account's ceilings."""
@@ -161,7 +166,7 @@ class Lessons:
             way.account.blocked_until = max(way.account.blocked_until, now + block_s)
         elif kind == "credential":
             if health.failed(permit.turn, "credential", now, reason) == "refresh":
-                self._health.refreshed(way.key_id)
+                self.refused(way.account.key, permit.presented)
         elif kind == "model":
             health.failed(permit.turn, "model", now)
         elif kind == "quota":
@@ -173,6 +178,9 @@ class Lessons:
             health.failed(permit.turn, "health", now, reason, until)
         if health.state != state:
             self._dispatcher.room_anywhere()
+
+    def _nowhere_to_look(self, key: ProviderKey, _: Secret | None) -> None:
+        self._health.refreshed(key.id)
 
     def _hit_ceiling(self, permit: Permit, verdict: Verdict, now: float) -> None:
         """A refusal for rates although the ledger saw room: someone else uses the key, or its ceiling is lower."""

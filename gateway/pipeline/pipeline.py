@@ -15,7 +15,7 @@ from gateway.errors import DEADLINE_EXCEEDED, INTERNAL, SHUTTING_DOWN, GatewayEr
 from gateway.exchange import Exchange
 from gateway.pipeline import idempotency
 from gateway.pipeline.admit import Dispatcher
-from gateway.pipeline.authenticate import OWN_HEADERS, Authenticator, attribute
+from gateway.pipeline.authenticate import OWN_HEADERS, Authenticator, UnknownKeyError, attribute
 from gateway.pipeline.call import Upstream
 from gateway.pipeline.caller import Caller, Connection
 from gateway.pipeline.interrupt import Interrupt
@@ -26,11 +26,13 @@ from gateway.pipeline.request_id import RequestIds
 from gateway.pipeline.reserve import Reservations
 from gateway.pipeline.router import Candidates
 from gateway.pipeline.settle import Settlement
+from gateway.pipeline.use_check import check_model, check_use
 from gateway.pipeline.work import Work
 from gateway.settings.snapshot import Snapshot
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.refusal import transport_error
 from gateway.upstream.verdict import verdict_of_failure
+from keys.scope import UNLIMITED
 
 log = logging.getLogger("gateway")
 
@@ -52,6 +54,11 @@ class Generation:
     relay: Relay
 
 
+async def _unknown(error: UnknownKeyError) -> None:
+    """There is nowhere else to look."""
+    raise error
+
+
 class Pipeline:
     """Runs exchanges; `live` holds the handle of each one in flight."""
 
@@ -59,6 +66,8 @@ class Pipeline:
         self, generation: Generation, clock: Clock, settlement: Settlement, reservations: Reservations
     ) -> None:
         self.generation = generation
+        #: Told of a key that the snapshot does not have; raises GatewayError, or it is looked for once more.
+        self.unknown: Callable[[UnknownKeyError], Awaitable[None]] = _unknown
         self.live: set[Interrupt] = set()
         self.draining = False
         self.reservations = reservations
@@ -86,8 +95,14 @@ class Pipeline:
         deadline: asyncio.TimerHandle | None = None
         try:
             named = connection.named
-            key = self.generation.authenticator.authenticate(headers, named)
+            try:
+                key = self.generation.authenticator.authenticate(headers, named)
+            except UnknownKeyError as error:
+                await self.unknown(error)
+                key = self.generation.authenticator.authenticate(headers, named)
             exchange.tenant_key, exchange.priority = key, key.priority
+            if key.scope is not UNLIMITED:
+                check_use(key, endpoint, connection.client)
             caller.reservation = self.reservations.begin(exchange)
             serve = self._serve
             if not named.keys().isdisjoint(OWN_HEADERS):
@@ -126,6 +141,9 @@ class Pipeline:
         generation, clock = self.generation, self.clock
         prepared = prepare(exchange, named)  # read, estimate, find candidates
         work, candidates = prepared if isinstance(prepared, tuple) else await prepared
+        assert exchange.tenant_key is not None
+        if exchange.tenant_key.scope is not UNLIMITED:
+            check_model(exchange.tenant_key, exchange.model)
         reservation = caller.reservation
         if reservation is not None and not reservation.take():
             await reservation.obtain()

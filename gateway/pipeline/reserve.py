@@ -6,7 +6,7 @@ upstream is as if it had never come. A key without limits has no reservation, no
 When the ledger is away the grantor decides, as for everybody else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from gateway.admission.concurrency import LOOK_AGAIN_MS
 from gateway.admission.dimension import account_of_tenant_key
@@ -15,6 +15,7 @@ from gateway.admission.memory_ledger import LedgerTime
 from gateway.charge import Charge
 from gateway.exchange import NO_USAGE, Exchange
 from gateway.pipeline.allowance import Allowance
+from gateway.pipeline.departed import Departed
 from gateway.record import Record
 from gateway.settings.snapshot import TenantKey
 
@@ -25,31 +26,46 @@ _RANK = 0
 class Reservations:
     """The tenant keys that have limits, and what their exchanges hold."""
 
-    __slots__ = ("_allowances", "_grantor", "_time")
+    __slots__ = ("_allowances", "_departed", "_former", "_grantor", "_time")
 
-    def __init__(self, grantor: Grantor, time: LedgerTime) -> None:
+    def __init__(self, grantor: Grantor, time: LedgerTime, departed: Departed | None = None) -> None:
         self._grantor = grantor
         self._time = time
-        self._allowances: dict[TenantKey, Allowance] = {}
+        self._departed = Departed(grantor) if departed is None else departed
+        #: Of keys that were used; None where they have no limits.
+        self._allowances: dict[TenantKey, Allowance | None] = {}
+        #: By account, of keys as they were before they changed or went.
+        self._former: dict[str, Allowance] = {}
 
-    def open(self, keys: Iterable[TenantKey]) -> None:
-        """Serve these keys from now on, as a new snapshot has them; what they were charged before stays charged."""
-        before = {allowance.terms.id: allowance for allowance in self._allowances.values()}
-        self._allowances = {}
-        for key in keys:
-            terms = account_of_tenant_key(key)
-            if terms.dimensions:
-                self._grantor.open_account(terms, self._time.now())
-                allowance = before.get(terms.id)
-                if allowance is None:
-                    allowance = Allowance(key.id, terms, self._grantor)
-                allowance.configure(terms)
-                self._allowances[key] = allowance
+    def configure(self, keys: Mapping[bytes, TenantKey]) -> None:
+        """These are the keys from now on, by digest. What they were charged before stays charged."""
+        for key, allowance in list(self._allowances.items()):
+            if keys.get(key.digest) is not key:
+                del self._allowances[key]
+                if allowance is not None:
+                    self._former[allowance.terms.id] = allowance
+                    self._departed.went(allowance.terms.id, self._time.now())
+        self._former = {id_: one for id_, one in self._former.items() if self._departed.remembers(id_)}
+
+    def _opened(self, key: TenantKey) -> Allowance | None:
+        """Of a key that is used for the first time since it is as it is."""
+        terms = account_of_tenant_key(key)
+        allowance = None
+        if terms.dimensions:
+            self._grantor.open_account(terms, self._time.now())
+            self._departed.came_back(terms.id)
+            allowance = self._former.pop(terms.id, None) or Allowance(key.id, terms, self._grantor)
+            allowance.configure(terms)
+        self._allowances[key] = allowance
+        return allowance
 
     def begin(self, exchange: Exchange) -> "Reservation | None":
         """For an authenticated exchange what will hold its place; None when its key has no limits."""
         assert exchange.tenant_key is not None
-        allowance = self._allowances.get(exchange.tenant_key)
+        try:
+            allowance = self._allowances[exchange.tenant_key]
+        except KeyError:
+            allowance = self._opened(exchange.tenant_key)
         return None if allowance is None else Reservation(exchange, allowance, self._grantor, self._time)
 
 

@@ -5,6 +5,7 @@ dialect or APIs cannot serve is a candidate; which candidate has room, and whose
 """
 
 from itertools import chain
+from math import inf
 
 from gateway.admission.candidate import Candidate
 from gateway.admission.health_table import HealthTable
@@ -34,12 +35,17 @@ class Candidates:
     Never changed: what is asked of it for every request is worked out once.
     """
 
-    __slots__ = ("first_target", "has_choice", "is_single", "overflow", "route", "targets")
+    __slots__ = ("asked", "first_target", "has_choice", "is_single", "overflow", "route", "targets")
 
     def __init__(
-        self, route: ModelRoute | None, targets: tuple[tuple[Way, ...], ...], overflow: tuple[Way, ...] = ()
+        self,
+        route: ModelRoute | None,
+        targets: tuple[tuple[Way, ...], ...],
+        overflow: tuple[Way, ...] = (),
+        asked: tuple[str, str, str] | None = None,
     ) -> None:
         self.route = route
+        self.asked = asked  # tenant, model and API that they are worked out from, where they are that alone
         self.targets = targets
         self.overflow = overflow
         self.first_target: Target | None = targets[0][0].target
@@ -53,7 +59,7 @@ class Candidates:
 
 
 class Router:
-    """Candidates under one snapshot."""
+    """Candidates under the present snapshot."""
 
     def __init__(
         self, snapshot: Snapshot, accounts: Accounts, health: HealthTable, time: LedgerTime, clock: Clock
@@ -65,6 +71,44 @@ class Router:
         self._clock = clock
         self._candidates: dict[tuple[str, str, str], Candidates] = {}
         self._ways: dict[tuple[ProviderKey, str], Way] = {}
+
+    def configure(self, snapshot: Snapshot) -> None:
+        """Under this one from now on, after accounts and health have followed it."""
+        self.snapshot = snapshot
+        self._candidates.clear()
+        keys = {key.id: key for key in snapshot.provider_keys}
+        before, self._ways = self._ways, {}
+        for (old, model), way in before.items():
+            key = keys.get(old.id)
+            if key is not None and key.provider == old.provider and self._is_current(way):
+                self._ways[key, model] = way
+
+    def renewed(self, before: Candidates) -> Candidates:
+        """What `before` is under the present snapshot; itself where nothing changed. Raises GatewayError."""
+        tenant = None if before.asked is None else self.snapshot.tenants.get(before.asked[0])
+        if before.asked is not None and tenant is not None:
+            after = self.candidates(tenant, *before.asked[1:])
+            same = after.targets == before.targets and after.overflow == before.overflow
+            return before if same else after
+        kept = tuple(tuple(way for way in ways if self._is_current(way)) for ways in before.targets)
+        overflow = tuple(way for way in before.overflow if self._is_current(way))
+        if kept == before.targets and overflow == before.overflow:
+            return before
+        targets = tuple(ways for ways in kept if ways)
+        if not targets:
+            raise GatewayError(NO_ELIGIBLE_KEY, "The provider keys that could serve this were taken out.")
+        return Candidates(before.route, targets, overflow)
+
+    def _is_current(self, way: Way) -> bool:
+        """Whether the way still leads where it did."""
+        account, model = way.account, "" if way.target is None else way.target.model
+        now = self._clock.monotonic()
+        if self.accounts.by_id.get(account.id) is not account or account.blocked_until == inf:
+            return False
+        if self.accounts.of(account.key, model, self._time.at(now)) is not account:
+            return False
+        health = self._health.target(account.key.provider.id, model or None, now).by_key.get(way.key_id)
+        return health is way.health
 
     def candidates(self, tenant: Tenant, model: str, api: str) -> Candidates:
         """Where `model` can be served for `tenant`. Raises GatewayError: not found, or not served by this API."""
@@ -82,7 +126,8 @@ class Router:
         eligible = [
             key
             for key in self.snapshot.provider_keys
-            if (key.tenants is None or tenant.id in key.tenants)
+            if (key.state == "enabled" or (key.state == "draining" and key.id == pinned))
+            and (key.tenants is None or tenant.id in key.tenants)
             and api in key.provider.apis
             and key.provider.dialect in ADAPTERS
         ]
@@ -102,6 +147,7 @@ class Router:
             raise GatewayError(INVALID_VALUE, "`model` must be printable ASCII.", param="model")
         if not is_model_name(model):
             raise model_not_found(model)
+        tenant = self.snapshot.tenants.get(tenant.id, tenant)  # who asks may have come under the one before
         route = self.snapshot.resolve(tenant, model)
         if route is None:
             raise model_not_found(model)
@@ -122,7 +168,7 @@ class Router:
         overflow: tuple[Way, ...] = ()
         if local is not None and _speaks(local, api):
             overflow = tuple(self._way(key, local) for key in self.snapshot.keys_for(tenant, local))
-        return Candidates(route, targets, overflow)
+        return Candidates(route, targets, overflow, (tenant.id, model, api))
 
     def _way(self, key: ProviderKey, target: Target | None) -> Way:
         """Made once, so that what is learned of it stays."""

@@ -11,6 +11,7 @@ from gateway.charge import Charge
 from gateway.exchange import Exchange
 from gateway.pipeline.router import Candidates, Way
 from gateway.record import Record, field
+from keys.secret import Secret
 
 
 class Permit(Record, eq=False):
@@ -23,6 +24,7 @@ class Permit(Record, eq=False):
     began: float
     item: Item | None = None  # that waited for it
     overflow: str | None = None  # why, where it is a local model's
+    presented: Secret | None = None  # the key's secret as it was then
 
 
 class Ticket(Record, eq=False):
@@ -47,6 +49,13 @@ class Ticket(Record, eq=False):
         """From now on it goes to the route's local model, or where else there is room first."""
         self.overflowed = reason
         self.targets = (self.candidates.overflow, *self.candidates.targets)
+
+    def look_again(self, candidates: Candidates) -> None:
+        """While it waited the configuration changed: it may go these ways now, and is before who came later."""
+        self.candidates, self.targets, self.came_back = candidates, candidates.targets, True
+        if self.overflowed is not None:
+            self.targets = (candidates.overflow, *candidates.targets)
+        self.charges.clear()
 
     def avoids(self, way: Way) -> bool:
         """While it has others: that of a local model which failed somebody, until it has answered somebody."""

@@ -6,6 +6,7 @@ does not listen to SIGTERM is killed.
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Sequence
@@ -78,6 +79,10 @@ class Child:
     def terminate(self) -> None:
         if self.alive:
             self._process.terminate()
+
+    def hang_up(self) -> None:
+        if self.alive:
+            self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         if self.alive:

@@ -29,6 +29,7 @@ from gateway.serving.totals import Totals
 from keys.secret import Secret
 
 #: What a worker may say of one request.
+_OF_RELOAD = frozenset({200, 422})
 _OF_ONE = frozenset({200, 204, 404})
 
 
@@ -51,6 +52,7 @@ class GatheredAdmin:
             Route("/metrics", self._metrics),
             Route("/admin/v1/workers", self._workers),
             Route("/admin/v1/config", self._config),
+            Route("/admin/v1/config/reload", self._reload, methods=["POST"]),
             Route("/admin/v1/pools", self._pools),
             Route("/admin/v1/queue", self._queue),
             Route("/admin/v1/queue/{request_id}", self._waiting, methods=["GET", "DELETE"]),
@@ -113,6 +115,18 @@ class GatheredAdmin:
             for answer, document in answers
         ]
         return JSONResponse({**newest, "workers": workers})
+
+    async def _reload(self, request: Request) -> Response:
+        """Every worker reads the file again; the first refusal speaks for all, as the file is one."""
+        answers = await self._gatherer.ask(
+            request.url.path, "", request.headers.get("authorization", ""), method="POST", statuses=_OF_RELOAD
+        )
+        for answer in answers:
+            if answer.status != HTTPStatus.OK:
+                return Response(answer.content, answer.status, media_type="application/problem+json")
+        if len(answers) < sum(seat.state == "serving" for seat in self._seats) or not answers:
+            return problem(503, "A worker does not answer; it may not have read the file again.")
+        return JSONResponse(orjson.loads(answers[-1].content))
 
     async def _workers(self, request: Request) -> Response:
         said = {answer.seat: orjson.loads(answer.content)["data"][0] for answer in await self._ask(request)}

@@ -62,6 +62,11 @@ class Seat:
         elif self._keeper is not None:
             self._keeper.cancel()
 
+    def hang_up(self) -> None:
+        """The worker reads its configuration file again."""
+        if self._child is not None and self.state == "serving":
+            self._child.hang_up()
+
     def kill(self) -> None:
         self._leaving = True
         if self._child is not None:

@@ -8,13 +8,16 @@ from gateway.api.protocol import bounded_protocol
 from gateway.app import App
 from gateway.clock import SystemClock
 from gateway.serving.collector import set_aside_what_stays
+from gateway.serving.database import application_dsn
 from gateway.serving.drain import drain
+from gateway.serving.launch import Launch
 from gateway.serving.listener import IDLE_S, Listener
-from gateway.serving.stop import StopSignal
+from gateway.serving.stop import StopSignal, on_hangup
 from gateway.settings.server import Settings
 
 
 async def run_single(
+    launch: Launch,
     settings: Settings,
     stop: StopSignal,
     *,
@@ -24,10 +27,11 @@ async def run_single(
 ) -> None:
     """Serve until told to stop, then drain. The admin listener answers to the last, so that it can be watched."""
     bounds = settings.snapshot.bounds
-    app = App(settings)
+    app = App(settings, database_dsn=application_dsn(settings), reread=launch.settings)
     callers = Listener(app.data, data, protocol=bounded_protocol(bounds, IDLE_S, app.unread.refused))
     operators = Listener(app.admin, admin, protocol=bounded_protocol(bounds, IDLE_S))
     await app.start()
+    on_hangup(app.reload_soon)
     set_aside_what_stays()
     try:
         callers.open()

@@ -12,6 +12,7 @@ import uvloop
 
 from gateway.clock import SystemClock
 from gateway.serving.claim import DataDirClaim
+from gateway.serving.database import DatabaseBeside
 from gateway.serving.greeting import greeting
 from gateway.serving.launch import Launch
 from gateway.serving.ledger import ValkeyBeside
@@ -53,13 +54,19 @@ def start(launch: Launch) -> int:
 async def _run(launch: Launch, settings: Settings, data: socket.socket, admin: socket.socket) -> None:
     stop = StopSignal()
     sim, valkey = SimBeside(SystemClock()), ValkeyBeside(settings)
+    database = DatabaseBeside(settings, SystemClock())
     stop.at_once(valkey.end)
+    stop.at_once(database.end)
     try:
-        await valkey.start()
-        if settings.needs_sim:
-            url = await _unless_stopped(sim, stop)
-            if url is None:
-                return
+        # All to their end, whatever happens to one: what is half started cannot be stopped in order.
+        starting = asyncio.gather(valkey.start(), database.start(), return_exceptions=True)
+        url = await _unless_stopped(sim, stop) if settings.needs_sim else None
+        for failed in await starting:
+            if failed is not None:
+                raise failed
+        if stop.told:
+            return
+        if url is not None:
             settings = launch.adjusted(settings.with_sim(url))
             launch = replace(launch, sim_url=url)
         words = greeting(settings, base_url(data), base_url(admin))
@@ -71,7 +78,7 @@ async def _run(launch: Launch, settings: Settings, data: socket.socket, admin: s
         if settings.workers == 1:
             from gateway.serving.single import run_single  # the supervisor needs no application
 
-            await run_single(settings, stop, data=data, admin=admin, ready=ready)
+            await run_single(launch, settings, stop, data=data, admin=admin, ready=ready)
         else:
             from gateway.serving.supervisor import Supervisor  # nor one process the HTTP client
 
@@ -79,6 +86,7 @@ async def _run(launch: Launch, settings: Settings, data: socket.socket, admin: s
     finally:
         await sim.stop()
         await valkey.stop()
+        await database.stop()
 
 
 async def _unless_stopped(sim: SimBeside, stop: StopSignal) -> str | None:

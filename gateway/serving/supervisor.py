@@ -20,7 +20,7 @@ from gateway.serving.launch import Launch
 from gateway.serving.listener import IDLE_S, Listener
 from gateway.serving.seat import Seat
 from gateway.serving.sockets import socket_dir
-from gateway.serving.stop import StopSignal
+from gateway.serving.stop import StopSignal, on_hangup
 from gateway.serving.totals import Totals
 from gateway.settings.server import Settings
 
@@ -44,6 +44,7 @@ class Supervisor:
         """Serve until told to stop; `ready` is called when every worker serves."""
         self._seats = self._make_seats(data)
         self._stop.at_once(self._kill)
+        on_hangup(self._hang_up)
         bounds = self._settings.snapshot.bounds
         async with AsyncExitStack() as stack:
             gatherer = Gatherer(self._seats)
@@ -92,6 +93,10 @@ class Supervisor:
             await leaving
         for seat in self._seats:
             seat.socket.unlink(missing_ok=True)
+
+    def _hang_up(self) -> None:
+        for seat in self._seats:
+            seat.hang_up()
 
     def _kill(self) -> None:
         for seat in self._seats:

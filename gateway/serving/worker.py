@@ -16,28 +16,37 @@ from gateway.api.protocol import bounded_protocol
 from gateway.app import App
 from gateway.clock import SystemClock
 from gateway.serving.collector import set_aside_what_stays
+from gateway.serving.database import application_dsn
 from gateway.serving.drain import drain
 from gateway.serving.launch import Launch
 from gateway.serving.lifeline import ChildEnd
 from gateway.serving.listener import IDLE_S, Listener
 from gateway.serving.messages import send_messages_to_stderr
 from gateway.serving.sockets import listen_unix
-from gateway.serving.stop import StopSignal, leave_quietly
+from gateway.serving.stop import StopSignal, leave_quietly, on_hangup
 from gateway.settings.problem import ConfigError
 from gateway.settings.server import Settings
 
 
-async def run_worker(settings: Settings, *, number: int, data_fd: int, lifeline_fd: int, admin: Path) -> None:
+async def run_worker(
+    launch: Launch, settings: Settings, *, number: int, data_fd: int, lifeline_fd: int, admin: Path
+) -> None:
     """Serve until told to stop, then drain."""
     stop = StopSignal()
     lifeline = ChildEnd(lifeline_fd)
     lifeline.on_parent_gone(stop.stop)
     bounds = settings.snapshot.bounds
-    app = App(settings, worker=number)
+    app = App(
+        settings,
+        worker=number,
+        database_dsn=application_dsn(settings),
+        reread=launch.settings,
+    )
     shared = socket.socket(fileno=data_fd)
     callers = Listener(app.data, shared, protocol=bounded_protocol(bounds, IDLE_S, app.unread.refused))
     supervisor = Listener(app.admin, listen_unix(admin), protocol=bounded_protocol(bounds, IDLE_S))
     await app.start()
+    on_hangup(app.reload_soon)
     set_aside_what_stays()
     try:
         callers.open()
@@ -64,6 +73,7 @@ def main(arguments: list[str]) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(
             run_worker(
+                Launch.from_json(launch),
                 settings,
                 number=int(number),
                 data_fd=int(data_fd),

@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.settings.endpoint import is_loopback
 from gateway.settings.places import Findings
 from keys import stored
+from keys.digest import Peppers
 from keys.pepper import PepperError, find_peppers
 from keys.secret import Secret
 from keys.strength import KEY_CHARS_MIN, weakness
@@ -32,8 +33,8 @@ class Credentials:
         self._persist = persist
         self.created: list[Created] = []
 
-    def pepper(self) -> bytes:
-        """Of at least 32 bytes; empty after a problem."""
+    def peppers(self) -> Peppers | None:
+        """Of at least 32 bytes each; None after a problem."""
         try:
             found = find_peppers(self._data_dir, self._environ, persist=self._persist)
         except PepperError as error:
@@ -41,10 +42,10 @@ class Credentials:
                 self._findings.add(("data_dir",), str(error))
             else:
                 self._findings.add_variable(error.variable, str(error))
-            return b""
+            return None
         for name in found.exposed:
             self._warn_exposed(name)
-        return found.peppers.current.value
+        return found.peppers
 
     def admin_key(self, host: str) -> Secret:
         """Made up only for a gateway that other machines cannot reach."""

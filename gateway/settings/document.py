@@ -5,6 +5,7 @@ Only what a configuration needs of YAML: one document, plain scalars by the YAML
 keys are problems. The text is untrusted: nothing here recurses deeper than `DEPTH_MAX`.
 """
 
+import hashlib
 import math
 import re
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ class Document:
     source: str
     data: dict[str, Any]
     lines: dict[Path, int]
+    digest: str = ""
 
     def line(self, path: Path) -> int:
         """The line of `path`, or of the nearest thing around it."""
@@ -66,7 +68,7 @@ def parse(text: str, source: str) -> Document:
     data = _Plain(composer, lines).convert(root, ())
     if composer.problems:
         raise ConfigError(composer.problems)
-    return Document(source, data, lines)
+    return Document(source, data, lines, hashlib.sha256(text.encode()).hexdigest()[:12])
 
 
 class _Composer:

@@ -1,22 +1,16 @@
 """The one entry: everything that was said, checked and resolved into `Settings`, or `ConfigError`."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 from gateway.settings.credentials import Credentials
+from gateway.settings.declared import Declared
 from gateway.settings.discover import check_not_self, complete
 from gateway.settings.layers import combine, read_document
 from gateway.settings.places import Findings
-from gateway.settings.resolve_providers import resolve_pools, resolve_providers
-from gateway.settings.resolve_tenants import resolve_routes, resolve_tenant_keys, resolve_tenants
-from gateway.settings.schema import ConfigFile
 from gateway.settings.server import Settings
-from gateway.settings.snapshot import Bounds, Hedge, Queue, Routing, Snapshot, Tenant, TenantKey
 from gateway.settings.stores import database_of, ledger_of, vault_of
-from keys.digest import digest
-from keys.secret import Secret
+from keys.digest import Pepper, Peppers, digest
 
 
 def load(
@@ -48,17 +42,22 @@ def load(
     base = Path() if source is None else source.parent
     vault = vault_of(file, environ, base, findings)
     # What is made is made last, for a configuration that is otherwise right: a refused start leaves nothing.
-    _snapshot(file, environ, base, bytes(32), None, generation, findings)
+    digested = "" if document is None else document.digest
+    data_dir = Path(file.data_dir)
+    nobody = Peppers(Pepper(bytes(32)))
+    Declared(said, file, environ, base, data_dir, nobody, None).snapshot(generation, findings)
     findings.raise_if_any()
-    credentials = Credentials(Path(file.data_dir), environ, findings, persist)
-    pepper = credentials.pepper()
+    credentials = Credentials(data_dir, environ, findings, persist)
+    peppers = credentials.peppers()
     admin_key = credentials.admin_key(file.host)
     findings.raise_if_any()
     tenant_key = None if file.tenants else credentials.tenant_key()
     findings.raise_if_any()
     warnings = tuple(findings.warnings)
-    snapshot = _snapshot(file, environ, base, pepper, tenant_key, generation, findings)
-    if digest(pepper, admin_key.reveal()) in snapshot.tenant_keys:
+    assert peppers is not None
+    declared = Declared(said, file, environ, base, data_dir, peppers, tenant_key, digested)
+    snapshot = declared.snapshot(generation, findings)
+    if digest(peppers.current.value, admin_key.reveal()) in snapshot.tenant_keys:
         findings.add_variable("KAZE_ADMIN_KEY", "is also a tenant key")
     findings.raise_if_any()
     return Settings(
@@ -67,7 +66,7 @@ def load(
         port=file.port,
         admin_port=file.admin_port,
         workers=file.workers,
-        data_dir=Path(file.data_dir),
+        data_dir=data_dir,
         log_level=file.log_level,
         admin_key=admin_key,
         database=database,
@@ -77,65 +76,5 @@ def load(
         needs_sim=needs_sim,
         created=tuple(credentials.created),
         warnings=warnings,
-        _rebuild=partial(_with_sim, said, environ, base, pepper, tenant_key, generation)
-        if needs_sim
-        else None,
+        declared=declared,
     )
-
-
-def _snapshot(
-    file: ConfigFile,
-    environ: Mapping[str, str],
-    base: Path,
-    pepper: bytes,
-    tenant_key: Secret | None,
-    generation: int,
-    findings: Findings,
-) -> Snapshot:
-    """The snapshot of `file`; what has problems, which `findings` gets, is left out of it."""
-    providers = resolve_providers(file, environ, base, findings)
-    routes = resolve_routes(file, providers, findings)
-    tenants = resolve_tenants(file, providers, routes, findings)
-    tenant_keys = resolve_tenant_keys(file, tenants, pepper, environ, findings)
-    if not file.tenants:
-        tenants = {"default": Tenant("default")}
-        if tenant_key is not None:
-            value = digest(pepper, tenant_key.reveal())
-            tenant_keys = {value: TenantKey("default", tenants["default"], value)}
-    pools = resolve_pools(file, providers, tenants, environ, findings)
-    capabilities = {
-        pattern: MappingProxyType(flags.model_dump(exclude_none=True))
-        for pattern, flags in file.capabilities.items()
-    }
-    return Snapshot(
-        generation=generation,
-        providers=MappingProxyType(providers),
-        provider_keys=pools,
-        routes=MappingProxyType(routes),
-        tenants=MappingProxyType(tenants),
-        tenant_keys=MappingProxyType(tenant_keys),
-        pepper=pepper,
-        bounds=Bounds(**file.bounds.model_dump()),
-        queue=Queue(**file.queue.model_dump()),
-        routing=Routing(**file.routing.model_dump()),
-        hedge=Hedge(**file.hedge.model_dump()),
-        on_ledger_loss=file.on_ledger_loss,
-        on_disconnect=file.on_disconnect,
-        capabilities=MappingProxyType(capabilities),
-    )
-
-
-def _with_sim(
-    said: ConfigFile,
-    environ: Mapping[str, str],
-    base: Path,
-    pepper: bytes,
-    tenant_key: Secret | None,
-    generation: int,
-    sim_url: str,
-) -> Snapshot:
-    findings = Findings(None)
-    file, _ = complete(said, environ, sim_url, findings)
-    snapshot = _snapshot(file, environ, base, pepper, tenant_key, generation, findings)
-    findings.raise_if_any()
-    return snapshot

@@ -13,6 +13,7 @@ from gateway.settings.secrets import UnresolvedError, resolve
 from gateway.settings.snapshot import Limits, Origin, Provider, ProviderKey
 from gateway.settings.validate import check_apis, suggestion
 from keys.secret import Secret
+from keys.secrets.reference import MalformedReferenceError, Reference, parse
 
 
 def limits_of(section: LimitsSection) -> Limits:
@@ -70,7 +71,7 @@ def resolve_pools(
 
     `tenants` are the ids that a pool may name.
     """
-    known_tenants = list(tenants)
+    known_tenants = dict.fromkeys(tenants)
     known_providers = {section.id for section in file.providers}
     keys: list[ProviderKey] = []
     first: dict[str, Path] = {}
@@ -82,7 +83,8 @@ def resolve_pools(
             hint = suggestion(pool.provider, sorted(known_providers))
             findings.add((*path, "provider"), f"no such provider{hint}")
         tenants_of = _tenants(pool, known_tenants, path, findings)
-        key = _pool(pool, providers.get(pool.provider), tenants_of, environ, path, findings)
+        kept = _kept_secret(pool, file.vault is not None, environ, path, findings)
+        key = _pool(pool, providers.get(pool.provider), tenants_of, kept, path, findings)
         if key is not None:
             keys.append(key)
     served = {pool.provider for pool in file.pools}
@@ -186,7 +188,9 @@ def _proxy(section: ProviderSection, path: Path, findings: Findings) -> Origin |
     return origin
 
 
-def _tenants(pool: PoolSection, known: list[str], path: Path, findings: Findings) -> frozenset[str] | None:
+def _tenants(
+    pool: PoolSection, known: Mapping[str, None], path: Path, findings: Findings
+) -> frozenset[str] | None:
     """The tenants of a pool; None is all of them."""
     if pool.tenants == ("*",):
         return None
@@ -194,7 +198,7 @@ def _tenants(pool: PoolSection, known: list[str], path: Path, findings: Findings
         if tenant == "*":
             findings.add((*path, "tenants", index), "`*` is every tenant and stands alone")
         elif tenant not in known:
-            findings.add((*path, "tenants", index), f"no such tenant{suggestion(tenant, known)}")
+            findings.add((*path, "tenants", index), f"no such tenant{suggestion(tenant, list(known))}")
     return frozenset(pool.tenants)
 
 
@@ -202,13 +206,13 @@ def _pool(
     pool: PoolSection,
     provider: Provider | None,
     tenants: frozenset[str] | None,
-    environ: Mapping[str, str],
+    kept: tuple[Secret | None, Reference | None],
     path: Path,
     findings: Findings,
 ) -> ProviderKey | None:
-    secret = None
+    secret, reference = kept
     if pool.secret is not None:
-        secret = find_secret(pool.secret, environ, (*path, "secret"), findings)
+        pass
     elif provider is not None and provider.flavour == "sim":
         # The scripted provider takes any credential but wants one, and knows its account by it.
         secret = Secret(pool.id)
@@ -225,4 +229,24 @@ def _pool(
         burst_s=pool.windows.burst_s,
         models=pool.models,
         model_limits=tuple((pattern, limits_of(limits)) for pattern, limits in pool.model_limits.items()),
+        reference=reference,
     )
+
+
+def _kept_secret(
+    pool: PoolSection, has_vault: bool, environ: Mapping[str, str], path: Path, findings: Findings
+) -> tuple[Secret | None, Reference | None]:
+    """The secret as it is now, and where it is kept. Vault is asked later: it may be away, and takes its time."""
+    if pool.secret is None:
+        return None, None
+    path = (*path, "secret")
+    try:
+        reference = parse(pool.secret)
+    except MalformedReferenceError as error:
+        findings.add(path, str(error))
+        return None, None
+    if reference.scheme != "vault":
+        return find_secret(pool.secret, environ, path, findings), reference
+    if not has_vault:
+        findings.add(path, "is in vault, which the setting `vault` does not name")
+    return None, reference

@@ -50,7 +50,7 @@ def resolve_tenants(
             if name not in routes:
                 findings.add(at, f"no such model route{suggestion(name, list(routes))}")
             models[name] = _targets(targets, file, providers, at, findings)
-        budgets = _budgets(section.budgets)
+        budgets = _budgets(section.budgets, (section.id,), (*path, "budgets"), findings)
         tenants[section.id] = Tenant(section.id, section.weight, MappingProxyType(models), budgets)
     return tenants
 
@@ -84,11 +84,12 @@ def resolve_tenant_keys(
                 continue
             owners[value] = path
             if section.id in tenants:
-                keys[value] = _key(key, tenants[section.id], value)
+                of = _budgets(key.budgets, (section.id, key.id), (*path, "budgets"), findings)
+                keys[value] = _key(key, tenants[section.id], value, of)
     return keys
 
 
-def _key(section: TenantKeySection, tenant: Tenant, value: bytes) -> TenantKey:
+def _key(section: TenantKeySection, tenant: Tenant, value: bytes, budgets: tuple[Budget, ...]) -> TenantKey:
     return TenantKey(
         id=section.id,
         tenant=tenant,
@@ -96,7 +97,7 @@ def _key(section: TenantKeySection, tenant: Tenant, value: bytes) -> TenantKey:
         priority=section.priority,
         priority_max=section.priority_max,
         limits=limits_of(section.limits),
-        budgets=_budgets(section.budgets),
+        budgets=budgets,
     )
 
 
@@ -107,8 +108,17 @@ def _long_enough(secret: Secret, path: Path, findings: Findings) -> bool:
     return False
 
 
-def _budgets(sections: tuple[BudgetSection, ...]) -> tuple[Budget, ...]:
-    return tuple(Budget(budget.period, int(budget.usd * _NANO), budget.enforce) for budget in sections)
+def _budgets(
+    sections: tuple[BudgetSection, ...], scope: tuple[str, ...], path: Path, findings: Findings
+) -> tuple[Budget, ...]:
+    """Named by whose they are and their period, so that what was spent stays theirs however the file is edited."""
+    budgets: dict[str, Budget] = {}
+    for index, section in enumerate(sections):
+        name = ":".join((*scope, section.period, *(("soft",) if section.enforce == "soft" else ())))
+        if name in budgets:
+            findings.add((*path, index), f"is the second {section.enforce} one for a {section.period}")
+        budgets[name] = Budget(section.period, int(section.usd * _NANO), section.enforce, name)
+    return tuple(budgets.values())
 
 
 def _targets(

@@ -296,7 +296,20 @@ class ConfigFile(Section):
         default="data", description="Directory of everything kept on disk.", min_length=1, max_length=4096
     )
     log_level: LogLevel = Field(default="info", description="Least severe that is logged.")
-    database: Url = Field(default="embedded", description="`embedded`, or `postgresql://…`.")
+    database: Url = Field(
+        default="embedded",
+        description="`embedded`, `postgresql://…` (15 or later), or `none`: then this file is all there is.",
+    )
+    database_owner: Url | None = Field(
+        default=None,
+        description="With a URL: the role that owns the tables and makes them, where it is another one.",
+    )
+    database_replica: Url | None = Field(
+        default=None, description="With a URL: a replica for reads that may be a little behind."
+    )
+    database_prepared_statements: Flag = Field(
+        default=True, description="`false` behind a pooler in transaction mode that does not keep them."
+    )
     ledger: Url | None = Field(
         default=None,
         description="`memory` (one worker, the default), `embedded` (the default with several), or "

@@ -1,4 +1,4 @@
-"""Secret references of a configuration, looked up once at its start: `env:NAME` and `file:/path`."""
+"""Secret references of a configuration, looked up when it is read: `env:NAME` and `file:/path`."""
 
 from collections.abc import Mapping
 
@@ -23,4 +23,4 @@ def resolve(reference: str, environ: Mapping[str, str]) -> Secret:
             return FileSource().read(parsed).secret
     except (MalformedReferenceError, FetchError) as error:
         raise UnresolvedError(str(error)) from None
-    raise UnresolvedError("vault is not available in this build; use env:NAME or file:/path")
+    raise UnresolvedError("vault: is for the secrets of pools; use env:NAME or file:/path")

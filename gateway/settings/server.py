@@ -1,11 +1,12 @@
 """What serves beside the snapshot: addresses, workers, places on disk and the stores."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.settings.credentials import Created
+from gateway.settings.declared import Declared
+from gateway.settings.places import Findings
 from gateway.settings.problem import Problem
 from gateway.settings.snapshot import Snapshot
 from keys.secret import Secret
@@ -16,13 +17,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Store:
-    """The database or the ledger: `kind` is embedded, memory, postgresql or a Redis URL's scheme.
+    """The database or the ledger: `kind` is embedded, memory, none, postgresql or a Redis URL's scheme.
 
-    `url` is a secret because it may hold a password; None for embedded and memory.
+    `url` is a secret because it may hold a password; None for what is no server elsewhere.
     """
 
     kind: str
     url: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DatabaseStore(Store):
+    """The database. `owner` is the URL by which tables are made, where that is not `url`."""
+
+    owner: Secret | None = None
+    replica: Secret | None = None
+    prepared_statements: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,17 +47,20 @@ class Settings:
     data_dir: Path
     log_level: str
     admin_key: Secret
-    database: Store
+    database: DatabaseStore
     ledger: Store
     vault: "VaultSection | None"
     source: Path | None  # the configuration file
     needs_sim: bool  # the only provider is `sim`, which is to be started beside the gateway
+    declared: Declared  # what `snapshot` was made of
     created: tuple[Created, ...] = ()  # made by this call: to be shown now and never again
     warnings: tuple[Problem, ...] = ()
-    _rebuild: Callable[[str], Snapshot] | None = field(default=None, repr=False)
 
     def with_sim(self, sim_url: str) -> "Settings":
         """The same with `sim` at `sim_url` (`http://127.0.0.1:PORT/v1`); only where `needs_sim`."""
-        if self._rebuild is None:
+        if not self.needs_sim:
             raise ValueError("these settings have providers of their own")
-        return replace(self, snapshot=self._rebuild(sim_url))
+        declared, findings = self.declared.with_sim(sim_url), Findings(None)
+        snapshot = declared.snapshot(self.snapshot.generation, findings)
+        findings.raise_if_any()
+        return replace(self, snapshot=snapshot, declared=declared)

@@ -1,6 +1,6 @@
 """The configuration in force: immutable, complete and resolved, built once and replaced whole.
 
-The request path reads this and nothing else; where it came from (file, environment, later the database) is
+The request path reads this and nothing else; where it came from (file, environment, database) is
 `load.py`'s business. Every reference between parts is a direct object reference, so nothing is looked up
 twice, and every bound has a value.
 """
@@ -13,7 +13,10 @@ from typing import Literal, TypeVar
 
 import orjson
 
+from keys.scope import UNLIMITED, Scope
 from keys.secret import Secret
+from keys.secrets.reference import Reference
+from keys.standing import KeyStanding
 
 _Number = TypeVar("_Number", int, float)
 
@@ -98,11 +101,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A cap on spending, in nano-dollars per `period` (UTC)."""
+    """A cap on spending, in nano-dollars per `period` (UTC).
 
-    period: str  # day | month | total
+    `id` is the database's, or made of where the file has it: `tenant:month`, `tenant:key:day`, with `:soft` behind.
+    """
+
+    period: str  # day | week | month | total
     limit_nusd: int
     enforce: str = "hard"  # hard | soft
+    id: str = ""
+    anchor_day: int = 1  # of the month or the week: when a period begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +143,8 @@ class ProviderKey:
     burst_s: float | None = None
     models: tuple[str, ...] = ("*",)
     model_limits: tuple[tuple[str, Limits], ...] = ()  # by pattern of the model; the first that fits counts
+    reference: Reference | None = None  # where `secret` is kept, and looked at again
+    state: str = "enabled"  # enabled | disabled | draining: of the latter only what is bound to it is served
 
     def serves(self, model: str) -> bool:
         """Whether this key may be used for `model`, the provider's own name of it."""
@@ -194,6 +204,10 @@ class TenantKey:
     priority_max: str = "supervised"
     limits: Limits = Limits()
     budgets: tuple[Budget, ...] = ()
+    scope: Scope = UNLIMITED
+    #: Where the key, or one of its values, ends at some moment. Digests have no version there.
+    standing: KeyStanding | None = None
+    stored: bool = False  # made by the admin API, and not by the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +240,7 @@ class Snapshot:
     tenants: Mapping[str, Tenant]
     tenant_keys: Mapping[bytes, TenantKey]  # by digest
     pepper: bytes = field(repr=False)
+    pepper_previous: bytes | None = field(default=None, repr=False)
     bounds: Bounds = Bounds()
     queue: Queue = Queue()
     routing: Routing = Routing()
@@ -234,6 +249,12 @@ class Snapshot:
     on_disconnect: str = "auto"
     #: Corrections to the shipped data by pattern of the model, in the order of the configuration.
     capabilities: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: MappingProxyType({}))
+    #: On all tenants together.
+    shared_budgets: tuple[Budget, ...] = ()
+
+    def budgets_of(self, key: TenantKey) -> tuple[Budget, ...]:
+        """Every cap on what the key spends, the widest first: on all, on its tenant, on itself."""
+        return self.shared_budgets + key.tenant.budgets + key.budgets
 
     def resolve(self, tenant: Tenant, name: str) -> ModelRoute | None:
         """The route that `name` means for `tenant`, or None.
@@ -258,7 +279,8 @@ class Snapshot:
         return tuple(
             key
             for key in self.provider_keys
-            if key.provider is target.provider
+            if key.provider.id == target.provider.id
+            and key.state == "enabled"
             and (key.tenants is None or tenant.id in key.tenants)
             and key.serves(target.model)
         )

@@ -8,7 +8,7 @@ from gateway.settings.places import Findings
 from gateway.settings.problem import Path
 from gateway.settings.resolve_providers import find_ca_file, find_secret
 from gateway.settings.schema import ConfigFile, VaultAuthSection, VaultSection
-from gateway.settings.server import Store
+from gateway.settings.server import DatabaseStore, Store
 from keys.secret import Secret
 
 _DATABASE = {"postgresql": "postgresql", "postgres": "postgresql"}
@@ -20,12 +20,28 @@ _LEDGER = {
 }  # fmt: skip
 
 
-def database_of(file: ConfigFile, environ: Mapping[str, str], findings: Findings) -> Store:
-    """The embedded server, or one by URL."""
-    if file.database == "embedded":
-        return Store("embedded")
-    message = "must be embedded or postgresql://…"
-    return _by_url(file.database, _DATABASE, message, ("database",), environ, findings)
+def database_of(file: ConfigFile, environ: Mapping[str, str], findings: Findings) -> DatabaseStore:
+    """The embedded server, one by URL, or none."""
+
+    def by_url(value: str | None, name: str, message: str = "must be postgresql://…") -> Store | None:
+        return None if value is None else _by_url(value, _DATABASE, message, (name,), environ, findings)
+
+    owner = by_url(file.database_owner, "database_owner")
+    replica = by_url(file.database_replica, "database_replica")
+    if file.database in ("embedded", "none"):
+        for name, value in (("database_owner", owner), ("database_replica", replica)):
+            if value is not None:
+                findings.add((name,), "is for a database that is given by its URL")
+        return DatabaseStore(file.database)
+    database = by_url(file.database, "database", "must be embedded, none or postgresql://…")
+    assert database is not None
+    return DatabaseStore(
+        database.kind,
+        database.url,
+        None if owner is None else owner.url,
+        None if replica is None else replica.url,
+        file.database_prepared_statements,
+    )
 
 
 def ledger_of(file: ConfigFile, environ: Mapping[str, str], findings: Findings) -> Store:

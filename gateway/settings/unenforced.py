@@ -16,5 +16,3 @@ def unenforced(settings: Settings) -> Iterator[str]:
     paying += [tenant.id for tenant in snapshot.tenants.values() if tenant.budgets]
     if paying:
         yield f"budgets are not enforced yet: {', '.join(paying)}"
-    if settings.database.kind != "embedded":
-        yield f"database: {settings.database.kind} is not used yet"

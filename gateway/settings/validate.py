@@ -61,8 +61,13 @@ def validate(data: Mapping[str, Any], findings: Findings) -> ConfigFile | None:
             if path and path[-1] == "[key]":
                 path = path[:-1]
             empty = _is_empty(data, path)
-            findings.add(path, "is empty" if empty else _words(detail["type"], detail.get("ctx", {})))
+            findings.add(path, "is empty" if empty else said_of(detail))
         return None
+
+
+def said_of(detail: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in our words."""
+    return _words(detail["type"], detail.get("ctx", {}))
 
 
 def suggestion(word: str, known: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""How an exchange with a provider fails: one exception, eleven kinds.
+"""How an exchange with a provider fails: one exception, a dozen kinds.
 
 Nothing else leaves this package on account of a provider: whatever it sends or fails to send, the caller gets
 a response or an `UpstreamFailure`. Messages are ours, short, and hold nothing of the request or the reply.
@@ -16,6 +16,7 @@ Kind = Literal[
     "too_large",  # the body is past the limit of `read`
     "timeout",  # no progress in time: no head, no frame
     "exchange_timeout",  # the exchange as a whole took too long
+    "no_secret",  # the key's secret cannot be had from where it is kept
     "closed",  # given up on this side: `abort`, `release` before the end, a closed pool
 ]
 

@@ -55,6 +55,11 @@ class Pool:
         waiting = sum(not waiter.done() for waiter in self._line)
         return {"origin": str(self.origin), "active": used - idle, "idle": idle, "waiting": waiting}
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody uses a connection or waits for one."""
+        return self._bounds.upstream_connections - self._slots == len(self._idle) and not self._line
+
     def idle(self) -> Connection | None:
         """An idle connection that is in good health, taken out; None when there is none. Never waits."""
         idle = self._idle

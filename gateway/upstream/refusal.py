@@ -45,6 +45,7 @@ _FAILURES: dict[str, tuple[Condition, str]] = {
     "too_large": (UPSTREAM_TOO_LARGE, "The provider's answer is too large."),
     "timeout": (UPSTREAM_TIMEOUT, "The provider took too long to answer."),
     "exchange_timeout": (DEADLINE_EXCEEDED, "The exchange took longer than is allowed in all."),
+    "no_secret": (UPSTREAM_AUTH, "The gateway has no credential for the provider at the moment."),
     "closed": (INTERNAL, "The upstream connection was closed."),
 }
 _SECRETS = re.compile(

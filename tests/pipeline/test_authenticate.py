@@ -1,5 +1,7 @@
 """Who is asking: every way of presenting a key, and keys that are nearly the same."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,8 +17,12 @@ Headers = list[tuple[bytes, bytes]]
 BEARER = (b"authorization", b"Bearer " + KEY)
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 def ask(headers: Headers, known: Snapshot = KNOWN) -> TenantKey:
-    return Authenticator(known).authenticate(headers, dict(headers))
+    return Authenticator(known, now).authenticate(headers, dict(headers))
 
 
 @pytest.mark.parametrize(

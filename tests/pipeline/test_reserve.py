@@ -48,7 +48,6 @@ class Desk:
         self.time = LedgerTime(self.clock)
         self.ledger = kind(self.time)
         self.reservations = Reservations(self.ledger, self.time)
-        self.reservations.open([KEY, FREE])
 
     def begin(self, key: TenantKey = KEY, estimate: Estimate = THOUGHT) -> Reservation:
         exchange = Exchange("req_1", "chat", "openai", 0.0, key, sizing=Sized(estimate=estimate))
@@ -133,9 +132,8 @@ def test_a_new_configuration_keeps_what_was_charged_and_ends_what_runs() -> None
     running = desk.begin()
     assert running.take()
     wider = replace(KEY, limits=replace(KEY.limits, rpm=7))
-    desk.reservations.open([wider, FREE])
+    desk.reservations.configure({key.digest: key for key in (wider, FREE)})
     assert b"x-ratelimit-remaining-requests: 6\r\n" in desk.begin(wider).head()
-    assert desk.reservations.begin(Exchange("req_2", "chat", "openai", 0.0, KEY)) is None
     running.end()
     assert desk.used() == {"rpm": 0, "tpm": 0, "concurrency": 0}
 
@@ -160,7 +158,6 @@ def test_the_reset_is_when_everything_is_free_and_not_before() -> None:
 def test_the_limit_with_least_left_speaks_for_the_others() -> None:
     desk = Desk()
     key = TenantKey("all", Tenant("a"), b"all", limits=Limits(rpm=60, rpd=10, tpm=1_000, itpm=300, otpm=900))
-    desk.reservations.open([key])
     reservation = desk.begin(key)
     assert b"x-ratelimit-remaining-requests: 10\r\nx-ratelimit-reset-requests: 0s\r\n" in reservation.head()
     assert reservation.take()
@@ -177,8 +174,6 @@ async def test_the_whole_answer_frees_the_place_on_every_worker() -> None:
     workers = [Leases(ledger, time, name, workers=2) for name in ("one", "two")]
     reservations = [Reservations(worker, time) for worker in workers]
     key = TenantKey("web", Tenant("a"), b"digest", limits=Limits(concurrency=1))
-    for one in reservations:
-        one.open([key])
     target = Target(provider(), "chat")
     for turn in range(20):
         sizing = Sized(estimate=THOUGHT)

@@ -27,7 +27,13 @@ def chat(text: str, *, stream: bool = False) -> dict[str, Any]:
 def environ(**more: str) -> dict[str, str]:
     """A bare environment: no provider, no settings of the developer's."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(REPOSITORY), "PYTHONWARNINGS": "error", **more}
+    return {
+        **kept,
+        "KAZE_DATABASE_URL": "none",
+        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONWARNINGS": "error",
+        **more,
+    }
 
 
 def command(data_dir: Path, *options: str) -> list[str]:

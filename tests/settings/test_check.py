@@ -164,12 +164,3 @@ def test_the_reference_is_what_the_schema_says() -> None:
     assert rewritten(text) == text, "run: python -m gateway.settings.reference docs/configuration.md"
     for name in (*VARIABLES, *APIS):
         assert f"`{name}`" in text
-
-
-def test_stores_that_are_not_used_yet_are_a_warning(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stores = "database: postgresql://u@db.example/kaze\nledger: rediss://cache.example\n"
-    assert run(stores + VALID, tmp_path) == 0
-    out = capsys.readouterr().out
-    assert "warning: database: postgresql is not used yet\n" in out

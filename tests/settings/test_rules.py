@@ -85,7 +85,11 @@ CASES = [
     ("env:UPSTREAM", "file:secret", "7: pools[0].secret: file: takes an absolute path"),
     ("env:UPSTREAM", "file:/no/such", "7: pools[0].secret: the file that it names does not exist"),
     ("env:UPSTREAM", "file:/dev/zero", "7: pools[0].secret: the file that it names does not exist or is not"),
-    ("env:UPSTREAM", "vault:kv/llm#key", "7: pools[0].secret: vault is not available in this build"),
+    (
+        "env:UPSTREAM",
+        "vault:kv/llm#key",
+        "7: pools[0].secret: is in vault, which the setting",
+    ),
     ("env:UPSTREAM", "vault:kv", "7: pools[0].secret: vault: takes mount/path#field"),
     ("    secret: env:UPSTREAM\n", "", "5: pools[0].secret: is required for a provider that is not local"),
     ("    provider: openai\n", "", "5: pools[0].provider: is required"),
@@ -155,7 +159,7 @@ CASES = [
     (
         "on_disconnect: drain",
         "database: mysql://u:p@h/db",
-        "26: database: must be embedded or postgresql://…",
+        "26: database: must be embedded, none or postgresql://…",
     ),
     ("on_disconnect: drain", "ledger: http://x", "26: ledger: must be memory, embedded, redis://…"),
     ("on_disconnect: drain", "{workers: 2}", "not valid YAML"),

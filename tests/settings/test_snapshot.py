@@ -35,7 +35,7 @@ def test_the_valid_file(tmp_path: Path) -> None:
     assert snapshot.routes["fast"].targets[0].provider is openai
     assert str(snapshot.routes["fast"].overflow) == "local/llama3.2"
     tenant = snapshot.tenants["acme"]
-    assert tenant.weight == 2 and tenant.budgets == (Budget("month", 100_000_000),)
+    assert tenant.weight == 2 and tenant.budgets == (Budget("month", 100_000_000, id="acme:month"),)
     assert [str(target) for target in tenant.models["smart"]] == ["openai/gpt-6.1-sol"]
     web, batch = (snapshot.tenant_keys[digest(PEPPER.encode(), value)] for value in (KEY_A, KEY_B))
     assert web.tenant is tenant and (web.priority, web.limits) == ("conversation", Limits(rpm=6))

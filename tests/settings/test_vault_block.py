@@ -62,10 +62,16 @@ def test_what_is_refused(inside: str, problem: str, tmp_path: Path) -> None:
     assert any(line.startswith(f"kaze.yaml:1: {problem}") for line in found), found
 
 
-def test_a_secret_in_it_is_not_available_yet(tmp_path: Path) -> None:
+def test_a_pools_secret_in_it_is_looked_up_later(tmp_path: Path) -> None:
     text = VALID.replace("env:UPSTREAM", "vault:kv/llm#key") + f"vault: {{{HTTPS}, {TOKEN}}}\n"
+    key = load_text(text, tmp_path).snapshot.provider_keys[0]
+    assert key.secret is None and str(key.reference) == "vault:kv/llm#key"
+
+
+def test_another_secret_may_not_be_in_it(tmp_path: Path) -> None:
+    text = VALID.replace("env:KEY_A", "vault:kv/llm#key") + f"vault: {{{HTTPS}, {TOKEN}}}\n"
     (refusal,) = problems(text, tmp_path)
-    assert refusal.startswith("kaze.yaml:7: pools[0].secret: vault is not available in this build")
+    assert "tenants[0].keys[0].secret: vault: is for the secrets of pools" in refusal
 
 
 def test_its_authorities_are_found_from_the_file(tmp_path: Path) -> None:

@@ -98,11 +98,12 @@ class Replica:
         relay = Relay(
             snapshot.bounds, SealedIds(snapshot.pepper), Written(self.grantor, estimator, time, clock)
         )
-        generation = Generation(snapshot, Authenticator(snapshot), dispatcher, lessons, upstream, relay)
+        generation = Generation(
+            snapshot, Authenticator(snapshot, clock.utc), dispatcher, lessons, upstream, relay
+        )
         self._router = Router(snapshot, accounts, health, time, clock)
         settlement = Settlement(clock, metrics, RequestLog(metrics.log_dropped, bound=0), estimator)
         self.reservations = Reservations(grantor, time)
-        self.reservations.open(snapshot.tenant_keys.values())
         self.pipeline = Pipeline(generation, clock, settlement, self.reservations)
 
     async def serve(self, request: Request, secret: str, end: CallerEnd) -> None:

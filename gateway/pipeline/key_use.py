@@ -1,0 +1,54 @@
+"""Which tenant keys were used, written to the database at most once a minute.
+
+While it is away they are remembered, as many as there are keys, and written when it is back.
+"""
+
+import asyncio
+import logging
+
+from gateway.clock import Clock
+from gateway.settings.snapshot import TenantKey
+from storage.database import REFUSED, Database, DatabaseAwayError, DatabaseBusyError
+from storage.key_use import write_key_use
+
+_EVERY_S = 60.0
+
+log = logging.getLogger("gateway")
+
+
+class KeyUse:
+    """`used` is added to by whoever lets a key in."""
+
+    def __init__(self, database: Database | None, clock: Clock) -> None:
+        self.used: set[TenantKey] = set()
+        self._database = database
+        self._clock = clock
+        self._writer: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._writer = asyncio.create_task(self._write_on(), name="key-use")
+
+    async def close(self) -> None:
+        """The last ones are written, if that goes at once."""
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+            await self.write()
+
+    async def write(self) -> None:
+        """Write down what was used since the last time."""
+        used, now = list(self.used), self._clock.utc()
+        self.used.clear()
+        stored = sorted((key.tenant.id, key.id) for key in used if key.stored)
+        if self._database is None or not stored:
+            return
+        try:
+            await write_key_use(self._database, stored, now)
+        except (DatabaseAwayError, DatabaseBusyError, REFUSED) as error:
+            log.debug("the use of keys is written later: %s", error)
+            self.used.update(used)
+
+    async def _write_on(self) -> None:
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            await self.write()

@@ -1,0 +1,178 @@
+"""The secrets of provider keys as they are now: filled into each snapshot, and again when one of them changes.
+
+So a request finds its secret in its key and looks nothing up. A secret whose place is away stays until it is too
+old; then its key has none, and every attempt with it fails before anything is sent. A provider's refusal has the
+secret looked at again at once: when there is another value, the present or the former one, it is used; when there
+is none, the key's next refusal puts it out of use.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from gateway.admission.health_table import HealthTable
+from gateway.metrics import Metrics, Reading
+from gateway.pipeline.secret_sources import Sources, is_looked_at
+from gateway.settings.snapshot import ProviderKey, Snapshot
+from keys.secret import Secret
+from keys.secrets.cache import Outcome, SecretCache, SecretUnavailableError
+from keys.secrets.freshness import Use
+from keys.secrets.reference import Reference
+
+#: How long a start, or a new configuration, waits for secrets that are not there yet.
+_WARM_S = 5.0
+_LOOK_S = 1.0
+#: How long a value that a provider refused is not tried while there is another.
+_SHUNNED_S = 10.0
+_CHANGED = "there is another secret"
+
+log = logging.getLogger("gateway")
+
+
+class ProviderSecrets:
+    """`renew` is called when a secret in use changed: it is to put `filled` of the present snapshot in force."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        health: HealthTable,
+        metrics: Metrics,
+        monotonic: Callable[[], float],
+        renew: Callable[[], None],
+    ) -> None:
+        self._vault = sources.vault
+        self._health = health
+        self._metrics = metrics
+        self._monotonic = monotonic
+        self._renew = renew
+        self._cache = SecretCache(
+            sources.by_scheme, sources.policy, monotonic, on_fetch=self._fetched, on_change=self._changed
+        )
+        self._keys: dict[str, tuple[ProviderKey, ProviderKey]] = {}  # by id, as configured and as filled
+        self._shunned: dict[Reference, list[tuple[Secret, float]]] = {}
+        self._used: dict[Reference, Secret] = {}
+        self._looks: dict[str, asyncio.Task[None]] = {}
+        self._watcher: asyncio.Task[None] | None = None
+        self._fetches = dict.fromkeys(Outcome, 0)
+        metrics.also(self._readings)
+
+    async def start(self) -> None:
+        self._cache.start()
+        if self._vault is not None:
+            self._vault.start()
+        self._watcher = asyncio.create_task(self._watch(), name="provider-secrets")
+
+    async def close(self) -> None:
+        tasks = [*self._looks.values(), *([] if self._watcher is None else [self._watcher])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._cache.close()
+        if self._vault is not None:
+            await self._vault.close()
+
+    async def warm(self, snapshot: Snapshot) -> None:
+        """Fetch what `snapshot` needs and is not here, before it comes into force."""
+        wanted = [key.reference for key in snapshot.provider_keys if is_looked_at(key.reference)]
+        for error in await self._cache.warm([one for one in wanted if one is not None], _WARM_S):
+            log.error("a provider key has no secret for now: %s", error)
+
+    def filled(self, snapshot: Snapshot) -> Snapshot:
+        """`snapshot` with the secrets of now; what does not change stays the same object."""
+        before, self._keys = self._keys, {}
+        keys = tuple(self._filled(key, before.get(key.id)) for key in snapshot.provider_keys)
+        kept = {key.reference for key in keys if key.reference is not None}
+        self._cache.retain(kept)
+        for memory in (self._shunned, self._used):
+            for reference in memory.keys() - kept:
+                del memory[reference]
+        return replace(snapshot, provider_keys=keys)
+
+    def refused(self, key: ProviderKey, presented: Secret | None) -> None:
+        """A provider did not take `presented`: the credential's affair, and ours."""
+        if presented is None or key.reference is None or not is_looked_at(key.reference):
+            self._health.refreshed(key.id)
+        elif key.id not in self._looks and presented == key.secret:
+            task = asyncio.create_task(self._look(key.id, key.reference, presented), name=f"look {key.id}")
+            self._looks[key.id] = task
+            task.add_done_callback(lambda _: self._looks.pop(key.id, None))
+
+    async def has_another(self, key_id: str, presented: Secret | None) -> bool:
+        """Whether it is worth while to try again with the key as it is now; when that is known."""
+        look = self._looks.get(key_id)
+        if look is not None:
+            await asyncio.wait([look])
+        known = self._keys.get(key_id)
+        secret = None if known is None else known[1].secret
+        return presented is not None and secret is not None and secret != presented
+
+    def _filled(self, key: ProviderKey, before: tuple[ProviderKey, ProviderKey] | None) -> ProviderKey:
+        secret = key.secret if not is_looked_at(key.reference) else self._now(key.reference)
+        filled = key if secret == key.secret else replace(key, secret=secret)
+        if before is not None:
+            if before[0] is key and before[1].secret == secret:
+                filled = before[1]
+            elif before[1].secret != secret or before[1].reference != key.reference:
+                credential = self._health.credentials.get(key.id)
+                if credential is not None:
+                    credential.changed(self._monotonic(), _CHANGED)
+        self._keys[key.id] = key, filled
+        return filled
+
+    def _now(self, reference: Reference | None) -> Secret | None:
+        """The value to present: the newest that no provider refused a moment ago. None: there is none."""
+        assert reference is not None
+        try:
+            values = self._cache.values(reference)
+        except SecretUnavailableError:
+            return None
+        now = self._monotonic()
+        shunned = [value for value, until in self._shunned.get(reference, ()) if now < until]
+        good = [value for value in values if value not in shunned]
+        used = self._used.get(reference)
+        if good:
+            used = good[0]
+        elif used is None or used not in values:  # else all are as bad, and there is no use in changing
+            used = values[0]
+        self._used[reference] = used
+        return used
+
+    async def _look(self, key_id: str, reference: Reference, presented: Secret) -> None:
+        until = self._monotonic() + _SHUNNED_S
+        shunned = [one for one in self._shunned.get(reference, ()) if one[0] != presented]
+        self._shunned[reference] = [*shunned[-1:], (presented, until)]
+        try:
+            await self._cache.refresh_now(reference, presented)
+        except SecretUnavailableError as error:
+            log.warning("a refused secret cannot be looked at again: %s", error)
+        if self._now(reference) in (presented, None):
+            self._health.refreshed(key_id)  # it is what it is: whoever is refused with it now is the last
+        self._renew_if_changed()
+
+    def _fetched(self, _: Reference, outcome: Outcome) -> None:
+        self._fetches[outcome] += 1
+
+    def _changed(self, _: Reference) -> None:
+        self._renew_if_changed()
+
+    def _renew_if_changed(self) -> None:
+        for key, filled in self._keys.values():
+            if is_looked_at(key.reference) and self._now(key.reference) != filled.secret:
+                self._renew()
+                return
+
+    async def _watch(self) -> None:
+        """A secret that became too old, or a shunned one whose time is over, changes without an event."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            self._renew_if_changed()
+            if self._vault is not None:
+                uses = {one.use for one in self._cache.state() if one.reference.scheme == "vault"}
+                self._metrics.degraded("vault", "stale", Use.STALE in uses)
+                self._metrics.degraded("vault", "out", Use.OUT in uses)
+
+    def _readings(self) -> Iterator[Reading]:
+        counts = [((outcome.value,), float(count)) for outcome, count in self._fetches.items()]
+        text = "Looks at where provider secrets are kept."
+        yield Reading("secret_fetches", text, ("outcome",), counts, counts=True)

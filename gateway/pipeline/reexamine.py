@@ -1,0 +1,45 @@
+"""Who waits in line when the configuration changes: whoever may now go other ways, or has lost some, looks again.
+
+They are taken out of the line and go back into it by themselves, before others of their lane. Who has no way left
+is told why.
+"""
+
+from gateway.admission.line import Line
+from gateway.errors import GatewayError
+from gateway.pipeline.router import Candidates, Router
+from gateway.pipeline.ticket import Ticket
+
+
+class LookAgainError(Exception):
+    """Not an error to anybody: there are other candidates for what waits."""
+
+    def __init__(self, candidates: Candidates) -> None:
+        super().__init__()
+        self.candidates = candidates
+
+
+def reexamine(line: Line, router: Router) -> int:
+    """After the router got its new snapshot; how many were moved or told."""
+    found: dict[int, Candidates | GatewayError | None] = {}
+    moved = 0
+    for item in line:
+        ticket = item.owner
+        assert isinstance(ticket, Ticket) and ticket.future is not None
+        before = ticket.candidates
+        if id(before) not in found:
+            found[id(before)] = _renewed(router, before)
+        after = found[id(before)]
+        if after is None or ticket.future.done():
+            continue
+        ticket.future.set_exception(after if isinstance(after, GatewayError) else LookAgainError(after))
+        moved += 1
+    return moved
+
+
+def _renewed(router: Router, before: Candidates) -> Candidates | GatewayError | None:
+    """None where nothing changed."""
+    try:
+        after = router.renewed(before)
+    except GatewayError as error:
+        return error
+    return None if after is before else after

@@ -1,0 +1,144 @@
+"""The database beside the gateway or elsewhere, made ready before the workers and, when it is ours, stopped last.
+
+One that is elsewhere and away does not stop a start: workers serve what the file says, and the schema is looked at
+when it answers. A schema that does not fit refuses the start; found out later it leaves the gateway to its file.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+
+from gateway.clock import Clock
+from gateway.serving.refusal import StartError
+from gateway.settings.server import Settings
+from storage.archive import archive_detached
+from storage.connection import Connection
+from storage.database import CONNECTIONS_MAX, REFUSED, UNREACHED, connected
+from storage.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from storage.isolation import weaknesses
+from storage.migrate import SchemaError, migrate
+from storage.partitions import KEPT_MONTHS, detach_expired, make_ahead
+
+#: Of the embedded server, in the data directory.
+DIRECTORY = "postgres"
+_RETRY_S = 2.0
+_DAY_S = 86_400.0
+
+log = logging.getLogger(__name__)
+
+
+class DatabaseBeside:
+    """Does nothing where there is no database."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._store = settings.database
+        self._data_dir = settings.data_dir
+        self._clock = clock
+        self._keeper: asyncio.Task[None] | None = None
+        self._postgres: EmbeddedPostgres | None = None
+        if settings.database.kind == "embedded":
+            connections = settings.workers * (CONNECTIONS_MAX + 1)
+            self._postgres = EmbeddedPostgres(settings.data_dir / DIRECTORY, connections)
+
+    async def start(self) -> None:
+        """Raises StartError: the embedded one does not come up, or the schema does not fit."""
+        if self._store.kind == "none":
+            return
+        try:
+            if self._postgres is not None:
+                await self._postgres.start()
+            await self._make_ready()
+        except UNREACHED as error:
+            if self._postgres is not None:
+                raise StartError(f"database: the embedded PostgreSQL does not answer: {error}") from error
+            log.warning("database: it cannot be reached; until it can, only the file counts: %s", error)
+            self._keeper = asyncio.create_task(self._keep(ready=False), name="database-upkeep")
+        except (EmbeddedPostgresError, SchemaError, REFUSED) as error:
+            raise StartError(f"database: {error}") from error
+        else:
+            self._keeper = asyncio.create_task(self._keep(ready=True), name="database-upkeep")
+
+    def end(self) -> None:
+        """Tells ours to end and does not wait for that."""
+        if self._postgres is not None:
+            self._postgres.end()
+
+    async def stop(self) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._postgres is not None:
+            await self._postgres.stop()
+
+    async def _make_ready(self) -> None:
+        """Every migration, and the partitions of the months to come."""
+        application = await self._application()
+        async with connected(self._owner_dsn) as connection:
+            for migration in await migrate(connection, application):
+                log.info("database: applied %s", migration)
+            await self._make_ahead(connection)
+
+    async def _application(self) -> str:
+        """The role that the workers have."""
+        async with connected(self._dsn) as connection:
+            role: str = await connection.fetchval("SELECT current_user")
+            if self._store.kind != "embedded":
+                for weakness in await weaknesses(connection):
+                    log.warning("database: tenants are not apart: %s", weakness)
+        return role
+
+    async def _keep(self, *, ready: bool) -> None:
+        """Once a day what is due; sooner while the database was not there yet."""
+        while True:
+            await asyncio.sleep(_DAY_S if ready else _RETRY_S)
+            try:
+                if not ready:
+                    await self._make_ready()
+                    log.warning("database: it can be reached now")
+                    ready = True
+                else:
+                    await self._upkeep()
+            except (*UNREACHED, SchemaError, REFUSED) as error:
+                log.warning("database: its upkeep failed and is tried again: %s", error)
+
+    async def _upkeep(self) -> None:
+        async with connected(self._owner_dsn) as connection:
+            await self._make_ahead(connection)
+            for table in KEPT_MONTHS:
+                await detach_expired(connection, table, self._today)
+                await archive_detached(connection, table, self._data_dir / "archive")
+
+    async def _make_ahead(self, connection: Connection) -> None:
+        for table in KEPT_MONTHS:
+            await make_ahead(connection, table, self._today)
+
+    @property
+    def _today(self) -> date:
+        return self._clock.utc().date()
+
+    @property
+    def _dsn(self) -> str:
+        if self._postgres is not None:
+            return EmbeddedPostgres.kept_dsn(self._data_dir / DIRECTORY)
+        assert self._store.url is not None
+        return self._store.url.reveal()
+
+    @property
+    def _owner_dsn(self) -> str:
+        if self._postgres is not None:
+            return self._postgres.owner_dsn
+        return self._dsn if self._store.owner is None else self._store.owner.reveal()
+
+
+def application_dsn(settings: Settings) -> str | None:
+    """By which a worker reaches the database; None where there is none."""
+    store = settings.database
+    if store.kind == "none":
+        return None
+    if store.url is not None:
+        return store.url.reveal()
+    with suppress(EmbeddedPostgresError):
+        return EmbeddedPostgres.kept_dsn(Path(settings.data_dir) / DIRECTORY)
+    return None

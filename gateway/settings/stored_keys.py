@@ -1,0 +1,99 @@
+"""Tenant keys of the database as the snapshot has them. There may be ten thousand: what repeats is made once."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+
+import orjson
+from pydantic import ValidationError
+
+from gateway.settings.resolve_providers import limits_of
+from gateway.settings.schema import LimitsSection
+from gateway.settings.snapshot import PRIORITIES, Budget, Limits, Tenant, TenantKey
+from gateway.settings.stored_rows import Refusals, Row
+from keys.digest import KeyDigest
+from keys.scope import UNLIMITED, Scope, parse_network
+from keys.standing import KeyStanding, KeyValue
+
+_RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
+_ANY = ("*",)
+
+
+def stored_keys(
+    rows: Iterable[Row],
+    tenants: Mapping[str, Tenant],
+    suspended: frozenset[str],
+    budgets: Mapping[tuple[str, str], tuple[Budget, ...]],
+    before: Mapping[tuple[str, str], TenantKey],
+    refusals: Refusals,
+) -> Iterable[TenantKey]:
+    """Each key; in place of one that is refused the one that it was `before`, as long as its value is the same."""
+    for row in rows:
+        tenant = tenants.get(row["tenant"])
+        if tenant is None or tenant.id in suspended:
+            if row["tenant"] not in suspended:
+                refusals.add("tenant_keys", f"{row['tenant']}/{row['id']}", "its tenant does not exist")
+            continue
+        name = tenant.id, row["id"]
+        try:
+            yield _key(row, tenant, budgets.get(name, ()))
+        except (ValidationError, ValueError, TypeError) as error:
+            why = "is damaged" if isinstance(error, ValidationError | TypeError) else str(error)
+            refusals.add("tenant_keys", f"{tenant.id}/{row['id']}", why)
+            former = before.get(name)
+            if former is not None and former.digest == row["digest"] and former.tenant.id not in suspended:
+                yield former
+
+
+def digests(key: TenantKey) -> tuple[bytes, ...]:
+    """Of every value by which it is presented."""
+    if key.standing is None:
+        return (key.digest,)
+    return tuple(value.digest.value for value in key.standing.values)
+
+
+def _key(row: Row, tenant: Tenant, budgets: tuple[Budget, ...]) -> TenantKey:
+    if _RANKS[row["priority"]] < _RANKS[row["priority_max"]]:
+        raise ValueError("priority is more urgent than priority_max")
+    scope = _scope(tuple(row["models"]), tuple(row["endpoints"]), tuple(row["addresses"]))
+    return TenantKey(
+        row["id"],
+        tenant,
+        row["digest"],
+        row["priority"],
+        row["priority_max"],
+        _limits(row["limits"]),
+        budgets,
+        scope,
+        _standing(row, scope),
+        stored=True,
+    )
+
+
+def _standing(row: Row, scope: Scope) -> KeyStanding | None:
+    expires: datetime | None = row["expires_at"]
+    revoked: datetime | None = row["revoked_at"]
+    old: bytes | None = row["old_digest"]
+    if expires is None and revoked is None and old is None:
+        return None
+    values = [KeyValue(KeyDigest("", row["digest"]))]
+    if old is not None:
+        values.append(KeyValue(KeyDigest("", old), row["old_until"]))
+    return KeyStanding(row["id"], tuple(values), scope, expires, revoked)
+
+
+@lru_cache(1024)
+def _limits(text: str) -> Limits:
+    return limits_of(LimitsSection.model_validate(orjson.loads(text)))
+
+
+@lru_cache(1024)
+def _scope(models: tuple[str, ...], endpoints: tuple[str, ...], addresses: tuple[str, ...]) -> Scope:
+    """`*` is no limit; so is an empty list of addresses."""
+    if models == _ANY and endpoints == _ANY and not addresses:
+        return UNLIMITED
+    return Scope(
+        None if "*" in models else models,
+        None if "*" in endpoints else frozenset(endpoints),
+        tuple(parse_network(address) for address in addresses) or None,
+    )

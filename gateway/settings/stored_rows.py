@@ -1,0 +1,115 @@
+"""Rows of the database as sections of the file, so that one set of rules reads both; and which of them are refused.
+
+What is refused is named by table and id with the words that the file's owner would get, and never with a value.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import ValidationError
+
+from gateway.settings.places import Findings
+from gateway.settings.problem import Path, show
+from gateway.settings.schema import (
+    ModelSection,
+    PoolSection,
+    ProviderSection,
+    TenantSection,
+)
+from gateway.settings.schema_types import Section
+from gateway.settings.validate import said_of
+
+#: Of the rows that stand in the file's lists, in the order in which they depend on each other.
+TABLES = ("providers", "pools", "models", "tenants")
+Row = Mapping[Any, Any]
+_Made = TypeVar("_Made", bound=Section)
+#: Beginnings of what a row's references may not lead to: the gateway's own secrets, to be sent elsewhere.
+_OURS = ("env:KAZE_",)
+
+
+class Refusals:
+    """By (table, id), why a row does not count."""
+
+    def __init__(self) -> None:
+        self.by_row: dict[tuple[str, str], str] = {}
+
+    def add(self, table: str, id_: str, why: str) -> None:
+        self.by_row.setdefault((table, id_), why)
+
+    def lines(self) -> list[str]:
+        return [f"{table} {id_}: {why}" for (table, id_), why in self.by_row.items()]
+
+
+class RowFindings(Findings):
+    """Problems of a file whose lists go on with rows: those of rows refuse them, the others are the file's."""
+
+    def __init__(self, ids: Mapping[str, Mapping[int, str]]) -> None:
+        super().__init__(None)
+        self.refusals = Refusals()
+        self._ids = ids
+
+    def add(self, path: Path, message: str) -> None:
+        table, place = (str(path[0]), path[1]) if len(path) > 1 else ("", "")
+        id_ = self._ids.get(table, {}).get(place) if isinstance(place, int) else None
+        if id_ is None:
+            super().add(path, message)
+        else:
+            self.refusals.add(table, id_, f"{show(path[2:])}: {message}" if path[2:] else message)
+
+    def warn(self, path: Path, message: str) -> None:
+        """Said once, at the start, of the file."""
+
+
+def sections(
+    table: str, rows: Mapping[str, Row], refusals: Refusals
+) -> dict[str, ProviderSection | PoolSection | ModelSection | TenantSection]:
+    """By id, those of the rows that are sections at all."""
+    made = {}
+    for id_, row in rows.items():
+        try:
+            made[id_] = _MAKERS[table](row)
+        except ValidationError as error:
+            detail = error.errors(include_input=False, include_url=False)[0]
+            refusals.add(table, id_, f"{show(detail['loc'])}: {said_of(detail)}")
+        except (ValueError, TypeError):
+            refusals.add(table, id_, "is damaged")
+    return made
+
+
+def _provider(row: Row) -> ProviderSection:
+    return ProviderSection.model_validate(_given(row))
+
+
+def _pool(row: Row) -> PoolSection:
+    given = _given(row)
+    if str(given.get("secret", "")).startswith(_OURS):
+        raise ValueError("a variable of the gateway's own")
+    given.pop("state", None)
+    burst_s = given.pop("burst_s", None)
+    given["windows"] = {} if burst_s is None else {"burst_s": burst_s}
+    for name in ("limits", "model_limits"):
+        given[name] = orjson.loads(given[name])
+    return PoolSection.model_validate(given)
+
+
+def _model(row: Row) -> ModelSection:
+    return ModelSection.model_validate(_given(row))
+
+
+def _tenant(row: Row) -> TenantSection:
+    return TenantSection.model_validate(
+        {"id": row["id"], "weight": row["weight"], "models": orjson.loads(row["models"])}
+    )
+
+
+def _given(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value is not None}
+
+
+_MAKERS: Mapping[str, Callable[[Row], Any]] = {
+    "providers": _provider,
+    "pools": _pool,
+    "models": _model,
+    "tenants": _tenant,
+}
