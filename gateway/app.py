@@ -55,6 +55,10 @@ from gateway.settings.snapshot import Snapshot
 from storage.database import Database
 
 
+def _database(settings: Settings, dsn: str | None) -> Database | None:
+    return None if dsn is None else Database(dsn, prepared_statements=settings.database.prepared_statements)
+
+
 class App:
     """One worker's gateway. `data` and `admin` are the ASGI applications of its two listeners.
 
@@ -76,10 +80,7 @@ class App:
         clock = clock or SystemClock()
         self._worker = worker
         self._connections = connections = Connections(snapshot.bounds)
-        self.database: Database | None = None
-        if database_dsn is not None:
-            prepared = settings.database.prepared_statements
-            self.database = Database(database_dsn, prepared_statements=prepared)
+        self.database = _database(settings, database_dsn)
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, lambda: self.live)
         metrics.config_generation = snapshot.generation
@@ -106,14 +107,9 @@ class App:
         hedging = Hedging(snapshot.hedge)
         lessons = Lessons(dispatcher, grantor, health, hedging, metrics, time, clock)
         upstream = Upstream(dispatcher, lessons, connections.of, snapshot.bounds, hedging, clock)
-        generation = Generation(
-            snapshot,
-            Authenticator(snapshot, clock.utc, self._key_use.used),
-            dispatcher,
-            lessons,
-            upstream,
-            Relay(snapshot.bounds, ids, Written(grantor, estimator, time, clock)),
-        )
+        authenticator = Authenticator(snapshot, clock.utc, self._key_use.used)
+        relay = Relay(snapshot.bounds, ids, Written(grantor, estimator, time, clock))
+        generation = Generation(snapshot, authenticator, dispatcher, lessons, upstream, relay)
         router = Router(snapshot, accounts, health, time, clock)
         self._readings = Readings(accounts, dispatcher, grantor, health, time, clock)
         metrics.also(self._readings.gauges)
@@ -124,38 +120,20 @@ class App:
         self.unread = Unread(clock, metrics, self._log)
         probes = Starlette(routes=health_routes(lambda: pipeline.draining))
         created = clock.utc()
-        inference = Inference(router, ids, estimator)
-        self.data = data = DataPlane(pipeline, inference, ModelCatalogue(snapshot, created), probes)
-        self._swap = swap = Swap(
-            pipeline,
-            accounts,
-            health,
-            router,
-            reservations,
-            dispatcher,
-            connections,
-            departed,
-            metrics,
-            time,
-            clock,
-        )
-
-        def follow(snapshot: Snapshot) -> None:
-            data.catalogue = ModelCatalogue(snapshot, created)
-
-        swap.followers.append(follow)
+        reading, catalogue = Inference(router, ids, estimator), ModelCatalogue(snapshot, created)
+        self.data = data = DataPlane(pipeline, reading, catalogue, probes)
+        self._swap = Swap(
+            pipeline, accounts, health, router, reservations, dispatcher, connections, departed, metrics,
+            time, clock,
+        )  # fmt: skip
+        self._swap.followers.append(lambda new: setattr(data, "catalogue", ModelCatalogue(new, created)))
         sources = secret_sources(settings.vault, settings.declared.environ, clock.monotonic)
-        self._secrets = ProviderSecrets(sources, health, metrics, clock.monotonic, self._renew)
-        lessons.refused, upstream.has_another_secret = self._secrets.refused, self._secrets.has_another
+        self._secrets = secrets = ProviderSecrets(sources, health, metrics, clock.monotonic, self._renew)
+        lessons.refused, upstream.has_another_secret = secrets.refused, secrets.has_another
         self.following = Following(
-            settings,
-            self.database,
-            database_dsn,
-            reread=reread,
-            warm=self._secrets.warm,
-            swap=self._put_in_force,
+            settings, self.database, database_dsn, reread=reread, warm=secrets.warm, swap=self._put_in_force,
             monotonic=clock.monotonic,
-        )
+        )  # fmt: skip
         pipeline.unknown = self._unknown_key
         metrics.also(self._configuration_readings)
         queue = QueueReadings(worker, dispatcher, clock)

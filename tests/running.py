@@ -13,6 +13,7 @@ from gateway.api.protocol import bounded_protocol
 from gateway.app import App
 from gateway.serving.listener import Listener
 from gateway.settings.load import load
+from gateway.settings.server import Settings
 from provider_sim import ProviderSim
 from tests.clock import LoopClock, passes, until
 
@@ -52,20 +53,34 @@ def configuration(provider_url: str, **changes: Any) -> dict[str, Any]:
 class RunningGateway:
     """`async with RunningGateway(configuration(url)) as gateway`: `gateway.url`, `gateway.log_lines()`, …"""
 
-    def __init__(self, config: dict[str, Any], environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, config: dict[str, Any], environ: dict[str, str] | None = None, database_dsn: str | None = None
+    ) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="kaze-test-")
-        root = Path(self._directory.name)
-        (root / "kaze.yaml").write_text(json.dumps(config))
-        self.settings = load(
-            root / "kaze.yaml",
-            {**ENVIRON, **(environ or {})},
-            {"data_dir": str(root / "data"), "port": 0, "admin_port": 0},
-        )
+        self._root = root = Path(self._directory.name)
+        self.environ = {**ENVIRON, **(environ or {})}
+        self._database_dsn = database_dsn
+        self.write(config)
+        self.settings = self._load()
         self._log = root / "requests.log"
+
+    def write(self, config: dict[str, Any]) -> None:
+        """Another configuration file, which a reload reads."""
+        (self._root / "kaze.yaml").write_text(json.dumps(config))
+
+    def _load(self) -> Settings:
+        options = {"data_dir": str(self._root / "data"), "port": 0, "admin_port": 0}
+        return load(self._root / "kaze.yaml", self.environ, options)
 
     async def __aenter__(self) -> Self:
         self._log_fd = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        self.app = App(self.settings, clock=LoopClock(), log_fd=self._log_fd)
+        self.app = App(
+            self.settings,
+            clock=LoopClock(),
+            log_fd=self._log_fd,
+            database_dsn=self._database_dsn,
+            reread=self._load,
+        )
         await self.app.start()
         bounds, refused = self.settings.snapshot.bounds, self.app.unread.refused
         protocol = bounded_protocol(bounds, told=refused)

@@ -1,16 +1,15 @@
 """Tenant keys of the database as the snapshot has them. There may be ten thousand: what repeats is made once."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
-
-import orjson
-from pydantic import ValidationError
 
 from gateway.settings.resolve_providers import limits_of
 from gateway.settings.schema import LimitsSection
 from gateway.settings.snapshot import PRIORITIES, Budget, Limits, Tenant, TenantKey
 from gateway.settings.stored_rows import Refusals, Row
+from gateway.settings.validate import UnfitError, section_of
 from keys.digest import KeyDigest
 from keys.scope import UNLIMITED, Scope, parse_network
 from keys.standing import KeyStanding, KeyValue
@@ -37,8 +36,8 @@ def stored_keys(
         name = tenant.id, row["id"]
         try:
             yield _key(row, tenant, budgets.get(name, ()))
-        except (ValidationError, ValueError, TypeError) as error:
-            why = "is damaged" if isinstance(error, ValidationError | TypeError) else str(error)
+        except (ValueError, TypeError) as error:
+            why = str(error) if isinstance(error, UnfitError) else "is damaged"
             refusals.add("tenant_keys", f"{tenant.id}/{row['id']}", why)
             former = before.get(name)
             if former is not None and former.digest == row["digest"] and former.tenant.id not in suspended:
@@ -54,7 +53,7 @@ def digests(key: TenantKey) -> tuple[bytes, ...]:
 
 def _key(row: Row, tenant: Tenant, budgets: tuple[Budget, ...]) -> TenantKey:
     if _RANKS[row["priority"]] < _RANKS[row["priority_max"]]:
-        raise ValueError("priority is more urgent than priority_max")
+        raise UnfitError("priority is more urgent than priority_max")
     scope = _scope(tuple(row["models"]), tuple(row["endpoints"]), tuple(row["addresses"]))
     return TenantKey(
         row["id"],
@@ -84,7 +83,7 @@ def _standing(row: Row, scope: Scope) -> KeyStanding | None:
 
 @lru_cache(1024)
 def _limits(text: str) -> Limits:
-    return limits_of(LimitsSection.model_validate(orjson.loads(text)))
+    return limits_of(section_of(LimitsSection, json.loads(text)))
 
 
 @lru_cache(1024)

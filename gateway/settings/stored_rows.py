@@ -3,11 +3,9 @@
 What is refused is named by table and id with the words that the file's owner would get, and never with a value.
 """
 
+import json
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
-
-import orjson
-from pydantic import ValidationError
+from typing import Any
 
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path, show
@@ -17,13 +15,11 @@ from gateway.settings.schema import (
     ProviderSection,
     TenantSection,
 )
-from gateway.settings.schema_types import Section
-from gateway.settings.validate import said_of
+from gateway.settings.validate import UnfitError, section_of
 
 #: Of the rows that stand in the file's lists, in the order in which they depend on each other.
 TABLES = ("providers", "pools", "models", "tenants")
 Row = Mapping[Any, Any]
-_Made = TypeVar("_Made", bound=Section)
 #: Beginnings of what a row's references may not lead to: the gateway's own secrets, to be sent elsewhere.
 _OURS = ("env:KAZE_",)
 
@@ -38,7 +34,7 @@ class Refusals:
         self.by_row.setdefault((table, id_), why)
 
     def lines(self) -> list[str]:
-        return [f"{table} {id_}: {why}" for (table, id_), why in self.by_row.items()]
+        return sorted(f"{table} {id_}: {why}" for (table, id_), why in self.by_row.items())
 
 
 class RowFindings(Findings):
@@ -69,38 +65,36 @@ def sections(
     for id_, row in rows.items():
         try:
             made[id_] = _MAKERS[table](row)
-        except ValidationError as error:
-            detail = error.errors(include_input=False, include_url=False)[0]
-            refusals.add(table, id_, f"{show(detail['loc'])}: {said_of(detail)}")
+        except UnfitError as error:
+            refusals.add(table, id_, str(error))
         except (ValueError, TypeError):
             refusals.add(table, id_, "is damaged")
     return made
 
 
 def _provider(row: Row) -> ProviderSection:
-    return ProviderSection.model_validate(_given(row))
+    return section_of(ProviderSection, _given(row))
 
 
 def _pool(row: Row) -> PoolSection:
     given = _given(row)
     if str(given.get("secret", "")).startswith(_OURS):
-        raise ValueError("a variable of the gateway's own")
+        raise UnfitError("secret: is a variable of the gateway's own")
     given.pop("state", None)
     burst_s = given.pop("burst_s", None)
     given["windows"] = {} if burst_s is None else {"burst_s": burst_s}
     for name in ("limits", "model_limits"):
-        given[name] = orjson.loads(given[name])
-    return PoolSection.model_validate(given)
+        given[name] = json.loads(given[name])
+    return section_of(PoolSection, given)
 
 
 def _model(row: Row) -> ModelSection:
-    return ModelSection.model_validate(_given(row))
+    return section_of(ModelSection, _given(row))
 
 
 def _tenant(row: Row) -> TenantSection:
-    return TenantSection.model_validate(
-        {"id": row["id"], "weight": row["weight"], "models": orjson.loads(row["models"])}
-    )
+    given = {"id": row["id"], "weight": row["weight"], "models": json.loads(row["models"])}
+    return section_of(TenantSection, given)
 
 
 def _given(row: Row) -> dict[str, Any]:

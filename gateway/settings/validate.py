@@ -4,15 +4,17 @@ import re
 import types
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from gateway.settings.apis import APIS
 from gateway.settings.places import Findings
-from gateway.settings.problem import Path
+from gateway.settings.problem import Path, show
 from gateway.settings.schema import ConfigFile
-from gateway.settings.schema_types import ID_PATTERN, VAULT_PATH_PATTERN
+from gateway.settings.schema_types import ID_PATTERN, VAULT_PATH_PATTERN, Section
+
+_Section = TypeVar("_Section", bound=Section)
 
 #: What may be repeated of an unknown field's name: a word, not something that could be a pasted secret.
 _WORD = re.compile(r"[A-Za-z_][A-Za-z_-]{0,31}\Z")
@@ -61,13 +63,22 @@ def validate(data: Mapping[str, Any], findings: Findings) -> ConfigFile | None:
             if path and path[-1] == "[key]":
                 path = path[:-1]
             empty = _is_empty(data, path)
-            findings.add(path, "is empty" if empty else said_of(detail))
+            findings.add(path, "is empty" if empty else _words(detail["type"], detail.get("ctx", {})))
         return None
 
 
-def said_of(detail: Mapping[str, Any]) -> str:
-    """One of pydantic's errors in our words."""
-    return _words(detail["type"], detail.get("ctx", {}))
+class UnfitError(ValueError):
+    """What is no section, in words that hold no values."""
+
+
+def section_of(kind: type[_Section], data: Mapping[str, Any]) -> _Section:
+    """One section by itself. Raises UnfitError with the first thing that is wrong."""
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        detail = error.errors(include_input=False, include_url=False)[0]
+        where = f"{show(detail['loc'])}: " if detail["loc"] else ""
+        raise UnfitError(where + _words(detail["type"], detail.get("ctx", {}))) from None
 
 
 def suggestion(word: str, known: list[str]) -> str:

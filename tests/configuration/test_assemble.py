@@ -1,0 +1,183 @@
+"""File and database as one snapshot: who says what, what is left out, and what stays the same object."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gateway.settings.assemble import Assembled, assemble
+from gateway.settings.server import Settings
+from gateway.settings.snapshot import Limits, Snapshot, TenantKey
+from storage.configuration import StoredConfiguration
+from tests.settings.loading import VALID, load_text
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+PROVIDER = {
+    "id": "other", "dialect": "openai", "base_url": "https://other.example/v1", "flavour": None, "local": False,
+    "apis": None, "insecure_http": False, "api_version": None, "egress_proxy": None, "egress_proxy_auth": None,
+    "ca_file": None, "echo_model": None,
+}  # fmt: skip
+POOL = {
+    "id": "other-1", "provider": "other", "secret": "env:UPSTREAM", "tenants": ["*"], "limits": '{"rpm": 7}',
+    "model_limits": "{}", "burst_s": None, "models": ["*"], "state": "enabled",
+}  # fmt: skip
+MODEL = {"id": "wise", "targets": ["other/sage"], "overflow": None, "hint": None}
+TENANT = {"id": "beta", "weight": 2.0, "models": "{}", "state": "active"}
+KEY = {
+    "tenant": "beta", "id": "app", "digest": b"1" * 32, "old_digest": None, "old_until": None,
+    "priority": "conversation", "priority_max": "supervised", "limits": "{}", "models": ["*"], "endpoints": ["*"],
+    "addresses": [], "expires_at": None, "revoked_at": None,
+}  # fmt: skip
+BUDGET = {
+    "id": "b-1", "tenant": "beta", "key": None, "period": "month", "anchor_day": 5, "limit_nusd": 9,
+    "enforce": "soft",
+}  # fmt: skip
+
+
+def stored(**tables: list[dict[str, Any]]) -> StoredConfiguration:
+    rows: dict[str, list[dict[str, Any]]] = {
+        "providers": [PROVIDER], "pools": [POOL], "models": [MODEL], "tenants": [TENANT], "tenant_keys": [KEY],
+        "budgets": [BUDGET], **tables,
+    }  # fmt: skip
+    return StoredConfiguration(5, **{table: tuple(of) for table, of in rows.items()})
+
+
+def put_together(settings: Settings, of: StoredConfiguration, before: Assembled | None = None) -> Assembled:
+    return assemble(settings.declared, of, before or Assembled(settings.snapshot))
+
+
+def key_of(snapshot: Snapshot, tenant: str, id_: str) -> TenantKey | None:
+    found = (key for key in snapshot.tenant_keys.values() if (key.tenant.id, key.id) == (tenant, id_))
+    return next(found, None)
+
+
+def test_rows_stand_beside_the_file(tmp_path: Path) -> None:
+    made = put_together(load_text(VALID, tmp_path), stored())
+    snapshot = made.snapshot
+    assert made.refused == () and snapshot.generation == 5
+    assert list(snapshot.providers) == ["openai", "local", "other"]
+    [pool] = [key for key in snapshot.provider_keys if key.id == "other-1"]
+    assert pool.limits == Limits(rpm=7) and pool.secret is not None
+    assert str(snapshot.routes["wise"].targets[0]) == "other/sage" and "smart" in snapshot.routes
+    key = snapshot.tenant_keys[b"1" * 32]
+    assert (key.id, key.tenant.weight, key.stored, key.standing) == ("app", 2.0, True, None)
+    assert [budget.id for budget in snapshot.budgets_of(key)] == ["b-1"]
+    assert snapshot.keys_for(key.tenant, snapshot.routes["wise"].targets[0]) == (pool,)
+
+
+def test_what_the_file_names_the_file_says_but_for_what_it_has_no_word_for(tmp_path: Path) -> None:
+    rows = stored(
+        providers=[PROVIDER, {**PROVIDER, "id": "openai", "base_url": "https://evil.example/v1"}],
+        pools=[{**POOL, "id": "openai-1", "state": "draining"}],
+        tenants=[{**TENANT, "id": "acme", "weight": 9.0}],
+        tenant_keys=[{**KEY, "tenant": "acme", "id": "web"}, {**KEY, "tenant": "acme", "digest": b"2" * 32}],
+        budgets=[{**BUDGET, "tenant": "acme", "key": "web"}, {**BUDGET, "id": "all", "tenant": "*"}],
+    )
+    made = put_together(load_text(VALID, tmp_path), rows)
+    snapshot = made.snapshot
+    assert made.refused == ()
+    assert snapshot.providers["openai"].origin.host == "api.openai.com"
+    pool = snapshot.provider_keys[0]
+    assert (pool.provider.id, pool.limits.rpm, pool.state) == ("openai", 100, "draining")
+    assert snapshot.tenants["acme"].weight == 2
+    web, app = key_of(snapshot, "acme", "web"), key_of(snapshot, "acme", "app")
+    assert web is not None and not web.stored and app is not None and app.tenant is web.tenant
+    assert [budget.id for budget in snapshot.budgets_of(web)] == ["all", "acme:month", "b-1"]
+    assert snapshot.keys_for(web.tenant, snapshot.routes["smart"].targets[0]) == ()  # it takes no new work
+
+
+def test_a_row_that_cannot_stand_is_left_out_with_all_that_stands_on_it(tmp_path: Path) -> None:
+    rows = stored(providers=[{**PROVIDER, "base_url": "http://other.example/v1"}])
+    made = put_together(load_text(VALID, tmp_path), rows)
+    assert list(made.snapshot.providers) == ["openai", "local"]
+    assert "wise" not in made.snapshot.routes and made.snapshot.tenant_keys[b"1" * 32]
+    refused = [line.partition(": ")[0] for line in made.refused]
+    assert refused == ["models wise", "pools other-1", "providers other"]
+    assert made.refused[2] == (
+        "providers other: base_url: http:// sends the secret in clear; use https://, or say insecure_http: true"
+    )
+
+
+def test_what_a_row_was_when_it_was_good_stays_in_its_place(tmp_path: Path) -> None:
+    settings = load_text(VALID, tmp_path)
+    good = put_together(settings, stored())
+    bad = stored(
+        pools=[{**POOL, "secret": "env:NO_SUCH", "limits": '{"rpm": 70}'}],
+        tenant_keys=[{**KEY, "limits": '{"rpm": -1}'}],
+        models=[{**MODEL, "targets": ["nowhere/x"]}],
+    )
+    made = put_together(settings, bad, good)
+    assert len(made.refused) == 3 and "NO_SUCH is not set" in made.refused[1]
+    for before, after in zip(good.snapshot.provider_keys, made.snapshot.provider_keys, strict=True):
+        assert after is before
+    assert made.snapshot.routes["wise"] is good.snapshot.routes["wise"]
+    assert made.snapshot.tenant_keys[b"1" * 32] is good.snapshot.tenant_keys[b"1" * 32]
+    gone = put_together(settings, stored(pools=[], models=[], tenant_keys=[]), made)
+    assert (
+        gone.refused == ()
+        and "wise" not in gone.snapshot.routes
+        and b"1" * 32 not in gone.snapshot.tenant_keys
+    )
+
+
+def test_a_state_holds_whatever_else_is_wrong(tmp_path: Path) -> None:
+    settings = load_text(VALID, tmp_path)
+    good = put_together(settings, stored())
+    bad = {**POOL, "limits": "[]", "state": "disabled"}
+    made = put_together(
+        settings, stored(pools=[bad], tenants=[{**TENANT, "weight": 0.0, "state": "suspended"}]), good
+    )
+    assert {key.id: key.state for key in made.snapshot.provider_keys}["other-1"] == "disabled"
+    assert key_of(made.snapshot, "beta", "app") is None
+
+
+def test_suspended_and_deleted_tenants_have_no_keys_and_their_names_break_nothing(tmp_path: Path) -> None:
+    settings = load_text(VALID, tmp_path)
+    rows = stored(
+        tenants=[{**TENANT, "state": "deleted"}, {**TENANT, "id": "acme", "state": "suspended"}],
+        pools=[{**POOL, "tenants": ["beta", "acme"]}],
+    )
+    made = put_together(settings, rows)
+    assert made.refused == () and made.snapshot.tenant_keys == {}
+    assert list(made.snapshot.tenants) == ["acme"]
+
+
+def test_keys_that_end_and_values_that_are_taken(tmp_path: Path) -> None:
+    settings = load_text(VALID, tmp_path)
+    taken = next(iter(settings.snapshot.tenant_keys))
+    rotated = {**KEY, "old_digest": b"0" * 32, "old_until": NOW, "expires_at": NOW + timedelta(days=1)}
+    scoped = {**KEY, "id": "narrow", "digest": b"3" * 32, "models": ["gpt-*"], "addresses": ["10.0.0.0/8"]}
+    rows = [rotated, scoped, {**KEY, "id": "thief", "digest": taken}, {**KEY, "tenant": "nobody"}]
+    made = put_together(settings, stored(tenant_keys=rows))
+    snapshot = made.snapshot
+    assert snapshot.tenant_keys[b"0" * 32] is snapshot.tenant_keys[b"1" * 32]
+    standing = snapshot.tenant_keys[b"1" * 32].standing
+    assert standing is not None and standing.values[1].until == NOW
+    narrow = snapshot.tenant_keys[b"3" * 32]
+    assert (
+        narrow.scope.models == ("gpt-*",) and narrow.standing is None and narrow.scope.addresses is not None
+    )
+    assert snapshot.tenant_keys[taken].id == "web"
+    assert made.refused == (
+        "tenant_keys beta/thief: has the same value as another key",
+        "tenant_keys nobody/app: its tenant does not exist",
+    )
+
+
+def test_what_does_not_change_stays_the_same_object(tmp_path: Path) -> None:
+    settings = load_text(VALID, tmp_path)
+    one = put_together(settings, stored())
+    wider = {**POOL, "limits": '{"rpm": 8}'}
+    two = put_together(settings, replace(stored(pools=[wider]), generation=6), one)
+    assert two.snapshot.generation == 6
+    assert [a is b for a, b in zip(one.snapshot.provider_keys, two.snapshot.provider_keys, strict=True)] == [
+        True, False, True,
+    ]  # fmt: skip
+    for name in ("providers", "routes", "tenants", "tenant_keys"):
+        before, after = getattr(one.snapshot, name), getattr(two.snapshot, name)
+        assert all(after[id_] is thing for id_, thing in before.items()), name
+
+
+def test_a_row_cannot_have_the_gateways_own_secrets_sent_away(tmp_path: Path) -> None:
+    made = put_together(load_text(VALID, tmp_path), stored(pools=[{**POOL, "secret": "env:KAZE_KEY_PEPPER"}]))
+    assert made.refused == ("pools other-1: secret: is a variable of the gateway's own",)
