@@ -93,10 +93,9 @@ class App:
         self.ledger: Grantor = MemoryLedger(time) if self._leases is None else self._leases
         grantor = self.ledger
         estimator = Estimator(metrics)
-        health = HealthTable(snapshot.provider_keys)
+        health = HealthTable(snapshot.in_service)
         departed = Departed(grantor)
-        served = [key for key in snapshot.provider_keys if key.state != "disabled"]
-        accounts = Accounts(grantor, served, set_aside_permille(settings), time.now(), departed)
+        accounts = Accounts(grantor, snapshot.in_service, set_aside_permille(settings), time.now(), departed)
         choice = Choice[Account](snapshot.routing.strategy, Affinity(), Random())
         self._dispatcher = dispatcher = Dispatcher(
             accounts, grantor, choice, Charging(estimator), snapshot, time, clock, metrics
@@ -118,7 +117,7 @@ class App:
         self._reloads: set[asyncio.Task[str | None]] = set()
         self.pipeline = pipeline = Pipeline(generation, clock, settlement, reservations)
         self.unread = Unread(clock, metrics, self._log)
-        probes = Starlette(routes=health_routes(lambda: pipeline.draining))
+        probes = Starlette(routes=health_routes(self._is_draining))
         created = clock.utc()
         reading, catalogue = Inference(router, ids, estimator), ModelCatalogue(snapshot, created)
         self.data = data = DataPlane(pipeline, reading, catalogue, probes)
@@ -131,15 +130,15 @@ class App:
         self._secrets = secrets = ProviderSecrets(sources, health, metrics, clock.monotonic, self._renew)
         lessons.refused, upstream.has_another_secret = secrets.refused, secrets.has_another
         self.following = Following(
-            settings, self.database, database_dsn, reread=reread, warm=secrets.warm, swap=self._put_in_force,
-            monotonic=clock.monotonic,
-        )  # fmt: skip
+            settings, self.database, database_dsn, reread, secrets.warm, self._put_in_force, clock.monotonic
+        )
         pipeline.unknown = self._unknown_key
         metrics.also(self._configuration_readings)
-        queue = QueueReadings(worker, dispatcher, clock)
-        self.admin = admin_app(
-            settings.admin_key, self.registry, self.state, queue, lambda: pipeline.draining, self.reload
-        )
+        told = self.registry, self.state, QueueReadings(worker, dispatcher, clock)
+        self.admin = admin_app(settings.admin_key, *told, self._is_draining, self.reload)
+
+    def _is_draining(self) -> bool:
+        return self.pipeline.draining
 
     @property
     def live(self) -> int:

@@ -105,6 +105,12 @@ class BoundedCycle:
         self._left: int | None = None  # what content-length still promises
 
     @property
+    def client(self) -> tuple[str, int] | None:
+        """Where the connection comes from."""
+        found: tuple[str, int] | None = None if self.scope is None else self.scope["client"]
+        return found
+
+    @property
     def write_paused(self) -> bool:
         """Whether the caller's buffer is full: `drain` before more is written."""
         return self._line.flow.write_paused

@@ -81,9 +81,8 @@ class Swap:
         """The same for one that differs in its provider keys' secrets alone; how many who wait were moved."""
         now = self._clock.monotonic()
         before = self._pipeline.generation
-        served = [key for key in snapshot.provider_keys if key.state != "disabled"]
-        self._accounts.configure(served, self._time.at(now))
-        self._health.configure(served, now)
+        self._accounts.configure(snapshot.in_service, self._time.at(now))
+        self._health.configure(snapshot.in_service, now)
         self._router.configure(snapshot)
         self._reservations.configure(snapshot.tenant_keys)
         self._connections.retain(snapshot.providers)

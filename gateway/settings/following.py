@@ -51,7 +51,6 @@ class Following:
         settings: Settings,
         database: Database | None,
         dsn: str | None,
-        *,
         reread: Callable[[], Settings] | None,
         warm: Callable[[Snapshot], Awaitable[None]],
         swap: Callable[[Snapshot], None],

@@ -252,6 +252,11 @@ class Snapshot:
     #: On all tenants together.
     shared_budgets: tuple[Budget, ...] = ()
 
+    @property
+    def in_service(self) -> tuple[ProviderKey, ...]:
+        """The provider keys that anything may be sent by."""
+        return tuple(key for key in self.provider_keys if key.state != "disabled")
+
     def budgets_of(self, key: TenantKey) -> tuple[Budget, ...]:
         """Every cap on what the key spends, the widest first: on all, on its tenant, on itself."""
         return self.shared_budgets + key.tenant.budgets + key.budgets

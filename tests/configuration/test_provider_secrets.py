@@ -1,0 +1,134 @@
+"""Provider secrets in a real OpenBao: rotated under load, refused by the provider, away, and back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.clock import passes, until
+from tests.configuration.test_following import admin
+from tests.gateway.wire import chat, post
+from tests.keys.openbao import ROOT_TOKEN, OpenBao
+from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
+
+#: The scripted provider refuses what begins with `bad-`.
+GOOD, BETTER, REVOKED = "sk-of-the-provider-1", "sk-of-the-provider-2", "bad-of-the-provider"
+
+
+@pytest.fixture
+def bao() -> Iterator[OpenBao]:
+    with OpenBao() as bao:
+        bao.put("llm/sim", key=GOOD)
+        yield bao
+
+
+def from_vault(sim: ProviderSim, bao: OpenBao, **vault: Any) -> RunningGateway:
+    made = configuration(sim.openai_url)
+    made["vault"] = {"address": bao.address, "auth": {"token": "env:BAO_TOKEN"}, **vault}
+    made["pools"] = [{"id": "one", "provider": "sim", "secret": "vault:secret/llm/sim#key"}]
+    return RunningGateway(made, {"BAO_TOKEN": ROOT_TOKEN})
+
+
+@pytest.fixture
+async def gateway(sim: ProviderSim, bao: OpenBao) -> AsyncIterator[RunningGateway]:
+    async with from_vault(sim, bao) as running:
+        yield running
+
+
+def presented(sim: ProviderSim) -> list[str]:
+    """What each request to the provider carried."""
+    return [request["credential"] for request in sim.requests()]
+
+
+async def metric(gateway: RunningGateway, line: str) -> bool:
+    return line in (await admin(gateway, "/metrics")).body.decode()
+
+
+async def test_a_secret_is_there_from_the_first_request(gateway: RunningGateway, sim: ProviderSim) -> None:
+    assert (await post(gateway, chat())).status == 200
+    assert presented(sim) == [GOOD]
+    assert await metric(gateway, 'gateway_secret_fetches_total{outcome="changed"} 1.0')
+    shown = (await admin(gateway, "/admin/v1/pools")).body + (await admin(gateway, "/admin/v1/config")).body
+    assert GOOD.encode() not in shown
+
+
+async def test_a_refusal_has_it_looked_at_again_and_loses_no_request(sim: ProviderSim, bao: OpenBao) -> None:
+    bao.put("llm/sim", key=REVOKED)
+    async with from_vault(sim, bao) as gateway:
+        bao.put(
+            "llm/sim", key=BETTER
+        )  # the gateway has the one before, which the provider does not take any more
+        replies = await asyncio.gather(*(post(gateway, chat()) for _ in range(20)))
+        assert {reply.status for reply in replies} == {200}
+        seen = len(sim.requests())
+        assert (await post(gateway, chat())).status == 200
+        assert presented(sim)[seen:] == [BETTER]
+
+
+async def test_both_versions_are_tried(sim: ProviderSim, bao: OpenBao) -> None:
+    async with from_vault(sim, bao, ttl_s=2, stale_max_s=60) as gateway:
+        bao.put("llm/sim", key=REVOKED)  # the provider does not know the new one yet
+        key = gateway.app.pipeline.generation
+        await until(lambda: gateway.app.pipeline.generation is not key)
+        assert (await post(gateway, chat())).status == 200
+        assert presented(sim)[-1] == GOOD
+
+
+async def test_one_that_is_wrong_where_it_is_kept_puts_the_key_out_of_use_until_it_is_right(
+    sim: ProviderSim, bao: OpenBao
+) -> None:
+    bao.put("llm/sim", key=REVOKED)
+    async with from_vault(sim, bao, ttl_s=1, stale_max_s=60) as gateway:
+        statuses = [(await post(gateway, chat())).status for _ in range(4)]
+        assert 200 not in statuses and statuses[-1] == 503
+        bao.put("llm/sim", key=BETTER)
+        await until(
+            lambda: gateway.app.pipeline.generation.snapshot.provider_keys[0].secret.reveal() == BETTER
+        )  # type: ignore[union-attr]
+        assert (await post(gateway, chat())).status == 200
+
+
+async def test_vault_away_leaves_the_secret_until_it_is_too_old(sim: ProviderSim, bao: OpenBao) -> None:
+    async with from_vault(sim, bao, ttl_s=60, stale_max_s=600) as gateway:
+        bao.seal()
+        await passes(120)
+        assert (await post(gateway, chat())).status == 200
+
+        async def said(line: str) -> None:
+            while not await metric(gateway, line):
+                await asyncio.sleep(0.05)
+
+        await said('gateway_degraded{dependency="vault",mode="stale"} 1.0')
+        await passes(600)
+        await said('gateway_degraded{dependency="vault",mode="out"} 1.0')
+        sent = len(sim.requests())
+        assert (await post(gateway, chat())).status in (502, 503)
+        assert len(sim.requests()) == sent  # nothing goes out without a credential
+        bao.unseal()
+        await passes(60)
+        await said('gateway_degraded{dependency="vault",mode="out"} 0.0')
+
+
+async def test_rotation_under_load(sim: ProviderSim, bao: OpenBao) -> None:
+    statuses: list[int] = []
+    ending = asyncio.Event()
+
+    async def ask(client: httpx2.AsyncClient) -> None:
+        while not ending.is_set():
+            statuses.append((await client.post("/v1/chat/completions", json=chat())).status_code)
+
+    async with from_vault(sim, bao, ttl_s=1, stale_max_s=60) as gateway:
+        headers = {"authorization": f"Bearer {TENANT_KEY}"}
+        async with httpx2.AsyncClient(base_url=gateway.url, headers=headers, timeout=60) as client:
+            asking = [asyncio.create_task(ask(client)) for _ in range(8)]
+            for secret in ("sk-2", "sk-3", "sk-4"):
+                bao.put("llm/sim", key=secret)
+                await until(lambda secret=secret: secret in presented(sim)[-1:])  # type: ignore[misc]
+            before = len(statuses)
+            await until(lambda: len(statuses) > before + 20)
+            ending.set()
+            await asyncio.gather(*asking)
+        assert set(statuses) == {200}
+        assert set(presented(sim)[-10:]) == {"sk-4"}
