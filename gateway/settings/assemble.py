@@ -19,7 +19,7 @@ from gateway.settings.schema import ConfigFile
 from gateway.settings.snapshot import Budget, ProviderKey, Snapshot, Tenant, TenantKey
 from gateway.settings.stored_keys import digests, stored_keys
 from gateway.settings.stored_rows import TABLES, Refusals, RowFindings, sections
-from gateway.settings.unchanged import kept
+from gateway.settings.unchanged import kept, kept_of
 from storage.configuration import StoredConfiguration
 
 #: A row left out may leave others without what they name, a step further each time.
@@ -47,6 +47,7 @@ def assemble(declared: Declared, stored: StoredConfiguration, before: Assembled)
     snapshot = _resolved(declared, stored.generation, made, before, refusals)
     known, stopped = _states(stored)
     tenants, shared, of_keys = _budgeted(stored, snapshot.tenants, refusals)
+    tenants = kept_of(tenants, before.snapshot.tenants)  # keys are made of them
     of_file = (_moved(key, tenants, of_keys) for key in snapshot.tenant_keys.values())
     former = {(key.tenant.id, key.id): key for key in before.snapshot.tenant_keys.values() if key.stored}
     of_rows = stored_keys(stored.tenant_keys, tenants, stopped, of_keys, former, refusals)

@@ -24,29 +24,26 @@ _OF_PROVIDER_KEY = _values_of(ProviderKey)
 
 
 def kept(new: Snapshot, old: Snapshot) -> Snapshot:
-    """`new`, with what is equal in `old` by its objects there."""
-    tenants = _kept(new.tenants, old.tenants)
+    """`new`, with what is equal in `old` by its objects there; its tenants are `kept_of` already."""
     former = {key.id: key for key in old.provider_keys}
     keys: dict[int, TenantKey] = {}  # a key with two values is one object
     tenant_keys: dict[bytes, TenantKey] = {}
     for digest, key in new.tenant_keys.items():
         known = keys.get(id(key))
         if known is None:
-            tenant = tenants.get(key.tenant.id, key.tenant)
-            settled = key if tenant is key.tenant else replace(key, tenant=tenant)
-            known = keys[id(key)] = _same(settled, old.tenant_keys.get(digest), _OF_TENANT_KEY)
+            known = keys[id(key)] = _same(key, old.tenant_keys.get(digest), _OF_TENANT_KEY)
         tenant_keys[digest] = known
     return replace(
         new,
-        providers=MappingProxyType(_kept(new.providers, old.providers)),
+        providers=MappingProxyType(kept_of(new.providers, old.providers)),
         provider_keys=tuple(_same(key, former.get(key.id), _OF_PROVIDER_KEY) for key in new.provider_keys),
-        routes=MappingProxyType(_kept(new.routes, old.routes)),
-        tenants=MappingProxyType(tenants),
+        routes=MappingProxyType(kept_of(new.routes, old.routes)),
         tenant_keys=MappingProxyType(tenant_keys),
     )
 
 
-def _kept(new: Mapping[str, _Thing], old: Mapping[str, _Thing]) -> dict[str, _Thing]:
+def kept_of(new: Mapping[str, _Thing], old: Mapping[str, _Thing]) -> dict[str, _Thing]:
+    """By id, what is equal in `old` by its objects there."""
     return {id_: old[id_] if id_ in old and old[id_] == one else one for id_, one in new.items()}
 
 
