@@ -31,6 +31,7 @@ from gateway.pipeline.authenticate import Authenticator, UnknownKeyError
 from gateway.pipeline.call import Upstream
 from gateway.pipeline.charging import Charging
 from gateway.pipeline.connections import Connections
+from gateway.pipeline.databases import Databases
 from gateway.pipeline.departed import Departed
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.key_use import KeyUse
@@ -52,11 +53,6 @@ from gateway.request_log import RequestLog
 from gateway.settings.following import Following
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Snapshot
-from storage.database import Database
-
-
-def _database(settings: Settings, dsn: str | None) -> Database | None:
-    return None if dsn is None else Database(dsn, prepared_statements=settings.database.prepared_statements)
 
 
 class App:
@@ -80,9 +76,9 @@ class App:
         clock = clock or SystemClock()
         self._worker = worker
         self._connections = connections = Connections(snapshot.bounds)
-        self.database = _database(settings, database_dsn)
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, lambda: self.live)
+        self.databases = Databases(settings.database, database_dsn, metrics, clock.monotonic)
         metrics.config_generation = snapshot.generation
         self._log = RequestLog(metrics.log_dropped, fd=log_fd)
         self._lag = LoopLag(metrics.lagged)
@@ -102,7 +98,7 @@ class App:
         )
         if self._leases is not None:
             self._leases.watch(dispatcher.waiters)
-        self._key_use = KeyUse(self.database, clock)
+        self._key_use = KeyUse(self.databases.primary, clock)
         hedging = Hedging(snapshot.hedge)
         lessons = Lessons(dispatcher, grantor, health, hedging, metrics, time, clock)
         upstream = Upstream(dispatcher, lessons, connections.of, snapshot.bounds, hedging, clock)
@@ -130,7 +126,13 @@ class App:
         self._secrets = secrets = ProviderSecrets(sources, health, metrics, clock.monotonic, self._renew)
         lessons.refused, upstream.has_another_secret = secrets.refused, secrets.has_another
         self.following = Following(
-            settings, self.database, database_dsn, reread, secrets.warm, self._put_in_force, clock.monotonic
+            settings,
+            self.databases.primary,
+            database_dsn,
+            reread,
+            secrets.warm,
+            self._put_in_force,
+            clock.monotonic,
         )
         pipeline.unknown = self._unknown_key
         metrics.also(self._configuration_readings)
@@ -148,8 +150,7 @@ class App:
     async def start(self) -> None:
         self._log.start()
         self._lag.start(asyncio.get_running_loop())
-        if self.database is not None:
-            await self.database.start()
+        await self.databases.start()
         await self._secrets.start()
         await self._secrets.warm(self.following.snapshot)
         self._renew()
@@ -198,8 +199,7 @@ class App:
         await self.following.close()
         await self._secrets.close()
         await self._key_use.close()
-        if self.database is not None:
-            await self.database.close()
+        await self.databases.close()
         await self._connections.aclose()
         if self._leases is not None:
             await self._leases.aclose()

@@ -59,7 +59,7 @@ async def measure(directory: Path) -> dict[str, float]:
 
 
 async def _figures(app: App, dsn: str) -> dict[str, float]:
-    following, database = app.following, app.database
+    following, database = app.following, app.databases.primary
     assert database is not None
     before = _resident_kib()
     async with connected(dsn) as connection, connection.transaction():

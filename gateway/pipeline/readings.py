@@ -1,6 +1,7 @@
 """Admission as an operator sees it: how full each provider key is, how its health stands, who waits."""
 
 from collections.abc import Iterator
+from math import inf
 from typing import Protocol
 
 from gateway.admission.grantor import Grantor
@@ -55,6 +56,7 @@ class Readings:
         return {
             "id": key.id,
             "provider": key.provider.id,
+            "state": key.state,
             "in_flight": sum(account.in_flight for account in accounts),
             "attempts": sum(account.attempts for account in accounts),
             "failures": sum(account.failures for account in accounts),
@@ -65,9 +67,10 @@ class Readings:
         }
 
     def _limits(self, account: Account, now: float) -> dict[str, object]:
+        blocked_until = account.blocked_until if account.blocked_until < inf else 0.0  # it is out of service
         return {
             "account": account.id,
-            "blocked_s": round(max(0.0, account.blocked_until - now), 3),
+            "blocked_s": round(max(0.0, blocked_until - now), 3),
             "dimensions": [
                 {
                     "dimension": usage.dimension,

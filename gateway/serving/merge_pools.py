@@ -27,6 +27,7 @@ def _pool(rows: Sequence[Row]) -> Row:
     return {
         "id": rows[0]["id"],
         "provider": rows[0]["provider"],
+        "state": rows[0]["state"],
         "in_flight": sum(row["in_flight"] for row in rows),
         "attempts": sum(row["attempts"] for row in rows),
         "failures": sum(row["failures"] for row in rows),

@@ -59,10 +59,11 @@ async def _run(launch: Launch, settings: Settings, data: socket.socket, admin: s
     stop.at_once(database.end)
     try:
         # All to their end, whatever happens to one: what is half started cannot be stopped in order.
-        starting = asyncio.gather(valkey.start(), database.start(), return_exceptions=True)
+        loading = asyncio.to_thread(_load_application) if settings.workers == 1 else asyncio.sleep(0)
+        starting = asyncio.gather(valkey.start(), database.start(), loading, return_exceptions=True)
         url = await _unless_stopped(sim, stop) if settings.needs_sim else None
         for failed in await starting:
-            if failed is not None:
+            if isinstance(failed, BaseException):
                 raise failed
         if stop.told:
             return
@@ -87,6 +88,10 @@ async def _run(launch: Launch, settings: Settings, data: socket.socket, admin: s
         await sim.stop()
         await valkey.stop()
         await database.stop()
+
+
+def _load_application() -> None:
+    """Takes as long as the database to start: at the same time."""
 
 
 async def _unless_stopped(sim: SimBeside, stop: StopSignal) -> str | None:

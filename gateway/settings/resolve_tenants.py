@@ -11,7 +11,7 @@ from gateway.settings.snapshot import PRIORITIES, Budget, ModelRoute, Provider, 
 from gateway.settings.validate import suggestion
 from keys.digest import digest
 from keys.secret import Secret
-from keys.strength import KEY_CHARS_MIN
+from keys.strength import KEY_CHARS_MIN, weakness
 
 _NANO = 1_000_000_000
 
@@ -75,7 +75,7 @@ def resolve_tenant_keys(
                 message = f"is more urgent than priority_max, which is {key.priority_max}"
                 findings.add((*path, "priority"), message)
             secret = find_secret(key.secret, environ, (*path, "secret"), findings)
-            if secret is None or not _long_enough(secret, (*path, "secret"), findings):
+            if secret is None or not _strong_enough(secret, (*path, "secret"), findings):
                 continue
             value = digest(pepper, secret.reveal())
             if value in owners:
@@ -101,11 +101,14 @@ def _key(section: TenantKeySection, tenant: Tenant, value: bytes, budgets: tuple
     )
 
 
-def _long_enough(secret: Secret, path: Path, findings: Findings) -> bool:
-    if len(secret.reveal()) >= KEY_CHARS_MIN:
-        return True
-    findings.add(path, f"the key is shorter than {KEY_CHARS_MIN} characters")
-    return False
+def _strong_enough(secret: Secret, path: Path, findings: Findings) -> bool:
+    if len(secret.reveal()) < KEY_CHARS_MIN:
+        findings.add(path, f"the key is shorter than {KEY_CHARS_MIN} characters")
+        return False
+    weak = weakness(secret.reveal(), KEY_CHARS_MIN)
+    if weak is not None:
+        findings.add(path, f"the key {weak}")
+    return weak is None
 
 
 def _budgets(

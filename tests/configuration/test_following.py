@@ -181,8 +181,8 @@ async def test_with_the_database_away_known_keys_work_and_others_are_not_refused
         await operator.tenant("acme")
         key = await operator.key("acme")
         await in_force(gateway, operator)
-        assert gateway.app.database is not None
-        await gateway.app.database.close()  # it is as good as away
+        assert gateway.app.databases.primary is not None
+        await gateway.app.databases.primary.close()  # it is as good as away
         assert (await post(gateway, chat(), key=key)).status == 200
         unknown = await post(gateway, chat(), key=mint("acme").reveal())
         assert unknown.status == 503 and unknown.error()["code"] == "keys_unavailable"

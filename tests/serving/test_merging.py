@@ -85,7 +85,7 @@ def test_rules_by_family(name: str, kind: str, merged: float) -> None:
 def pool(in_flight: int, used: int, *health: dict[str, Any], **more: Any) -> dict[str, Any]:
     dimension = {"dimension": "rpm", "used": used, "limit": 100, "free": 100 - used, "blocked_s": 0.0}
     made = {
-        "id": "one", "provider": "sim", "in_flight": in_flight, "attempts": 10, "failures": 1,
+        "id": "one", "provider": "sim", "state": "enabled", "in_flight": in_flight, "attempts": 10, "failures": 1,
         "last_refusal": None, "last_rate_limited_ago_s": None,
         "limits": [{"account": "one", "blocked_s": 0.0, "dimensions": [dimension]}], "health": list(health),
     }  # fmt: skip
