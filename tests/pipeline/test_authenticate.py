@@ -1,6 +1,7 @@
 """Who is asking: every way of presenting a key, and keys that are nearly the same."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from gateway.errors import AMBIGUOUS_CREDENTIALS, INVALID_API_KEY, NO_CREDENTIALS, Condition
 from gateway.pipeline.authenticate import Authenticator
 from gateway.settings.snapshot import Snapshot, TenantKey
+from keys.digest import KeyDigest
+from keys.standing import KeyStanding, KeyValue
 from tests.pipeline.parts import refused, snapshot
 
 KEY, OTHER = b"tenant-a-key-0123456789", b"tenant-b-key-0123456789"
@@ -103,3 +106,22 @@ def test_keys_that_share_a_beginning_or_an_end_share_no_identity(
         assert [ask([(b"x-api-key", key)], both).tenant.id for key in (first, second)] == ["a", "b"]
     if prefix:
         refused(INVALID_API_KEY, lambda: ask([(b"x-api-key", first[: -len(suffix) - 2])], known))
+
+
+def test_a_key_is_known_by_the_pepper_before() -> None:
+    moved = replace(KNOWN, pepper=b"another pepper", pepper_previous=KNOWN.pepper)
+    assert ask([BEARER], moved).id == ask([BEARER]).id
+    refused(INVALID_API_KEY, lambda: ask([BEARER], replace(moved, pepper_previous=None)))
+
+
+def test_a_key_ends_at_its_moment_however_often_it_was_let_in() -> None:
+    key = ask([BEARER])
+    at = now()
+    standing = KeyStanding(key.id, (KeyValue(KeyDigest("", key.digest), until=at),))
+    known = replace(KNOWN, tenant_keys={key.digest: replace(key, standing=standing)})
+    clock = [at - timedelta(microseconds=1)]
+    authenticator = Authenticator(known, lambda: clock[0])
+    headers = [BEARER]
+    assert authenticator.authenticate(headers, dict(headers)).id == key.id
+    clock[0] = at
+    refused(INVALID_API_KEY, lambda: authenticator.authenticate(headers, dict(headers)))
