@@ -1,4 +1,4 @@
-"""`kaze check`: what is wrong with a configuration, a line a problem; with `--live` also every provider key.
+"""`kaze check`: what is wrong with a configuration, a line a problem; with `--live` also what it leads to.
 
 Prints ids, counts and statuses only: a provider's error message may repeat part of a key, so none is shown.
 """
@@ -35,11 +35,15 @@ def check(config: Path | None, live: bool, environ: Mapping[str, str] = os.envir
     print(_summary(settings))
     if not live:
         return 0
+    from gateway.cli.check_stores import check_database, with_secrets
+
+    reached = check_database(settings)
     if settings.needs_sim:
         print("no provider is configured: kaze serve starts the scripted one, so there is none to reach")
-        return 0
-    accepted = [_check_key(key) for key in settings.snapshot.provider_keys]
-    return 0 if all(accepted) else 1
+        return 0 if reached else 1
+    keys, all_there = with_secrets(settings)
+    accepted = [_check_key(key) for key in keys]
+    return 0 if all((reached, all_there, *accepted)) else 1
 
 
 def _summary(settings: Settings) -> str:

@@ -1,0 +1,68 @@
+"""`kaze check --live`: the database and the secret store, reached as a start would reach them. One line each."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gateway.clock import SystemClock
+from gateway.pipeline.secret_sources import secret_sources
+from gateway.settings.server import Settings
+from gateway.settings.snapshot import ProviderKey
+from keys.secrets.source import FetchError
+from storage.database import REFUSED, UNREACHED, connected
+from storage.isolation import weaknesses
+from storage.migrate import SchemaError, pending
+
+
+def check_database(settings: Settings) -> bool:
+    """Whether it can be worked with; the embedded one is the gateway's own to start."""
+    url = settings.database.url
+    return True if url is None else asyncio.run(_database(url.reveal()))
+
+
+def with_secrets(settings: Settings) -> tuple[list[ProviderKey], bool]:
+    """The provider keys with the secrets that are in Vault, and whether all could be had."""
+    return asyncio.run(_with_secrets(settings))
+
+
+async def _database(dsn: str) -> bool:
+    try:
+        async with connected(dsn) as connection:
+            missing = await pending(connection)
+            weak = [] if missing else await weaknesses(connection)
+    except SchemaError as error:
+        return _said(False, f"database: {error}")
+    except REFUSED as error:
+        return _said(False, f"database: refuses ({type(error).__name__})")
+    except UNREACHED as error:
+        return _said(False, f"database: cannot be reached ({type(error).__name__})")
+    for weakness in weak:
+        print(f"warning: database: tenants are not apart: {weakness}")
+    return _said(True, f"database: reached, {len(missing)} migrations to apply")
+
+
+async def _with_secrets(settings: Settings) -> tuple[list[ProviderKey], bool]:
+    environ: Mapping[str, str] = settings.declared.environ
+    sources = secret_sources(settings.vault, environ, SystemClock().monotonic)
+    keys, all_there = [], True
+    try:
+        for key in settings.snapshot.provider_keys:
+            reference = key.reference
+            if key.secret is not None or reference is None:
+                keys.append(key)
+                continue
+            try:
+                fetched = await sources.by_scheme[reference.scheme].fetch(reference)
+            except FetchError as error:
+                all_there = _said(False, f"pool {key.id}: {reference}: {error}")
+            else:
+                keys.append(replace(key, secret=fetched.secret))
+    finally:
+        if sources.vault is not None:
+            await sources.vault.close()
+    return keys, all_there
+
+
+def _said(good: bool, words: str) -> bool:
+    print(f"{'ok' if good else 'FAILED'}: {words}")
+    return good

@@ -1,0 +1,38 @@
+"""`kaze check --live` reaches the database and the secret store, too."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.check import check
+from tests.keys.openbao import ROOT_TOKEN, OpenBao
+from tests.settings.loading import ENVIRON
+from tests.storage.conftest import Stored
+
+
+def test_what_is_there_and_what_is_not(
+    tmp_path: Path, stored: Stored, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "kaze.yaml"
+    with OpenBao() as bao:
+        bao.put("llm/one", key="sk-one")
+        made = {
+            "data_dir": str(tmp_path / "data"),
+            "database": stored.application,
+            "vault": {"address": bao.address, "auth": {"token": "env:BAO_TOKEN"}},
+            "providers": [{"id": "here", "dialect": "openai", "base_url": "http://127.0.0.1:9/v1"}],
+            "pools": [
+                {"id": "one", "provider": "here", "secret": "vault:secret/llm/one#key"},
+                {"id": "two", "provider": "here", "secret": "vault:secret/llm/none#key"},
+            ],
+        }
+        config.write_text(json.dumps(made))
+        assert check(config, True, {**ENVIRON, "BAO_TOKEN": ROOT_TOKEN}) == 1
+    out = capsys.readouterr().out
+    assert "ok: database: reached, 0 migrations to apply\n" in out
+    assert "FAILED: pool two: vault:secret/llm/none#key: Vault has nothing there\n" in out
+    assert (
+        "FAILED: pool one (http://127.0.0.1:9): cannot be reached" in out
+    )  # with its secret, but nobody is there
+    assert "sk-one" not in out
