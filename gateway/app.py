@@ -125,15 +125,8 @@ class App:
         sources = secret_sources(settings.vault, settings.declared.environ, clock.monotonic)
         self._secrets = secrets = ProviderSecrets(sources, health, metrics, clock.monotonic, self._renew)
         lessons.refused, upstream.has_another_secret = secrets.refused, secrets.has_another
-        self.following = Following(
-            settings,
-            self.databases.primary,
-            database_dsn,
-            reread,
-            secrets.warm,
-            self._put_in_force,
-            clock.monotonic,
-        )
+        stores, warm = self.databases, secrets.warm
+        self.following = Following(settings, stores, reread, warm, self._put_in_force, clock.monotonic)
         pipeline.unknown = self._unknown_key
         metrics.also(self._configuration_readings)
         told = self.registry, self.state, QueueReadings(worker, dispatcher, clock)

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Protocol
 
 from gateway.settings.assemble import Assembled, assemble
 from gateway.settings.problem import ConfigError
@@ -40,6 +41,13 @@ _NEWS_S = 2.0
 log = logging.getLogger("gateway")
 
 
+class Stores(Protocol):
+    """Where the configuration's database is; both None where there is none."""
+
+    primary: Database | None
+    dsn: str | None
+
+
 class Following:
     """`swap` is given each new snapshot on the loop, after `warm` fetched what it will need.
 
@@ -49,18 +57,17 @@ class Following:
     def __init__(
         self,
         settings: Settings,
-        database: Database | None,
-        dsn: str | None,
+        stores: Stores,
         reread: Callable[[], Settings] | None,
         warm: Callable[[Snapshot], Awaitable[None]],
         swap: Callable[[Snapshot], None],
         monotonic: Callable[[], float],
     ) -> None:
         self._settings = settings
-        self._database = database
+        self._database, dsn = stores.primary, stores.dsn
         self._watch = None
-        if database is not None and dsn is not None:
-            self._watch = GenerationWatch(database, dsn, self._changed)
+        if self._database is not None and dsn is not None:
+            self._watch = GenerationWatch(self._database, dsn, self._changed)
         self._reread = reread
         self._warm = warm
         self._swap = swap
