@@ -82,7 +82,6 @@ async def test_a_key_without_limits_has_no_account_and_no_headers(sim: ProviderS
         assert told((await post(gateway, chat(model="nothing"), key=OTHER_KEY)).headers) == {}
         with pytest.raises(KeyError):
             gateway.app.ledger.usage("tenant-key:b/web", gateway.app.ledger_time.now())
-        assert used(gateway) == {"rpm": 0}
 
 
 async def test_refused_at_once_and_let_in_when_it_was_told(sim: ProviderSim) -> None:

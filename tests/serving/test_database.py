@@ -55,6 +55,7 @@ def statuses(gateway: GatewayProcess, key: str, count: int = 24) -> set[int]:
     return found
 
 
+@pytest.mark.timeout(180)  # four workers, and a database to be made first
 def test_a_key_counts_on_every_worker_until_it_is_revoked(
     tmp_path: Path, with_database: dict[str, str]
 ) -> None:
