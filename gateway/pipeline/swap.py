@@ -91,7 +91,9 @@ class Swap:
             before, snapshot=snapshot, authenticator=before.authenticator.succeeded_by(snapshot)
         )
         self._metrics.config_generation = snapshot.generation
-        return reexamine(self._dispatcher.line, self._router)
+        moved = reexamine(self._dispatcher.line, self._router)
+        self._dispatcher.room_anywhere()  # a ceiling may be higher now
+        return moved
 
     def close(self) -> None:
         if self._timer is not None:

@@ -104,6 +104,7 @@ def tenant_variable(tenant: str) -> str:
 def configuration(layout: Layout, ports: dict[str, int], ledger_url: str) -> dict[str, Any]:
     """The gateway's configuration file."""
     made: dict[str, Any] = {
+        "database": "none",
         "ledger": ledger_url,
         "on_ledger_loss": layout.on_ledger_loss,
         # A retry elsewhere is part of what is measured; connections are not.

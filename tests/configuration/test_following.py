@@ -174,6 +174,25 @@ async def test_who_waits_for_a_pool_that_goes_is_told_or_goes_elsewhere(
         await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_a_higher_ceiling_lets_those_go_who_wait(
+    sim: ProviderSim, stored: Stored, operator: Operator
+) -> None:
+    made = configuration(sim.openai_url)
+    made["pools"] = []
+    async with RunningGateway(made, database_dsn=stored.application) as gateway:
+        await operator.pool("three")
+        await operator.do("UPDATE pools SET limits = '{\"concurrency\": 1}'")
+        await in_force(gateway, operator)
+        running = asyncio.create_task(post(gateway, chat("[[sim:frames=400 gap_ms=50]] go on", stream=True)))
+        await until(lambda: len(sim.requests()) == 1)
+        waiting = asyncio.create_task(post(gateway, chat()))
+        await until(lambda: len(gateway.app.pipeline.generation.dispatcher.line) == 1)
+        await operator.do("UPDATE pools SET limits = '{\"concurrency\": 2}'")
+        assert (await waiting).status == 200 and not running.done()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_with_the_database_away_known_keys_work_and_others_are_not_refused_for_good(
     gateway: RunningGateway, operator: Operator
 ) -> None:
