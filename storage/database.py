@@ -41,6 +41,8 @@ _LATE = (
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
 
+#: What is wrong with a database before anybody tried to reach it.
+NOT_CONNECTED = "not connected yet"
 #: What `connected` raises when the database cannot be reached now, and when it is reached and says no.
 UNREACHED = (*_AWAY, asyncpg.InterfaceError, OSError)
 REFUSED = asyncpg.PostgresError
@@ -87,7 +89,7 @@ class Reach:
 
     def __init__(self) -> None:
         #: Why it is not to be used now; None when it is.
-        self.degraded: str | None = "not connected yet"
+        self.degraded: str | None = NOT_CONNECTED
         self.there = asyncio.Event()
         #: Set when someone has to look for it.
         self.doubted = asyncio.Event()

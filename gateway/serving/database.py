@@ -101,7 +101,9 @@ class DatabaseBeside:
                 else:
                     await self._upkeep()
             except (*UNREACHED, SchemaError, REFUSED) as error:
-                log.warning("database: its upkeep failed and is tried again: %s", error)
+                # While it was never reached this is every other second, and was said at the start.
+                level = logging.WARNING if ready or isinstance(error, SchemaError) else logging.DEBUG
+                log.log(level, "database: its upkeep failed and is tried again: %s", error)
 
     async def _upkeep(self) -> None:
         async with connected(self._owner_dsn) as connection:

@@ -7,6 +7,7 @@ away, or a file is refused, the last one stays; nothing here stops a gateway tha
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from gateway.settings.problem import ConfigError
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Snapshot
 from storage.configuration import StoredConfiguration, read_configuration
-from storage.database import REFUSED, Database, DatabaseAwayError, DatabaseBusyError
+from storage.database import NOT_CONNECTED, REFUSED, Database, DatabaseAwayError, DatabaseBusyError
 from storage.notices import GenerationWatch
 
 #: Of what a snapshot says, what a running gateway was built with: changed only by another start.
@@ -31,6 +32,7 @@ _BUILT_WITH = (
 )
 #: How long a start waits for the database before it goes on with the file.
 _FIRST_S = 3.0
+_FIRST_LOOK_S = 0.05
 _AGAIN_S = 1.0
 #: Many changes in a row are followed in steps.
 _PAUSE_S = 0.1
@@ -102,13 +104,16 @@ class Following:
             return
         self._follower = asyncio.create_task(self._follow(), name="configuration")
         self._watch.start()
-        try:
-            async with asyncio.timeout(_FIRST_S):
-                while not self.has_read and self.problem is None:
+        until = self._monotonic() + _FIRST_S
+        while (
+            not self.has_read and self.problem is None and self._monotonic() < until and not self._is_away()
+        ):
+            self._in_force.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FIRST_LOOK_S):
                     await self._in_force.wait()
-                    self._in_force.clear()
-        except TimeoutError:
-            log.warning("configuration: the database does not answer; the file alone counts until it does")
+        if not self.has_read:
+            log.warning("configuration: not read from the database; the file alone counts until it is")
 
     async def close(self) -> None:
         if self._watch is not None:
@@ -162,6 +167,11 @@ class Following:
             "models": sorted(snapshot.routes),
             "tenants": sorted(snapshot.tenants),
         }
+
+    def _is_away(self) -> bool:
+        """As was found out, and not only before anybody tried."""
+        degraded = None if self._database is None else self._database.degraded
+        return degraded is not None and degraded != NOT_CONNECTED
 
     @property
     def refused(self) -> int:
