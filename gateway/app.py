@@ -15,11 +15,13 @@ from gateway.admission.health_table import HealthTable
 from gateway.admission.hedge import Hedging
 from gateway.admission.leases import Leases
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
-from gateway.api.admin import admin_app
+from gateway.api.admin import Administered, admin_app
 from gateway.api.data_plane import DataPlane
 from gateway.api.health import health_routes
 from gateway.api.inference import Inference
+from gateway.api.live import OwnLive
 from gateway.api.models import ModelCatalogue
+from gateway.api.resources.configured import Configured
 from gateway.clock import Clock, SystemClock
 from gateway.dialects.sealed_ids import SealedIds
 from gateway.loop_lag import LoopLag
@@ -30,6 +32,7 @@ from gateway.pipeline.authenticate import Authenticator
 from gateway.pipeline.call import Upstream
 from gateway.pipeline.charging import Charging
 from gateway.pipeline.estimate import Estimator
+from gateway.pipeline.explain import Explainer
 from gateway.pipeline.lessons import Lessons
 from gateway.pipeline.pipeline import Generation, Pipeline
 from gateway.pipeline.queue_readings import QueueReadings
@@ -40,6 +43,7 @@ from gateway.pipeline.router import Router
 from gateway.pipeline.settle import Settlement
 from gateway.pipeline.shared_ledger import set_aside_permille, shared_ledger
 from gateway.pipeline.unread import Unread
+from gateway.pipeline.verify import verify
 from gateway.pipeline.written import Written
 from gateway.request_log import RequestLog
 from gateway.settings.server import Settings
@@ -54,11 +58,18 @@ class App:
     """
 
     def __init__(
-        self, settings: Settings, *, worker: int = 0, clock: Clock | None = None, log_fd: int = 1
+        self,
+        settings: Settings,
+        *,
+        worker: int = 0,
+        clock: Clock | None = None,
+        log_fd: int = 1,
+        administered: Administered | None = None,
     ) -> None:
         snapshot = settings.snapshot
         clock = clock or SystemClock()
         self._settings = settings
+        self._clock = clock
         self._worker = worker
         self._pools: dict[Provider, Pool] = {}
         self.registry = CollectorRegistry()
@@ -104,8 +115,14 @@ class App:
         catalogue = ModelCatalogue(snapshot, clock.utc())
         self.data = DataPlane(pipeline, Inference(router, ids, estimator), catalogue, probes)
         queue = QueueReadings(worker, dispatcher, clock)
+        explainer = Explainer(lambda: router, dispatcher, grantor, time, clock, worker=worker)
         self.admin = admin_app(
-            settings.admin_key, self.registry, self.state, queue, lambda: pipeline.draining
+            settings.admin_key,
+            OwnLive(self.registry, self.state, queue, explainer, verify=self._verify),
+            lambda: Configured(snapshot),
+            clock,
+            lambda: pipeline.draining,
+            administered,
         )
 
     @property
@@ -147,6 +164,10 @@ class App:
                 "tenants": sorted(snapshot.tenants),
             },
         }
+
+    async def _verify(self, pool: str) -> dict[str, object]:
+        keys = {key.id: key for key in self._settings.snapshot.provider_keys}
+        return await verify(keys[pool], self._pool_of, self._clock)
 
     async def aclose(self) -> None:
         """Close upstream connections, then write out the log."""

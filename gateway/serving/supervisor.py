@@ -11,11 +11,14 @@ import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+from gateway.api.admin import Administered, admin_app
 from gateway.api.protocol import bounded_protocol
+from gateway.api.resources.configured import Configured
+from gateway.api.rest.service import Service
 from gateway.clock import SystemClock
 from gateway.serving.drain import LAST_WORDS_S
 from gateway.serving.gather import Gatherer
-from gateway.serving.gathered_admin import GatheredAdmin
+from gateway.serving.gathered_live import GatheredLive
 from gateway.serving.launch import Launch
 from gateway.serving.listener import IDLE_S, Listener
 from gateway.serving.seat import Seat
@@ -33,7 +36,14 @@ log = logging.getLogger(__name__)
 class Supervisor:
     """Runs the workers of one gateway."""
 
-    def __init__(self, launch: Launch, settings: Settings, stop: StopSignal) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        settings: Settings,
+        stop: StopSignal,
+        administered: Administered | None = None,
+    ) -> None:
+        self._administered = administered
         self._launch = launch
         self._settings = settings
         self._stop = stop
@@ -48,11 +58,9 @@ class Supervisor:
         async with AsyncExitStack() as stack:
             gatherer = Gatherer(self._seats)
             stack.push_async_callback(gatherer.aclose)
-            gathered = GatheredAdmin(
-                self._settings.admin_key, self._seats, gatherer, self._totals, lambda: self._stop.told
-            )
+            app = self._admin(gatherer)
             protocol = bounded_protocol(bounds, IDLE_S)
-            listener = Listener(gathered.app, admin, protocol=protocol)
+            listener = Listener(app, admin, protocol=protocol)
             listener.open()
             stack.push_async_callback(listener.close, 0.2)
             stack.push_async_callback(self._empty_seats, data)
@@ -61,6 +69,18 @@ class Supervisor:
             greeter = asyncio.create_task(self._greet(ready))
             stack.callback(greeter.cancel)
             await self._stop.wait()
+
+    def _admin(self, gatherer: Gatherer) -> Service:
+        settings, seats = self._settings, self._seats
+        live = GatheredLive(settings.admin_key, seats, gatherer, self._totals)
+        return admin_app(
+            settings.admin_key,
+            live,
+            lambda: Configured(settings.snapshot),
+            SystemClock(),
+            lambda: self._stop.told or all(seat.state != "serving" for seat in seats),
+            self._administered,
+        )
 
     def _make_seats(self, data: socket.socket) -> list[Seat]:
         directory = socket_dir(self._settings.data_dir)
