@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from gateway.api.admin import Administered
 from gateway.api.protocol import bounded_protocol
 from gateway.app import App
 from gateway.serving.listener import Listener
@@ -52,7 +53,13 @@ def configuration(provider_url: str, **changes: Any) -> dict[str, Any]:
 class RunningGateway:
     """`async with RunningGateway(configuration(url)) as gateway`: `gateway.url`, `gateway.log_lines()`, …"""
 
-    def __init__(self, config: dict[str, Any], environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        config: dict[str, Any],
+        environ: dict[str, str] | None = None,
+        administered: Administered | None = None,
+    ) -> None:
+        self._administered = administered
         self._directory = tempfile.TemporaryDirectory(prefix="kaze-test-")
         root = Path(self._directory.name)
         (root / "kaze.yaml").write_text(json.dumps(config))
@@ -65,7 +72,7 @@ class RunningGateway:
 
     async def __aenter__(self) -> Self:
         self._log_fd = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        self.app = App(self.settings, clock=LoopClock(), log_fd=self._log_fd)
+        self.app = App(self.settings, clock=LoopClock(), log_fd=self._log_fd, administered=self._administered)
         await self.app.start()
         bounds, refused = self.settings.snapshot.bounds, self.app.unread.refused
         protocol = bounded_protocol(bounds, told=refused)

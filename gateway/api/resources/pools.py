@@ -209,7 +209,7 @@ class _Pools(Collection):
 
 def _shown(row: Row) -> Row:
     shown = {name: value for name, value in row.items() if name != "burst_s"}
-    return {**shown, "windows": {"burst_s": row["burst_s"]}}
+    return {**shown, "windows": {} if row["burst_s"] is None else {"burst_s": row["burst_s"]}}
 
 
 def _of_nobody(state: Row) -> Row:
@@ -218,4 +218,4 @@ def _of_nobody(state: Row) -> Row:
 
 
 def _written(document: Document) -> Row:
-    return {**document, "burst_s": document["windows"]["burst_s"]}
+    return {**document, "burst_s": document["windows"].get("burst_s")}

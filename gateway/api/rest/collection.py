@@ -227,5 +227,11 @@ def beside(entry: Row, row: Row | None) -> Row:
 
 
 def document_of(section: Section) -> Document:
-    """A checked section as JSON-able data."""
-    return section.model_dump(mode="json")
+    """A checked section as JSON-able data; of the sections in it only what was said."""
+    return {name: _said(value) for name, value in section.model_dump(mode="json").items()}
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _said(inner) for name, inner in value.items() if inner is not None}
+    return value
