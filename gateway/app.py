@@ -115,7 +115,9 @@ class App:
         catalogue = ModelCatalogue(snapshot, clock.utc())
         self.data = DataPlane(pipeline, Inference(router, ids, estimator), catalogue, probes)
         queue = QueueReadings(worker, dispatcher, clock)
-        explainer = Explainer(lambda: router, dispatcher, grantor, time, clock, worker=worker)
+        self.explainer = explainer = Explainer(
+            lambda: router, dispatcher, grantor, time, clock, worker=worker
+        )
         self.admin = admin_app(
             settings.admin_key,
             OwnLive(self.registry, self.state, queue, explainer, verify=self._verify),

@@ -73,9 +73,9 @@ async def test_every_change_writes_one_audit_row(admin: Admin) -> None:
 
 async def test_a_row_says_what_it_was_and_what_it_is(admin: Admin) -> None:
     await admin.tenant()
-    await admin.change("/tenants/client-a", {"weight": 2.0})
+    await admin.change("/tenants/client-a", {"name": "A"})
     [row] = (await admin.get("/audit?action=tenants.change"))["data"]
-    assert (row["details"]["before"]["weight"], row["details"]["after"]["weight"]) == (1.0, 2.0)
+    assert (row["details"]["before"]["name"], row["details"]["after"]["name"]) == ("", "A")
     assert (row["tenant"], row["object"], row["outcome"]) == ("client-a", "tenant/client-a", "done")
 
 
