@@ -6,14 +6,13 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from gateway.cli.shell import Exit, Option
 from gateway.cli.table import listed, table
 
 if TYPE_CHECKING:
     from gateway.cli.admin_client import AdminClient
 
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+AsJson = Annotated[bool, Option("--json", help="For programs.")]
 Row = dict[str, Any]
 
 
@@ -25,7 +24,7 @@ def asking(run: "Callable[[AdminClient], None]", environ: Mapping[str, str] = os
         run(AdminClient(environ))
     except AdminError as error:
         print(error, file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise Exit(1) from None
 
 
 def show(document: Any, as_json: bool) -> None:

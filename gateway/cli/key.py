@@ -2,19 +2,18 @@
 
 from typing import Annotated, Any
 
-import typer
-
 from gateway.cli.asking import AsJson, asking, show, show_rows
 from gateway.cli.fields import merged
+from gateway.cli.shell import Argument, BadParameter, Option, Typer
 from gateway.cli.things import Sets, settings
 
-app = typer.Typer(
+app = Typer(
     help="What callers present. KAZE_ADMIN_URL, KAZE_ADMIN_KEY.",
     no_args_is_help=True,
     epilog="For example: kaze key create client-a web --set limits.rpm=600",
 )
-Tenant = Annotated[str, typer.Argument(help="The tenant's id.")]
-Key = Annotated[str, typer.Argument(help="tenant:key, or the key's id alone where only one tenant has it.")]
+Tenant = Annotated[str, Argument(help="The tenant's id.")]
+Key = Annotated[str, Argument(help="tenant:key, or the key's id alone where only one tenant has it.")]
 _COLUMNS = {
     "tenant": "tenant", "key": "id", "ends in": "tail", "priority": "priority", "limits": "limits",
     "models": "models", "last used": "last_used_at", "expires": "expires_at", "revoked": "revoked_at",
@@ -37,7 +36,7 @@ def _show(key: Key, as_json: AsJson = False) -> None:
 @app.command("create", epilog="For example: kaze key create client-a web --set priority=scheduled")
 def _create(
     tenant: Tenant,
-    name: Annotated[str | None, typer.Argument(help="Its id; made up when left out.")] = None,
+    name: Annotated[str | None, Argument(help="Its id; made up when left out.")] = None,
     sets: Sets = None,
     as_json: AsJson = False,
 ) -> None:
@@ -51,14 +50,14 @@ def _change(key: Key, sets: Sets = None, as_json: AsJson = False) -> None:
     """Change some of its fields."""
     wanted = settings(sets)
     if not wanted:
-        raise typer.BadParameter("nothing to change: --set NAME=VALUE")
+        raise BadParameter("nothing to change: --set NAME=VALUE")
     asking(lambda admin: show(admin.change("keys", key, change=lambda there: merged(there, wanted)), as_json))
 
 
 @app.command("rotate", epilog="For example: kaze key rotate client-a:web --overlap 86400")
 def _rotate(
     key: Key,
-    overlap: Annotated[int, typer.Option(min=0, help="Seconds for which the value before is good.")] = 3600,
+    overlap: Annotated[int, Option(min=0, help="Seconds for which the value before is good.")] = 3600,
     as_json: AsJson = False,
 ) -> None:
     """Give a key another value and print it, once."""

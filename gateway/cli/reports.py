@@ -5,9 +5,8 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from gateway.cli.asking import AsJson, asking, show, show_rows
+from gateway.cli.shell import Argument, Exit, Option, Typer
 from gateway.cli.table import table
 
 _SUMS = {"requests": "requests", "input": "input_tokens", "output": "output_tokens", "cost nUSD": "cost_nusd"}
@@ -18,13 +17,13 @@ _DEEDS = {
 
 
 def usage(
-    by: Annotated[str, typer.Option(help="Group by these fields, with commas between them.")] = "tenant",
-    first: Annotated[str | None, typer.Option("--from", help="The first day (UTC).  [this month]")] = None,
-    after: Annotated[str | None, typer.Option("--to", help="The day after the last.  [tomorrow]")] = None,
-    tenant: Annotated[str | None, typer.Option(help="Of this tenant only.")] = None,
-    export: Annotated[str | None, typer.Option(help="Every record instead: csv or ndjson.")] = None,
+    by: Annotated[str, Option(help="Group by these fields, with commas between them.")] = "tenant",
+    first: Annotated[str | None, Option("--from", help="The first day (UTC).  [this month]")] = None,
+    after: Annotated[str | None, Option("--to", help="The day after the last.  [tomorrow]")] = None,
+    tenant: Annotated[str | None, Option(help="Of this tenant only.")] = None,
+    export: Annotated[str | None, Option(help="Every record instead: csv or ndjson.")] = None,
     archive: Annotated[
-        Path | None, typer.Option(help="Of the archives in this directory, without a gateway.")
+        Path | None, Option(help="Of the archives in this directory, without a gateway.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -44,7 +43,7 @@ def usage(
             show_rows(archived_usage(archive, groups, first, after, tenant), columns, as_json)
         except ArchivedUsageError as error:
             print(error, file=sys.stderr)
-            raise typer.Exit(1) from None
+            raise Exit(1) from None
     elif export is not None:
 
         def run(admin: Any) -> None:
@@ -56,16 +55,16 @@ def usage(
         asking(lambda admin: show_rows(admin.listed("usage", group_by=by, **query), columns, as_json))
 
 
-audit = typer.Typer(help="Who did what. KAZE_ADMIN_URL, KAZE_ADMIN_KEY.", no_args_is_help=True)
+audit = Typer(help="Who did what. KAZE_ADMIN_URL, KAZE_ADMIN_KEY.", no_args_is_help=True)
 
 
 @audit.command("list", epilog="For example: kaze audit list --tenant client-a --action keys.rotate")
 def _list(
-    tenant: Annotated[str | None, typer.Option(help="The chain of a tenant; `*` the gateway's own.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Who did it.")] = None,
-    action: Annotated[str | None, typer.Option(help="What was done.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="done or denied.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many.")] = 50,
+    tenant: Annotated[str | None, Option(help="The chain of a tenant; `*` the gateway's own.")] = None,
+    actor: Annotated[str | None, Option(help="Who did it.")] = None,
+    action: Annotated[str | None, Option(help="What was done.")] = None,
+    outcome: Annotated[str | None, Option(help="done or denied.")] = None,
+    limit: Annotated[int, Option(min=1, max=200, help="How many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """The newest deeds first."""
@@ -76,7 +75,7 @@ def _list(
 
 @audit.command("verify", epilog="For example: kaze audit verify --json")
 def _verify(
-    tenant: Annotated[str | None, typer.Option(help="Of one chain alone.")] = None, as_json: AsJson = False
+    tenant: Annotated[str | None, Option(help="Of one chain alone.")] = None, as_json: AsJson = False
 ) -> None:
     """Find rows that were altered, deleted, moved or cut off: exit status 1 if there are."""
 
@@ -92,19 +91,19 @@ def _verify(
                     print(f"  {one['kind']}: row {one['seq']}")
             print("whole" if found["ok"] else "NOT WHOLE")
         if not found["ok"]:
-            raise typer.Exit(1)
+            raise Exit(1)
 
     asking(run)
 
 
 def explain(
-    tenant: Annotated[str, typer.Argument(help="Whose request it is.")],
-    model: Annotated[str, typer.Argument(help="What it asks for.")],
-    key: Annotated[str | None, typer.Option(help="The tenant key.")] = None,
-    api: Annotated[str, typer.Option(help="chat, embeddings, …")] = "chat",
-    priority: Annotated[str | None, typer.Option(help="Its class.  [the key's]")] = None,
-    input_tokens: Annotated[int, typer.Option(min=0, help="The length of the prompt.")] = 1000,
-    max_tokens: Annotated[int | None, typer.Option(min=0, help="The most that may be answered.")] = None,
+    tenant: Annotated[str, Argument(help="Whose request it is.")],
+    model: Annotated[str, Argument(help="What it asks for.")],
+    key: Annotated[str | None, Option(help="The tenant key.")] = None,
+    api: Annotated[str, Option(help="chat, embeddings, …")] = "chat",
+    priority: Annotated[str | None, Option(help="Its class.  [the key's]")] = None,
+    input_tokens: Annotated[int, Option(min=0, help="The length of the prompt.")] = 1000,
+    max_tokens: Annotated[int | None, Option(min=0, help="The most that may be answered.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Where a request would go, and why not elsewhere. Nothing is sent.

@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-import typer
-
 from gateway.cli.asking import AsJson, asking, show, show_rows
 from gateway.cli.fields import FieldError, merged, parsed
+from gateway.cli.shell import Argument, BadParameter, Option, Typer
 
-Name = Annotated[str, typer.Argument(help="Its id.")]
-Sets = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A field; may be given again.")
-]
+Name = Annotated[str, Argument(help="Its id.")]
+Sets = Annotated[list[str] | None, Option("--set", metavar="NAME=VALUE", help="A field; may be given again.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ THINGS = (
 )  # fmt: skip
 
 
-def add_things(app: typer.Typer) -> None:
+def add_things(app: Typer) -> None:
     for thing in THINGS:
         app.add_typer(_commands(thing), name=thing.noun)
 
@@ -92,14 +89,12 @@ def settings(given: list[str] | None) -> dict[str, Any]:
     try:
         return parsed(given or ())
     except FieldError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise BadParameter(str(error)) from None
 
 
-def _commands(thing: Thing) -> typer.Typer:
+def _commands(thing: Thing) -> Typer:
     epilog = f"For example: {thing.example}"
-    app = typer.Typer(
-        help=f"{thing.about} KAZE_ADMIN_URL, KAZE_ADMIN_KEY.", no_args_is_help=True, epilog=epilog
-    )
+    app = Typer(help=f"{thing.about} KAZE_ADMIN_URL, KAZE_ADMIN_KEY.", no_args_is_help=True, epilog=epilog)
 
     @app.command("list", epilog=epilog)
     def _list(as_json: AsJson = False) -> None:
@@ -113,7 +108,7 @@ def _commands(thing: Thing) -> typer.Typer:
 
     @app.command("create", epilog=epilog)
     def _create(
-        name: Annotated[str | None, typer.Argument(help="Its id; some get one when it is left out.")] = None,
+        name: Annotated[str | None, Argument(help="Its id; some get one when it is left out.")] = None,
         sets: Sets = None,
         as_json: AsJson = False,
     ) -> None:
@@ -141,13 +136,13 @@ def _commands(thing: Thing) -> typer.Typer:
     return app
 
 
-def _add_change(app: typer.Typer, thing: Thing, epilog: str) -> None:
+def _add_change(app: Typer, thing: Thing, epilog: str) -> None:
     @app.command("change", epilog=epilog)
     def _change(name: Name, sets: Sets = None, as_json: AsJson = False) -> None:
         """Change some of its fields; `null` is the default again."""
         wanted = settings(sets)
         if not wanted:
-            raise typer.BadParameter("nothing to change: --set NAME=VALUE")
+            raise BadParameter("nothing to change: --set NAME=VALUE")
         asking(
             lambda admin: show(
                 admin.change(thing.plural, name, change=lambda there: merged(there, wanted)), as_json
@@ -155,7 +150,7 @@ def _add_change(app: typer.Typer, thing: Thing, epilog: str) -> None:
         )
 
 
-def _add_verb(app: typer.Typer, thing: Thing, verb: str, about: str) -> None:
+def _add_verb(app: Typer, thing: Thing, verb: str, about: str) -> None:
     @app.command(verb, help=about, epilog=f"For example: kaze {thing.noun} {verb} ID")
     def _do(name: Name, sets: Sets = None, as_json: AsJson = False) -> None:
         body = settings(sets) or None

@@ -10,10 +10,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import orjson
-
 from gateway.api.paging import Page
 from gateway.api.rest.answer import Problem, Row, away
+from gateway.api.rest.json_text import dumps, loads
 from gateway.serving.gather import Answer, Gatherer
 from gateway.serving.merge_pools import merge_pools
 from gateway.serving.merge_queue import merge_queue
@@ -62,7 +61,7 @@ class GatheredLive:
         pools: dict[int, list[Any]] = {}
         after: str | None = ""
         while after is not None:
-            answers = [(one, orjson.loads(one.content)) for one in await self._ask("/admin/v1/pools", after)]
+            answers = [(one, loads(one.content)) for one in await self._ask("/admin/v1/pools", after)]
             for answer, page in answers:
                 pools.setdefault(answer.seat.number, []).extend(row["live"] for row in page["data"])
             after = max((page["next"] for _, page in answers if page["next"] is not None), default=None)
@@ -73,7 +72,7 @@ class GatheredLive:
     async def config(self) -> Row:
         """The newest configuration in force, and which generation each worker has."""
         answers = await self._ask("/admin/v1/config")
-        said = [(answer, orjson.loads(answer.content)) for answer in answers]
+        said = [(answer, loads(answer.content)) for answer in answers]
         if not said:
             raise _nobody()
         newest = max((document for _, document in said), key=lambda document: int(document["generation"]))
@@ -84,7 +83,7 @@ class GatheredLive:
 
     async def workers(self) -> list[Row]:
         answers = await self._ask("/admin/v1/workers")
-        said = {answer.seat: orjson.loads(answer.content)["data"][0] for answer in answers}
+        said = {answer.seat: loads(answer.content)["data"][0] for answer in answers}
         return [
             {
                 **said.get(seat, {}),
@@ -98,21 +97,21 @@ class GatheredLive:
 
     async def queue(self, page: Page) -> Row:
         answers = await self._ask("/admin/v1/queue", page.after, page.limit)
-        pages = [orjson.loads(answer.content) for answer in answers]
+        pages = [loads(answer.content) for answer in answers]
         if not pages:
             raise _nobody()
         return merge_queue(pages, page.limit)
 
     async def waiting(self, request_id: str) -> Row | None:
         answer = await self._of_one(request_id, "GET")
-        return None if answer is None else orjson.loads(answer.content)
+        return None if answer is None else loads(answer.content)
 
     async def cancel(self, request_id: str) -> bool:
         return await self._of_one(request_id, "DELETE") is not None
 
     async def explain(self, asked: Mapping[str, Any]) -> Row:
         """By one worker, which it names: each has learned for itself."""
-        return await self._by_first("/admin/v1/explain", orjson.dumps(asked))
+        return await self._by_first("/admin/v1/explain", dumps(asked))
 
     async def verify(self, pool: str) -> Row:
         return await self._by_first(f"/admin/v1/pools/{quote(pool, safe='')}/verify", b"")
@@ -159,7 +158,7 @@ class GatheredLive:
 
 
 def _told(answer: Answer) -> Row:
-    said: Row = orjson.loads(answer.content)
+    said: Row = loads(answer.content)
     if answer.status != HTTPStatus.OK:
         raise Problem(answer.status, str(said.get("detail", "")))
     return {**said, "worker": answer.seat.number}

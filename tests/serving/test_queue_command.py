@@ -123,3 +123,15 @@ def test_who_waits_at_any_worker_is_listed_shown_and_cancelled(gateway: GatewayP
     wrong = environ(KAZE_ADMIN_URL=gateway.admin_url, KAZE_ADMIN_KEY="kz_admin_wrong")
     refused = run_to_end([sys.executable, "-m", "gateway", "queue"], wrong)
     assert (refused.returncode, refused.stderr) == (1, "An admin key is needed.\n")
+
+
+def test_a_request_is_explained_by_one_worker_which_says_who_it_is(gateway: GatewayProcess) -> None:
+    found = json.loads(kaze(gateway, "explain", "a", "smart", "--json").stdout)
+    assert found["worker"] in (0, 1)
+    [candidate] = found["candidates"]
+    assert (candidate["pool"], candidate["usable"]) == ("one", True)
+    [balance] = candidate["balances"]
+    assert (balance["dimension"], balance["limit"], balance["free"]) == ("concurrency", 1, 1)
+    assert kaze(gateway, "explain", "nobody", "smart").stderr == "There is no such tenant in force.\n"
+    refused = kaze(gateway, "pool", "verify", "none")
+    assert refused.returncode == 1

@@ -9,11 +9,10 @@ import base64
 import binascii
 from collections.abc import Iterable
 
-import orjson
-
 from gateway.api.rest.anchors import Anchors
 from gateway.api.rest.answer import Answer, Problem, Row
 from gateway.api.rest.ask import Ask
+from gateway.api.rest.json_text import dumps, loads
 from gateway.api.rest.operation import PAGING, Operation, Parameter
 from gateway.api.rest.principal import READS
 from gateway.api.rest.schemas import ANYTHING, FLAG, TEXT, WHOLE, fields, listed
@@ -113,24 +112,24 @@ async def _verified(connection: Connection, tenant: str, anchors: list[Anchor]) 
 
 
 def _shown(body: str, details: str | None) -> Row:
-    said = orjson.loads(body)
+    said = loads(body)
     kept = said.pop("details", None)
     return {
         **said,
-        "details": None if details is None else orjson.loads(details),
+        "details": None if details is None else loads(details),
         "erased": bool(kept and not details),
     }
 
 
 def _after(row: Row) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([row["at"], row["tenant"], row["seq"]])).decode()
+    return base64.urlsafe_b64encode(dumps([row["at"], row["tenant"], row["seq"]])).decode()
 
 
 def _cursor(after: str) -> tuple[str, str, int]:
     if not after:
         return "", "", 0
     try:
-        at, tenant, seq = orjson.loads(base64.urlsafe_b64decode(after))
+        at, tenant, seq = loads(base64.urlsafe_b64decode(after))
         if isinstance(at, str) and isinstance(tenant, str) and type(seq) is int:
             return at, tenant, seq
     except (ValueError, TypeError, binascii.Error):

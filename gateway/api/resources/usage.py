@@ -13,10 +13,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import orjson
-
 from gateway.api.rest.answer import Answer, Problem, Row
 from gateway.api.rest.ask import Ask
+from gateway.api.rest.json_text import dumps, loads
 from gateway.api.rest.operation import PAGING, Operation, Parameter
 from gateway.api.rest.principal import READS
 from gateway.api.rest.schemas import WHOLE, fields, listed
@@ -146,12 +145,12 @@ def _as_text(name: str) -> str:
 
 
 def _packed(values: list[Any]) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps(values)).decode()
+    return base64.urlsafe_b64encode(dumps(values)).decode()
 
 
 def _cursor(after: str, length: int) -> list[str]:
     try:
-        values = orjson.loads(base64.urlsafe_b64decode(after))
+        values = loads(base64.urlsafe_b64decode(after))
         if isinstance(values, list) and len(values) == length and all(type(one) is str for one in values):
             return values
     except (ValueError, binascii.Error):
@@ -182,9 +181,9 @@ async def _step(connection: Connection, where: str, place: int, values: list[obj
 
 
 async def _ndjson(first: list[Row], steps: AsyncIterator[list[Row]]) -> AsyncIterator[bytes]:
-    yield b"".join(orjson.dumps(row) + b"\n" for row in first)
+    yield b"".join(dumps(row) + b"\n" for row in first)
     async for rows in steps:
-        yield b"".join(orjson.dumps(row) + b"\n" for row in rows)
+        yield b"".join(dumps(row) + b"\n" for row in rows)
 
 
 async def _csv(first: list[Row], steps: AsyncIterator[list[Row]]) -> AsyncIterator[bytes]:

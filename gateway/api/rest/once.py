@@ -7,10 +7,9 @@ where the first one failed, goes on itself. A secret is in no kept answer: a rep
 import hashlib
 from datetime import datetime, timedelta
 
-import orjson
-
 from gateway.api.rest.answer import Answer, Problem
 from gateway.api.rest.ask import Ask
+from gateway.api.rest.json_text import canonical, dumps, loads
 from storage.audit import GATEWAY
 from storage.connection import Connection
 
@@ -51,8 +50,8 @@ async def begin(connection: Connection, ask: Ask, key: str, operation: str, at: 
         raise Problem(409, "The first request with this Idempotency-Key is not done: ask again.")
     if row["request_digest"] != digest:
         raise Problem(422, "This Idempotency-Key was used for another request.")
-    headers = {**orjson.loads(row["headers"]), "idempotent-replayed": "true"}
-    return Answer(orjson.loads(row["body"]) if row["body"] else None, row["status"], headers)
+    headers = {**loads(row["headers"]), "idempotent-replayed": "true"}
+    return Answer(loads(row["body"]) if row["body"] else None, row["status"], headers)
 
 
 async def keep(connection: Connection, ask: Ask, key: str, answer: Answer) -> None:
@@ -60,8 +59,8 @@ async def keep(connection: Connection, ask: Ask, key: str, answer: Answer) -> No
     await connection.execute(
         "UPDATE idempotent_answers SET state = 'done', status = $4, headers = $5::jsonb, body = $6"
         " WHERE tenant = $1 AND principal = $2 AND key = $3",
-        GATEWAY, _principal(ask), key, answer.status, orjson.dumps(dict(answer.headers)).decode(),
-        orjson.dumps(answer.body),
+        GATEWAY, _principal(ask), key, answer.status, dumps(dict(answer.headers)).decode(),
+        dumps(answer.body),
     )  # fmt: skip
 
 
@@ -70,5 +69,5 @@ def _principal(ask: Ask) -> str:
 
 
 def _digest(ask: Ask, operation: str) -> bytes:
-    said = orjson.dumps([operation, dict(ask.path), ask.body], option=orjson.OPT_SORT_KEYS)
+    said = canonical([operation, dict(ask.path), ask.body])
     return hashlib.sha256(said).digest()

@@ -8,7 +8,6 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -19,6 +18,7 @@ from gateway.api.rest.admin_keys import AdminKeys
 from gateway.api.rest.answer import JSON, Answer, Problem, away
 from gateway.api.rest.ask import Ask
 from gateway.api.rest.change import Changes
+from gateway.api.rest.json_text import JSONDecodeError, dumps, loads
 from gateway.api.rest.operation import Operation
 from gateway.api.rest.principal import Principal
 from storage.database import DatabaseAwayError, DatabaseBusyError
@@ -143,12 +143,14 @@ async def _read(request: Request, ask: Ask, operation: Operation) -> Ask:
     if not all(value.isprintable() for value in ask.path.values()):
         raise Problem(404, "There is nothing of that name.")
     query: dict[str, str] = {}
-    known = {parameter.name for parameter in operation.parameters}
+    known = {parameter.name: parameter.schema for parameter in operation.parameters}
     for name, value in request.query_params.multi_items():
         if name not in known or name in query:
             raise Problem(400, f"The query takes, once each: {', '.join(sorted(known)) or 'nothing'}")
-        if not value.isprintable():
-            raise Problem(400, f"{name}: is not printable")
+        if not value.isprintable() or len(value) > known[name].get("maxLength", len(value)):
+            raise Problem(400, f"{name}: is too long, or not printable")
+        if value not in known[name].get("enum", (value,)):
+            raise Problem(400, f"{name}: one of {', '.join(known[name]['enum'])}")
         query[name] = value
     headers = {
         name: request.headers[name] for name in ("if-match", "idempotency-key") if name in request.headers
@@ -176,8 +178,8 @@ async def _body(request: Request) -> dict[str, Any]:
     if request.headers.get("content-type", JSON).partition(";")[0].strip().lower() != JSON:
         raise Problem(415, f"A body is {JSON}.")
     try:
-        said = orjson.loads(content)
-    except orjson.JSONDecodeError:
+        said = loads(content)
+    except JSONDecodeError:
         raise Problem(400, "The body is not JSON.") from None
     if not isinstance(said, dict):
         raise Problem(400, "The body is not a JSON object.")
@@ -191,5 +193,5 @@ def _response(answer: Answer, request_id: str) -> Response:
         return Response(status_code=204, headers=headers)
     if isinstance(body, AsyncIterator):
         return StreamingResponse(body, answer.status, headers, kind)
-    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    content = body if isinstance(body, bytes) else dumps(body)
     return Response(content, answer.status, headers, kind)

@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from gateway.api.rest.answer import Row
+from gateway.api.rest.json_text import dumps, loads
 from storage.connection import Connection
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
-    "jsonb": orjson.loads,
+    "jsonb": loads,
     "timestamptz": datetime.isoformat,
     "cidr[]": lambda networks: [str(network) for network in networks],
     "text[]": list,
 }
 _WRITTEN: Mapping[str, Callable[[Any], Any]] = {
-    "jsonb": lambda value: orjson.dumps(value).decode(),
+    "jsonb": lambda value: dumps(value).decode(),
     "timestamptz": lambda value: datetime.fromisoformat(value) if isinstance(value, str) else value,
     "text[]": list,
 }
