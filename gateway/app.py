@@ -115,12 +115,12 @@ class App:
         catalogue = ModelCatalogue(snapshot, clock.utc())
         self.data = DataPlane(pipeline, Inference(router, ids, estimator), catalogue, probes)
         queue = QueueReadings(worker, dispatcher, clock)
-        self.explainer = explainer = Explainer(
-            lambda: router, dispatcher, grantor, time, clock, worker=worker
-        )
+        explainer = Explainer(lambda: router, dispatcher, grantor, time, clock, worker=worker)
+        #: What runs, as the admin API shows it.
+        self.running = OwnLive(self.registry, self.state, queue, explainer, verify=self._verify)
         self.admin = admin_app(
             settings.admin_key,
-            OwnLive(self.registry, self.state, queue, explainer, verify=self._verify),
+            self.running,
             lambda: Configured(snapshot),
             clock,
             lambda: pipeline.draining,

@@ -69,11 +69,11 @@ def admin_app(
     peppers = Peppers(Pepper(snapshot.pepper))
     keys = AdminKeys(admin_key, database, peppers, clock.utc, clock.monotonic)
     anchors = Anchors(None if data_dir is None else data_dir / FILE, clock.utc)
-    references = References(configured)
+    references = References(configured, data_dir)
     operations: list[Operation] = [
         *tenants.operations(database, references, configured, clock.utc),
         *tenant_keys.operations(database, references, configured, peppers, clock.utc),
-        *providers.operations(database, configured),
+        *providers.operations(database, references, configured),
         *pools.operations(database, references, configured, live),
         *models.operations(database, references, configured),
         *budgets.operations(database, references, configured, clock.utc),

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from typing import Any
 
-from gateway.admission.dimension import account_of_tenant_key
+from gateway.admission.dimension import CONCURRENCY, account_of_tenant_key
 from gateway.admission.grantor import Grantor
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.charge import Charge, Estimate
 from gateway.clock import Clock
 from gateway.errors import GatewayError
+from gateway.pipeline.account import Account
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.outlook import way_opens_in
 from gateway.pipeline.router import Router, Way
@@ -23,6 +24,8 @@ Row = dict[str, object]
 #: By tenant and key, what is left of each budget: `scope, period, limit_nusd, remaining_nusd, enforce, stops`.
 Budgets = Callable[[Tenant, TenantKey | None], list[Row]]
 _OUTPUT_TOKENS = 500
+#: What a shared ledger may take to answer, which is no wait for room.
+_ASKED_MS = 250
 
 
 class NotKnownError(Exception):
@@ -128,10 +131,18 @@ class Explainer:
             wait_ms = self._grantor.next_free_in(account.id, charge, rank, self._time.at(now))
             if wait_ms is None:
                 yield "the request is larger than one of its ceilings"
-            elif wait_ms > 0:
+            elif wait_ms > _ASKED_MS or (wait_ms > 0 and not self._has_room(account, charge, now)):
                 yield f"one of its ceilings is used up: room in {wait_ms / 1000:.1f} s"
         if self._dispatcher.line.waits_for(account.id, rank):
             yield "requests of this or a more urgent class wait for it"
+
+    def _has_room(self, account: Account, charge: Charge, now: float) -> bool:
+        """For all that this worker knows: a shared ledger has yet to be asked."""
+        usage = self._grantor.usage(account.id, self._time.at(now))
+        return all(
+            one.used + (1 if dimension.axis == CONCURRENCY else charge[dimension.axis]) <= one.limit
+            for one, dimension in zip(usage, account.terms.dimensions, strict=True)
+        )
 
     def _limits_of(self, key: TenantKey, estimate: Estimate) -> list[Row]:
         """The tenant key's own ceilings."""

@@ -20,6 +20,7 @@ SELECT protect_shared('admin_keys', 'SELECT, INSERT, UPDATE');
 ALTER TABLE tenant_keys DROP CONSTRAINT IF EXISTS tenant_keys_pepper_version_check;
 ALTER TABLE tenant_keys ALTER COLUMN pepper_version DROP DEFAULT;
 ALTER TABLE tenant_keys ALTER COLUMN pepper_version TYPE text USING pepper_version::text;
+ALTER TABLE tenant_keys ALTER COLUMN pepper_version SET DEFAULT '';
 ALTER TABLE tenant_keys ADD CONSTRAINT tenant_keys_pepper_version_length CHECK (length(pepper_version) <= 32);
 
 -- Who a deleted tenant's usage was attributed to, some rows at a time; what was used and what it cost stays.

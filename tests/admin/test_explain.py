@@ -40,22 +40,22 @@ async def test_balances_and_what_is_used_up(sim: ProviderSim) -> None:
     async with RunningGateway(config) as gateway:
         from tests.gateway.wire import chat, post
 
-        explainer = gateway.app.explainer
+        explain = gateway.app.running.explain
         asked = {
             "tenant": "b", "key": None, "model": "smart", "api": "chat", "priority": None, "input_tokens": 10,
             "max_tokens": 5,
         }  # fmt: skip
-        [one, _] = explainer.explain(asked)["candidates"]  # type: ignore[misc]
+        [one, _] = (await explain(asked))["candidates"]  # type: ignore[misc]
         assert (one["usable"], one["charge"]["input"]) == (True, 10)  # type: ignore[index]
         reply = await post(gateway, chat(), key="tenant-b-key-0123456789abcdef")
         assert reply.status == 200
-        [one, _] = explainer.explain(asked)["candidates"]  # type: ignore[misc]
+        [one, _] = (await explain(asked))["candidates"]  # type: ignore[misc]
         assert one["usable"] is False  # type: ignore[index]
         assert "used up" in one["why_not"][0]  # type: ignore[index]
         [balance, _] = one["balances"]  # type: ignore[index]
         assert (balance["dimension"], balance["used"], balance["free"]) == ("rpm", 1, 0)
-        too_large = explainer.explain({**asked, "input_tokens": 5000})["candidates"]
+        too_large = (await explain({**asked, "input_tokens": 5000}))["candidates"]
         assert "larger than" in too_large[0]["why_not"][0]  # type: ignore[index]
         assert (await post(gateway, chat(), key=TENANT_KEY)).status == 200
-        [limit] = explainer.explain({**asked, "tenant": "a", "key": "web"})["limits"]  # type: ignore[misc]
+        [limit] = (await explain({**asked, "tenant": "a", "key": "web"}))["limits"]  # type: ignore[misc]
         assert limit == {"dimension": "rpm", "used": 1, "limit": 5, "free": 4, "fits": True}

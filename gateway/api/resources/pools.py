@@ -10,7 +10,7 @@ from typing import cast
 
 from gateway.api.live import Live
 from gateway.api.resources.configured import Configured
-from gateway.api.resources.references import References, check_secret
+from gateway.api.resources.references import References
 from gateway.api.rest import etag
 from gateway.api.rest.answer import Answer, Problem, Row
 from gateway.api.rest.ask import Ask
@@ -203,7 +203,7 @@ class _Pools(Collection):
             findings.add(("provider",), "no such provider")
         elif document["secret"] is None and not provider[1] and provider[0] != "ollama":
             findings.add(("secret",), "is required for a provider that is not local")
-        check_secret(document["secret"], ("secret",), findings)
+        self._references.secret(document["secret"], ("secret",), findings)
         await self._references.tenants(connection, document["tenants"], ("tenants",), findings)
 
 

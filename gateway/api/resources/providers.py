@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.api.resources.configured import Configured
-from gateway.api.resources.references import check_secret
+from gateway.api.resources.references import References
 from gateway.api.rest.answer import Problem, Row
 from gateway.api.rest.collection import Collection, Document, Kind
 from gateway.api.rest.operation import Operation
@@ -37,14 +37,20 @@ _TABLE = Table(
 )
 
 
-def operations(database: Database | None, configured: Callable[[], Configured]) -> list[Operation]:
+def operations(
+    database: Database | None, references: References, configured: Callable[[], Configured]
+) -> list[Operation]:
+    async def check(_: Connection, document: Document, findings: Findings) -> None:
+        references.secret(document["egress_proxy_auth"], ("egress_proxy_auth",), findings)
+        await _check(document, findings)
+
     return Collection(
         Kind(
             noun="provider",
             plural="providers",
             table=_TABLE,
             body=ProviderBody,
-            check=_check,
+            check=check,
             unneeded=_unneeded,
             read_only=STAMPED,
             in_file=lambda: configured().providers(),
@@ -60,9 +66,8 @@ def section_of(document: Document) -> ProviderSection:
     )
 
 
-async def _check(_: Connection, document: Document, findings: Findings) -> None:
+async def _check(document: Document, findings: Findings) -> None:
     """By the rules of the configuration file; whether the proxy's secret can be read is not looked at."""
-    check_secret(document["egress_proxy_auth"], ("egress_proxy_auth",), findings)
     if document["egress_proxy_auth"] is not None and document["egress_proxy"] is None:
         findings.add(("egress_proxy_auth",), "needs egress_proxy")
     ca_file = document["ca_file"]

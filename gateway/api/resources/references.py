@@ -5,6 +5,7 @@ What is read is locked against deletion until the transaction ends.
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
+from pathlib import Path as FilePath
 
 from gateway.api.resources.configured import Configured
 from gateway.settings.places import Findings
@@ -13,12 +14,34 @@ from gateway.settings.validate import suggestion
 from keys.secrets.reference import MalformedReferenceError, parse
 from storage.connection import Connection
 
+_OWN_VARIABLES = "KAZE_"
+
 
 class References:
     """`configured` gives the configuration in force, of which the file's part may not be in the database."""
 
-    def __init__(self, configured: Callable[[], Configured]) -> None:
+    def __init__(self, configured: Callable[[], Configured], data_dir: FilePath | None = None) -> None:
         self._configured = configured
+        self._private = [FilePath(name) for name in ("/proc", "/sys", "/dev")]
+        if data_dir is not None:
+            self._private.append(data_dir.resolve())
+
+    def secret(self, reference: str | None, path: Path, findings: Findings) -> None:
+        """Its form, and that it is none of the gateway's own: who may name a provider must not be able to have the
+        pepper or the admin key sent there. Whether it leads anywhere is for those to find out who send it."""
+        if reference is None:
+            return
+        try:
+            parsed = parse(reference)
+        except MalformedReferenceError as error:
+            findings.add(path, str(error))
+            return
+        if parsed.scheme == "env" and parsed.place.startswith(_OWN_VARIABLES):
+            findings.add(path, "is a variable of the gateway's own")
+        if parsed.scheme == "file":
+            place = FilePath(parsed.place).resolve()
+            if any(place.is_relative_to(private) for private in self._private):
+                findings.add(path, "is a file of the gateway's, or of the system, and not for providers")
 
     async def tenant_state(self, connection: Connection, tenant: str) -> str | None:
         """None when there is no such tenant."""
@@ -87,15 +110,6 @@ class References:
 
     async def _known(self, connection: Connection, query: str, configured: Collection[str]) -> set[str]:
         return {row["id"] for row in await connection.fetch(query)} | set(configured)
-
-
-def check_secret(reference: str | None, path: Path, findings: Findings) -> None:
-    """Only its form: what it points to is for those to read who send it."""
-    if reference is not None:
-        try:
-            parse(reference)
-        except MalformedReferenceError as error:
-            findings.add(path, str(error))
 
 
 def check_moment(text: str | None, path: Path, findings: Findings) -> datetime | None:

@@ -168,6 +168,11 @@ class _TenantKeys(Collection):
         headers = {**done.answer.headers, "location": f"/admin/v1/keys/{tenant}:{key_id}"}
         return _created(done, headers)
 
+    async def read(self, ask: Ask) -> Answer:
+        tenant, _, key_id = ask.path["id"].partition(":")
+        entry = self._configured().keys(tenant).get(key_id)
+        return await super().read(ask) if entry is None else Answer(entry)
+
     async def found(self, connection: Connection, ask: Ask, *, lock: bool = False) -> Row:
         tenant, colon, key_id = ask.path["id"].partition(":")
         if not colon:
@@ -178,6 +183,8 @@ class _TenantKeys(Collection):
             tenant = owners[0]["tenant"] if owners else ""
         row = await _TABLE.one(connection, tenant, key_id, lock=lock)
         if row is None:
+            if key_id in self._configured().keys(tenant):
+                raise Problem(409, "This key is in the configuration file: change it there.")
             raise Problem(404, "There is no such key.")
         [row] = await _with_use(connection, [row])
         return row

@@ -89,6 +89,7 @@ class _Tenants(Collection):
         return [*usual, _for_owners(deletion), *actions]
 
     async def change(self, ask: Ask, connection: Connection) -> Done:
+        self.refuse_of_file(ask.path["id"])
         _alive(await self.found(connection, ask, lock=True))
         return await super().change(ask, connection)
 
