@@ -15,11 +15,14 @@ from gateway.admission.health_table import HealthTable
 from gateway.admission.hedge import Hedging
 from gateway.admission.leases import Leases
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
-from gateway.api.admin import admin_app
+from gateway.api.admin import Administered, admin_app
 from gateway.api.data_plane import DataPlane
 from gateway.api.health import health_routes
 from gateway.api.inference import Inference
+from gateway.api.live import OwnLive
 from gateway.api.models import ModelCatalogue
+from gateway.api.resources.configured import Configured
+from gateway.api.rest.answer import Problem
 from gateway.clock import Clock, SystemClock
 from gateway.dialects.sealed_ids import SealedIds
 from gateway.errors import KEYS_UNAVAILABLE, GatewayError
@@ -34,6 +37,7 @@ from gateway.pipeline.connections import Connections
 from gateway.pipeline.databases import Databases
 from gateway.pipeline.departed import Departed
 from gateway.pipeline.estimate import Estimator
+from gateway.pipeline.explain import Explainer
 from gateway.pipeline.key_use import KeyUse
 from gateway.pipeline.lessons import Lessons
 from gateway.pipeline.pipeline import Generation, Pipeline
@@ -48,6 +52,7 @@ from gateway.pipeline.settle import Settlement
 from gateway.pipeline.shared_ledger import set_aside_permille, shared_ledger
 from gateway.pipeline.swap import Swap
 from gateway.pipeline.unread import Unread
+from gateway.pipeline.verify import verify
 from gateway.pipeline.written import Written
 from gateway.request_log import RequestLog
 from gateway.settings.following import Following
@@ -71,14 +76,17 @@ class App:
         log_fd: int = 1,
         database_dsn: str | None = None,
         reread: Callable[[], Settings] | None = None,
+        administers: bool = False,
     ) -> None:
         snapshot = settings.snapshot
         clock = clock or SystemClock()
+        self._clock = clock
         self._worker = worker
         self._connections = connections = Connections(snapshot.bounds)
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, lambda: self.live)
-        self.databases = Databases(settings.database, database_dsn, metrics, clock.monotonic)
+        self.databases = Databases(settings.database, database_dsn, clock.monotonic)
+        metrics.also(partial(self.databases.readings, metrics))
         metrics.config_generation = snapshot.generation
         self._log = RequestLog(metrics.log_dropped, fd=log_fd)
         self._lag = LoopLag(metrics.lagged)
@@ -129,8 +137,21 @@ class App:
         self.following = Following(settings, stores, reread, warm, self._put_in_force, clock.monotonic)
         pipeline.unknown = self._unknown_key
         metrics.also(self._configuration_readings)
-        told = self.registry, self.state, QueueReadings(worker, dispatcher, clock)
-        self.admin = admin_app(settings.admin_key, *told, self._is_draining, self.reload)
+        explainer = Explainer(lambda: router, dispatcher, grantor, time, clock, worker=worker)
+        queue = QueueReadings(worker, dispatcher, clock)
+        #: What runs, as the admin API shows it.
+        self.running = OwnLive(
+            self.registry, self.state, queue, explainer,
+            verify=self._verify, refresh=self._refresh, reload=self._reload_now,
+        )  # fmt: skip
+        self.admin = admin_app(
+            settings.admin_key,
+            self.running,
+            lambda: Configured(self.following.snapshot, self.following.file),
+            clock,
+            self._is_draining,
+            Administered.of(self.databases, settings.data_dir) if administers else None,
+        )
 
     def _is_draining(self) -> bool:
         return self.pipeline.draining
@@ -181,6 +202,19 @@ class App:
             "pools": [self._readings.pool(key) for key in snapshot.provider_keys],
             "config": self.following.state(),
         }
+
+    async def _verify(self, pool: str) -> dict[str, object]:
+        keys = {key.id: key for key in self.pipeline.generation.snapshot.provider_keys}
+        return await verify(keys[pool], self._connections.of, self._clock)
+
+    async def _refresh(self, pool: str) -> dict[str, object]:
+        return {"pool": pool, "changed": await self._secrets.look(pool)}
+
+    async def _reload_now(self) -> dict[str, object]:
+        problem = await self.reload()
+        if problem is not None:
+            raise Problem(422, problem)
+        return self.following.state()
 
     async def aclose(self) -> None:
         """Close upstream connections, then write out the log."""

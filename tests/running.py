@@ -80,6 +80,7 @@ class RunningGateway:
             log_fd=self._log_fd,
             database_dsn=self._database_dsn,
             reread=self._load,
+            administers=True,
         )
         await self.app.start()
         bounds, refused = self.settings.snapshot.bounds, self.app.unread.refused

@@ -1,116 +1,116 @@
-"""The admin listener of one process: metrics, health, live state and the queue, behind the admin key."""
+"""The admin listener's application, of a single process and of one that gathers from several workers alike.
 
-import hmac
-from collections.abc import Awaitable, Callable
-from http import HTTPStatus
+With a database it is the whole of contract §4. Without one, as in a worker that its supervisor asks, there is what
+runs, and everything of the database's answers 503.
+"""
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from gateway.api.health import health_routes
-from gateway.api.paging import page_of
-from gateway.pipeline.queue_readings import QueueReadings
+from gateway.api.live import Live
+from gateway.api.resources import (
+    admin_keys,
+    budgets,
+    models,
+    pools,
+    providers,
+    tenant_keys,
+    tenants,
+)
+from gateway.api.resources.audit import Audit
+from gateway.api.resources.configured import Configured
+from gateway.api.resources.references import References
+from gateway.api.resources.running import Running
+from gateway.api.resources.usage import Usage
+from gateway.api.rest.admin_keys import AdminKeys
+from gateway.api.rest.anchors import FILE, Anchors
+from gateway.api.rest.answer import Answer
+from gateway.api.rest.ask import Ask
+from gateway.api.rest.change import Changes
+from gateway.api.rest.openapi import document
+from gateway.api.rest.operation import Operation
+from gateway.api.rest.principal import READS
+from gateway.api.rest.schemas import ANYTHING
+from gateway.api.rest.service import Service
+from gateway.clock import Clock
+from gateway.pipeline.databases import Databases
+from gateway.pipeline.request_id import RequestIds
+from keys.digest import Pepper, Peppers
 from keys.secret import Secret
-
-State = Callable[[], dict[str, object]]
-Reload = Callable[[], Awaitable[str | None]]
-
-
-class AdminGate:
-    """Deny by default: every path but health needs the admin key."""
-
-    def __init__(self, app: ASGIApp, admin_key: Secret | None) -> None:
-        self._app = app
-        self._admin_key = admin_key
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (
-            scope["type"] == "http"
-            and scope["path"] not in ("/healthz", "/readyz")
-            and not self._admits(scope)
-        ):
-            response = problem(401, "An admin key is needed.")
-            response.headers["www-authenticate"] = "Bearer"
-            await response(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
-
-    def _admits(self, scope: Scope) -> bool:
-        presented = dict(scope["headers"]).get(b"authorization", b"")
-        scheme, _, value = presented.partition(b" ")
-        if self._admin_key is None or scheme.lower() != b"bearer":
-            return False
-        return hmac.compare_digest(value.strip(), self._admin_key.reveal().encode())
+from storage.database import Database
+from storage.reads import ReadRouter
 
 
-def problem(status: int, detail: str) -> Response:
-    """A problem body (RFC 9457)."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(body, status, media_type="application/problem+json")
+@dataclass(frozen=True, slots=True)
+class Administered:
+    """The database and what belongs to changing it. `data_dir` is where the audit chains' heads are kept."""
 
+    database: Database
+    reads: ReadRouter
+    data_dir: Path | None = None
 
-async def refused(request: Request, error: Exception) -> Response:
-    """For paths and methods that there are not."""
-    status = int(getattr(error, "status_code", 500))
-    return problem(status, f"{request.method} {request.url.path[:128]}")
-
-
-def not_waiting(request_id: str) -> Response:
-    return problem(404, f"No request {request_id[:128]} waits.")
+    @classmethod
+    def of(cls, databases: Databases, data_dir: Path) -> "Administered | None":
+        """None where there is no database."""
+        if databases.primary is None or databases.reads is None:
+            return None
+        return cls(databases.primary, databases.reads, data_dir)
 
 
 def admin_app(
     admin_key: Secret | None,
-    registry: CollectorRegistry,
-    state: State,
-    queue: QueueReadings,
+    live: Live,
+    configured: Callable[[], Configured],
+    clock: Clock,
     draining: Callable[[], bool],
-    reload: Reload,
-) -> ASGIApp:
-    """The admin application. `state` gives the live state as JSON-able data; `reload` says what is wrong, if so."""
-
-    async def metrics(_: Request) -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-    async def pools(_: Request) -> JSONResponse:
-        return JSONResponse({"data": state()["pools"], "next": None})
-
-    async def config(_: Request) -> JSONResponse:
-        return JSONResponse(state()["config"])
-
-    async def read_again(_: Request) -> Response:
-        refused = await reload()
-        return JSONResponse(state()["config"]) if refused is None else problem(422, refused)
-
-    async def workers(_: Request) -> JSONResponse:
-        return JSONResponse({"data": [state()["worker"]], "next": None})
-
-    async def waiting(request: Request) -> Response:
-        try:
-            page = page_of(request.query_params)
-        except ValueError as error:
-            return problem(400, str(error))
-        return JSONResponse(await queue.page(*page))
-
-    async def one_waiting(request: Request) -> Response:
-        request_id = request.path_params["request_id"]
-        if request.method == "DELETE":
-            return Response(status_code=204) if queue.cancel(request_id) else not_waiting(request_id)
-        row = queue.one(request_id)
-        return not_waiting(request_id) if row is None else JSONResponse(row)
-
-    routes = [
-        Route("/metrics", metrics),
-        Route("/admin/v1/queue", waiting),
-        Route("/admin/v1/queue/{request_id}", one_waiting, methods=["GET", "DELETE"]),
-        Route("/admin/v1/pools", pools),
-        Route("/admin/v1/config", config),
-        Route("/admin/v1/config/reload", read_again, methods=["POST"]),
-        Route("/admin/v1/workers", workers),
-        *health_routes(draining),
+    administered: Administered | None = None,
+) -> Service:
+    """`live` is what runs, `configured` the configuration in force."""
+    database = None if administered is None else administered.database
+    reads = None if administered is None else administered.reads
+    data_dir = None if administered is None else administered.data_dir
+    snapshot = configured().snapshot
+    previous = snapshot.pepper_previous
+    peppers = Peppers(Pepper(snapshot.pepper), None if previous is None else Pepper(previous))
+    keys = AdminKeys(admin_key, database, peppers, clock.utc, clock.monotonic)
+    anchors = Anchors(None if data_dir is None else data_dir / FILE, clock.utc)
+    references = References(configured, data_dir)
+    operations: list[Operation] = [
+        *tenants.operations(database, references, configured, clock.utc),
+        *tenant_keys.operations(database, references, configured, peppers, clock.utc),
+        *providers.operations(database, references, configured),
+        *pools.operations(database, references, configured, live),
+        *models.operations(database, references, configured),
+        *budgets.operations(database, references, configured, clock.utc),
+        *admin_keys.operations(database, keys, peppers, clock.utc),
+        *Usage(reads, clock.utc).operations(),
+        *Audit(reads, anchors).operations(),
+        *Running(live, CONTENT_TYPE_LATEST).operations(),
     ]
-    return AdminGate(Starlette(routes=routes, exception_handlers={404: refused, 405: refused}), admin_key)
+    operations.append(_own_document(operations))
+    changes = None if database is None else Changes(database, anchors, clock.utc, clock.monotonic)
+    ids = RequestIds()
+    return Service(operations, keys, changes, lambda: ids.next(clock.monotonic()), health_routes(draining))
+
+
+def _own_document(operations: list[Operation]) -> Operation:
+    made: list[Answer] = []
+
+    async def read(_: Ask) -> Answer:
+        if not made:  # half a second's work that most processes never do
+            made.append(Answer(document(operations)))
+        return made[0]
+
+    return Operation(
+        method="GET",
+        path="/admin/v1/openapi.json",
+        name="openapi.read",
+        summary="This document.",
+        roles=READS,
+        read=read,
+        answer=ANYTHING,
+    )

@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli import key, reports
+from gateway.cli.things import add_things
+
 app = typer.Typer(
     name="kaze",
     help="Kaze Gateway: one door to every LLM.",
@@ -80,6 +83,39 @@ def check(
 
     raise typer.Exit(check_configuration(config, live))
 
+
+@app.command(epilog="For example: kaze apply -f kaze.yaml --dry-run")
+def apply(
+    file: Annotated[Path, typer.Option("--file", "-f", help="A configuration file.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the difference.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Make a running gateway's tenants, keys, pools, models and budgets match a file; shows the difference."""
+    from gateway.cli.apply import apply as apply_file
+
+    raise typer.Exit(apply_file(file, dry_run, as_json))
+
+
+@app.command(epilog="For example: kaze price anthropic/claude-sonnet-5-5")
+def price(
+    model: Annotated[str, typer.Argument(help="The provider's name of it, or provider/model.")],
+    provider: Annotated[str | None, typer.Option(help="Who sells it.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Where it is sold.")] = None,
+    tenant: Annotated[str, typer.Option(help="To whom.")] = "*",
+    data_dir: Annotated[Path | None, typer.Option(help="Where a gateway keeps its price list.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Explain what a model costs; needs no running gateway."""
+    from gateway.cli.price import price as explain_price
+
+    raise typer.Exit(explain_price(model, provider, base_url, tenant, data_dir, as_json))
+
+
+add_things(app)
+app.add_typer(key.app, name="key")
+app.add_typer(reports.audit, name="audit")
+app.command("usage")(reports.usage)
+app.command("explain")(reports.explain)
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 RequestId = Annotated[str, typer.Argument(help="As in `kaze queue`, or a caller's x-request-id.")]

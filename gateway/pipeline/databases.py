@@ -14,14 +14,11 @@ from storage.reads import ReadRouter, Replica
 class Databases:
     """`primary` and `reads` are None where there is no database; `reads` says which one a read goes to."""
 
-    def __init__(
-        self, store: DatabaseStore, dsn: str | None, metrics: Metrics, monotonic: Callable[[], float]
-    ) -> None:
+    def __init__(self, store: DatabaseStore, dsn: str | None, monotonic: Callable[[], float]) -> None:
         self.dsn = dsn
         self.primary: Database | None = None
         self.reads: ReadRouter | None = None
         self._replica: Database | None = None
-        self._metrics = metrics
         if dsn is None:
             return
         self.primary = Database(dsn, prepared_statements=store.prepared_statements)
@@ -29,7 +26,6 @@ class Databases:
             self._replica = Database(store.replica.reveal(), prepared_statements=store.prepared_statements)
         replicas = [] if self._replica is None else [Replica("replica", self._replica)]
         self.reads = ReadRouter(self.primary, replicas, monotonic)
-        metrics.also(self._readings)
 
     async def start(self) -> None:
         for database in (self.primary, self._replica):
@@ -45,10 +41,10 @@ class Databases:
             if database is not None:
                 await database.close()
 
-    def _readings(self) -> Iterator[Reading]:
+    def readings(self, metrics: Metrics) -> Iterator[Reading]:
         """No numbers of its own: it is known at a scrape whether they are away."""
-        away = self.primary is not None and self.primary.degraded is not None
-        self._metrics.degraded("database", "snapshot", away)
+        if self.primary is not None:
+            metrics.degraded("database", "snapshot", self.primary.degraded is not None)
         if self._replica is not None:
-            self._metrics.degraded("replica", "primary", self._replica.degraded is not None)
+            metrics.degraded("replica", "primary", self._replica.degraded is not None)
         return iter(())

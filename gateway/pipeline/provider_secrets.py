@@ -9,6 +9,7 @@ is none, the key's next refusal puts it out of use.
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from gateway.admission.health_table import HealthTable
@@ -106,6 +107,17 @@ class ProviderSecrets:
         known = self._keys.get(key_id)
         secret = None if known is None else known[1].secret
         return presented is not None and secret is not None and secret != presented
+
+    async def look(self, key_id: str) -> bool:
+        """Read the key's secret again, as somebody says that there is another; whether there was."""
+        key, filled = self._keys[key_id]
+        reference = key.reference
+        if reference is None or not is_looked_at(reference) or filled.secret is None:
+            return False
+        with suppress(SecretUnavailableError):
+            await self._cache.refresh_now(reference, filled.secret)
+        self._renew_if_changed()
+        return self._keys[key_id][1].secret != filled.secret
 
     def _filled(self, key: ProviderKey, before: tuple[ProviderKey, ProviderKey] | None) -> ProviderKey:
         secret = key.secret if not is_looked_at(key.reference) else self._now(key.reference)

@@ -14,6 +14,8 @@ import httpx2
 from gateway.serving.seat import Seat
 
 TIMEOUT_S = 1.0
+#: For what a worker asks of others in its turn.
+_DEED_S = 15.0
 _OK = frozenset({200})
 
 
@@ -58,13 +60,31 @@ class Gatherer:
         answers = await asyncio.gather(*(self._ask(seat, method, target, headers) for seat in self._clients))
         return [answer for answer in answers if answer is not None and answer.status in statuses]
 
-    async def _ask(self, seat: Seat, method: str, target: str, headers: dict[str, str]) -> Answer | None:
+    async def ask_one(
+        self, seat: Seat, path: str, authorization: str, body: bytes, statuses: frozenset[int]
+    ) -> Answer | None:
+        """What one worker says to a POST, if it is one of `statuses`."""
+        headers = {"authorization": authorization, "content-type": "application/json"}
+        answer = await self._ask(seat, "POST", path, headers, body, _DEED_S)
+        return answer if answer is not None and answer.status in statuses else None
+
+    async def _ask(
+        self,
+        seat: Seat,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        body: bytes = b"",
+        timeout_s: float = TIMEOUT_S,
+    ) -> Answer | None:
         if seat.state != "serving":
             return None
         life = seat.life
         try:
-            async with asyncio.timeout(TIMEOUT_S):
-                reply = await self._clients[seat].request(method, target, headers=headers)
+            async with asyncio.timeout(timeout_s):
+                reply = await self._clients[seat].request(
+                    method, target, headers=headers, content=body, timeout=timeout_s
+                )
         except (httpx2.HTTPError, OSError, TimeoutError):
             return None
         # Between asking and answering another may have taken the seat: then it is unclear who spoke.

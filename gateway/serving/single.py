@@ -27,7 +27,7 @@ async def run_single(
 ) -> None:
     """Serve until told to stop, then drain. The admin listener answers to the last, so that it can be watched."""
     bounds = settings.snapshot.bounds
-    app = App(settings, database_dsn=application_dsn(settings), reread=launch.settings)
+    app = App(settings, database_dsn=application_dsn(settings), reread=launch.settings, administers=True)
     callers = Listener(app.data, data, protocol=bounded_protocol(bounds, IDLE_S, app.unread.refused))
     operators = Listener(app.admin, admin, protocol=bounded_protocol(bounds, IDLE_S))
     await app.start()

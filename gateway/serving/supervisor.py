@@ -11,18 +11,25 @@ import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+from gateway.api.admin import Administered, admin_app
 from gateway.api.protocol import bounded_protocol
+from gateway.api.resources.configured import Configured
+from gateway.api.rest.service import Service
 from gateway.clock import SystemClock
+from gateway.pipeline.databases import Databases
+from gateway.serving.database import application_dsn
 from gateway.serving.drain import LAST_WORDS_S
 from gateway.serving.gather import Gatherer
-from gateway.serving.gathered_admin import GatheredAdmin
+from gateway.serving.gathered_live import GatheredLive
 from gateway.serving.launch import Launch
 from gateway.serving.listener import IDLE_S, Listener
 from gateway.serving.seat import Seat
 from gateway.serving.sockets import socket_dir
 from gateway.serving.stop import StopSignal, on_hangup
 from gateway.serving.totals import Totals
+from gateway.settings.following import Following
 from gateway.settings.server import Settings
+from gateway.settings.snapshot import Snapshot
 
 #: What workers get beyond the grace time before they are killed.
 _BEYOND_GRACE_S = LAST_WORDS_S + 2.0
@@ -39,21 +46,21 @@ class Supervisor:
         self._stop = stop
         self._totals = Totals()
         self._seats: list[Seat] = []
+        self._reloads: set[asyncio.Task[str | None]] = set()
 
     async def run(self, *, data: socket.socket, admin: socket.socket, ready: Callable[[], None]) -> None:
         """Serve until told to stop; `ready` is called when every worker serves."""
         self._seats = self._make_seats(data)
         self._stop.at_once(self._kill)
-        on_hangup(self._hang_up)
         bounds = self._settings.snapshot.bounds
         async with AsyncExitStack() as stack:
             gatherer = Gatherer(self._seats)
             stack.push_async_callback(gatherer.aclose)
-            gathered = GatheredAdmin(
-                self._settings.admin_key, self._seats, gatherer, self._totals, lambda: self._stop.told
-            )
+            databases, following = await self._configuration(stack)
+            on_hangup(lambda: self._hang_up(following))
+            app = self._admin(gatherer, databases, following)
             protocol = bounded_protocol(bounds, IDLE_S)
-            listener = Listener(gathered.app, admin, protocol=protocol)
+            listener = Listener(app, admin, protocol=protocol)
             listener.open()
             stack.push_async_callback(listener.close, 0.2)
             stack.push_async_callback(self._empty_seats, data)
@@ -62,6 +69,28 @@ class Supervisor:
             greeter = asyncio.create_task(self._greet(ready))
             stack.callback(greeter.cancel)
             await self._stop.wait()
+
+    async def _configuration(self, stack: AsyncExitStack) -> tuple[Databases, Following]:
+        """The one in force, which workers follow by themselves, for what operators ask and change here."""
+        settings, monotonic = self._settings, SystemClock().monotonic
+        databases = Databases(settings.database, application_dsn(settings), monotonic)
+        following = Following(settings, databases, self._launch.settings, _nothing, _known, monotonic)
+        stack.push_async_callback(databases.close)
+        stack.push_async_callback(following.close)
+        await databases.start()
+        await following.start()
+        return databases, following
+
+    def _admin(self, gatherer: Gatherer, databases: Databases, following: Following) -> Service:
+        settings, seats = self._settings, self._seats
+        return admin_app(
+            settings.admin_key,
+            GatheredLive(settings.admin_key, seats, gatherer, self._totals, following.reload),
+            lambda: Configured(following.snapshot, following.file),
+            SystemClock(),
+            lambda: self._stop.told or all(seat.state != "serving" for seat in seats),
+            Administered.of(databases, settings.data_dir),
+        )
 
     def _make_seats(self, data: socket.socket) -> list[Seat]:
         directory = socket_dir(self._settings.data_dir)
@@ -94,10 +123,21 @@ class Supervisor:
         for seat in self._seats:
             seat.socket.unlink(missing_ok=True)
 
-    def _hang_up(self) -> None:
+    def _hang_up(self, following: Following) -> None:
         for seat in self._seats:
             seat.hang_up()
+        task = asyncio.create_task(following.reload(), name="reload")
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
 
     def _kill(self) -> None:
         for seat in self._seats:
             seat.kill()
+
+
+async def _nothing(_: Snapshot) -> None:
+    """No provider's secret is needed here."""
+
+
+def _known(_: Snapshot) -> None:
+    """Nothing here is made of it."""

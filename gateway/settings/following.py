@@ -13,6 +13,7 @@ from typing import Protocol
 
 from gateway.settings.assemble import Assembled, assemble
 from gateway.settings.problem import ConfigError
+from gateway.settings.schema import ConfigFile
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Snapshot
 from storage.configuration import StoredConfiguration, read_configuration
@@ -92,6 +93,11 @@ class Following:
     @property
     def snapshot(self) -> Snapshot:
         return self._assembled.snapshot
+
+    @property
+    def file(self) -> ConfigFile:
+        """The file's part of it, completed from the environment."""
+        return self._settings.declared.file
 
     @property
     def is_cut_off(self) -> bool:

@@ -22,6 +22,12 @@ class Section(BaseModel):
     __str__ = __repr__
 
 
+class Described(Section):
+    """A section whose fields are described by the text below each, as the admin API's are."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
 ID_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 
 
@@ -55,6 +61,17 @@ Port = Annotated[int, Strict(), Field(ge=0, le=65_535)]
 Usd = Annotated[
     Decimal, BeforeValidator(_number, json_schema_input_type=float), Strict(), Field(gt=0, le=10**9)
 ]
+#: Nano-dollars.
+Nusd = Annotated[int, Strict(), Field(ge=0, le=10**18)]
+AnchorDay = Annotated[int, Strict(), Field(ge=1, le=31)]
+#: Up to thirty days.
+Overlap = Annotated[int, Strict(), Field(ge=0, le=30 * 86_400)]
+ShortText = Annotated[Text, Field(max_length=200)]
+#: With its time zone, as RFC 3339 has it.
+Moment = Annotated[Text, Field(min_length=20, max_length=40, json_schema_extra={"format": "date-time"})]
+#: What callers present; also given, as a value, where one is brought along.
+GivenSecret = Annotated[Text, Field(min_length=20, max_length=512, pattern=r"^[\x21-\x7e]+$")]
+Tokens = Annotated[int, Strict(), Field(ge=0, le=10**9)]
 Weight = Annotated[float, Strict(), Field(ge=0.001, le=1000, allow_inf_nan=False)]
 ListOf = Annotated[tuple[_Item, ...], Field(max_length=10_000)]
 OneOrMore = Annotated[ListOf[_Item], BeforeValidator(_one_as_list), Field(min_length=1)]

@@ -14,7 +14,7 @@ from gateway.settings.problem import Path, show
 from gateway.settings.schema import ConfigFile
 from gateway.settings.schema_types import ID_PATTERN, VAULT_PATH_PATTERN, Section
 
-_Section = TypeVar("_Section", bound=Section)
+_SectionT = TypeVar("_SectionT", bound=Section)
 
 #: What may be repeated of an unknown field's name: a word, not something that could be a pasted secret.
 _WORD = re.compile(r"[A-Za-z_][A-Za-z_-]{0,31}\Z")
@@ -46,19 +46,25 @@ _PATTERNS = {
     r"^[\x21-\x7e]{1,256}$": "must be 1 to 256 printable ASCII characters without spaces",
     r"^[\x20-\x7e]{1,256}$": "must be 1 to 256 printable ASCII characters",
     r"^[a-z0-9][a-z0-9._-]{0,63}/[\x20-\x7e]{1,256}$": "must be `provider/model`",
+    r"^[\x21-\x7e]+$": "must be printable ASCII characters without spaces",
     VAULT_PATH_PATTERN: "must be names of A-Z a-z 0-9 _ . ~ @ - with single slashes between them",
 }
 
 
 def validate(data: Mapping[str, Any], findings: Findings) -> ConfigFile | None:
     """The file as written, or None after every problem was added to `findings`."""
+    return validate_section(ConfigFile, data, findings)
+
+
+def validate_section(kind: type[_SectionT], data: Mapping[str, Any], findings: Findings) -> _SectionT | None:
+    """The same of one section by itself."""
     try:
-        return ConfigFile.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as error:
         for detail in error.errors(include_input=False, include_url=False):
             path: Path = detail["loc"]
             if detail["type"] == "extra_forbidden":
-                findings.add(*_unknown(path))
+                findings.add(*_unknown(path, kind))
                 continue
             if path and path[-1] == "[key]":
                 path = path[:-1]
@@ -71,7 +77,7 @@ class UnfitError(ValueError):
     """What is no section, in words that hold no values."""
 
 
-def section_of(kind: type[_Section], data: Mapping[str, Any]) -> _Section:
+def section_of(kind: type[_SectionT], data: Mapping[str, Any]) -> _SectionT:
     """One section by itself. Raises UnfitError with the first thing that is wrong."""
     try:
         return kind.model_validate(data)
@@ -111,17 +117,17 @@ def _is_empty(data: Any, path: Path) -> bool:
     return data is None
 
 
-def _unknown(path: Path) -> tuple[Path, str]:
+def _unknown(path: Path, top: type[BaseModel]) -> tuple[Path, str]:
     name = str(path[-1])
     if not _WORD.match(name):
         return path[:-1], "unknown field (its name is not a word and not repeated here)"
-    known = _fields_at(path[:-1])
+    known = _fields_at(path[:-1], top)
     return path, f"unknown field{suggestion(name, known)}"
 
 
-def _fields_at(path: Path) -> list[str]:
-    """The fields of the section at `path`."""
-    kind: Any = ConfigFile
+def _fields_at(path: Path, top: type[BaseModel]) -> list[str]:
+    """The fields of the section at `path` in one of the kind `top`."""
+    kind: Any = top
     for step in path:
         kind = _plain(kind)
         if get_origin(kind) is tuple:

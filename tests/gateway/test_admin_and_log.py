@@ -254,7 +254,7 @@ async def test_pools_show_live_state(gateway: RunningGateway, sim: ProviderSim) 
         body = json.loads(reply.body)
     assert set(body) == {"data", "next"}
     assert body["next"] is None
-    pools = {pool["id"]: pool for pool in body["data"]}
+    pools = {pool["id"]: pool["live"] for pool in body["data"]}
     assert set(pools) == {"one", "two"}
     assert sum(pool["in_flight"] for pool in pools.values()) == 1
     assert sum(pool["attempts"] for pool in pools.values()) == 3

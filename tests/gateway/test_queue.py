@@ -342,7 +342,8 @@ async def test_who_was_not_let_in_waited_for_nothing(sim: ProviderSim) -> None:
 
 async def test_a_pool_shows_what_is_used_and_free(sim: ProviderSim) -> None:
     async with taken(sim) as gateway:
-        [pool] = json.loads((await admin(gateway, "/admin/v1/pools")).body)["data"]
+        [row] = json.loads((await admin(gateway, "/admin/v1/pools")).body)["data"]
+        pool = row["live"]
         assert pool["in_flight"] == 1
         [account] = pool["limits"]
         assert account["dimensions"] == [

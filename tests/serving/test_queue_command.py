@@ -85,7 +85,7 @@ def test_who_waits_at_any_worker_is_listed_shown_and_cancelled(gateway: GatewayP
             [pool] = gateway.admin("/admin/v1/pools").json()["data"]
             found = listing(gateway)
             workers = {row["worker"] for row in found["data"]}
-            return workers == {0, 1} and found["depth"] + pool["in_flight"] == len(socks)
+            return workers == {0, 1} and found["depth"] + pool["live"]["in_flight"] == len(socks)
 
         eventually(all_known)
         found = listing(gateway)
@@ -111,7 +111,8 @@ def test_who_waits_at_any_worker_is_listed_shown_and_cancelled(gateway: GatewayP
             assert again.stderr == f"No request {request_id} waits.\n"
         assert listing(gateway)["depth"] == found["depth"] - 2
         assert gateway.admin("/admin/v1/queue?limit=0").status_code == 400
-        [pool] = gateway.admin("/admin/v1/pools").json()["data"]
+        [row] = gateway.admin("/admin/v1/pools").json()["data"]
+        pool = row["live"]
         assert pool["in_flight"] == sum(row["in_flight"] for row in pool["workers"])
         assert pool["limits"][0]["dimensions"][0]["limit"] == 1
     finally:
@@ -122,3 +123,15 @@ def test_who_waits_at_any_worker_is_listed_shown_and_cancelled(gateway: GatewayP
     wrong = environ(KAZE_ADMIN_URL=gateway.admin_url, KAZE_ADMIN_KEY="kz_admin_wrong")
     refused = run_to_end([sys.executable, "-m", "gateway", "queue"], wrong)
     assert (refused.returncode, refused.stderr) == (1, "An admin key is needed.\n")
+
+
+def test_a_request_is_explained_by_one_worker_which_says_who_it_is(gateway: GatewayProcess) -> None:
+    found = json.loads(kaze(gateway, "explain", "a", "smart", "--json").stdout)
+    assert found["worker"] in (0, 1)
+    [candidate] = found["candidates"]
+    assert (candidate["pool"], candidate["usable"]) == ("one", True)
+    [balance] = candidate["balances"]
+    assert (balance["dimension"], balance["limit"], balance["free"]) == ("concurrency", 1, 1)
+    assert kaze(gateway, "explain", "nobody", "smart").stderr == "There is no such tenant in force.\n"
+    refused = kaze(gateway, "pool", "verify", "none")
+    assert refused.returncode == 1

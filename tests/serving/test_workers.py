@@ -33,7 +33,7 @@ def test_a_killed_worker_is_replaced_and_totals_do_not_go_back(tmp_path: Path) -
 
         def all_attempts() -> bool:
             pools = gateway.admin("/admin/v1/pools").json().get("data", ())
-            return [(pool["id"], pool["attempts"]) for pool in pools] == [("sim-key-1", 20)]
+            return [(pool["id"], pool["live"]["attempts"]) for pool in pools] == [("sim-key-1", 20)]
 
         eventually(all_attempts)
         before = both_serving(gateway)

@@ -29,7 +29,7 @@ TENANT_TABLES = {
     "audit_details": "tenant",
     "idempotent_answers": "tenant",
 }
-SHARED_TABLES = ("pools", "budget_posted", "budget_slices", "workers", "spool_cursors")
+SHARED_TABLES = ("admin_keys", "pools", "budget_posted", "budget_slices", "workers", "spool_cursors")
 
 
 async def _fill(stored: Stored) -> None:

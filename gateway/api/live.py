@@ -1,0 +1,116 @@
+"""What runs now, as the admin API shows it: of this process, or gathered from several.
+
+Raises a Problem (503) when nobody answers who would know.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from gateway.api.paging import Page
+from gateway.api.rest.answer import Problem, Row
+from gateway.pipeline.explain import Explainer, NotKnownError
+from gateway.pipeline.queue_readings import QueueReadings
+
+State = Callable[[], dict[str, Any]]
+#: Reaches a provider with the key of that id, or reads its secret anew; says what came of it.
+OnPool = Callable[[str], Awaitable[Row]]
+
+
+class Live(Protocol):
+    async def metrics(self) -> bytes: ...
+
+    async def pools(self) -> list[Row]:
+        """Every provider key in service."""
+        ...
+
+    async def config(self) -> Row: ...
+
+    async def workers(self) -> list[Row]: ...
+
+    async def queue(self, page: Page) -> Row: ...
+
+    async def waiting(self, request_id: str) -> Row | None: ...
+
+    async def cancel(self, request_id: str) -> bool: ...
+
+    async def explain(self, asked: Mapping[str, Any]) -> Row: ...
+
+    async def verify(self, pool: str) -> Row: ...
+
+    async def refresh(self, pool: str) -> Row: ...
+
+    async def reload(self) -> Row: ...
+
+
+class OwnLive:
+    """Of one process. What it is not given it cannot do, and says so."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        state: State,
+        queue: QueueReadings,
+        explainer: Explainer,
+        *,
+        verify: OnPool | None = None,
+        refresh: OnPool | None = None,
+        reload: Callable[[], Awaitable[Row]] | None = None,
+    ) -> None:
+        self._registry = registry
+        self._state = state
+        self._queue = queue
+        self._explainer = explainer
+        self._verify = verify
+        self._refresh = refresh
+        self._reload = reload
+
+    async def metrics(self) -> bytes:
+        return generate_latest(self._registry)
+
+    async def pools(self) -> list[Row]:
+        return list(self._state()["pools"])
+
+    async def config(self) -> Row:
+        return dict(self._state()["config"])
+
+    async def workers(self) -> list[Row]:
+        return [self._state()["worker"]]
+
+    async def queue(self, page: Page) -> Row:
+        return await self._queue.page(*page)
+
+    async def waiting(self, request_id: str) -> Row | None:
+        return self._queue.one(request_id)
+
+    async def cancel(self, request_id: str) -> bool:
+        return self._queue.cancel(request_id)
+
+    async def explain(self, asked: Mapping[str, Any]) -> Row:
+        try:
+            return self._explainer.explain(asked)
+        except NotKnownError as error:
+            raise Problem(404, str(error)) from None
+
+    async def verify(self, pool: str) -> Row:
+        return await _given(self._verify)(self._known(pool))
+
+    async def refresh(self, pool: str) -> Row:
+        return await _given(self._refresh)(self._known(pool))
+
+    async def reload(self) -> Row:
+        if self._reload is None:
+            raise Problem(501, "This process cannot read its configuration again.")
+        return await self._reload()
+
+    def _known(self, pool: str) -> str:
+        if all(row["id"] != pool for row in self._state()["pools"]):
+            raise Problem(404, "There is no such pool in service.")
+        return pool
+
+
+def _given(action: OnPool | None) -> OnPool:
+    if action is None:
+        raise Problem(501, "This process cannot do that.")
+    return action

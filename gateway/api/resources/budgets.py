@@ -1,0 +1,165 @@
+"""`/budgets`: caps on spending, and how far each is used up in its present period."""
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import cast
+
+from budgets.period import Kind as PeriodKind
+from budgets.period import Span, span
+from gateway.api.resources.configured import Configured
+from gateway.api.resources.references import References
+from gateway.api.rest.answer import Answer, Row
+from gateway.api.rest.ask import Ask
+from gateway.api.rest.collection import Collection, Document, Kind
+from gateway.api.rest.operation import Done, Operation
+from gateway.api.rest.schemas import MOMENT_OR_NULL, STAMPED, TEXT, WHOLE
+from gateway.api.rest.stored import Column, Table
+from gateway.settings.places import Findings
+from gateway.settings.schema_admin import BudgetBody
+from storage.audit import GATEWAY
+from storage.connection import Connection
+from storage.database import EVERY_TENANT, Database
+
+_TABLE = Table(
+    "budgets",
+    (
+        Column("id"),
+        Column("tenant"),
+        Column("key"),
+        Column("period"),
+        Column("anchor_day", "smallint"),
+        Column("limit_nusd", "bigint"),
+        Column("enforce"),
+    ),
+)
+_NAMES = ("posted_nusd", "reserved_nusd", "remaining_nusd")
+_READ_ONLY = {
+    **STAMPED,
+    "scope": {"enum": ["all", "tenant", "key"]},
+    "current_period": TEXT,
+    "resets_at": MOMENT_OR_NULL,
+    **dict.fromkeys(_NAMES, WHOLE),
+}
+
+
+def operations(
+    database: Database | None,
+    references: References,
+    configured: Callable[[], Configured],
+    now: Callable[[], datetime],
+) -> list[Operation]:
+    return _Budgets(database, references, configured, now).operations()
+
+
+class _Budgets(Collection):
+    def __init__(
+        self,
+        database: Database | None,
+        references: References,
+        configured: Callable[[], Configured],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._references = references
+        self._now = now
+        kind = Kind(
+            noun="budget",
+            plural="budgets",
+            table=_TABLE,
+            body=BudgetBody,
+            written=_written,
+            check=self._check,
+            chain=lambda row: str(row["tenant"]),
+            fixed=frozenset({"id", "tenant", "key"}),
+            read_only=_READ_ONLY,
+            in_file=lambda: configured().budgets(),
+        )
+        super().__init__(kind, database)
+
+    async def page(self, ask: Ask) -> Answer:
+        answer = await super().page(ask)
+        assert isinstance(answer.body, dict)
+        return replace(answer, body={**answer.body, "data": await self._balanced(answer.body["data"])})
+
+    async def read(self, ask: Ask) -> Answer:
+        answer = await super().read(ask)
+        return await self._with_balance(answer, None)
+
+    async def create(self, ask: Ask, connection: Connection) -> Done:
+        done = await super().create(ask, connection)
+        return replace(done, answer=await self._with_balance(done.answer, connection))
+
+    async def put(self, connection: Connection, before: Row, values: Row) -> Done:
+        """The present period is capped by the new limit at once."""
+        done = await super().put(connection, before, values)
+        await connection.execute(
+            "UPDATE budget_accounts SET limit_nusd = $3, enforce = $4 WHERE account = $1 AND period = $2",
+            before["id"], self._key(done.after or before), values["limit_nusd"], values["enforce"],
+        )  # fmt: skip
+        return replace(done, answer=await self._with_balance(done.answer, connection))
+
+    async def _check(self, connection: Connection, document: Document, findings: Findings) -> None:
+        tenant, key = document["tenant"], document["key"]
+        if tenant == "*" and key is not None:
+            findings.add(("key",), "needs a tenant")
+        elif key is not None:
+            if not await self._references.has_key(connection, tenant, key):
+                findings.add(("key",), "no such key of that tenant")
+        elif tenant != "*":
+            await self._references.tenants(connection, [tenant], ("tenant",), findings)
+        try:
+            span(document["period"], 0.0, document["anchor_day"])
+        except ValueError as error:
+            findings.add(("anchor_day",), str(error))
+
+    async def _with_balance(self, answer: Answer, connection: Connection | None) -> Answer:
+        [row] = await self._balanced([answer.body], connection)  # type: ignore[list-item]
+        return replace(answer, body=row)
+
+    async def _balanced(self, rows: list[Row], connection: Connection | None = None) -> list[Row]:
+        """With what was spent, and is held, in the present period."""
+        periods = [self._key(row) for row in rows]
+        accounts = [str(row["id"]) for row in rows]
+        if connection is None:
+            async with self.database.admin.transaction(EVERY_TENANT, readonly=True) as one:
+                balances = await _balances(one, accounts, periods)
+        else:
+            balances = await _balances(connection, accounts, periods)
+        by_account = {row["account"]: row for row in balances}
+        return [self._shown(row, by_account.get(row["id"])) for row in rows]
+
+    def _shown(self, row: Row, balance: Row | None) -> Row:
+        spent: Row = {"posted_nusd": 0, "reserved_nusd": 0, "remaining_nusd": row["limit_nusd"]}
+        if balance is not None:
+            spent = {name: balance[name] for name in _NAMES}
+        scope = "key" if row["key"] is not None else "all" if row["tenant"] == GATEWAY else "tenant"
+        ends = self._span(row).resets_at
+        return {
+            **row,
+            "scope": scope,
+            "current_period": self._key(row),
+            "resets_at": None if ends is None else ends.isoformat(),
+            **spent,
+        }
+
+    def _span(self, row: Row) -> Span:
+        kind, anchor = cast(PeriodKind, row["period"]), cast(int, row["anchor_day"])
+        return span(kind, self._now().timestamp(), anchor)
+
+    def _key(self, row: Row) -> str:
+        """What the present period is called in the books."""
+        return self._span(row).key
+
+
+async def _balances(connection: Connection, accounts: Iterable[str], periods: Iterable[str]) -> list[Row]:
+    rows = await connection.fetch(
+        "SELECT b.account, b.posted_nusd, b.reserved_nusd, b.remaining_nusd FROM budget_balances b"
+        " JOIN unnest($1::text[], $2::text[]) AS asked (account, period) USING (account, period)",
+        list(accounts), list(periods),
+    )  # fmt: skip
+    return [dict(row) for row in rows]
+
+
+def _written(document: Document) -> Row:
+    return {**document, "id": document["id"] or f"budget-{secrets.token_hex(5)}"}

@@ -1,0 +1,94 @@
+"""What the configuration file names, as the admin API shows it: the file says what it is, and it is changed there.
+
+Beside it stand the database's own; of what both name only the state (suspended, disabled) is the database's.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from gateway.api.rest.answer import Row
+from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection
+from gateway.settings.schema_types import Section
+from gateway.settings.snapshot import Snapshot
+
+_NANO = 1_000_000_000
+Entries = Callable[[], Mapping[str, Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The configuration in force, and the file's part of it (completed from the environment), where it is known."""
+
+    snapshot: Snapshot
+    file: ConfigFile | None = None
+
+    def tenants(self) -> dict[str, Row]:
+        if self.file is None:
+            return {}
+        return {
+            one.id: _shown(one, {"id", "weight", "models"}, name="", state="active")
+            for one in self.file.tenants
+        }
+
+    def providers(self) -> dict[str, Row]:
+        return {} if self.file is None else {one.id: _shown(one) for one in self.file.providers}
+
+    def models(self) -> dict[str, Row]:
+        return {} if self.file is None else {one.id: _shown(one) for one in self.file.models}
+
+    def pools(self) -> dict[str, Row]:
+        if self.file is None:
+            return {}
+        return {one.id: _shown(one, weight=1.0, state="enabled") for one in self.file.pools}
+
+    def keys(self, tenant: str) -> dict[str, Row]:
+        """Those of one tenant."""
+        tenants = () if self.file is None else self.file.tenants
+        return {key.id: _key(key, tenant) for one in tenants if one.id == tenant for key in one.keys}
+
+    def budgets(self) -> dict[str, Row]:
+        """Under the names that their accounts have in the books: `tenant:month`, `tenant:key:day`, `…:soft`."""
+        found: dict[str, Row] = {}
+        for tenant in () if self.file is None else self.file.tenants:
+            found.update(_budgets(tenant.budgets, tenant.id, None))
+            for key in tenant.keys:
+                found.update(_budgets(key.budgets, tenant.id, key.id))
+        return found
+
+
+def _shown(section: Section, names: set[str] | None = None, **more: object) -> Row:
+    return {**section.model_dump(mode="json", include=names), **more, **_UNSTAMPED}
+
+
+def _key(section: TenantKeySection, tenant: str) -> Row:
+    ends = dict.fromkeys(("expires_at", "old_until", "revoked_at", "last_used_at"))
+    return {
+        **_shown(section, {"id", "priority", "priority_max", "limits"}),
+        "tenant": tenant,
+        "models": ["*"],
+        "endpoints": ["*"],
+        "addresses": [],
+        "tail": "",
+        **ends,
+    }
+
+
+def _budgets(sections: Iterable[BudgetSection], tenant: str, key: str | None) -> dict[str, Row]:
+    found: dict[str, Row] = {}
+    for one in sections:
+        soft = (":soft",) if one.enforce == "soft" else ()
+        name = ":".join([tenant, *([key] if key else []), one.period]) + "".join(soft)
+        found[name] = {
+            "id": name,
+            "tenant": tenant,
+            "key": key,
+            "period": one.period,
+            "anchor_day": 1,
+            "limit_nusd": int(one.usd * _NANO),
+            "enforce": one.enforce,
+            **_UNSTAMPED,
+        }
+    return found
+
+
+_UNSTAMPED: Row = {"source": "file", "version": None, "created_at": None, "updated_at": None}

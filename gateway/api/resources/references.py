@@ -1,0 +1,126 @@
+"""Whether what a document names is there: in the database, or in the configuration in force.
+
+What is read is locked against deletion until the transaction ends.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import UTC, datetime
+from pathlib import Path as FilePath
+
+from gateway.api.resources.configured import Configured
+from gateway.settings.places import Findings
+from gateway.settings.problem import Path
+from gateway.settings.validate import suggestion
+from keys.secrets.reference import MalformedReferenceError, parse
+from storage.connection import Connection
+
+_OWN_VARIABLES = "KAZE_"
+
+
+class References:
+    """`configured` gives the configuration in force, of which the file's part may not be in the database."""
+
+    def __init__(self, configured: Callable[[], Configured], data_dir: FilePath | None = None) -> None:
+        self._configured = configured
+        self._private = [FilePath(name) for name in ("/proc", "/sys", "/dev")]
+        if data_dir is not None:
+            self._private.append(data_dir.resolve())
+
+    def secret(self, reference: str | None, path: Path, findings: Findings) -> None:
+        """Its form, and that it is none of the gateway's own: who may name a provider must not be able to have the
+        pepper or the admin key sent there. Whether it leads anywhere is for those to find out who send it."""
+        if reference is None:
+            return
+        try:
+            parsed = parse(reference)
+        except MalformedReferenceError as error:
+            findings.add(path, str(error))
+            return
+        if parsed.scheme == "env" and parsed.place.startswith(_OWN_VARIABLES):
+            findings.add(path, "is a variable of the gateway's own")
+        if parsed.scheme == "file":
+            place = FilePath(parsed.place).resolve()
+            if any(place.is_relative_to(private) for private in self._private):
+                findings.add(path, "is a file of the gateway's, or of the system, and not for providers")
+
+    async def tenant_state(self, connection: Connection, tenant: str) -> str | None:
+        """None when there is no such tenant."""
+        query = "SELECT state FROM tenants WHERE id = $1 FOR KEY SHARE"
+        state: str | None = await connection.fetchval(query, tenant)
+        return state or ("active" if tenant in self._configured().snapshot.tenants else None)
+
+    async def has_key(self, connection: Connection, tenant: str, key: str) -> bool:
+        query = "SELECT true FROM tenant_keys WHERE tenant = $1 AND id = $2 FOR KEY SHARE"
+        if await connection.fetchval(query, tenant, key):
+            return True
+        known = self._configured().snapshot.tenant_keys.values()
+        return any(one.id == key and one.tenant.id == tenant for one in known)
+
+    async def provider(self, connection: Connection, name: str) -> tuple[str, bool] | None:
+        """Its dialect and whether it is local."""
+        row = await connection.fetchrow(
+            "SELECT dialect, local FROM providers WHERE id = $1 FOR KEY SHARE", name
+        )
+        if row is not None:
+            return row["dialect"], row["local"]
+        configured = self._configured().snapshot.providers.get(name)
+        return None if configured is None else (configured.dialect, configured.local)
+
+    async def targets(
+        self, connection: Connection, names: Iterable[str], path: Path, findings: Findings
+    ) -> None:
+        """Each `provider/model` is at a provider that there is, and none is said twice."""
+        seen: set[str] = set()
+        known = await self._known(
+            connection, "SELECT id FROM providers FOR KEY SHARE", self._configured().snapshot.providers
+        )
+        for index, name in enumerate(names):
+            provider = name.partition("/")[0]
+            if provider not in known:
+                findings.add((*path, index), f"no such provider{suggestion(provider, sorted(known))}")
+            if name in seen:
+                findings.add((*path, index), "is named twice")
+            seen.add(name)
+
+    async def routes(
+        self, connection: Connection, names: Iterable[str], path: Path, findings: Findings
+    ) -> None:
+        """Each is a model route."""
+        known = await self._known(
+            connection, "SELECT id FROM models FOR KEY SHARE", self._configured().snapshot.routes
+        )
+        for name in names:
+            if name not in known:
+                findings.add((*path, name), f"no such model route{suggestion(name, sorted(known))}")
+
+    async def tenants(
+        self, connection: Connection, names: Iterable[str], path: Path, findings: Findings
+    ) -> None:
+        """Each is a tenant; `*` is all of them and stands alone."""
+        said = list(names)
+        if said == ["*"]:
+            return
+        query = "SELECT id FROM tenants WHERE state <> 'deleted' FOR KEY SHARE"
+        known = await self._known(connection, query, self._configured().snapshot.tenants)
+        for index, name in enumerate(said):
+            if name == "*":
+                findings.add((*path, index), "`*` is every tenant and stands alone")
+            elif name not in known:
+                findings.add((*path, index), f"no such tenant{suggestion(name, sorted(known))}")
+
+    async def _known(self, connection: Connection, query: str, configured: Collection[str]) -> set[str]:
+        return {row["id"] for row in await connection.fetch(query)} | set(configured)
+
+
+def check_moment(text: str | None, path: Path, findings: Findings) -> datetime | None:
+    """The moment that `text` says, which must be one with a time zone."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None and 1970 <= moment.astimezone(UTC).year < 9999:
+            return moment
+    except (ValueError, OverflowError):
+        pass
+    findings.add(path, "must be a moment with its time zone, such as 2030-01-31T12:00:00Z")
+    return None

@@ -1,0 +1,291 @@
+"""`/tenants/{id}/keys` and `/keys/{id}`: what callers present. A value is shown once, when it is made.
+
+A key is named `tenant:key`, or by its id alone where only one tenant has one of that id.
+"""
+
+import re
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from gateway.api.resources.configured import Configured
+from gateway.api.resources.references import References, check_moment
+from gateway.api.rest import etag
+from gateway.api.rest.answer import Answer, Problem, Row
+from gateway.api.rest.ask import Ask, refuse_any
+from gateway.api.rest.collection import Collection, Document, Kind, document_of, page_of
+from gateway.api.rest.operation import PAGING, Done, Operation
+from gateway.api.rest.principal import CHANGES, READS
+from gateway.api.rest.schemas import FLAG, MOMENT_OR_NULL, STAMPED, TEXT, TEXT_OR_NULL, listed, resource
+from gateway.api.rest.stored import Column, Table
+from gateway.settings.apis import APIS
+from gateway.settings.places import Findings
+from gateway.settings.schema_admin import KeyBody, NewKeyBody, RotateBody
+from gateway.settings.snapshot import PRIORITIES
+from keys.digest import Peppers
+from keys.scope import parse_network
+from keys.strength import KEY_CHARS_MIN, weakness
+from keys.tenant_key import mint
+from storage.connection import Connection
+from storage.database import EVERY_TENANT, Database
+
+_TABLE = Table(
+    "tenant_keys",
+    (
+        Column("tenant"),
+        Column("id"),
+        Column("priority"),
+        Column("priority_max"),
+        Column("limits", "jsonb"),
+        Column("models", "text[]"),
+        Column("endpoints", "text[]"),
+        Column("addresses", "cidr[]"),
+        Column("expires_at", "timestamptz"),
+        Column("tail", settable=False),
+        Column("digest", "bytea", settable=False),
+        Column("pepper_version", settable=False),
+        Column("old_digest", "bytea", settable=False),
+        Column("old_until", "timestamptz", settable=False),
+        Column("revoked_at", "timestamptz", settable=False),
+    ),
+    ("tenant", "id"),
+)
+_READ_ONLY = {
+    "tenant": TEXT,
+    "tail": TEXT,
+    "old_until": MOMENT_OR_NULL,
+    "revoked_at": MOMENT_OR_NULL,
+    "last_used_at": MOMENT_OR_NULL,
+    **STAMPED,
+}
+#: Never leave the database.
+_HIDDEN = frozenset({"digest", "pepper_version", "old_digest"})
+_SHOWN_ONCE = {**_READ_ONLY, "secret": TEXT_OR_NULL, "secret_is_new": FLAG}
+_ID_SIGNS = re.compile(r"[a-z0-9]")
+
+
+def operations(
+    database: Database | None,
+    references: References,
+    configured: Callable[[], Configured],
+    peppers: Peppers,
+    now: Callable[[], datetime],
+) -> list[Operation]:
+    return _TenantKeys(database, references, configured, peppers, now).operations()
+
+
+class _TenantKeys(Collection):
+    def __init__(
+        self,
+        database: Database | None,
+        references: References,
+        configured: Callable[[], Configured],
+        peppers: Peppers,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._references = references
+        self._configured = configured
+        self._peppers = peppers
+        self._now = now
+        kind = Kind(
+            noun="key",
+            plural="keys",
+            table=_TABLE,
+            body=KeyBody,
+            shown=_shown,
+            check=_check,
+            chain=lambda row: str(row["tenant"]),
+            read_only=_READ_ONLY,
+        )
+        super().__init__(kind, database)
+
+    def operations(self, one: str = "{id}") -> list[Operation]:
+        of_tenant, key = "/admin/v1/tenants/{id}/keys", f"/admin/v1/keys/{one}"
+        schema, once = resource(KeyBody, _READ_ONLY), resource(KeyBody, _SHOWN_ONCE)
+        return [
+            Operation(
+                method="GET", path=of_tenant, name="keys.list", summary="List the keys of a tenant.",
+                roles=READS, read=self.page, answer=listed(schema), parameters=PAGING,
+            ),
+            Operation(
+                method="POST", path=of_tenant, name="keys.create", summary="Make a key; its value is shown once.",
+                roles=CHANGES, change=self.create, body=NewKeyBody, answer=once, status=201, repeatable=True,
+            ),
+            Operation(
+                method="GET", path=key, name="keys.read", summary="Read a key: never its value.",
+                roles=READS, read=self.read, answer=schema,
+            ),
+            Operation(
+                method="PATCH", path=key, name="keys.change", summary="Change a key.",
+                roles=CHANGES, change=self.change, body=KeyBody, partial=True, answer=schema, versioned=True,
+            ),
+            Operation(
+                method="POST", path=f"{key}/rotate", name="keys.rotate",
+                summary="Give a key another value, shown once; the one before is good for a while.",
+                roles=CHANGES, change=self._rotate, body=RotateBody, answer=once, repeatable=True,
+            ),
+            *(
+                Operation(
+                    method=method, path=path, name=name, summary="End a key, everywhere within 5 s.",
+                    roles=CHANGES, change=self._revoke, answer=schema,
+                )
+                for method, path, name in (
+                    ("POST", f"{key}/revoke", "keys.revoke"), ("DELETE", key, "keys.delete")
+                )
+            ),
+        ]  # fmt: skip
+
+    async def page(self, ask: Ask) -> Answer:
+        tenant = ask.path["id"]
+        limit, after = ask.page()
+        async with self.database.admin.transaction(EVERY_TENANT) as connection:
+            if await self._references.tenant_state(connection, tenant) is None:
+                raise Problem(404, "There is no such tenant.")
+            rows = await _TABLE.page(connection, limit + 1, after, "tenant = $3", tenant)
+            rows = await _with_use(connection, rows)
+        return Answer(page_of([_shown(row) for row in rows], self._configured().keys(tenant), limit, after))
+
+    async def create(self, ask: Ask, connection: Connection) -> Done:
+        tenant = ask.path["id"]
+        state = await self._references.tenant_state(connection, tenant)
+        if state is None:
+            raise Problem(404, "There is no such tenant.")
+        if state == "deleted":
+            raise Problem(409, "This tenant is deleted.")
+        document = document_of(ask.section(NewKeyBody))
+        given = document.pop("secret")
+        await self._checked(connection, document)
+        key_id = document["id"] or secrets.token_hex(6)
+        if key_id in self._configured().keys(tenant):
+            raise Problem(409, "There is a key of that id in the configuration file.")
+        value = _value(key_id, given)
+        row = await _TABLE.add(
+            connection, {**document, "tenant": tenant, "id": key_id, **self._digested(value)}
+        )
+        if row is None:
+            raise Problem(409, "There is a key of that id, or of that value, already.")
+        done = self._with_value(row, None, value, given is None)
+        headers = {**done.answer.headers, "location": f"/admin/v1/keys/{tenant}:{key_id}"}
+        return _created(done, headers)
+
+    async def read(self, ask: Ask) -> Answer:
+        tenant, _, key_id = ask.path["id"].partition(":")
+        entry = self._configured().keys(tenant).get(key_id)
+        return await super().read(ask) if entry is None else Answer(entry)
+
+    async def found(self, connection: Connection, ask: Ask, *, lock: bool = False) -> Row:
+        tenant, colon, key_id = ask.path["id"].partition(":")
+        if not colon:
+            key_id = tenant
+            owners = await connection.fetch("SELECT tenant FROM tenant_keys WHERE id = $1 LIMIT 2", key_id)
+            if len(owners) > 1:
+                raise Problem(409, "Several tenants have a key of that id: name it tenant:key.")
+            tenant = owners[0]["tenant"] if owners else ""
+        row = await _TABLE.one(connection, tenant, key_id, lock=lock)
+        if row is None:
+            if key_id in self._configured().keys(tenant):
+                raise Problem(409, "This key is in the configuration file: change it there.")
+            raise Problem(404, "There is no such key.")
+        [row] = await _with_use(connection, [row])
+        return row
+
+    async def change(self, ask: Ask, connection: Connection) -> Done:
+        _unrevoked(await self.found(connection, ask, lock=True))
+        return await super().change(ask, connection)
+
+    async def put(self, connection: Connection, before: Row, values: Row) -> Done:
+        row = await _TABLE.put(connection, [str(before["tenant"]), str(before["id"])], values)
+        [after] = await _with_use(connection, [row])
+        return self._done(self.answer(after), before, after)
+
+    async def _rotate(self, ask: Ask, connection: Connection) -> Done:
+        before = await self.found(connection, ask, lock=True)
+        etag.check(ask.headers, before["version"])
+        _unrevoked(before)
+        wanted = ask.section(RotateBody)
+        value = _value(str(before["id"]), wanted.secret)
+        made = self._digested(value)
+        if made["digest"] in (before["digest"], before["old_digest"]):
+            raise Problem(422, "The new value is one that the key had before.")
+        taken = "SELECT true FROM tenant_keys WHERE digest = $1 OR old_digest = $1"
+        if await connection.fetchval(taken, made["digest"]):
+            raise Problem(409, "There is a key of that value already.")
+        ending: Row = {"old_digest": None, "old_until": None}
+        if wanted.overlap_s:
+            until = self._now() + timedelta(seconds=wanted.overlap_s)
+            ending = {"old_digest": before["digest"], "old_until": until}
+        row = await _TABLE.put(connection, [str(before["tenant"]), str(before["id"])], {**made, **ending})
+        [after] = await _with_use(connection, [row])
+        return self._with_value(after, before, value, wanted.secret is None)
+
+    async def _revoke(self, ask: Ask, connection: Connection) -> Done:
+        before = await self.found(connection, ask, lock=True)
+        etag.check(ask.headers, before["version"])
+        if before["revoked_at"] is not None:
+            return self._done(self.answer(before), before, before)
+        return await self.put(connection, before, {"revoked_at": self._now()})
+
+    def _digested(self, value: str) -> Row:
+        made = self._peppers.current.digest(value)
+        # Of a value of the caller's own nothing is shown that may be all too much of it.
+        return {"digest": made.value, "pepper_version": made.version, "tail": value[-4:]}
+
+    def _with_value(self, row: Row, before: Row | None, value: str, is_new: bool) -> Done:
+        done = self._done(self.answer(row), before, row)
+        body = {**_shown(row), "secret": value if is_new else None, "secret_is_new": is_new}
+        answer = Answer(body, headers=done.answer.headers)
+        kept = Answer({**body, "secret": None}, headers=done.answer.headers)
+        return Done(answer, done.object, done.tenant, done.before, done.after, kept)
+
+
+def _created(done: Done, headers: dict[str, str]) -> Done:
+    assert done.kept is not None
+    answer = Answer(done.answer.body, 201, headers)
+    return Done(
+        answer, done.object, done.tenant, done.before, done.after, Answer(done.kept.body, 201, headers)
+    )
+
+
+def _shown(row: Row) -> Row:
+    return {"last_used_at": None, **{name: value for name, value in row.items() if name not in _HIDDEN}}
+
+
+async def _with_use(connection: Connection, rows: list[Row]) -> list[Row]:
+    used = await connection.fetch(
+        "SELECT tenant, key, last_used_at FROM tenant_key_use"
+        " JOIN unnest($1::text[], $2::text[]) AS asked (t, k) ON tenant = t AND key = k",
+        [row["tenant"] for row in rows], [row["id"] for row in rows],
+    )  # fmt: skip
+    last = {(one["tenant"], one["key"]): one["last_used_at"].isoformat() for one in used}
+    return [{**row, "last_used_at": last.get((row["tenant"], row["id"]))} for row in rows]
+
+
+def _unrevoked(row: Row) -> None:
+    if row["revoked_at"] is not None:
+        raise Problem(409, "This key is revoked.")
+
+
+def _value(key_id: str, given: str | None) -> str:
+    if given is None:
+        return mint("".join(_ID_SIGNS.findall(key_id))).reveal()
+    findings = Findings(None)
+    weak = weakness(given, KEY_CHARS_MIN)
+    if weak is not None:
+        findings.add(("secret",), weak)
+    refuse_any(findings)
+    return given
+
+
+async def _check(_: Connection, document: Document, findings: Findings) -> None:
+    if PRIORITIES.index(document["priority"]) < PRIORITIES.index(document["priority_max"]):
+        findings.add(("priority",), f"is more urgent than priority_max, which is {document['priority_max']}")
+    if document["endpoints"] != ["*"]:
+        for index, name in enumerate(document["endpoints"]):
+            if name not in APIS:
+                findings.add(("endpoints", index), f"no such API; known: {', '.join(sorted(APIS))}")
+    for index, text in enumerate(document["addresses"]):
+        try:
+            parse_network(text)
+        except ValueError:
+            findings.add(("addresses", index), "must be an address, or address/bits with no bit beyond them")
+    check_moment(document["expires_at"], ("expires_at",), findings)

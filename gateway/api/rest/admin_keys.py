@@ -1,0 +1,91 @@
+"""Who presents an admin key: the one that the gateway is started with, or one of the database.
+
+Those of the database are kept in memory and read again every two seconds while somebody asks. With the database
+away who was known stays known; of others nobody can tell (503, never 401).
+"""
+
+import asyncio
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.api.rest.answer import away
+from gateway.api.rest.principal import ROOT, Principal
+from keys.digest import Peppers
+from keys.secret import Secret
+from storage.database import EVERY_TENANT, Database, DatabaseAwayError, DatabaseBusyError
+
+#: How soon a revoked key is refused by a process that did not revoke it.
+_STALE_S = 2.0
+KEYS_MAX = 1000
+_PRESENTED_MAX = 512
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    principal: Principal
+    expires_at: datetime | None
+
+
+class AdminKeys:
+    """Without a database there is only the root key."""
+
+    def __init__(
+        self,
+        root: Secret | None,
+        database: Database | None,
+        peppers: Peppers,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._root = root
+        self._database = database
+        self._peppers = peppers
+        self._now = now
+        self._monotonic = monotonic
+        self._known: Mapping[bytes, _Known] | None = None
+        self._read_at = 0.0
+        self._reading = asyncio.Lock()
+
+    async def principal(self, presented: bytes) -> Principal | None:
+        """Whose key it is; None for nobody's. Raises a Problem while that cannot be told."""
+        if not presented or len(presented) > _PRESENTED_MAX:
+            return None
+        if self._root is not None and hmac.compare_digest(presented, self._root.reveal().encode()):
+            return ROOT
+        if self._database is None:
+            return None
+        readable = await self._refresh(self._database)
+        for made in self._peppers.digests(presented.decode("latin-1")):
+            found = (self._known or {}).get(made.value)
+            if found is not None and (found.expires_at is None or self._now() < found.expires_at):
+                return found.principal
+        if not readable:
+            raise away("The database is away, and with it who may use this API.")
+        return None
+
+    def forget(self) -> None:
+        """They were changed here: the next that asks reads them anew."""
+        self._read_at = -_STALE_S
+
+    async def _refresh(self, database: Database) -> bool:
+        """False when they could not be read."""
+        async with self._reading:
+            if self._known is not None and self._monotonic() - self._read_at < _STALE_S:
+                return True
+            try:
+                async with database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
+                    rows = await connection.fetch(
+                        "SELECT id, role, kind, digest, expires_at FROM admin_keys"
+                        " WHERE revoked_at IS NULL ORDER BY id LIMIT $1",
+                        KEYS_MAX,
+                    )
+            except (DatabaseAwayError, DatabaseBusyError):
+                return False
+            self._known = {
+                row["digest"]: _Known(Principal(row["id"], row["role"], row["kind"]), row["expires_at"])
+                for row in rows
+            }
+            self._read_at = self._monotonic()
+            return True

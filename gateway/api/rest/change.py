@@ -1,0 +1,131 @@
+"""Changes: each in one transaction with its audit row, which is the last thing written; both happen or neither.
+
+With the database away there are none (503). Of what was denied a row is written too; what unknown callers are
+denied is bounded, and the rows say how many are not there.
+"""
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from gateway.api.rest import once
+from gateway.api.rest.anchors import Anchors
+from gateway.api.rest.answer import Answer, away
+from gateway.api.rest.ask import Ask
+from gateway.api.rest.operation import Operation
+from storage.audit import Anchor, Deed, append
+from storage.connection import Connection
+from storage.database import EVERY_TENANT, Database, DatabaseAwayError, DatabaseBusyError
+
+#: Rows a minute on callers that nobody knows.
+_UNKNOWN_A_MINUTE = 30
+_MINUTE_S = 60.0
+_NAME = re.compile(r"[\x21-\x7e]{1,64}\Z")
+
+log = logging.getLogger(__name__)
+
+
+class Changes:
+    """`now` is the wall clock, `monotonic` what bounds are counted by."""
+
+    def __init__(
+        self,
+        database: Database,
+        anchors: Anchors,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._anchors = anchors
+        self._now = now
+        self._monotonic = monotonic
+        self._window_ends = 0.0
+        self._written = 0
+        self._unwritten = 0
+
+    async def carry_out(self, ask: Ask, operation: Operation) -> Answer:
+        """Raises Problem, DatabaseBusyError, and DatabaseAwayError: then nobody knows whether it is done."""
+        change = operation.change
+        assert change is not None
+        key = once.key_of(ask) if operation.repeatable else None
+        async with self._database.admin.transaction(EVERY_TENANT) as connection:
+            if key is not None:
+                given = await once.begin(connection, ask, key, operation.name, self._now())
+                if given is not None:
+                    return given
+            done = await change(ask, connection)
+            if key is not None:
+                await once.keep(connection, ask, key, done.kept or done.answer)
+            details = {"before": done.before, "after": done.after}
+            said = {name: value for name, value in details.items() if value is not None}
+            deed = _deed(ask, operation.name, done.object)
+            anchor = await self._written_down(
+                connection, replace(deed, tenant=done.tenant, details=said or None)
+            )
+        await self._anchors.add(anchor)
+        return done.answer if done.then is None else await done.then()
+
+    async def act(self, ask: Ask, operation: Operation) -> Answer:
+        """A deed that is not the database's: written down first, as what is not can never be."""
+        assert operation.act is not None
+        if operation.possible is not None:
+            await operation.possible(ask)
+        async with self._database.admin.transaction(EVERY_TENANT) as connection:
+            anchor = await self._written_down(connection, _deed(ask, operation.name, _named(ask)))
+        await self._anchors.add(anchor)
+        return await operation.act(ask)
+
+    async def denied(self, ask: Ask, action: str, reason: str, *, known: bool = True) -> None:
+        """Writes down an attempt. It is denied whether or not that succeeds."""
+        left_out = 0
+        if not known:
+            now = self._monotonic()
+            if now >= self._window_ends:
+                self._window_ends, self._written = now + _MINUTE_S, 0
+            if self._written >= _UNKNOWN_A_MINUTE:
+                self._unwritten += 1
+                return
+            self._written += 1
+            left_out, self._unwritten = self._unwritten, 0
+        details = {"left_out": left_out} if left_out else None
+        deed = replace(_deed(ask, action, _named(ask)), outcome="denied", reason=reason, details=details)
+        try:
+            async with self._database.admin.transaction(EVERY_TENANT) as connection:
+                anchor = await append(connection, deed, self._now())
+        except (DatabaseAwayError, DatabaseBusyError) as error:
+            self._unwritten += left_out + 1
+            log.warning(
+                "a denied attempt at %s by %s is not written down: %s", action, ask.principal.id, error
+            )
+            return
+        await self._anchors.add(anchor)
+
+    async def _written_down(self, connection: Connection, deed: Deed) -> Anchor:
+        """Without its row nothing is done."""
+        try:
+            return await append(connection, deed, self._now())
+        except (DatabaseAwayError, DatabaseBusyError, OSError, TimeoutError):
+            raise
+        except Exception:
+            log.exception("%s by %s cannot be written to the audit trail", deed.action, deed.actor)
+            raise away("It cannot be written to the audit trail, so it was not done.") from None
+
+
+def _named(ask: Ask) -> str:
+    """What is asked about, where it can be the name of anything."""
+    named = ask.path.get("id", "")
+    return named if _NAME.match(named) else "?" if named else ""
+
+
+def _deed(ask: Ask, action: str, on: str) -> Deed:
+    return Deed(
+        ask.principal.kind,
+        ask.principal.id,
+        action,
+        on,
+        request_id=ask.request_id,
+        source=ask.source,
+        method="admin key",
+    )

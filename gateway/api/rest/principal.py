@@ -1,0 +1,26 @@
+"""Who asks the admin API, and what their role lets them do."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["owner", "operator", "auditor", "metrics"]
+Roles = frozenset[str]
+
+#: Deny by default: an operation names one of these.
+SCRAPES: Roles = frozenset({"owner", "operator", "auditor", "metrics"})
+READS: Roles = frozenset({"owner", "operator", "auditor"})
+CHANGES: Roles = frozenset({"owner", "operator"})
+#: What cannot be taken back, and who may do anything at all.
+OWNS: Roles = frozenset({"owner"})
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """`id` is what the audit trail names; `root` is the key that the gateway is started with."""
+
+    id: str
+    role: Role
+    kind: Literal["human", "service"] = "human"
+
+
+ROOT = Principal("root", "owner")

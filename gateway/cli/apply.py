@@ -1,0 +1,190 @@
+"""`kaze apply -f F`: what a file says and a running gateway does not, shown first and then done by the admin API.
+
+Of the file its providers, pools, models, tenants, their keys and budgets. What the file does not name is left
+alone; so is what the gateway's own configuration file names, as that is changed there. Secrets of tenant keys are
+read here, where the command runs, and sent once; those of pools are references and stay that.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gateway.cli.admin_client import AdminClient, AdminError
+from gateway.settings.layers import combine, read_document
+from gateway.settings.places import Findings
+from gateway.settings.problem import ConfigError
+from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection, TenantSection
+from gateway.settings.schema_types import Section
+from gateway.settings.secrets import UnresolvedError, resolve
+
+_NANO = 1_000_000_000
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One thing of the file: where it is made, where it is, and what is to be said of it."""
+
+    name: str
+    made_at: tuple[str, ...]
+    at: tuple[str, ...]
+    document: Row
+    #: Said when it is made; of what is there already only its last four characters can be compared.
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is to be done: create, change, rotate, leave alone (the gateway's file has it), or same."""
+
+    what: str
+    wanted: Wanted
+    #: By field, what is there and what is to be.
+    fields: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+def apply(file: Path, dry_run: bool, as_json: bool, environ: Mapping[str, str] = os.environ) -> int:
+    """Show the difference and, unless `dry_run`, do it; the exit status."""
+    try:
+        wanted = list(_wanted(_read(file), environ))
+        admin = AdminClient(environ)
+        steps = [_step(admin, one) for one in wanted]
+        _print(steps, as_json)
+        if not dry_run:
+            for step in steps:
+                _do(admin, step)
+            if not as_json:
+                done = sum(step.what in ("create", "change", "rotate") for step in steps)
+                print(f"{done} applied")
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return 1
+    except (AdminError, UnresolvedError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _read(file: Path) -> ConfigFile:
+    """By the rules of the configuration file; nothing but the file counts."""
+    document = read_document(file)
+    findings = Findings(document)
+    said = combine(document, {}, {}, findings)
+    findings.raise_if_any()
+    return said
+
+
+def _wanted(file: ConfigFile, environ: Mapping[str, str]) -> Iterator[Wanted]:
+    """In an order in which each finds what it names."""
+    for provider in file.providers:
+        yield _thing("provider", "providers", provider.id, _said(provider))
+    for model in file.models:
+        yield _thing("model", "models", model.id, _said(model))
+    for tenant in file.tenants:
+        document = _said(tenant, {"id", "weight", "models"})
+        yield _thing("tenant", "tenants", tenant.id, document)
+    for pool in file.pools:
+        yield _thing("pool", "pools", pool.id, _said(pool))
+    for tenant in file.tenants:
+        yield from _of_tenant(tenant, environ)
+
+
+def _of_tenant(tenant: TenantSection, environ: Mapping[str, str]) -> Iterator[Wanted]:
+    yield from _budgets(tenant.budgets, tenant.id, None)
+    for key in tenant.keys:
+        document = _said(key, {"id", "priority", "priority_max", "limits"})
+        yield Wanted(
+            f"key {tenant.id}:{key.id}",
+            ("tenants", tenant.id, "keys"),
+            ("keys", f"{tenant.id}:{key.id}"),
+            document,
+            _value(key, environ),
+        )
+        yield from _budgets(key.budgets, tenant.id, key.id)
+
+
+def _value(key: TenantKeySection, environ: Mapping[str, str]) -> str:
+    return resolve(key.secret, environ).reveal()
+
+
+def _budgets(sections: tuple[BudgetSection, ...], tenant: str, key: str | None) -> Iterator[Wanted]:
+    """Under a name that is made of where it stands, so that the next time it is found again."""
+    for one in sections:
+        parts = [tenant, *([key] if key is not None else []), one.period]
+        name = ".".join([*parts, *(["soft"] if one.enforce == "soft" else [])])[:64]
+        document: Row = {
+            "id": name, "tenant": tenant, "period": one.period, "limit_nusd": int(one.usd * _NANO),
+            "enforce": one.enforce,
+        }  # fmt: skip
+        yield _thing("budget", "budgets", name, document | ({} if key is None else {"key": key}))
+
+
+def _thing(noun: str, plural: str, name: str, document: Row) -> Wanted:
+    return Wanted(f"{noun} {name}", (plural,), (plural, name), document)
+
+
+def _said(section: Section, names: set[str] | None = None) -> Row:
+    """What the file says, in full: a field that it leaves out has its default there and here."""
+    return {
+        name: _plain(value)
+        for name, value in section.model_dump(mode="json", include=names).items()
+        if value is not None
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items() if inner is not None}
+    return value
+
+
+def _step(admin: AdminClient, wanted: Wanted) -> Step:
+    there = admin.find(*wanted.at)
+    if there is None or there.get("state") == "deleted":
+        return Step("create", wanted)
+    if there.get("version") is None:
+        return Step("leave alone", wanted)
+    different = {
+        name: (there.get(name), value) for name, value in wanted.document.items() if there.get(name) != value
+    }
+    if different:
+        return Step("change", wanted, different)
+    if wanted.secret is not None and there["tail"] != wanted.secret[-len(there["tail"]) or 0 :]:
+        return Step("rotate", wanted)
+    return Step("same", wanted)
+
+
+def _do(admin: AdminClient, step: Step) -> None:
+    wanted = step.wanted
+    if step.what == "create":
+        secret = {} if wanted.secret is None else {"secret": wanted.secret}
+        admin.post(*wanted.made_at, body={**wanted.document, **secret})
+    elif step.what == "change":
+        patch = {name: value for name, (_, value) in step.fields.items()}
+        admin.change(*wanted.at, change=lambda _: patch)
+    elif step.what == "rotate":
+        admin.post(*wanted.at, "rotate", body={"secret": wanted.secret})
+
+
+def _print(steps: list[Step], as_json: bool) -> None:
+    if as_json:
+        said = [
+            {
+                "what": step.what,
+                "name": step.wanted.name,
+                "fields": {name: {"from": was, "to": to} for name, (was, to) in step.fields.items()},
+            }
+            for step in steps
+        ]
+        print(json.dumps(said, indent=2))
+        return
+    signs = {"create": "+", "change": "~", "rotate": "~", "same": "=", "leave alone": "."}
+    for step in steps:
+        print(f"{signs[step.what]} {step.what}: {step.wanted.name}")
+        for name, (was, to) in step.fields.items():
+            print(f"    {name}: {json.dumps(was)} -> {json.dumps(to)}")

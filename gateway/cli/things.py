@@ -1,0 +1,157 @@
+"""`kaze tenant / provider / pool / model / budget / admin-key`: list, show, create, change, delete, and more.
+
+What there is to say of a thing is the admin API's affair: commands name fields as it does (`--set name=value`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from gateway.cli.asking import AsJson, asking, show, show_rows
+from gateway.cli.fields import FieldError, merged, parsed
+from gateway.cli.shell import Argument, BadParameter, Option, Typer
+
+Name = Annotated[str, Argument(help="Its id.")]
+Sets = Annotated[list[str] | None, Option("--set", metavar="NAME=VALUE", help="A field; may be given again.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """`columns`: what a list shows, the field by what it is called. `verbs`: with what they do."""
+
+    noun: str
+    plural: str
+    about: str
+    columns: Mapping[str, str]
+    example: str
+    verbs: Mapping[str, str] = field(default_factory=dict)
+    changes: bool = True
+
+
+_KEY_COLUMNS = {"role": "role", "kind": "kind", "expires": "expires_at", "revoked": "revoked_at"}
+THINGS = (
+    Thing(
+        "tenant", "tenants", "Who pays and whose data is apart.",
+        {
+            "tenant": "id", "name": "name", "state": "state", "weight": "weight", "models": "models",
+            "from": "source",
+        },
+        "kaze tenant create client-a --set name='Client A' --set weight=2",
+        {"suspend": "Refuse all of its requests.", "resume": "Take its requests again."},
+    ),
+    Thing(
+        "provider", "providers", "Upstream APIs.",
+        {"provider": "id", "dialect": "dialect", "base url": "base_url", "local": "local", "from": "source"},
+        "kaze provider create groq --set dialect=openai --set base_url=https://api.groq.com/openai/v1",
+    ),
+    Thing(
+        "pool", "pools", "Provider keys, and how they stand.",
+        {
+            "pool": "id", "provider": "provider", "state": "state", "tenants": "tenants", "limits": "limits",
+            "in flight": "live.in_flight", "attempts": "live.attempts", "failures": "live.failures",
+            "last refusal": "live.last_refusal", "from": "source",
+        },
+        "kaze pool create key-1 --set provider=anthropic --set secret=env:KEY_1 --set limits.rpm=4000",
+        {
+            "disable": "Take it out of service.", "enable": "Take it into service again.",
+            "drain": "Send nothing more to it.", "verify": "Reach the provider with it.",
+            "rotate": "Read its secret again.",
+        },
+    ),
+    Thing(
+        "model", "models", "Model routes and hints.",
+        {"model": "id", "targets": "targets", "overflow": "overflow", "hint": "hint", "from": "source"},
+        "kaze model create smart --set targets=anthropic/claude-sonnet-5-5,openai/gpt-6-sol",
+    ),
+    Thing(
+        "budget", "budgets", "Caps on spending, in nano-dollars.",
+        {
+            "budget": "id", "tenant": "tenant", "key": "key", "period": "current_period", "enforce": "enforce",
+            "limit": "limit_nusd", "posted": "posted_nusd", "reserved": "reserved_nusd",
+            "remaining": "remaining_nusd", "from": "source",
+        },
+        "kaze budget create --set tenant=client-a --set period=month --set usd=500",
+    ),
+    Thing(
+        "admin-key", "admin-keys", "Who may use the admin API.", {"admin key": "id", **_KEY_COLUMNS},
+        "kaze admin-key create ci --set role=operator --set kind=service", changes=False,
+    ),
+)  # fmt: skip
+
+
+def add_things(app: Typer) -> None:
+    for thing in THINGS:
+        app.add_typer(_commands(thing), name=thing.noun)
+
+
+def settings(given: list[str] | None) -> dict[str, Any]:
+    """What was set; ends the command when that cannot be read."""
+    try:
+        return parsed(given or ())
+    except FieldError as error:
+        raise BadParameter(str(error)) from None
+
+
+def _commands(thing: Thing) -> Typer:
+    epilog = f"For example: {thing.example}"
+    app = Typer(help=f"{thing.about} KAZE_ADMIN_URL, KAZE_ADMIN_KEY.", no_args_is_help=True, epilog=epilog)
+
+    @app.command("list", epilog=epilog)
+    def _list(as_json: AsJson = False) -> None:
+        """All of them."""
+        asking(lambda admin: show_rows(admin.listed(thing.plural), thing.columns, as_json))
+
+    @app.command("show", epilog=epilog)
+    def _show(name: Name, as_json: AsJson = False) -> None:
+        """One of them, with all of its fields."""
+        asking(lambda admin: show(admin.get(thing.plural, name), as_json))
+
+    @app.command("create", epilog=epilog)
+    def _create(
+        name: Annotated[str | None, Argument(help="Its id; some get one when it is left out.")] = None,
+        sets: Sets = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Make one."""
+        body = {**({} if name is None else {"id": name}), **settings(sets)}
+        asking(lambda admin: show(admin.post(thing.plural, body=body), as_json))
+
+    @app.command("delete", epilog=epilog)
+    def _delete(name: Name, as_json: AsJson = False) -> None:
+        """Delete one: of a tenant a tombstone stays, an admin key is ended."""
+
+        def run(admin: Any) -> None:
+            admin.delete(thing.plural, name)
+            if as_json:
+                show({"deleted": name}, as_json)
+            else:
+                print(f"deleted {name}")
+
+        asking(run)
+
+    if thing.changes:
+        _add_change(app, thing, epilog)
+    for verb, about in thing.verbs.items():
+        _add_verb(app, thing, verb, about)
+    return app
+
+
+def _add_change(app: Typer, thing: Thing, epilog: str) -> None:
+    @app.command("change", epilog=epilog)
+    def _change(name: Name, sets: Sets = None, as_json: AsJson = False) -> None:
+        """Change some of its fields; `null` is the default again."""
+        wanted = settings(sets)
+        if not wanted:
+            raise BadParameter("nothing to change: --set NAME=VALUE")
+        asking(
+            lambda admin: show(
+                admin.change(thing.plural, name, change=lambda there: merged(there, wanted)), as_json
+            )
+        )
+
+
+def _add_verb(app: Typer, thing: Thing, verb: str, about: str) -> None:
+    @app.command(verb, help=about, epilog=f"For example: kaze {thing.noun} {verb} ID")
+    def _do(name: Name, sets: Sets = None, as_json: AsJson = False) -> None:
+        body = settings(sets) or None
+        asking(lambda admin: show(admin.post(thing.plural, name, verb, body=body), as_json))

@@ -1,0 +1,201 @@
+"""A dry run of a request: where it would go, in the order in which that is tried, and why not elsewhere.
+
+Nothing is taken, charged or changed. The choice between keys of one target also depends on chance and on what last
+served the prompt's beginning, so keys that could serve equally well stand in the order of the configuration.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from math import inf
+from typing import Any
+
+from gateway.admission.dimension import CONCURRENCY, account_of_tenant_key
+from gateway.admission.grantor import Grantor
+from gateway.admission.memory_ledger import LedgerTime
+from gateway.charge import Charge, Estimate
+from gateway.clock import Clock
+from gateway.errors import GatewayError
+from gateway.pipeline.account import Account
+from gateway.pipeline.admit import Dispatcher
+from gateway.pipeline.outlook import way_opens_in
+from gateway.pipeline.router import Router, Way
+from gateway.settings.snapshot import PRIORITIES, ProviderKey, Snapshot, Target, Tenant, TenantKey
+
+Row = dict[str, object]
+#: By tenant and key, what is left of each budget: `scope, period, limit_nusd, remaining_nusd, enforce, stops`.
+Budgets = Callable[[Tenant, TenantKey | None], list[Row]]
+_OUTPUT_TOKENS = 500
+#: What a shared ledger may take to answer, which is no wait for room.
+_ASKED_MS = 250
+
+
+class NotKnownError(Exception):
+    """What was asked about is not configured."""
+
+
+class Explainer:
+    """`router` gives the one of the configuration in force; without `budgets` none are told of."""
+
+    def __init__(
+        self,
+        router: Callable[[], Router],
+        dispatcher: Dispatcher,
+        grantor: Grantor,
+        time: LedgerTime,
+        clock: Clock,
+        budgets: Budgets | None = None,
+        worker: int = 0,
+    ) -> None:
+        self._router = router
+        self._dispatcher = dispatcher
+        self._grantor = grantor
+        self._time = time
+        self._clock = clock
+        self._budgets = budgets
+        self._worker = worker
+
+    def explain(self, asked: Mapping[str, Any]) -> Row:
+        """`asked` as `ExplainBody` has it. Raises NotKnownError."""
+        router = self._router()
+        tenant = router.snapshot.tenants.get(asked["tenant"])
+        if tenant is None:
+            raise NotKnownError("There is no such tenant in force.")
+        key = _key_of(router.snapshot, tenant, asked["key"])
+        rank = _rank(asked["priority"], key)
+        output = asked["max_tokens"]
+        estimate = Estimate(
+            asked["input_tokens"], asked["input_tokens"], _OUTPUT_TOKENS if output is None else output, output
+        )
+        said: Row = {
+            "worker": self._worker,
+            "tenant": tenant.id,
+            "key": None if key is None else key.id,
+            "model": asked["model"],
+            "api": asked["api"],
+            "priority": PRIORITIES[rank],
+            "generation": router.snapshot.generation,
+            "limits": [] if key is None else self._limits_of(key, estimate),
+            "budgets": None if self._budgets is None else self._budgets(tenant, key),
+            "refused": None,
+            "candidates": [],
+            "overflow": [],
+        }
+        try:
+            found = router.candidates(tenant, asked["model"], asked["api"])
+        except GatewayError as error:
+            return {**said, "refused": {"code": error.condition.code, "message": error.message}}
+        targets = [target for ways in found.targets if (target := ways[0].target) is not None]
+        ways = [way for keys in found.targets for way in keys]
+        rows = [self._way(way, rank, estimate) for way in ways]
+        rows += _barred(router.snapshot, tenant, targets, {way.key_id for way in ways})
+        overflow = [self._way(way, rank, estimate) for way in found.overflow]
+        return {**said, "candidates": rows, "overflow": overflow}
+
+    def _way(self, way: Way, rank: int, estimate: Estimate) -> Row:
+        now, account = self._clock.monotonic(), way.account
+        charge = account.adapter.at_start(estimate)
+        usage = self._grantor.usage(account.id, self._time.at(now)) if account.limited else ()
+        reasons = list(self._reasons(way, rank, charge, now))
+        history = way.health.history
+        return {
+            "target": str(way.target),
+            "pool": way.key_id,
+            "account": account.id,
+            "usable": not reasons,
+            "why_not": reasons,
+            "in_flight": account.in_flight,
+            "health": {"state": way.health.state, "reason": history[-1].reason if history else None},
+            "charge": dict(zip(("requests", "input", "output", "tokens"), charge.units(), strict=True)),
+            "balances": [
+                {
+                    "dimension": one.dimension,
+                    "used": one.used,
+                    "limit": one.limit,
+                    "free": max(0, one.limit - one.used),
+                    "blocked_s": one.blocked_ms / 1000,
+                }
+                for one in usage
+            ],
+        }
+
+    def _reasons(self, way: Way, rank: int, charge: Charge, now: float) -> Iterator[str]:
+        """Why it would not go that way now."""
+        account, health = way.account, way.health
+        if not (health.open or health.allows(rank, now)):
+            opens_in = way_opens_in(way, rank, now)
+            when = "until a person mends it" if opens_in == inf else f"for {opens_in:.1f} s"
+            why = f": {health.history[-1].reason}" if health.history else ""
+            yield f"its health is {health.state}, {when}{why}"
+        if now < account.blocked_until:
+            yield f"the provider refused it lately: blocked for {account.blocked_until - now:.1f} s"
+        if account.limited:
+            wait_ms = self._grantor.next_free_in(account.id, charge, rank, self._time.at(now))
+            if wait_ms is None:
+                yield "the request is larger than one of its ceilings"
+            elif wait_ms > _ASKED_MS or (wait_ms > 0 and not self._has_room(account, charge, now)):
+                yield f"one of its ceilings is used up: room in {wait_ms / 1000:.1f} s"
+        if self._dispatcher.line.waits_for(account.id, rank):
+            yield "requests of this or a more urgent class wait for it"
+
+    def _has_room(self, account: Account, charge: Charge, now: float) -> bool:
+        """For all that this worker knows: a shared ledger has yet to be asked."""
+        usage = self._grantor.usage(account.id, self._time.at(now))
+        return all(
+            one.used + (1 if dimension.axis == CONCURRENCY else charge[dimension.axis]) <= one.limit
+            for one, dimension in zip(usage, account.terms.dimensions, strict=True)
+        )
+
+    def _limits_of(self, key: TenantKey, estimate: Estimate) -> list[Row]:
+        """The tenant key's own ceilings."""
+        terms = account_of_tenant_key(key)
+        if not terms.dimensions:
+            return []
+        now = self._time.at(self._clock.monotonic())
+        needed = {"itpm": estimate.input, "otpm": estimate.output, "tpm": estimate.input + estimate.output}
+        return [
+            {
+                "dimension": one.dimension,
+                "used": one.used,
+                "limit": one.limit,
+                "free": max(0, one.limit - one.used),
+                "fits": one.used + needed.get(one.dimension, 1) <= one.limit,
+            }
+            for one in self._grantor.usage(terms.id, now)
+        ]
+
+
+def _key_of(snapshot: Snapshot, tenant: Tenant, name: str | None) -> TenantKey | None:
+    if name is None:
+        return None
+    for key in snapshot.tenant_keys.values():
+        if key.id == name and key.tenant.id == tenant.id:
+            return key
+    raise NotKnownError("There is no such key of that tenant in force.")
+
+
+def _rank(priority: str | None, key: TenantKey | None) -> int:
+    """The class that it would get: never above the key's own bound."""
+    wanted = PRIORITIES.index(priority or ("conversation" if key is None else key.priority))
+    return wanted if key is None else max(wanted, PRIORITIES.index(key.priority_max))
+
+
+def _barred(snapshot: Snapshot, tenant: Tenant, targets: list[Target], used: set[str]) -> Iterator[Row]:
+    """The keys of these providers that are not for such a request at all."""
+    for target in targets:
+        for key in snapshot.provider_keys:
+            if key.provider.id == target.provider.id and key.id not in used:
+                yield {
+                    "target": str(target),
+                    "pool": key.id,
+                    "usable": False,
+                    "why_not": list(_why_barred(key, tenant, target)),
+                }
+
+
+def _why_barred(key: ProviderKey, tenant: Tenant, target: Target) -> Iterator[str]:
+    if key.tenants is not None and tenant.id not in key.tenants:
+        yield "it is not for this tenant"
+    if not key.serves(target.model):
+        yield "it is not for this model"
+    state = getattr(key, "state", "enabled")
+    if state != "enabled":
+        yield f"it is {state}"

@@ -1,0 +1,82 @@
+"""A gateway with a database of its own, asked on its admin listener over a real socket."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from storage.database import EVERY_TENANT, Database
+from tests.running import ADMIN_KEY, ProviderSim, RunningGateway, configuration
+from tests.storage.conftest import Stored, cluster, database, directory, made, postgres, stored
+
+__all__ = ["cluster", "database", "directory", "made", "postgres", "stored"]
+#: As the database has it, not the file; made by `admin.tenant`.
+TENANT = "client-a"
+
+
+@dataclass
+class Admin:
+    """Asks; `client` is the connection, `database` what stands behind."""
+
+    client: httpx2.AsyncClient
+    database: Database
+    stored: Stored
+    gateway: RunningGateway
+    data_dir: Path
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = ADMIN_KEY,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:
+        given = {} if key is None else {"authorization": f"Bearer {key}"}
+        where = path if path.startswith("/metrics") else f"/admin/v1{path}"
+        return await self.client.request(method, where, json=body, headers={**given, **(headers or {})})
+
+    async def get(self, path: str) -> Any:
+        reply = await self.ask("GET", path)
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+    async def make(self, path: str, body: Any) -> Any:
+        reply = await self.ask("POST", path, body)
+        assert reply.status_code == 201, reply.text
+        return reply.json()
+
+    async def change(self, path: str, patch: Any) -> httpx2.Response:
+        """With the version that is there now."""
+        tag = (await self.ask("GET", path)).headers["etag"]
+        return await self.ask("PATCH", path, patch, headers={"if-match": tag})
+
+    async def tenant(self, name: str = TENANT) -> Any:
+        return await self.make("/tenants", {"id": name})
+
+    async def of_role(self, role: str) -> str:
+        """An admin key of that role."""
+        made: str = (await self.make("/admin-keys", {"id": f"of-{role}", "role": role}))["secret"]
+        return made
+
+    async def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
+        async with self.database.admin.transaction(EVERY_TENANT) as connection:
+            return [dict(row) for row in await connection.fetch(query, *values)]
+
+    async def deeds(self) -> list[tuple[str, str, str]]:
+        """Action, object and outcome of every audit row, in the order in which they were written."""
+        rows = await self.rows("SELECT action, object, outcome FROM audit_log ORDER BY at, tenant, seq")
+        return [(row["action"], row["object"], row["outcome"]) for row in rows]
+
+
+@pytest.fixture
+async def admin(sim: ProviderSim, database: Database, stored: Stored) -> AsyncIterator[Admin]:
+    async with (
+        RunningGateway(configuration(sim.openai_url), database_dsn=stored.application) as gateway,
+        httpx2.AsyncClient(base_url=gateway.admin_url, timeout=60.0, trust_env=False) as client,
+    ):
+        yield Admin(client, database, stored, gateway, gateway.settings.data_dir)

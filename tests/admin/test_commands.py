@@ -1,0 +1,165 @@
+"""`kaze …` against a gateway with a database: what people see, what programs get, and what stays as it was."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.cli import app
+from gateway.cli.fields import FieldError, merged, parsed
+from tests.admin.conftest import Admin
+from tests.admin.test_usage import used
+from tests.running import ADMIN_KEY
+
+Kaze = Callable[..., Any]
+FILE = """
+providers:
+  - {id: far, dialect: openai, base_url: https://far.example/v1}
+pools:
+  - {id: far-1, provider: far, secret: env:FAR, tenants: [client-a], limits: {rpm: 60}}
+models:
+  - {id: deep, targets: [far/deep-1]}
+tenants:
+  - id: client-a
+    weight: 2
+    models: {deep: far/deep-2}
+    budgets: [{period: month, usd: 12.5}]
+    keys:
+      - {id: web, secret: env:CLIENT_A, limits: {rpm: 5}, budgets: [{period: day, usd: 1, enforce: soft}]}
+"""
+
+
+@pytest.fixture
+def kaze(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> Kaze:
+    """Runs a command in a thread, as it waits for this loop's gateway."""
+    monkeypatch.setenv("KAZE_ADMIN_URL", admin.gateway.admin_url)
+    monkeypatch.setenv("KAZE_ADMIN_KEY", ADMIN_KEY)
+    monkeypatch.setenv("CLIENT_A", "J7f3Kq9sLm2Xw8Zt5Bv4Nc6R")
+
+    async def run(*words: str, status: int = 0) -> Result:
+        result = await asyncio.to_thread(CliRunner().invoke, app, list(words))
+        assert result.exit_code == status, (words, result.output)
+        return result
+
+    return run
+
+
+async def as_json(kaze: Kaze, *words: str) -> Any:
+    return json.loads((await kaze(*words, "--json")).stdout)
+
+
+async def test_a_tenant_and_its_key_from_the_shell(admin: Admin, kaze: Kaze) -> None:
+    await kaze("tenant", "create", "client-a", "--set", "name=Client A", "--set", "weight=2")
+    assert "Client A" in (await kaze("tenant", "list")).stdout
+    changed = await as_json(kaze, "tenant", "change", "client-a", "--set", 'models.smart=["sim/chat"]')
+    assert (changed["weight"], changed["models"]) == (2.0, {"smart": ["sim/chat"]})
+    made = await as_json(kaze, "key", "create", "client-a", "web", "--set", "limits.rpm=600")
+    changed = await as_json(kaze, "key", "change", "client-a:web", "--set", "limits.concurrency=5")
+    assert changed["limits"] == {"rpm": 600, "concurrency": 5}
+    listed = await kaze("key", "list", "client-a")
+    assert made["tail"] in listed.stdout
+    assert made["secret"] not in listed.stdout
+    rotated = await as_json(kaze, "key", "rotate", "web", "--overlap", "60")
+    assert rotated["secret"] != made["secret"]
+    assert (await kaze("key", "revoke", "web")).stdout == "revoked web\n"
+    assert (await as_json(kaze, "tenant", "suspend", "client-a"))["state"] == "suspended"
+    assert (await kaze("tenant", "delete", "client-a")).stdout == "deleted client-a\n"
+    refused = await kaze("tenant", "create", "Not An Id", status=1)
+    assert re.search(r"id: must be 1 to 64", refused.stderr)
+    assert (await kaze("tenant", "show", "none", status=1)).stderr == "There is no such tenant.\n"
+    await kaze("audit", "verify")
+    assert "keys.rotate" in (await kaze("audit", "list", "--tenant", "client-a")).stdout
+
+
+async def test_pools_models_and_budgets_from_the_shell(kaze: Kaze) -> None:
+    await kaze(
+        "provider", "create", "far", "--set", "dialect=openai", "--set", "base_url=https://far.example/v1"
+    )
+    await kaze(
+        "pool", "create", "p1", "--set", "provider=far", "--set", "secret=env:X", "--set", "tenants=a,b"
+    )
+    await kaze("model", "create", "org/deep", "--set", "targets=far/one,sim/chat")
+    assert (await as_json(kaze, "model", "show", "org/deep"))["targets"] == ["far/one", "sim/chat"]
+    assert (await as_json(kaze, "pool", "show", "p1"))["tenants"] == ["a", "b"]
+    assert "sim" in (await kaze("pool", "list")).stdout
+    assert (await as_json(kaze, "pool", "drain", "p1"))["state"] == "draining"
+    assert (await as_json(kaze, "pool", "verify", "one"))["accepted"] is True
+    made = await as_json(kaze, "budget", "create", "--set", "period=month", "--set", "usd=12.50")
+    assert made["limit_nusd"] == 12_500_000_000
+    assert made["id"] in (await kaze("budget", "list")).stdout
+    key = await as_json(kaze, "admin-key", "create", "ci", "--set", "role=auditor")
+    assert key["secret"].startswith("kz_admin")
+    assert "auditor" in (await kaze("admin-key", "list")).stdout
+
+
+async def test_usage_and_explain_from_the_shell(admin: Admin, kaze: Kaze) -> None:
+    await used(admin)
+    span = ("--from", "2026-11-01", "--to", "2026-12-01")
+    assert (await kaze("usage", *span)).stdout.splitlines()[0].split()[:2] == ["tenant", "requests"]
+    rows = await as_json(kaze, "usage", *span, "--by", "day")
+    assert [row["cost_nusd"] for row in rows] == [111, 111]
+    exported = (await kaze("usage", *span, "--export", "csv")).stdout.splitlines()
+    assert len(exported) == 7
+    told = (await kaze("explain", "b", "smart")).stdout
+    assert "it is not for this tenant" in told
+    assert (await as_json(kaze, "explain", "a", "smart"))["candidates"][0]["pool"] == "one"
+
+
+async def test_apply_shows_the_difference_and_then_makes_it(admin: Admin, kaze: Kaze, tmp_path: Path) -> None:
+    file = tmp_path / "wanted.yaml"
+    file.write_text(FILE)
+    names = ["provider far", "model deep", "tenant client-a", "pool far-1", "budget client-a.month",
+             "key client-a:web", "budget client-a.web.day.soft"]  # fmt: skip
+    dry = await as_json(kaze, "apply", "-f", str(file), "--dry-run")
+    assert [(step["what"], step["name"]) for step in dry] == [("create", name) for name in names]
+    assert await admin.deeds() == []
+    shown = await kaze("apply", "-f", str(file))
+    assert shown.stdout.splitlines()[-1] == "7 applied"
+    again = await as_json(kaze, "apply", "-f", str(file))
+    assert {step["what"] for step in again} == {"same"}
+    file.write_text(FILE.replace("weight: 2", "weight: 3").replace("usd: 12.5", "usd: 13"))
+    changed = await kaze("apply", "-f", str(file), "--dry-run")
+    assert "weight: 2.0 -> 3.0" in changed.stdout
+    assert "limit_nusd: 12500000000 -> 13000000000" in changed.stdout
+    await kaze("apply", "-f", str(file))
+    assert (await admin.get("/tenants/client-a"))["weight"] == 3.0
+    assert "J7f3Kq9sLm2Xw8Zt5Bv4Nc6R" not in shown.output + changed.output
+    file.write_text("tenants: [{id: client-a, weight: nonsense}]")
+    assert "must be a number" in (await kaze("apply", "-f", str(file), status=1)).stderr
+
+
+async def test_apply_gives_a_key_its_new_value(
+    admin: Admin, kaze: Kaze, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "wanted.yaml"
+    file.write_text(FILE)
+    await kaze("apply", "-f", str(file))
+    monkeypatch.setenv("CLIENT_A", "Zq8Wm4Rt6Yp2Ls9Dk3Fh7Gj5")
+    steps = await as_json(kaze, "apply", "-f", str(file))
+    assert [step["name"] for step in steps if step["what"] == "rotate"] == ["key client-a:web"]
+    assert (await admin.get("/keys/client-a:web"))["tail"] == "7Gj5"
+
+
+def test_fields_as_they_are_typed() -> None:
+    assert parsed(["a=1", "b=text", "c.d=true", "c.e=null", "targets=x/y,z/w", "weight=2", "usd=0.1"]) == {
+        "a": 1, "b": "text", "c": {"d": True, "e": None}, "targets": ["x/y", "z/w"], "weight": 2.0,
+        "limit_nusd": 100_000_000,
+    }  # fmt: skip
+    there = {"limits": {"rpm": 1, "tpm": 2}, "models": ["*"]}
+    assert merged(there, {"limits": {"rpm": 5}, "models": ["a"]}) == {
+        "limits": {"rpm": 5, "tpm": 2}, "models": ["a"]
+    }  # fmt: skip
+    for wrong in ("nothing", "=1", "usd=much"):
+        with pytest.raises(FieldError):
+            parsed([wrong])
+
+
+@pytest.mark.parametrize("command", ["tenant", "provider", "pool", "model", "budget", "admin-key", "key"])
+def test_every_command_has_an_example(command: str) -> None:
+    shown = CliRunner().invoke(app, [command, "--help"]).output
+    assert f"kaze {command}" in " ".join(shown.split())

@@ -1,0 +1,61 @@
+"""`POST /explain`: the candidates in order, every balance, and why not."""
+
+from typing import Any
+
+from tests.admin.conftest import Admin
+from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
+
+
+async def explained(admin: Admin, **asked: Any) -> Any:
+    reply = await admin.ask("POST", "/explain", {"tenant": "a", "model": "smart", **asked})
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+async def test_candidates_and_those_that_are_none(admin: Admin) -> None:
+    found = await explained(admin, key="web")
+    assert (found["worker"], found["priority"], found["refused"]) == (0, "conversation", None)
+    assert [(one["pool"], one["usable"]) for one in found["candidates"]] == [("one", True), ("two", True)]
+    other = await explained(admin, tenant="b")
+    assert [(one["pool"], one["why_not"]) for one in other["candidates"]] == [
+        ("one", []), ("two", ["it is not for this tenant"])
+    ]  # fmt: skip
+    # Never more urgent than the key may be.
+    urgent = await explained(admin, key="web", priority="supervised")
+    assert urgent["priority"] == "conversation"
+
+
+async def test_a_request_that_would_be_refused_says_so(admin: Admin) -> None:
+    found = await explained(admin, model="nowhere/x")
+    assert (found["refused"]["code"], found["candidates"]) == ("model_not_found", [])
+    for wrong, status in (({"tenant": "nobody"}, 404), ({"key": "none"}, 404), ({"api": "chatter"}, 422)):
+        reply = await admin.ask("POST", "/explain", {"tenant": "a", "model": "smart", **wrong})
+        assert reply.status_code == status
+
+
+async def test_balances_and_what_is_used_up(sim: ProviderSim) -> None:
+    config = configuration(sim.openai_url)
+    config["pools"][0]["limits"] = {"rpm": 1, "itpm": 1000}
+    config["tenants"][0]["keys"][0]["limits"] = {"rpm": 5}
+    async with RunningGateway(config) as gateway:
+        from tests.gateway.wire import chat, post
+
+        explain = gateway.app.running.explain
+        asked = {
+            "tenant": "b", "key": None, "model": "smart", "api": "chat", "priority": None, "input_tokens": 10,
+            "max_tokens": 5,
+        }  # fmt: skip
+        [one, _] = (await explain(asked))["candidates"]  # type: ignore[misc]
+        assert (one["usable"], one["charge"]["input"]) == (True, 10)  # type: ignore[index]
+        reply = await post(gateway, chat(), key="tenant-b-key-0123456789abcdef")
+        assert reply.status == 200
+        [one, _] = (await explain(asked))["candidates"]  # type: ignore[misc]
+        assert one["usable"] is False  # type: ignore[index]
+        assert "used up" in one["why_not"][0]  # type: ignore[index]
+        [balance, _] = one["balances"]  # type: ignore[index]
+        assert (balance["dimension"], balance["used"], balance["free"]) == ("rpm", 1, 0)
+        too_large = (await explain({**asked, "input_tokens": 5000}))["candidates"]
+        assert "larger than" in too_large[0]["why_not"][0]  # type: ignore[index]
+        assert (await post(gateway, chat(), key=TENANT_KEY)).status == 200
+        [limit] = (await explain({**asked, "tenant": "a", "key": "web"}))["limits"]  # type: ignore[misc]
+        assert limit == {"dimension": "rpm", "used": 1, "limit": 5, "free": 4, "fits": True}
