@@ -8,9 +8,9 @@ number that can be found; bytes that are no record are never guessed at. Reading
 
 import re
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from budgets.spool.record import HEAD, KINDS, Said, read_frame, said_in
 
@@ -44,11 +44,14 @@ class Damage(NamedTuple):
     length: int
 
 
-class Found(NamedTuple):
+Read = TypeVar("Read")
+
+
+class Found(NamedTuple, Generic[Read]):
     """A record and where it ends."""
 
     position: Position
-    said: Said
+    said: Read
     end: int
 
 
@@ -66,16 +69,24 @@ def segments(directory: Path) -> list[Segment]:
     return sorted(found)
 
 
-class SegmentScan:
+class SegmentScan(Generic[Read]):
     """The records in `data`, which begins at offset `start` of the segment with record `due`.
 
     While the segment is still being written (`ended` false), what is not whole at the end is not there yet. A
     sound record further on proves that what is before it will never be whole. Afterwards `at` is where reading
-    stopped, `due` the next number, and `damage` and `torn` what was not read. `only` are the kinds that are read.
+    stopped, `due` the next number, and `damage` and `torn` what was not read. `read` takes a kind and a payload and
+    says what they are read as (None is damage), `only` are the kinds that are read at all.
     """
 
     def __init__(
-        self, segment: Segment, data: bytes, start: int, due: int, ended: bool, only: Collection[int] = KINDS
+        self,
+        segment: Segment,
+        data: bytes,
+        start: int,
+        due: int,
+        ended: bool,
+        read: Callable[[int, bytes], Read | None],
+        only: Collection[int] = KINDS,
     ) -> None:
         self.at = start
         self.due = due
@@ -85,9 +96,10 @@ class SegmentScan:
         self._data = data
         self._start = start
         self._ended = ended
+        self._read = read
         self._unwanted = KINDS.difference(only)
 
-    def __iter__(self) -> Iterator[Found]:
+    def __iter__(self) -> Iterator[Found[Read]]:
         data, start, epoch = self._data, self._start, self._segment.first.epoch
         while self.at - start < len(data):
             sound = read_frame(data, self.at - start)
@@ -100,7 +112,7 @@ class SegmentScan:
             before, self.at, self.due = self.at, self.at + HEAD.size + len(payload), sequence + 1
             if kind in self._unwanted:
                 continue
-            said = said_in(kind, payload)
+            said = self._read(kind, payload)
             if said is None:
                 self.damage.append(Damage(self._segment.path, before, self.at - before))
             else:
@@ -121,6 +133,6 @@ class SegmentScan:
         return False
 
 
-def scan_ended(segment: Segment) -> SegmentScan:
+def scan_ended(segment: Segment) -> SegmentScan[Said]:
     """All of a file that nobody writes to any more."""
-    return SegmentScan(segment, segment.path.read_bytes(), 0, segment.first.sequence, ended=True)
+    return SegmentScan(segment, segment.path.read_bytes(), 0, segment.first.sequence, True, said_in)

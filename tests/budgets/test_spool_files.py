@@ -25,7 +25,7 @@ SAID: list[Said] = [
 
 
 def scan_bytes(data: bytes, ended: bool = True) -> SegmentScan:
-    return SegmentScan(Segment(Position(1, 1), Path("x")), data, 0, 1, ended)
+    return SegmentScan(Segment(Position(1, 1), Path("x")), data, 0, 1, ended, said_in)
 
 
 def close(journal: Journal) -> None:
