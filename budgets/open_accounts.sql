@@ -6,3 +6,4 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[
 ORDER BY account, period
 ON CONFLICT (account, period) DO UPDATE SET limit_nusd = excluded.limit_nusd, enforce = excluded.enforce
     WHERE (a.limit_nusd, a.enforce) IS DISTINCT FROM (excluded.limit_nusd, excluded.enforce)
+RETURNING account, period, xmax = 0 AS made

@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from budgets.spool.record import HEAD, KINDS, Said, read_frame, said_in
 
@@ -47,11 +47,11 @@ class Damage(NamedTuple):
 Read = TypeVar("Read")
 
 
-class Found(NamedTuple, Generic[Read]):
+class Found(NamedTuple):
     """A record and where it ends."""
 
     position: Position
-    said: Read
+    said: Any  # as `SegmentScan.read` says it
     end: int
 
 
@@ -99,7 +99,7 @@ class SegmentScan(Generic[Read]):
         self._read = read
         self._unwanted = KINDS.difference(only)
 
-    def __iter__(self) -> Iterator[Found[Read]]:
+    def __iter__(self) -> Iterator[Found]:
         data, start, epoch = self._data, self._start, self._segment.first.epoch
         while self.at - start < len(data):
             sound = read_frame(data, self.at - start)

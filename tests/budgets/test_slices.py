@@ -163,8 +163,9 @@ def test_who_is_not_heard_of_is_settled_as_reserved_and_only_once() -> None:
     slices = Slices()
     slices.reserve(("gone", 1), (budget,), 70, NOW, NOW + 10)
     slices.reserve(("slow", 1), (budget,), 70, NOW, NOW + 20)
-    assert slices.expire(NOW + 9) == []
-    assert slices.expire(NOW + 10) == [(("gone", 1), 70)]
+    assert slices.late(NOW + 9) == []
+    assert slices.late(NOW + 10) == [(("gone", 1), 70)]
+    assert slices.settle(("gone", 1), 70)
     assert slices.settle(("gone", 1), 5) is None and slices.release(("gone", 1)) is None
     assert slices.open_count == 1
 
@@ -189,7 +190,7 @@ def test_an_answer_to_a_slice_before_this_one_is_not_believed() -> None:
     slices, today = Slices(), span("day", NOW)
     slices.reserve(("one", 1), (budget,), 100, NOW, NOW + 60)
     (want,) = slices.wants(NOW)
-    assert want == Want("all", today.key, 100, 100, 0, 1)
+    assert want == Want("all", today.key, 100, 100, 0, 1, budget)
     books = Books([budget], 1)
     (answer,) = books.exchange("w", [want])
     assert slices.wants(today.end + 59) != []
