@@ -22,7 +22,8 @@ ALIVE_S = 30.0
 
 _HERE = Path(__file__).parent
 _OPEN_ACCOUNTS, _EXCHANGE, _FLUSH, _CLOSE, _RECONCILE = (
-    (_HERE / f"{name}.sql").read_text() for name in ("open_accounts", "exchange", "flush", "close", "reconcile")
+    (_HERE / f"{name}.sql").read_text()
+    for name in ("open_accounts", "exchange", "flush", "close", "reconcile")
 )
 #: Of accounts just made: what was posted to them before, by budgets that were soft or had another life.
 _BEGIN = """

@@ -18,6 +18,16 @@ class FlushBatch:
     def add(self, kind: int, payload: bytes) -> None:
         (self.corrected if kind == Kind.CORRECT else self.settled).append(payload.decode())
 
+    def halves(self) -> "tuple[FlushBatch, FlushBatch]":
+        """Neither empty, of two records or more."""
+        if self.settled and self.corrected:
+            return FlushBatch(self.settled), FlushBatch(corrected=self.corrected)
+        half = len(self) // 2
+        return (
+            FlushBatch(self.settled[:half], self.corrected[:half]),
+            FlushBatch(self.settled[half:], self.corrected[half:]),
+        )
+
     def __len__(self) -> int:
         return len(self.settled) + len(self.corrected)
 

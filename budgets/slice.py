@@ -135,7 +135,9 @@ class Slice:
         if self.free > (2 * keep if stock else keep):
             self.returned += self.free - keep
         elif least > self.free > 0:
-            self.returned += self.free  # serves nobody here, and together with others' leftovers may serve one
+            self.returned += (
+                self.free
+            )  # serves nobody here, and together with others' leftovers may serve one
         free = self.free
         more = keep - free if free < needed or free < stock // 2 or free < 0 else 0
         if not self.budget.hard:

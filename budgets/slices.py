@@ -159,6 +159,11 @@ class Slices(Generic[Id]):
         self._askings += 1
         return sorted(each.want(False, self._askings) for each in self._slices.values())
 
+    def current(self, budget: Budget, now: float) -> Slice:
+        """Of the period that lasts, for readings: one that was not used here is not kept."""
+        lasting = span(budget.period, now, budget.anchor)
+        return self._slices.get((budget.id, lasting.key)) or Slice(budget, lasting)
+
     def slices(self) -> Iterable[Slice]:
         """For readings."""
         return self._slices.values()

@@ -64,7 +64,9 @@ class PostgresBooks:
 
     @property
     def posted(self) -> Mapping[Account, int]:
-        rows = self.fetch("SELECT account, period, sum(posted_nusd)::bigint AS n FROM budget_posted GROUP BY 1, 2")
+        rows = self.fetch(
+            "SELECT account, period, sum(posted_nusd)::bigint AS n FROM budget_posted GROUP BY 1, 2"
+        )
         return defaultdict(int, {(row["account"], row["period"]): row["n"] for row in rows})
 
     @property

@@ -43,7 +43,9 @@ def books(request: pytest.FixtureRequest) -> AnyBooks:
     return stored
 
 
-def want(granted: int, least: int | None = None, returned: int = 0, budget: Budget = DAY, asked: int = 1) -> Want:
+def want(
+    granted: int, least: int | None = None, returned: int = 0, budget: Budget = DAY, asked: int = 1
+) -> Want:
     return Want(budget.id, TODAY.key, granted, granted if least is None else least, returned, asked, budget)
 
 
@@ -55,7 +57,9 @@ def ask(books: AnyBooks, holder: str, one: Want) -> Grant:
 def entry(number: int, cost: int, holder: str = "one/1", budgets: tuple[Budget, ...] = (DAY,)) -> Settle:
     accounts = tuple((budget.id, TODAY.key) for budget in budgets)
     return Settle(
-        Intent(f"request-{number}", 1, TODAY.start * 1000 + 5, 900, accounts, holder, tenant="a"), cost, "provider"
+        Intent(f"request-{number}", 1, TODAY.start * 1000 + 5, 900, accounts, holder, tenant="a"),
+        cost,
+        "provider",
     )
 
 
@@ -79,7 +83,9 @@ def test_what_is_said_again_late_or_in_another_order_changes_nothing(books: AnyB
     early, late = want(100), want(400, returned=50)
     answer = ask(books, "one/1", late)
     for _ in range(3):
-        assert ask(books, "one/1", early)[2:5] == ask(books, "one/1", late)[2:5] == answer[2:5] == (400, 50, 0)
+        assert (
+            ask(books, "one/1", early)[2:5] == ask(books, "one/1", late)[2:5] == answer[2:5] == (400, 50, 0)
+        )
     assert books.leased(ACCOUNT) == 350
 
 
@@ -151,7 +157,12 @@ def test_a_row_says_all_that_the_record_said(stored_books: PostgresBooks) -> Non
         "flex", 200, "ok", datetime(2026, 11, 18, 11, 6, 40, 123000, tzinfo=UTC),
         datetime(2026, 11, 18, 11, 6, 41, tzinfo=UTC), 4, 5, 6, '[["tenant:a", "day:2026-11-18"]]',
     ]  # fmt: skip
-    assert (second["number"], second["cost_nusd"], second["source"], second["outcome"]) == (1, -5, "corrected", "bill")
+    assert (second["number"], second["cost_nusd"], second["source"], second["outcome"]) == (
+        1,
+        -5,
+        "corrected",
+        "bill",
+    )
     (day,) = stored_books.fetch("SELECT requests, input_tokens, output_tokens, cost_nusd FROM usage_by_day")
     assert tuple(day.values()) == (1, 1, 2, 795)
 
@@ -163,11 +174,19 @@ def test_differences_are_found(stored_books: PostgresBooks) -> None:
     assert stored_books.differences() == []
     stored_books.meddle("UPDATE budget_posted SET posted_nusd = posted_nusd + 1")
     (found,) = stored_books.differences()
-    assert (found.budget, found.logged, found.posted, found.committed, found.due) == (DAY.id, 100, 101, 900, 901)
+    assert (found.budget, found.logged, found.posted, found.committed, found.due) == (
+        DAY.id,
+        100,
+        101,
+        900,
+        901,
+    )
     stored_books.meddle("UPDATE budget_posted SET posted_nusd = posted_nusd - 1")
     stored_books.meddle("UPDATE budget_accounts SET committed_nusd = 7")
     assert [one.committed for one in stored_books.differences()] == [7]
-    assert len(stored_books.differences(TODAY.resets_at.date())) == 0  # of periods that began before nothing is said
+    assert (
+        len(stored_books.differences(TODAY.resets_at.date())) == 0
+    )  # of periods that began before nothing is said
 
 
 def without_workers(grants: list[Grant]) -> list[Grant]:
@@ -195,7 +214,9 @@ class Twins(RuleBasedStateMachine):
 
     @rule(
         holder=st.sampled_from(HOLDERS),
-        said=st.lists(st.tuples(BUDGET_IDS, AMOUNTS, AMOUNTS, AMOUNTS), max_size=2, unique_by=lambda one: one[0]),
+        said=st.lists(
+            st.tuples(BUDGET_IDS, AMOUNTS, AMOUNTS, AMOUNTS), max_size=2, unique_by=lambda one: one[0]
+        ),
     )
     def exchange(self, holder: str, said: list[tuple[str, int, int, int]]) -> None:
         worker, _, epoch = holder.partition("/")
@@ -204,7 +225,9 @@ class Twins(RuleBasedStateMachine):
         self.epochs[worker] = int(epoch)
         self.asked += 1
         wants = sorted(
-            Want(name, TODAY.key, granted, min(least, granted), min(returned, granted), self.asked, BOTH[name])
+            Want(
+                name, TODAY.key, granted, min(least, granted), min(returned, granted), self.asked, BOTH[name]
+            )
             for name, granted, least, returned in said
         )
         assert without_workers(self.stored.exchange(holder, wants)) == without_workers(
@@ -249,7 +272,11 @@ class Twins(RuleBasedStateMachine):
 
 
 QUICK = settings(
-    max_examples=8, stateful_step_count=20, deadline=None, derandomize=True, phases=[Phase.generate],
+    max_examples=8,
+    stateful_step_count=20,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 
