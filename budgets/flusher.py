@@ -23,6 +23,8 @@ from storage.database import DatabaseAwayError, DatabaseBusyError
 
 FLUSH_S = 1.0
 FLUSH_RECORDS = 1000
+#: Classes of PostgreSQL's error codes that are about what is said, not about how things are: data, integrity.
+_REFUSALS = ("22", "23")
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 log = logging.getLogger(__name__)
@@ -42,9 +44,9 @@ class Posting:
         began = self._monotonic()
         try:
             await self._books.flush(batch, cursor)
-        except (DatabaseAwayError, DatabaseBusyError):
-            raise
-        except Exception:
+        except Exception as error:
+            if getattr(error, "sqlstate", "")[:2] not in _REFUSALS:
+                raise
             if len(batch) > 1:
                 for part in batch.halves():
                     await self.post(part)
@@ -60,8 +62,15 @@ class Flusher:
     """Of one worker's own spool."""
 
     def __init__(
-        self, tail: Tail, writer: SpoolWriter, posting: Posting, holder: Holder, watch: Watch
+        self,
+        tail: Tail,
+        writer: SpoolWriter,
+        posting: Posting,
+        holder: Holder,
+        watch: Watch,
+        every_s: float = FLUSH_S,
     ) -> None:
+        self._every_s = every_s
         self._tail = tail
         self._writer = writer
         self._posting = posting
@@ -86,9 +95,10 @@ class Flusher:
             try:
                 await self.flush()
                 failures = 0
-            except (DatabaseAwayError, DatabaseBusyError, OSError) as error:
-                if not failures:
-                    log.warning("usage records wait in the spool: %s", error)
+            except Exception as error:
+                known = isinstance(error, DatabaseAwayError | DatabaseBusyError | OSError)
+                if not failures or not known:
+                    log.warning("usage records wait in the spool: %s", error, exc_info=not known)
                 await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
                 failures += 1
 
@@ -99,7 +109,7 @@ class Flusher:
 
     async def _until_due(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(FLUSH_S):
+            async with asyncio.timeout(self._every_s):
                 await self._many.wait()
 
     async def _flush_some(self) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from budgets.books import Books
-from budgets.flusher import Flusher, Posting
+from budgets.flusher import FLUSH_S, Flusher, Posting
 from budgets.holder import Holder
 from budgets.leasing import Leasing, Waiting
 from budgets.period import Span
@@ -74,6 +74,7 @@ class Treasury:
         monotonic: Callable[[], float],
         watch: Watch | None = None,
         bounds: SpoolBounds | None = None,
+        flush_s: float = FLUSH_S,
     ) -> None:
         #: Replaced whole when the configuration changes.
         self.prices = prices
@@ -82,6 +83,7 @@ class Treasury:
         self._monotonic = monotonic
         self._watch = watch or Watch()
         self._bounds = bounds
+        self._flush_s = flush_s
         self._slices = Slices[Reservation]()
         self.books = Books(database.flushes)
         self._tasks: list[asyncio.Task[None]] = []
@@ -99,7 +101,8 @@ class Treasury:
         self._claim, self._holder = claim, str(holder)
         self._writer = SpoolWriter(claim.path, journal, self._bounds)
         posting = Posting(self.books, claim.path / "refused.ndjson", self._watch, self._monotonic)
-        self._flusher = Flusher(Tail(claim.path, holder.epoch), self._writer, posting, holder, self._watch)
+        tail = Tail(claim.path, holder.epoch)
+        self._flusher = Flusher(tail, self._writer, posting, holder, self._watch, self._flush_s)
         self._leasing = Leasing(self._slices, self.books, holder, self._now, self._monotonic, self._watch)
         self._recovery = Recovery(self._root, claim.path, holder, self.books, posting, self._watch)
         self._tasks = [
