@@ -89,6 +89,7 @@ class Leasing:
         self._awaited: Counter[str] = Counter()
         self._urgent = asyncio.Event()
         self._failing_since: float | None = None
+        self._told = False
         self._ended = False
 
     @property
@@ -187,9 +188,11 @@ class Leasing:
 
     def _fail(self, reason: str) -> None:
         if self._failing_since is None:
-            self._failing_since = self._monotonic()
-            log.warning("budgets are held by what was leased before: %s", reason)
+            self._failing_since, self._told = self._monotonic(), False
         if self.away():
+            if not self._told:
+                log.warning("hard budgets are held to what was leased before: %s", reason)
+                self._told = True
             for one in list(self._waiting):
                 self._decide(one, Unavailable(one.budgets[0], "away"))
 

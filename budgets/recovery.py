@@ -22,6 +22,8 @@ from budgets.watch import Watch
 from storage.database import DatabaseAwayError, DatabaseBusyError
 
 ROUND_S = 10.0
+#: A database that is not there yet when a worker starts is nothing to tell.
+_TOLD_AT = 3
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ class Recovery:
                 await asyncio.sleep(ROUND_S)
             except Exception as error:
                 known = isinstance(error, DatabaseAwayError | DatabaseBusyError | OSError)
-                if not failures:
+                if failures == _TOLD_AT or not known:
                     log.warning("what dead workers left waits: %s", error, exc_info=not known)
                 await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
                 failures += 1
