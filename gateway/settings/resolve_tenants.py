@@ -14,6 +14,7 @@ from keys.secret import Secret
 from keys.strength import KEY_CHARS_MIN
 
 _NANO = 1_000_000_000
+_ANCHOR_MAX = {"day": 1, "week": 7, "month": 31, "total": 1}
 
 
 def resolve_routes(
@@ -50,7 +51,7 @@ def resolve_tenants(
             if name not in routes:
                 findings.add(at, f"no such model route{suggestion(name, list(routes))}")
             models[name] = _targets(targets, file, providers, at, findings)
-        budgets = _budgets(section.budgets)
+        budgets = _budgets(section.budgets, (*path, "budgets"), findings)
         tenants[section.id] = Tenant(section.id, section.weight, MappingProxyType(models), budgets)
     return tenants
 
@@ -84,11 +85,12 @@ def resolve_tenant_keys(
                 continue
             owners[value] = path
             if section.id in tenants:
-                keys[value] = _key(key, tenants[section.id], value)
+                budgets = _budgets(key.budgets, (*path, "budgets"), findings)
+                keys[value] = _key(key, tenants[section.id], value, budgets)
     return keys
 
 
-def _key(section: TenantKeySection, tenant: Tenant, value: bytes) -> TenantKey:
+def _key(section: TenantKeySection, tenant: Tenant, value: bytes, budgets: tuple[Budget, ...]) -> TenantKey:
     return TenantKey(
         id=section.id,
         tenant=tenant,
@@ -96,7 +98,7 @@ def _key(section: TenantKeySection, tenant: Tenant, value: bytes) -> TenantKey:
         priority=section.priority,
         priority_max=section.priority_max,
         limits=limits_of(section.limits),
-        budgets=_budgets(section.budgets),
+        budgets=budgets,
     )
 
 
@@ -107,8 +109,12 @@ def _long_enough(secret: Secret, path: Path, findings: Findings) -> bool:
     return False
 
 
-def _budgets(sections: tuple[BudgetSection, ...]) -> tuple[Budget, ...]:
-    return tuple(Budget(budget.period, int(budget.usd * _NANO), budget.enforce) for budget in sections)
+def _budgets(sections: tuple[BudgetSection, ...], path: Path, findings: Findings) -> tuple[Budget, ...]:
+    for index, section in enumerate(sections):
+        most = _ANCHOR_MAX[section.period]
+        if section.anchor > most:
+            findings.add((*path, index, "anchor"), f"must be at most {most} for a {section.period}")
+    return tuple(Budget(one.period, int(one.usd * _NANO), one.enforce, one.anchor) for one in sections)
 
 
 def _targets(

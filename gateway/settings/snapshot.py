@@ -100,9 +100,10 @@ class Limits:
 class Budget:
     """A cap on spending, in nano-dollars per `period` (UTC)."""
 
-    period: str  # day | month | total
+    period: str  # day | week | month | total
     limit_nusd: int
     enforce: str = "hard"  # hard | soft
+    anchor: int = 1  # the day of the week, or of the month, on which it begins
 
 
 @dataclass(frozen=True, slots=True)
