@@ -1,9 +1,9 @@
 """The books in PostgreSQL: what every budget has spent, and who may spend how much more of it.
 
-Every method is one transaction that may be repeated, since a commit whose answer was lost may have happened: what is
-said are totals that only grow, and rows that are inserted once. tests/budgets/books.py is the same in memory. While
-the database is away everything raises DatabaseAwayError or DatabaseBusyError, and nothing is lost: slices are spent,
-records wait in the spool.
+Every method is one transaction that may be repeated, since a commit whose answer was lost may have happened: what
+is said are totals that only grow, and rows that are inserted once. tests/budgets/books.py is the same in memory.
+While the database is away everything raises DatabaseAwayError or DatabaseBusyError, and nothing is lost: slices are
+spent, records wait in the spool.
 """
 
 from collections.abc import Sequence
@@ -46,6 +46,12 @@ INSERT INTO workers AS w (name, epoch, closed_epoch, seen_at) VALUES ($1, $2, $2
 ON CONFLICT (name) DO UPDATE SET closed_epoch = greatest(w.closed_epoch, excluded.closed_epoch),
     seen_at = CASE WHEN w.epoch <= excluded.epoch THEN '-infinity' ELSE w.seen_at END
 """
+_FORGET = """
+DELETE FROM budget_slices AS s USING budget_accounts AS a
+WHERE (a.account, a.period) = (s.account, s.period)
+    AND s.period <> 'total' AND split_part(s.period, ':', 2) < $1::date::text
+    AND (a.enforce = 'soft' OR s.granted_nusd = s.returned_nusd + s.spent_nusd)
+"""
 _LOCK_HELD = """
 SELECT 1 FROM budget_accounts WHERE (account, period) IN (
     SELECT account, period FROM budget_slices WHERE worker = $1 AND epoch <= $2)
@@ -85,7 +91,7 @@ class Books:
             return await _granted(connection, holder, wants) if wants else []
 
     async def flush(self, batch: FlushBatch, cursor: tuple[Holder, int] | None = None) -> int:
-        """Posts what was not posted before, and says how many that were. `cursor`: whose spool is now flushed how far."""
+        """Posts what was not posted before; how many that were. `cursor`: whose spool is now flushed how far."""
         worker, epoch, sequence = (*cursor[0], cursor[1]) if cursor is not None else (None, None, None)
         async with self._pool.transaction(EVERY_TENANT) as connection:
             if batch.corrected:
@@ -101,6 +107,11 @@ class Books:
             await connection.execute(_NO_MORE, *last)
             await connection.execute(_LOCK_HELD, *last)
             await connection.execute(_CLOSE, *last)
+
+    async def forget(self, before: date) -> None:
+        """Slices of periods that began before, all spent or returned: their workers forgot them long ago."""
+        async with self._pool.transaction(EVERY_TENANT) as connection:
+            await connection.execute(_FORGET, before)
 
     async def reconcile(self, since: date | None = None) -> list[Difference]:
         """Where sums and rows differ, of periods that began on `since` or later; there are to be none."""

@@ -20,7 +20,7 @@ from budgets.watch import Watch
 from storage.database import DatabaseAwayError, DatabaseBusyError
 
 TICK_S = 1.0
-#: Between exchanges that are urgent, so that what is wanted meanwhile goes into one; longer while nobody gains by it.
+#: Between exchanges that are urgent, so that what is wanted meanwhile goes into one; longer while nobody gains.
 _PAUSE_S = (0.005, 0.02, 0.05, 0.1, 0.25)
 #: How long a request waits for the books, at most, and how many do.
 WAIT_S = 5.0

@@ -1,9 +1,9 @@
 """Compares, from time to time, what the budgets' accounts say with what the usage log says; there is to be no
 difference, and one is told and not repaired: what is wrong must be looked at first.
 
-Periods that began within the last five weeks are compared: every day, week and month that is not over. Totals of all
-time need all of the log, which is archived by and by: `Books.reconcile()` compares them when somebody asks. Away or
-too slow, the database is asked again the next time.
+Periods that began within the last five weeks are compared: every day, week and month that is not over. Totals
+of all time need all of the log, which is archived by and by: `Books.reconcile()` compares them when somebody asks.
+What workers held of periods before that is forgotten. Away or too slow, the database is asked again the next time.
 """
 
 import asyncio
@@ -47,3 +47,4 @@ class Reconciliation:
                 *one[:2], one.logged, one.posted, one.committed, one.due,
             )  # fmt: skip
         self._watch.differ(found)
+        await self._books.forget(since)

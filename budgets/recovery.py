@@ -1,8 +1,8 @@
-"""What dead workers left: their spools are posted, then their slices closed, by whoever sits in their place or near.
+"""What dead workers left: their spools are posted, then their slices closed, by whoever sits in their place.
 
 In this order, and each again if it is interrupted: until all that a worker spent is posted, what it held is nobody
-else's. A spool of this worker's earlier starts comes first, then those that no living process holds. With the
-database away everything stays where it is and the next round tries again.
+else's. This worker's own earlier starts come first, then the spools that no living process holds. With the database
+away everything stays where it is, and the next round tries again.
 """
 
 import asyncio

@@ -19,6 +19,7 @@ from budgets.leasing import Leasing, Waiting
 from budgets.period import Span
 from budgets.price import Price, cost
 from budgets.price_table import PriceTable, Seller
+from budgets.reconciliation import Reconciliation
 from budgets.recovery import Recovery
 from budgets.reservation import Attempt, Reservation, State, Unavailable
 from budgets.slice import Budget
@@ -62,7 +63,7 @@ class Balance(NamedTuple):
 class Treasury:
     """Made and used on one event loop; `root` is the directory of all workers' spools on this machine.
 
-    `now` is the wall clock in seconds since 1970, `monotonic` that of deadlines.
+    `now` is the wall clock in seconds since 1970, `monotonic` that of deadlines. One of all workers `reconciles`.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Treasury:
         watch: Watch | None = None,
         bounds: SpoolBounds | None = None,
         flush_s: float = FLUSH_S,
+        reconciles: bool = False,
     ) -> None:
         #: Replaced whole when the configuration changes.
         self.prices = prices
@@ -84,6 +86,7 @@ class Treasury:
         self._watch = watch or Watch()
         self._bounds = bounds
         self._flush_s = flush_s
+        self._reconciles = reconciles
         self._slices = Slices[Reservation]()
         self.books = Books(database.flushes)
         self._tasks: list[asyncio.Task[None]] = []
@@ -105,6 +108,7 @@ class Treasury:
         self._flusher = Flusher(tail, self._writer, posting, holder, self._watch, self._flush_s)
         self._leasing = Leasing(self._slices, self.books, holder, self._now, self._monotonic, self._watch)
         self._recovery = Recovery(self._root, claim.path, holder, self.books, posting, self._watch)
+        reconciliation = Reconciliation(self.books, self._now, self._watch)
         self._tasks = [
             asyncio.create_task(run, name=name)
             for name, run in (
@@ -112,6 +116,7 @@ class Treasury:
                 ("flusher", self._flusher.run()),
                 ("recovery", self._recovery.run()),
                 ("expiry", self._expire()),
+                *((("reconciliation", reconciliation.run()),) if self._reconciles else ()),
             )
         ]
 
@@ -122,7 +127,7 @@ class Treasury:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
             async with asyncio.timeout(within_s):
-                await self._flusher.flush()
+                await self.flush()
                 await self._leasing.drain()
                 if not self._writer.unflushed and not self._slices.open_count:
                     await self.books.close(Holder.of(self._holder))
@@ -132,6 +137,10 @@ class Treasury:
             await self._writer.close()
         finally:
             self._claim.close()
+
+    async def flush(self) -> None:
+        """Post what is in the spool, now rather than when it is due. Raises as `Books` does."""
+        await self._flusher.flush()
 
     async def recover(self) -> None:
         """Post what dead workers left, now rather than at the next round."""
@@ -143,7 +152,7 @@ class Treasury:
     def reserve(
         self, request_id: str, budgets: tuple[Budget, ...], amount: int, deadline: float
     ) -> Reservation | Waiting | Exhausted | Unavailable:
-        """`amount` nano-dollars, no less than it can cost, out of every budget or none. `end` gives back the rest."""
+        """`amount` nano-dollars, no less than it can cost, out of every budget or none; to be given to `end`."""
         now = self._now()
         held = Reservation(request_id, amount, int(now * 1000))
         if not budgets:
@@ -179,8 +188,8 @@ class Treasury:
         if held.over or held.attempt is not None:
             raise ValueError("a reservation is good for one attempt at a time, until it is over")
         intent = Intent(
-            held.request_id, number, held.at_ms, held.amount, held.accounts, self._holder, price.version, tenant, key,
-            provider, pool, model, route, priority, agent, task,
+            held.request_id, number, held.at_ms, held.amount, held.accounts, self._holder, price.version, tenant,
+            key, provider, pool, model, route, priority, agent, task,
         )  # fmt: skip
         self._writer.begin(intent)
         attempt = held.attempt = Attempt(held, intent, price)
@@ -208,8 +217,8 @@ class Treasury:
         self._settle(
             attempt,
             Settle(
-                intent, spent, source, tokens, tier, status, outcome, int(self._now() * 1000), queue_ms, upstream_ms,
-                first_token_ms, price.known,
+                intent, spent, source, tokens, tier, status, outcome, int(self._now() * 1000), queue_ms,
+                upstream_ms, first_token_ms, price.known,
             ),
         )  # fmt: skip
         if spent > intent.reserved:

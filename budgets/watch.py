@@ -1,4 +1,4 @@
-"""What is told of the money's workings, to whoever measures and logs it. Each is called on the loop, and is quick."""
+"""What is told of the money's workings, to whoever measures and logs it. Called on the loop, and to be quick."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -88,7 +88,7 @@ class Killing:
         """Until it has served some more, however long that takes; now and then at once."""
         path = served_by(self._spools, int(process.name))
         enough = _size(path) + self._chance.choice([0, 1, 10, _SERVED_MAX]) * _LINE_BYTES
-        while _size(path) < enough and process.is_alive():
+        while _size(path) < enough and process.is_alive():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(_LOOK_S)
 
     def _kill_postgres(self) -> None:

@@ -1,4 +1,4 @@
-"""A worker that is made to be killed: callers without end, who reserve, send, settle; what was served is written down.
+"""A worker that is made to be killed: callers without end, who reserve, send, settle; what was served is noted.
 
 The simulated provider is a file beside the spools: a line for each attempt that it served, written when it did. It
 is appended to by one write(2) a line, so what it says outlives the worker.
@@ -29,9 +29,13 @@ _TOKEN = Price("one nano-dollar a token", MappingProxyType({STANDARD: (Band(0, R
 _ALL = Budget("all", 10**12, "month")
 #: Some never reach their limit, some soon do, so that slices are large and small.
 PATHS = tuple(
-    (_ALL, Budget(f"tenant:{name}", limit, "day", tenant=name), Budget(f"key:{name}/web", 10**9, "total", hard=False))
+    (
+        _ALL,
+        Budget(f"tenant:{name}", limit, "day", tenant=name),
+        Budget(f"key:{name}/web", 10**9, "total", hard=False),
+    )
     for name, limit in (("a", 10**10), ("b", 10**5), ("c", 20_000), ("d", 5_000))
-)  # fmt: skip
+)
 
 
 def work(root: Path, dsn: str, seed: int) -> None:

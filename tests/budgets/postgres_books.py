@@ -1,4 +1,4 @@
-"""The real books behind the interface of the model, for tests that run on either; each call waits for its answer."""
+"""The real books behind the interface of the model, for tests of both; each call waits for its answer."""
 
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable, Mapping, Sequence

@@ -1,8 +1,8 @@
-"""The books in PostgreSQL and their model: the same calls get the same answers, and what must hold holds in both."""
+"""The books in PostgreSQL and their model: the same calls, the same answers; and what must hold, in both."""
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -142,7 +142,7 @@ def test_an_epoch_that_is_not_the_last_is_refused(stored_books: PostgresBooks) -
 def test_a_row_says_all_that_the_record_said(stored_books: PostgresBooks) -> None:
     stored_books.empty()
     begun = Intent(
-        "r", 2, 1_795_000_000_123, 900, (ACCOUNT,), "one/1", "v1", "a", "web", "openai", "key-1", "m\u0000", "smart",
+        "r", 2, 1_795_000_000_123, 900, (ACCOUNT,), "one/1", "v1", "a", "web", "openai", "key-1", "m\0", "smart",
         "conversation", None, "täsk",
     )  # fmt: skip
     used = Tokens(*range(1, 12))
@@ -152,7 +152,7 @@ def test_a_row_says_all_that_the_record_said(stored_books: PostgresBooks) -> Non
     )  # fmt: skip
     first, second = stored_books.fetch("SELECT * FROM usage_log ORDER BY number")
     assert list(first.values()) == [
-        datetime(2026, 11, 1).date(), datetime(2026, 11, 18).date(), "r", 2, 0, "one/1", "a", "web", "", "täsk",
+        date(2026, 11, 1), date(2026, 11, 18), "r", 2, 0, "one/1", "a", "web", "", "täsk",
         "smart", "m\ufffd", "openai", "key-1", "conversation", *range(1, 12), 900, 800, "v1", False, "estimated",
         "flex", 200, "ok", datetime(2026, 11, 18, 11, 6, 40, 123000, tzinfo=UTC),
         datetime(2026, 11, 18, 11, 6, 41, tzinfo=UTC), 4, 5, 6, '[["tenant:a", "day:2026-11-18"]]',

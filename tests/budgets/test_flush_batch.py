@@ -1,4 +1,4 @@
-"""What goes to the database of what is in the spool: the same text, read from a file or from what was read already."""
+"""What goes to the database of what is in the spool: the same text, however it was read."""
 
 import os
 from pathlib import Path
