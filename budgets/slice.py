@@ -86,6 +86,11 @@ class Slice:
     begun: int = 0  # reserved since the last asking
     amounts: deque[int] = field(default_factory=lambda: deque(maxlen=_AMOUNTS))
 
+    account: tuple[str, str] = field(init=False)  # budget, period
+
+    def __post_init__(self) -> None:
+        self.account = self.budget.id, self.span.key
+
     @property
     def free(self) -> int:
         return self.granted - self.returned - self.spent - self.reserved

@@ -56,6 +56,7 @@ class Settled(NamedTuple):
 class _Open:
     amount: int
     slices: tuple[Slice, ...]
+    accounts: tuple[tuple[str, str], ...]
     expires: float
 
 
@@ -86,7 +87,7 @@ class Slices(Generic[Id]):
             raise ValueError("reserved twice")
         if amount < 0:
             raise ValueError("a negative amount")
-        slices = tuple(self._slice(budget, now) for budget in budgets)
+        slices = tuple([self._slice(budget, now) for budget in budgets])
         refusal = self._refusal(slices, amount) if amount else None
         if refusal is not None:
             return refusal
@@ -98,8 +99,9 @@ class Slices(Generic[Id]):
                 each.amounts.append(amount)
             if not each.budget.hard and (percent := _warning(each)):
                 warnings.append((each.budget.id, percent))
-        self._open[one] = _Open(amount, slices, expires)
-        return Reserved(_accounts(slices), tuple(warnings))
+        accounts = tuple([each.account for each in slices])
+        self._open[one] = _Open(amount, slices, accounts, expires)
+        return Reserved(accounts, tuple(warnings))
 
     def settle(self, one: Id, cost: int) -> Settled | None:
         """What it came to; None when it was resolved before."""
@@ -113,7 +115,7 @@ class Slices(Generic[Id]):
             each.spent += cost
             if cost < found.amount and each.budget.hard and not each.stocked:
                 self._press(each)  # others wait for what is left over
-        return Settled(_accounts(found.slices), max(0, cost - found.amount))
+        return Settled(found.accounts, max(0, cost - found.amount))
 
     def release(self, one: Id) -> Settled | None:
         """Nothing was spent."""
@@ -175,7 +177,7 @@ class Slices(Generic[Id]):
         return {key: self._slices[key] for _, key in nsmallest(count, rest)}
 
     def _press(self, each: Slice) -> None:
-        self._pressing[each.budget.id, each.span.key] = each
+        self._pressing[each.account] = each
 
     def _forget(self, key: tuple[str, str], old: Slice) -> None:
         del self._slices[key]
@@ -210,10 +212,6 @@ class Slices(Generic[Id]):
             self._current[budget.id] = found
         found.touched = now
         return found
-
-
-def _accounts(slices: tuple[Slice, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple([(each.budget.id, each.span.key) for each in slices])
 
 
 def _warning(found: Slice) -> int:

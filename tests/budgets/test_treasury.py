@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from budgets.books import Books
-from budgets.leasing import GRACE_S, Waiting
+from budgets.holder import Holder
+from budgets.leasing import Waiting
 from budgets.period import span
+from budgets.reconciliation import Reconciliation
 from budgets.reservation import Reservation, Unavailable
-from budgets.slice import Budget
+from budgets.slice import Budget, Want
 from budgets.slices import Exhausted
 from budgets.spool.claim import claim
 from budgets.spool.segment import segments
@@ -190,7 +192,7 @@ async def test_without_a_database_slices_are_spent_then_hard_budgets_are_unavail
     opened = treasury(tmp_path, absent)
     await opened.start()
     refused = await reserve(opened, "r1", (KEY,), 100)
-    assert isinstance(refused, Unavailable) and refused.reason == "away" and GRACE_S
+    assert isinstance(refused, Unavailable) and refused.reason == "away"
     assert isinstance(opened.reserve("r2", (KEY,), 100, 1e12), Unavailable)  # at once
     soft = opened.reserve("r3", (SOFT,), 60, 1e12)
     assert isinstance(soft, Reservation)
@@ -245,3 +247,40 @@ async def test_a_record_that_the_database_refuses_holds_up_no_other(
     assert len(await rows(database, "SELECT 1 FROM usage_log")) == 4
     assert len(refused) == 1 and '"r2"' in refused[0] and "set aside" in caplog.text
     assert (tmp_path / "spool-0000" / "refused.ndjson").read_text() == refused[0] + "\n"
+
+
+async def test_when_the_database_goes_slices_are_spent_and_no_more(
+    database: Database, tmp_path: Path
+) -> None:
+    wide = Budget("all", 10**9, "month")
+    async with open_treasury(tmp_path, database) as opened:
+        for number in range(50):
+            settle(opened, begin(opened, await held(opened, f"r{number}", (wide,), 1000)), 1000)
+        await until(lambda: opened.balances([wide])[0].free >= 2000)
+        await database.close()
+        free = opened.balances([wide])[0].free
+        served = 0
+        while isinstance(decided := await reserve(opened, f"late-{served}", (wide,), 1000), Reservation):
+            settle(opened, begin(opened, decided), 1000)
+            served += 1
+        assert isinstance(decided, Unavailable) and 1 <= served <= free // 1000
+        assert isinstance(opened.reserve("free", (wide,), 0, 1e12), Reservation)
+        assert opened.readings().spool_records >= served
+        assert opened.admitted_classes() == 5
+
+
+async def test_differences_are_told_and_old_slices_forgotten(database: Database, tmp_path: Path) -> None:
+    told: list[int] = []
+    now = 1_795_000_000.0
+    books = Books(database.flushes)
+    watch = Watch(differ=lambda found: told.append(len(found)))
+    reconciliation = Reconciliation(books, lambda: now, watch)
+    old, today = span("day", now - 50 * 86_400).key, span("day", now).key
+    wants = [Want("all", period, 10, 10, 10 if period == old else 0, 1, ALL) for period in (old, today)]
+    assert await books.exchange(Holder("w", 1), sorted(wants))
+    await reconciliation.compare()
+    assert [row["period"] for row in await rows(database, "SELECT period FROM budget_slices")] == [today]
+    async with database.flushes.transaction(EVERY_TENANT) as connection:
+        await connection.execute("UPDATE budget_accounts SET committed_nusd = 11 WHERE period = $1", today)
+    await reconciliation.compare()
+    assert told == [0, 1]
