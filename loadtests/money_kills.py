@@ -65,7 +65,7 @@ class Killing:
                 seat = self._chance.randrange(len(alive))
                 await self._served_more(alive[seat])
                 if victim == "postgres":
-                    self._kill_postgres()
+                    await self._kill_postgres()
                 else:
                     alive[seat].kill()
                     await asyncio.to_thread(alive[seat].join)
@@ -79,7 +79,7 @@ class Killing:
     def _start(self) -> ForkServerProcess:
         self._seed += 1
         process = self._forks.Process(
-            target=work, args=(self._spools, self._dsn, self._seed), name=str(self._seed)
+            target=work, args=(self._spools, self._dsn, self._seed), name=str(self._seed), daemon=True
         )
         process.start()
         return process
@@ -91,10 +91,17 @@ class Killing:
         while _size(path) < enough and process.is_alive():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(_LOOK_S)
 
-    def _kill_postgres(self) -> None:
-        pid = self._server.pid
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
+    async def _kill_postgres(self) -> None:
+        """When it answers, so that each time one is killed that was at work."""
+        probe = Database(self._dsn)  # one that knows nothing of before
+        await probe.start()
+        try:
+            async with asyncio.timeout(_END_S):
+                await probe.answering()
+        finally:
+            await probe.close()
+        if self._server.pid is not None:
+            os.kill(self._server.pid, signal.SIGKILL)
 
     async def _end(self, alive: list[ForkServerProcess]) -> None:
         for process in alive:
