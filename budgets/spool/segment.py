@@ -28,6 +28,10 @@ class Position(NamedTuple):
     epoch: int
     sequence: int
 
+    def covers(self, other: "Position") -> bool:
+        """Whether `other` is flushed when this one is; of another start, with a flush of its own, nothing is said."""
+        return self.epoch == other.epoch and self.sequence >= other.sequence
+
 
 class Segment(NamedTuple):
     """A file that begins with record `first`."""

@@ -219,6 +219,13 @@ def test_what_was_flushed_is_not_posted_again_when_the_cursor_says_so(tmp_path: 
     close(journal)
 
 
+def test_how_far_one_start_is_flushed_says_nothing_of_the_one_before(tmp_path: Path) -> None:
+    """It died before it was replayed, and the next one flushed at once and died, too."""
+    close(write_all(tmp_path, 10))
+    write_cursor(tmp_path, Position(2, 50))
+    assert replayed(tmp_path) == expected(10)
+
+
 def test_a_directory_has_one_holder_an_identity_and_an_epoch_a_start(tmp_path: Path) -> None:
     with claim_free(tmp_path) as first, claim_free(tmp_path) as second:
         assert first.path != second.path and first.identity() != second.identity()
