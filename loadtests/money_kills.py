@@ -128,7 +128,7 @@ class Killing:
         wrong = self._compare([tuple(row.values()) for row in rows])
         wrong["differences"] = len(await Books(database.flushes).reconcile())
         wrong["slices left"] = slices
-        wrong["records left"] = sum(len(list(path.glob("*.wal"))) for path in seats(self._spools)[1:])
+        wrong["records left"] = sum(len(list(path.glob("*.wal"))) for path in seats(self._spools))
         limits = {budget.id: budget for path in PATHS for budget in path}
         wrong["over a hard cap"] = sum(
             row["posted_nusd"] > row["limit_nusd"] for row in accounts if limits[row["account"]].hard

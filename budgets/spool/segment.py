@@ -29,7 +29,7 @@ class Position(NamedTuple):
     sequence: int
 
     def covers(self, other: "Position") -> bool:
-        """Whether `other` is flushed when this one is; of another start, with a flush of its own, nothing is said."""
+        """Whether `other` is flushed when this one is; of another start, flushed by itself, nothing is said."""
         return self.epoch == other.epoch and self.sequence >= other.sequence
 
 
