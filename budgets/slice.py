@@ -26,6 +26,7 @@ class Budget:
     period: Kind
     hard: bool = True
     anchor: int = 1
+    tenant: str = "*"  # whose it is; * for everybody's
 
 
 class Standing(NamedTuple):
@@ -47,6 +48,7 @@ class Want(NamedTuple):
     least: int  # but if not to this, then not at all
     returned: int
     asked: int  # which asking this is
+    terms: Budget
 
 
 class Grant(NamedTuple):
@@ -81,8 +83,13 @@ class Slice:
     asked_at: float = 0.0
     stocked: bool = False  # whether something is held for requests to come
     burn: float = 0.0
-    begun: int = 0  # reserved since the last tick
+    begun: int = 0  # reserved since the last asking
     amounts: deque[int] = field(default_factory=lambda: deque(maxlen=_AMOUNTS))
+
+    account: tuple[str, str] = field(init=False)  # budget, period
+
+    def __post_init__(self) -> None:
+        self.account = self.budget.id, self.span.key
 
     @property
     def free(self) -> int:
@@ -100,7 +107,7 @@ class Slice:
         return standing is not None and self.spent_in_all + amount > standing.limit
 
     def lack(self, amount: int) -> None:
-        """A request found too little."""
+        """A request found too little, here or in another budget of its own: what there is, is kept for it."""
         self.needed_least = min(self.needed_least, amount) if self.needed else amount
         self.needed += amount
 
@@ -132,13 +139,19 @@ class Slice:
         keep = max(stock, needed)
         if self.free > (2 * keep if stock else keep):
             self.returned += self.free - keep
+        elif least > self.free > 0:
+            self.returned += (
+                self.free
+            )  # serves nobody here, and together with others' leftovers may serve one
         free = self.free
         more = keep - free if free < needed or free < stock // 2 or free < 0 else 0
         if not self.budget.hard:
             more = least = 0  # nothing is leased of what is not held to; only its standing is asked for
         floor = least - free if more and least > free else min(more, 1)
         total = self.granted
-        return Want(self.budget.id, self.span.key, total + more, total + floor, self.returned, asked)
+        return Want(
+            self.budget.id, self.span.key, total + more, total + floor, self.returned, asked, self.budget
+        )
 
     def hear(self, grant: Grant) -> None:
         """An answer, whenever it comes: what it knows of grants and posts is no less than true."""

@@ -1,13 +1,15 @@
 """Whether a request may be paid for, decided in memory: the budgets of all, its tenant and its key, all or none.
 
-A worker spends from slices that it leased from the books (`slice`). What is reserved is settled, released or
-expired, each once. Pure; who calls it asks the books in the background (`wants`, `hear`) and writes the spool. With
+A worker spends from slices that it leased from the books (`slice`). What is reserved is settled or released,
+each once. Pure; who calls it asks the books in the background (`wants`, `hear`) and writes the spool. With
 the books away slices are spent; then hard budgets find too little (the caller refuses) and soft ones go on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from heapq import nsmallest
+from itertools import islice
+from typing import Generic, NamedTuple, TypeVar
 
 from budgets.period import Span, span
 from budgets.slice import Budget, Grant, Slice, Want
@@ -17,7 +19,10 @@ WARNINGS = (80, 100)
 #: Seconds after which an unused slice goes back.
 IDLE_S = 60.0
 
-Id = tuple[str, int]  # request, attempt
+#: At most so many are asked for at a time; the others' turn comes after.
+WANTS_MAX = 1000
+
+Id = TypeVar("Id", bound=Hashable)  # what a reservation is known by
 
 
 class Reserved(NamedTuple):
@@ -51,20 +56,24 @@ class Settled(NamedTuple):
 class _Open:
     amount: int
     slices: tuple[Slice, ...]
+    accounts: tuple[tuple[str, str], ...]
     expires: float
 
 
-class Slices:
+class Slices(Generic[Id]):
     """Of one worker. Times are seconds since 1970, by the clock of whoever calls."""
 
     def __init__(self) -> None:
         self._slices: dict[tuple[str, str], Slice] = {}
         self._current: dict[str, Slice] = {}  # by budget: of the period that lasts
         self._open: dict[Id, _Open] = {}
-        self._ticked = 0.0
         self._askings = 0
-        #: Whether the books should be asked now rather than by and by.
-        self.urgent = False
+        self._pressing: dict[tuple[str, str], Slice] = {}
+
+    @property
+    def urgent(self) -> bool:
+        """Whether the books should be asked now rather than by and by."""
+        return bool(self._pressing)
 
     @property
     def open_count(self) -> int:
@@ -78,7 +87,7 @@ class Slices:
             raise ValueError("reserved twice")
         if amount < 0:
             raise ValueError("a negative amount")
-        slices = tuple(self._slice(budget, now) for budget in budgets)
+        slices = tuple([self._slice(budget, now) for budget in budgets])
         refusal = self._refusal(slices, amount) if amount else None
         if refusal is not None:
             return refusal
@@ -90,8 +99,9 @@ class Slices:
                 each.amounts.append(amount)
             if not each.budget.hard and (percent := _warning(each)):
                 warnings.append((each.budget.id, percent))
-        self._open[one] = _Open(amount, slices, expires)
-        return Reserved(_accounts(slices), tuple(warnings))
+        accounts = tuple([each.account for each in slices])
+        self._open[one] = _Open(amount, slices, accounts, expires)
+        return Reserved(accounts, tuple(warnings))
 
     def settle(self, one: Id, cost: int) -> Settled | None:
         """What it came to; None when it was resolved before."""
@@ -104,28 +114,31 @@ class Slices:
             each.reserved -= found.amount
             each.spent += cost
             if cost < found.amount and each.budget.hard and not each.stocked:
-                self.urgent = True  # others wait for what is left over
-        return Settled(_accounts(found.slices), max(0, cost - found.amount))
+                self._press(each)  # others wait for what is left over
+        return Settled(found.accounts, max(0, cost - found.amount))
 
     def release(self, one: Id) -> Settled | None:
         """Nothing was spent."""
         return self.settle(one, 0)
 
-    def expire(self, now: float) -> list[tuple[Id, int]]:
-        """Those of whom nothing was heard: settled as what they reserved, never less than they spent."""
-        late = [(one, found.amount) for one, found in self._open.items() if found.expires <= now]
-        for one, amount in late:
-            self.settle(one, amount)
-        return late
+    def late(self, now: float) -> list[tuple[Id, int]]:
+        """Those of whom nothing was heard, and what they reserved: to be settled as that, if they were sent."""
+        return [(one, found.amount) for one, found in self._open.items() if found.expires <= now]
 
-    def wants(self, now: float) -> list[Want]:
-        """What to say to the books, in one statement. Those told `Short` try again when the answer is in."""
-        elapsed = now - self._ticked if self._ticked else 0.0
-        self._ticked, self.urgent = now, False
+    def wants(self, now: float, only_urgent: bool = False) -> list[Want]:
+        """What to say to the books, in one statement. Those told `Short` try again when the answer is in.
+
+        `WANTS_MAX` at most: of those that are urgent any, of the others those that were not asked for longest.
+        """
         self._askings += 1
+        asking = dict(islice(self._pressing.items(), WANTS_MAX))
+        for key in asking:
+            del self._pressing[key]
+        if not only_urgent:
+            asking |= self._others(asking, WANTS_MAX - len(asking))
         wants: list[Want] = []
-        for key, each in list(self._slices.items()):
-            each.tick(elapsed)
+        for key, each in asking.items():
+            each.tick(now - each.asked_at if each.asked_at else 0.0)
             lasting = now < each.span.end and now - each.touched < IDLE_S
             if not lasting and each.complete:
                 if now >= each.span.end + IDLE_S:
@@ -148,9 +161,23 @@ class Slices:
         self._askings += 1
         return sorted(each.want(False, self._askings) for each in self._slices.values())
 
+    def current(self, budget: Budget, now: float) -> Slice:
+        """Of the period that lasts, for readings: one that was not used here is not kept."""
+        lasting = span(budget.period, now, budget.anchor)
+        return self._slices.get((budget.id, lasting.key)) or Slice(budget, lasting)
+
     def slices(self) -> Iterable[Slice]:
         """For readings."""
         return self._slices.values()
+
+    def _others(self, asking: Collection[tuple[str, str]], count: int) -> dict[tuple[str, str], Slice]:
+        if len(self._slices) <= len(asking) + count:
+            return self._slices.copy()
+        rest = [(each.asked_at, key) for key, each in self._slices.items() if key not in asking]
+        return {key: self._slices[key] for _, key in nsmallest(count, rest)}
+
+    def _press(self, each: Slice) -> None:
+        self._pressing[each.account] = each
 
     def _forget(self, key: tuple[str, str], old: Slice) -> None:
         del self._slices[key]
@@ -167,10 +194,10 @@ class Slices:
                 return Exhausted(each.budget, each.span, max(0, left))
             short = short or Short(each.budget, each.span)
         if short is not None:
-            self.urgent = True
             for each in slices:
-                if each.budget.hard and each.free < amount:
+                if each.budget.hard:
                     each.lack(amount)
+                    self._press(each)
         return short
 
     def _slice(self, budget: Budget, now: float) -> Slice:
@@ -185,10 +212,6 @@ class Slices:
             self._current[budget.id] = found
         found.touched = now
         return found
-
-
-def _accounts(slices: tuple[Slice, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple([(each.budget.id, each.span.key) for each in slices])
 
 
 def _warning(found: Slice) -> int:

@@ -72,7 +72,7 @@ def read(directory: Path) -> tuple[float, float]:
 
 def decide(requests: int) -> float:
     """Microseconds to reserve and settle a request in three nested budgets."""
-    slices = Slices()
+    slices = Slices[tuple[str, int]]()
     slices.reserve(("first", 1), BUDGETS, 1, NOW, NOW)
     for want in slices.wants(NOW):
         standing = Standing(10**17, 0, 10**12)

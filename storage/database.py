@@ -34,7 +34,9 @@ _BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 _AWAY = (
     asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,  # of a connection that was cut in the middle of something
 )  # fmt: skip
+_FAILED = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _LATE = (
     asyncpg.QueryCanceledError,
     asyncpg.LockNotAvailableError,
@@ -133,13 +135,13 @@ class Pool:
             async with connection.transaction(isolation=isolation, readonly=readonly):
                 await connection.execute(self._set, tenant or "")
                 yield connection
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except _FAILED as error:
             said = self._translated(error, _is_closed(connection))
             if said is None:
                 raise
             raise said from error
         finally:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*_FAILED):
                 await pool.release(connection, timeout=_CLOSE_S)
 
     async def _acquire(self, pool: Any) -> Any:

@@ -47,13 +47,16 @@ class Claim:
 
     def epoch(self) -> int:
         """Never the same at two starts."""
-        path = self.path / "epoch"
-        try:
-            last = int(path.read_text())
-        except FileNotFoundError:
-            last = 0
-        _write_durably(path, str(last + 1))
+        last = self.last_epoch()
+        _write_durably(self.path / "epoch", str(last + 1))
         return last + 1
+
+    def last_epoch(self) -> int:
+        """That of the last start; 0 before the first."""
+        try:
+            return int((self.path / "epoch").read_text())
+        except FileNotFoundError:
+            return 0
 
 
 def claim(path: Path) -> Claim | None:
@@ -77,9 +80,9 @@ def claim_free(root: Path) -> Claim:
     raise OSError(f"{_SEATS_MAX} spools are in use")
 
 
-def abandoned(root: Path) -> list[Path]:
-    """Directories with records in them; those that `claim` then gives were left by the dead."""
-    return sorted({path.parent for path in root.glob("spool-*/*.wal")})
+def seats(root: Path) -> list[Path]:
+    """Every spool there is; those that `claim` then gives are nobody's, or were left by the dead."""
+    return sorted(path.parent for path in root.glob("spool-*/identity"))
 
 
 def _write_durably(path: Path, text: str) -> None:

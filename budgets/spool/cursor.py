@@ -1,5 +1,6 @@
-"""How far a spool is flushed, kept in a file beside it.
+"""How far the spool of one start is flushed, kept in a file beside it.
 
+It says nothing of an earlier start, whose records may still wait to be replayed while the next one flushes its own.
 Only a convenience: what is flushed twice is inserted once. It is written after the commit and never synced, so it
 may lag and never leads; unreadable or missing, everything still there is flushed again. Blocks, shortly.
 """

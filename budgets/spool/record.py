@@ -1,10 +1,12 @@
 """A record of the spool: its frame, and what it says.
 
-    length u32 | checksum u32 | sequence u64 | kind u8 | payload (msgpack, `length` bytes)
+    length u32 | checksum u32 | sequence u64 | kind u8 | payload (JSON, `length` bytes)
 
 The checksum is CRC-32 (zlib's): it covers all but itself and finds what CRC-32C finds, torn and rotten bytes; no
 wheel for the latter is among ours, and in Python it would cost a hundred times as much. SETTLE and CORRECT repeat
-what INTENT said, so that each can be posted on its own, whatever else is lost. Depends on nothing.
+what INTENT said, so that each can be posted on its own, whatever else is lost. Payloads are arrays in the order of
+the fields: PostgreSQL takes them apart itself (budgets/flush.sql), which costs a worker nothing; so fields are
+only ever added at the end. Depends on nothing.
 """
 
 import struct
@@ -95,14 +97,22 @@ _TYPES: tuple[tuple[Kind, Any], ...] = (
     (Kind.VOID, Void),
     (Kind.CORRECT, Correct),
 )
-_DECODERS = {int(kind): msgspec.msgpack.Decoder(said) for kind, said in _TYPES}
+_DECODERS = {int(kind): msgspec.json.Decoder(said) for kind, said in _TYPES}
 _KINDS = {said: int(kind) for kind, said in _TYPES}
-_encode = msgspec.msgpack.Encoder().encode
+_encode = msgspec.json.Encoder().encode
+#: The one character that no text in PostgreSQL can hold, as JSON writes it.
+_NUL, _NO_NUL = b"\\u0000", b"\\ufffd"
+
+
+def encoded(said: Said) -> bytes:
+    """The payload of a record."""
+    payload = _encode(said)
+    return payload.replace(_NUL, _NO_NUL) if _NUL in payload else payload
 
 
 def frame(sequence: int, said: Said) -> bytes:
     """The bytes of a record. ValueError when it is too long to be one."""
-    payload = _encode(said)
+    payload = encoded(said)
     length, kind = len(payload), _KINDS[type(said)]
     if length > PAYLOAD_MAX:
         raise ValueError("a record that is too long")

@@ -40,7 +40,7 @@ class Replay:
                     continue
                 if not isinstance(said, Correct):
                     begun.pop(key_of(said), None)
-                if isinstance(said, Settle | Correct) and position > flushed:
+                if isinstance(said, Settle | Correct) and not flushed.covers(position):
                     yield said
             self.damage += scan.damage
             if scan.torn:

@@ -8,9 +8,9 @@ number that can be found; bytes that are no record are never guessed at. Reading
 
 import re
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from budgets.spool.record import HEAD, KINDS, Said, read_frame, said_in
 
@@ -28,6 +28,10 @@ class Position(NamedTuple):
     epoch: int
     sequence: int
 
+    def covers(self, other: "Position") -> bool:
+        """Whether `other` is flushed when this one is; of another start, flushed by itself, nothing is said."""
+        return self.epoch == other.epoch and self.sequence >= other.sequence
+
 
 class Segment(NamedTuple):
     """A file that begins with record `first`."""
@@ -44,11 +48,14 @@ class Damage(NamedTuple):
     length: int
 
 
+Read = TypeVar("Read")
+
+
 class Found(NamedTuple):
     """A record and where it ends."""
 
     position: Position
-    said: Said
+    said: Any  # as `SegmentScan.read` says it
     end: int
 
 
@@ -66,16 +73,24 @@ def segments(directory: Path) -> list[Segment]:
     return sorted(found)
 
 
-class SegmentScan:
+class SegmentScan(Generic[Read]):
     """The records in `data`, which begins at offset `start` of the segment with record `due`.
 
     While the segment is still being written (`ended` false), what is not whole at the end is not there yet. A
     sound record further on proves that what is before it will never be whole. Afterwards `at` is where reading
-    stopped, `due` the next number, and `damage` and `torn` what was not read. `only` are the kinds that are read.
+    stopped, `due` the next number, and `damage` and `torn` what was not read. `read` takes a kind and a payload and
+    says what they are read as (None is damage), `only` are the kinds that are read at all.
     """
 
     def __init__(
-        self, segment: Segment, data: bytes, start: int, due: int, ended: bool, only: Collection[int] = KINDS
+        self,
+        segment: Segment,
+        data: bytes,
+        start: int,
+        due: int,
+        ended: bool,
+        read: Callable[[int, bytes], Read | None],
+        only: Collection[int] = KINDS,
     ) -> None:
         self.at = start
         self.due = due
@@ -85,6 +100,7 @@ class SegmentScan:
         self._data = data
         self._start = start
         self._ended = ended
+        self._read = read
         self._unwanted = KINDS.difference(only)
 
     def __iter__(self) -> Iterator[Found]:
@@ -100,7 +116,7 @@ class SegmentScan:
             before, self.at, self.due = self.at, self.at + HEAD.size + len(payload), sequence + 1
             if kind in self._unwanted:
                 continue
-            said = said_in(kind, payload)
+            said = self._read(kind, payload)
             if said is None:
                 self.damage.append(Damage(self._segment.path, before, self.at - before))
             else:
@@ -121,6 +137,6 @@ class SegmentScan:
         return False
 
 
-def scan_ended(segment: Segment) -> SegmentScan:
+def scan_ended(segment: Segment) -> SegmentScan[Said]:
     """All of a file that nobody writes to any more."""
-    return SegmentScan(segment, segment.path.read_bytes(), 0, segment.first.sequence, ended=True)
+    return SegmentScan(segment, segment.path.read_bytes(), 0, segment.first.sequence, True, said_in)

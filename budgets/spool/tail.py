@@ -7,7 +7,7 @@ batch that failed is read again. Blocks: in a thread. What cannot be read now ra
 from pathlib import Path
 from typing import NamedTuple
 
-from budgets.spool.record import Correct, Kind, Settle
+from budgets.spool.record import Correct, Kind, Settle, said_in
 from budgets.spool.segment import Damage, Position, Segment, SegmentScan, segments
 
 _READ_BYTES = 1024 * 1024
@@ -17,9 +17,15 @@ _POSTED = frozenset({int(Kind.SETTLE), int(Kind.CORRECT)})
 class Batch(NamedTuple):
     """What is to be posted, and how far the spool is flushed once it is."""
 
-    entries: list[Settle | Correct]
+    records: list[tuple[int, bytes]]  # kind, payload: nothing here needs to know what they say
     flushed: Position
     damage: list[Damage]
+
+    @property
+    def entries(self) -> list[Settle | Correct]:
+        """The records as what they say; those of a form that this version does not know are left out."""
+        said = (said_in(kind, payload) for kind, payload in self.records)
+        return [one for one in said if isinstance(one, Settle | Correct)]
 
 
 class Tail:
@@ -34,24 +40,23 @@ class Tail:
         self._next: tuple[Segment | None, int, int] = (None, 0, 1)
 
     def take(self, limit: int) -> Batch:
-        """Up to `limit` entries; none when everything written is flushed. The same again until `done`."""
-        entries: list[Settle | Correct] = []
+        """Up to `limit` records; none when everything written is flushed. The same again until `done`."""
+        records: list[tuple[int, bytes]] = []
         damage: list[Damage] = []
         segment, at, due = self._segment, self._at, self._due
         files = [one for one in segments(self._directory) if one.first.epoch == self._epoch]
-        while len(entries) < limit:
+        while len(records) < limit:
             if segment is None:
                 segment = next((one for one in files if one.first.sequence >= due), None)
                 if segment is None:
                     break
                 at, due = 0, segment.first.sequence
             ended = segment.first < files[-1].first if files else True
-            scan = SegmentScan(segment, _read(segment.path, at, ended), at, due, ended, _POSTED)
+            scan = SegmentScan(segment, _read(segment.path, at, ended), at, due, ended, _as_it_is, _POSTED)
             for found in scan:
-                if isinstance(found.said, Settle | Correct):
-                    entries.append(found.said)
-                    if len(entries) == limit:
-                        break
+                records.append(found.said)
+                if len(records) == limit:
+                    break
             moved, at, due = scan.at > at, scan.at, scan.due
             damage += scan.damage
             if not moved:
@@ -59,11 +64,15 @@ class Tail:
                     break
                 segment = None
         self._next = (segment, at, due)
-        return Batch(entries, Position(self._epoch, due - 1), damage)
+        return Batch(records, Position(self._epoch, due - 1), damage)
 
     def done(self) -> None:
         """What was taken is flushed."""
         self._segment, self._at, self._due = self._next
+
+
+def _as_it_is(kind: int, payload: bytes) -> tuple[int, bytes]:
+    return kind, payload
 
 
 def _read(path: Path, at: int, ended: bool) -> bytes:

@@ -111,6 +111,11 @@ class SpoolWriter:
         sound = self._sound and not self._waiting
         return SpoolState(self._journal.bytes, oldest, self._free_bytes, sound)
 
+    @property
+    def unflushed(self) -> int:
+        """Records that are not flushed yet."""
+        return max(0, self._journal.last.sequence - self._flushed.sequence)
+
     async def close(self) -> None:
         """Everything written is on disk; SpoolError when it is not."""
         self._closed = True

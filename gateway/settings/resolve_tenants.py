@@ -14,6 +14,7 @@ from keys.secret import Secret
 from keys.strength import KEY_CHARS_MIN, weakness
 
 _NANO = 1_000_000_000
+_ANCHOR_MAX = {"day": 1, "week": 7, "month": 31, "total": 1}
 
 
 def resolve_routes(
@@ -120,7 +121,12 @@ def _budgets(
         name = ":".join((*scope, section.period, *(("soft",) if section.enforce == "soft" else ())))
         if name in budgets:
             findings.add((*path, index), f"is the second {section.enforce} one for a {section.period}")
-        budgets[name] = Budget(section.period, int(section.usd * _NANO), section.enforce, name)
+        most = _ANCHOR_MAX[section.period]
+        if section.anchor > most:
+            findings.add((*path, index, "anchor"), f"must be at most {most} for a {section.period}")
+        budgets[name] = Budget(
+            section.period, int(section.usd * _NANO), section.enforce, name, section.anchor
+        )
     return tuple(budgets.values())
 
 

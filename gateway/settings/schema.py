@@ -53,8 +53,14 @@ class LimitsSection(Section):
 class BudgetSection(Section):
     """A cap on spending."""
 
-    period: Literal["day", "month", "total"] = Field(description="What the amount is for, in UTC.")
+    period: Literal["day", "week", "month", "total"] = Field(description="What the amount is for, in UTC.")
     usd: Usd = Field(description="The amount in US dollars.")
+    anchor: Count = Field(
+        default=1,
+        description="The day on which a week (1 Monday to 7 Sunday) or a month (1 to 31, in shorter ones their "
+        "last day) begins.",
+        le=31,
+    )
     enforce: Literal["hard", "soft"] = Field(
         default="hard", description="`hard` refuses; `soft` only reports."
     )

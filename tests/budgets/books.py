@@ -47,11 +47,10 @@ class Books:
         if budget.hard:
             room = max(0, budget.limit - self.posted[account] - self.leased(account))
             raised = min(want.granted, lease.granted + room)
+            if want.granted > lease.granted:  # whether somebody could be served is seen by those who ask
+                (self.recalled.discard if raised >= want.least else self.recalled.add)(account)
             if raised >= want.least:
                 lease.granted = max(lease.granted, raised)
-                self.recalled.discard(account)
-            else:
-                self.recalled.add(account)
         standing = Standing(
             budget.limit, self.posted[account], self.leased(account), self.workers, account in self.recalled
         )
@@ -67,7 +66,8 @@ class Books:
             amount = self.usage[key] = entry.delta if isinstance(entry, Correct) else entry.cost
             for account in entry.intent.accounts:
                 self.posted[account] += amount
-                self.leases[account][entry.intent.holder].spent += amount
+                if not number:  # a correction changes what is posted; who settled knows what they spent
+                    self.leases[account][entry.intent.holder].spent += amount
 
     def close(self, holder: str) -> None:
         """All that it spent is posted: what is left of its slices is nobody's."""

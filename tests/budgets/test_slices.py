@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from budgets.period import span
 from budgets.slice import Budget, Grant, Want
 from budgets.slice_size import NEAR_REQUESTS, SHARE, STOCK_S, near_cap, slice_size
-from budgets.slices import Exhausted, Reserved, Short, Slices
+from budgets.slices import WANTS_MAX, Exhausted, Reserved, Short, Slices
 from budgets.spool.record import Intent, Settle
 from tests.budgets.books import Books
 
@@ -163,8 +163,9 @@ def test_who_is_not_heard_of_is_settled_as_reserved_and_only_once() -> None:
     slices = Slices()
     slices.reserve(("gone", 1), (budget,), 70, NOW, NOW + 10)
     slices.reserve(("slow", 1), (budget,), 70, NOW, NOW + 20)
-    assert slices.expire(NOW + 9) == []
-    assert slices.expire(NOW + 10) == [(("gone", 1), 70)]
+    assert slices.late(NOW + 9) == []
+    assert slices.late(NOW + 10) == [(("gone", 1), 70)]
+    assert slices.settle(("gone", 1), 70)
     assert slices.settle(("gone", 1), 5) is None and slices.release(("gone", 1)) is None
     assert slices.open_count == 1
 
@@ -189,7 +190,7 @@ def test_an_answer_to_a_slice_before_this_one_is_not_believed() -> None:
     slices, today = Slices(), span("day", NOW)
     slices.reserve(("one", 1), (budget,), 100, NOW, NOW + 60)
     (want,) = slices.wants(NOW)
-    assert want == Want("all", today.key, 100, 100, 0, 1)
+    assert want == Want("all", today.key, 100, 100, 0, 1, budget)
     books = Books([budget], 1)
     (answer,) = books.exchange("w", [want])
     assert slices.wants(today.end + 59) != []
@@ -200,6 +201,56 @@ def test_an_answer_to_a_slice_before_this_one_is_not_believed() -> None:
     assert [each.free for each in slices.slices()] == [0]
     slices.hear([Grant("all", today.key, 150, 20, 100, answer.standing, 9)])
     assert [each.free for each in slices.slices()] == [30]
+
+
+def test_near_the_cap_what_one_budget_has_is_kept_for_who_waits_for_another() -> None:
+    """Else two budgets would take turns: each given back while the other is waited for."""
+    wide, narrow = Budget("all", 100, "total"), Budget("key:a/web", 100, "total")
+    books, slices, other = Books([wide, narrow], 2), Slices(), Slices()
+    path = (wide, narrow)
+    other.reserve("theirs", (narrow,), 50, NOW, NOW)
+    meet(books, "other", other)
+    assert said(other.reserve("theirs", (narrow,), 50, NOW, NOW)) == "Reserved"
+    slices.reserve("one", path, 60, NOW, NOW)
+    meet(books, "w", slices)  # there is enough of the wide one
+    assert said(slices.reserve("one", path, 60, NOW, NOW)) == "Short"
+    meet(books, "w", slices)
+    assert [each.free for each in slices.slices()] == [60, 0]
+    other.settle("theirs", 10)
+    meet(books, "other", other)
+    assert said(slices.reserve("one", path, 60, NOW, NOW)) == "Short"
+    meet(books, "w", slices)
+    assert said(slices.reserve("one", path, 60, NOW, NOW)) == "Reserved"
+
+
+def test_leftovers_that_serve_nobody_here_go_back_and_serve_somebody_elsewhere() -> None:
+    budget = Budget("all", 250, "total")
+    books, workers = Books([budget], 2), [Slices(), Slices()]
+    for seat, slices in enumerate(workers):
+        slices.reserve("one", (budget,), 50 if seat else 100, NOW, NOW)
+        slices.reserve("two", (budget,), 100, NOW, NOW)
+        meet(books, f"w{seat}", slices)  # 200 and what is left, 50
+    assert said(workers[0].reserve("one", (budget,), 100, NOW, NOW)) == "Reserved"
+    assert said(workers[1].reserve("two", (budget,), 100, NOW, NOW)) == "Short"
+    meet(books, "w1", workers[1])
+    assert [each.free for each in workers[1].slices()] == [0]
+    assert said(workers[0].reserve("three", (budget,), 150, NOW, NOW)) == "Short"
+    meet(books, "w0", workers[0])
+    assert said(workers[0].reserve("three", (budget,), 150, NOW, NOW)) == "Reserved"
+
+
+def test_many_slices_are_asked_for_in_turn_and_urgent_ones_first() -> None:
+    budgets = [Budget(f"key:{number:05}", 10**6, "day", hard=False) for number in range(WANTS_MAX + 500)]
+    urgent = Budget("all", 10**6, "day")
+    slices = Slices()
+    for number, budget in enumerate(budgets):
+        slices.reserve(number, (budget,), 1, NOW, NOW)
+    slices.reserve("urgent", (urgent,), 1, NOW, NOW)
+    assert [want.budget for want in slices.wants(NOW, only_urgent=True)] == ["all"]
+    assert slices.wants(NOW, only_urgent=True) == [] and not slices.urgent
+    asked = [{want.budget for want in slices.wants(NOW + number)} for number in range(2)]
+    assert [len(names) for names in asked] == [WANTS_MAX, WANTS_MAX]
+    assert asked[0] | asked[1] >= {budget.id for budget in budgets}
 
 
 @given(st.floats(0, 1e12), MONEY, MONEY, st.integers(1, 64))

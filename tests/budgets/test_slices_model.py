@@ -40,10 +40,13 @@ class Money(RuleBasedStateMachine):
     def start(self) -> None:
         self.now = self.latest = 1_700_000_000.0
         self.number = 0
-        self.books = Books(BUDGETS.values(), WORKERS)
+        self.books = self.make_books()
         self.workers = [Worker(f"spool-{seat}/1") for seat in range(WORKERS)]
         self.dead: list[Worker] = []
         self.spent: dict[tuple[str, int], int] = {}
+
+    def make_books(self) -> Books:
+        return Books(BUDGETS.values(), WORKERS)
 
     @rule(
         target=requests,
@@ -142,7 +145,8 @@ class Money(RuleBasedStateMachine):
         self.now += seconds
         self.latest = max(self.latest, self.now)
         for worker in self.workers:
-            for one, amount in worker.slices.expire(self.now):
+            for one, amount in worker.slices.late(self.now):
+                assert worker.slices.settle(one, amount)
                 intent = worker.under_way.pop(one)
                 assert amount == intent.reserved
                 worker.disk.append(unknown(intent))

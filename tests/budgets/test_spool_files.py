@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budgets.spool.claim import abandoned, claim, claim_free
+from budgets.spool.claim import claim, claim_free, seats
 from budgets.spool.cursor import read_cursor, write_cursor
 from budgets.spool.journal import Journal, SpoolError
 from budgets.spool.record import HEAD, Correct, Kind, Said, frame, read_frame, said_in
@@ -25,7 +25,7 @@ SAID: list[Said] = [
 
 
 def scan_bytes(data: bytes, ended: bool = True) -> SegmentScan:
-    return SegmentScan(Segment(Position(1, 1), Path("x")), data, 0, 1, ended)
+    return SegmentScan(Segment(Position(1, 1), Path("x")), data, 0, 1, ended, said_in)
 
 
 def close(journal: Journal) -> None:
@@ -219,15 +219,22 @@ def test_what_was_flushed_is_not_posted_again_when_the_cursor_says_so(tmp_path: 
     close(journal)
 
 
+def test_how_far_one_start_is_flushed_says_nothing_of_the_one_before(tmp_path: Path) -> None:
+    """It died before it was replayed, and the next one flushed at once and died, too."""
+    close(write_all(tmp_path, 10))
+    write_cursor(tmp_path, Position(2, 50))
+    assert replayed(tmp_path) == expected(10)
+
+
 def test_a_directory_has_one_holder_an_identity_and_an_epoch_a_start(tmp_path: Path) -> None:
     with claim_free(tmp_path) as first, claim_free(tmp_path) as second:
         assert first.path != second.path and first.identity() != second.identity()
         assert claim(first.path) is None
-        assert (first.epoch(), first.epoch(), second.epoch()) == (1, 2, 1)
+        assert (first.epoch(), first.epoch(), second.last_epoch(), second.epoch()) == (1, 2, 0, 1)
         identity = first.identity()
-        assert abandoned(tmp_path) == []
         close(write_all(first.path, 3))
-        assert abandoned(tmp_path) == [first.path]
+        assert seats(tmp_path) == [first.path, second.path]
+        assert first.last_epoch() == 2
     with claim_free(tmp_path) as again:
         assert again.identity() == identity and again.epoch() == 3
         assert replayed(again.path, before=3) == expected(3)

@@ -138,7 +138,7 @@ async def test_nothing_can_be_written_for_another(filled: Database) -> None:
         "INSERT INTO budgets (id, tenant, period, limit_nusd) VALUES ('x', '*', 'day', 1)",
         "UPDATE budgets SET tenant = 'b'",
         "INSERT INTO pools (id, provider) VALUES ('mine', 'p')",
-        "INSERT INTO workers (slot, name) VALUES (1, 'w')",
+        "INSERT INTO workers (name, epoch) VALUES ('w', 1)",
         "INSERT INTO idempotent_answers (tenant, principal, key, request_digest, holder, expires_at)"
         " VALUES ('b', 'p', 'k2', sha256('x'), 'w', now())",
         # Whether the other has it already must not show either.

@@ -83,7 +83,7 @@ def _budgets(sections: Iterable[BudgetSection], tenant: str, key: str | None) ->
             "tenant": tenant,
             "key": key,
             "period": one.period,
-            "anchor_day": 1,
+            "anchor_day": one.anchor,
             "limit_nusd": int(one.usd * _NANO),
             "enforce": one.enforce,
             **_UNSTAMPED,

@@ -1,0 +1,71 @@
+"""A treasury on a real database, with a price of one nano-dollar a token, and the way of a request through it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+from budgets.leasing import Decided, Waiting
+from budgets.price import STANDARD, Band, Price, Rates
+from budgets.price_table import PriceTable
+from budgets.reservation import Attempt, Reservation
+from budgets.slice import Budget
+from budgets.spool.pressure import SpoolBounds
+from budgets.treasury import Treasury
+from budgets.usage import Tokens
+from budgets.watch import Watch
+from storage.database import Database
+
+NANO_A_TOKEN = Price(
+    "one each", MappingProxyType({STANDARD: (Band(0, Rates(*[10**6] * len(Rates._fields))),)})
+)
+#: Long past what any test takes.
+DEADLINE_S = 600.0
+
+
+def treasury(
+    root: Path, database: Database, watch: Watch | None = None, now: Callable[[], float] = time.time
+) -> Treasury:
+    return Treasury(
+        root,
+        database,
+        PriceTable(None),
+        now,
+        asyncio.get_running_loop().time,
+        watch,
+        SpoolBounds(reserve_bytes=1),
+    )
+
+
+@asynccontextmanager
+async def open_treasury(
+    root: Path, database: Database, watch: Watch | None = None
+) -> AsyncIterator[Treasury]:
+    opened = treasury(root, database, watch)
+    await opened.start()
+    yield opened
+    await opened.close()
+
+
+async def reserve(opened: Treasury, request_id: str, budgets: tuple[Budget, ...], amount: int) -> Decided:
+    """What is said in the end."""
+    decided = opened.reserve(request_id, budgets, amount, asyncio.get_running_loop().time() + DEADLINE_S)
+    return await decided.decided() if isinstance(decided, Waiting) else decided
+
+
+async def held(opened: Treasury, request_id: str, budgets: tuple[Budget, ...], amount: int) -> Reservation:
+    decided = await reserve(opened, request_id, budgets, amount)
+    assert isinstance(decided, Reservation), decided
+    return decided
+
+
+def begin(opened: Treasury, reservation: Reservation, number: int = 1) -> Attempt:
+    return opened.begin(
+        reservation, number, NANO_A_TOKEN, tenant="a", key="web", provider="sim", pool="sim-1", model="m"
+    )
+
+
+def settle(opened: Treasury, attempt: Attempt, tokens: int) -> int:
+    return opened.settle(attempt, Tokens(input=tokens))
