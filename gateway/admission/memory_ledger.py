@@ -31,11 +31,11 @@ class LedgerTime:
         self._offset_ms = clock.utc().timestamp() * 1000 - clock.monotonic() * 1000
 
     def now(self) -> int:
-        return int(self._offset_ms + self._monotonic() * 1000)
+        return int(self._offset_ms + self._monotonic() * 1000.0)
 
     def at(self, monotonic: float) -> int:
         """The same for a moment that was read off the monotonic clock."""
-        return int(self._offset_ms + monotonic * 1000)
+        return int(self._offset_ms + monotonic * 1000.0)
 
 
 class MemoryLedger:

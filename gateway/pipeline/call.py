@@ -101,7 +101,7 @@ class Upstream:
         size = 0 if candidates.is_single else size_of(exchange.sizing.estimate().input)
         wish = Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
         ticket = Ticket(exchange, candidates, candidates.targets, rank, wish)
-        now = exchange.queued = self._clock.monotonic()
+        now = exchange.queued
         error: GatewayError | None = None
         while True:
             permit = self._dispatcher.at_once(ticket, now, ahead=ticket.came_back)

@@ -126,9 +126,11 @@ class Pipeline:
         generation, clock = self.generation, self.clock
         prepared = prepare(exchange, named)  # read, estimate, find candidates
         work, candidates = prepared if isinstance(prepared, tuple) else await prepared
-        reservation = caller.reservation
-        if reservation is not None and not reservation.take():
+        reservation, now = caller.reservation, clock.monotonic()
+        if reservation is not None and not reservation.take(now):
             await reservation.obtain()
+            now = clock.monotonic()
+        exchange.queued = now
         try:
             if exchange.streaming:
                 bounds = generation.snapshot.bounds
