@@ -57,18 +57,18 @@ class Settlement:
     def settle(self, exchange: Exchange) -> None:
         """Account for an exchange that ended, however it did."""
         now = self._clock.monotonic()
-        self.measure(exchange)
         usage = exchange.usage
         if usage.source == "provider":
             self._learn(exchange, usage)
-        key, target, tenant_key, route = (
-            exchange.provider_key, exchange.target, exchange.tenant_key, exchange.route
-        )  # fmt: skip
+        key, target = exchange.provider_key, exchange.target
+        tenant_key, route = exchange.tenant_key, exchange.route
         priority, outcome, endpoint = exchange.priority, exchange.outcome, exchange.endpoint
         total_s = now - exchange.arrived
         sent, queue_s = exchange.sent, exchange.waited
         upstream_s = (exchange.upstream_done or now) - sent if sent else 0.0
         overhead_s = total_s - upstream_s - queue_s
+        if overhead_s < 0.0:  # by a rounding
+            overhead_s = 0.0
         provider = pool = tenant = tenant_key_id = None
         if key is not None:
             provider, pool = key.provider.id, key.id
@@ -98,9 +98,9 @@ class Settlement:
                 exchange.status,
                 exchange.code,
                 outcome,
-                int(queue_s * 1e6) / 1e3,
-                int(upstream_s * 1e6) / 1e3,
-                int(overhead_s * 1e6) / 1e3,
+                queue_s * 1e6 // 1.0 / 1e3,  # whole microseconds, in milliseconds
+                upstream_s * 1e6 // 1.0 / 1e3,
+                overhead_s * 1e6 // 1.0 / 1e3,
                 usage.input,
                 usage.cache_read,
                 usage.cache_write,
@@ -122,11 +122,11 @@ class Settlement:
 
     def _learn(self, exchange: Exchange, usage: Usage) -> None:
         """What the provider reported is what there was to estimate."""
-        target, route, tenant_key = exchange.target, exchange.route, exchange.tenant_key
-        if target is None or route is None or tenant_key is None:
-            return
         self._reports += 1
         if self._reports > _LEARNED_ALL and self._reports % _LEARNED_ONE_IN:
+            return
+        target, route, tenant_key = exchange.target, exchange.route, exchange.tenant_key
+        if target is None or route is None or tenant_key is None:
             return
         model, made_of = target.model, exchange.sizing.makeup()
         label = (
