@@ -15,8 +15,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from gateway.api.cycle import BoundedCycle, Message
 from gateway.api.request_head import (
     HeadError,
-    check_head,
+    check_framing,
     check_size,
+    check_target,
     check_unfinished,
     check_url,
     known_method,
@@ -45,8 +46,8 @@ class RequestReader(HttpToolsProtocol):
         self._waiting: deque[BoundedCycle] = deque()  # read, and not begun
         self._taking: BoundedCycle | None = None  # whose body is being read
         self._scope: dict[str, Any] = {}  # what every request of the connection has in common
-        #: Of the last request; the next mostly asks the same.
-        self._line: tuple[bytes, bytes, str] | None = None
+        #: Method, target, version and host of the last request; the next mostly asks the same.
+        self._line: tuple[bytes, bytes, str, bytes | None] | None = None
         self._line_scope: dict[str, Any] = {}
         self._in_head = False
         self._header_count = 0
@@ -176,25 +177,30 @@ class RequestReader(HttpToolsProtocol):
         # Whoever is kept without having asked for it speaks 1.1. Its name is made anew each time, at a price.
         asked = not keep_alive or b"connection" in named or b"proxy-connection" in named
         version = parser.get_http_version() if asked else "1.1"
-        line = (parser.get_method(), url, version)
+        line = (parser.get_method(), url, version, named.get(b"host"))
         if line != self._line:
             self._line_scope = self._scope_of(*line)
             self._line = line
-        awaits_continue = check_head(version, url, headers, named)
+        awaits_continue = check_framing(version, headers, named)
         if parser.should_upgrade():
             return  # comes again without that wish
         scope = self._line_scope.copy()
         scope["headers"] = headers
         self._taking = self.arrived(scope, named, keep_alive and version == "1.1", awaits_continue)
 
-    def _scope_of(self, method: bytes, url: bytes, version: str) -> dict[str, Any]:
-        """What the scopes of all requests with this line have in common, with the rest still to be filled in."""
+    def _scope_of(self, method: bytes, url: bytes, version: str, host: bytes | None) -> dict[str, Any]:
+        """What the scopes of all requests for this have in common, with the rest still to be filled in.
+
+        Raises HeadError for what may not be asked for.
+        """
+        known = known_method(method)
+        check_target(version, url, host)
         raw_path, _, query = url.partition(b"?")
         path = raw_path.decode("ascii")
         return self._scope | {
             "http_version": version,
             "headers": None,
-            "method": known_method(method),
+            "method": known,
             "path": unquote(path) if "%" in path else path,
             "raw_path": raw_path,
             "query_string": query,

@@ -23,6 +23,7 @@ _value = msgspec.json.Decoder(msgspec.Raw)
 _MEMBER = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 #: Up to here copying a piece of a body is cheaper than a view of it.
 _COPY_MAX = 16 * 1024
+_NOWHERE = 0, 0
 _DECODED = 1024 * 1024
 _STAND_INS: dict[bytes, Any] = {b"[": [None], b"{": {"": None}, b'"': "…"}
 _AFTER = re.compile(rb"[ \t\n\r]*([,}])")
@@ -106,19 +107,15 @@ class Document:
 
     def span(self, name: str) -> tuple[int, int]:
         """Where the value of the top-level member `name` stands in `raw`; (0, 0) when there is none."""
-        for key, start, end in self._spans:
-            if key == name:
-                return start, end
-        return 0, 0
+        return self._spans.get(name, _NOWHERE)
 
     def with_model(self, target: Target | None) -> bytes:
         """The body with the provider's name of the model; as it is for no target."""
-        if target is not None:
-            for name, start, end in self._spans:
-                if name == "model":
-                    raw = self.raw if len(self.raw) <= _COPY_MAX else memoryview(self.raw)
-                    return b"".join((raw[:start], target.quoted, raw[end:]))
-        return self.raw
+        if target is None or "model" not in self._spans:
+            return self.raw
+        start, end = self._spans["model"]
+        raw = self.raw if len(self.raw) <= _COPY_MAX else memoryview(self.raw)
+        return b"".join((raw[:start], target.quoted, raw[end:]))
 
     def renamed(self, model: str) -> bytes:
         """The body with another model named in it, or with one where it named none."""
@@ -128,7 +125,7 @@ class Document:
         """The body with the values of the named top-level members replaced (or added first) by JSON text."""
         pieces: list[bytes] = []
         raw, position = self.raw, 0
-        for name, start, end in self._spans:
+        for name, (start, end) in self._spans.items():
             replacement = edits.get(name)
             if replacement is not None:
                 pieces.append(raw[position:start])
@@ -155,9 +152,9 @@ def _check_utf8(raw: bytes) -> Iterator[None]:
         raise GatewayError(INVALID_JSON, "The request body is not valid JSON: it is not UTF-8.") from None
 
 
-def _small_fields(raw: bytes, spans: list[tuple[str, int, int]]) -> dict[str, Any]:
+def _small_fields(raw: bytes, spans: dict[str, tuple[int, int]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for name, start, end in spans:
+    for name, (start, end) in spans.items():
         if end - start > _COPY_MAX:
             fields[name] = _STAND_INS.get(raw[start : start + 1])
             continue
@@ -178,8 +175,8 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     return fields
 
 
-def _spans(raw: bytes) -> list[tuple[str, int, int]]:
-    """(key, start, end) of each top-level value, in the order of the text; `raw` is known to be valid JSON.
+def _spans(raw: bytes) -> dict[str, tuple[int, int]]:
+    """By key the start and end of each top-level value, in the order of the text; `raw` is known to be valid JSON.
 
     In the text that SDKs send (no space between members, plain keys) the offsets follow from the lengths alone.
     Every deviation (space, an escaped key, a duplicate) makes the text longer than that sum, so equality proves
@@ -189,36 +186,34 @@ def _spans(raw: bytes) -> list[tuple[str, int, int]]:
         values = _values.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:
         raise GatewayError(INVALID_JSON, f"The request body is not valid JSON: {error}") from None
-    spans: list[tuple[str, int, int]] = []
-    position = 1
+    spans: dict[str, tuple[int, int]] = {}
+    end = 0
     for key, value in values.items():
-        start = position + len(key) + 3  # two quotes and the colon
-        position = start + len(value) + 1
-        spans.append((key, start, position - 1))
-    if position == len(raw) and spans:
+        start = end + 4 + len(key)  # a brace or comma, two quotes and the colon
+        end = start + len(value)
+        spans[key] = start, end
+    if end + 1 == len(raw) and spans:
         return spans
     return _walked_spans(raw, {key: len(value) for key, value in values.items()})
 
 
-def _walked_spans(raw: bytes, lengths: dict[str, int]) -> list[tuple[str, int, int]]:
+def _walked_spans(raw: bytes, lengths: dict[str, int]) -> dict[str, tuple[int, int]]:
     """The same by walking the text, for bodies with space between members or unusual keys.
 
     The decoder kept the last of two equal keys, so the first one's length may be another value's. A span is
     therefore believed only if it is itself one whole JSON value, which fixes its end; so no duplicate is missed.
     """
-    members: list[tuple[str, int, int]] = []
-    seen: set[str] = set()
+    members: dict[str, tuple[int, int]] = {}
     opening = _MEMBER.match(raw, raw.index(b"{") + 1)
     while opening is not None:
         key = orjson.loads(opening[1])
         start = opening.end()
         end = start + lengths[key]
-        if key in seen or not _is_one_value(raw[start:end]) or (after := _AFTER.match(raw, end)) is None:
+        if key in members or not _is_one_value(raw[start:end]) or (after := _AFTER.match(raw, end)) is None:
             raise GatewayError(
                 INVALID_JSON, f"The request body has the key '{key[:64]}' twice.", param=key[:64]
             )
-        seen.add(key)
-        members.append((key, start, end))
+        members[key] = start, end
         opening = _MEMBER.match(raw, after.end()) if after[1] == b"," else None
     return members
 

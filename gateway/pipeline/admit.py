@@ -80,14 +80,13 @@ class Dispatcher:
         `ahead`: it went before and was not served, so it stands before all of its class.
         """
         line = self.line
-        waited_for = len(line) > 0
         before = ticket.rank - 1 if ahead else ticket.rank
         passed = ticket.tried
         while True:
             way = self._choice.choose(ticket.targets, ticket.wish, passed, _room, now)
             if way is None:
                 return None
-            if not waited_for or not line.waits_for(way.account.id, before):
+            if not line.items or not line.waits_for(way.account.id, before):
                 permit = self._take(ticket, way, now)
                 if permit is not None:
                     return permit
@@ -141,7 +140,7 @@ class Dispatcher:
             self._grantor.settle(grant, grant.charge if charged is None else charged, self._time.at(now))
         if permit.item is not None:
             self.line.settle(permit.item, share_of(account, charged or permit.item.charge))
-        if len(self.line):
+        if self.line.items:
             self.room(account.id)
 
     def give_back(self, permit: Permit) -> None:

@@ -85,6 +85,7 @@ class Upstream:
         self._pool_of = pool_of
         self._bounds = bounds
         self._clock = clock
+        self._sent = dispatcher.sent
         self._attempts = dispatcher.attempts
         self._budget = dispatcher.retries
         self._hedged: Hedged | None = None
@@ -101,7 +102,7 @@ class Upstream:
         size = 0 if candidates.is_single else size_of(exchange.sizing.estimate().input)
         wish = Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
         ticket = Ticket(exchange, candidates, candidates.targets, rank, wish)
-        now = exchange.queued = self._clock.monotonic()
+        now = exchange.queued
         error: GatewayError | None = None
         while True:
             permit = self._dispatcher.at_once(ticket, now, ahead=ticket.came_back)
@@ -174,7 +175,7 @@ class Upstream:
             bounds = self._bounds
             first_byte_s = bounds.first_frame_reasoning_s if work.reasoning else bounds.first_frame_s
             response = await send(
-                door.pool, head, payload, first_byte_s, bounds.exchange_s, self._dispatcher.sent, permit
+                door.pool, head, payload, first_byte_s, bounds.exchange_s, self._sent, permit
             )
         except UpstreamFailure as failure:
             raise self._failed(permit, transport_error(failure), failure) from failure

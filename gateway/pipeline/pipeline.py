@@ -12,7 +12,7 @@ from functools import partial
 
 from gateway.clock import Clock
 from gateway.errors import DEADLINE_EXCEEDED, INTERNAL, SHUTTING_DOWN, GatewayError
-from gateway.exchange import Exchange
+from gateway.exchange import Exchange, Usage
 from gateway.pipeline import idempotency
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.authenticate import OWN_HEADERS, Authenticator, attribute
@@ -26,6 +26,7 @@ from gateway.pipeline.request_id import RequestIds
 from gateway.pipeline.reserve import Reservations
 from gateway.pipeline.router import Candidates
 from gateway.pipeline.settle import Settlement
+from gateway.pipeline.ticket import Permit
 from gateway.pipeline.work import Work
 from gateway.settings.snapshot import Snapshot
 from gateway.upstream.failures import UpstreamFailure
@@ -89,16 +90,18 @@ class Pipeline:
             key = self.generation.authenticator.authenticate(headers, named)
             exchange.tenant_key, exchange.priority = key, key.priority
             caller.reservation = self.reservations.begin(exchange)
-            serve = self._serve
-            if not named.keys().isdisjoint(OWN_HEADERS):
+            once = False
+            if not OWN_HEADERS.isdisjoint(named):
                 attribute(exchange, key, named)
-                if idempotency.HEADER in named:
-                    serve = self._serve_once
+                once = idempotency.HEADER in named
             if self.draining:
                 raise GatewayError(SHUTTING_DOWN, "The gateway is shutting down.", retry_after_s=1.0)
             if exchange.deadline:
                 deadline = self._arm(exchange, interrupt)
-            await serve(exchange, caller, prepare, named)
+            if once:
+                await self._serve_once(exchange, caller, prepare, named)
+            else:
+                await self._serve(exchange, caller, prepare, named)
         except GatewayError as error:
             caller.fail(error)
         except UpstreamFailure as failure:
@@ -126,9 +129,11 @@ class Pipeline:
         generation, clock = self.generation, self.clock
         prepared = prepare(exchange, named)  # read, estimate, find candidates
         work, candidates = prepared if isinstance(prepared, tuple) else await prepared
-        reservation = caller.reservation
-        if reservation is not None and not reservation.take():
+        reservation, now = caller.reservation, clock.monotonic()
+        if reservation is not None and not reservation.take(now):
             await reservation.obtain()
+            now = clock.monotonic()
+        exchange.queued = now
         try:
             if exchange.streaming:
                 bounds = generation.snapshot.bounds
@@ -140,15 +145,15 @@ class Pipeline:
             generation.lessons.answered(exchange, reply.permit)
             await self._relay(exchange, caller, work, reply)
         finally:
+            self._settlement.measure(exchange)
             if reservation is not None:
-                self._settlement.measure(exchange)
                 reservation.end()
 
     async def _relay(self, exchange: Exchange, caller: Caller, work: Work, reply: Reply) -> None:
         """Pass the reply on, and end its permit with what it came to."""
         generation, lessons, permit = self.generation, self.generation.lessons, reply.permit
         is_whole = False
-        end = lessons.abandoned
+        broke: Callable[[Permit, Usage], None] | None = None
         try:
             if reply.body is not None:
                 generation.relay.whole(exchange, reply, work, caller, reply.body)
@@ -156,10 +161,10 @@ class Pipeline:
                 await generation.relay.relay(exchange, reply, work, caller)
             is_whole = True
         except UpstreamFailure as failure:
-            end = partial(lessons.broke, verdict=verdict_of_failure(failure), reason=failure.kind)
+            broke = partial(lessons.broke, verdict=verdict_of_failure(failure), reason=failure.kind)
             raise
         except GatewayError as error:
-            end = partial(lessons.broke, verdict=verdict_of_error(error), reason=error.condition.name)
+            broke = partial(lessons.broke, verdict=verdict_of_error(error), reason=error.condition.name)
             raise
         finally:
             now = exchange.upstream_done = self.clock.monotonic()
@@ -168,8 +173,10 @@ class Pipeline:
                 exchange.usage = reply.stream.usage() or exchange.usage
             if is_whole:
                 lessons.finished(permit, exchange.usage, now)
+            elif broke is not None:
+                broke(permit, exchange.usage)
             else:
-                end(permit, exchange.usage)
+                lessons.abandoned(permit, exchange.usage)
 
     async def _serve_once(
         self, exchange: Exchange, caller: Caller, prepare: Prepare, named: dict[bytes, bytes]
