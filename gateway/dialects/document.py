@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from gateway.dialects.structure import check_structure, is_light
+from gateway.dialects.structure import SMALL, check_structure, is_light
 from gateway.errors import INVALID_JSON, INVALID_TYPE, MISSING_PARAMETER, GatewayError
 from gateway.settings.snapshot import Target
 
@@ -24,6 +24,7 @@ _MEMBER = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.
 #: Up to here copying a piece of a body is cheaper than a view of it.
 _COPY_MAX = 16 * 1024
 _NOWHERE = 0, 0
+_SHORT = 4096
 _DECODED = 1024 * 1024
 _STAND_INS: dict[bytes, Any] = {b"[": [None], b"{": {"": None}, b'"': "…"}
 _AFTER = re.compile(rb"[ \t\n\r]*([,}])")
@@ -42,13 +43,16 @@ class Document:
     __slots__ = ("_spans", "fields", "raw")
 
     def __init__(self, raw: bytes, depth_max: int = 128) -> None:
-        if not is_light(raw):
+        size = len(raw)
+        if size > SMALL and not is_light(raw):
             for _ in self._read_heavy(raw, depth_max):
                 pass
             return
         self.raw = raw
         self.fields = _parsed(raw)
-        self._check_depth(depth_max)  # before the spans are taken, whose decoder recurses
+        # A short body shows by its brackets that it is not deep. Before the spans are taken, whose decoder recurses.
+        if size > _SHORT or raw.count(b"[") + raw.count(b"{") > depth_max:
+            _check_depth(self.fields, depth_max)
         self._spans = _spans(raw)
 
     @classmethod
@@ -74,13 +78,6 @@ class Document:
         self._spans = _spans(raw)
         yield
         self.fields = _small_fields(raw, self._spans)
-
-    def _check_depth(self, depth_max: int) -> None:
-        raw = self.raw
-        if len(raw) <= 4096 and raw.count(b"[") + raw.count(b"{") <= depth_max:
-            return  # a short body shows it by its brackets
-        if _deeper_than(self.fields, depth_max):
-            raise GatewayError(INVALID_JSON, f"The request body is nested deeper than {depth_max} levels.")
 
     def text(self, name: str) -> str | None:
         """The string in `name`; None when absent. Raises `invalid_type` for any other type."""
@@ -226,9 +223,9 @@ def _is_one_value(text: bytes) -> bool:
     return True
 
 
-def _deeper_than(value: dict[str, Any], depth_max: int) -> bool:
-    """Whether containers nest deeper than `depth_max`, level by level so that depth costs no stack."""
-    level: list[Any] = [value]
+def _check_depth(fields: dict[str, Any], depth_max: int) -> None:
+    """Refuse containers nested deeper than `depth_max`, looking level by level so that depth costs no stack."""
+    level: list[Any] = [fields]
     for _ in range(depth_max):
         level = [
             child
@@ -237,5 +234,5 @@ def _deeper_than(value: dict[str, Any], depth_max: int) -> bool:
             if type(child) is dict or type(child) is list
         ]
         if not level:
-            return False
-    return True
+            return
+    raise GatewayError(INVALID_JSON, f"The request body is nested deeper than {depth_max} levels.")

@@ -74,7 +74,7 @@ class Dispatcher:
         self._wakes = Wakes(self._dispatch)
         self._expiry: asyncio.TimerHandle | None = None
 
-    def at_once(self, ticket: Ticket, now: float, *, ahead: bool = False) -> Permit | None:
+    def at_once(self, ticket: Ticket, now: float, ahead: bool = False) -> Permit | None:
         """A permit by the best way that has room and where nobody as urgent waits; None when there is none.
 
         `ahead`: it went before and was not served, so it stands before all of its class.
@@ -97,7 +97,7 @@ class Dispatcher:
         overflow = self._overflow
         item = None if overflow.without_key(ticket, now) else self._item(ticket, now)
         if item is None or (not ticket.came_back and overflow.rather(ticket, item, now)):
-            permit = self.at_once(ticket, now, ahead=ticket.came_back)
+            permit = self.at_once(ticket, now, ticket.came_back)
             if permit is not None:
                 return permit
             item = self._item(ticket, now)

@@ -105,7 +105,7 @@ class Upstream:
         now = exchange.queued
         error: GatewayError | None = None
         while True:
-            permit = self._dispatcher.at_once(ticket, now, ahead=ticket.came_back)
+            permit = self._dispatcher.at_once(ticket, now, ticket.came_back)
             if permit is None:
                 permit = await self._in_line(ticket, now, error)
                 now = self._clock.monotonic()
