@@ -20,9 +20,11 @@ class Charging:
         self._estimator = estimator
 
     def of(self, ticket: Ticket, way: Way) -> Charge:
-        charge = ticket.charges.get(way)
-        if charge is None:
-            charge = ticket.charges[way] = self._worked_out(ticket, way)
+        for known, charge in ticket.charges:
+            if known is way:
+                return charge
+        charge = self._worked_out(ticket, way)
+        ticket.charges = (*ticket.charges, (way, charge))
         return charge
 
     def _worked_out(self, ticket: Ticket, way: Way) -> Charge:
