@@ -23,7 +23,7 @@ Targets = Sequence[Sequence[Candidate[AccountT]]]
 _FAILURES_FORGIVEN = 2
 
 
-class Wish(Record, frozen=True):
+class Wish(Record, frozen=True, gc=False):
     """What is asked of a choice."""
 
     rank: int  # of the priority class, 0 the most urgent

@@ -237,6 +237,7 @@ class Line:
 
     def _add(self, item: Item, now: float) -> None:
         signature = self._signatures.of(item.signature, item.group)
+        item.signature, item.group = signature.accounts, signature.group  # one for all who wait there
         signature.buckets[item.rank].add(item)
         signature.count += 1
         if not self.backlogs.classes[item.rank].count:

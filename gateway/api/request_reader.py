@@ -4,15 +4,16 @@ Everything that decides where a request begins and ends is here and in `request_
 nothing that still arrives is ever read as a request.
 """
 
-from collections import deque
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import is_ssl
 
 from gateway.api.cycle import BoundedCycle, Message
+from gateway.api.flow import FlowControl
 from gateway.api.request_head import (
     HeadError,
     check_framing,
@@ -34,18 +35,40 @@ _SLICE = 8 * 1024
 #: Chunk extensions and sizes that may arrive without a byte of body.
 _DRY_BYTES = 16 * 1024
 _EMPTY_LINES = 16
+_ASGI = {"version": "3.0", "spec_version": "2.3"}
+#: Of a request that has been read: the next one begins with a list of its own.
+_NO_HEADERS: list[tuple[bytes, bytes]] = []
 
 
 class RequestReader(HttpToolsProtocol):
     """Reads requests; `BoundedProtocol` answers them."""
 
     bounds: ClassVar[Bounds]
+    flow: FlowControl  # type: ignore[assignment]  # ours has uvicorn's interface
+
+    # What is uvicorn's stays in a dict; with ours in it too that would be two kilobytes a connection.
+    __slots__ = (
+        "_deaf",
+        "_dry_bytes",
+        "_head_bytes",
+        "_header_count",
+        "_held",
+        "_in_head",
+        "_line",
+        "_line_scope",
+        "_named",
+        "_refusal",
+        "_since",
+        "_spare_bytes",
+        "_taking",
+        "_waiting",
+    )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._waiting: deque[BoundedCycle] = deque()  # read, and not begun
+        self.pipeline = None  # type: ignore[assignment]  # uvicorn's own queue, of 600 bytes when it is empty
+        self._waiting: list[BoundedCycle] = []  # read, and not begun
         self._taking: BoundedCycle | None = None  # whose body is being read
-        self._scope: dict[str, Any] = {}  # what every request of the connection has in common
         #: Method, target, version and host of the last request; the next mostly asks the same.
         self._line: tuple[bytes, bytes, str, bytes | None] | None = None
         self._line_scope: dict[str, Any] = {}
@@ -197,7 +220,13 @@ class RequestReader(HttpToolsProtocol):
         check_target(version, url, host)
         raw_path, _, query = url.partition(b"?")
         path = raw_path.decode("ascii")
-        return self._scope | {
+        return {
+            "type": "http",
+            "asgi": _ASGI,
+            "server": self.server,
+            "client": self.client,
+            "scheme": "https" if is_ssl(self.transport) else "http",
+            "root_path": "",
             "http_version": version,
             "headers": None,
             "method": known,
@@ -233,6 +262,7 @@ class RequestReader(HttpToolsProtocol):
             raise self._refusal
         cycle.more_body = False
         self._taking = None
+        self.headers = _NO_HEADERS
         self._dry_bytes = 0
         if not cycle.keep_alive:
             self._deaf = True

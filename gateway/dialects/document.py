@@ -9,6 +9,7 @@ exactly as the caller wrote them (wire reference §3.1).
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -50,7 +51,7 @@ class Document:
             return
         self.raw = raw
         self.fields = _parsed(raw)
-        # A short body shows by its brackets that it is not deep. Before the spans are taken, whose decoder recurses.
+        # A short body shows by its brackets that it is not deep. Before the spans: their decoder recurses.
         if size > _SHORT or raw.count(b"[") + raw.count(b"{") > depth_max:
             _check_depth(self.fields, depth_max)
         self._spans = _spans(raw)
@@ -68,8 +69,31 @@ class Document:
         document = Document.__new__(Document)
         document.raw = raw
         document._spans = _spans(raw)
-        document.fields = _parsed(raw) if is_light(raw) else _small_fields(raw, document._spans)
+        document.fields = document._fields()
         return document
+
+    def let_go(self) -> None:
+        """Keep the text alone, for who has to wait: what was read of it is read again if it is asked for.
+
+        But for the spans of a long one, which every attempt needs.
+        """
+        with suppress(AttributeError):  # it had to wait before
+            del self.fields
+            if len(self.raw) <= _COPY_MAX:
+                del self._spans
+
+    def __getattr__(self, name: str) -> Any:
+        """Of what `let_go` took away; what is there is never looked for here."""
+        if name == "_spans":
+            self._spans = _spans(self.raw)
+            return self._spans
+        if name == "fields":
+            self.fields = self._fields()
+            return self.fields
+        raise AttributeError(name)
+
+    def _fields(self) -> dict[str, Any]:
+        return _parsed(self.raw) if is_light(self.raw) else _small_fields(self.raw, self._spans)
 
     def _read_heavy(self, raw: bytes, depth_max: int) -> Iterator[None]:
         self.raw = raw
@@ -129,10 +153,10 @@ class Document:
                 pieces.append(replacement)
                 position = end
         pieces.append(raw[position:])
-        added = [orjson.dumps(name) + b":" + text for name, text in edits.items() if name not in self.fields]
+        added = [orjson.dumps(name) + b":" + text for name, text in edits.items() if name not in self._spans]
         if added:
             brace = raw.index(b"{") + 1
-            pieces[0] = raw[:brace] + b",".join(added) + (b"," if self.fields else b"") + pieces[0][brace:]
+            pieces[0] = raw[:brace] + b",".join(added) + (b"," if self._spans else b"") + pieces[0][brace:]
         return b"".join(pieces)
 
 

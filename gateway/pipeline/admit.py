@@ -92,35 +92,49 @@ class Dispatcher:
                     return permit
             passed = (*passed, way)
 
-    async def wait(self, ticket: Ticket, now: float) -> Permit:
-        """A permit when its turn comes. Raises GatewayError: refused, shed, out of time, or cancelled."""
+    def wait(self, ticket: Ticket, now: float) -> asyncio.Future[Permit]:
+        """A permit when its turn comes; `leave` is owed, whatever became of it.
+
+        A plain call, as a coroutine's frame would be kept for each that waits. It raises GatewayError, and so does
+        the future: refused, shed, out of time, or cancelled.
+        """
+        future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         overflow = self._overflow
         item = None if overflow.without_key(ticket, now) else self._item(ticket, now)
         if item is None or (not ticket.came_back and overflow.rather(ticket, item, now)):
             permit = self.at_once(ticket, now, ticket.came_back)
             if permit is not None:
-                return permit
+                future.set_result(permit)
+                return future
             item = self._item(ticket, now)
         if ticket.came_back:
             self.line.put_back(item, now)
         else:
             self._offer(item, now)
-        future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         ticket.future = future
-        ticket.permit = None
         ticket.waiting_since = now
-        try:
-            for account in item.signature:
-                # Who came back is looked at once more at once: it may be that nothing opens while it may wait.
-                in_s = 0.0 if ticket.came_back else self._outlook.free_in(account, item)
-                self._wakes.within(account, in_s)
-            for way in overflow.add(ticket, item):
-                self._wakes.within(way.account.id, max(0.0, ticket.late_from - now))
-            self._arm_expiry()
-            return await future
-        except BaseException:
-            self._leave(ticket, item)
-            raise
+        for account in item.signature:
+            # Who came back is looked at once more at once: it may be that nothing opens while it may wait.
+            in_s = 0.0 if ticket.came_back else self._outlook.free_in(account, item)
+            self._wakes.within(account, in_s)
+        for way in overflow.add(ticket, item):
+            self._wakes.within(way.account.id, max(0.0, ticket.late_from - now))
+        self._arm_expiry()
+        ticket.exchange.sizing.let_go()
+        return future
+
+    def leave(self, ticket: Ticket, *, permit: Permit | None) -> None:
+        """Its wait is over, with that permit; None: its exchange was ended in line, or before it saw its permit."""
+        granted = ticket.permit
+        ticket.future = ticket.permit = None  # both lead to the item, and the item to the ticket
+        if permit is not None:
+            return
+        item = self.line.find(ticket.exchange.request_id)
+        if item is not None:
+            self.line.remove(item)
+            self._moved_up(item)
+        elif granted is not None:
+            self.give_back(granted)
 
     def has_way(self, ticket: Ticket, now: float) -> bool:
         """Whether there is one that it has not tried; where all have been, the local model may be one."""
@@ -217,13 +231,6 @@ class Dispatcher:
 
     def _unreachable(self, item: Item, wait_s: float) -> GatewayError:
         return unreachable(wait_s, day_is_used_up=self._outlook.day_is_used_up(item))
-
-    def _leave(self, ticket: Ticket, item: Item) -> None:
-        """Its exchange was cancelled: in line, or when it had been granted a permit it will never see."""
-        if self.line.remove(item):
-            self._moved_up(item)
-        elif ticket.permit is not None:
-            self.give_back(ticket.permit)
 
     def _moved_up(self, gone: Item, on: str | None = None) -> None:
         """Who left the line (`on` that account, which is seen to) was before others and may have held room."""

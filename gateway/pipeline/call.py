@@ -107,8 +107,13 @@ class Upstream:
         while True:
             permit = self._dispatcher.at_once(ticket, now, ticket.came_back)
             if permit is None:
-                permit = await self._in_line(ticket, now, error)
-                now = self._clock.monotonic()
+                try:
+                    permit = await self._dispatcher.wait(ticket, now)
+                except GatewayError as later:
+                    raise _better(error, later) from None
+                finally:
+                    self._dispatcher.leave(ticket, permit=permit)
+                    now = self._waited(exchange, now)
             if not exchange.sent:
                 exchange.sent = now
                 self._attempts.first(now)
@@ -136,23 +141,13 @@ class Upstream:
                 if not overflowed:
                     error = told
 
-    async def _in_line(self, ticket: Ticket, now: float, error: GatewayError | None) -> Permit:
-        """A permit when its turn comes; what went wrong before is the better explanation, but for a busy key.
-
-        And for that too where no way is left that could ever serve it.
-        """
-        exchange = ticket.exchange
-        try:
-            return await self._dispatcher.wait(ticket, now)
-        except GatewayError as later:
-            if error is not None and (error.condition is not RATE_LIMITED or later.condition in _NO_WAY):
-                raise error from None
-            raise
-        finally:
-            waited = self._clock.monotonic() - now
-            exchange.waited += waited
-            if exchange.sent:
-                exchange.sent += waited
+    def _waited(self, exchange: Exchange, since: float) -> float:
+        """It was in line until now, which is returned."""
+        now = self._clock.monotonic()
+        exchange.waited += now - since
+        if exchange.sent:
+            exchange.sent += now - since
+        return now
 
     @staticmethod
     def _told(before: GatewayError | None, now: GatewayError) -> GatewayError:
@@ -242,6 +237,16 @@ class Upstream:
                 self._doors.clear()
             self._doors[name] = door
         return door
+
+
+def _better(before: GatewayError | None, later: GatewayError) -> GatewayError:
+    """Why a request that waited is not served: what went wrong before explains more, but for a busy key.
+
+    And for that too where no way is left that could ever serve it.
+    """
+    if before is not None and (before.condition is not RATE_LIMITED or later.condition in _NO_WAY):
+        return before
+    return later
 
 
 def _request(

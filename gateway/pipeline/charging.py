@@ -20,9 +20,14 @@ class Charging:
         self._estimator = estimator
 
     def of(self, ticket: Ticket, way: Way) -> Charge:
-        known = ticket.charges.get(way)
-        if known is not None:
-            return known
+        for known, charge in ticket.charges:
+            if known is way:
+                return charge
+        charge = self._worked_out(ticket, way)
+        ticket.charges = (*ticket.charges, (way, charge))
+        return charge
+
+    def _worked_out(self, ticket: Ticket, way: Way) -> Charge:
         exchange, target, candidates = ticket.exchange, way.target, ticket.candidates
         route, account = candidates.route, way.account
         if target is None or route is None:
@@ -36,7 +41,6 @@ class Charging:
         charge = account.adapter.at_start(estimate)
         if charge.tokens > account.least_tokens or charge.input + charge.output > account.least_tokens:
             charge = _within(account, estimate, charge)
-        ticket.charges[way] = charge
         return charge
 
 

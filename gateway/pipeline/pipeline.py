@@ -35,6 +35,9 @@ from gateway.upstream.verdict import verdict_of_failure
 
 log = logging.getLogger("gateway")
 
+#: Nothing is looked up in a head that has been read.
+_READ: dict[bytes, bytes] = {}
+
 #: Reads the request and says what is to go upstream, and where it may go.
 Prepare = Callable[
     [Exchange, dict[bytes, bytes]], tuple[Work, Candidates] | Awaitable[tuple[Work, Candidates]]
@@ -82,7 +85,7 @@ class Pipeline:
         caller = Caller(connection, exchange)
         assert connection.task is not None, "an exchange runs in the task that answers its connection"
         interrupt = Interrupt(connection.task)
-        connection.on_gone = interrupt.gone
+        connection.on_gone = interrupt
         self.live.add(interrupt)
         deadline: asyncio.TimerHandle | None = None
         try:
@@ -90,18 +93,24 @@ class Pipeline:
             key = self.generation.authenticator.authenticate(headers, named)
             exchange.tenant_key, exchange.priority = key, key.priority
             caller.reservation = self.reservations.begin(exchange)
-            once = False
+            once: bytes | None = None
             if not OWN_HEADERS.isdisjoint(named):
                 attribute(exchange, key, named)
-                once = idempotency.HEADER in named
+                once = named.get(idempotency.HEADER)
             if self.draining:
                 raise GatewayError(SHUTTING_DOWN, "The gateway is shutting down.", retry_after_s=1.0)
             if exchange.deadline:
                 deadline = self._arm(exchange, interrupt)
-            if once:
-                await self._serve_once(exchange, caller, prepare, named)
+            prepared = prepare(exchange, named)  # read, estimate, find candidates
+            work, candidates = prepared if isinstance(prepared, tuple) else await prepared
+            # Waiting and streams may last, and what is held for each counts: the head has been read.
+            connection.named = _READ
+            del headers, named, prepare, prepared
+            if once is None:
+                await self._serve(exchange, caller, work, candidates)
             else:
-                await self._serve(exchange, caller, prepare, named)
+                run = partial(self._serve, exchange, caller, work, candidates)
+                await self._idempotency.serve(exchange, caller, work, candidates, once, run)
         except GatewayError as error:
             caller.fail(error)
         except UpstreamFailure as failure:
@@ -123,12 +132,8 @@ class Pipeline:
             self.live.discard(interrupt)
             self._settlement.settle(exchange)
 
-    async def _serve(
-        self, exchange: Exchange, caller: Caller, prepare: Prepare, named: dict[bytes, bytes]
-    ) -> None:
+    async def _serve(self, exchange: Exchange, caller: Caller, work: Work, candidates: Candidates) -> None:
         generation, clock = self.generation, self.clock
-        prepared = prepare(exchange, named)  # read, estimate, find candidates
-        work, candidates = prepared if isinstance(prepared, tuple) else await prepared
         reservation, now = caller.reservation, clock.monotonic()
         if reservation is not None and not reservation.take(now):
             await reservation.obtain()
@@ -177,15 +182,6 @@ class Pipeline:
                 broke(permit, exchange.usage)
             else:
                 lessons.abandoned(permit, exchange.usage)
-
-    async def _serve_once(
-        self, exchange: Exchange, caller: Caller, prepare: Prepare, named: dict[bytes, bytes]
-    ) -> None:
-        prepared = prepare(exchange, named)
-        work, candidates = prepared if isinstance(prepared, tuple) else await prepared
-        key, ready = named[idempotency.HEADER], (work, candidates)
-        run = partial(self._serve, exchange, caller, lambda *_: ready, named)
-        await self._idempotency.serve(exchange, caller, work, candidates, key, run)
 
     def aside(self, endpoint: str, dialect: str) -> Exchange:
         """An exchange that never goes upstream; whoever answers it owes one `settle`."""

@@ -136,7 +136,16 @@ class Gate:
         """As `Upstream.call` does."""
         now = self.clock.monotonic()
         permit = self.dispatcher.at_once(ticket, now)
-        return permit if permit is not None else await self.dispatcher.wait(ticket, now)
+        return permit if permit is not None else await self.stand(ticket)
+
+    async def stand(self, ticket: Ticket) -> Permit:
+        """The same of one who has to wait."""
+        permit: Permit | None = None
+        try:
+            permit = await self.dispatcher.wait(ticket, self.clock.monotonic())
+        finally:
+            self.dispatcher.leave(ticket, permit=permit)
+        return permit
 
     async def waiting(self, *args: Any, ticket: Ticket | None = None, **named: Any) -> asyncio.Task[Permit]:
         """A request that stands in line by now."""
