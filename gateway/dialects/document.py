@@ -50,7 +50,7 @@ class Document:
             return
         self.raw = raw
         self.fields = _parsed(raw)
-        # A short body shows by its brackets that it is not deep. Before the spans are taken, whose decoder recurses.
+        # Before the spans are taken, whose decoder recurses. A short body shows its depth by its brackets.
         if size > _SHORT or raw.count(b"[") + raw.count(b"{") > depth_max:
             _check_depth(self.fields, depth_max)
         self._spans = _spans(raw)
