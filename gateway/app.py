@@ -15,6 +15,7 @@ from gateway.admission.health_table import HealthTable
 from gateway.admission.hedge import Hedging
 from gateway.admission.leases import Leases
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
+from gateway.admission.retry_budget import RetryBudget
 from gateway.api.admin import admin_app
 from gateway.api.data_plane import DataPlane
 from gateway.api.health import health_routes
@@ -75,9 +76,10 @@ class App:
         estimator = Estimator(metrics)
         health = HealthTable(snapshot.provider_keys)
         accounts = Accounts(grantor, snapshot.provider_keys, set_aside_permille(settings), time.now())
-        choice = Choice[Account](snapshot.routing.strategy, Affinity(), Random())
+        retries = RetryBudget(snapshot.bounds.attempts_ratio)
+        choice = Choice[Account](snapshot.routing.strategy, Affinity(), Random(), retries)
         self._dispatcher = dispatcher = Dispatcher(
-            accounts, grantor, choice, Charging(estimator), snapshot, time, clock, metrics
+            accounts, grantor, choice, Charging(estimator), retries, snapshot, time, clock, metrics
         )
         if self._leases is not None:
             self._leases.watch(dispatcher.waiters)

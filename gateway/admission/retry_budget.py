@@ -40,6 +40,10 @@ class RetryBudget:
 
     def allows(self, now: float) -> bool:
         """The same, counting nothing."""
+        return self.left(now) > 0
+
+    def left(self, now: float) -> int:
+        """How many more attempts may be made."""
         if int(now) != self._second:
             self._move(int(now))
         requests = self._all_requests - self._requests[(self._second + 1) % _SLOTS]
@@ -47,7 +51,7 @@ class RetryBudget:
         allowed = int(self._ratio * requests + 1e-9)
         if allowed == 0 and self._ratio > 0.0:
             allowed = 1
-        return self._all_retries < allowed
+        return allowed - self._all_retries
 
     def frees_in(self, now: float) -> float:
         """Seconds until it may allow one more if no request comes: until its oldest retry is a minute ago."""

@@ -53,6 +53,7 @@ class Dispatcher:
         grantor: Grantor,
         choice: Choice[Account],
         charging: Charging,
+        retries: RetryBudget,
         snapshot: Snapshot,
         time: LedgerTime,
         clock: Clock,
@@ -65,7 +66,7 @@ class Dispatcher:
         self._time = time
         self._clock = clock
         self._metrics = metrics
-        self.retries = RetryBudget(snapshot.bounds.attempts_ratio)
+        self.retries = retries
         self._outlook = AccountOutlook(accounts.by_id, grantor, charging.of, self.retries, time, clock)
         self.line = Line(Bounds(snapshot.queue.depth_max, snapshot.queue.bytes_max), self._outlook)
         self.attempts = Attempts(self.retries, self.line, self.room)

@@ -16,6 +16,7 @@ from gateway.admission.hedge import Hedging
 from gateway.admission.leases import Leases
 from gateway.admission.ledger import Ledger
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
+from gateway.admission.retry_budget import RetryBudget
 from gateway.charge import Estimate
 from gateway.clock import Clock
 from gateway.errors import Condition, GatewayError
@@ -82,11 +83,13 @@ class Gate:
         self.accounts = Accounts(self.ledger, keys, 0, self.time.now())
         self.metrics = Metrics(CollectorRegistry(), lambda: 0)
         self.estimator = Estimator(self.metrics)
+        retries = RetryBudget(self.snapshot.bounds.attempts_ratio)
         self.dispatcher = Dispatcher(
             self.accounts,
             self.ledger,
-            Choice[Account](strategy, Affinity(), Random(1)),
+            Choice[Account](strategy, Affinity(), Random(1), retries),
             Charging(self.estimator),
+            retries,
             self.snapshot,
             self.time,
             self.clock,
