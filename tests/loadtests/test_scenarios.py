@@ -1,8 +1,8 @@
 """Every scenario in its short form, against a gateway started as people start it.
 
-A scenario that breaks fails at once, and so does one in which something happened that never may: a provider's 429, a
-window over its ceiling, a caller's error. A figure of time or use that was missed, or a generator that could not keep
-up, counts only when it happens every time.
+A scenario that breaks fails at once, and so does one in which something happened that never may: a provider's 429,
+a window over its ceiling, a caller's error. A figure of time or use that was missed, or a generator that could not
+keep up, counts only when it happens every time.
 """
 
 import json
