@@ -15,6 +15,7 @@ from gateway.admission.health_table import HealthTable
 from gateway.admission.hedge import Hedging
 from gateway.admission.leases import Leases
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
+from gateway.admission.retry_budget import RetryBudget
 from gateway.api.admin import Administered, admin_app
 from gateway.api.data_plane import DataPlane
 from gateway.api.health import health_routes
@@ -100,9 +101,10 @@ class App:
         health = HealthTable(snapshot.in_service)
         departed = Departed(grantor)
         accounts = Accounts(grantor, snapshot.in_service, set_aside_permille(settings), time.now(), departed)
-        choice = Choice[Account](snapshot.routing.strategy, Affinity(), Random())
+        retries = RetryBudget(snapshot.bounds.attempts_ratio)
+        choice = Choice[Account](snapshot.routing.strategy, Affinity(), Random(), retries)
         self._dispatcher = dispatcher = Dispatcher(
-            accounts, grantor, choice, Charging(estimator), snapshot, time, clock, metrics
+            accounts, grantor, choice, Charging(estimator), retries, snapshot, time, clock, metrics
         )
         if self._leases is not None:
             self._leases.watch(dispatcher.waiters)

@@ -44,7 +44,7 @@ class Estimate(Record, frozen=True, gc=False):
     cached: int = 0  # of `input`, expected to be read from the provider's prompt cache
 
 
-class Makeup(Record, frozen=True):
+class Makeup(Record, frozen=True, gc=False):
     """What a request is made of, as far as tokens go: read from its body once, estimated for any model."""
 
     #: (kind of content, size) each; kinds and their units are `gateway.admission.calibration`'s.

@@ -37,6 +37,10 @@ class Sizing(Protocol):
         """What a model must be able to do for it: flags of `capabilities`."""
         ...
 
+    def let_go(self) -> None:
+        """The request has to wait: keep what was worked out, and of what can be read again only the text."""
+        ...
+
 
 class Sized:
     """The same where it is known, or never will be."""
@@ -55,6 +59,9 @@ class Sized:
 
     def needs(self) -> frozenset[str]:
         return frozenset()
+
+    def let_go(self) -> None:
+        """There is nothing."""
 
 
 _UNSIZED = Sized()

@@ -180,9 +180,8 @@ class Metrics:
         spread = row.overhead
         spread.counts[bisect_left(_OVERHEAD, overhead_s)] += 1
         spread.sum += overhead_s
-        spread = row.waits
-        spread.counts[bisect_left(_WAITS, waited_s)] += 1
-        spread.sum += waited_s
+        if waited_s:  # few have: the others are what is missing in the count
+            row.waits.add(waited_s)
 
     def _row(self, key: Ended) -> Row:
         """A row for `key` with capped labels, remembered under the key as it came while there is room."""
@@ -284,7 +283,9 @@ class Metrics:
         for row, ended in self._named.items():
             requests.add((ended.route, ended.priority, ended.outcome), row.requests)
             seconds.setdefault(ended.route, Spread(_SECONDS)).merge(row.seconds)
-            waits.setdefault(ended.priority, Spread(_WAITS)).merge(row.waits)
+            waited = waits.setdefault(ended.priority, Spread(_WAITS))
+            waited.merge(row.waits)
+            waited.counts[0] += row.requests - sum(row.waits.counts)
             overhead.merge(row.overhead)
             if ended.provider and ended.outcome == "ok":
                 attempts.add((ended.provider, ended.pool, "ok"), row.requests)
@@ -297,10 +298,10 @@ class Metrics:
         for route, spread in seconds.items():
             family.add_metric([route], spread.buckets(), spread.sum)
         yield family
-        waited = HistogramMetricFamily("gateway_queue_wait_seconds", "Time in line.", labels=["priority"])
+        family = HistogramMetricFamily("gateway_queue_wait_seconds", "Time in line.", labels=["priority"])
         for priority, spread in waits.items():
-            waited.add_metric([priority], spread.buckets(), spread.sum)
-        yield waited
+            family.add_metric([priority], spread.buckets(), spread.sum)
+        yield family
         own = HistogramMetricFamily("gateway_overhead_seconds", "Total time less queue and upstream.")
         own.add_metric([], overhead.buckets(), overhead.sum)
         yield own

@@ -2,7 +2,8 @@
 
 In this process and on one core, without a gateway: the line is a data structure. Requests are of five classes, of
 as many tenants as each row says, and may use four accounts that are asked in turn. CPU time, not time on the wall,
-so that neighbours of the machine count for little; the median of rounds.
+so that neighbours of the machine count for little; the median of rounds. Last, the memory of a whole gateway in
+which as many wait (`queue_memory`).
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ from gateway.charge import Charge
 from loadtests.figures import TOLERANCE, Figure, figure_table
 from loadtests.peers import ROOT
 from loadtests.percentiles import median
+from loadtests.queue_memory import waiting_memory
 
 WAITING = 10_000
 TENANTS = (1, 100, 10_000)
 ACCOUNTS = ("key-1", "key-2", "key-3", "key-4")
 MOVES = 5_000
 RESULTS = ROOT / "loadtests" / "results" / "queue_cost.json"
-MICRO, MB = 1e6, 1e6
+MICRO, KB, MB = 1e6, 1e3, 1e6
 COST_US, MEMORY_MB = 60.0, 40.0
 
 
@@ -134,6 +136,15 @@ def figures(rounds: int) -> list[Figure]:
     return found
 
 
+def whole_gateway() -> list[Figure]:
+    """Memory of requests that wait in a gateway, each on a connection of its own."""
+    waited = waiting_memory(WAITING)
+    return [
+        Figure(f"{WAITING:,} waiting, whole gateway", WAITING * waited.waiting / MB, "MB", MEMORY_MB),
+        Figure("a caller's idle connection", waited.connection / KB, "kB"),
+    ]
+
+
 def main(words: list[str] | None = None) -> int:
     """Exit status: 0, or 1 when with --assert a figure missed its target by more than the tolerance."""
     parser = argparse.ArgumentParser(
@@ -150,7 +161,7 @@ def main(words: list[str] | None = None) -> int:
         help=f"fail when a target is missed by {TOLERANCE:.0%}".replace("%", "%%"),
     )
     given = parser.parse_args(words)
-    found = figures(given.rounds)
+    found = figures(given.rounds) + whole_gateway()
     print(figure_table(found))
     given.output.parent.mkdir(parents=True, exist_ok=True)
     given.output.write_text(json.dumps({"figures": [one.as_json() for one in found]}, indent=2) + "\n")

@@ -59,7 +59,10 @@ class Allotment:
         output, tokens = self.output - charge.output, self.tokens - charge.tokens
         if requests < 0 or input_ < 0 or output < 0 or tokens < 0 or not self.places:
             return False
-        self.requests, self.input, self.output, self.tokens = requests, input_, output, tokens
+        self.requests = requests
+        self.input = input_
+        self.output = output
+        self.tokens = tokens
         self.places -= 1
         return True
 

@@ -3,6 +3,8 @@
 Best is the key that has the prompt's cache, if it is not overloaded; else the better of two drawn at random
 (Mitzenmacher, "The power of two choices"): time to first token × (in flight + 1) ÷ free capacity, as Finagle's peak
 EWMA balancer has it. Failures in a row count as slowness: a key that fails fast must not draw everything.
+What failed last is gone to while there could be another attempt for each that is under way there, and after all
+others while the budget of these is used up: where requests are few, that is most of the time.
 Deciding changes nothing but whose turn it was; whoever takes the candidate counts it in flight.
 """
 
@@ -12,6 +14,7 @@ from typing import Generic, Literal
 
 from gateway.admission.affinity import Affinity
 from gateway.admission.candidate import AccountT, Candidate
+from gateway.admission.retry_budget import RetryBudget
 from gateway.record import Record
 
 Strategy = Literal["adaptive", "round_robin"]
@@ -23,7 +26,7 @@ Targets = Sequence[Sequence[Candidate[AccountT]]]
 _FAILURES_FORGIVEN = 2
 
 
-class Wish(Record, frozen=True):
+class Wish(Record, frozen=True, gc=False):
     """What is asked of a choice."""
 
     rank: int  # of the priority class, 0 the most urgent
@@ -36,11 +39,12 @@ class Wish(Record, frozen=True):
 class Choice(Generic[AccountT]):
     """Chooses, by one strategy."""
 
-    __slots__ = ("_affinity", "_chance", "_pick", "_turn")
+    __slots__ = ("_affinity", "_chance", "_pick", "_retries", "_turn")
 
-    def __init__(self, strategy: Strategy, affinity: Affinity, chance: Random) -> None:
+    def __init__(self, strategy: Strategy, affinity: Affinity, chance: Random, retries: RetryBudget) -> None:
         self._affinity = affinity
         self._chance = chance
+        self._retries = retries
         self._turn = 0
         self._pick = self._adaptive if strategy == "adaptive" else self._in_turn
 
@@ -60,7 +64,7 @@ class Choice(Generic[AccountT]):
             if only.health.open and not tried and wish.pinned is None:  # most requests
                 return only if has_room(only.account) > 0.0 else None
         late = False
-        for keys in _failing_last(targets, now):
+        for keys in self._failing_last(targets, now):
             usable = _usable(keys, wish, tried, now)
             in_time = _in_time(usable, wish, now) if wish.deadline else usable
             late = late or len(in_time) < len(usable)
@@ -75,6 +79,17 @@ class Choice(Generic[AccountT]):
                     return self._took(found)
         found = _last_resort(targets, wish, tried, has_room)
         return self._took(found) if found is not None else None
+
+    def _failing_last(self, targets: Targets[AccountT], now: float) -> Targets[AccountT]:
+        """The targets in their order, and after them once more for the keys that are likely to fail."""
+        doubted = [one for keys in targets for one in keys if one.health.streak]
+        if not doubted:
+            return targets
+        under_way = sum(one.account.in_flight for one in doubted)
+        if self._retries.left(now) > under_way:
+            doubted = [one for one in doubted if one.health.failing(now)]
+        sound = [[one for one in keys if one not in doubted] for keys in targets]
+        return [*sound, *([one for one in keys if one in doubted] for keys in targets)]
 
     def _took(self, found: Candidate[AccountT]) -> Candidate[AccountT]:
         self._turn += 1
@@ -134,13 +149,6 @@ class Choice(Generic[AccountT]):
 
 def _burden(one: Candidate[AccountT], room: float, now: float) -> float:
     return (one.account.in_flight + 1) * (1 + one.health.failures(now)) / room
-
-
-def _failing_last(targets: Targets[AccountT], now: float) -> Targets[AccountT]:
-    """The targets in their order; those of which every key fails after the others."""
-    if len(targets) == 1:
-        return targets
-    return sorted(targets, key=lambda keys: all(one.health.failing(now) for one in keys))
 
 
 def _usable(

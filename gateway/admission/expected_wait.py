@@ -64,9 +64,10 @@ def forecast(item: Item, signature: Signature, near: Near, supply: Supply, outlo
 
 
 def share_before(item: Item, lane: Lane) -> float:
-    """What goes before the item in its own lane. An arrival without haste is the last: all of it."""
+    """What of a lane of its tenant's goes before the item. An arrival without haste is the last: all of it."""
     items, place = lane.items, key(item)
-    if not items or (item.order not in items and item.deadline is None):
+    hurries = item.ahead_of_all or item.deadline is not None
+    if not items or (not hurries and (not item.order or lane.newest().order < item.order)):
         return lane.work.share
     sample = list(items.values())[:: -(-len(items) // _SAMPLE)]
     before = sum(other.share for other in sample if key(other) < place)

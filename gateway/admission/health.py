@@ -55,8 +55,8 @@ class Health:
     """One provider key × model. `open` is true while there is nothing to look at: the usual case."""
 
     __slots__ = (
-        "_ejections", "_failed_at", "_hold_s", "_probe", "_since", "_streak", "_turns", "credential", "ejected",
-        "history", "key_id", "model", "open", "peers", "ramp", "rates", "rests_until", "state", "until",
+        "_ejections", "_failed_at", "_hold_s", "_probe", "_since", "_turns", "credential", "ejected", "history",
+        "key_id", "model", "open", "peers", "ramp", "rates", "rests_until", "state", "streak", "until",
     )  # fmt: skip
 
     def __init__(
@@ -80,7 +80,7 @@ class Health:
         self.history: deque[Change] = deque(maxlen=_HISTORY)
         self._turns, self._since = turns, 0  # turn of the last change
         self._probe = 0  # turn of the probe in flight; 0: none
-        self._streak, self._failed_at = 0, 0.0
+        self.streak, self._failed_at = 0, 0.0  # failures in a row, and when the last of them was
         self._ejections = Ejections()
         self._hold_s = hold_s
         if credential.invalid:
@@ -102,11 +102,11 @@ class Health:
 
     def failures(self, now: float) -> int:
         """Failures in a row that are recent enough to make another key the better choice."""
-        return self._streak if self._streak and now - self._failed_at < SUSPECT_S else 0
+        return self.streak if self.streak and now - self._failed_at < SUSPECT_S else 0
 
     def failing(self, now: float) -> bool:
         """In service only because the target has no other key: another target is the better choice, for a while."""
-        return self._streak >= CONSECUTIVE_FAILURES and now - self._failed_at < RETRIED_AFTER_S
+        return self.streak >= CONSECUTIVE_FAILURES and now - self._failed_at < RETRIED_AFTER_S
 
     def share(self, now: float) -> float:
         """Of the traffic it was used to, what it is allowed: 1.0 where nothing holds it back."""
@@ -139,7 +139,7 @@ class Health:
         if not self.open or self.credential.doubted:
             self.answered(turn, now)
         if turn > self._since:
-            self._streak = 0
+            self.streak = 0
 
     def abandoned(self, turn: int) -> None:
         """It ended without saying anything of the key: the caller left."""
@@ -214,18 +214,18 @@ class Health:
             self.ramp, self.open = recovery(self.rates, now), False
 
     def _fail(self, was_probe: bool, now: float, reason: str, until: float) -> None:
-        self._streak, self._failed_at = self._streak + 1, now
+        self.streak, self._failed_at = self.streak + 1, now
         if was_probe and self._may_leave():
             self._cool(self._ejections.once_more(now), now, f"the probe failed: {reason}", until)
         elif was_probe:
             self._become("healthy", now, f"the probe failed, but no other key is in service: {reason}")
-        elif self.state == "healthy" and self._streak >= CONSECUTIVE_FAILURES:
+        elif self.state == "healthy" and self.streak >= CONSECUTIVE_FAILURES:
             if self._may_leave():
-                why = f"{self._streak} failures in a row: {reason}"
+                why = f"{self.streak} failures in a row: {reason}"
                 self._cool(self._ejections.again(now), now, why, until)
-            elif self._streak == CONSECUTIVE_FAILURES:
+            elif self.streak == CONSECUTIVE_FAILURES:
                 self._note(
-                    now, "healthy", f"{self._streak} failures in a row, but the target needs it: {reason}"
+                    now, "healthy", f"{self.streak} failures in a row, but the target needs it: {reason}"
                 )
         if self.state == "healthy" and until > now:
             self._rest(min(until, now + REST_MAX_S), now, reason)
@@ -264,7 +264,7 @@ class Health:
         self.ejected = self.ejected and state == "probing"
         self.state, self.until = state, until
         self.ramp, self.open = None, state == "healthy" and now >= self.rests_until
-        self._probe, self._streak = 0, 0
+        self._probe, self.streak = 0, 0
         self._since = next(self._turns)
 
     def _note(self, now: float, after: State, reason: str, until: float = 0.0) -> None:

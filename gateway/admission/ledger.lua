@@ -77,9 +77,12 @@ end
 -- ---------------------------------------------------------------- slots (window.py)
 -- All windows of one length: key, slot length, held, first, last, used by axis. A row is what was charged in one slot,
 -- by axis like a charge: at most one rate counts an axis.
+--
+-- The server keeps a small hash as a list, and looks for each field from its start: with some hundred slots that is
+-- most of a batch's time. A value of more than 64 bytes makes it a table, for as long as the key lives: `anew`.
 
 local function make_slots(key, slot, held)
-  return { key = key, slot = slot, held = held, first = 0, last = 0, used = { 0, 0, 0, 0 }, rows = {}, changed = {} }
+  return { key = key, slot = slot, held = held, first = 0, last = 0, used = { 0, 0, 0, 0 }, rows = {}, changed = {}, anew = false }
 end
 
 local function load(slots, wanted)
@@ -109,7 +112,7 @@ local function expire(slots)
   local first, used = floor((now - slots.held) / slots.slot), slots.used
   if first > slots.last then
     if slots.last >= slots.first and slots.last > 0 then call('DEL', slots.key) end
-    slots.used = { 0, 0, 0, 0 }
+    slots.used, slots.anew = { 0, 0, 0, 0 }, true
   elseif first > slots.first then
     load_range(slots, slots.first, first - 1)
     for slot = slots.first, first - 1 do
@@ -158,6 +161,9 @@ local function write(slots)
       kept[#kept + 1] = slot
       kept[#kept + 1] = struct.pack('<dddd', row[1], row[2], row[3], row[4])
     end
+  end
+  if slots.anew and #kept > 0 then
+    kept[#kept + 1], kept[#kept + 2] = 'table', string.rep('.', 65)
   end
   write_fields('HDEL', slots.key, gone)
   write_fields('HSET', slots.key, kept)
@@ -318,6 +324,11 @@ for i = 1, dimension_count do
   end
 end
 
+for _, slots in ipairs(windows) do
+  local used = slots.used
+  slots.anew = used[1] + used[2] + used[3] + used[4] == 0
+end
+
 if renamed then -- what was charged on rates that are gone, or of another sub-window, must not come back with them
   for _, slots in ipairs(windows) do
     local stays, all = {}, call('HGETALL', slots.key)
@@ -326,11 +337,14 @@ if renamed then -- what was charged on rates that are gone, or of another sub-wi
       if S[rate.place - 14] >= 0 and (slots == windows[1] or slots == rate.burst) then stays[rate.axis] = true end
     end
     for i = 1, #all, 2 do
-      local slot, row = tonumber(all[i]), { struct.unpack('<dddd', all[i + 1]) }
-      for axis = 1, 4 do
-        if not stays[axis] and row[axis] ~= 0 then row[axis], slots.changed[slot] = 0, true end
+      local slot = tonumber(all[i])
+      if slot then
+        local row = { struct.unpack('<dddd', all[i + 1]) }
+        for axis = 1, 4 do
+          if not stays[axis] and row[axis] ~= 0 then row[axis], slots.changed[slot] = 0, true end
+        end
+        slots.rows[slot] = row
       end
-      slots.rows[slot] = row
     end
   end
 end
@@ -827,15 +841,15 @@ end
 local function free_at(charge, rank)
   local function left_at(slots, axis, excess)
     if excess <= 0 then return now end
-    local freed, from = 0, slots.first
+    local freed, from, some = 0, slots.first, 4
     while from <= slots.last do
-      local to = min(slots.last, from + 63)
+      local to = min(slots.last, from + some - 1)
       load_range(slots, from, to)
       for slot = from, to do
         freed = freed + slots.rows[slot][axis]
         if freed >= excess then return (slot + 1) * slots.slot + slots.held end
       end
-      from = to + 1
+      from, some = to + 1, min(2 * some, 64)
     end
     return now
   end

@@ -42,7 +42,7 @@ class Line:
         self.overload = Overload()
         self.backlogs = Backlogs()
         self._outlook = outlook
-        self._items: dict[str, Item] = {}
+        self.items: dict[str, Item] = {}  # all that waits, by id; others only look whether there is any
         self._signatures = Signatures()
         self._expiry: list[tuple[float, int, str]] = []
         self._expired: list[Item] = []
@@ -51,7 +51,7 @@ class Line:
     def offer(self, item: Item, now: float) -> Accepted | Refused:
         """Let the item wait, at the cost of those named; or say why not, and when to come back."""
         self._sweep(now)
-        assert item.id not in self._items, "an item waits once"
+        assert item.id not in self.items, "an item waits once"
         self._enter(item)
         wait = self.expected(item, now).wait_s
         if wait * CERTAINTY > item.expires_at - now:
@@ -144,7 +144,7 @@ class Line:
 
     def remove(self, item: Item) -> bool:
         """Nobody waits for it any more. False if it had already ended."""
-        if self._items.get(item.id) is not item:
+        if self.items.get(item.id) is not item:
             return False
         self._drop(item)
         return True
@@ -159,7 +159,7 @@ class Line:
         """When `expire` has something to say, at the earliest; None while nothing waits."""
         if self._expired:
             return self._expired[0].expires_at
-        return self._expiry[0][0] if self._items else None
+        return self._expiry[0][0] if self.items else None
 
     def settle(self, item: Item, share: float) -> None:
         """What went is over and used `share` of the ceiling in the end."""
@@ -184,15 +184,15 @@ class Line:
 
     def after(self, item_id: str, most: int) -> list[Item]:
         """The first who wait whose ids are greater, by id. O(n)."""
-        ids = nsmallest(most, (one for one in self._items if one > item_id))
-        return [self._items[one] for one in ids]
+        ids = nsmallest(most, (one for one in self.items if one > item_id))
+        return [self.items[one] for one in ids]
 
     def signatures(self) -> list[Signature]:
         """Those with somebody waiting."""
         return [one for one in self._signatures.all() if one.count]
 
     def find(self, item_id: str) -> Item | None:
-        return self._items.get(item_id)
+        return self.items.get(item_id)
 
     def depth(self, signature: tuple[str, ...]) -> int:
         """How many wait for just these accounts."""
@@ -212,11 +212,11 @@ class Line:
         return min(heads, default=None)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.items)
 
     def __iter__(self) -> Iterator[Item]:
         """All that waits."""
-        return iter(self._items.values())
+        return iter(self.items.values())
 
     @property
     def bytes(self) -> int:
@@ -237,12 +237,13 @@ class Line:
 
     def _add(self, item: Item, now: float) -> None:
         signature = self._signatures.of(item.signature, item.group)
+        item.signature, item.group = signature.accounts, signature.group  # one for all who wait there
         signature.buckets[item.rank].add(item)
         signature.count += 1
         if not self.backlogs.classes[item.rank].count:
             self.overload.waits(item.rank, now)
         self.backlogs.add(item)
-        self._items[item.id] = item
+        self.items[item.id] = item
         heappush(self._expiry, (item.expires_at, item.order, item.id))
 
     def _drop(self, item: Item) -> None:
@@ -255,9 +256,9 @@ class Line:
         left = self.backlogs.drop(item)
         if not left:
             self.overload.empty(item.rank)
-        del self._items[item.id]
-        if len(self._expiry) > 2 * len(self._items) + _SLACK:
-            self._expiry[:] = [entry for entry in self._expiry if entry[2] in self._items]
+        del self.items[item.id]
+        if len(self._expiry) > 2 * len(self.items) + _SLACK:
+            self._expiry[:] = [entry for entry in self._expiry if entry[2] in self.items]
             heapify(self._expiry)
         return left
 
@@ -265,7 +266,7 @@ class Line:
         """Take out what is too late, before it could be dispatched or hold a place."""
         while self._expiry and self._expiry[0][0] <= now:
             _, order, item_id = heappop(self._expiry)
-            item = self._items.get(item_id)
+            item = self.items.get(item_id)
             if item is not None and item.order == order:
                 self._drop(item)
                 self._expired.append(item)

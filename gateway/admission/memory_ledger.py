@@ -31,11 +31,11 @@ class LedgerTime:
         self._offset_ms = clock.utc().timestamp() * 1000 - clock.monotonic() * 1000
 
     def now(self) -> int:
-        return int(self._offset_ms + self._monotonic() * 1000)
+        return int(self._offset_ms + self._monotonic() * 1000.0)
 
     def at(self, monotonic: float) -> int:
         """The same for a moment that was read off the monotonic clock."""
-        return int(self._offset_ms + monotonic * 1000)
+        return int(self._offset_ms + monotonic * 1000.0)
 
 
 class MemoryLedger:
@@ -101,7 +101,6 @@ class MemoryLedger:
         """It has ended, and this is what the provider charged."""
         allotment = self._allotments[grant.account]
         if now <= allotment.until and not grant.late and allotment.settle(grant.charge, charged, grant.at):
-            grant.charge = charged
             return
         model = self._whole(grant.account, now)
         if model.counts_output:
@@ -113,7 +112,6 @@ class MemoryLedger:
             # What was charged later already is not where the rest is to be given back.
             output = max(output, grant.late - grant.charge.output)
             model.settle(Charge(requests, input_, output, tokens), grant.rank, grant.at, now)
-            grant.charge = charged
         if model.concurrency is not None:
             model.concurrency.add(_SELF, -1)
 

@@ -12,7 +12,7 @@ _SLOTS = 61  # of a second each: a minute, and the second that it begins in
 class RetryBudget:
     """Requests count from their first attempt. Seconds that the minute cuts count for retries, not for requests."""
 
-    __slots__ = ("_all_requests", "_all_retries", "_ratio", "_requests", "_retries", "_second")
+    __slots__ = ("_all_requests", "_all_retries", "_ratio", "_requests", "_retries", "_second", "_slot")
 
     def __init__(self, attempts_ratio: float = 1.2) -> None:
         self._ratio = attempts_ratio - 1.0
@@ -20,25 +20,30 @@ class RetryBudget:
         self._retries = [0] * _SLOTS
         self._all_requests = self._all_retries = 0  # sums of these
         self._second = 0  # the one that is being counted
+        self._slot = 0  # and its place
 
     def deposit(self, now: float) -> None:
         """A request makes its first attempt."""
         second = int(now)
         if second != self._second:
             self._move(second)
-        self._requests[self._second % _SLOTS] += 1
+        self._requests[self._slot] += 1
         self._all_requests += 1
 
     def withdraw(self, now: float) -> bool:
         """Whether one more attempt may be made; counts it if so."""
         if not self.allows(now):
             return False
-        self._retries[self._second % _SLOTS] += 1
+        self._retries[self._slot] += 1
         self._all_retries += 1
         return True
 
     def allows(self, now: float) -> bool:
         """The same, counting nothing."""
+        return self.left(now) > 0
+
+    def left(self, now: float) -> int:
+        """How many more attempts may be made."""
         if int(now) != self._second:
             self._move(int(now))
         requests = self._all_requests - self._requests[(self._second + 1) % _SLOTS]
@@ -46,7 +51,7 @@ class RetryBudget:
         allowed = int(self._ratio * requests + 1e-9)
         if allowed == 0 and self._ratio > 0.0:
             allowed = 1
-        return self._all_retries < allowed
+        return allowed - self._all_retries
 
     def frees_in(self, now: float) -> float:
         """Seconds until it may allow one more if no request comes: until its oldest retry is a minute ago."""
@@ -65,3 +70,4 @@ class RetryBudget:
             self._all_retries -= self._retries[slot]
             self._requests[slot] = self._retries[slot] = 0
         self._second = max(self._second, second)
+        self._slot = self._second % _SLOTS

@@ -12,9 +12,9 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from gateway.api.flow import FlowControl
 from gateway.errors import INTERNAL, SHUTTING_DOWN, Condition
 
 Message = MutableMapping[str, Any]
@@ -268,7 +268,10 @@ class BoundedCycle:
     async def run_asgi(self, app: App) -> None:
         """Run the application; whatever it does, the caller gets an answer or a broken connection."""
         try:
-            await app(self.scope, self.receive, self.send)
+            answer = app(self.scope, self.receive, self.send)
+            if not self._line.access_log:
+                self.scope = None  # it holds the head, and waiting may be long
+            await answer
             if not self.response_complete and not self.gone:
                 logger.error("ASGI callable returned without completing response.")
                 self._fail(INTERNAL, "The request could not be answered.")

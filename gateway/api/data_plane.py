@@ -49,13 +49,14 @@ class DataPlane:
         self.inference = inference
         self.catalogue = catalogue
         self._health = health
+        self._from_json = inference.from_json
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Nearly every request is the first case, which is not given a coroutine of its own to pass through."""
         endpoint = _ROUTES.get((scope.get("method", ""), scope.get("raw_path", b"")))
         if endpoint is not None and endpoint.takes == "json":
             connection = scope["kaze.connection"]
-            prepare = partial(self.inference.from_json, endpoint, receive, connection)
+            prepare = partial(self._from_json, endpoint, receive, connection)
             return self.pipeline.run(connection, scope["headers"], endpoint.name, "openai", prepare)
         return self._answer(endpoint, scope, receive, send)
 

@@ -13,7 +13,7 @@ from gateway.dialects.document import Document
 from gateway.dialects.named_files import may_name_files, named_files
 from gateway.dialects.openai_stream import MediaStream, OpenAIStream, ResponsesStream
 from gateway.dialects.sealed_ids import MARK, SealedIds
-from gateway.dialects.structure import is_light
+from gateway.dialects.structure import SMALL, is_light
 from gateway.errors import (
     INVALID_VALUE,
     OBJECT_NOT_FOUND,
@@ -66,7 +66,7 @@ class Inference:
         raw = connection.body_now()
         if raw is None or len(raw) > self._bounds.body_bytes:
             return self._from_slow_json(endpoint, exchange, named, receive, connection)
-        if not is_light(raw):
+        if len(raw) > SMALL:  # those that may be heavy
             return self._from_heavy_json(endpoint, exchange, named, raw)
         return self._from_document(endpoint, exchange, named, Document(raw, self._bounds.json_depth))
 

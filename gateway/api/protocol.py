@@ -13,11 +13,11 @@ import struct
 from socket import IPPROTO_TCP, SO_LINGER, SOL_SOCKET, TCP_NOTSENT_LOWAT
 from typing import Any, ClassVar, cast
 
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.utils import get_local_addr, get_path_with_query_string, get_remote_addr, is_ssl
+from uvicorn.protocols.utils import get_local_addr, get_path_with_query_string, get_remote_addr
 
 from gateway.api.bare_reply import bare_body, bare_head, bare_reply
 from gateway.api.cycle import BoundedCycle, Message
+from gateway.api.flow import FlowControl
 from gateway.api.request_reader import PIPELINED, RequestReader
 from gateway.api.sweep import LiveConnections, Told
 from gateway.errors import OVERLOADED, REQUEST_TIMEOUT, Condition
@@ -38,6 +38,11 @@ class BoundedProtocol(RequestReader):
     live: ClassVar[LiveConnections]
     ids: ClassVar[RequestIds]
     keep_alive_s: ClassVar[float | None]
+
+    __slots__ = (
+        "_active", "_default_lines", "_default_of", "_last_words", "_linger_until", "_served", "_stalled_since",
+        "_turned_away", "_unsent",
+    )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -72,14 +77,6 @@ class BoundedProtocol(RequestReader):
         self.live.join(self)
         self.server = get_local_addr(transport)
         self.client = get_remote_addr(transport)
-        self._scope = {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "server": self.server,
-            "client": self.client,
-            "scheme": "https" if is_ssl(transport) else "http",
-            "root_path": "",
-        }
         # Room is left for the part that is written when there was just room; and thousands may read slowly.
         transport.set_write_buffer_limits(high=self.bounds.stream_buffer_bytes // 16)
         sock = transport.get_extra_info("socket")
@@ -207,7 +204,7 @@ class BoundedProtocol(RequestReader):
         """Begin the request that has waited longest, unless the caller does not read its answers."""
         if self.flow.write_paused:
             return
-        cycle = self._waiting.popleft()
+        cycle = self._waiting.pop(0)
         cycle.arrived_at = self.loop.time()
         self._begin(cycle)
         if len(self._waiting) < PIPELINED // 2:
@@ -320,6 +317,7 @@ def bounded_protocol(
     a class each, so that their counts are apart. `told` hears of requests that are refused here.
     """
     attributes = {
+        "__slots__": (),
         "bounds": bounds,
         "live": LiveConnections(bounds, keep_alive_s, told),
         "ids": RequestIds(),

@@ -67,10 +67,8 @@ def known_method(method: bytes) -> str:
     return name
 
 
-def check_head(version: str, url: bytes, headers: Headers, named: dict[bytes, bytes]) -> bool:
-    """Refuse whatever two readers could take differently; returns whether the caller awaits 100 Continue.
-
-    `named` is `headers` as a mapping (the last of equal names wins).
+def check_target(version: str, url: bytes, host: bytes | None) -> None:
+    """Refuse what two readers could take for different targets.
 
     Absolute form is refused although RFC 9112 §3.2.2 asks for it: it is a second place for a host.
     """
@@ -78,14 +76,20 @@ def check_head(version: str, url: bytes, headers: Headers, named: dict[bytes, by
         raise HeadError(BAD_FRAMING, "Only HTTP/1.1 and HTTP/1.0 are understood.")
     if url[:1] != b"/" or url.find(b"#") >= 0 or url.find(b"\\") >= 0:
         raise HeadError(BAD_FRAMING, "The request target must be a path.")
-    if len(named) != len(headers):
-        _check_doubled(headers)
-    host = named.get(b"host")
     if host is None:
         if version == "1.1":
             raise HeadError(BAD_FRAMING, "There must be exactly one Host header.")
     elif _HOST(host) is None:
         raise HeadError(BAD_FRAMING, "The Host header is not a host.")
+
+
+def check_framing(version: str, headers: Headers, named: dict[bytes, bytes]) -> bool:
+    """Refuse what two readers could cut differently; returns whether the caller awaits 100 Continue.
+
+    `named` is `headers` as a mapping (the last of equal names wins).
+    """
+    if len(named) != len(headers):
+        _check_doubled(headers)
     coding = named.get(b"transfer-encoding")
     if coding is not None and (version == "1.0" or coding.strip(b" \t").lower() != b"chunked"):
         raise HeadError(BAD_FRAMING, "Transfer-Encoding may only be `chunked`, in HTTP/1.1.")

@@ -4,19 +4,21 @@ Everything that decides where a request begins and ends is here and in `request_
 nothing that still arrives is ever read as a request.
 """
 
-from collections import deque
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import is_ssl
 
 from gateway.api.cycle import BoundedCycle, Message
+from gateway.api.flow import FlowControl
 from gateway.api.request_head import (
     HeadError,
-    check_head,
+    check_framing,
     check_size,
+    check_target,
     check_unfinished,
     check_url,
     known_method,
@@ -33,20 +35,42 @@ _SLICE = 8 * 1024
 #: Chunk extensions and sizes that may arrive without a byte of body.
 _DRY_BYTES = 16 * 1024
 _EMPTY_LINES = 16
+_ASGI = {"version": "3.0", "spec_version": "2.3"}
+#: Of a request that has been read: the next one begins with a list of its own.
+_NO_HEADERS: list[tuple[bytes, bytes]] = []
 
 
 class RequestReader(HttpToolsProtocol):
     """Reads requests; `BoundedProtocol` answers them."""
 
     bounds: ClassVar[Bounds]
+    flow: FlowControl  # type: ignore[assignment]  # ours has uvicorn's interface
+
+    # What is uvicorn's stays in a dict; with ours in it too that would be two kilobytes a connection.
+    __slots__ = (
+        "_deaf",
+        "_dry_bytes",
+        "_head_bytes",
+        "_header_count",
+        "_held",
+        "_in_head",
+        "_line",
+        "_line_scope",
+        "_named",
+        "_refusal",
+        "_since",
+        "_spare_bytes",
+        "_taking",
+        "_waiting",
+    )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._waiting: deque[BoundedCycle] = deque()  # read, and not begun
+        self.pipeline = None  # type: ignore[assignment]  # uvicorn's own queue, of 600 bytes when it is empty
+        self._waiting: list[BoundedCycle] = []  # read, and not begun
         self._taking: BoundedCycle | None = None  # whose body is being read
-        self._scope: dict[str, Any] = {}  # what every request of the connection has in common
-        #: Of the last request; the next mostly asks the same.
-        self._line: tuple[bytes, bytes, str] | None = None
+        #: Method, target, version and host of the last request; the next mostly asks the same.
+        self._line: tuple[bytes, bytes, str, bytes | None] | None = None
         self._line_scope: dict[str, Any] = {}
         self._in_head = False
         self._header_count = 0
@@ -176,25 +200,36 @@ class RequestReader(HttpToolsProtocol):
         # Whoever is kept without having asked for it speaks 1.1. Its name is made anew each time, at a price.
         asked = not keep_alive or b"connection" in named or b"proxy-connection" in named
         version = parser.get_http_version() if asked else "1.1"
-        line = (parser.get_method(), url, version)
+        line = (parser.get_method(), url, version, named.get(b"host"))
         if line != self._line:
             self._line_scope = self._scope_of(*line)
             self._line = line
-        awaits_continue = check_head(version, url, headers, named)
+        awaits_continue = check_framing(version, headers, named)
         if parser.should_upgrade():
             return  # comes again without that wish
         scope = self._line_scope.copy()
         scope["headers"] = headers
         self._taking = self.arrived(scope, named, keep_alive and version == "1.1", awaits_continue)
 
-    def _scope_of(self, method: bytes, url: bytes, version: str) -> dict[str, Any]:
-        """What the scopes of all requests with this line have in common, with the rest still to be filled in."""
+    def _scope_of(self, method: bytes, url: bytes, version: str, host: bytes | None) -> dict[str, Any]:
+        """What the scopes of all requests for this have in common, with the rest still to be filled in.
+
+        Raises HeadError for what may not be asked for.
+        """
+        known = known_method(method)
+        check_target(version, url, host)
         raw_path, _, query = url.partition(b"?")
         path = raw_path.decode("ascii")
-        return self._scope | {
+        return {
+            "type": "http",
+            "asgi": _ASGI,
+            "server": self.server,
+            "client": self.client,
+            "scheme": "https" if is_ssl(self.transport) else "http",
+            "root_path": "",
             "http_version": version,
             "headers": None,
-            "method": known_method(method),
+            "method": known,
             "path": unquote(path) if "%" in path else path,
             "raw_path": raw_path,
             "query_string": query,
@@ -227,6 +262,7 @@ class RequestReader(HttpToolsProtocol):
             raise self._refusal
         cycle.more_body = False
         self._taking = None
+        self.headers = _NO_HEADERS
         self._dry_bytes = 0
         if not cycle.keep_alive:
             self._deaf = True

@@ -9,12 +9,13 @@ exactly as the caller wrote them (wire reference §3.1).
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import orjson
 
-from gateway.dialects.structure import check_structure, is_light
+from gateway.dialects.structure import SMALL, check_structure, is_light
 from gateway.errors import INVALID_JSON, INVALID_TYPE, MISSING_PARAMETER, GatewayError
 from gateway.settings.snapshot import Target
 
@@ -23,6 +24,8 @@ _value = msgspec.json.Decoder(msgspec.Raw)
 _MEMBER = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 #: Up to here copying a piece of a body is cheaper than a view of it.
 _COPY_MAX = 16 * 1024
+_NOWHERE = 0, 0
+_SHORT = 4096
 _DECODED = 1024 * 1024
 _STAND_INS: dict[bytes, Any] = {b"[": [None], b"{": {"": None}, b'"': "…"}
 _AFTER = re.compile(rb"[ \t\n\r]*([,}])")
@@ -41,13 +44,16 @@ class Document:
     __slots__ = ("_spans", "fields", "raw")
 
     def __init__(self, raw: bytes, depth_max: int = 128) -> None:
-        if not is_light(raw):
+        size = len(raw)
+        if size > SMALL and not is_light(raw):
             for _ in self._read_heavy(raw, depth_max):
                 pass
             return
         self.raw = raw
         self.fields = _parsed(raw)
-        self._check_depth(depth_max)  # before the spans are taken, whose decoder recurses
+        # A short body shows by its brackets that it is not deep. Before the spans: their decoder recurses.
+        if size > _SHORT or raw.count(b"[") + raw.count(b"{") > depth_max:
+            _check_depth(self.fields, depth_max)
         self._spans = _spans(raw)
 
     @classmethod
@@ -63,8 +69,31 @@ class Document:
         document = Document.__new__(Document)
         document.raw = raw
         document._spans = _spans(raw)
-        document.fields = _parsed(raw) if is_light(raw) else _small_fields(raw, document._spans)
+        document.fields = document._fields()
         return document
+
+    def let_go(self) -> None:
+        """Keep the text alone, for who has to wait: what was read of it is read again if it is asked for.
+
+        But for the spans of a long one, which every attempt needs.
+        """
+        with suppress(AttributeError):  # it had to wait before
+            del self.fields
+            if len(self.raw) <= _COPY_MAX:
+                del self._spans
+
+    def __getattr__(self, name: str) -> Any:
+        """Of what `let_go` took away; what is there is never looked for here."""
+        if name == "_spans":
+            self._spans = _spans(self.raw)
+            return self._spans
+        if name == "fields":
+            self.fields = self._fields()
+            return self.fields
+        raise AttributeError(name)
+
+    def _fields(self) -> dict[str, Any]:
+        return _parsed(self.raw) if is_light(self.raw) else _small_fields(self.raw, self._spans)
 
     def _read_heavy(self, raw: bytes, depth_max: int) -> Iterator[None]:
         self.raw = raw
@@ -73,13 +102,6 @@ class Document:
         self._spans = _spans(raw)
         yield
         self.fields = _small_fields(raw, self._spans)
-
-    def _check_depth(self, depth_max: int) -> None:
-        raw = self.raw
-        if len(raw) <= 4096 and raw.count(b"[") + raw.count(b"{") <= depth_max:
-            return  # a short body shows it by its brackets
-        if _deeper_than(self.fields, depth_max):
-            raise GatewayError(INVALID_JSON, f"The request body is nested deeper than {depth_max} levels.")
 
     def text(self, name: str) -> str | None:
         """The string in `name`; None when absent. Raises `invalid_type` for any other type."""
@@ -106,19 +128,15 @@ class Document:
 
     def span(self, name: str) -> tuple[int, int]:
         """Where the value of the top-level member `name` stands in `raw`; (0, 0) when there is none."""
-        for key, start, end in self._spans:
-            if key == name:
-                return start, end
-        return 0, 0
+        return self._spans.get(name, _NOWHERE)
 
     def with_model(self, target: Target | None) -> bytes:
         """The body with the provider's name of the model; as it is for no target."""
-        if target is not None:
-            for name, start, end in self._spans:
-                if name == "model":
-                    raw = self.raw if len(self.raw) <= _COPY_MAX else memoryview(self.raw)
-                    return b"".join((raw[:start], target.quoted, raw[end:]))
-        return self.raw
+        if target is None or "model" not in self._spans:
+            return self.raw
+        start, end = self._spans["model"]
+        raw = self.raw if len(self.raw) <= _COPY_MAX else memoryview(self.raw)
+        return b"".join((raw[:start], target.quoted, raw[end:]))
 
     def renamed(self, model: str) -> bytes:
         """The body with another model named in it, or with one where it named none."""
@@ -128,17 +146,17 @@ class Document:
         """The body with the values of the named top-level members replaced (or added first) by JSON text."""
         pieces: list[bytes] = []
         raw, position = self.raw, 0
-        for name, start, end in self._spans:
+        for name, (start, end) in self._spans.items():
             replacement = edits.get(name)
             if replacement is not None:
                 pieces.append(raw[position:start])
                 pieces.append(replacement)
                 position = end
         pieces.append(raw[position:])
-        added = [orjson.dumps(name) + b":" + text for name, text in edits.items() if name not in self.fields]
+        added = [orjson.dumps(name) + b":" + text for name, text in edits.items() if name not in self._spans]
         if added:
             brace = raw.index(b"{") + 1
-            pieces[0] = raw[:brace] + b",".join(added) + (b"," if self.fields else b"") + pieces[0][brace:]
+            pieces[0] = raw[:brace] + b",".join(added) + (b"," if self._spans else b"") + pieces[0][brace:]
         return b"".join(pieces)
 
 
@@ -155,9 +173,9 @@ def _check_utf8(raw: bytes) -> Iterator[None]:
         raise GatewayError(INVALID_JSON, "The request body is not valid JSON: it is not UTF-8.") from None
 
 
-def _small_fields(raw: bytes, spans: list[tuple[str, int, int]]) -> dict[str, Any]:
+def _small_fields(raw: bytes, spans: dict[str, tuple[int, int]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for name, start, end in spans:
+    for name, (start, end) in spans.items():
         if end - start > _COPY_MAX:
             fields[name] = _STAND_INS.get(raw[start : start + 1])
             continue
@@ -178,8 +196,8 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     return fields
 
 
-def _spans(raw: bytes) -> list[tuple[str, int, int]]:
-    """(key, start, end) of each top-level value, in the order of the text; `raw` is known to be valid JSON.
+def _spans(raw: bytes) -> dict[str, tuple[int, int]]:
+    """By key the start and end of each top-level value, in the order of the text; `raw` is known to be valid JSON.
 
     In the text that SDKs send (no space between members, plain keys) the offsets follow from the lengths alone.
     Every deviation (space, an escaped key, a duplicate) makes the text longer than that sum, so equality proves
@@ -189,36 +207,34 @@ def _spans(raw: bytes) -> list[tuple[str, int, int]]:
         values = _values.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:
         raise GatewayError(INVALID_JSON, f"The request body is not valid JSON: {error}") from None
-    spans: list[tuple[str, int, int]] = []
-    position = 1
+    spans: dict[str, tuple[int, int]] = {}
+    end = 0
     for key, value in values.items():
-        start = position + len(key) + 3  # two quotes and the colon
-        position = start + len(value) + 1
-        spans.append((key, start, position - 1))
-    if position == len(raw) and spans:
+        start = end + 4 + len(key)  # a brace or comma, two quotes and the colon
+        end = start + len(value)
+        spans[key] = start, end
+    if end + 1 == len(raw) and spans:
         return spans
     return _walked_spans(raw, {key: len(value) for key, value in values.items()})
 
 
-def _walked_spans(raw: bytes, lengths: dict[str, int]) -> list[tuple[str, int, int]]:
+def _walked_spans(raw: bytes, lengths: dict[str, int]) -> dict[str, tuple[int, int]]:
     """The same by walking the text, for bodies with space between members or unusual keys.
 
     The decoder kept the last of two equal keys, so the first one's length may be another value's. A span is
     therefore believed only if it is itself one whole JSON value, which fixes its end; so no duplicate is missed.
     """
-    members: list[tuple[str, int, int]] = []
-    seen: set[str] = set()
+    members: dict[str, tuple[int, int]] = {}
     opening = _MEMBER.match(raw, raw.index(b"{") + 1)
     while opening is not None:
         key = orjson.loads(opening[1])
         start = opening.end()
         end = start + lengths[key]
-        if key in seen or not _is_one_value(raw[start:end]) or (after := _AFTER.match(raw, end)) is None:
+        if key in members or not _is_one_value(raw[start:end]) or (after := _AFTER.match(raw, end)) is None:
             raise GatewayError(
                 INVALID_JSON, f"The request body has the key '{key[:64]}' twice.", param=key[:64]
             )
-        seen.add(key)
-        members.append((key, start, end))
+        members[key] = start, end
         opening = _MEMBER.match(raw, after.end()) if after[1] == b"," else None
     return members
 
@@ -231,9 +247,9 @@ def _is_one_value(text: bytes) -> bool:
     return True
 
 
-def _deeper_than(value: dict[str, Any], depth_max: int) -> bool:
-    """Whether containers nest deeper than `depth_max`, level by level so that depth costs no stack."""
-    level: list[Any] = [value]
+def _check_depth(fields: dict[str, Any], depth_max: int) -> None:
+    """Refuse containers nested deeper than `depth_max`, looking level by level so that depth costs no stack."""
+    level: list[Any] = [fields]
     for _ in range(depth_max):
         level = [
             child
@@ -242,5 +258,5 @@ def _deeper_than(value: dict[str, Any], depth_max: int) -> bool:
             if type(child) is dict or type(child) is list
         ]
         if not level:
-            return False
-    return True
+            return
+    raise GatewayError(INVALID_JSON, f"The request body is nested deeper than {depth_max} levels.")

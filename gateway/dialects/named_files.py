@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 
-_PLAIN, _ESCAPED = b'"file_id', b"\\u00"
+_PLAIN, _BACKSLASH, _ESCAPED = b'"file_id', b"\\", b"\\u00"
 _GAP = r"[ \t\r\n]*"
 _NAME = "".join(rf"(?:{letter}|(?i:\\u{ord(letter):04x}))" for letter in "file_id")
 #: A quote that is not escaped opens or ends a string; followed by this name and a colon it can only open a key.
@@ -17,8 +17,11 @@ _PREFIXES = ("file-", "file_")
 
 
 def may_name_files(raw: bytes) -> bool:
-    """Whether it is worth looking: nearly never, and then two searches are all that it costs."""
-    return raw.find(_PLAIN) >= 0 or raw.find(_ESCAPED) >= 0
+    """Whether it is worth looking: nearly never, and then two searches are all that it costs.
+
+    For a single byte, which many bodies have not, the search is several times faster.
+    """
+    return raw.find(_PLAIN) >= 0 or (raw.find(_BACKSLASH) >= 0 and raw.find(_ESCAPED) >= 0)
 
 
 def named_files(raw: bytes) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 from gateway.errors import INVALID_JSON, GatewayError
 
 #: Read at once, whatever it is: lists in lists, the worst there is, take some 20 ms, and counting has a price too.
-_SMALL = 128 * 1024
+SMALL = 128 * 1024
 #: Read at once if it has few brackets and commas.
 _MEDIUM = 1024 * 1024
 _PARTS = 20_000
@@ -33,7 +33,7 @@ _OPENING = b"[{"
 def is_light(raw: bytes) -> bool:
     """Whether all of `raw` may be made into objects at once: that takes a few milliseconds at most."""
     size = len(raw)
-    if size <= _SMALL:
+    if size <= SMALL:
         return True
     return size <= _MEDIUM and raw.count(b"[") + raw.count(b"{") <= _PARTS and raw.count(b",") <= _PARTS
 

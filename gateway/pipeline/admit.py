@@ -53,6 +53,7 @@ class Dispatcher:
         grantor: Grantor,
         choice: Choice[Account],
         charging: Charging,
+        retries: RetryBudget,
         snapshot: Snapshot,
         time: LedgerTime,
         clock: Clock,
@@ -65,7 +66,7 @@ class Dispatcher:
         self._time = time
         self._clock = clock
         self._metrics = metrics
-        self.retries = RetryBudget(snapshot.bounds.attempts_ratio)
+        self.retries = retries
         self._outlook = AccountOutlook(accounts.by_id, grantor, charging.of, self.retries, time, clock)
         self.line = Line(Bounds(snapshot.queue.depth_max, snapshot.queue.bytes_max), self._outlook)
         self.attempts = Attempts(self.retries, self.line, self.room)
@@ -74,54 +75,67 @@ class Dispatcher:
         self._wakes = Wakes(self._dispatch)
         self._expiry: asyncio.TimerHandle | None = None
 
-    def at_once(self, ticket: Ticket, now: float, *, ahead: bool = False) -> Permit | None:
+    def at_once(self, ticket: Ticket, now: float, ahead: bool = False) -> Permit | None:
         """A permit by the best way that has room and where nobody as urgent waits; None when there is none.
 
         `ahead`: it went before and was not served, so it stands before all of its class.
         """
         line = self.line
-        waited_for = len(line) > 0
         before = ticket.rank - 1 if ahead else ticket.rank
         passed = ticket.tried
         while True:
             way = self._choice.choose(ticket.targets, ticket.wish, passed, _room, now)
             if way is None:
                 return None
-            if not waited_for or not line.waits_for(way.account.id, before):
+            if not line.items or not line.waits_for(way.account.id, before):
                 permit = self._take(ticket, way, now)
                 if permit is not None:
                     return permit
             passed = (*passed, way)
 
-    async def wait(self, ticket: Ticket, now: float) -> Permit:
-        """A permit when its turn comes. Raises GatewayError: refused, shed, out of time, or cancelled."""
+    def wait(self, ticket: Ticket, now: float) -> asyncio.Future[Permit]:
+        """A permit when its turn comes; `leave` is owed, whatever became of it.
+
+        A plain call, as a coroutine's frame would be kept for each that waits. It raises GatewayError, and so does
+        the future: refused, shed, out of time, or cancelled.
+        """
+        future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         overflow = self._overflow
         item = None if overflow.without_key(ticket, now) else self._item(ticket, now)
         if item is None or (not ticket.came_back and overflow.rather(ticket, item, now)):
-            permit = self.at_once(ticket, now, ahead=ticket.came_back)
+            permit = self.at_once(ticket, now, ticket.came_back)
             if permit is not None:
-                return permit
+                future.set_result(permit)
+                return future
             item = self._item(ticket, now)
         if ticket.came_back:
             self.line.put_back(item, now)
         else:
             self._offer(item, now)
-        future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         ticket.future = future
-        ticket.permit = None
         ticket.waiting_since = now
-        try:
-            for account in item.signature:
-                # Who came back is looked at once more at once: it may be that nothing opens while it may wait.
-                in_s = 0.0 if ticket.came_back else self._outlook.free_in(account, item)
-                self._wakes.within(account, in_s)
-            for way in overflow.add(ticket, item):
-                self._wakes.within(way.account.id, max(0.0, ticket.late_from - now))
-            self._arm_expiry()
-            return await future
-        except BaseException:
-            self._leave(ticket, item)
-            raise
+        for account in item.signature:
+            # Who came back is looked at once more at once: it may be that nothing opens while it may wait.
+            in_s = 0.0 if ticket.came_back else self._outlook.free_in(account, item)
+            self._wakes.within(account, in_s)
+        for way in overflow.add(ticket, item):
+            self._wakes.within(way.account.id, max(0.0, ticket.late_from - now))
+        self._arm_expiry()
+        ticket.exchange.sizing.let_go()
+        return future
+
+    def leave(self, ticket: Ticket, *, permit: Permit | None) -> None:
+        """Its wait is over, with that permit; None: its exchange was ended in line, or before it saw its permit."""
+        granted = ticket.permit
+        ticket.future = ticket.permit = None  # both lead to the item, and the item to the ticket
+        if permit is not None:
+            return
+        item = self.line.find(ticket.exchange.request_id)
+        if item is not None:
+            self.line.remove(item)
+            self._moved_up(item)
+        elif granted is not None:
+            self.give_back(granted)
 
     def has_way(self, ticket: Ticket, now: float) -> bool:
         """Whether there is one that it has not tried; where all have been, the local model may be one."""
@@ -141,7 +155,7 @@ class Dispatcher:
             self._grantor.settle(grant, grant.charge if charged is None else charged, self._time.at(now))
         if permit.item is not None:
             self.line.settle(permit.item, share_of(account, charged or permit.item.charge))
-        if len(self.line):
+        if self.line.items:
             self.room(account.id)
 
     def give_back(self, permit: Permit) -> None:
@@ -218,13 +232,6 @@ class Dispatcher:
 
     def _unreachable(self, item: Item, wait_s: float) -> GatewayError:
         return unreachable(wait_s, day_is_used_up=self._outlook.day_is_used_up(item))
-
-    def _leave(self, ticket: Ticket, item: Item) -> None:
-        """Its exchange was cancelled: in line, or when it had been granted a permit it will never see."""
-        if self.line.remove(item):
-            self._moved_up(item)
-        elif ticket.permit is not None:
-            self.give_back(ticket.permit)
 
     def _moved_up(self, gone: Item, on: str | None = None) -> None:
         """Who left the line (`on` that account, which is seen to) was before others and may have held room."""

@@ -41,11 +41,12 @@ class Allowance:
 
     __slots__ = (
         "_behind_at", "_grantor", "_head", "_head_dialect", "_limits", "_may_be_behind", "_names", "_requests",
-        "_requests_behind", "_tokens", "_tokens_behind", "key_id", "newest", "terms",
+        "_requests_behind", "_tokens", "_tokens_behind", "account", "key_id", "newest", "terms",
     )  # fmt: skip
 
     def __init__(self, key_id: str, terms: AccountTerms, grantor: Grantor) -> None:
         self.key_id = key_id
+        self.account = terms.id
         self.newest = 0
         self._grantor = grantor
         self._head = b""
@@ -100,7 +101,7 @@ class Allowance:
 
     def _made(self, dialect: str, now: int) -> bytes:
         # Requests at once have no header, and nobody knows when they are free.
-        levels = self._grantor.levels(self.terms.id, now)
+        levels = self._grantor.levels(self.account, now)
         reset_ms = self.newest + _FREE_AFTER_MS - now
         if reset_ms <= 0:  # what this worker did not charge is others', and when they did is not known here
             reset_ms = _FREE_AFTER_MS
@@ -116,7 +117,7 @@ class Allowance:
 
     def used_up(self, charge: Charge, wait_ms: int, now: int) -> GatewayError:
         """There is no room for `charge` before `wait_ms` have passed."""
-        found = zip(self.terms.dimensions, self._grantor.usage(self.terms.id, now), strict=True)
+        found = zip(self.terms.dimensions, self._grantor.usage(self.account, now), strict=True)
         full = [said for dimension, usage in found if (said := _full(dimension, usage, charge))]
         # A shared ledger's view may be a moment old, in which it was full and does not look it any more.
         reached = "; ".join(full) or ", ".join(_COUNTED[one.name] for one in self.terms.dimensions)

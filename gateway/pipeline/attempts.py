@@ -26,7 +26,7 @@ class Attempts:
     def first(self, now: float) -> None:
         """A request makes its first attempt."""
         budget = self.budget
-        if not len(self._line) or budget.allows(now):
+        if not self._line.items or budget.allows(now):
             budget.deposit(now)
             return
         budget.deposit(now)

@@ -27,7 +27,6 @@ _TYPED: dict[str, tuple[tuple[type, ...], str, int, int]] = {
     "stream_options": ((dict,), "an object", 0, 0),
     "tools": ((list,), "an array", 0, 0),
 }
-_IS_TYPED = _TYPED.__contains__
 
 
 def check_body(fields: dict[str, Any], api: str) -> None:
@@ -40,9 +39,8 @@ def check_body(fields: dict[str, Any], api: str) -> None:
             raise GatewayError(INVALID_TYPE, f"`{name}` has the wrong type.", param=name)
         if not value and types == (list,):
             raise GatewayError(INVALID_VALUE, f"`{name}` must not be empty.", param=name)
-    for name in filter(_IS_TYPED, fields):
-        value = fields[name]
-        if value is None:
+    for name, value in fields.items():
+        if value is None or name not in _TYPED:
             continue
         types, called, low, high = _TYPED[name]
         if type(value) not in types:

@@ -88,6 +88,7 @@ class Upstream:
         self._pool_of = pool_of
         self._bounds = bounds
         self._clock = clock
+        self._sent = dispatcher.sent
         self._attempts = dispatcher.attempts
         self._budget = dispatcher.retries
         self._hedged: Hedged | None = None
@@ -110,16 +111,20 @@ class Upstream:
         size = 0 if candidates.is_single else size_of(exchange.sizing.estimate().input)
         wish = Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
         ticket = Ticket(exchange, candidates, candidates.targets, rank, wish)
-        now = exchange.queued = self._clock.monotonic()
+        now = exchange.queued
         error: GatewayError | None = None
         while True:
-            permit = self._dispatcher.at_once(ticket, now, ahead=ticket.came_back)
+            permit = self._dispatcher.at_once(ticket, now, ticket.came_back)
             if permit is None:
                 try:
-                    permit = await self._in_line(ticket, now, error)
+                    permit = await self._dispatcher.wait(ticket, now)
                 except LookAgainError as other:
                     ticket.look_again(other.candidates)
-                now = self._clock.monotonic()
+                except GatewayError as later:
+                    raise _better(error, later) from None
+                finally:
+                    self._dispatcher.leave(ticket, permit=permit)
+                    now = self._waited(exchange, now)
                 if permit is None:
                     continue
             if not exchange.sent:
@@ -152,23 +157,13 @@ class Upstream:
                 if not overflowed:
                     error = told
 
-    async def _in_line(self, ticket: Ticket, now: float, error: GatewayError | None) -> Permit:
-        """A permit when its turn comes; what went wrong before is the better explanation, but for a busy key.
-
-        And for that too where no way is left that could ever serve it.
-        """
-        exchange = ticket.exchange
-        try:
-            return await self._dispatcher.wait(ticket, now)
-        except GatewayError as later:
-            if error is not None and (error.condition is not RATE_LIMITED or later.condition in _NO_WAY):
-                raise error from None
-            raise
-        finally:
-            waited = self._clock.monotonic() - now
-            exchange.waited += waited
-            if exchange.sent:
-                exchange.sent += waited
+    def _waited(self, exchange: Exchange, since: float) -> float:
+        """It was in line until now, which is returned."""
+        now = self._clock.monotonic()
+        exchange.waited += now - since
+        if exchange.sent:
+            exchange.sent += now - since
+        return now
 
     @staticmethod
     def _told(before: GatewayError | None, now: GatewayError) -> GatewayError:
@@ -192,7 +187,7 @@ class Upstream:
             bounds = self._bounds
             first_byte_s = bounds.first_frame_reasoning_s if work.reasoning else bounds.first_frame_s
             response = await send(
-                door.pool, head, payload, first_byte_s, bounds.exchange_s, self._dispatcher.sent, permit
+                door.pool, head, payload, first_byte_s, bounds.exchange_s, self._sent, permit
             )
         except UpstreamFailure as failure:
             raise self._failed(permit, transport_error(failure), failure) from failure
@@ -265,6 +260,16 @@ class Upstream:
 
 async def _nobody_knows(_: str, __: Secret | None) -> bool:
     return False
+
+
+def _better(before: GatewayError | None, later: GatewayError) -> GatewayError:
+    """Why a request that waited is not served: what went wrong before explains more, but for a busy key.
+
+    And for that too where no way is left that could ever serve it.
+    """
+    if before is not None and (before.condition is not RATE_LIMITED or later.condition in _NO_WAY):
+        return before
+    return later
 
 
 def _request(

@@ -104,10 +104,10 @@ class Caller:
         """A whole reply at once."""
         exchange = self._exchange
         exchange.status = status
-        self._answered()
+        self.finished = True
         request_id = exchange.request_id.encode()
         if self.reservation is not None:
-            head += self.reservation.head()
+            head += self.reservation.answered()
         self._connection.respond(
             status, b"%bx-request-id: %b\r\nrequest-id: %b\r\n" % (head, request_id, request_id), body
         )

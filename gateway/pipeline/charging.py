@@ -20,25 +20,27 @@ class Charging:
         self._estimator = estimator
 
     def of(self, ticket: Ticket, way: Way) -> Charge:
-        charge = ticket.charges.get(way)
-        if charge is None:
-            charge = ticket.charges[way] = self._worked_out(ticket, way)
+        for known, charge in ticket.charges:
+            if known is way:
+                return charge
+        charge = self._worked_out(ticket, way)
+        ticket.charges = (*ticket.charges, (way, charge))
         return charge
 
     def _worked_out(self, ticket: Ticket, way: Way) -> Charge:
-        exchange, target, route = ticket.exchange, way.target, ticket.candidates.route
+        exchange, target, candidates = ticket.exchange, way.target, ticket.candidates
+        route, account = candidates.route, way.account
         if target is None or route is None:
             return NOTHING
-        if target is ticket.candidates.first_target:
+        if target is candidates.first_target:
             estimate = exchange.sizing.estimate()
         else:
             assert exchange.tenant_key is not None
             tenant, made_of = exchange.tenant_key.tenant.id, exchange.sizing.makeup()
             estimate = self._estimator.estimate(made_of, tenant, route.label, target.model)
-        account = way.account
         charge = account.adapter.at_start(estimate)
         if charge.tokens > account.least_tokens or charge.input + charge.output > account.least_tokens:
-            return _within(account, estimate, charge)
+            charge = _within(account, estimate, charge)
         return charge
 
 

@@ -22,8 +22,8 @@ class Interrupt(Record, eq=False):
             self.reason = reason
             self._task.cancel()
 
-    def gone(self) -> None:
-        """The caller's connection was lost."""
+    def __call__(self) -> None:
+        """The caller's connection was lost: the connection has this handle itself, to be called then."""
         self.fire(GatewayError(CLIENT_CLOSED, "The caller closed the connection."))
 
     def caught(self) -> GatewayError | None:

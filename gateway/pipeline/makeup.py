@@ -4,6 +4,7 @@ Sizes come from the spans of top-level values, the kind of text from a sample of
 the parsed messages. Nothing is changed, nothing is tokenised, and the cost hardly depends on the body's size.
 """
 
+from collections.abc import Set
 from typing import Any, NamedTuple
 
 from gateway.admission.calibration import AUDIO, IMAGE, PAGES, UNSEEN
@@ -41,7 +42,7 @@ _OTHER = _Reading((), 0)
 #: Schemas: they are put before the model as some kind of code.
 _SCHEMAS = ("tools", "functions", "response_format", "text")
 _SCHEMA_FIELDS = frozenset(_SCHEMAS)
-_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_LIMITS = frozenset({"max_completion_tokens", "max_tokens", "max_output_tokens"})
 #: What bears on the answer or puts more before the model; few bodies have any of it.
 _UNUSUAL = frozenset((*_SCHEMAS, *_LIMITS, "n", "best_of", "reasoning_effort", "reasoning"))
 _EFFORTLESS = (None, "none", "minimal")
@@ -59,18 +60,19 @@ _MESSAGE_BYTES, _MESSAGE_SYMBOLS = 29, 14
 
 def makeup(document: Document, endpoint: str) -> Makeup:
     """Of a JSON body whose fields were checked."""
-    fields, reading = document.fields, _READINGS.get(endpoint, _OTHER)
-    if len(reading.text) == 1:
-        start, end = document.span(reading.text[0])
+    fields = document.fields
+    text, answer, talks, stored = _READINGS.get(endpoint, _OTHER)
+    if len(text) == 1:
+        start, end = document.span(text[0])
         size = end - start
     else:
-        size, start, end = _longest_text(document, reading.text)
+        size, start, end = _longest_text(document, text)
     if not size:
         size, start, end = len(document.raw), 0, len(document.raw)
     parts: list[tuple[int, float]] = []
     flat = messages = code = 0
-    if reading.talks:
-        main = fields.get(reading.text[0])
+    if talks:
+        main = fields.get(text[0])
         flat = _PRIMING + _MESSAGE
         if type(main) is list:
             messages = len(main)
@@ -79,32 +81,33 @@ def makeup(document: Document, endpoint: str) -> Makeup:
             if carried is not None:
                 size -= carried.chars
                 parts += _parts_of(carried)
-    elif tokens := _tokens_given(fields.get(reading.text[0])) if reading.text else 0:
+    elif tokens := _tokens_given(fields.get(text[0])) if text else 0:
         flat, size = tokens, 0
-    answer, choices, output_max = reading.answer, 1, None if reading.answer else 0
-    if not _UNUSUAL.isdisjoint(fields):
-        if not _SCHEMA_FIELDS.isdisjoint(fields):
+    choices, output_max = 1, None if answer else 0
+    unusual = _UNUSUAL.intersection(fields)
+    if unusual:
+        if not unusual.isdisjoint(_SCHEMA_FIELDS):
             code, templates = _schemas(document)
             flat += templates
         if answer:
-            answer, choices, output_max = _answer(fields, answer)
+            answer, choices, output_max = _answer(fields, unusual, answer)
     if size:
         found = sample(document.raw, start, end, bool(parts))
         scaffolding = messages * _MESSAGE_SYMBOLS
         if scaffolding and len(found) < size:
             scaffolding = scaffolding * len(found) // size
         kind, share = text_kind(found, scaffolding)
-        text = (size - messages * _MESSAGE_BYTES) * share
-        if text < 1:
-            text = 1.0
+        units = (size - messages * _MESSAGE_BYTES) * share
+        if units < 1.0:
+            units = 1.0
         if kind == CODE:
-            text, code = text + code, 0
-        parts.append((kind, text))
+            units, code = units + code, 0
+        parts.append((kind, units))
     if code:
         parts.append((CODE, code))
-    if reading.stored and _is_partly_unseen(fields):
+    if stored and _is_partly_unseen(fields):
         parts.append((UNSEEN, 1.0))
-    flat_upper = flat + _TEMPLATE_UPPER if reading.talks else flat
+    flat_upper = flat + _TEMPLATE_UPPER if talks else flat
     return Makeup(tuple(parts), flat, flat_upper, answer, choices, output_max)
 
 
@@ -167,17 +170,21 @@ def _is_partly_unseen(fields: dict[str, Any]) -> bool:
     )
 
 
-def _answer(fields: dict[str, Any], expected: int) -> tuple[int, int, int | None]:
-    """(tokens expected of one choice, choices, the caller's own limit for all of them)."""
-    choices: int = fields.get("n") or 1
-    if "best_of" in fields:
-        choices = max(choices, fields["best_of"] or 1)
+def _answer(fields: dict[str, Any], unusual: Set[str], expected: int) -> tuple[int, int, int | None]:
+    """(tokens expected of one choice, choices, the caller's own limit for all of them).
+
+    `unusual` are those of `_UNUSUAL` that are there: seldom more than one.
+    """
+    choices = 1
+    if "n" in unusual or "best_of" in unusual:
+        choices = max(fields.get("n") or 1, fields.get("best_of") or 1)
     most: int | None = None
-    for name in _LIMITS:
-        limit = fields.get(name)
-        if limit is not None and (most is None or limit > most):
-            most = limit
-    if "reasoning" in fields or "reasoning_effort" in fields:
+    for name in unusual:
+        if name in _LIMITS:
+            limit = fields[name]
+            if limit is not None and (most is None or limit > most):
+                most = limit
+    if "reasoning" in unusual or "reasoning_effort" in unusual:
         reasoning = fields.get("reasoning")
         effort = reasoning.get("effort", "") if type(reasoning) is dict else fields.get("reasoning_effort")
         if effort not in _EFFORTLESS:

@@ -12,7 +12,7 @@ from functools import partial
 
 from gateway.clock import Clock
 from gateway.errors import DEADLINE_EXCEEDED, INTERNAL, SHUTTING_DOWN, GatewayError
-from gateway.exchange import Exchange
+from gateway.exchange import Exchange, Usage
 from gateway.pipeline import idempotency
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.authenticate import OWN_HEADERS, Authenticator, UnknownKeyError, attribute
@@ -26,6 +26,7 @@ from gateway.pipeline.request_id import RequestIds
 from gateway.pipeline.reserve import Reservations
 from gateway.pipeline.router import Candidates
 from gateway.pipeline.settle import Settlement
+from gateway.pipeline.ticket import Permit
 from gateway.pipeline.use_check import check_model, check_use
 from gateway.pipeline.work import Work
 from gateway.settings.snapshot import Snapshot
@@ -35,6 +36,9 @@ from gateway.upstream.verdict import verdict_of_failure
 from keys.scope import UNLIMITED
 
 log = logging.getLogger("gateway")
+
+#: Nothing is looked up in a head that has been read.
+_READ: dict[bytes, bytes] = {}
 
 #: Reads the request and says what is to go upstream, and where it may go.
 Prepare = Callable[
@@ -90,7 +94,7 @@ class Pipeline:
         caller = Caller(connection, exchange)
         assert connection.task is not None, "an exchange runs in the task that answers its connection"
         interrupt = Interrupt(connection.task)
-        connection.on_gone = interrupt.gone
+        connection.on_gone = interrupt
         self.live.add(interrupt)
         deadline: asyncio.TimerHandle | None = None
         try:
@@ -104,16 +108,26 @@ class Pipeline:
             if key.scope is not UNLIMITED:
                 check_use(key, endpoint, connection.client)
             caller.reservation = self.reservations.begin(exchange)
-            serve = self._serve
-            if not named.keys().isdisjoint(OWN_HEADERS):
+            once: bytes | None = None
+            if not OWN_HEADERS.isdisjoint(named):
                 attribute(exchange, key, named)
-                if idempotency.HEADER in named:
-                    serve = self._serve_once
+                once = named.get(idempotency.HEADER)
             if self.draining:
                 raise GatewayError(SHUTTING_DOWN, "The gateway is shutting down.", retry_after_s=1.0)
             if exchange.deadline:
                 deadline = self._arm(exchange, interrupt)
-            await serve(exchange, caller, prepare, named)
+            prepared = prepare(exchange, named)  # read, estimate, find candidates
+            work, candidates = prepared if isinstance(prepared, tuple) else await prepared
+            if key.scope is not UNLIMITED:
+                check_model(key, exchange.model)
+            # Waiting and streams may last, and what is held for each counts: the head has been read.
+            connection.named = _READ
+            del headers, named, prepare, prepared
+            if once is None:
+                await self._serve(exchange, caller, work, candidates)
+            else:
+                run = partial(self._serve, exchange, caller, work, candidates)
+                await self._idempotency.serve(exchange, caller, work, candidates, once, run)
         except GatewayError as error:
             caller.fail(error)
         except UpstreamFailure as failure:
@@ -135,18 +149,13 @@ class Pipeline:
             self.live.discard(interrupt)
             self._settlement.settle(exchange)
 
-    async def _serve(
-        self, exchange: Exchange, caller: Caller, prepare: Prepare, named: dict[bytes, bytes]
-    ) -> None:
+    async def _serve(self, exchange: Exchange, caller: Caller, work: Work, candidates: Candidates) -> None:
         generation, clock = self.generation, self.clock
-        prepared = prepare(exchange, named)  # read, estimate, find candidates
-        work, candidates = prepared if isinstance(prepared, tuple) else await prepared
-        assert exchange.tenant_key is not None
-        if exchange.tenant_key.scope is not UNLIMITED:
-            check_model(exchange.tenant_key, exchange.model)
-        reservation = caller.reservation
-        if reservation is not None and not reservation.take():
+        reservation, now = caller.reservation, clock.monotonic()
+        if reservation is not None and not reservation.take(now):
             await reservation.obtain()
+            now = clock.monotonic()
+        exchange.queued = now
         try:
             if exchange.streaming:
                 bounds = generation.snapshot.bounds
@@ -158,15 +167,15 @@ class Pipeline:
             generation.lessons.answered(exchange, reply.permit)
             await self._relay(exchange, caller, work, reply)
         finally:
+            self._settlement.measure(exchange)
             if reservation is not None:
-                self._settlement.measure(exchange)
                 reservation.end()
 
     async def _relay(self, exchange: Exchange, caller: Caller, work: Work, reply: Reply) -> None:
         """Pass the reply on, and end its permit with what it came to."""
         generation, lessons, permit = self.generation, self.generation.lessons, reply.permit
         is_whole = False
-        end = lessons.abandoned
+        broke: Callable[[Permit, Usage], None] | None = None
         try:
             if reply.body is not None:
                 generation.relay.whole(exchange, reply, work, caller, reply.body)
@@ -174,10 +183,10 @@ class Pipeline:
                 await generation.relay.relay(exchange, reply, work, caller)
             is_whole = True
         except UpstreamFailure as failure:
-            end = partial(lessons.broke, verdict=verdict_of_failure(failure), reason=failure.kind)
+            broke = partial(lessons.broke, verdict=verdict_of_failure(failure), reason=failure.kind)
             raise
         except GatewayError as error:
-            end = partial(lessons.broke, verdict=verdict_of_error(error), reason=error.condition.name)
+            broke = partial(lessons.broke, verdict=verdict_of_error(error), reason=error.condition.name)
             raise
         finally:
             now = exchange.upstream_done = self.clock.monotonic()
@@ -186,17 +195,10 @@ class Pipeline:
                 exchange.usage = reply.stream.usage() or exchange.usage
             if is_whole:
                 lessons.finished(permit, exchange.usage, now)
+            elif broke is not None:
+                broke(permit, exchange.usage)
             else:
-                end(permit, exchange.usage)
-
-    async def _serve_once(
-        self, exchange: Exchange, caller: Caller, prepare: Prepare, named: dict[bytes, bytes]
-    ) -> None:
-        prepared = prepare(exchange, named)
-        work, candidates = prepared if isinstance(prepared, tuple) else await prepared
-        key, ready = named[idempotency.HEADER], (work, candidates)
-        run = partial(self._serve, exchange, caller, lambda *_: ready, named)
-        await self._idempotency.serve(exchange, caller, work, candidates, key, run)
+                lessons.abandoned(permit, exchange.usage)
 
     def aside(self, endpoint: str, dialect: str) -> Exchange:
         """An exchange that never goes upstream; whoever answers it owes one `settle`."""

@@ -27,10 +27,9 @@ from gateway.upstream.response import Response
 _PASSED = frozenset({b"openai-processing-ms", b"openai-version", b"content-disposition"})
 _LAST_PACKET_S = 0.5
 _JSON = b"content-type: application/json\r\n"
-_IDENTITY = (
-    b"%bx-gateway-attempts: %d\r\nx-gateway-queue-ms: %d\r\n"
-    b"server-timing: queue;dur=%.3f, upstream;dur=%.3f, gateway;dur=%.3f\r\n"
-)
+_IDENTITY = b"%bx-gateway-attempts: %d\r\n%b, upstream;dur=%.3f, gateway;dur=%.3f\r\n"
+_QUEUED = b"x-gateway-queue-ms: %d\r\nserver-timing: queue;dur=%.3f"
+_AT_ONCE = _QUEUED % (0, 0.0)
 
 
 class Relay:
@@ -200,14 +199,13 @@ def _owner(exchange: Exchange, reply: Reply) -> tuple[str, str]:
 
 def _identity(reply: Reply, exchange: Exchange) -> bytes:
     """What served it and how long that took so far: waiting, the provider, and ourselves."""
-    queue_ms = exchange.waited * 1000
+    queue_ms = exchange.waited * 1000.0
     lines = _IDENTITY % (
         reply.identity,
         exchange.attempts,
-        queue_ms,
-        queue_ms,
-        (exchange.first_content - exchange.sent) * 1000,
-        (exchange.queued - exchange.arrived) * 1000,
+        _QUEUED % (queue_ms, queue_ms) if queue_ms else _AT_ONCE,
+        (exchange.first_content - exchange.sent) * 1000.0,
+        (exchange.queued - exchange.arrived) * 1000.0,
     )
     if exchange.overflow is not None:
         lines += b"x-gateway-overflow: local\r\n"

@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import UTC, datetime
+from math import inf
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
@@ -15,18 +16,18 @@ class RequestIds:
     def __init__(self) -> None:
         self._process = "".join(secrets.choice(_ALPHABET) for _ in range(8))
         self._count = secrets.randbits(30)
-        self._stamped = -1.0
-        self._head = ""  # all but the last four digits
+        self._stamped = -inf
+        self._head = ""  # all but the last two digits
 
     def next(self, now: float) -> str:
         """A new id; `now` is monotonic and only tells when the time part is due for renewal."""
         count = self._count = self._count + 1
-        low = count & 0xFFFFF
-        if low == 0 or now - self._stamped > 0.02 or self._stamped < 0:
+        low = count & 1023
+        if low == 0 or now - self._stamped > 0.02:
             self._stamped = now
             stamp = _base32(int(datetime.now(UTC).timestamp() * 1000), 10)
-            self._head = f"req_{stamp}{self._process}{_PAIRS[count >> 30 & 1023]}{_PAIRS[count >> 20 & 1023]}"
-        return self._head + _PAIRS[low >> 10] + _PAIRS[low & 1023]
+            self._head = f"req_{stamp}{self._process}{_base32(count >> 10, 6)}"
+        return self._head + _PAIRS[low]
 
 
 def _base32(number: int, digits: int) -> str:

@@ -78,23 +78,23 @@ class Reservation(Record, eq=False):
     _time: LedgerTime
     _grant: Grant | None = None
 
-    def take(self) -> bool:
+    def take(self, now: float) -> bool:
         """Take the place if that can be said at once; otherwise `obtain` is to be asked.
 
-        Raises GatewayError when no waiting would help.
+        `now` is monotonic. Raises GatewayError when no waiting would help.
         """
-        now, allowance = self._time.now(), self._allowance
+        now_ms, allowance = self._time.at(now), self._allowance
         charge = allowance.charge(self._exchange.sizing.estimate())
-        grant = self._grant = self._grantor.take(allowance.terms.id, charge, _RANK, now)
+        grant = self._grant = self._grantor.take(allowance.account, charge, _RANK, now_ms)
         if grant is None:
             return False
-        allowance.charged(charge, now)
+        allowance.charged(charge, now_ms)
         return True
 
     async def obtain(self) -> None:
         """Take the place after `take` could not. Raises GatewayError when there is none."""
         allowance = self._allowance
-        account, charge = allowance.terms.id, allowance.charge(self._exchange.sizing.estimate())
+        account, charge = allowance.account, allowance.charge(self._exchange.sizing.estimate())
         grant = self._grant = await self._grantor.obtain(account, charge, _RANK)
         now = self._time.now()
         if grant is None:
@@ -102,21 +102,27 @@ class Reservation(Record, eq=False):
             raise allowance.used_up(charge, wait_ms or LOOK_AGAIN_MS, now)
         allowance.charged(charge, now)
 
-    def answered(self) -> None:
+    def answered(self) -> bytes:
         """The caller has their whole answer: the place is free, unless what was used is yet to be estimated.
 
         What is still to come from the provider, the end of its framing, must not keep out their next request.
+        Returns `head` as it is then, for an answer that is sent at once.
         """
+        now = self._time.now()
         if self._exchange.usage is not NO_USAGE:
-            self.end()
+            self._end(now)
+        return self._allowance.head(self._exchange.dialect, now)
 
     def end(self) -> None:
         """Charge what was used in place of what was thought; nothing at all, if it never went upstream."""
-        grant = self._grant
+        if self._grant is not None:
+            self._end(self._time.now())
+
+    def _end(self, now: int) -> None:
+        exchange, grant = self._exchange, self._grant
         if grant is None:
             return
         self._grant = None
-        exchange, now = self._exchange, self._time.now()
         if not exchange.attempts:
             self._grantor.give_back(grant, now)
             return

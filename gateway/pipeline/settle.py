@@ -4,6 +4,7 @@ Nothing here can fail a request: the reply is out. Usage a provider did not repo
 """
 
 from datetime import datetime
+from math import inf
 
 from gateway.clock import Clock
 from gateway.exchange import COUNTS_ONLY, NO_USAGE, Exchange, Usage
@@ -15,6 +16,8 @@ from gateway.request_log import RequestLog
 #: Reports of usage that are all learned from; of those that come later one in so many.
 _LEARNED_ALL = 2_000
 _LEARNED_ONE_IN = 8
+#: To a millisecond lines say when; reading the wall clock costs as much as writing half a line.
+_UTC_STAYS_S = 0.001
 
 
 class Line(Record):
@@ -53,22 +56,24 @@ class Settlement:
         self._log = log
         self._estimator = estimator
         self._reports = 0
+        self._looked_at = -inf  # monotonic
+        self._utc = clock.utc()
 
     def settle(self, exchange: Exchange) -> None:
         """Account for an exchange that ended, however it did."""
         now = self._clock.monotonic()
-        self.measure(exchange)
         usage = exchange.usage
         if usage.source == "provider":
             self._learn(exchange, usage)
-        key, target, tenant_key, route = (
-            exchange.provider_key, exchange.target, exchange.tenant_key, exchange.route
-        )  # fmt: skip
+        key, target = exchange.provider_key, exchange.target
+        tenant_key, route = exchange.tenant_key, exchange.route
         priority, outcome, endpoint = exchange.priority, exchange.outcome, exchange.endpoint
         total_s = now - exchange.arrived
         sent, queue_s = exchange.sent, exchange.waited
         upstream_s = (exchange.upstream_done or now) - sent if sent else 0.0
         overhead_s = total_s - upstream_s - queue_s
+        if overhead_s < 0.0:  # by a rounding
+            overhead_s = 0.0
         provider = pool = tenant = tenant_key_id = None
         if key is not None:
             provider, pool = key.provider.id, key.id
@@ -84,9 +89,11 @@ class Settlement:
             tenant or "",
         )
         self._metrics.ended(ended, total_s, overhead_s, queue_s, usage.input, usage.output)
+        if now - self._looked_at > _UTC_STAYS_S:
+            self._utc, self._looked_at = self._clock.utc(), now
         self._log.write(
             Line(
-                self._clock.utc(),
+                self._utc,
                 exchange.request_id,
                 tenant,
                 tenant_key_id,
@@ -98,9 +105,9 @@ class Settlement:
                 exchange.status,
                 exchange.code,
                 outcome,
-                int(queue_s * 1e6) / 1e3,
-                int(upstream_s * 1e6) / 1e3,
-                int(overhead_s * 1e6) / 1e3,
+                queue_s * 1e6 // 1.0 / 1e3,  # whole microseconds, in milliseconds
+                upstream_s * 1e6 // 1.0 / 1e3,
+                overhead_s * 1e6 // 1.0 / 1e3,
                 usage.input,
                 usage.cache_read,
                 usage.cache_write,
@@ -122,11 +129,11 @@ class Settlement:
 
     def _learn(self, exchange: Exchange, usage: Usage) -> None:
         """What the provider reported is what there was to estimate."""
-        target, route, tenant_key = exchange.target, exchange.route, exchange.tenant_key
-        if target is None or route is None or tenant_key is None:
-            return
         self._reports += 1
         if self._reports > _LEARNED_ALL and self._reports % _LEARNED_ONE_IN:
+            return
+        target, route, tenant_key = exchange.target, exchange.route, exchange.tenant_key
+        if target is None or route is None or tenant_key is None:
             return
         model, made_of = target.model, exchange.sizing.makeup()
         label = (

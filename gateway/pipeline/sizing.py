@@ -46,3 +46,8 @@ class Sizing(Record, eq=False):
             source = self.source
             found = self._needs = NOTHING if isinstance(source, int) else needs(source, self.makeup())
         return found
+
+    def let_go(self) -> None:
+        if not isinstance(self.source, int):
+            self.makeup()
+            self.source.let_go()

@@ -10,7 +10,7 @@ from gateway.admission.overflow import NO_KEY
 from gateway.charge import Charge
 from gateway.exchange import Exchange
 from gateway.pipeline.router import Candidates, Way
-from gateway.record import Record, field
+from gateway.record import Record
 from keys.secret import Secret
 
 
@@ -36,7 +36,7 @@ class Ticket(Record, eq=False):
     rank: int
     wish: Wish
     tried: tuple[Way, ...] = ()
-    charges: dict[Way, Charge] = field(default_factory=dict)  # of those that were asked for
+    charges: tuple[tuple[Way, Charge], ...] = ()  # of the ways that were asked for: few
     came_back: bool = False  # it went and was not served: before all who wait
     owes_retry: bool = False  # it may go again when the budget of attempts allows
     overflowed: str | None = None  # why it may go to a local model
@@ -55,7 +55,7 @@ class Ticket(Record, eq=False):
         self.candidates, self.targets, self.came_back = candidates, candidates.targets, True
         if self.overflowed is not None:
             self.targets = (candidates.overflow, *candidates.targets)
-        self.charges.clear()
+        self.charges = ()
 
     def avoids(self, way: Way) -> bool:
         """While it has others: that of a local model which failed somebody, until it has answered somebody."""

@@ -130,7 +130,8 @@ class PoolSection(Section):
     )
     model_limits: dict[ModelPattern, LimitsSection] = Field(
         default={},
-        description="Ceilings of classes of models, by pattern; the first that fits counts, beside `limits`.",
+        description="Ceilings of classes of models, by pattern; the first that fits counts, and in place of "
+        "`limits`: of those models what it leaves out is unlimited.",
     )
     windows: WindowsSection = Field(
         default=WindowsSection(), description="How finely the provider enforces its rates."

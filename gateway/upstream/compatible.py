@@ -4,17 +4,17 @@ One class; what differs between them is data: a `Flavour` (`flavours`, `azure`, 
 """
 
 from datetime import datetime
-from typing import NamedTuple
 
 from gateway.charge import Charge, Estimate
 from gateway.exchange import Usage
+from gateway.record import Record
 from gateway.upstream.error_reply import read_error
 from gateway.upstream.observed import HeaderTable, Observed
 from gateway.upstream.retry_after import Headers
 from gateway.upstream.verdict import Rule, Verdict, judge
 
 
-class Flavour(NamedTuple):
+class Flavour(Record, frozen=True):
     """`refunds`: the tokens become what was used; otherwise what was held for output stays charged."""
 
     headers: HeaderTable
@@ -45,8 +45,9 @@ class Compatible:
         if usage.source == "none":
             return started
         flavour = self._flavour
-        free = 0 if flavour.counts_cached else min(usage.cache_read, usage.input)
-        prompt, output = usage.input - free, usage.output
+        prompt, output = usage.input, usage.output
+        if not flavour.counts_cached:
+            prompt -= min(usage.cache_read, prompt)
         both = prompt + output
         if flavour.refunds:
             return Charge(started.requests, prompt, output, both)
@@ -59,7 +60,8 @@ class Compatible:
             )
         # What was held above the prompt as it turned out was our doubt, and never the provider's charge. Ceilings
         # on input or output alone count what was used, wherever there are such.
-        return Charge(started.requests, prompt, output, max(started.output + prompt, both))
+        held = started.output if started.output > output else output
+        return Charge(started.requests, prompt, output, prompt + held)
 
     def at_refusal(self, started: Charge) -> Charge:
         """Failed requests count too (§1.2), except where only places count."""

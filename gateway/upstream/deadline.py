@@ -39,8 +39,8 @@ class Deadline:
     def start(self, first_s: float, whole_s: float) -> None:
         """An exchange begins."""
         now = self._time()
-        self._end = end = now + whole_s
-        self._deadline = deadline = min(now + first_s, end)
+        self._end = now + whole_s
+        self._deadline = deadline = now + (first_s if first_s < whole_s else whole_s)
         if deadline < self._timer_at:  # seldom: the timer of an earlier exchange fires first and looks again
             self._disarm()
             self._arm(deadline)

@@ -131,6 +131,6 @@ class Response(Record, eq=False):
         connection = self._connection
         if connection is not None:
             self._connection = None
-            if self.complete:
+            if self.complete and connection.parts:
                 self._rest = connection.take()
             connection.finish()

@@ -51,7 +51,8 @@ async def send(
             response.abort()
             raise
         if response.status:
-            response.connect_s = connect_s
+            if connect_s:
+                response.connect_s = connect_s
             return response
         failure = response.failure
         assert failure is not None

@@ -14,6 +14,7 @@ from gateway.admission.candidate import Candidate
 from gateway.admission.choice import Choice, Strategy, Wish
 from gateway.admission.credential import Credential
 from gateway.admission.health import Health
+from gateway.admission.retry_budget import RetryBudget
 from gateway.admission.target_health import TargetHealth
 from tests.admission.keys import fail
 
@@ -36,8 +37,10 @@ def target(names: str, model: str = "m") -> list[Candidate[Account]]:
     return [Candidate(Account(one.key_id), one) for one in members]
 
 
-def choice(strategy: Strategy = "adaptive", seed: int = 1) -> Choice[Account]:
-    return Choice(strategy, Affinity(), random.Random(seed))
+def choice(
+    strategy: Strategy = "adaptive", seed: int = 1, retries: RetryBudget | None = None
+) -> Choice[Account]:
+    return Choice(strategy, Affinity(), random.Random(seed), retries or RetryBudget())
 
 
 def room(account: Account) -> float:
@@ -87,6 +90,33 @@ def test_targets_are_taken_in_order(strategy: Strategy) -> None:
     quota(first[1])
     assert {chosen([first, second], by=by) for _ in range(20)} == {"c", "d"}
     assert chosen([first, second], Wish(0, pinned="d"), by=by) == "d"
+
+
+def test_a_target_that_fails_is_last_for_a_while() -> None:
+    first, second = target("a"), target("b", "n")
+    retries = RetryBudget()
+    fail(first[0].health, 4, NOW)
+    assert chosen([first, second], by=choice(retries=retries)) == "a", "another attempt could make it good"
+    fail(first[0].health, 1, NOW)
+    assert chosen([first, second], by=choice(retries=retries)) == "b"
+    assert chosen([first, second], tried=(second[0],)) == "a", "last is not left out"
+    assert chosen([first, second], by=choice(retries=retries), now=NOW + 3) == "a"
+
+
+@pytest.mark.parametrize("seconds", [1.0, 40.0])
+def test_what_failed_last_is_last_while_no_other_attempt_may_be_made(seconds: float) -> None:
+    first, second, third = target("ab"), target("c", "n"), target("d", "o")
+    retries = RetryBudget()
+    by, now = choice(retries=retries), NOW + seconds
+    for one in (*first, *second):
+        fail(one.health, 1, NOW)
+    assert retries.withdraw(NOW)
+    assert chosen([first, second, third], by=by, now=now) == "d"
+    first[1].health.finished(first[1].health.started(NOW), NOW)
+    assert chosen([first, second, third], by=by, now=now) == "b"
+    third[0].account.room = first[1].account.room = 0.0
+    assert chosen([first, second, third], by=by, now=now) == "a"
+    assert chosen([second, first], by=by, now=NOW + 61) == "c", "the minute of that attempt is over"
 
 
 def test_who_cannot_make_the_deadline_is_last_but_not_left_out() -> None:

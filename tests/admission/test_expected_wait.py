@@ -68,6 +68,19 @@ def test_a_deadline_goes_before_what_has_time() -> None:
     assert to.expected(hasty, 0.0).position == 0
 
 
+def test_who_came_back_does_not_stand_behind_what_came_later_for_other_accounts() -> None:
+    to = line(outlook=Plenty(rate=1.0))
+    offered(to, item("back", 2))
+    back = to.pick("a", IN_ORDER, yes, 0.0)
+    assert back is not None
+    to.put_back(back, 0.0)
+    offered(to, item("second", 2), *(item(f"{n}", 2, signature=("a", "b")) for n in range(10)))
+    second = to.find("second")
+    assert second is not None
+    assert to.expected(back, 0.0).position == 0
+    assert to.expected(second, 0.0).position < 3, "the ten came later"
+
+
 def test_what_is_left_for_a_class() -> None:
     took = (0.1, 0.3, 0.2, 0.2, 0.01)
     assert left_for(0, took) == pytest.approx(1.0 - 0.2 - 0.08 - 0.04 - 0.01)

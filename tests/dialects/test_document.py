@@ -103,3 +103,19 @@ def test_no_depth_beyond_the_bound_is_anything_but_refused(depth: int) -> None:
         with pytest.raises(GatewayError) as caught:
             Document(b'{"x":' + inner.encode() + b"}")
         assert caught.value.condition.code == "invalid_json"
+
+
+@pytest.mark.parametrize("size", [10, 20_000, 2_000_000])
+def test_what_a_waiting_document_let_go_of_is_read_again(size: int) -> None:
+    raw = json.dumps({"model": "m", "input": ["x" * size], "n": 1}, separators=(",", ":")).encode()
+    document, other = Document(raw), Document(raw)
+    for _ in range(2):  # it may have to wait again
+        document.let_go()
+        document.let_go()
+        assert document.spliced({"model": b'"y"', "new": b"2"}) == other.spliced(
+            {"model": b'"y"', "new": b"2"}
+        )
+        assert document.span("input") == other.span("input")
+        assert document.fields == other.fields
+    with pytest.raises(AttributeError):
+        document.nothing  # noqa: B018

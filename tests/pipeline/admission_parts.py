@@ -16,6 +16,7 @@ from gateway.admission.hedge import Hedging
 from gateway.admission.leases import Leases
 from gateway.admission.ledger import Ledger
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
+from gateway.admission.retry_budget import RetryBudget
 from gateway.charge import Estimate
 from gateway.clock import Clock
 from gateway.errors import Condition, GatewayError
@@ -82,11 +83,13 @@ class Gate:
         self.accounts = Accounts(self.ledger, keys, 0, self.time.now())
         self.metrics = Metrics(CollectorRegistry(), lambda: 0)
         self.estimator = Estimator(self.metrics)
+        retries = RetryBudget(self.snapshot.bounds.attempts_ratio)
         self.dispatcher = Dispatcher(
             self.accounts,
             self.ledger,
-            Choice[Account](strategy, Affinity(), Random(1)),
+            Choice[Account](strategy, Affinity(), Random(1), retries),
             Charging(self.estimator),
+            retries,
             self.snapshot,
             self.time,
             self.clock,
@@ -136,7 +139,16 @@ class Gate:
         """As `Upstream.call` does."""
         now = self.clock.monotonic()
         permit = self.dispatcher.at_once(ticket, now)
-        return permit if permit is not None else await self.dispatcher.wait(ticket, now)
+        return permit if permit is not None else await self.stand(ticket)
+
+    async def stand(self, ticket: Ticket) -> Permit:
+        """The same of one who has to wait."""
+        permit: Permit | None = None
+        try:
+            permit = await self.dispatcher.wait(ticket, self.clock.monotonic())
+        finally:
+            self.dispatcher.leave(ticket, permit=permit)
+        return permit
 
     async def waiting(self, *args: Any, ticket: Ticket | None = None, **named: Any) -> asyncio.Task[Permit]:
         """A request that stands in line by now."""

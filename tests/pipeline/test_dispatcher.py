@@ -1,6 +1,7 @@
 """Who is admitted, who waits, what wakes them, and that nothing is left behind."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -13,6 +14,7 @@ from gateway.errors import (
     GatewayError,
 )
 from gateway.exchange import Sized, Usage
+from gateway.pipeline.ticket import Ticket
 from gateway.record import replace
 from gateway.settings.snapshot import Limits
 from gateway.upstream.verdict import Verdict
@@ -145,7 +147,7 @@ async def test_a_first_attempt_that_pays_for_another_wakes_who_waits_for_one() -
     assert attempts.budget.withdraw(now) and not attempts.budget.allows(now)
     back = gate.ticket(SCHEDULED)
     back.came_back = back.owes_retry = True
-    task = asyncio.get_running_loop().create_task(gate.dispatcher.wait(back, now))
+    task = asyncio.get_running_loop().create_task(gate.stand(back))
     await passes(1.0)
     assert not task.done()
     attempts.first(gate.clock.monotonic())
@@ -288,7 +290,7 @@ async def test_put_back_goes_first_of_its_lane_and_not_before_more_urgent_work()
     back.came_back = True
     now = gate.clock.monotonic()
     assert gate.dispatcher.at_once(back, now, ahead=True) is None
-    again = asyncio.get_running_loop().create_task(gate.dispatcher.wait(back, now))
+    again = asyncio.get_running_loop().create_task(gate.stand(back))
     await turns()
     order = []
     for task in (urgent, again, other):
@@ -341,3 +343,22 @@ async def test_what_is_only_assumed_keeps_nobody_out_of_a_small_key(estimate: Es
         with pytest.raises(GatewayError) as caught:
             await gate.admit(ticket)
         assert caught.value.condition is REQUEST_TOO_LARGE
+
+
+async def test_who_waited_holds_nothing_that_only_the_collector_would_free() -> None:
+    gc.collect()
+    before = sum(isinstance(one, Ticket) for one in gc.get_objects())
+    gc.disable()
+    try:
+        gate = Gate(Limits(concurrency=1))
+        (permit,) = gate.filled(1)
+        served, left = await gate.waiting(), await gate.waiting()
+        left.cancel()
+        gate.dispatcher.end(permit, None, gate.clock.monotonic())
+        await turns()
+        gate.dispatcher.end(served.result(), None, gate.clock.monotonic())
+        del permit, served, left
+        await turns()
+        assert sum(isinstance(one, Ticket) for one in gc.get_objects()) == before
+    finally:
+        gc.enable()

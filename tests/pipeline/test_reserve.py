@@ -67,7 +67,7 @@ def test_a_key_without_limits_has_none() -> None:
 def test_charged_what_is_thought_and_given_back_whole_when_nothing_went_out() -> None:
     desk = Desk()
     reservation = desk.begin()
-    assert reservation.take()
+    assert reservation.take(desk.clock.monotonic())
     assert desk.used() == {"rpm": 1, "tpm": 50, "concurrency": 1}
     for _ in range(2):  # the second is nothing more
         reservation.end()
@@ -78,7 +78,7 @@ async def test_where_the_grantor_cannot_say_at_once_it_is_asked_once() -> None:
     desk = Desk(Shared)
     assert isinstance(desk.ledger, Shared)
     reservation = desk.begin()
-    assert not reservation.take()
+    assert not reservation.take(desk.clock.monotonic())
     await reservation.obtain()
     assert (desk.ledger.asked, desk.used()) == (1, {"rpm": 1, "tpm": 50, "concurrency": 1})
     reservation.end()
@@ -90,7 +90,7 @@ async def test_a_refusal_whose_reason_others_used_up_names_every_limit() -> None
     assert isinstance(desk.ledger, Shared)
     desk.ledger.full = True
     reservation = desk.begin()
-    assert not reservation.take()
+    assert not reservation.take(desk.clock.monotonic())
     with pytest.raises(GatewayError) as caught:
         await reservation.obtain()
     assert caught.value.condition is RATE_LIMITED
@@ -103,9 +103,9 @@ async def test_a_refusal_whose_reason_others_used_up_names_every_limit() -> None
 async def test_a_refusal_names_each_limit_that_is_reached() -> None:
     desk = Desk()
     for _ in range(2):
-        assert desk.begin(estimate=Estimate(300, 300, 100, None)).take()
+        assert desk.begin(estimate=Estimate(300, 300, 100, None)).take(desk.clock.monotonic())
     third = desk.begin(estimate=Estimate(300, 300, 100, None))
-    assert not third.take()
+    assert not third.take(desk.clock.monotonic())
     with pytest.raises(GatewayError) as caught:
         await third.obtain()
     assert (
@@ -114,23 +114,23 @@ async def test_a_refusal_names_each_limit_that_is_reached() -> None:
     )
     assert caught.value.retry_after_s is not None
     desk.clock.move(caught.value.retry_after_s)
-    assert third.take()
+    assert third.take(desk.clock.monotonic())
 
 
 def test_too_large_is_judged_by_what_is_known_and_no_more_is_charged_than_the_limit() -> None:
     desk = Desk()
     with pytest.raises(GatewayError) as caught:
-        desk.begin(estimate=Estimate(1_001, 1_500, 10, None)).take()
+        desk.begin(estimate=Estimate(1_001, 1_500, 10, None)).take(desk.clock.monotonic())
     assert caught.value.condition is REQUEST_TOO_LARGE
     assert desk.used() == {"rpm": 0, "tpm": 0, "concurrency": 0}
-    assert desk.begin(estimate=Estimate(1_000, 1_500, 9_000, None)).take()
+    assert desk.begin(estimate=Estimate(1_000, 1_500, 9_000, None)).take(desk.clock.monotonic())
     assert desk.used() == {"rpm": 1, "tpm": 1_000, "concurrency": 1}
 
 
 def test_a_new_configuration_keeps_what_was_charged_and_ends_what_runs() -> None:
     desk = Desk()
     running = desk.begin()
-    assert running.take()
+    assert running.take(desk.clock.monotonic())
     wider = replace(KEY, limits=replace(KEY.limits, rpm=7))
     desk.reservations.configure({key.digest: key for key in (wider, FREE)})
     assert b"x-ratelimit-remaining-requests: 6\r\n" in desk.begin(wider).head()
@@ -143,7 +143,7 @@ def test_the_reset_is_when_everything_is_free_and_not_before() -> None:
     target = Target(provider(), "chat")
     exchange = Exchange("req_1", "chat", "openai", 0.0, KEY, sizing=Sized(estimate=THOUGHT), target=target)
     reservation = desk.reservations.begin(exchange)
-    assert reservation is not None and reservation.take()
+    assert reservation is not None and reservation.take(desk.clock.monotonic())
     desk.clock.move(100)
     exchange.attempts, exchange.usage = 1, Usage(400, 60, source="provider")
     reservation.end()  # what is left of an old window is charged now
@@ -160,7 +160,7 @@ def test_the_limit_with_least_left_speaks_for_the_others() -> None:
     key = TenantKey("all", Tenant("a"), b"all", limits=Limits(rpm=60, rpd=10, tpm=1_000, itpm=300, otpm=900))
     reservation = desk.begin(key)
     assert b"x-ratelimit-remaining-requests: 10\r\nx-ratelimit-reset-requests: 0s\r\n" in reservation.head()
-    assert reservation.take()
+    assert reservation.take(desk.clock.monotonic())
     head = reservation.head()
     assert b"x-ratelimit-limit-requests: 10\r\nx-ratelimit-remaining-requests: 9\r\n" in head
     assert b"x-ratelimit-reset-requests: 1m0.625s\r\n" not in head  # it is a day's
@@ -169,7 +169,8 @@ def test_the_limit_with_least_left_speaks_for_the_others() -> None:
 
 
 async def test_the_whole_answer_frees_the_place_on_every_worker() -> None:
-    time = LedgerTime(LoopClock())
+    clock = LoopClock()
+    time = LedgerTime(clock)
     ledger = MemoryLedger(time)
     workers = [Leases(ledger, time, name, workers=2) for name in ("one", "two")]
     reservations = [Reservations(worker, time) for worker in workers]
@@ -180,7 +181,7 @@ async def test_the_whole_answer_frees_the_place_on_every_worker() -> None:
         exchange = Exchange(f"req_{turn}", "chat", "openai", 0.0, key, sizing=sizing, target=target)
         reservation = reservations[turn % 2].begin(exchange)
         assert reservation is not None
-        if not reservation.take():
+        if not reservation.take(clock.monotonic()):
             asking = asyncio.create_task(reservation.obtain())
             await passes(0.05)
             await asking

@@ -82,7 +82,7 @@ class Invariants:
             assert isinstance(dispatcher, Observed)
             if self._plan.replicas == 1:  # of a shared ledger nobody knows at once what is free
                 self._conservation_of_work(dispatcher, now)
-            for item in list(dispatcher.line._items.values()):
+            for item in list(dispatcher.line):
                 if item.expires_at < now - SOON_S:
                     self.broken(6, f"{now:.3f}: {item.id} outlived {item.expires_at:.3f} in the line")
             self._forecasts(dispatcher, now)

@@ -20,6 +20,7 @@ from gateway.admission.health_table import HealthTable
 from gateway.admission.hedge import Hedging
 from gateway.admission.leases import Leases
 from gateway.admission.memory_ledger import LedgerTime
+from gateway.admission.retry_budget import RetryBudget
 from gateway.charge import Makeup
 from gateway.dialects.openai_stream import CompletionStream
 from gateway.dialects.sealed_ids import SealedIds
@@ -83,9 +84,10 @@ class Replica:
         self.accounts = accounts = Accounts(
             grantor, snapshot.provider_keys, set_aside_permille(snapshot, link), time.now()
         )
-        choice = Choice[Account](snapshot.routing.strategy, Affinity(), chance)
+        retries = RetryBudget(snapshot.bounds.attempts_ratio)
+        choice = Choice[Account](snapshot.routing.strategy, Affinity(), chance, retries)
         self.dispatcher = dispatcher = Observed(
-            accounts, grantor, choice, Charging(estimator), snapshot, time, clock, metrics, witness
+            accounts, grantor, choice, Charging(estimator), retries, snapshot, time, clock, metrics, witness
         )
         witness.dispatchers.append(dispatcher)
         metrics.dispatcher = dispatcher

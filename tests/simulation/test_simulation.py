@@ -98,6 +98,26 @@ def test_the_last_error_stands_when_no_way_is_left() -> None:
     assert "no_eligible_key" not in codes
 
 
+@pytest.mark.parametrize("seconds", [1.0, 4.0, 7.0, 25.0])
+@pytest.mark.parametrize("kind", ["down", "error"])
+def test_a_target_that_is_away_is_not_felt_however_few_requests_there_are(kind: str, seconds: float) -> None:
+    """Each of them would try it first, and few pay for another attempt."""
+    plan = steady({"p": Limits(rpm=600), "q": Limits(rpm=600)}, [("a", "p", 1, 1 / seconds)], 600.0)
+    route, other = plan.snapshot.routes["p"], plan.snapshot.routes["q"]
+    both = replace(route, targets=(*route.targets, *other.targets))
+    plan.snapshot = replace(plan.snapshot, routes={"p": both})
+    end = BEGIN_S + 400
+    fault = Fault(kind, BEGIN_S + 100, end)
+    if kind == "down":
+        plan.host_faults["p"] = [fault]
+    else:
+        plan.faults["p-0"] = [fault]
+    report = fine(plan)
+    assert set(report.codes.values()) == {""}
+    served = [one for one in report.sent if one.account == "p-0" and one.at > end + 60]
+    assert len(served) > 0.9 * (600 - 460) / seconds - 3, "it is in use again"
+
+
 def test_12_what_was_sent_is_not_called_too_large_for_the_keys_that_are_left() -> None:
     """12. One of two keys takes it and has no room at the moment; the other never could."""
     plan = steady({"p": Limits(rpm=60)}, [("a", "p", 1, 0.2)])
