@@ -8,6 +8,10 @@ from random import Random
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
+from budgets.price_file import load_seed
+from budgets.price_table import PriceTable
+from budgets.treasury import Treasury
+from budgets.watch import Watch
 from gateway.admission.affinity import Affinity
 from gateway.admission.choice import Choice
 from gateway.admission.grantor import Grantor
@@ -24,6 +28,7 @@ from gateway.api.live import OwnLive
 from gateway.api.models import ModelCatalogue
 from gateway.api.resources.configured import Configured
 from gateway.api.rest.answer import Problem
+from gateway.api.rest.service import Service
 from gateway.clock import Clock, SystemClock
 from gateway.dialects.sealed_ids import SealedIds
 from gateway.errors import KEYS_UNAVAILABLE, GatewayError
@@ -51,6 +56,7 @@ from gateway.pipeline.router import Router
 from gateway.pipeline.secret_sources import secret_sources
 from gateway.pipeline.settle import Settlement
 from gateway.pipeline.shared_ledger import set_aside_permille, shared_ledger
+from gateway.pipeline.spending import Spending
 from gateway.pipeline.swap import Swap
 from gateway.pipeline.unread import Unread
 from gateway.pipeline.verify import verify
@@ -82,6 +88,7 @@ class App:
         snapshot = settings.snapshot
         clock = clock or SystemClock()
         self._clock = clock
+        self._data_dir = settings.data_dir
         self._worker = worker
         self._connections = connections = Connections(snapshot.bounds)
         self.registry = CollectorRegistry()
@@ -101,13 +108,7 @@ class App:
         health = HealthTable(snapshot.in_service)
         departed = Departed(grantor)
         accounts = Accounts(grantor, snapshot.in_service, set_aside_permille(settings), time.now(), departed)
-        retries = RetryBudget(snapshot.bounds.attempts_ratio)
-        choice = Choice[Account](snapshot.routing.strategy, Affinity(), Random(), retries)
-        self._dispatcher = dispatcher = Dispatcher(
-            accounts, grantor, choice, Charging(estimator), retries, snapshot, time, clock, metrics
-        )
-        if self._leases is not None:
-            self._leases.watch(dispatcher.waiters)
+        self._dispatcher = dispatcher = self._dispatching(snapshot, accounts, estimator, time, metrics)
         self._key_use = KeyUse(self.databases.primary, clock)
         hedging = Hedging(snapshot.hedge)
         lessons = Lessons(dispatcher, grantor, health, hedging, metrics, time, clock)
@@ -132,28 +133,21 @@ class App:
             time, clock,
         )  # fmt: skip
         self._swap.followers.append(lambda new: setattr(data, "catalogue", ModelCatalogue(new, created)))
-        sources = secret_sources(settings.vault, settings.declared.environ, clock.monotonic)
-        self._secrets = secrets = ProviderSecrets(sources, health, metrics, clock.monotonic, self._renew)
-        lessons.refused, upstream.has_another_secret = secrets.refused, secrets.has_another
-        stores, warm = self.databases, secrets.warm
-        self.following = Following(settings, stores, reread, warm, self._put_in_force, clock.monotonic)
+        self._secrets = self._provider_secrets(settings, health, metrics, lessons, upstream)
+        self.following = Following(
+            settings, self.databases, reread, self._secrets.warm, self._put_in_force, clock.monotonic
+        )
         pipeline.unknown = self._unknown_key
+        self._spending = pipeline.spending = self._books(settings, snapshot, metrics)
         metrics.also(self._configuration_readings)
-        explainer = Explainer(lambda: router, dispatcher, grantor, time, clock, worker=worker)
-        queue = QueueReadings(worker, dispatcher, clock)
+        budgets = None if self._spending is None else self._spending.told
+        explainer = Explainer(lambda: router, dispatcher, grantor, time, clock, budgets, worker)
         #: What runs, as the admin API shows it.
         self.running = OwnLive(
-            self.registry, self.state, queue, explainer,
+            self.registry, self.state, QueueReadings(worker, dispatcher, clock), explainer,
             verify=self._verify, refresh=self._refresh, reload=self._reload_now,
         )  # fmt: skip
-        self.admin = admin_app(
-            settings.admin_key,
-            self.running,
-            lambda: Configured(self.following.snapshot, self.following.file),
-            clock,
-            self._is_draining,
-            Administered.of(self.databases, settings.data_dir) if administers else None,
-        )
+        self.admin = self._operated(settings, administers)
 
     def _is_draining(self) -> bool:
         return self.pipeline.draining
@@ -167,6 +161,9 @@ class App:
         self._log.start()
         self._lag.start(asyncio.get_running_loop())
         await self.databases.start()
+        if self._spending is not None:
+            self._spending.priced_by(await asyncio.to_thread(load_seed, self._data_dir / "prices"))
+            await self._spending.treasury.start()
         await self._secrets.start()
         await self._secrets.warm(self.following.snapshot)
         self._renew()
@@ -228,6 +225,8 @@ class App:
         await self.following.close()
         await self._secrets.close()
         await self._key_use.close()
+        if self._spending is not None:
+            await self._spending.treasury.close()
         await self.databases.close()
         await self._connections.aclose()
         if self._leases is not None:
@@ -235,6 +234,60 @@ class App:
         if self._shared is not None:
             await self._shared.aclose()
         await asyncio.to_thread(self._log.close)
+
+    def _dispatching(
+        self, snapshot: Snapshot, accounts: Accounts, estimator: Estimator, time: LedgerTime, metrics: Metrics
+    ) -> Dispatcher:
+        """Who goes next, and by which way."""
+        retries = RetryBudget(snapshot.bounds.attempts_ratio)
+        choice = Choice[Account](snapshot.routing.strategy, Affinity(), Random(), retries)
+        charging = Charging(estimator)
+        made = Dispatcher(
+            accounts, self.ledger, choice, charging, retries, snapshot, time, self._clock, metrics
+        )
+        if self._leases is not None:
+            self._leases.watch(made.waiters)
+        return made
+
+    def _operated(self, settings: Settings, administers: bool) -> Service:
+        """The admin listener's application; what changes the database only where this is the only process."""
+        return admin_app(
+            settings.admin_key,
+            self.running,
+            lambda: Configured(self.following.snapshot, self.following.file),
+            self._clock,
+            self._is_draining,
+            Administered.of(self.databases, settings.data_dir) if administers else None,
+        )
+
+    def _provider_secrets(
+        self, settings: Settings, health: HealthTable, metrics: Metrics, lessons: Lessons, upstream: Upstream
+    ) -> ProviderSecrets:
+        """The secrets of provider keys, which are looked at again when a provider refuses one."""
+        monotonic = self._clock.monotonic
+        sources = secret_sources(settings.vault, settings.declared.environ, monotonic)
+        made = ProviderSecrets(sources, health, metrics, monotonic, self._renew)
+        lessons.refused, upstream.has_another_secret = made.refused, made.has_another
+        return made
+
+    def _books(self, settings: Settings, snapshot: Snapshot, metrics: Metrics) -> Spending | None:
+        """The money of this worker; None where there is no database to keep the books."""
+        if self.databases.primary is None:
+            return None
+        clock = self._clock
+        treasury = Treasury(
+            settings.data_dir / "spool",
+            self.databases.primary,
+            PriceTable(None),
+            lambda: clock.utc().timestamp(),
+            clock.monotonic,
+            Watch(flushed=metrics.flushed),
+            reconciles=self._worker == 0,
+        )
+        spending = Spending(treasury, snapshot, clock)
+        self._swap.followers.append(spending.configure)
+        metrics.also(spending.readings)
+        return spending
 
     def _leased(self, settings: Settings, time: LedgerTime, metrics: Metrics) -> Leases | None:
         """This worker's part of the shared ledger; None where there is none."""

@@ -5,6 +5,7 @@ request; `gateway.dialects.errors` turns it into bytes. Messages never hold secr
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,18 @@ INSUFFICIENT_QUOTA = Condition(
     False,
     retryable=True,
 )
+#: The tenant's own money: nothing helps but another period, or a person.
+BUDGET_EXCEEDED = replace(INSUFFICIENT_QUOTA, name="budget_exceeded", retryable=False)
+BUDGET_UNAVAILABLE = Condition(
+    "budget_unavailable",
+    503,
+    "service_unavailable_error",
+    "budget_unavailable",
+    529,
+    "overloaded_error",
+    True,
+)
+NOT_RECORDED = replace(BUDGET_UNAVAILABLE, name="not_recorded", code="not_recorded")
 CLIENT_CLOSED = Condition("client_closed", 499, "client_closed", "client_closed", 499, "client_closed")
 INTERNAL = Condition("internal_error", 500, "server_error", "internal_error", 500, "api_error", True)
 UPSTREAM_AUTH = _upstream("upstream_auth_failed", 502, "upstream_error", should_retry=False)
@@ -150,7 +163,7 @@ class GatewayError(Exception):
     """A refusal or failure with its row of the table.
 
     `param` is the caller's own path of the offending field, `retry_after_s` what the caller is told to wait,
-    `allow` the methods that the path has.
+    `allow` the methods that the path has, `budget_reset` when there is money again.
     """
 
     def __init__(
@@ -161,6 +174,7 @@ class GatewayError(Exception):
         param: str | None = None,
         retry_after_s: float | None = None,
         allow: str = "",
+        budget_reset: datetime | None = None,
     ) -> None:
         super().__init__(message)
         self.condition = condition
@@ -168,3 +182,4 @@ class GatewayError(Exception):
         self.param = param
         self.retry_after_s = retry_after_s
         self.allow = allow
+        self.budget_reset = budget_reset

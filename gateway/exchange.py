@@ -5,7 +5,7 @@ that whoever reads it (log, metrics, admin) can never disturb the request.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.charge import NO_ESTIMATE, NOTHING, Estimate, Makeup
 from gateway.record import Record
@@ -39,6 +39,32 @@ class Sizing(Protocol):
 
     def let_go(self) -> None:
         """The request has to wait: keep what was worked out, and of what can be read again only the text."""
+        ...
+
+
+class Purse(Protocol):
+    """What it may spend, and what it spent."""
+
+    @property
+    def warnings(self) -> tuple[tuple[str, int], ...]:
+        """Soft budgets, and how much of each is used, in percent."""
+        ...
+
+    @property
+    def overflows(self) -> bool:
+        """There is money for the local model alone."""
+        ...
+
+    def begin(self, permit: Any) -> None:
+        """Write down that an attempt is sent. Raises GatewayError: it must not be."""
+        ...
+
+    def failed(self, permit: Any, reason: str, *, owed: bool) -> None:
+        """The attempt came to nothing. `owed`: the provider may have done the work."""
+        ...
+
+    def cost_of(self, usage: Usage) -> int | None:
+        """In nano-dollars, if the reply used that much."""
         ...
 
 
@@ -101,6 +127,8 @@ class Exchange:  # no Record: those are slow to write to, and this one is writte
     outcome: str = "ok"  # ok | error | refused | client_closed
     relayed_bytes: int = 0
     usage: Usage = NO_USAGE  # replaced, never changed
+    purse: Purse | None = None  # where money counts
+    cost_nusd: int | None = None  # of all attempts, once it is over
 
     @property
     def ran_model(self) -> bool:

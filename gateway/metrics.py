@@ -147,6 +147,7 @@ class Metrics:
         )
         self._overflows = Tally("overflow", "Requests that went to a local model instead.", "reason")
         self._ledger_calls = Spread(_OVERHEAD)
+        self._flushes = Spread(_SECONDS)
         self._others: list[Callable[[], Iterable[Reading]]] = []
         self._log_dropped = Tally("log_lines_dropped", "Request log lines dropped: the sink was too slow.")
         self._estimates: dict[str, Spread] = {}
@@ -224,6 +225,10 @@ class Metrics:
         """The shared ledger answered a call after that long."""
         self._ledger_calls.add(seconds)
 
+    def flushed(self, seconds: float, _records: int) -> None:
+        """Usage records were written to the database; it took that long."""
+        self._flushes.add(seconds)
+
     def estimated(self, model: str, ratio: float) -> None:
         """A request's input had been estimated at `ratio` times what its provider reports."""
         label = self._models(model)
@@ -251,6 +256,9 @@ class Metrics:
         ledger = HistogramMetricFamily("gateway_ledger_seconds", "Calls to the shared ledger.")
         ledger.add_metric([], self._ledger_calls.buckets(), self._ledger_calls.sum)
         yield ledger
+        flushes = HistogramMetricFamily("gateway_flush_seconds", "Flushes of usage records to the database.")
+        flushes.add_metric([], self._flushes.buckets(), self._flushes.sum)
+        yield flushes
         for readings in self._others:
             yield from (reading.collect() for reading in readings())
         estimates = HistogramMetricFamily(

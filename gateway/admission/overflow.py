@@ -12,7 +12,7 @@ from typing import NamedTuple
 from gateway.admission.item import Item
 
 #: Values of `overflow_total{reason}`.
-DEPTH, DEADLINE, NO_KEY = "depth", "deadline", "no_key"
+DEPTH, DEADLINE, NO_KEY, NO_MONEY = "depth", "deadline", "no_key", "no_money"
 
 _HINTS = frozenset({"fast", "embed"})
 _FROM_RANK = 3  # consolidation

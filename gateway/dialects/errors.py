@@ -36,6 +36,8 @@ def error_head(error: GatewayError) -> bytes:
         head += b"x-should-retry: true\r\n" if error.condition.should_retry else b"x-should-retry: false\r\n"
     if error.allow:
         head += b"allow: " + error.allow.encode() + b"\r\n"
+    if error.budget_reset is not None:
+        head += b"x-gateway-budget-reset: %b\r\n" % error.budget_reset.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
     if error.retry_after_s is not None:
         wait_s = min(max(error.retry_after_s, 0.0), 60.0)  # an SDK sleeps whatever it is told
         head += b"retry-after-ms: %d\r\nretry-after: %d\r\n" % (round(wait_s * 1000), math.ceil(wait_s))

@@ -12,6 +12,7 @@ from gateway.admission.choice import Wish
 from gateway.admission.classes import CLASSES
 from gateway.admission.hedge import Hedging
 from gateway.admission.latency import size_of
+from gateway.admission.overflow import NO_MONEY
 from gateway.clock import Clock
 from gateway.errors import (
     INSUFFICIENT_QUOTA,
@@ -111,6 +112,8 @@ class Upstream:
         size = 0 if candidates.is_single else size_of(exchange.sizing.estimate().input)
         wish = Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
         ticket = Ticket(exchange, candidates, candidates.targets, rank, wish)
+        if exchange.purse is not None and exchange.purse.overflows:
+            ticket.overflow(NO_MONEY)
         now = exchange.queued
         error: GatewayError | None = None
         while True:
@@ -179,6 +182,8 @@ class Upstream:
         try:
             door = self._door(key, target, work)
             body = work.body(target)
+            if exchange.purse is not None:
+                exchange.purse.begin(permit)
             payload: bytes | AsyncIterator[bytes] | None
             if isinstance(body, bytes):
                 head, payload = _HEAD % (door.head, work.content_type, len(body), work.forwarded), body
@@ -190,7 +195,7 @@ class Upstream:
                 door.pool, head, payload, first_byte_s, bounds.exchange_s, self._sent, permit
             )
         except UpstreamFailure as failure:
-            raise self._failed(permit, transport_error(failure), failure) from failure
+            raise self._failed(exchange, permit, transport_error(failure), failure) from failure
         except BaseException:
             self._lessons.abandoned(permit, NO_USAGE)
             raise
@@ -212,14 +217,15 @@ class Upstream:
                     check_other(work, content_type)
                     response.auto_extend = bounds.frame_gap_s
                 return reply
-            raise self._refused(permit, response, await error_text(response), work)
+            raise self._refused(exchange, permit, response, await error_text(response), work)
         except UpstreamFailure as failure:
             response.abort()
-            raise self._failed(permit, transport_error(failure, begun=True), failure) from failure
+            raise self._failed(exchange, permit, transport_error(failure, begun=True), failure) from failure
         except GatewayError as error:
             response.release()
             verdict = verdict_of_error(error)
             self._lessons.failed(permit, error, verdict, sent=True)
+            _billed(exchange, permit, error, owed=verdict.kind == "health")
             raise AttemptFailedError(error, verdict.kind) from error
         except AttemptFailedError:
             response.release()
@@ -229,18 +235,24 @@ class Upstream:
             self._lessons.abandoned(permit, NO_USAGE)
             raise
 
-    def _refused(self, permit: Permit, response: Response, why: bytes, work: Work) -> AttemptFailedError:
+    def _refused(
+        self, exchange: Exchange, permit: Permit, response: Response, why: bytes, work: Work
+    ) -> AttemptFailedError:
         """A status that is not 2xx: what it means for the key, and for the caller."""
         account = permit.way.account
         verdict = account.adapter.verdict(response.status, response.headers, why, self._clock.utc())
         self._lessons.observe(permit, response.headers)
         error = refusal(response.status, response.headers, why, account.key, work.api, verdict.kind)
         self._lessons.failed(permit, error, verdict, sent=True)
+        _billed(exchange, permit, error, owed=False)
         return AttemptFailedError(error, verdict.kind)
 
-    def _failed(self, permit: Permit, error: GatewayError, failure: UpstreamFailure) -> AttemptFailedError:
+    def _failed(
+        self, exchange: Exchange, permit: Permit, error: GatewayError, failure: UpstreamFailure
+    ) -> AttemptFailedError:
         verdict = verdict_of_failure(failure)
         self._lessons.failed(permit, error, verdict, sent=failure.sent)
+        _billed(exchange, permit, error, owed=failure.sent and not failure.unanswered)
         return AttemptFailedError(error, verdict.kind)
 
     def _door(self, key: ProviderKey, target: Target | None, work: Work) -> Door:
@@ -260,6 +272,11 @@ class Upstream:
 
 async def _nobody_knows(_: str, __: Secret | None) -> bool:
     return False
+
+
+def _billed(exchange: Exchange, permit: Permit, error: GatewayError, *, owed: bool) -> None:
+    if exchange.purse is not None:
+        exchange.purse.failed(permit, error.condition.name, owed=owed)
 
 
 def _better(before: GatewayError | None, later: GatewayError) -> GatewayError:

@@ -20,12 +20,14 @@ from gateway.pipeline.call import Upstream
 from gateway.pipeline.caller import Caller, Connection
 from gateway.pipeline.interrupt import Interrupt
 from gateway.pipeline.lessons import Lessons, verdict_of_error
+from gateway.pipeline.purse import Purse
 from gateway.pipeline.relay import Relay
 from gateway.pipeline.reply import Reply
 from gateway.pipeline.request_id import RequestIds
 from gateway.pipeline.reserve import Reservations
 from gateway.pipeline.router import Candidates
 from gateway.pipeline.settle import Settlement
+from gateway.pipeline.spending import Spending
 from gateway.pipeline.ticket import Permit
 from gateway.pipeline.use_check import check_model, check_use
 from gateway.pipeline.work import Work
@@ -74,6 +76,7 @@ class Pipeline:
         self.unknown: Callable[[UnknownKeyError], Awaitable[None]] = _unknown
         self.live: set[Interrupt] = set()
         self.draining = False
+        self.spending: Spending | None = None  # where there is a database to keep the books
         self.reservations = reservations
         self.clock = clock
         self._ids = RequestIds()
@@ -156,18 +159,27 @@ class Pipeline:
             await reservation.obtain()
             now = clock.monotonic()
         exchange.queued = now
+        purse: Purse | None = None
         try:
+            if self.spending is not None and candidates.first_target is not None:
+                held = self.spending.hold(exchange, candidates)
+                purse = exchange.purse = held if isinstance(held, Purse) else await held
+                candidates = purse.candidates
             if exchange.streaming:
                 bounds = generation.snapshot.bounds
                 loop = asyncio.get_running_loop()
                 forecast = generation.dispatcher.forecast
                 caller.expect_events(loop, bounds.commit_after_s, bounds.keep_alive_s, forecast)
             reply = await generation.upstream.call(exchange, candidates, work)
+            if purse is not None:
+                purse.serves(reply.permit)
             exchange.first_content = clock.monotonic()
             generation.lessons.answered(exchange, reply.permit)
             await self._relay(exchange, caller, work, reply)
         finally:
             self._settlement.measure(exchange)
+            if purse is not None:
+                purse.end()
             if reservation is not None:
                 reservation.end()
 

@@ -73,7 +73,7 @@ class Relay:
                     caller.finish()
                 return
         exchange.relayed_bytes = len(body)
-        caller.respond(reply.response.status, _JSON + _identity(reply, exchange), body)
+        caller.respond(reply.response.status, _JSON + _identity(reply, exchange) + _cost(exchange), body)
 
     async def _events(
         self, exchange: Exchange, reply: Reply, stream: OpenAIStream, work: Work, caller: Caller
@@ -209,7 +209,18 @@ def _identity(reply: Reply, exchange: Exchange) -> bytes:
     )
     if exchange.overflow is not None:
         lines += b"x-gateway-overflow: local\r\n"
+    if exchange.purse is not None and exchange.purse.warnings:
+        used = "; ".join(f"budget={name} {percent}%" for name, percent in exchange.purse.warnings)
+        lines += b"x-gateway-warnings: %b\r\n" % used.encode()
     for name, value in reply.response.headers:
         if name in _PASSED and len(value) <= 512:
             lines += name + b": " + value + b"\r\n"
     return lines
+
+
+def _cost(exchange: Exchange) -> bytes:
+    """The header line; nothing where money does not count or nobody knows what was used."""
+    if exchange.purse is None or exchange.usage.source == "none":
+        return b""
+    cost = exchange.purse.cost_of(exchange.usage)
+    return b"" if cost is None else b"x-gateway-cost-usd: %d.%09d\r\n" % divmod(cost, 1_000_000_000)

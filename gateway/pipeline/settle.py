@@ -112,7 +112,7 @@ class Settlement:
                 usage.cache_read,
                 usage.cache_write,
                 usage.output,
-                None,
+                None if exchange.cost_nusd is None else exchange.cost_nusd / 1e9,
                 usage.source,
                 exchange.attempts,
                 exchange.agent,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from gateway.admission.choice import Wish
 from gateway.admission.grantor import Grant
 from gateway.admission.item import Item
-from gateway.admission.overflow import NO_KEY
+from gateway.admission.overflow import NO_KEY, NO_MONEY
 from gateway.charge import Charge
 from gateway.exchange import Exchange
 from gateway.pipeline.router import Candidates, Way
@@ -60,7 +60,7 @@ class Ticket(Record, eq=False):
     def avoids(self, way: Way) -> bool:
         """While it has others: that of a local model which failed somebody, until it has answered somebody."""
         local = self.candidates.overflow
-        if self.overflowed is None or self.overflowed == NO_KEY or way.account.breaker.closed:
+        if self.overflowed in (None, NO_KEY, NO_MONEY) or way.account.breaker.closed:
             return False
         return way in local and any(other not in local for other in self.ways())
 

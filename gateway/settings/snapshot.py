@@ -106,7 +106,7 @@ class Budget:
     `id` is the database's, or made of where the file has it: `tenant:month`, `tenant:key:day`, with `:soft` behind.
     """
 
-    period: str  # day | week | month | total
+    period: Literal["day", "week", "month", "total"]
     limit_nusd: int
     enforce: str = "hard"  # hard | soft
     id: str = ""

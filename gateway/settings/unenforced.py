@@ -1,6 +1,6 @@
-"""What a configuration asks for and this build does not do yet: read and checked, but without effect.
+"""What a configuration asks for and a gateway that is set up so does not do: read and checked, but without effect.
 
-Nobody should believe in a limit that is not kept. Each line goes when what it names is built.
+Nobody should believe in a limit that is not kept.
 """
 
 from collections.abc import Iterator
@@ -14,5 +14,5 @@ def unenforced(settings: Settings) -> Iterator[str]:
     keys = snapshot.tenant_keys.values()
     paying = [f"{key.tenant.id}/{key.id}" for key in keys if key.budgets]
     paying += [tenant.id for tenant in snapshot.tenants.values() if tenant.budgets]
-    if paying:
-        yield f"budgets are not enforced yet: {', '.join(paying)}"
+    if paying and settings.database.kind == "none":
+        yield f"without a database budgets are not enforced: {', '.join(paying)}"

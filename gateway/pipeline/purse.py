@@ -1,0 +1,162 @@
+"""One exchange's money: a record of each attempt before it is sent, and of what it cost when it is over.
+
+The attempt whose reply is relayed is settled by the usage of the exchange. One that was sent and never answered may
+be billed all the same: it is settled as having read the request. One that was refused is void, and what was held
+for it is there for the next.
+"""
+
+from typing import TYPE_CHECKING
+
+from budgets.price import cost
+from budgets.reservation import Attempt, Reservation
+from budgets.slice import Budget
+from budgets.spool.journal import SpoolError
+from budgets.usage import Tokens, fit
+from gateway.errors import NOT_RECORDED, GatewayError
+from gateway.exchange import Exchange, Usage
+from gateway.metrics import Reading
+from gateway.pipeline.router import Candidates
+
+if TYPE_CHECKING:
+    from gateway.pipeline.spending import Spending
+    from gateway.pipeline.ticket import Permit
+
+
+class Purse:
+    """`candidates` are those that there is money for; with `overflows` that is the local model alone."""
+
+    __slots__ = (
+        "_attempts", "_budgets", "_exchange", "_held", "_serving", "_spending", "candidates", "overflows",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        spending: "Spending",
+        exchange: Exchange,
+        candidates: Candidates,
+        budgets: tuple[Budget, ...],
+        held: Reservation,
+        *,
+        overflows: bool = False,
+    ) -> None:
+        self._spending = spending
+        self._exchange = exchange
+        self.candidates = candidates
+        self._budgets = budgets
+        self._held = held
+        self.overflows = overflows
+        self._attempts: dict[Permit, tuple[Reservation, Attempt]] = {}  # under way
+        self._serving: Attempt | None = None
+
+    @property
+    def warnings(self) -> tuple[tuple[str, int], ...]:
+        """Soft budgets, and how much of each is used, in percent."""
+        return self._held.warnings
+
+    def begin(self, permit: "Permit") -> None:
+        """Write down that it is sent now. Raises GatewayError: it must not be."""
+        exchange, key, target = self._exchange, permit.way.account.key, permit.way.target
+        if target is None or exchange.tenant_key is None:
+            return
+        held, tenant = self._held, exchange.tenant_key.tenant.id
+        if held.over or held.attempt is not None:  # a second one beside it, or after one that was billed
+            held = self._held = self._spending.again(exchange, self._budgets, held.amount)
+        treasury = self._spending.treasury
+        price = treasury.price(self._spending.seller(target.provider), target.model, tenant)
+        try:
+            attempt = treasury.begin(
+                held, exchange.attempts, price, tenant=tenant, key=exchange.tenant_key.id,
+                provider=target.provider.id, pool=key.id, model=target.model,
+                route="" if exchange.route is None else exchange.route.label, priority=exchange.priority,
+                agent=exchange.agent, task=exchange.task,
+            )  # fmt: skip
+        except SpoolError:
+            message = "The usage record of this request cannot be stored."
+            raise GatewayError(NOT_RECORDED, message, retry_after_s=1.0) from None
+        self._attempts[permit] = held, attempt
+
+    def failed(self, permit: "Permit", reason: str, *, owed: bool) -> None:
+        """It came to nothing. `owed`: the provider may have done the work."""
+        found = self._attempts.pop(permit, None)
+        if found is None:
+            return
+        if owed:
+            self._settle(found[1], self._read_only(), reason)
+        else:
+            self._spending.treasury.void(found[1], reason)
+
+    def serves(self, permit: "Permit") -> None:
+        """Its reply is the one that is relayed."""
+        found = self._attempts.get(permit)
+        self._serving = None if found is None else found[1]
+
+    def cost_of(self, usage: Usage) -> int | None:
+        """What the attempt that serves costs if this is what it used; in nano-dollars."""
+        return None if self._serving is None else cost(self._serving.price, _tokens(usage))
+
+    def end(self) -> None:
+        """The exchange is over, and its usage is known as well as it will be."""
+        exchange, treasury = self._exchange, self._spending.treasury
+        for held, attempt in self._attempts.values():
+            usage = exchange.usage if attempt is self._serving else self._read_only()
+            if not exchange.ran_model:
+                treasury.void(attempt, "no model ran")
+            elif usage.source == "none":
+                self._settle(attempt, self._read_only(), exchange.outcome)
+            else:
+                self._settle(attempt, usage, exchange.outcome)
+            treasury.end(held)
+        self._attempts.clear()
+        treasury.end(self._held)
+
+    def _settle(self, attempt: Attempt, usage: Usage, outcome: str) -> None:
+        exchange = self._exchange
+        done, sent = exchange.upstream_done or exchange.first_content, exchange.sent
+        spent = self._spending.treasury.settle(
+            attempt,
+            _tokens(usage),
+            source=usage.source,
+            status=exchange.status,
+            outcome=outcome,
+            queue_ms=int(exchange.waited * 1000),
+            upstream_ms=int((done - sent) * 1000) if done and sent else 0,
+            first_token_ms=int((exchange.first_content - sent) * 1000) if exchange.first_content else 0,
+        )
+        exchange.cost_nusd = (exchange.cost_nusd or 0) + spent
+        self._spending.spent.add(attempt.intent.provider, attempt.intent.model, spent)
+
+    def _read_only(self) -> Usage:
+        """What is owed for a request that was read and, for all that is known, not answered."""
+        return Usage(self._exchange.sizing.estimate().input, source="estimated")
+
+
+class Spent:
+    """Nano-dollars by provider and model, since the start; a bounded number of models."""
+
+    __slots__ = ("_amounts",)
+    _MOST = 200
+
+    def __init__(self) -> None:
+        self._amounts: dict[tuple[str, str], int] = {}
+
+    def add(self, provider: str, model: str, amount: int) -> None:
+        key = provider, model
+        if key not in self._amounts and len(self._amounts) >= self._MOST:
+            key = provider, "other"
+        self._amounts[key] = self._amounts.get(key, 0) + amount
+
+    def reading(self) -> Reading:
+        values = [(key, float(amount)) for key, amount in self._amounts.items()]
+        return Reading("spend_nanodollars", "Cost of usage.", ("provider", "model"), values, counts=True)
+
+
+def _tokens(usage: Usage) -> Tokens:
+    return fit(
+        Tokens(
+            usage.input,
+            usage.output,
+            cache_read=usage.cache_read,
+            cache_write_5m=usage.cache_write,
+            reasoning=usage.reasoning,
+        )
+    )

@@ -1,0 +1,216 @@
+"""What requests spend: money is held for one before it may queue, and given back when it is over.
+
+Decided in memory (`budgets.treasury`). A request waits only where a budget is nearly used up, for the books' word.
+A budget that is used up refuses what costs something; what is free, as a local model is, passes. With the database
+away slices are spent, then hard budgets refuse with 503 and soft ones go on. Where usage records cannot be written
+the least urgent classes are refused first, and what cannot be written down is not sent.
+"""
+
+from collections.abc import Awaitable, Iterator
+
+from budgets.leasing import Waiting
+from budgets.money import text
+from budgets.price import ceiling
+from budgets.price_file import Seed
+from budgets.price_table import PriceTable, Seller
+from budgets.reservation import Reservation, Unavailable
+from budgets.slice import Budget
+from budgets.slices import Exhausted
+from budgets.treasury import Treasury
+from gateway.clock import Clock
+from gateway.errors import BUDGET_EXCEEDED, BUDGET_UNAVAILABLE, OVERLOADED, GatewayError
+from gateway.exchange import Exchange
+from gateway.metrics import Reading
+from gateway.pipeline.purse import Purse, Spent
+from gateway.pipeline.router import Candidates
+from gateway.settings.snapshot import PRIORITIES, Provider, Snapshot, Target, Tenant, TenantKey
+from gateway.settings.snapshot import Budget as Cap
+
+#: What is held for an answer when the caller sets no limit to it: more than models write unasked.
+_OUTPUT_MAX = 16_384
+_RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
+_LOOK_S = 0.25
+_AWAY_S, _BUSY_S, _FULL_S = 5.0, 1.0, 5.0
+
+
+class Spending:
+    """One worker's. `configure` is told of each snapshot."""
+
+    def __init__(self, treasury: Treasury, snapshot: Snapshot, clock: Clock) -> None:
+        self.treasury = treasury
+        self.spent = Spent()
+        self._clock = clock
+        self._exchange_s = snapshot.bounds.exchange_s
+        self._seed: Seed | None = None
+        self._budgets: dict[str, Budget] = {}
+        self._of_key: dict[TenantKey, tuple[Budget, ...]] = {}
+        self._sellers: dict[str, Seller] = {}
+        self._classes, self._looked_at = len(PRIORITIES), 0.0
+        self.configure(snapshot)
+
+    def priced_by(self, seed: Seed) -> None:
+        """The price list; nothing has a price before."""
+        self._seed = seed
+        self.treasury.prices = PriceTable(seed)
+        self._sellers.clear()
+
+    def configure(self, snapshot: Snapshot) -> None:
+        """Under this one from now on. A budget that is the same stays the same object, as its slices hang on it."""
+        self._snapshot = snapshot
+        self._of_key.clear()
+        self._sellers.clear()
+
+    def hold(self, exchange: Exchange, candidates: Candidates) -> Purse | Awaitable[Purse]:
+        """Money for the request, as much as it can cost; to be ended. Raises GatewayError when there is none."""
+        key = exchange.tenant_key
+        assert key is not None
+        self._check_room(exchange)
+        budgets = self._of_key.get(key)
+        if budgets is None:
+            budgets = self._resolved(key)
+        amount = self._most(exchange, candidates, key.tenant)
+        decided = self._reserve(exchange, budgets, amount)
+        if isinstance(decided, Reservation):
+            return Purse(self, exchange, candidates, budgets, decided)
+        if isinstance(decided, Waiting):
+            return self._awaited(exchange, candidates, budgets, decided)
+        return self._free_only(exchange, candidates, budgets, decided)
+
+    def again(self, exchange: Exchange, budgets: tuple[Budget, ...], amount: int) -> Reservation:
+        """The same for a further attempt, when what was held was spent. Raises GatewayError."""
+        decided = self._reserve(exchange, budgets, amount)
+        if isinstance(decided, Reservation):
+            return decided
+        if isinstance(decided, Waiting):
+            decided.future.cancel()
+            decided = Unavailable(decided.budgets[0], "busy")
+        raise _refusal(decided)
+
+    def seller(self, provider: Provider) -> Seller:
+        found = self._sellers.get(provider.id)
+        if found is None:
+            base_url = f"{provider.origin}{provider.base_path}"
+            names = provider.flavour, provider.dialect, provider.id
+            vendor = None if self._seed is None else self._seed.vendor(base_url, *names)
+            found = Seller(provider.id, "" if vendor is None else vendor.id, provider.local)
+            self._sellers[provider.id] = found
+        return found
+
+    def told(self, tenant: Tenant, key: TenantKey | None) -> list[dict[str, object]]:
+        """What is left of each budget, for `/explain`."""
+        shared = self._snapshot.shared_budgets + tenant.budgets
+        of = self._made(shared, tenant) if key is None else self._of_key.get(key) or self._resolved(key)
+        return [
+            {
+                "scope": one.budget.id,
+                "period": one.span.key,
+                "limit_nusd": one.budget.limit,
+                "remaining_nusd": max(0, one.budget.limit - one.spent - one.reserved),
+                "enforce": "hard" if one.budget.hard else "soft",
+                "stops": one.budget.hard and one.spent + one.reserved >= one.budget.limit,
+            }
+            for one in self.treasury.balances(of)
+        ]
+
+    def readings(self) -> Iterator[Reading]:
+        """For a scrape."""
+        now = self.treasury.readings()
+        yield Reading(
+            "spool_records", "Usage records that are not in the database yet.", (), [((), now.spool_records)]
+        )
+        yield Reading("spool_oldest_seconds", "Age of the oldest of these.", (), [((), now.spool_oldest_s)])
+        ratios = [((name,), ratio) for name, ratio in self.treasury.used_ratios()]
+        yield Reading("budget_used_ratio", "Spent part of a budget in its period.", ("budget",), ratios)
+        yield self.spent.reading()
+
+    async def _awaited(
+        self, exchange: Exchange, candidates: Candidates, budgets: tuple[Budget, ...], waiting: Waiting
+    ) -> Purse:
+        decided = await waiting.decided()
+        if isinstance(decided, Reservation):
+            return Purse(self, exchange, candidates, budgets, decided)
+        return self._free_only(exchange, candidates, budgets, decided)
+
+    def _free_only(
+        self,
+        exchange: Exchange,
+        candidates: Candidates,
+        budgets: tuple[Budget, ...],
+        why: Exhausted | Unavailable,
+    ) -> Purse:
+        """Without money: only the targets that cost nothing are left, or none."""
+        tenant = exchange.tenant_key.tenant if exchange.tenant_key is not None else None
+        assert tenant is not None
+        free = tuple(ways for ways in candidates.targets if self._is_free(ways[0].target, tenant))
+        overflow = candidates.overflow
+        if overflow and not self._is_free(overflow[0].target, tenant):
+            overflow = ()
+        if not free and not overflow:
+            raise _refusal(why)
+        held = self._reserve(exchange, (), 0)
+        assert isinstance(held, Reservation)
+        left = Candidates(candidates.route, free or (overflow,), overflow)
+        return Purse(self, exchange, left, budgets, held, overflows=not free)
+
+    def _reserve(
+        self, exchange: Exchange, budgets: tuple[Budget, ...], amount: int
+    ) -> Reservation | Waiting | Exhausted | Unavailable:
+        deadline = exchange.deadline or exchange.arrived + self._exchange_s
+        return self.treasury.reserve(exchange.request_id, budgets, amount, deadline)
+
+    def _most(self, exchange: Exchange, candidates: Candidates, tenant: Tenant) -> int:
+        """What it can cost at the dearest of its targets."""
+        estimate, makeup = exchange.sizing.estimate(), exchange.sizing.makeup()
+        read = max(estimate.input_upper, exchange.body_bytes)
+        written = estimate.output_max
+        if written is None:
+            written = _OUTPUT_MAX * makeup.choices if makeup.answer else 0
+        most = 0
+        for ways in candidates.targets:
+            target = ways[0].target
+            if target is not None:
+                price = self.treasury.price(self.seller(target.provider), target.model, tenant.id)
+                most = max(most, ceiling(price, read, written, None))
+        return most
+
+    def _is_free(self, target: Target | None, tenant: Tenant) -> bool:
+        if target is None:
+            return True
+        price = self.treasury.price(self.seller(target.provider), target.model, tenant.id)
+        return ceiling(price, 1_000_000, 1_000_000, None) == 0
+
+    def _check_room(self, exchange: Exchange) -> None:
+        """Whether usage records can be written, for a request of that class."""
+        now = self._clock.monotonic()
+        if now - self._looked_at >= _LOOK_S:
+            self._classes, self._looked_at = self.treasury.admitted_classes(), now
+        if _RANKS[exchange.priority] >= self._classes:
+            message = "Usage records cannot be stored fast enough; less urgent work is refused."
+            raise GatewayError(OVERLOADED, message, retry_after_s=_FULL_S)
+
+    def _resolved(self, key: TenantKey) -> tuple[Budget, ...]:
+        found = self._of_key[key] = self._made(self._snapshot.budgets_of(key), key.tenant)
+        return found
+
+    def _made(self, caps: tuple[Cap, ...], tenant: Tenant) -> tuple[Budget, ...]:
+        shared = self._snapshot.shared_budgets
+        return tuple([self._budget(one, "*" if one in shared else tenant.id) for one in caps])
+
+    def _budget(self, cap: Cap, tenant: str) -> Budget:
+        made = Budget(cap.id, cap.limit_nusd, cap.period, cap.enforce == "hard", cap.anchor_day, tenant)
+        known = self._budgets.get(cap.id)
+        if known is None or known != made:
+            known = self._budgets[cap.id] = made
+        return known
+
+
+def _refusal(why: Exhausted | Unavailable) -> GatewayError:
+    if isinstance(why, Unavailable):
+        wait_s = _AWAY_S if why.reason == "away" else _BUSY_S
+        message = f"What is left of the budget {why.budget.id} cannot be said now."
+        return GatewayError(BUDGET_UNAVAILABLE, message, retry_after_s=wait_s)
+    resets = why.span.resets_at
+    until = "it does not reset" if resets is None else f"resets {resets:%Y-%m-%dT%H:%MZ}"
+    used = "is used up" if why.left <= 0 else f"has {text(why.left)} left, too little for this request"
+    message = f"The budget {why.budget.id} of {text(why.budget.limit)} {used}; {until}."
+    return GatewayError(BUDGET_EXCEEDED, message, budget_reset=resets)

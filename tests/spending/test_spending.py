@@ -1,0 +1,152 @@
+"""What requests cost, end to end: budgets keep, every attempt is in the log once, and the caller is told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from budgets.money import NANO
+from storage.database import EVERY_TENANT, Database
+from tests.gateway.wire import Reply, chat, exchange, post, request, settled
+from tests.running import ADMIN_KEY, ProviderSim, RunningGateway, configuration
+from tests.storage.conftest import Stored
+
+_MODEL = "gpt-4o-mini"
+
+
+def budgeted(sim: ProviderSim, usd: float, enforce: str = "hard", **changes: Any) -> dict[str, Any]:
+    """Tenant `a` may spend so much a day, on a model that has a price."""
+    made = configuration(sim.openai_url, **changes)
+    made["models"] = [{"id": "smart", "targets": [f"sim/{_MODEL}"]}]
+    made["tenants"][0]["budgets"] = [{"period": "day", "usd": usd, "enforce": enforce}]
+    return made
+
+
+async def rows(database: Database) -> list[dict[str, Any]]:
+    async with database.admin.transaction(EVERY_TENANT) as connection:
+        found = await connection.fetch("SELECT * FROM usage_log ORDER BY request_id, attempt")
+        return [dict(row) for row in found]
+
+
+async def balance(database: Database) -> tuple[int, int]:
+    """What of the tenant's budget is posted and committed."""
+    async with database.admin.transaction(EVERY_TENANT) as connection:
+        row = await connection.fetchrow("SELECT posted_nusd, committed_nusd FROM budget_balances")
+        return row["posted_nusd"], row["committed_nusd"]
+
+
+async def posted(gateway: RunningGateway, database: Database) -> list[dict[str, Any]]:
+    """The usage log once everything has been written there."""
+    await settled(gateway)
+    spending = gateway.app.pipeline.spending
+    assert spending is not None
+    await spending.treasury.flush()
+    return await rows(database)
+
+
+def cost_of(reply: Reply) -> int:
+    return round(float(reply.headers["x-gateway-cost-usd"]) * NANO)
+
+
+@pytest.fixture
+async def gateway(sim: ProviderSim, stored: Stored) -> AsyncIterator[RunningGateway]:
+    async with RunningGateway(budgeted(sim, 1.0), database_dsn=stored.application) as running:
+        yield running
+
+
+async def test_an_answer_says_what_it_cost_and_so_do_log_and_budget(
+    gateway: RunningGateway, database: Database
+) -> None:
+    reply = await post(gateway, chat())
+    assert reply.status == 200
+    (row,) = await posted(gateway, database)
+    cost = cost_of(reply)
+    assert 0 < cost < NANO // 1000
+    assert (row["cost_nusd"], row["source"], row["tenant"], row["key"]) == (cost, "provider", "a", "web")
+    assert (row["provider"], row["model"], row["attempt"]) == ("sim", _MODEL, 1)
+    assert row["request_id"] == reply.headers["x-request-id"]
+    assert (await balance(database))[0] == cost
+    (line,) = await gateway.log_lines(1)
+    assert round(line["cost_usd"] * NANO) == cost
+
+
+async def test_a_stream_is_paid_for_at_its_end(gateway: RunningGateway, database: Database) -> None:
+    reply = await post(gateway, chat(stream=True))
+    assert reply.status == 200 and "x-gateway-cost-usd" not in reply.headers
+    (row,) = await posted(gateway, database)
+    assert row["cost_nusd"] > 0 and row["output_tokens"] > 0
+
+
+async def test_a_budget_that_is_too_small_refuses_before_anything_is_sent(
+    sim: ProviderSim, stored: Stored, database: Database
+) -> None:
+    async with RunningGateway(budgeted(sim, 0.000001), database_dsn=stored.application) as gateway:
+        reply = await post(gateway, chat())
+        assert reply.status == 429
+        assert reply.error()["code"] == reply.error()["type"] == "insufficient_quota"
+        assert reply.headers["x-should-retry"] == "false" and "retry-after" not in reply.headers
+        assert reply.headers["x-gateway-budget-reset"].endswith("T00:00:00Z")
+        assert "a:day" in reply.error()["message"]
+        assert sim.requests() == [] and await posted(gateway, database) == []
+
+
+async def test_a_budget_is_never_overspent_and_used_to_the_end(
+    sim: ProviderSim, stored: Stored, database: Database
+) -> None:
+    usd = 0.002
+    async with RunningGateway(budgeted(sim, usd), database_dsn=stored.application) as gateway:
+        replies = await asyncio.gather(*(post(gateway, chat(max_tokens=200)) for _ in range(60)))
+        served = [reply for reply in replies if reply.status == 200]
+        assert {reply.status for reply in replies} <= {200, 429, 503}
+        found = await posted(gateway, database)
+        assert len(found) == len(served) >= 10
+        spent, committed = await balance(database)
+        assert spent == sum(row["cost_nusd"] for row in found) == sum(map(cost_of, served))
+        assert spent <= committed <= int(usd * NANO)
+
+
+async def test_a_soft_budget_warns_and_goes_on(sim: ProviderSim, stored: Stored) -> None:
+    config = budgeted(sim, 0.0000001, "soft")
+    async with RunningGateway(config, database_dsn=stored.application) as gateway:
+        assert (await post(gateway, chat())).status == 200
+        await settled(gateway)
+        again = await post(gateway, chat())
+        assert again.status == 200
+        assert "budget=a:day:soft 100%" in again.headers["x-gateway-warnings"]
+
+
+async def test_what_is_free_passes_a_budget_that_is_used_up(
+    sim: ProviderSim, stored: Stored, database: Database
+) -> None:
+    config = budgeted(sim, 0.000001)
+    config["providers"].append({**config["providers"][0], "id": "own", "local": True, "flavour": "vllm"})
+    config["pools"].append(
+        {"id": "own", "provider": "own", "secret": "env:PROVIDER_KEY_2", "limits": {"concurrency": 4}}
+    )
+    config["models"][0]["overflow"] = "own/small"
+    async with RunningGateway(config, database_dsn=stored.application) as gateway:
+        reply = await post(gateway, chat())
+        assert reply.status == 200
+        assert (reply.headers["x-gateway-overflow"], reply.headers["x-gateway-provider"]) == ("local", "own")
+        (row,) = await posted(gateway, database)
+        assert (row["cost_nusd"], row["provider"]) == (0, "own")
+
+
+async def test_an_attempt_that_was_refused_costs_nothing(
+    gateway: RunningGateway, database: Database, sim: ProviderSim
+) -> None:
+    reply = await post(gateway, chat("[[sim:status=500]]"))
+    assert reply.status >= 500 and len(sim.requests()) >= 1
+    assert await posted(gateway, database) == []
+    assert (await balance(database))[0] == 0
+
+
+async def test_metrics_tell_of_money(gateway: RunningGateway, database: Database) -> None:
+    reply = await post(gateway, chat())
+    await posted(gateway, database)
+    page = await exchange(gateway, request(None, path="/metrics", method="GET", key=ADMIN_KEY), admin=True)
+    text = page.body.decode()
+    assert f'gateway_spend_nanodollars_total{{model="{_MODEL}",provider="sim"}} {cost_of(reply)}.0\n' in text
+    assert 'gateway_budget_used_ratio{budget="a:day"}' in text
+    assert "gateway_spool_records 0.0\n" in text
