@@ -113,26 +113,25 @@ class App:
         hedging = Hedging(snapshot.hedge)
         lessons = Lessons(dispatcher, grantor, health, hedging, metrics, time, clock)
         upstream = Upstream(dispatcher, lessons, connections.of, snapshot.bounds, hedging, clock)
-        authenticator = Authenticator(snapshot, clock.utc, self._key_use.used)
+        known = Authenticator(snapshot, clock.utc, self._key_use.used)
         relay = Relay(snapshot.bounds, ids, Written(grantor, estimator, time, clock))
-        generation = Generation(snapshot, authenticator, dispatcher, lessons, upstream, relay)
+        generation = Generation(snapshot, known, dispatcher, lessons, upstream, relay)
         router = Router(snapshot, accounts, health, time, clock)
         self._readings = Readings(accounts, dispatcher, grantor, health, time, clock)
         metrics.also(self._readings.gauges)
-        settlement = Settlement(clock, metrics, self._log, estimator)
         reservations = Reservations(grantor, time, departed)
         self._reloads: set[asyncio.Task[str | None]] = set()
-        self.pipeline = pipeline = Pipeline(generation, clock, settlement, reservations)
+        self.pipeline = pipeline = Pipeline(
+            generation, clock, Settlement(clock, metrics, self._log, estimator), reservations
+        )
         self.unread = Unread(clock, metrics, self._log)
-        probes = Starlette(routes=health_routes(self._is_draining))
-        created = clock.utc()
-        reading, catalogue = Inference(router, ids, estimator), ModelCatalogue(snapshot, created)
-        self.data = data = DataPlane(pipeline, reading, catalogue, probes)
+        reading, catalogue = Inference(router, ids, estimator), ModelCatalogue(snapshot, clock.utc())
+        self.data = DataPlane(pipeline, reading, catalogue, self._probes())
         self._swap = Swap(
             pipeline, accounts, health, router, reservations, dispatcher, connections, departed, metrics,
             time, clock,
         )  # fmt: skip
-        self._swap.followers.append(lambda new: setattr(data, "catalogue", ModelCatalogue(new, created)))
+        self._swap.followers.append(catalogue.configure)
         self._secrets = self._provider_secrets(settings, health, metrics, lessons, upstream)
         self.following = Following(
             settings, self.databases, reread, self._secrets.warm, self._put_in_force, clock.monotonic
@@ -151,6 +150,9 @@ class App:
 
     def _is_draining(self) -> bool:
         return self.pipeline.draining
+
+    def _probes(self) -> Starlette:
+        return Starlette(routes=health_routes(self._is_draining))
 
     @property
     def live(self) -> int:

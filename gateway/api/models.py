@@ -13,11 +13,15 @@ _PAGE_MAX = 1000
 
 
 class ModelCatalogue:
-    """The routes of one snapshot as a catalogue. `created` is when the gateway started."""
+    """The routes of the present snapshot as a catalogue. `created` is when the gateway started."""
 
     def __init__(self, snapshot: Snapshot, created: datetime) -> None:
         self._snapshot = snapshot
         self._created = created.astimezone(UTC)
+
+    def configure(self, snapshot: Snapshot) -> None:
+        """Those of this one from now on."""
+        self._snapshot = snapshot
 
     def answer(self, key: TenantKey, raw_path: bytes, query: bytes) -> bytes:
         """The body for `/v1/models` or `/v1/models/{id}`. Raises GatewayError when there is no such model."""
