@@ -94,8 +94,6 @@ class App:
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, lambda: self.live)
         self.databases = Databases(settings.database, database_dsn, clock.monotonic)
-        metrics.also(partial(self.databases.readings, metrics))
-        metrics.config_generation = snapshot.generation
         self._log = RequestLog(metrics.log_dropped, fd=log_fd)
         self._lag = LoopLag(metrics.lagged)
         ids = SealedIds(snapshot.pepper)
@@ -118,7 +116,6 @@ class App:
         generation = Generation(snapshot, known, dispatcher, lessons, upstream, relay)
         router = Router(snapshot, accounts, health, time, clock)
         self._readings = Readings(accounts, dispatcher, grantor, health, time, clock)
-        metrics.also(self._readings.gauges)
         reservations = Reservations(grantor, time, departed)
         self._reloads: set[asyncio.Task[str | None]] = set()
         self.pipeline = pipeline = Pipeline(
@@ -138,7 +135,7 @@ class App:
         )
         pipeline.unknown = self._unknown_key
         self._spending = pipeline.spending = self._books(settings, snapshot, metrics)
-        metrics.also(self._configuration_readings)
+        metrics.also(partial(self._scraped, metrics))
         budgets = None if self._spending is None else self._spending.told
         explainer = Explainer(lambda: router, dispatcher, grantor, time, clock, budgets, worker)
         #: What runs, as the admin API shows it.
@@ -325,6 +322,12 @@ class App:
             raise GatewayError(
                 KEYS_UNAVAILABLE, "This key cannot be checked at the moment.", retry_after_s=1.0
             )
+
+    def _scraped(self, metrics: Metrics) -> Iterator[Reading]:
+        """What nobody counts, as it is at a scrape."""
+        yield from self._readings.gauges()
+        yield from self.databases.readings(metrics)
+        yield from self._configuration_readings()
 
     def _configuration_readings(self) -> Iterator[Reading]:
         refused = [((), float(self.following.refused))]
