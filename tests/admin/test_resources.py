@@ -278,7 +278,7 @@ async def test_budgets_show_what_is_left(admin: Admin) -> None:
         made["id"], made["current_period"],
     )  # fmt: skip
     await admin.rows(
-        "INSERT INTO budget_posted (account, period, slot, posted_nusd) VALUES ($1, $2, 0, 30) RETURNING 1",
+        "INSERT INTO budget_posted (account, period, worker, posted_nusd) VALUES ($1, $2, 'w', 30) RETURNING 1",
         made["id"], made["current_period"],
     )  # fmt: skip
     for found in (await admin.get(f"/budgets/{made['id']}"), (await admin.get("/budgets"))["data"][0]):
@@ -295,9 +295,9 @@ async def test_a_deleted_tenant_leaves_a_tombstone(admin: Admin) -> None:
     await admin.make("/providers", PROVIDER)
     await admin.make("/pools", {**POOL, "tenants": ["client-a"]})
     await admin.rows(
-        "INSERT INTO usage_log (month, day, request_id, attempt, worker, seq, tenant, key, agent, task, model,"
+        "INSERT INTO usage_log (month, day, request_id, attempt, holder, tenant, key, agent, task, model,"
         " provider, pool, cost_nusd, price_version, source, started_at) VALUES ('2026-11-01', '2026-11-02', 'r', 1,"
-        " 0, 1, 'client-a', 'web', 'ada', 'letter', 'm', 'p', 'k', 7, '1', 'provider', now()) RETURNING 1"
+        " 'w/1', 'client-a', 'web', 'ada', 'letter', 'm', 'p', 'k', 7, '1', 'provider', now()) RETURNING 1"
     )
     refused = await admin.ask("DELETE", "/tenants/client-a")
     assert (refused.status_code, "speedrun-1" in refused.json()["detail"]) == (409, True)
@@ -319,10 +319,11 @@ async def test_a_deleted_tenant_leaves_a_tombstone(admin: Admin) -> None:
 
 
 async def test_lists_go_on_where_they_stopped(admin: Admin) -> None:
-    names = [f"t{number:02}" for number in range(7)]
-    for name in names:
+    made = [f"t{number:02}" for number in range(7)]
+    for name in made:
         await admin.tenant(name)
-    for limit in (1, 2, 3, 7, 50):
+    names = ["a", "b", *made]  # the file's among them
+    for limit in (1, 2, 3, 9, 50):
         seen: list[str] = []
         after: str | None = ""
         while after is not None:

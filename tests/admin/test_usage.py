@@ -17,7 +17,7 @@ SPAN = "from=2026-10-01&to=2026-12-01"
 async def used(admin: Admin, count: int = 1) -> None:
     """Three tenants, two days; `count` records of each."""
     rows = [
-        usage_row(f"{tenant}-{day}-{number}", tenant=tenant, day=date(2026, 11, day), cost=cost, seq=number)
+        usage_row(f"{tenant}-{day}-{number}", tenant=tenant, day=date(2026, 11, day), cost=cost)
         for tenant, cost in (("a", 1), ("b", 10), ("c", 100))
         for day in (2, 3)
         for number in range(count)

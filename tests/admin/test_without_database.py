@@ -1,18 +1,19 @@
 """With the database away: what is live is shown, all else waits for it, and nobody is called a stranger."""
 
-from storage.database import Database
 from tests.admin.conftest import Admin
 from tests.clock import passes
 
 
-async def fall(database: Database) -> None:
+async def fall(admin: Admin) -> None:
+    database = admin.gateway.app.databases.primary
+    assert database is not None
     await database.close()
 
 
 async def test_live_state_is_shown_and_the_rest_answers_503(admin: Admin) -> None:
     key = await admin.of_role("operator")
     assert (await admin.ask("GET", "/tenants", key=key)).status_code == 200
-    await fall(admin.database)
+    await fall(admin)
     await passes(10)
     for path in ("/pools", "/pools/one", "/queue", "/workers", "/config", "/openapi.json"):
         assert (await admin.ask("GET", path, key=key)).status_code == 200, path

@@ -29,10 +29,11 @@ _CHOSEN = tuple(name for name in FIELDS if name not in ("month", "day"))
 SUMS = ("requests", "input_tokens", "output_tokens", "cost_nusd")
 #: Of a record, in the order of an export.
 RECORD = (
-    "day", "request_id", "attempt", "tenant", "key", "agent", "task", "route", "model", "provider", "pool",
-    "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
-    "reasoning_tokens", "audio_input_tokens", "audio_output_tokens", "images", "cost_nusd", "price_version",
-    "source", "started_at", "queue_ms", "upstream_ms", "gateway_ms",
+    "day", "request_id", "attempt", "number", "tenant", "key", "agent", "task", "route", "model", "provider",
+    "pool", "priority", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens",
+    "cache_write_1h_tokens", "audio_input_tokens", "image_input_tokens", "reasoning_tokens",
+    "audio_output_tokens", "image_output_tokens", "searches", "cost_nusd", "price_version", "price_known",
+    "source", "tier", "status", "outcome", "started_at", "queue_ms", "upstream_ms", "first_token_ms",
 )  # fmt: skip
 _STEP_ROWS = 1000
 _DAYS_MAX = 3700
@@ -161,21 +162,23 @@ def _cursor(after: str, length: int) -> list[str]:
 async def _steps(database: Database, where: str, values: list[object]) -> AsyncIterator[list[Row]]:
     """The records in the order of their unique key, some at a time; the first even when there are none."""
     place = len(values)
-    last: tuple[object, ...] = (date.min, "", 0)
+    last: tuple[object, ...] = (date.min, "", 0, 0)
     while True:
         async with database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
             rows = await _step(connection, where, place, [*values, *last])
         yield [{name: row[name] for name in RECORD} for row in rows]
         if len(rows) < _STEP_ROWS:
             return
-        last = (rows[-1]["month"], rows[-1]["request_id"], rows[-1]["attempt"])
+        end = rows[-1]
+        last = (end["month"], end["request_id"], end["attempt"], end["number"])
 
 
 async def _step(connection: Connection, where: str, place: int, values: list[object]) -> list[Row]:
     query = (
         f"SELECT month, {', '.join(RECORD)} FROM usage_log WHERE {where}"  # noqa: S608
-        f" AND (month, request_id, attempt) > (${place + 1}, ${place + 2}, ${place + 3})"
-        f" ORDER BY month, request_id, attempt LIMIT {_STEP_ROWS}"
+        f" AND (month, request_id, attempt, number)"
+        f" > (${place + 1}, ${place + 2}, ${place + 3}, ${place + 4})"
+        f" ORDER BY month, request_id, attempt, number LIMIT {_STEP_ROWS}"
     )
     return [dict(row) for row in await connection.fetch(query, *values)]
 
