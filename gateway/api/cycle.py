@@ -36,6 +36,7 @@ class Line(Protocol):
     transport: asyncio.Transport
     flow: FlowControl
     loop: asyncio.AbstractEventLoop
+    client: tuple[str, int] | None
     access_log: bool
 
     def default_lines(self) -> bytes: ...
@@ -107,8 +108,7 @@ class BoundedCycle:
     @property
     def client(self) -> tuple[str, int] | None:
         """Where the connection comes from."""
-        found: tuple[str, int] | None = None if self.scope is None else self.scope["client"]
-        return found
+        return self._line.client
 
     @property
     def write_paused(self) -> bool:

@@ -52,11 +52,6 @@ def provider() -> Iterator[str]:
     server.server_close()
 
 
-IN_VAIN = """\
-warning: budgets are not enforced yet: acme
-"""
-
-
 def run(text: str, directory: Path, live: bool = False, **more: str) -> int:
     file = directory / "kaze.yaml"
     file.write_text(text)
@@ -66,9 +61,15 @@ def run(text: str, directory: Path, live: bool = False, **more: str) -> int:
 def test_a_right_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(VALID, tmp_path) == 0
     assert capsys.readouterr().out == (
-        f"{IN_VAIN}ok: {tmp_path}/kaze.yaml: 2 providers, 2 pools, 2 models, 1 tenant, 2 tenant keys; "
+        f"ok: {tmp_path}/kaze.yaml: 2 providers, 2 pools, 2 models, 1 tenant, 2 tenant keys; "
         "database embedded, ledger memory\n"
     )
+
+
+def test_budgets_without_a_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"database: none\n{VALID}", tmp_path) == 0
+    warned = "warning: without a database budgets are not enforced: acme"
+    assert capsys.readouterr().out.splitlines()[0] == warned
 
 
 def test_a_wrong_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +98,7 @@ def test_routes_that_cannot_be_asked_yet_are_a_warning(
     text = text.replace("targets: [openai/gpt-6-sol]", "targets: [claude/opus, openai/gpt-6-sol]")
     text = text.replace("models: {smart: openai/gpt-6.1-sol}", "models: {smart: [claude/a, claude/b]}")
     assert run(text, tmp_path) == 0
-    *warnings, last = capsys.readouterr().out.replace(IN_VAIN, "").splitlines()
+    *warnings, last = capsys.readouterr().out.splitlines()
     assert warnings == [
         "warning: model deep: cannot be served yet, no target's dialect is: claude/opus",
         "warning: model smart: passed over, their dialect is not served yet: claude/opus",
