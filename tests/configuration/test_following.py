@@ -14,7 +14,7 @@ from tests.clock import until
 from tests.configuration.operator import PEPPER, Operator
 from tests.gateway.wire import Reply, chat, exchange, post, request
 from tests.running import ADMIN_KEY, TENANT_KEY, ProviderSim, RunningGateway, configuration
-from tests.storage.conftest import Stored
+from tests.postgres import Stored
 
 
 @pytest.fixture

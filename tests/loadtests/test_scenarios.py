@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.alone
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE_S = 55.0
 CANNOT_KEEP_UP = 3

@@ -20,7 +20,7 @@ from storage.migrate import load, migrate, pending
 from storage.partitions import make_ahead
 from storage.postgres_binaries import RunAs
 from storage.postgres_cluster import APPLICATION, OWNER
-from tests.storage.conftest import Stored
+from tests.postgres import Stored
 from tests.storage.rows import TODAY, usage_row, write_usage
 from tests.storage.servers import PlainServer, RunningPostgres
 
