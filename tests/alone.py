@@ -19,7 +19,7 @@ _LOCK = pytest.StashKey[int]()
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "alone: measures; nothing else may run beside it")
     if (path := _shared(config)) is not None:
-        config.stash[_LOCK] = os.open(path, os.O_RDWR | os.O_CREAT)
+        config.stash[_LOCK] = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(config.stash[_LOCK], fcntl.LOCK_SH)
 
 
