@@ -66,6 +66,12 @@ class Waiting:
         finally:
             self._leasing.leave(self)
 
+    def give_up(self) -> None:
+        """In place of `decided`, by who cannot wait: nothing is held."""
+        self._leasing.give_back(self)
+        self._leasing.leave(self)
+        self.future.cancel()
+
 
 class Leasing:
     """Times: `now` is the wall clock, which decides periods; intervals are the loop's."""

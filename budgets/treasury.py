@@ -17,7 +17,7 @@ from budgets.flusher import FLUSH_S, Flusher, Posting
 from budgets.holder import Holder
 from budgets.leasing import Leasing, Waiting
 from budgets.period import Span
-from budgets.price import Price, cost
+from budgets.price import Price
 from budgets.price_table import PriceTable, Seller
 from budgets.reconciliation import Reconciliation
 from budgets.recovery import Recovery
@@ -209,8 +209,7 @@ class Treasury:
         first_token_ms: int = 0,
     ) -> int:
         """What it cost, at the price of when it was begun; the reservation is over."""
-        price, intent = attempt.price, attempt.intent
-        spent = cost(price, tokens, tier)
+        intent, spent = attempt.intent, attempt.cost(tokens, tier)
         if attempt.state is State.GIVEN_UP:
             self._correct(attempt, spent - intent.reserved, source)
             return spent
@@ -218,7 +217,7 @@ class Treasury:
             attempt,
             Settle(
                 intent, spent, source, tokens, tier, status, outcome, int(self._now() * 1000), queue_ms,
-                upstream_ms, first_token_ms, price.known,
+                upstream_ms, first_token_ms, attempt.price.known,
             ),
         )  # fmt: skip
         if spent > intent.reserved:

@@ -35,6 +35,10 @@ NOTHING = Tokens()
 
 def fit(tokens: Tokens) -> Tokens:
     """The same with no negative count, and parts that overlap cut down to their whole."""
+    if min(tokens) >= 0 and max(tokens) <= COUNT_MAX:  # as nearly every one is: nothing to mend
+        _, _, *of = tokens
+        if sum(of[:5]) <= tokens.input and sum(of[5:8]) <= tokens.output:
+            return tokens
     counts = {name: min(max(count, 0), COUNT_MAX) for name, count in tokens._asdict().items()}
     for whole, parts in (("input", INPUT_PARTS), ("output", OUTPUT_PARTS)):
         over = sum(counts[part] for part in parts) - counts[whole]

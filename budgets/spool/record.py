@@ -99,15 +99,8 @@ _TYPES: tuple[tuple[Kind, Any], ...] = (
 )
 _DECODERS = {int(kind): msgspec.json.Decoder(said) for kind, said in _TYPES}
 _KINDS = {said: int(kind) for kind, said in _TYPES}
-_encode = msgspec.json.Encoder().encode
-#: The one character that no text in PostgreSQL can hold, as JSON writes it.
-_NUL, _NO_NUL = b"\\u0000", b"\\ufffd"
-
-
-def encoded(said: Said) -> bytes:
-    """The payload of a record."""
-    payload = _encode(said)
-    return payload.replace(_NUL, _NO_NUL) if _NUL in payload else payload
+#: The payload of a record.
+encoded = msgspec.json.Encoder().encode
 
 
 def frame(sequence: int, said: Said) -> bytes:
