@@ -165,7 +165,7 @@ class Leasing:
             self._decide(one, Unavailable(one.budgets[0], "away"))
 
     async def _until(self, regular: float) -> None:
-        if not self._slices.urgent:
+        if not self._slices.pressing:
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, regular - self._monotonic())):
                     await self._urgent.wait()

@@ -8,11 +8,12 @@ Multipliers for batch, flex and priority are worked in when a price is loaded. D
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import mul
 from types import MappingProxyType
 from typing import NamedTuple
 
 from budgets.money import MILLION
-from budgets.usage import Tokens
+from budgets.usage import Tokens, by_kind
 
 STANDARD = "standard"
 #: Names under which replies and requests mean the standard tier; discounts that a model does not list are none.
@@ -20,7 +21,7 @@ _STANDARD_TOO = frozenset({"", "default", "auto", "standard", "standard_only", "
 
 
 class Rates(NamedTuple):
-    """Nano-dollars per million tokens of each kind."""
+    """Nano-dollars per million tokens of each kind, as `usage.by_kind` counts them."""
 
     input: int = 0
     cache_read: int = 0
@@ -115,24 +116,9 @@ def checked(price: Price) -> Price:
 
 def cost(price: Price, tokens: Tokens, tier: str | None = STANDARD) -> int:
     """What `tokens` (as `usage.fit` leaves them) came to, in nano-dollars, rounded up."""
-    rates = rates_at(price.bands(tier), tokens.input)
-    read, written = tokens.input, tokens.output
-    plain = read - (
-        tokens.cache_read + tokens.cache_write_5m + tokens.cache_write_1h + tokens.audio_in + tokens.image_in
-    )
-    said = written - (tokens.reasoning + tokens.audio_out + tokens.image_out)
-    total = (
-        plain * rates.input
-        + tokens.cache_read * rates.cache_read
-        + tokens.cache_write_5m * rates.cache_write_5m
-        + tokens.cache_write_1h * rates.cache_write_1h
-        + tokens.audio_in * rates.audio_in
-        + tokens.image_in * rates.image_in
-        + said * rates.output
-        + tokens.reasoning * rates.reasoning
-        + tokens.audio_out * rates.audio_out
-        + tokens.image_out * rates.image_out
-    )
+    bands = price.bands(tier)
+    rates = bands[0].rates if len(bands) == 1 else rates_at(bands, tokens.input)
+    total: int = sum(map(mul, by_kind(tokens), rates))
     return -(-total // MILLION) + price.per_request + tokens.searches * price.per_search
 
 

@@ -247,7 +247,8 @@ class Treasury:
         held.over = True
         if held.accounts:
             self._slices.release(held)
-            self._wake()
+            if self._slices.pressing:
+                self._leasing.wake()
 
     def admitted_classes(self) -> int:
         """How many priority classes the spool has room for, from the most urgent."""
@@ -280,7 +281,8 @@ class Treasury:
         self._flusher.noted()
         if held.accounts:
             self._slices.settle(held, said.cost)
-            self._wake()
+            if self._slices.pressing:
+                self._leasing.wake()
 
     def _correct(self, attempt: Attempt, delta: int, reason: str) -> None:
         attempt.state = State.OVER
@@ -293,10 +295,6 @@ class Treasury:
             raise ValueError("an attempt is resolved once")
         attempt.state, attempt.reservation.attempt = state, None
         return attempt.reservation
-
-    def _wake(self) -> None:
-        if self._slices.urgent:
-            self._leasing.wake()
 
     async def _expire(self) -> None:
         """Reservations that nobody ended: what was sent is given up, what was not goes back."""

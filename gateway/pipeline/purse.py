@@ -106,9 +106,11 @@ class Purse:
                 self._settle(attempt, self._read_only(), exchange.outcome)
             else:
                 self._settle(attempt, usage, exchange.outcome)
-            treasury.end(held)
+            if not held.over:
+                treasury.end(held)
         self._attempts.clear()
-        treasury.end(self._held)
+        if not self._held.over:
+            treasury.end(self._held)
 
     def _settle(self, attempt: Attempt, usage: Usage, outcome: str) -> None:
         exchange = self._exchange
@@ -129,14 +131,11 @@ class Purse:
     def _tokens(self, usage: Usage) -> Tokens:
         """As they are priced; the same object for the same usage."""
         if usage is not self._counted[0]:
-            counts = Tokens(
-                usage.input,
-                usage.output,
-                cache_read=usage.cache_read,
-                cache_write_5m=usage.cache_write,
-                reasoning=usage.reasoning,
-            )
-            self._counted = usage, fit(counts)
+            read, written, reasoning = usage.input, usage.output, usage.reasoning
+            tokens = Tokens(read, written, usage.cache_read, usage.cache_write, 0, 0, 0, reasoning)
+            if usage.cache_read + usage.cache_write > read or reasoning > written:
+                tokens = fit(tokens)  # not to be believed; others are as they should be
+            self._counted = usage, tokens
         return self._counted[1]
 
     def _read_only(self) -> Usage:
