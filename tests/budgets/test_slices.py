@@ -165,7 +165,7 @@ def test_who_is_not_heard_of_is_settled_as_reserved_and_only_once() -> None:
     assert slices.late(NOW + 9) == []
     assert slices.late(NOW + 10) == [(("gone", 1), 70)]
     assert slices.settle(("gone", 1), 70)
-    assert slices.settle(("gone", 1), 5) is False and slices.release(("gone", 1)) is None
+    assert not slices.settle(("gone", 1), 5) and not slices.release(("gone", 1))
     assert slices.open_count == 1
 
 
