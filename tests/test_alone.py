@@ -1,4 +1,4 @@
-"""What measures comes last and has the machine to itself, whichever process gets to it and wherever its file stands."""
+"""What measures comes last and has the machine to itself, whichever process gets to it."""
 
 import os
 import subprocess

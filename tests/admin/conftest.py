@@ -9,8 +9,8 @@ import httpx2
 import pytest
 
 from storage.database import EVERY_TENANT, Database
-from tests.running import ADMIN_KEY, ProviderSim, RunningGateway, configuration
 from tests.postgres import Stored
+from tests.running import ADMIN_KEY, ProviderSim, RunningGateway, configuration
 
 #: As the database has it, not the file; made by `admin.tenant`.
 TENANT = "client-a"

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.cli.check import check
 from tests.keys.openbao import ROOT_TOKEN, OpenBao
-from tests.settings.loading import ENVIRON
 from tests.postgres import Stored
+from tests.settings.loading import ENVIRON
 
 
 def test_what_is_there_and_what_is_not(
