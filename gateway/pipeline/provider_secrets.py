@@ -19,7 +19,8 @@ from gateway.settings.snapshot import ProviderKey, Snapshot
 from keys.secret import Secret
 from keys.secrets.cache import Outcome, SecretCache, SecretUnavailableError
 from keys.secrets.freshness import Use
-from keys.secrets.reference import Reference
+from keys.secrets.reference import Reference, Scheme
+from keys.secrets.watch import Versioned, VersionWatch
 
 #: How long a start, or a new configuration, waits for secrets that are not there yet.
 _WARM_S = 5.0
@@ -50,6 +51,8 @@ class ProviderSecrets:
         self._cache = SecretCache(
             sources.by_scheme, sources.policy, monotonic, on_fetch=self._fetched, on_change=self._changed
         )
+        places: dict[Scheme, Versioned] = {} if sources.vault is None else {"vault": sources.vault}
+        self._versions = VersionWatch(self._cache, places, sources.policy.watch_s)
         self._keys: dict[str, tuple[ProviderKey, ProviderKey]] = {}  # by id, as configured and as filled
         self._shunned: dict[Reference, list[tuple[Secret, float]]] = {}
         self._used: dict[Reference, Secret] = {}
@@ -62,6 +65,7 @@ class ProviderSecrets:
         self._cache.start()
         if self._vault is not None:
             self._vault.start()
+        self._versions.start()
         self._watcher = asyncio.create_task(self._watch(), name="provider-secrets")
 
     async def close(self) -> None:
@@ -69,6 +73,7 @@ class ProviderSecrets:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._versions.close()
         await self._cache.close()
         if self._vault is not None:
             await self._vault.close()

@@ -255,6 +255,12 @@ class VaultSection(Section):
     )
     ttl_s: Seconds = Field(default=60.0, description="How long a secret is used without asking again.")
     stale_max_s: Seconds = Field(default=3600.0, description="How long it is used while Vault is away.")
+    watch_s: Seconds = Field(
+        default=2.0,
+        description="How often it is looked whether there is another version: by its metadata, where the token may "
+        "read them.",
+        ge=0.2,
+    )
 
 
 class CapabilitySection(Section):

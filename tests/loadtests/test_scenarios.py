@@ -36,6 +36,7 @@ CASES = [
     ("ledger-loss", "safe_share"),
     ("overflow", "local"),
     ("mixed-stream", "mixed"),
+    ("secret-rotation", "vault"),
 ]
 
 
