@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.settings.declared import Declared, resolved
+from gateway.settings.own_secrets import OwnSecrets
 from gateway.settings.schema import ConfigFile
 from gateway.settings.snapshot import Budget, ProviderKey, Snapshot, Tenant, TenantKey
 from gateway.settings.stored_keys import digests, stored_keys
@@ -43,7 +44,8 @@ def assemble(declared: Declared, stored: StoredConfiguration, before: Assembled)
     Raises ConfigError.
     """
     refusals = Refusals()
-    made = {table: _sections(table, declared.file, stored, before, refusals) for table in TABLES}
+    own = OwnSecrets(declared.data_dir, declared.file)
+    made = {table: _sections(table, declared.file, stored, before, own, refusals) for table in TABLES}
     snapshot = _resolved(declared, stored.generation, made, before, refusals)
     known, stopped = _states(stored)
     tenants, shared, of_keys = _budgeted(stored, snapshot.tenants, refusals)
@@ -64,12 +66,17 @@ def assemble(declared: Declared, stored: StoredConfiguration, before: Assembled)
 
 
 def _sections(
-    table: str, file: ConfigFile, stored: StoredConfiguration, before: Assembled, refusals: Refusals
+    table: str,
+    file: ConfigFile,
+    stored: StoredConfiguration,
+    before: Assembled,
+    own: OwnSecrets,
+    refusals: Refusals,
 ) -> dict[str, Any]:
     """By id, of the rows that the file says nothing of."""
     named = {section.id for section in getattr(file, table)}
     rows = {row["id"]: row for row in getattr(stored, table) if row["id"] not in named}
-    made: dict[str, Any] = dict(sections(table, rows, refusals))
+    made: dict[str, Any] = dict(sections(table, rows, own, refusals))
     former = before.good.get(table, {})
     for id_ in rows.keys() - made.keys():
         if id_ in former:

@@ -61,7 +61,9 @@ def runs(ci: bool) -> list[Run]:
         return [
             failure_figure(evidence.calls),
             refusal_figure(evidence.calls, judged=True),
-            Figure("old secret last used after", last_use(evidence, "only"), "s", UNUSED_AFTER_S, tolerance=0),
+            Figure(
+                "old secret last used after", last_use(evidence, "only"), "s", UNUSED_AFTER_S, tolerance=0
+            ),
             Figure("new secret first used after", first_use(evidence, "only"), "s"),
             Figure("served", served, "/s"),
         ]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from loadtests.scenario import progress
 from loadtests.world.standing import Standing
 
-
 ROTATED = "another secret for"
 
 

@@ -82,9 +82,7 @@ async def test_a_secret_is_there_from_the_first_request(gateway: RunningGateway,
     assert GOOD.encode() not in shown
 
 
-async def test_a_refusal_has_it_looked_at_again_and_loses_no_request(
-    sim: ProviderSim, bao: OpenBao
-) -> None:
+async def test_a_refusal_has_it_looked_at_again_and_loses_no_request(sim: ProviderSim, bao: OpenBao) -> None:
     """The cache would look in minutes only: it is the provider's refusal that makes it look."""
     async with from_vault(sim, bao, ttl_s=600, watch_s=600) as gateway, Load(gateway) as load:
         await load.served(60)

@@ -13,7 +13,9 @@ from keys.secrets.vault import VaultSource
 from keys.secrets.watch import VersionWatch
 from tests.keys.openbao import OpenBao
 
-KEY, OTHER, ELSEWHERE = (parse(f"vault:secret/{name}") for name in ("watched#key", "watched#other", "still#key"))
+KEY, OTHER, ELSEWHERE = (
+    parse(f"vault:secret/{name}") for name in ("watched#key", "watched#other", "still#key")
+)
 LOOKS = ("secret/metadata/watched", "secret/metadata/still")
 READS = ("secret/data/watched", "secret/data/still")
 
