@@ -65,6 +65,7 @@ from gateway.request_log import RequestLog
 from gateway.settings.following import Following
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Snapshot
+from keys.digest import digest
 
 
 class App:
@@ -265,7 +266,8 @@ class App:
         """The secrets of provider keys, which are looked at again when a provider refuses one."""
         monotonic = self._clock.monotonic
         sources = secret_sources(settings.vault, settings.declared.environ, monotonic)
-        made = ProviderSecrets(sources, health, metrics, monotonic, self._renew)
+        taken = frozenset({digest(settings.snapshot.pepper, settings.admin_key.reveal())})
+        made = ProviderSecrets(sources, health, metrics, monotonic, self._renew, taken)
         lessons.refused, upstream.has_another_secret = made.refused, made.has_another
         return made
 
@@ -315,10 +317,11 @@ class App:
 
     async def _unknown_key(self, error: UnknownKeyError) -> None:
         """It may have been made a moment ago. What cannot be looked up now is not refused for good."""
-        if not error.may_be_one:
+        in_vault = self._secrets.awaited.are_away
+        if not error.may_be_one and not in_vault:
             raise error
         await self.following.look()
-        if self.following.is_cut_off:
+        if self.following.is_cut_off or in_vault:
             raise GatewayError(
                 KEYS_UNAVAILABLE, "This key cannot be checked at the moment.", retry_after_s=1.0
             )

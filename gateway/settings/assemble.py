@@ -53,13 +53,16 @@ def assemble(declared: Declared, stored: StoredConfiguration, before: Assembled)
     of_file = (_moved(key, tenants, of_keys) for key in snapshot.tenant_keys.values())
     former = {(key.tenant.id, key.id): key for key in before.snapshot.tenant_keys.values() if key.stored}
     of_rows = stored_keys(stored.tenant_keys, tenants, stopped, of_keys, former, refusals)
-    keys = _by_digest((key for key in of_file if key.tenant.id not in stopped), of_rows, refusals)
+    awaited = tuple(_moved(key, tenants, of_keys) for key in snapshot.awaited_keys)
+    of_file = (key for key in of_file if key.tenant.id not in stopped)
+    keys = _by_digest(of_file, {(key.tenant.id, key.id) for key in awaited}, of_rows, refusals)
     states = {row["id"]: row["state"] for row in stored.pools}
     whole = replace(
         snapshot,
         provider_keys=tuple(_in_state(key, states) for key in snapshot.provider_keys),
         tenants=MappingProxyType({id_: one for id_, one in tenants.items() if known.get(id_) != "deleted"}),
         tenant_keys=MappingProxyType(keys),
+        awaited_keys=tuple(key for key in awaited if key.tenant.id not in stopped),
         shared_budgets=shared,
     )
     return Assembled(kept(whole, before.snapshot), tuple(refusals.lines()), made)
@@ -155,11 +158,14 @@ def _moved(key: TenantKey, tenants: Mapping[str, Tenant], budgets: _Budgets) -> 
 
 
 def _by_digest(
-    of_file: Iterator[TenantKey], of_rows: Iterable[TenantKey], refusals: Refusals
+    of_file: Iterator[TenantKey],
+    awaited: set[tuple[str, str]],
+    of_rows: Iterable[TenantKey],
+    refusals: Refusals,
 ) -> dict[bytes, TenantKey]:
     """Every value of every key; of two with the same one the file's, else the first, counts."""
     keys = {digest: key for key in of_file for digest in digests(key)}
-    named = {(key.tenant.id, key.id) for key in keys.values()}
+    named = {(key.tenant.id, key.id) for key in keys.values()} | awaited
     for key in of_rows:
         if (key.tenant.id, key.id) in named:
             continue  # the file says what it is

@@ -47,7 +47,8 @@ class References:
         query = "SELECT true FROM tenant_keys WHERE tenant = $1 AND id = $2 FOR KEY SHARE"
         if await connection.fetchval(query, tenant, key):
             return True
-        known = self._configured().snapshot.tenant_keys.values()
+        snapshot = self._configured().snapshot
+        known = (*snapshot.tenant_keys.values(), *snapshot.awaited_keys)
         return any(one.id == key and one.tenant.id == tenant for one in known)
 
     async def provider(self, connection: Connection, name: str) -> tuple[str, bool] | None:
