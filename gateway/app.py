@@ -65,7 +65,7 @@ from gateway.request_log import RequestLog
 from gateway.settings.following import Following
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Snapshot
-from keys.digest import digest
+from keys.digest import Pepper, digest
 
 
 class App:
@@ -97,7 +97,7 @@ class App:
         self.databases = Databases(settings.database, database_dsn, clock.monotonic)
         self._log = RequestLog(metrics.log_dropped, fd=log_fd)
         self._lag = LoopLag(metrics.lagged)
-        ids = SealedIds(snapshot.pepper)
+        ids = SealedIds(snapshot.pepper, snapshot.pepper_previous)
         self.ledger_time = time = LedgerTime(clock)
         self._shared = shared_ledger(settings, clock)
         self._leases = self._leased(settings, time, metrics)
@@ -108,11 +108,11 @@ class App:
         departed = Departed(grantor)
         accounts = Accounts(grantor, snapshot.in_service, set_aside_permille(settings), time.now(), departed)
         self._dispatcher = dispatcher = self._dispatching(snapshot, accounts, estimator, time, metrics)
-        self._key_use = KeyUse(self.databases.primary, clock)
+        self._key_use = KeyUse(self.databases.primary, clock, Pepper(snapshot.pepper).version)
         hedging = Hedging(snapshot.hedge)
         lessons = Lessons(dispatcher, grantor, health, hedging, metrics, time, clock)
         upstream = Upstream(dispatcher, lessons, connections.of, snapshot.bounds, hedging, clock)
-        known = Authenticator(snapshot, clock.utc, self._key_use.used)
+        known = Authenticator(snapshot, clock.utc, self._key_use.used, self._key_use.outdated)
         relay = Relay(snapshot.bounds, ids, Written(grantor, estimator, time, clock))
         generation = Generation(snapshot, known, dispatcher, lessons, upstream, relay)
         router = Router(snapshot, accounts, health, time, clock)

@@ -12,8 +12,8 @@ from storage.database import EVERY_TENANT, Database
 _AT_ONCE = 250
 _TENANTS = "SELECT id, weight, models::text, state FROM tenants ORDER BY id"
 _KEYS = """
-SELECT tenant, id, digest, old_digest, old_until, priority, priority_max, limits::text, models, endpoints,
-    addresses::text[], expires_at, revoked_at
+SELECT tenant, id, digest, pepper_version, old_digest, old_until, priority, priority_max, limits::text, models,
+    endpoints, addresses::text[], expires_at, revoked_at
 FROM tenant_keys
 WHERE (revoked_at IS NULL OR revoked_at > now()) AND (expires_at IS NULL OR expires_at > now())
 ORDER BY tenant, id"""

@@ -52,7 +52,7 @@ def assemble(declared: Declared, stored: StoredConfiguration, before: Assembled)
     tenants = kept_of(tenants, before.snapshot.tenants)  # keys are made of them
     of_file = (_moved(key, tenants, of_keys) for key in snapshot.tenant_keys.values())
     former = {(key.tenant.id, key.id): key for key in before.snapshot.tenant_keys.values() if key.stored}
-    of_rows = stored_keys(stored.tenant_keys, tenants, stopped, of_keys, former, refusals)
+    of_rows = stored_keys(stored.tenant_keys, tenants, stopped, of_keys, former, declared.peppers, refusals)
     awaited = tuple(_moved(key, tenants, of_keys) for key in snapshot.awaited_keys)
     of_file = (key for key in of_file if key.tenant.id not in stopped)
     keys = _by_digest(of_file, {(key.tenant.id, key.id) for key in awaited}, of_rows, refusals)

@@ -24,7 +24,7 @@ POOL = {
 MODEL = {"id": "wise", "targets": ["other/sage"], "overflow": None, "hint": None}
 TENANT = {"id": "beta", "weight": 2.0, "models": "{}", "state": "active"}
 KEY = {
-    "tenant": "beta", "id": "app", "digest": b"1" * 32, "old_digest": None, "old_until": None,
+    "tenant": "beta", "id": "app", "digest": b"1" * 32, "pepper_version": "", "old_digest": None, "old_until": None,
     "priority": "conversation", "priority_max": "supervised", "limits": "{}", "models": ["*"], "endpoints": ["*"],
     "addresses": [], "expires_at": None, "revoked_at": None,
 }  # fmt: skip
