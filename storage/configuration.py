@@ -22,7 +22,7 @@ SELECT id, dialect, base_url, flavour, local, apis, insecure_http, api_version, 
     ca_file, echo_model
 FROM providers ORDER BY id"""
 _POOLS = """
-SELECT id, provider, secret, tenants, limits::text, model_limits::text, burst_s, models, state
+SELECT id, provider, secret, tenants, limits::text, model_limits::text, burst_s, models, weight, state
 FROM pools ORDER BY id"""
 _MODELS = "SELECT id, targets, overflow, hint FROM models ORDER BY id"
 _BUDGETS = "SELECT id, tenant, key, period, anchor_day, limit_nusd, enforce FROM budgets ORDER BY id"

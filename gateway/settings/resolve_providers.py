@@ -255,4 +255,5 @@ def _pool(
         models=pool.models,
         model_limits=tuple((pattern, limits_of(limits)) for pattern, limits in pool.model_limits.items()),
         reference=reference,
+        weight=pool.weight,
     )

@@ -136,6 +136,11 @@ class PoolSection(Section):
     windows: WindowsSection = Field(
         default=WindowsSection(), description="How finely the provider enforces its rates."
     )
+    weight: Weight = Field(
+        default=1.0,
+        description="How much more it is given than others that may serve the same: with 2 it counts as full as "
+        "one of weight 1 that has half as many requests under way; in `round_robin` it has twice the turns.",
+    )
     models: OneOrMore[ModelPattern] = Field(
         default=("*",), description="Which of the provider's models it may be used for; `*` matches anything."
     )

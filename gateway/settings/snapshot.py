@@ -145,6 +145,7 @@ class ProviderKey:
     models: tuple[str, ...] = ("*",)
     model_limits: tuple[tuple[str, Limits], ...] = ()  # by pattern of the model; the first that fits counts
     reference: Reference | None = None  # where `secret` is kept, and looked at again
+    weight: float = 1.0  # how much it takes until it counts as equally full as another
     state: str = "enabled"  # enabled | disabled | draining: of the latter only what is bound to it is served
 
     def serves(self, model: str) -> bool:

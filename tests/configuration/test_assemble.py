@@ -19,7 +19,7 @@ PROVIDER = {
 }  # fmt: skip
 POOL = {
     "id": "other-1", "provider": "other", "secret": "env:UPSTREAM", "tenants": ["*"], "limits": '{"rpm": 7}',
-    "model_limits": "{}", "burst_s": None, "models": ["*"], "state": "enabled",
+    "model_limits": "{}", "burst_s": None, "models": ["*"], "weight": 2.0, "state": "enabled",
 }  # fmt: skip
 MODEL = {"id": "wise", "targets": ["other/sage"], "overflow": None, "hint": None}
 TENANT = {"id": "beta", "weight": 2.0, "models": "{}", "state": "active"}
@@ -57,7 +57,7 @@ def test_rows_stand_beside_the_file(tmp_path: Path) -> None:
     assert made.refused == () and snapshot.generation == 5
     assert list(snapshot.providers) == ["openai", "local", "other"]
     [pool] = [key for key in snapshot.provider_keys if key.id == "other-1"]
-    assert pool.limits == Limits(rpm=7) and pool.secret is not None
+    assert pool.limits == Limits(rpm=7) and pool.weight == 2.0 and pool.secret is not None
     assert str(snapshot.routes["wise"].targets[0]) == "other/sage" and "smart" in snapshot.routes
     key = snapshot.tenant_keys[b"1" * 32]
     assert (key.id, key.tenant.weight, key.stored, key.standing) == ("app", 2.0, True, None)
