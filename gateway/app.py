@@ -65,6 +65,7 @@ from gateway.request_log import RequestLog
 from gateway.settings.following import Following
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Snapshot
+from keys.digest import Pepper, digest
 
 
 class App:
@@ -96,7 +97,7 @@ class App:
         self.databases = Databases(settings.database, database_dsn, clock.monotonic)
         self._log = RequestLog(metrics.log_dropped, fd=log_fd)
         self._lag = LoopLag(metrics.lagged)
-        ids = SealedIds(snapshot.pepper)
+        ids = SealedIds(snapshot.pepper, snapshot.pepper_previous)
         self.ledger_time = time = LedgerTime(clock)
         self._shared = shared_ledger(settings, clock)
         self._leases = self._leased(settings, time, metrics)
@@ -107,11 +108,11 @@ class App:
         departed = Departed(grantor)
         accounts = Accounts(grantor, snapshot.in_service, set_aside_permille(settings), time.now(), departed)
         self._dispatcher = dispatcher = self._dispatching(snapshot, accounts, estimator, time, metrics)
-        self._key_use = KeyUse(self.databases.primary, clock)
+        self._key_use = KeyUse(self.databases.primary, clock, Pepper(snapshot.pepper).version)
         hedging = Hedging(snapshot.hedge)
         lessons = Lessons(dispatcher, grantor, health, hedging, metrics, time, clock)
         upstream = Upstream(dispatcher, lessons, connections.of, snapshot.bounds, hedging, clock)
-        known = Authenticator(snapshot, clock.utc, self._key_use.used)
+        known = Authenticator(snapshot, clock.utc, self._key_use.used, self._key_use.outdated)
         relay = Relay(snapshot.bounds, ids, Written(grantor, estimator, time, clock))
         generation = Generation(snapshot, known, dispatcher, lessons, upstream, relay)
         router = Router(snapshot, accounts, health, time, clock)
@@ -265,7 +266,8 @@ class App:
         """The secrets of provider keys, which are looked at again when a provider refuses one."""
         monotonic = self._clock.monotonic
         sources = secret_sources(settings.vault, settings.declared.environ, monotonic)
-        made = ProviderSecrets(sources, health, metrics, monotonic, self._renew)
+        taken = frozenset({digest(settings.snapshot.pepper, settings.admin_key.reveal())})
+        made = ProviderSecrets(sources, health, metrics, monotonic, self._renew, taken)
         lessons.refused, upstream.has_another_secret = made.refused, made.has_another
         return made
 
@@ -315,10 +317,11 @@ class App:
 
     async def _unknown_key(self, error: UnknownKeyError) -> None:
         """It may have been made a moment ago. What cannot be looked up now is not refused for good."""
-        if not error.may_be_one:
+        in_vault = self._secrets.awaited.are_away
+        if not error.may_be_one and not in_vault:
             raise error
         await self.following.look()
-        if self.following.is_cut_off:
+        if self.following.is_cut_off or in_vault:
             raise GatewayError(
                 KEYS_UNAVAILABLE, "This key cannot be checked at the moment.", retry_after_s=1.0
             )

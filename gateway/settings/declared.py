@@ -49,7 +49,7 @@ def resolved(declared: Declared, file: ConfigFile, generation: int, findings: Fi
     providers = resolve_providers(file, environ, declared.base, findings)
     routes = resolve_routes(file, providers, findings)
     tenants = resolve_tenants(file, providers, routes, findings)
-    tenant_keys = resolve_tenant_keys(file, tenants, peppers.current.value, environ, findings)
+    tenant_keys, awaited = resolve_tenant_keys(file, tenants, peppers.current.value, environ, findings)
     if not declared.file.tenants:
         tenants.setdefault(DEFAULT_TENANT, Tenant(DEFAULT_TENANT))
         if declared.tenant_key is not None:
@@ -67,6 +67,7 @@ def resolved(declared: Declared, file: ConfigFile, generation: int, findings: Fi
         routes=MappingProxyType(routes),
         tenants=MappingProxyType(tenants),
         tenant_keys=MappingProxyType(tenant_keys),
+        awaited_keys=awaited,
         pepper=peppers.current.value,
         pepper_previous=None if peppers.previous is None else peppers.previous.value,
         bounds=Bounds(**file.bounds.model_dump()),

@@ -39,6 +39,7 @@ CASES = [
     ("ledger-loss", "safe_share"),
     ("overflow", "local"),
     ("mixed-stream", "mixed"),
+    ("secret-rotation", "vault"),
 ]
 
 
