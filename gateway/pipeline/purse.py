@@ -92,7 +92,7 @@ class Purse:
 
     def cost_of(self, usage: Usage) -> int | None:
         """What the attempt that serves costs if this is what it used; in nano-dollars."""
-        return None if self._serving is None else cost(self._serving.price, _tokens(usage))
+        return None if self._serving is None else cost(self._serving.price, _tokens(usage), _tier(usage))
 
     def end(self) -> None:
         """The exchange is over, and its usage is known as well as it will be."""
@@ -116,6 +116,7 @@ class Purse:
             attempt,
             _tokens(usage),
             source=usage.source,
+            tier=_tier(usage),
             status=exchange.status,
             outcome=outcome,
             queue_ms=int(exchange.waited * 1000),
@@ -150,7 +151,28 @@ class Spent:
         return Reading("spend_nanodollars", "Cost of usage.", ("provider", "model"), values, counts=True)
 
 
+def _tier(usage: Usage) -> str:
+    return "" if usage.kinds is None else usage.kinds.tier
+
+
 def _tokens(usage: Usage) -> Tokens:
+    kinds = usage.kinds
+    if kinds is not None:
+        return fit(
+            Tokens(
+                usage.input,
+                usage.output,
+                usage.cache_read,
+                usage.cache_write - kinds.cache_write_1h,
+                kinds.cache_write_1h,
+                kinds.audio_in,
+                kinds.image_in,
+                usage.reasoning,
+                kinds.audio_out,
+                kinds.image_out,
+                kinds.searches,
+            )
+        )
     return fit(
         Tokens(
             usage.input,
