@@ -23,6 +23,7 @@ from gateway.exchange import Exchange
 from gateway.metrics import Reading
 from gateway.pipeline.purse import Purse, Spent
 from gateway.pipeline.router import Candidates
+from gateway.pipeline.seller import seller_of
 from gateway.settings.snapshot import PRIORITIES, Provider, Snapshot, Target, Tenant, TenantKey
 from gateway.settings.snapshot import Budget as Cap
 
@@ -40,6 +41,7 @@ class Spending:
         self.treasury = treasury
         self.spent = Spent()
         self._clock = clock
+        self._snapshot = snapshot
         self._exchange_s = snapshot.bounds.exchange_s
         self._seed: Seed | None = None
         self._budgets: dict[str, Budget] = {}
@@ -51,11 +53,13 @@ class Spending:
     def priced_by(self, seed: Seed) -> None:
         """The price list; nothing has a price before."""
         self._seed = seed
-        self.treasury.prices = PriceTable(seed)
+        self.treasury.prices = PriceTable(seed, self._snapshot.prices)
         self._sellers.clear()
 
     def configure(self, snapshot: Snapshot) -> None:
         """Under this one from now on. A budget that is the same stays the same object, as its slices hang on it."""
+        if self._seed is not None and snapshot.prices != self._snapshot.prices:
+            self.treasury.prices = PriceTable(self._seed, snapshot.prices)
         self._snapshot = snapshot
         self._of_key.clear()
         self._sellers.clear()
@@ -89,11 +93,7 @@ class Spending:
     def seller(self, provider: Provider) -> Seller:
         found = self._sellers.get(provider.id)
         if found is None:
-            base_url = f"{provider.origin}{provider.base_path}"
-            names = provider.flavour, provider.dialect, provider.id
-            vendor = None if self._seed is None else self._seed.vendor(base_url, *names)
-            found = Seller(provider.id, "" if vendor is None else vendor.id, provider.local)
-            self._sellers[provider.id] = found
+            found = self._sellers[provider.id] = seller_of(provider, self._seed)
         return found
 
     def told(self, tenant: Tenant, key: TenantKey | None) -> list[dict[str, object]]:
@@ -170,7 +170,7 @@ class Spending:
             target = ways[0].target
             if target is not None:
                 price = self.treasury.price(self.seller(target.provider), target.model, tenant.id)
-                most = max(most, ceiling(price, read, written, None))
+                most = max(most, ceiling(price, read, written, None, searches_max=makeup.searches))
         return most
 
     def _is_free(self, target: Target | None, tenant: Tenant) -> bool:
