@@ -216,6 +216,8 @@ def test_a_price_that_an_operator_writes() -> None:
     assert price.version == "mine 1" and price.known
     # Nor is anything that goes with another kind left behind below the threshold.
     assert cost(price, Tokens(200_001, 0, cache_write_5m=1)) == 200_001 * 6000
+    dear = read_price({"input": 1, "audio_in": 10, "above": {10: {"input": 2}}}, "dear")
+    assert cost(dear, Tokens(11, 0, audio_in=11)) == 110_000
     plain = read_price({"input": 1, "above": {10: {"input": 2}}}, "plain")
     assert all(cost(plain, Tokens(11, 0)._replace(**{kind: 11})) == 22_000 for kind in INPUT_PARTS)
 
