@@ -29,7 +29,7 @@ _OTHER = {"above", "multipliers", "per_request", "per_search"}
 
 
 def rates_of(said: Mapping[str, Dollars], below: Rates | None = None) -> Rates:
-    """`said` per million; what it leaves out as its kind, where that is said, and no less than `below` a threshold."""
+    """`said` per million; what it leaves out as its kind, where that is said, no less than `below` a threshold."""
     found: dict[str, int] = {}
     moved = set(said)  # and what goes with it
     for kind, otherwise in _ELSE:

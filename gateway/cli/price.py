@@ -49,7 +49,7 @@ def price(
             return 1
     seed = _seed(data_dir)
     prices = PriceTable(seed, () if snapshot is None else snapshot.prices)
-    now = (clock or SystemClock()).utc().timestamp()
+    now = (clock or SystemClock()).unix()
     targets = _configured(snapshot, asked, seed) if snapshot is not None and asked.provider is None else []
     targets = targets or _sold(asked, seed, prices, now)
     steps = [
