@@ -2,7 +2,7 @@
 
 Inclusive: `input` counts everything read, cached or not, `output` everything written, reasoning too; the other
 fields say how much of it was what. The parts never add up to more than their whole, so that a bound on the
-whole bounds the cost. How providers say it is `usage_shapes`'. Depends on nothing.
+whole bounds the cost. How providers say it is `gateway.dialects.usage`'s. Depends on nothing.
 """
 
 from typing import NamedTuple

@@ -12,6 +12,18 @@ from gateway.record import Record
 from gateway.settings.snapshot import ModelRoute, ProviderKey, Target, TenantKey
 
 
+class Kinds(Record, frozen=True):
+    """What few replies report: parts of their input and output that cost otherwise, billed calls, another tier."""
+
+    cache_write_1h: int = 0  # of `cache_write`
+    audio_in: int = 0  # of `input`
+    image_in: int = 0
+    audio_out: int = 0  # of `output`
+    image_out: int = 0
+    searches: int = 0
+    tier: str = ""  # as answered, where it is not the standard one
+
+
 class Usage(Record, frozen=True):
     """Token counts, inclusive: `input` counts cached tokens, `output` counts reasoning."""
 
@@ -21,6 +33,7 @@ class Usage(Record, frozen=True):
     cache_write: int = 0
     reasoning: int = 0
     source: str = "none"  # provider | estimated | none
+    kinds: Kinds | None = None
 
 
 NO_USAGE = Usage()

@@ -12,7 +12,7 @@ from budgets.slice import Budget
 from budgets.spool.journal import SpoolError
 from budgets.usage import NOTHING, Tokens, fit
 from gateway.errors import NOT_RECORDED, GatewayError
-from gateway.exchange import Exchange, Usage
+from gateway.exchange import Exchange, Kinds, Usage
 from gateway.metrics import Reading
 from gateway.pipeline.router import Candidates
 
@@ -93,7 +93,10 @@ class Purse:
 
     def cost_of(self, usage: Usage) -> int | None:
         """What the attempt that serves costs if this is what it used; in nano-dollars."""
-        return None if self._serving is None else self._serving.cost(self._tokens(usage))
+        if self._serving is None:
+            return None
+        kinds = usage.kinds
+        return self._serving.cost(self._tokens(usage), "" if kinds is None else kinds.tier)
 
     def end(self) -> None:
         """The exchange is over, and its usage is known as well as it will be."""
@@ -119,6 +122,7 @@ class Purse:
             attempt,
             self._tokens(usage),
             source=usage.source,
+            tier="" if usage.kinds is None else usage.kinds.tier,
             status=exchange.status,
             outcome=outcome,
             queue_ms=int(exchange.waited * 1000),
@@ -133,7 +137,9 @@ class Purse:
         if usage is not self._counted[0]:
             read, written, reasoning = usage.input, usage.output, usage.reasoning
             tokens = Tokens(read, written, usage.cache_read, usage.cache_write, 0, 0, 0, reasoning)
-            if usage.cache_read + usage.cache_write > read or reasoning > written:
+            if usage.kinds is not None:
+                tokens = _of_every_kind(usage, usage.kinds)
+            elif usage.cache_read + usage.cache_write > read or reasoning > written:
                 tokens = fit(tokens)  # not to be believed; others are as they should be
             self._counted = usage, tokens
         return self._counted[1]
@@ -161,3 +167,21 @@ class Spent:
     def reading(self) -> Reading:
         values = [(key, float(amount)) for key, amount in self._amounts.items()]
         return Reading("spend_nanodollars", "Cost of usage.", ("provider", "model"), values, counts=True)
+
+
+def _of_every_kind(usage: Usage, kinds: Kinds) -> Tokens:
+    return fit(
+        Tokens(
+            usage.input,
+            usage.output,
+            usage.cache_read,
+            usage.cache_write - kinds.cache_write_1h,
+            kinds.cache_write_1h,
+            kinds.audio_in,
+            kinds.image_in,
+            usage.reasoning,
+            kinds.audio_out,
+            kinds.image_out,
+            kinds.searches,
+        )
+    )

@@ -23,6 +23,7 @@ from gateway.exchange import Exchange
 from gateway.metrics import Reading
 from gateway.pipeline.purse import Purse, Spent
 from gateway.pipeline.router import Candidates
+from gateway.pipeline.seller import seller_of
 from gateway.settings.snapshot import PRIORITIES, Provider, Snapshot, Target, Tenant, TenantKey
 from gateway.settings.snapshot import Budget as Cap
 
@@ -41,6 +42,7 @@ class Spending:
         self.treasury = treasury
         self.spent = Spent()
         self._clock = clock
+        self._snapshot = snapshot
         self._exchange_s = snapshot.bounds.exchange_s
         self._seed: Seed | None = None
         self._budgets: dict[str, Budget] = {}
@@ -53,12 +55,14 @@ class Spending:
     def priced_by(self, seed: Seed) -> None:
         """The price list; nothing has a price before."""
         self._seed = seed
-        self.treasury.prices = PriceTable(seed)
+        self.treasury.prices = PriceTable(seed, self._snapshot.prices)
         self._sellers.clear()
         self._prices.clear()
 
     def configure(self, snapshot: Snapshot) -> None:
         """Under this one from now on. A budget that is the same stays the same object, as its slices hang on it."""
+        if self._seed is not None and snapshot.prices != self._snapshot.prices:
+            self.treasury.prices = PriceTable(self._seed, snapshot.prices)
         self._snapshot = snapshot
         self._of_key.clear()
         self._sellers.clear()
@@ -106,11 +110,7 @@ class Spending:
     def seller(self, provider: Provider) -> Seller:
         found = self._sellers.get(provider.id)
         if found is None:
-            base_url = f"{provider.origin}{provider.base_path}"
-            names = provider.flavour, provider.dialect, provider.id
-            vendor = None if self._seed is None else self._seed.vendor(base_url, *names)
-            found = Seller(provider.id, "" if vendor is None else vendor.id, provider.local)
-            self._sellers[provider.id] = found
+            found = self._sellers[provider.id] = seller_of(provider, self._seed)
         return found
 
     def told(self, tenant: Tenant, key: TenantKey | None) -> list[dict[str, object]]:
@@ -188,7 +188,7 @@ class Spending:
         for ways in candidates.targets:
             target = ways[0].target
             if target is not None:
-                amount = ceiling(self.price(target, tenant), read, written)
+                amount = ceiling(self.price(target, tenant), read, written, makeup.searches)
                 if amount > most:
                     most = amount
         return most

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from gateway.settings.discover import complete
 from gateway.settings.places import Findings
+from gateway.settings.resolve_prices import resolve_prices
 from gateway.settings.resolve_providers import resolve_pools, resolve_providers
 from gateway.settings.resolve_tenants import resolve_routes, resolve_tenant_keys, resolve_tenants
 from gateway.settings.schema import ConfigFile
@@ -77,4 +78,5 @@ def resolved(declared: Declared, file: ConfigFile, generation: int, findings: Fi
         on_ledger_loss=file.on_ledger_loss,
         on_disconnect=file.on_disconnect,
         capabilities=MappingProxyType(capabilities),
+        prices=resolve_prices(file, findings),
     )

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from gateway.settings.schema_bounds import BoundsSection
+from gateway.settings.schema_prices import PriceSection
 from gateway.settings.schema_types import (
     Api,
     Count,
@@ -341,6 +342,9 @@ class ConfigFile(Section):
     models: ListOf[ModelSection] = Field(default=(), description="Model routes.")
     tenants: ListOf[TenantSection] = Field(
         default=(), description="Tenants; with none, `default` with a generated key."
+    )
+    prices: ListOf[PriceSection] = Field(
+        default=(), description="Prices that go before those of the price list."
     )
     queue: QueueSection = Field(
         default=QueueSection(), description="The line of requests that wait for room."

@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 import orjson
 
+from budgets.price_override import Override
 from keys.scope import UNLIMITED, Scope
 from keys.secret import Secret
 from keys.secrets.reference import Reference
@@ -256,6 +257,8 @@ class Snapshot:
     awaited_keys: tuple[TenantKey, ...] = ()
     #: On all tenants together.
     shared_budgets: tuple[Budget, ...] = ()
+    #: What goes before the price list.
+    prices: tuple[Override, ...] = ()
 
     @property
     def in_service(self) -> tuple[ProviderKey, ...]:
