@@ -317,8 +317,7 @@ class App:
         """It may have been made a moment ago. What cannot be looked up now is not refused for good."""
         if not error.may_be_one:
             raise error
-        await self.following.look()
-        if self.following.is_cut_off:
+        if not await self.following.look():
             raise GatewayError(
                 KEYS_UNAVAILABLE, "This key cannot be checked at the moment.", retry_after_s=1.0
             )

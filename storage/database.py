@@ -42,8 +42,8 @@ _LATE = (
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
-#: Codes, or classes of them, by which a server that answers says that it cannot now: it is read-only (a standby after
-#: a switch), two transactions collided, a disk or its memory is full, a file cannot be read or written.
+#: Codes, or classes of them, by which a server that answers says that it cannot now: it is read-only (a standby
+#: after a switch), two transactions collided, a disk or its memory is full, a file cannot be read or written.
 _UNABLE = ("25006", "40", "53", "58")
 
 #: What is wrong with a database before anybody tried to reach it.

@@ -122,7 +122,9 @@ async def test_absent_at_the_start_then_there(
 @asynccontextmanager
 async def _held(stored: Stored) -> AsyncIterator[None]:
     """Somebody holds every table that a gateway writes to."""
-    tables = "usage_log, budget_accounts, budget_posted, budget_slices, tenants, tenant_keys, audit_log, workers"
+    tables = (
+        "usage_log, budget_accounts, budget_posted, budget_slices, tenants, tenant_keys, audit_log, workers"
+    )
     async with connected(stored.superuser) as connection, connection.transaction():
         await connection.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
         yield
@@ -146,7 +148,15 @@ async def _read_only(stored: Stored) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _full(stored: Stored) -> AsyncIterator[None]:
     """Its disk is full: reads work, and every row that would be added is refused in PostgreSQL's own words."""
-    tables = ("usage_log", "budget_accounts", "budget_posted", "budget_slices", "tenants", "audit_log", "workers")
+    tables = (
+        "usage_log",
+        "budget_accounts",
+        "budget_posted",
+        "budget_slices",
+        "tenants",
+        "audit_log",
+        "workers",
+    )
     async with connected(stored.superuser) as connection:
         await connection.execute(
             "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
@@ -187,7 +197,9 @@ async def test_it_answers_and_takes_nothing(
             codes = {reply.error()["code"] for reply in replies if reply.status == 503}
             assert codes <= {"budget_unavailable"}
             assert (refused.status, "retry-after" in refused.headers) == (503, True), refused.body
-            assert b"No space" not in refused.body and denied.status == 401  # though it cannot be written down
+            assert (
+                b"No space" not in refused.body and denied.status == 401
+            )  # though it cannot be written down
         await back(gateway)
         await until(lambda: not spending.treasury._leasing.away())
         assert all(not task.done() for task in spending.treasury._tasks)
