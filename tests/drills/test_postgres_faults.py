@@ -197,9 +197,8 @@ async def test_it_answers_and_takes_nothing(
             codes = {reply.error()["code"] for reply in replies if reply.status == 503}
             assert codes <= {"budget_unavailable"}
             assert (refused.status, "retry-after" in refused.headers) == (503, True), refused.body
-            assert (
-                b"No space" not in refused.body and denied.status == 401
-            )  # though it cannot be written down
+            assert b"No space" not in refused.body
+            assert denied.status in (401, 503)  # whether or not that can be written down
         await back(gateway)
         await until(lambda: not spending.treasury._leasing.away())
         assert all(not task.done() for task in spending.treasury._tasks)
