@@ -60,6 +60,8 @@ async def test_two_minutes_without_it(
             unknown = await post(gateway, chat(), key=mint("acme").reveal())
             assert (unknown.status, unknown.error()["code"]) == (503, "keys_unavailable")
             assert unknown.headers["retry-after"]
+            catalogue = await get(gateway, "/v1/models", key=mint("acme").reveal())
+            assert (catalogue.status, catalogue.error()["code"]) == (503, "keys_unavailable")
             assert (await post(gateway, chat(), key="of-no-kind-that-is-ours-0123")).status == 401
             assert (await get(gateway, "/readyz", key=None)).status == 200
         assert await degraded(gateway)
