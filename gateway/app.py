@@ -320,8 +320,7 @@ class App:
         in_vault = self._secrets.awaited.are_away
         if not error.may_be_one and not in_vault:
             raise error
-        await self.following.look()
-        if self.following.is_cut_off or in_vault:
+        if not await self.following.look() or in_vault:
             raise GatewayError(
                 KEYS_UNAVAILABLE, "This key cannot be checked at the moment.", retry_after_s=1.0
             )

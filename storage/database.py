@@ -42,6 +42,9 @@ _LATE = (
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
+#: Codes, or classes of them, by which a server that answers says that it cannot now: it is read-only (a standby
+#: after a switch), two transactions collided, a disk or its memory is full, a file cannot be read or written.
+_UNABLE = ("25006", "40", "53", "58")
 
 #: What is wrong with a database before anybody tried to reach it.
 NOT_CONNECTED = "not connected yet"
@@ -57,7 +60,10 @@ class DatabaseAwayError(Exception):
 
 
 class DatabaseBusyError(Exception):
-    """It answers, but not within the limits: no free connection, a lock that is held, a statement too slow."""
+    """It answers, but not within the limits: no free connection, a lock that is held, a statement too slow.
+
+    Or it says that it cannot do this now, as it is read-only or its disk is full.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +163,7 @@ class Pool:
     def _translated(self, error: Exception, closed: bool) -> Exception | None:
         if isinstance(error, _AWAY) or (closed and not isinstance(error, _LATE)):
             return self._away(str(error))
-        if isinstance(error, _LATE):
+        if isinstance(error, _LATE) or (getattr(error, "sqlstate", None) or "").startswith(_UNABLE):
             return DatabaseBusyError(f"{self._lane.name}: {error}")
         if isinstance(error, TimeoutError):
             # Nothing came back even after the server's own limit: it, or the way to it, may stand still.

@@ -52,11 +52,13 @@ class GenerationWatch:
             self._known = number
             self._changed(number)
 
-    async def look(self) -> None:
-        """One look at the number. A database in which it is not (yet) has none."""
+    async def look(self) -> bool:
+        """One look at the number: whether it could be seen. A database in which it is not (yet) has none."""
         with suppress(DatabaseAwayError, DatabaseBusyError, REFUSED):
             async with self._database.reads.transaction(readonly=True) as connection:
                 self._tell(await connection.fetchval("SELECT number FROM generation"))
+                return True
+        return False
 
     async def _look_on(self) -> None:
         while True:

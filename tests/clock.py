@@ -7,7 +7,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import uvloop
@@ -101,13 +101,14 @@ class StillUVLoop(uvloop.Loop):
 
 
 class LoopClock:
-    """The gateway's clock, told by the loop that the test moves."""
+    """The gateway's clock, told by the loop that the test moves; the time of day is `ahead` of the true one."""
 
     def __init__(self) -> None:
         self.monotonic = asyncio.get_running_loop().time
+        self.ahead = timedelta()
 
     def utc(self) -> datetime:
-        return datetime.now(UTC)
+        return datetime.now(UTC) + self.ahead
 
     def unix(self) -> float:
         return self.utc().timestamp()

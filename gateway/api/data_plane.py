@@ -17,10 +17,12 @@ from gateway.api.query import parsed_query
 from gateway.api.routes import Endpoint, exact_methods, exact_routes, is_unserved, owned_methods, owned_route
 from gateway.errors import METHOD_NOT_SUPPORTED, UNKNOWN_URL, UNSUPPORTED_ENDPOINT, GatewayError
 from gateway.exchange import Exchange
+from gateway.pipeline.authenticate import UnknownKeyError
 from gateway.pipeline.caller import Caller
 from gateway.pipeline.form import Form
 from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.use_check import check_use
+from gateway.settings.snapshot import TenantKey
 
 _ROUTES = exact_routes()
 _METHODS = exact_methods()
@@ -86,7 +88,7 @@ class DataPlane:
         """Paths with an id in them, the model catalogue, and everything that does not exist."""
         method: str = scope["method"]
         if (raw_path in _MODELS or raw_path.startswith(_MODEL)) and method == "GET":
-            self._models(raw_path, scope)
+            await self._models(raw_path, scope)
             return
         owned = owned_route(method, raw_path)
         if owned is not None:
@@ -169,13 +171,12 @@ class DataPlane:
         prepared[0].opened += opened
         return prepared
 
-    def _models(self, raw_path: bytes, scope: Scope) -> None:
+    async def _models(self, raw_path: bytes, scope: Scope) -> None:
         """The catalogue is local: it says what this tenant may put in `model`."""
-        headers = scope["headers"]
         exchange = self.pipeline.aside("models", dialect_of(scope))
         caller = Caller(scope["kaze.connection"], exchange)
         try:
-            key = self.pipeline.generation.authenticator.authenticate(headers, dict(headers))
+            key = await self._authenticated(scope["headers"])
             exchange.tenant_key, exchange.priority = key, key.priority
             check_use(key, "models", scope["client"])
             caller.reservation = self.pipeline.reservations.begin(exchange)
@@ -185,6 +186,15 @@ class DataPlane:
             caller.fail(error)
         finally:
             self.pipeline.settle(exchange)
+
+    async def _authenticated(self, headers: list[tuple[bytes, bytes]]) -> TenantKey:
+        """Who asks; as in an exchange, a key that is not known is looked for once more."""
+        named = dict(headers)
+        try:
+            return self.pipeline.generation.authenticator.authenticate(headers, named)
+        except UnknownKeyError as error:
+            await self.pipeline.unknown(error)
+            return self.pipeline.generation.authenticator.authenticate(headers, named)
 
     def _refuse(self, scope: Scope, error: GatewayError) -> None:
         """Say no to what is no endpoint; even that is a request, and has its line in the log."""

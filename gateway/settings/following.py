@@ -82,7 +82,8 @@ class Following:
         self._in_force = asyncio.Event()  # another snapshot than before
         self._one_at_a_time = asyncio.Lock()
         self._follower: asyncio.Task[None] | None = None
-        self._look: asyncio.Task[None] | None = None
+        self._look: asyncio.Task[bool] | None = None
+        self._next_look: asyncio.Task[bool] | None = None
         self._looked_at = 0.0
         self.problem: str | None = None
         #: Whether the database's configuration was ever read.
@@ -124,7 +125,7 @@ class Following:
     async def close(self) -> None:
         if self._watch is not None:
             await self._watch.close()
-        tasks = [task for task in (self._follower, self._look) if task is not None]
+        tasks = [task for task in (self._follower, self._look, self._next_look) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -147,15 +148,20 @@ class Following:
                 self._refuse(error)
         return self.problem
 
-    async def look(self) -> None:
-        """Whether there is something new, for who presents a key that is not known: one look serves all."""
-        if self._watch is None or self.is_cut_off:
-            return
-        if self._look is None or self._look.done():
-            if self._monotonic() - self._looked_at < _LOOK_EVERY_S:
-                return
-            self._look = asyncio.create_task(self._look_now(), name="configuration-look")
-        await asyncio.wait([self._look])
+    async def look(self) -> bool:
+        """Whether all that the database has is in force here; for who presents a key that is not known.
+
+        One look serves all who came before it began. Who comes later may have a newer key, and waits for the next.
+        """
+        if self._watch is None:
+            return True
+        if self.is_cut_off:
+            return False
+        if self._next_look is None:
+            self._next_look = asyncio.create_task(self._look_next(), name="configuration-look")
+        look = self._next_look
+        await asyncio.wait([look])
+        return look.result() and not self.is_cut_off
 
     def state(self) -> dict[str, object]:
         """For the admin API."""
@@ -239,14 +245,18 @@ class Following:
         self._settings, self._stored, self.problem = settings, stored, None
         self._swap(new)
 
-    async def _look_now(self) -> None:
+    async def _look_next(self) -> bool:
         assert self._watch is not None
+        if self._look is not None:
+            await asyncio.wait([self._look])
+        await asyncio.sleep(self._looked_at + _LOOK_EVERY_S - self._monotonic())
+        self._look, self._next_look = self._next_look, None
         self._looked_at = self._monotonic()
-        await self._watch.look()
-        try:
+        if not await self._watch.look():
+            return False
+        with suppress(TimeoutError):
             async with asyncio.timeout(_NEWS_S):
                 while self.snapshot.generation < self._newest and self.problem is None:
                     self._in_force.clear()
                     await self._in_force.wait()
-        except TimeoutError:
-            return
+        return self.snapshot.generation >= self._newest

@@ -13,6 +13,8 @@ from typing import Any, Self
 
 import httpx2
 
+from tests.running import ADMIN_KEY, TENANT_KEY
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: For what normally comes at once, on a machine that may stand still for seconds.
 PATIENCE_S = 30.0
@@ -61,8 +63,8 @@ class GatewayProcess:
                 break
         self.url = self._printed(r"OpenAI base URL +(http://\S+)/v1")
         self.admin_url = self._printed(r"admin +(http://\S+)")
-        self.tenant_key = (self.data_dir / "tenant-key").read_text().strip()
-        self.admin_key = (self.data_dir / "admin-key").read_text().strip()
+        self.tenant_key = self._kept("tenant-key") or TENANT_KEY
+        self.admin_key = self._kept("admin-key") or ADMIN_KEY
         return self
 
     def __exit__(
@@ -87,6 +89,11 @@ class GatewayProcess:
             return
         signal.pidfd_send_signal(handle, signal.SIGKILL)
         os.close(handle)
+
+    def _kept(self, name: str) -> str:
+        """A credential that the gateway made; none where it was given one."""
+        path = self.data_dir / name
+        return path.read_text().strip() if path.exists() else ""
 
     def _printed(self, pattern: str) -> str:
         found = re.search(pattern, self.greeting)
