@@ -80,7 +80,8 @@ class Pipeline:
         self.reservations = reservations
         self.clock = clock
         self._ids = RequestIds()
-        self._idempotency = idempotency.Idempotency(generation.snapshot.bounds, clock)
+        #: Replaced where there is a database to keep the answers.
+        self.idempotency = idempotency.Idempotency(generation.snapshot.bounds, clock)
         self._settlement = settlement
 
     async def run(
@@ -130,7 +131,7 @@ class Pipeline:
                 await self._serve(exchange, caller, work, candidates)
             else:
                 run = partial(self._serve, exchange, caller, work, candidates)
-                await self._idempotency.serve(exchange, caller, work, candidates, once, run)
+                await self.idempotency.serve(exchange, caller, work, once, run)
         except GatewayError as error:
             caller.fail(error)
         except UpstreamFailure as failure:
