@@ -42,11 +42,11 @@ class AnswerRecorder:
 
     def respond(self, status: int, head: bytes, body: bytes) -> None:
         self._begin(status, head, body)
-        self._end(partial(self._connection.respond, status, self._warned(head), body))
+        self._end(partial(self._connection.respond, status, self._warned(status, head), body))
 
     def start(self, status: int, head: bytes, first: bytes = b"", end: bool = False) -> None:
         self._begin(status, head, first)
-        start = partial(self._connection.start, status, self._warned(head), first, end)
+        start = partial(self._connection.start, status, self._warned(status, head), first, end)
         if end:
             self._end(start)
         else:
@@ -95,8 +95,8 @@ class AnswerRecorder:
         if 200 <= self._status < 300 and self._left >= 0:
             self.answer = Answer(self._status, self._head, b"".join(self._parts))
 
-    def _warned(self, head: bytes) -> bytes:
-        if not self._warning:
+    def _warned(self, status: int, head: bytes) -> bytes:
+        if not self._warning or status >= 300:  # an error is kept nowhere
             return head
         if _WARNINGS in head:
             return head.replace(_WARNINGS, _WARNINGS + self._warning + b"; ", 1)

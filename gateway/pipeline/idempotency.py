@@ -35,7 +35,7 @@ class Idempotency:
 
     def __init__(self, bounds: Bounds, clock: Clock, stored: StoredAnswers | None = None) -> None:
         self.answers = KeptAnswers(bounds.idempotent_answers, bounds.idempotent_answer_bytes)
-        self._stored = stored
+        self.stored = stored
         self._clock = clock
 
     async def serve(
@@ -54,8 +54,8 @@ class Idempotency:
         else:
             fingerprint = fingerprint_of(exchange, work, body)
         found: Answer | Claim | None = self.answers.look(name, fingerprint, self._clock.monotonic())
-        if found is None and self._stored is not None:
-            found = await self._stored.begin(name, fingerprint)
+        if found is None and self.stored is not None:
+            found = await self.stored.begin(name, fingerprint)
         if isinstance(found, Answer):
             _replay(caller, found)
         else:
@@ -70,7 +70,7 @@ class Idempotency:
         claim: Claim | None,
     ) -> None:
         """Run it, and keep the answer: here and, where there is a claim, for all."""
-        warning = _NEAR_ONLY if claim is None and self._stored is not None else b""
+        warning = _NEAR_ONLY if claim is None and self.stored is not None else b""
         bytes_max = self.answers.answer_bytes_max
         recorder: AnswerRecorder | None = None
         begun = False
@@ -87,8 +87,8 @@ class Idempotency:
             if begun:
                 self.answers.end(name, answer, self._clock.monotonic())
             try:
-                if claim is not None and self._stored is not None:
-                    await self._stored.end(claim, answer)
+                if claim is not None and self.stored is not None:
+                    await self.stored.end(claim, answer)
             finally:
                 if recorder is not None:
                     recorder.release()

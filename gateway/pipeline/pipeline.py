@@ -166,6 +166,8 @@ class Pipeline:
                 held = self.spending.hold(exchange, candidates)
                 purse = exchange.purse = held if isinstance(held, Purse) else await held
                 candidates = purse.candidates
+            elif self.spending is not None and exchange.endpoint == "batches":
+                self.spending.check_unpriced(exchange, work.path)
             if exchange.streaming:
                 bounds = generation.snapshot.bounds
                 loop = asyncio.get_running_loop()

@@ -16,6 +16,7 @@ from gateway.errors import NOT_RECORDED, GatewayError
 from gateway.exchange import Exchange, Usage
 from gateway.metrics import Reading
 from gateway.pipeline.router import Candidates
+from gateway.pipeline.unreported import is_unknown, within_limits
 
 if TYPE_CHECKING:
     from gateway.pipeline.spending import Spending
@@ -84,6 +85,15 @@ class Purse:
             self._settle(found[1], self._read_only(), reason)
         else:
             self._spending.treasury.void(found[1], reason)
+            if found[0] is not self._held:  # another attempt runs beside it, on money of its own
+                self._spending.treasury.end(found[0])
+
+    def lost(self, permit: "Permit", usage: Usage | None) -> None:
+        """It was answered, too late: another attempt serves. What it used is owed all the same."""
+        found = self._attempts.get(permit)
+        if found is not None and usage is not None and self._exchange.ran_model:
+            del self._attempts[permit]
+            self._settle(found[1], usage, "lost")
 
     def serves(self, permit: "Permit") -> None:
         """Its reply is the one that is relayed."""
@@ -91,8 +101,15 @@ class Purse:
         self._serving = None if found is None else found[1]
 
     def cost_of(self, usage: Usage) -> int | None:
-        """What the attempt that serves costs if this is what it used; in nano-dollars."""
-        return None if self._serving is None else cost(self._serving.price, _tokens(usage))
+        """What the request costs if this is what the attempt that serves used; in nano-dollars."""
+        if self._serving is None:
+            return None
+        spent = cost(self._serving.price, _tokens(usage)) + (self._exchange.cost_nusd or 0)
+        if len(self._attempts) > 1:
+            for _, attempt in self._attempts.values():
+                if attempt is not self._serving:
+                    spent += cost(attempt.price, _tokens(self._read_only()))
+        return spent
 
     def end(self) -> None:
         """The exchange is over, and its usage is known as well as it will be."""
@@ -101,10 +118,13 @@ class Purse:
             usage = exchange.usage if attempt is self._serving else self._read_only()
             if not exchange.ran_model:
                 treasury.void(attempt, "no model ran")
+            elif attempt is self._serving and is_unknown(exchange, usage):
+                treasury.give_up(attempt)
+                self._spent(attempt, attempt.intent.reserved)
             elif usage.source == "none":
                 self._settle(attempt, self._read_only(), exchange.outcome)
             else:
-                self._settle(attempt, usage, exchange.outcome)
+                self._settle(attempt, within_limits(exchange, usage), exchange.outcome)
             treasury.end(held)
         self._attempts.clear()
         treasury.end(self._held)
@@ -122,8 +142,11 @@ class Purse:
             upstream_ms=int((done - sent) * 1000) if done and sent else 0,
             first_token_ms=int((exchange.first_content - sent) * 1000) if exchange.first_content else 0,
         )
-        exchange.cost_nusd = (exchange.cost_nusd or 0) + spent
-        self._spending.spent.add(attempt.intent.provider, attempt.intent.model, spent)
+        self._spent(attempt, spent)
+
+    def _spent(self, attempt: Attempt, amount: int) -> None:
+        self._exchange.cost_nusd = (self._exchange.cost_nusd or 0) + amount
+        self._spending.spent.add(attempt.intent.provider, attempt.intent.model, amount)
 
     def _read_only(self) -> Usage:
         """What is owed for a request that was read and, for all that is known, not answered."""
