@@ -3,8 +3,8 @@
     clamp(burn · 30 s, three of the dearest usual requests, a fifth of what remains shared among the workers)
 
 and nothing near the cap, where every request is leased for by itself and what it leaves goes back at once. Pure.
-Three, so that a request which is alone finds money for a second attempt, which cannot wait for the books: with less,
-what was spent since the last exchange would stand in its way.
+Three, so that a request which is alone finds money for a second attempt, which cannot wait for the books: with
+less, what was spent since the last exchange would stand in its way.
 """
 
 #: Seconds of spending that a slice is to last.
