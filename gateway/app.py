@@ -44,6 +44,7 @@ from gateway.pipeline.databases import Databases
 from gateway.pipeline.departed import Departed
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.explain import Explainer
+from gateway.pipeline.idempotency import Idempotency
 from gateway.pipeline.key_use import KeyUse
 from gateway.pipeline.lessons import Lessons
 from gateway.pipeline.pipeline import Generation, Pipeline
@@ -57,6 +58,7 @@ from gateway.pipeline.secret_sources import secret_sources
 from gateway.pipeline.settle import Settlement
 from gateway.pipeline.shared_ledger import set_aside_permille, shared_ledger
 from gateway.pipeline.spending import Spending
+from gateway.pipeline.stored_answers import StoredAnswers
 from gateway.pipeline.swap import Swap
 from gateway.pipeline.unread import Unread
 from gateway.pipeline.verify import verify
@@ -136,14 +138,10 @@ class App:
         )
         pipeline.unknown = self._unknown_key
         self._spending = pipeline.spending = self._books(settings, snapshot, metrics)
+        self._stored_answers = self._kept_for_all(pipeline, snapshot)
         metrics.also(partial(self._scraped, metrics))
-        budgets = None if self._spending is None else self._spending.told
-        explainer = Explainer(lambda: router, dispatcher, grantor, time, clock, budgets, worker)
         #: What runs, as the admin API shows it.
-        self.running = OwnLive(
-            self.registry, self.state, QueueReadings(worker, dispatcher, clock), explainer,
-            verify=self._verify, refresh=self._refresh, reload=self._reload_now,
-        )  # fmt: skip
+        self.running = self._shown(router)
         self.admin = self._operated(settings, administers)
 
     def _is_draining(self) -> bool:
@@ -164,6 +162,8 @@ class App:
         if self._spending is not None:
             self._spending.priced_by(await asyncio.to_thread(load_seed, self._data_dir / "prices"))
             await self._spending.treasury.start()
+        if self._stored_answers is not None:
+            self._stored_answers.start()
         await self._secrets.start()
         await self._secrets.warm(self.following.snapshot)
         self._renew()
@@ -225,6 +225,8 @@ class App:
         await self.following.close()
         await self._secrets.close()
         await self._key_use.close()
+        if self._stored_answers is not None:
+            await self._stored_answers.close()
         if self._spending is not None:
             await self._spending.treasury.close()
         await self.databases.close()
@@ -289,6 +291,25 @@ class App:
         self._swap.followers.append(spending.configure)
         metrics.also(spending.readings)
         return spending
+
+    def _shown(self, router: Router) -> OwnLive:
+        budgets = None if self._spending is None else self._spending.told
+        grantor, time, clock = self.ledger, self.ledger_time, self._clock
+        explainer = Explainer(lambda: router, self._dispatcher, grantor, time, clock, budgets, self._worker)
+        queue = QueueReadings(self._worker, self._dispatcher, clock)
+        return OwnLive(
+            self.registry, self.state, queue, explainer,
+            verify=self._verify, refresh=self._refresh, reload=self._reload_now,
+        )  # fmt: skip
+
+    def _kept_for_all(self, pipeline: Pipeline, snapshot: Snapshot) -> StoredAnswers | None:
+        """Answers to idempotency keys; None where each worker has only its own."""
+        if self.databases.primary is None:
+            return None
+        bounds, sweeps = snapshot.bounds, self._worker == 0
+        made = StoredAnswers(self.databases.primary, bounds.idempotent_answer_bytes // 4, sweeps=sweeps)
+        pipeline.idempotency = Idempotency(bounds, self._clock, made)
+        return made
 
     def _leased(self, settings: Settings, time: LedgerTime, metrics: Metrics) -> Leases | None:
         """This worker's part of the shared ledger; None where there is none."""

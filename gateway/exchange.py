@@ -76,6 +76,10 @@ class Purse(Protocol):
         """The attempt came to nothing. `owed`: the provider may have done the work."""
         ...
 
+    def lost(self, permit: Any, usage: Usage | None) -> None:
+        """The attempt was answered, and another one serves."""
+        ...
+
     def cost_of(self, usage: Usage) -> int | None:
         """In nano-dollars, if the reply used that much."""
         ...
@@ -125,6 +129,7 @@ class Exchange:  # no Record: those are slow to write to, and this one is writte
     body_bytes: int = 0  # of the request, as far as it is held in memory
     route: ModelRoute | None = None
     streaming: bool = False
+    goes_on: bool = False  # the model may work on when the reply is over
     sizing: Sizing = _UNSIZED  # of its body, for the target that is asked first
     target: Target | None = None
     provider_key: ProviderKey | None = None

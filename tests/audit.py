@@ -22,9 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 MAY_START_PROCESSES = (
     "tests/serving/", "tests/sim/test_control.py", "tests/settings/", "tests/javascript/", "tests/test_audit.py",
     "tests/test_alone.py",
-    "tests/admin/", "tests/admission/", "tests/budgets/", "tests/configuration/", "tests/drills/", "tests/keys/",
-    "tests/spending/",
-    "tests/storage/",
+    "tests/admin/", "tests/admission/", "tests/budgets/", "tests/configuration/", "tests/drills/",
+    "tests/idempotency/", "tests/keys/", "tests/spending/", "tests/storage/",
     "tests/loadtests/test_scenarios.py",
 )  # fmt: skip
 

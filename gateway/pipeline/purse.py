@@ -15,6 +15,7 @@ from gateway.errors import NOT_RECORDED, GatewayError
 from gateway.exchange import Exchange, Kinds, Usage
 from gateway.metrics import Reading
 from gateway.pipeline.router import Candidates
+from gateway.pipeline.unreported import is_unknown, within_limits
 
 if TYPE_CHECKING:
     from gateway.pipeline.spending import Spending
@@ -85,6 +86,15 @@ class Purse:
             self._settle(found[1], self._read_only(), reason)
         else:
             self._spending.treasury.void(found[1], reason)
+            if found[0] is not self._held:  # another attempt runs beside it, on money of its own
+                self._spending.treasury.end(found[0])
+
+    def lost(self, permit: "Permit", usage: Usage | None) -> None:
+        """It was answered, too late: another attempt serves. What it used is owed all the same."""
+        found = self._attempts.get(permit)
+        if found is not None and usage is not None and self._exchange.ran_model:
+            del self._attempts[permit]
+            self._settle(found[1], usage, "lost")
 
     def serves(self, permit: "Permit") -> None:
         """Its reply is the one that is relayed."""
@@ -92,11 +102,15 @@ class Purse:
         self._serving = None if found is None else found[1]
 
     def cost_of(self, usage: Usage) -> int | None:
-        """What the attempt that serves costs if this is what it used; in nano-dollars."""
+        """What the request costs if this is what the attempt that serves used; in nano-dollars."""
         if self._serving is None:
             return None
-        kinds = usage.kinds
-        return self._serving.cost(self._tokens(usage), "" if kinds is None else kinds.tier)
+        spent = self._cost(self._serving, usage) + (self._exchange.cost_nusd or 0)
+        if len(self._attempts) > 1:
+            for _, attempt in self._attempts.values():
+                if attempt is not self._serving:
+                    spent += self._cost(attempt, self._read_only())
+        return spent
 
     def end(self) -> None:
         """The exchange is over, and its usage is known as well as it will be."""
@@ -105,10 +119,13 @@ class Purse:
             usage = exchange.usage if attempt is self._serving else self._read_only()
             if not exchange.ran_model:
                 treasury.void(attempt, "no model ran")
+            elif attempt is self._serving and is_unknown(exchange, usage):
+                treasury.give_up(attempt)
+                self._spent(attempt, attempt.intent.reserved)
             elif usage.source == "none":
                 self._settle(attempt, self._read_only(), exchange.outcome)
             else:
-                self._settle(attempt, usage, exchange.outcome)
+                self._settle(attempt, within_limits(exchange, usage), exchange.outcome)
             if not held.over:
                 treasury.end(held)
         self._attempts.clear()
@@ -129,8 +146,14 @@ class Purse:
             upstream_ms=int((done - sent) * 1000) if done and sent else 0,
             first_token_ms=int((exchange.first_content - sent) * 1000) if exchange.first_content else 0,
         )
-        exchange.cost_nusd = (exchange.cost_nusd or 0) + spent
-        self._spending.spent.add(attempt.intent.provider, attempt.intent.model, spent)
+        self._spent(attempt, spent)
+
+    def _spent(self, attempt: Attempt, amount: int) -> None:
+        self._exchange.cost_nusd = (self._exchange.cost_nusd or 0) + amount
+        self._spending.spent.add(attempt.intent.provider, attempt.intent.model, amount)
+
+    def _cost(self, attempt: Attempt, usage: Usage) -> int:
+        return attempt.cost(self._tokens(usage), "" if usage.kinds is None else usage.kinds.tier)
 
     def _tokens(self, usage: Usage) -> Tokens:
         """As they are priced; the same object for the same usage."""

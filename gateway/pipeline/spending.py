@@ -18,17 +18,16 @@ from budgets.slice import Budget
 from budgets.slices import Exhausted
 from budgets.treasury import Treasury
 from gateway.clock import Clock
-from gateway.errors import BUDGET_EXCEEDED, BUDGET_UNAVAILABLE, OVERLOADED, GatewayError
+from gateway.errors import BUDGET_CANNOT_COVER, BUDGET_EXCEEDED, BUDGET_UNAVAILABLE, OVERLOADED, GatewayError
 from gateway.exchange import Exchange
 from gateway.metrics import Reading
 from gateway.pipeline.purse import Purse, Spent
 from gateway.pipeline.router import Candidates
 from gateway.pipeline.seller import seller_of
+from gateway.pipeline.unreported import answer_max
 from gateway.settings.snapshot import PRIORITIES, Provider, Snapshot, Target, Tenant, TenantKey
 from gateway.settings.snapshot import Budget as Cap
 
-#: What is held for an answer when the caller sets no limit to it: more than models write unasked.
-_OUTPUT_MAX = 16_384
 _RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
 _LOOK_S = 0.25
 _PRICES_MAX = 10_000
@@ -107,6 +106,17 @@ class Spending:
             self._prices[key] = found
         return found
 
+    def check_unpriced(self, exchange: Exchange, path: str) -> None:
+        """A batch costs what its file asks for, which nobody has read here: a hard budget could not hold."""
+        key = exchange.tenant_key
+        assert key is not None
+        if path != "/batches":
+            return
+        for budget in self._of_key.get(key) or self._resolved(key):
+            if budget.hard:
+                message = f"What a batch costs is not known before, and the budget {budget.id} is a hard one."
+                raise GatewayError(BUDGET_CANNOT_COVER, message)
+
     def seller(self, provider: Provider) -> Seller:
         found = self._sellers.get(provider.id)
         if found is None:
@@ -179,16 +189,14 @@ class Spending:
 
     def _most(self, exchange: Exchange, candidates: Candidates, tenant: str) -> int:
         """What it can cost at the dearest of its targets."""
-        estimate, makeup = exchange.sizing.estimate(), exchange.sizing.makeup()
+        estimate, searches = exchange.sizing.estimate(), exchange.sizing.makeup().searches
         read = max(estimate.input_upper, exchange.body_bytes)
-        written = estimate.output_max
-        if written is None:
-            written = _OUTPUT_MAX * makeup.choices if makeup.answer else 0
+        written = estimate.output_max or answer_max(exchange)
         most = 0
         for ways in candidates.targets:
             target = ways[0].target
             if target is not None:
-                amount = ceiling(self.price(target, tenant), read, written, makeup.searches)
+                amount = ceiling(self.price(target, tenant), read, written, searches)
                 if amount > most:
                     most = amount
         return most

@@ -260,5 +260,5 @@ def test_the_size_of_slices(burn: float, dear: int, remaining: int, workers: int
     else:
         assert size * workers * SHARE <= remaining
         assert size >= dear
-        assert size <= max(burn * STOCK_S, dear)
+        assert size <= max(burn * STOCK_S, 3 * dear)
     assert near_cap(NEAR_REQUESTS * dear * workers - 1, dear, workers)

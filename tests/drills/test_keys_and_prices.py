@@ -86,7 +86,7 @@ async def test_no_credential_makes_a_statement_of_its_own(gateway: RunningGatewa
 async def test_whatever_an_attempt_comes_to_nothing_stays_reserved(
     gateway: RunningGateway, sim: ProviderSim, database: Database
 ) -> None:
-    """D52: refused, broken off, garbage, silent, left by its caller: what was held is free, what is owed is paid."""
+    """D52: refused, broken off, garbage, silent, left by its caller: what was held is free, what is owed paid."""
     for fault in ({"status": 500}, {"status": 429}, {"garbage": True}, {"cut": 40}, {"reset": True}):
         for stream in (False, True):
             sim.script("x", usage={}, fault=fault)
