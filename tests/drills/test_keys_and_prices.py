@@ -18,9 +18,9 @@ from tests.configuration.operator import Operator
 from tests.drills.test_postgres_faults import in_force
 from tests.gateway.test_gate import odd_credentials
 from tests.gateway.wire import Line, arrived, chat, get, post, request, settled
+from tests.postgres import Stored
 from tests.running import ProviderSim, RunningGateway
 from tests.spending.test_spending import balance, budgeted, posted
-from tests.storage.conftest import Stored
 
 
 @pytest.fixture
