@@ -7,11 +7,10 @@ for it is there for the next.
 
 from typing import TYPE_CHECKING
 
-from budgets.price import cost
 from budgets.reservation import Attempt, Reservation
 from budgets.slice import Budget
 from budgets.spool.journal import SpoolError
-from budgets.usage import Tokens, fit
+from budgets.usage import NOTHING, Tokens, fit
 from gateway.errors import NOT_RECORDED, GatewayError
 from gateway.exchange import Exchange, Usage
 from gateway.metrics import Reading
@@ -26,7 +25,8 @@ class Purse:
     """`candidates` are those that there is money for; with `overflows` that is the local model alone."""
 
     __slots__ = (
-        "_attempts", "_budgets", "_exchange", "_held", "_serving", "_spending", "candidates", "overflows",
+        "_attempts", "_budgets", "_counted", "_exchange", "_held", "_serving", "_spending",
+        "candidates", "overflows",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +47,7 @@ class Purse:
         self.overflows = overflows
         self._attempts: dict[Permit, tuple[Reservation, Attempt]] = {}  # under way
         self._serving: Attempt | None = None
+        self._counted: tuple[Usage | None, Tokens] = None, NOTHING
 
     @property
     def warnings(self) -> tuple[tuple[str, int], ...]:
@@ -62,7 +63,7 @@ class Purse:
         if held.over or held.attempt is not None:  # a second one beside it, or after one that was billed
             held = self._held = self._spending.again(exchange, self._budgets, held.amount)
         treasury = self._spending.treasury
-        price = treasury.price(self._spending.seller(target.provider), target.model, tenant)
+        price = self._spending.price(target, tenant)
         try:
             attempt = treasury.begin(
                 held, exchange.attempts, price, tenant=tenant, key=exchange.tenant_key.id,
@@ -92,7 +93,7 @@ class Purse:
 
     def cost_of(self, usage: Usage) -> int | None:
         """What the attempt that serves costs if this is what it used; in nano-dollars."""
-        return None if self._serving is None else cost(self._serving.price, _tokens(usage))
+        return None if self._serving is None else self._serving.cost(self._tokens(usage))
 
     def end(self) -> None:
         """The exchange is over, and its usage is known as well as it will be."""
@@ -105,16 +106,18 @@ class Purse:
                 self._settle(attempt, self._read_only(), exchange.outcome)
             else:
                 self._settle(attempt, usage, exchange.outcome)
-            treasury.end(held)
+            if not held.over:
+                treasury.end(held)
         self._attempts.clear()
-        treasury.end(self._held)
+        if not self._held.over:
+            treasury.end(self._held)
 
     def _settle(self, attempt: Attempt, usage: Usage, outcome: str) -> None:
         exchange = self._exchange
         done, sent = exchange.upstream_done or exchange.first_content, exchange.sent
         spent = self._spending.treasury.settle(
             attempt,
-            _tokens(usage),
+            self._tokens(usage),
             source=usage.source,
             status=exchange.status,
             outcome=outcome,
@@ -124,6 +127,16 @@ class Purse:
         )
         exchange.cost_nusd = (exchange.cost_nusd or 0) + spent
         self._spending.spent.add(attempt.intent.provider, attempt.intent.model, spent)
+
+    def _tokens(self, usage: Usage) -> Tokens:
+        """As they are priced; the same object for the same usage."""
+        if usage is not self._counted[0]:
+            read, written, reasoning = usage.input, usage.output, usage.reasoning
+            tokens = Tokens(read, written, usage.cache_read, usage.cache_write, 0, 0, 0, reasoning)
+            if usage.cache_read + usage.cache_write > read or reasoning > written:
+                tokens = fit(tokens)  # not to be believed; others are as they should be
+            self._counted = usage, tokens
+        return self._counted[1]
 
     def _read_only(self) -> Usage:
         """What is owed for a request that was read and, for all that is known, not answered."""
@@ -148,15 +161,3 @@ class Spent:
     def reading(self) -> Reading:
         values = [(key, float(amount)) for key, amount in self._amounts.items()]
         return Reading("spend_nanodollars", "Cost of usage.", ("provider", "model"), values, counts=True)
-
-
-def _tokens(usage: Usage) -> Tokens:
-    return fit(
-        Tokens(
-            usage.input,
-            usage.output,
-            cache_read=usage.cache_read,
-            cache_write_5m=usage.cache_write,
-            reasoning=usage.reasoning,
-        )
-    )
