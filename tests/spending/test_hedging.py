@@ -1,5 +1,6 @@
 """Two attempts of one request are both paid for: each has its record, its cost and its part of the budget."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,6 +17,8 @@ from tests.spending.test_spending import balance, cost_of, posted
 from tests.storage.conftest import Stored
 
 _MODEL = "gpt-4o-mini"
+#: Nano-dollars that are held for as many of the requests below.
+_THREE_REQUESTS = 45_000_000
 
 
 @pytest.fixture
@@ -64,9 +67,10 @@ class Hedged:
         assert (await post(self.gateway, chat(model="warm"))).status == 200
         (row,) = await posted(self.gateway, database)
         self.before = row["cost_nusd"]
-        await passes(2)
-        balances = self.spending.treasury.balances
-        await until(lambda: balances(tuple(self.spending._budgets.values()))[0].free > 0)
+        budgets = tuple(self.spending._budgets.values())
+        while self.spending.treasury.balances(budgets)[0].free < _THREE_REQUESTS:
+            await passes(1)
+            await asyncio.sleep(0.01)
         for _ in range(20):
             self.hedging.observe(f"first/{_MODEL}", 0, 0.001)
         for _ in range(50):
@@ -158,18 +162,18 @@ async def test_a_first_one_that_is_refused_beside_the_second_gives_its_money_bac
 ) -> None:
     async with ProviderSim() as first, Hedged(first, sim, warm, stored) as hedged:
         await hedged.funded(database)
-        first.fault(status=status, delay_ms=1_000, count=1)
-        sim.fault(delay_ms=5_000, count=1)
+        first.fault(status=status, delay_ms=10_000, count=1)
+        sim.fault(delay_ms=50_000, count=1)
         async with Line(hedged.gateway) as line:
             with standing():
                 line.send(request(chat()))
                 await until(lambda: first.requests())
-                await passes(0.01)
+                await passes(0.5)
                 await until(lambda: sim.requests())
-                await passes(1)
+                await passes(10)
                 await until(lambda: hedged.under_way() == 1)
                 assert hedged.open_reservations() == 1  # not that of the first any more
-                await passes(5)
+                await passes(50)
                 assert parsed(await line.rest()).status == 200
         (row,) = await hedged.rows(database)
         assert (row["attempt"], row["provider"]) == (2, "sim")
@@ -180,15 +184,15 @@ async def test_two_that_answer_at_once_cost_what_each_of_them_says(
 ) -> None:
     async with ProviderSim() as first, Hedged(first, sim, warm, stored) as hedged:
         await hedged.funded(database)
-        first.fault(delay_ms=1_000, output=7, count=1)
-        sim.fault(delay_ms=990, output=9, count=1)
+        first.fault(delay_ms=10_000, output=7, count=1)
+        sim.fault(delay_ms=9_500, output=9, count=1)
         async with Line(hedged.gateway) as line:
             with standing():
                 line.send(request(chat()))
                 await until(lambda: first.requests())
-                await passes(0.01)
+                await passes(0.5)
                 await until(lambda: sim.requests())
-                await passes(2)
+                await passes(20)
                 assert parsed(await line.rest()).status == 200
         written = [row["output_tokens"] for row in await hedged.rows(database)]
         # Where one was a turn of the loop later it was given up, having been read for all that is known.
