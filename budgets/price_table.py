@@ -129,9 +129,9 @@ class PriceTable:
     def _unknown(self, vendor: Vendor | None) -> Price:
         """The most that the vendor asks for any of its models; of a vendor that is not known, that any asks."""
         if vendor is not None:
-            return _made(vendor.worst, f"unknown: the most at {vendor.id}")._replace(known=False)
+            return _made(vendor.worst, f"unknown: the most at {vendor.id}", known=False)
         if self._seed is not None:
-            return _made(self._seed.worst, "unknown: the most anywhere")._replace(known=False)
+            return _made(self._seed.worst, "unknown: the most anywhere", known=False)
         raise LookupError("there is no price list")
 
 
@@ -146,8 +146,8 @@ def _price_at(prices: list[DatedPrice], now: float, version: str) -> Price:
     return _made(dated, f"{version} {dated.since}".rstrip())
 
 
-def _made(dated: DatedPrice, version: str) -> Price:
-    return Price(version, MappingProxyType(dated.tiers), dated.per_request, dated.per_search)
+def _made(dated: DatedPrice, version: str, known: bool = True) -> Price:
+    return Price(version, MappingProxyType(dated.tiers), dated.per_request, dated.per_search, known)
 
 
 def _lines(price: Price) -> list[Step]:

@@ -33,6 +33,13 @@ OUTPUT_PARTS = ("reasoning", "image_out", "audio_out")
 NOTHING = Tokens()
 
 
+def by_kind(tokens: Tokens) -> tuple[int, ...]:
+    """Each token once: what was read plainly and its parts, what was written plainly and its parts."""
+    read, written, *parts, _ = tokens
+    of_input, of_output = parts[:5], parts[5:]
+    return read - sum(of_input), *of_input, written - sum(of_output), *of_output
+
+
 def fit(tokens: Tokens) -> Tokens:
     """The same with no negative count, and parts that overlap cut down to their whole."""
     counts = {name: min(max(count, 0), COUNT_MAX) for name, count in tokens._asdict().items()}

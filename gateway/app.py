@@ -285,7 +285,7 @@ class App:
             settings.data_dir / "spool",
             self.databases.primary,
             PriceTable(None),
-            lambda: clock.utc().timestamp(),
+            clock.unix,
             clock.monotonic,
             Watch(flushed=metrics.flushed),
             reconciles=self._worker == 0,

@@ -34,7 +34,7 @@ def price(
     if provider is None and slash:
         provider, model = name, rest
     asked = _Asked(model, provider or "", base_url or "", tenant)
-    vendors = _explained(_seed(data_dir), asked, (clock or SystemClock()).utc().timestamp())
+    vendors = _explained(_seed(data_dir), asked, (clock or SystemClock()).unix())
     if not vendors:
         print(f"no price list has {model}: name its provider with --provider", file=sys.stderr)
         return 1

@@ -183,6 +183,7 @@ class Pipeline:
             self._settlement.measure(exchange)
             if purse is not None:
                 purse.end()
+                exchange.purse = None  # neither keeps the other: no work for the cycle collector
             if reservation is not None:
                 reservation.end()
 

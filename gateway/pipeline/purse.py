@@ -7,11 +7,10 @@ for it is there for the next.
 
 from typing import TYPE_CHECKING
 
-from budgets.price import cost
 from budgets.reservation import Attempt, Reservation
 from budgets.slice import Budget
 from budgets.spool.journal import SpoolError
-from budgets.usage import Tokens, fit
+from budgets.usage import NOTHING, Tokens, fit
 from gateway.errors import NOT_RECORDED, GatewayError
 from gateway.exchange import Exchange, Usage
 from gateway.metrics import Reading
@@ -27,7 +26,8 @@ class Purse:
     """`candidates` are those that there is money for; with `overflows` that is the local model alone."""
 
     __slots__ = (
-        "_attempts", "_budgets", "_exchange", "_held", "_serving", "_spending", "candidates", "overflows",
+        "_attempts", "_budgets", "_counted", "_exchange", "_held", "_serving", "_spending",
+        "candidates", "overflows",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +48,7 @@ class Purse:
         self.overflows = overflows
         self._attempts: dict[Permit, tuple[Reservation, Attempt]] = {}  # under way
         self._serving: Attempt | None = None
+        self._counted: tuple[Usage | None, Tokens] = None, NOTHING
 
     @property
     def warnings(self) -> tuple[tuple[str, int], ...]:
@@ -63,7 +64,7 @@ class Purse:
         if held.over or held.attempt is not None:  # a second one beside it, or after one that was billed
             held = self._held = self._spending.again(exchange, self._budgets, held.amount)
         treasury = self._spending.treasury
-        price = treasury.price(self._spending.seller(target.provider), target.model, tenant)
+        price = self._spending.price(target, tenant)
         try:
             attempt = treasury.begin(
                 held, exchange.attempts, price, tenant=tenant, key=exchange.tenant_key.id,
@@ -104,11 +105,11 @@ class Purse:
         """What the request costs if this is what the attempt that serves used; in nano-dollars."""
         if self._serving is None:
             return None
-        spent = cost(self._serving.price, _tokens(usage)) + (self._exchange.cost_nusd or 0)
+        spent = self._serving.cost(self._tokens(usage)) + (self._exchange.cost_nusd or 0)
         if len(self._attempts) > 1:
             for _, attempt in self._attempts.values():
                 if attempt is not self._serving:
-                    spent += cost(attempt.price, _tokens(self._read_only()))
+                    spent += attempt.cost(self._tokens(self._read_only()))
         return spent
 
     def end(self) -> None:
@@ -118,23 +119,30 @@ class Purse:
             usage = exchange.usage if attempt is self._serving else self._read_only()
             if not exchange.ran_model:
                 treasury.void(attempt, "no model ran")
-            elif attempt is self._serving and is_unknown(exchange, usage):
+            elif usage.source == "provider":
+                self._settle(attempt, usage, exchange.outcome)
+            elif attempt is self._serving and is_unknown(exchange):
                 treasury.give_up(attempt)
-                self._spent(attempt, attempt.intent.reserved)
+                exchange.cost_nusd = (exchange.cost_nusd or 0) + attempt.intent.reserved
+                self._spending.spent.add(
+                    attempt.intent.provider, attempt.intent.model, attempt.intent.reserved
+                )
             elif usage.source == "none":
                 self._settle(attempt, self._read_only(), exchange.outcome)
             else:
                 self._settle(attempt, within_limits(exchange, usage), exchange.outcome)
-            treasury.end(held)
+            if not held.over:
+                treasury.end(held)
         self._attempts.clear()
-        treasury.end(self._held)
+        if not self._held.over:
+            treasury.end(self._held)
 
     def _settle(self, attempt: Attempt, usage: Usage, outcome: str) -> None:
         exchange = self._exchange
         done, sent = exchange.upstream_done or exchange.first_content, exchange.sent
         spent = self._spending.treasury.settle(
             attempt,
-            _tokens(usage),
+            self._tokens(usage),
             source=usage.source,
             status=exchange.status,
             outcome=outcome,
@@ -142,11 +150,18 @@ class Purse:
             upstream_ms=int((done - sent) * 1000) if done and sent else 0,
             first_token_ms=int((exchange.first_content - sent) * 1000) if exchange.first_content else 0,
         )
-        self._spent(attempt, spent)
+        exchange.cost_nusd = (exchange.cost_nusd or 0) + spent
+        self._spending.spent.add(attempt.intent.provider, attempt.intent.model, spent)
 
-    def _spent(self, attempt: Attempt, amount: int) -> None:
-        self._exchange.cost_nusd = (self._exchange.cost_nusd or 0) + amount
-        self._spending.spent.add(attempt.intent.provider, attempt.intent.model, amount)
+    def _tokens(self, usage: Usage) -> Tokens:
+        """As they are priced; the same object for the same usage."""
+        if usage is not self._counted[0]:
+            read, written, reasoning = usage.input, usage.output, usage.reasoning
+            tokens = Tokens(read, written, usage.cache_read, usage.cache_write, 0, 0, 0, reasoning)
+            if usage.cache_read + usage.cache_write > read or reasoning > written:
+                tokens = fit(tokens)  # not to be believed; others are as they should be
+            self._counted = usage, tokens
+        return self._counted[1]
 
     def _read_only(self) -> Usage:
         """What is owed for a request that was read and, for all that is known, not answered."""
@@ -171,15 +186,3 @@ class Spent:
     def reading(self) -> Reading:
         values = [(key, float(amount)) for key, amount in self._amounts.items()]
         return Reading("spend_nanodollars", "Cost of usage.", ("provider", "model"), values, counts=True)
-
-
-def _tokens(usage: Usage) -> Tokens:
-    return fit(
-        Tokens(
-            usage.input,
-            usage.output,
-            cache_read=usage.cache_read,
-            cache_write_5m=usage.cache_write,
-            reasoning=usage.reasoning,
-        )
-    )
