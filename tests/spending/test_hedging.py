@@ -39,7 +39,9 @@ class Hedged:
     What it spent `before`, on `warm`: a first request may wait for money, a second attempt never does.
     """
 
-    def __init__(self, first: ProviderSim, second: ProviderSim, warm: ProviderSim, stored: Stored) -> None:
+    def __init__(
+        self, first: ProviderSim, second: ProviderSim, warm: ProviderSim, stored: Stored, usd: float = 1.0
+    ) -> None:
         config: dict[str, Any] = configuration(second.openai_url)
         for name, sim in (("first", first), ("warm", warm)):
             config["providers"].append(
@@ -50,7 +52,7 @@ class Hedged:
             {"id": "smart", "targets": [f"first/{_MODEL}", f"sim/{_MODEL}"]},
             {"id": "warm", "targets": [f"warm/{_MODEL}"]},
         ]
-        config["tenants"][0]["budgets"] = [{"period": "day", "usd": 1.0}]
+        config["tenants"][0]["budgets"] = [{"period": "day", "usd": usd}]
         config["hedge"] = {"enabled": True}
         self.gateway = RunningGateway(config, database_dsn=stored.application)
         self.before = 0
@@ -62,13 +64,13 @@ class Hedged:
     async def __aexit__(self, *raised: Any) -> None:
         await self.gateway.__aexit__(*raised)
 
-    async def funded(self, database: Database) -> None:
+    async def funded(self, database: Database, *, stocked: bool = True) -> None:
         """It knows what is usual at `first`, has used so much that it may hedge, and has money in memory."""
         assert (await post(self.gateway, chat(model="warm"))).status == 200
         (row,) = await posted(self.gateway, database)
         self.before = row["cost_nusd"]
         budgets = tuple(self.spending._budgets.values())
-        while self.spending.treasury.balances(budgets)[0].free < _THREE_REQUESTS:
+        while stocked and self.spending.treasury.balances(budgets)[0].free < _THREE_REQUESTS:
             await passes(1)
             await asyncio.sleep(0.01)
         for _ in range(20):
@@ -142,10 +144,10 @@ async def test_both_are_paid_for_when_the_caller_leaves(
 async def test_a_second_attempt_that_there_is_no_money_for_is_not_made(
     slow: ProviderSim, sim: ProviderSim, warm: ProviderSim, stored: Stored, database: Database
 ) -> None:
-    async with Hedged(slow, sim, warm, stored) as hedged:
-        await hedged.funded(database)
+    async with Hedged(slow, sim, warm, stored, usd=0.03) as hedged:
+        await hedged.funded(database, stocked=False)
         async with Line(hedged.gateway) as line:
-            line.send(request(chat(max_tokens=1_000_000)))  # holds three fifths of the budget
+            line.send(request(chat()))  # holds more than half of the budget
             await until(
                 lambda: slow.requests() and hedged.hedging._requests < 0.9 and hedged.under_way() == 1
             )
