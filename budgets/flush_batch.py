@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from budgets.spool.record import Correct, Kind, Settle, encoded
 
+#: The one character that no text in PostgreSQL can hold, as JSON writes it.
+_NUL, _NO_NUL = b"\\u0000", b"\\ufffd"
+
 
 @dataclass(slots=True)
 class FlushBatch:
@@ -16,7 +19,9 @@ class FlushBatch:
     corrected: list[str] = field(default_factory=list)
 
     def add(self, kind: int, payload: bytes) -> None:
-        (self.corrected if kind == Kind.CORRECT else self.settled).append(payload.decode())
+        (self.corrected if kind == Kind.CORRECT else self.settled).append(
+            payload.replace(_NUL, _NO_NUL).decode()
+        )
 
     def halves(self) -> "tuple[FlushBatch, FlushBatch]":
         """Neither empty, of two records or more."""

@@ -66,6 +66,12 @@ class Waiting:
         finally:
             self._leasing.leave(self)
 
+    def give_up(self) -> None:
+        """In place of `decided`, by who cannot wait: nothing is held."""
+        self._leasing.give_back(self)
+        self._leasing.leave(self)
+        self.future.cancel()
+
 
 class Leasing:
     """Times: `now` is the wall clock, which decides periods; intervals are the loop's."""
@@ -159,7 +165,7 @@ class Leasing:
             self._decide(one, Unavailable(one.budgets[0], "away"))
 
     async def _until(self, regular: float) -> None:
-        if not self._slices.urgent:
+        if not self._slices.pressing:
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, regular - self._monotonic())):
                     await self._urgent.wait()

@@ -6,12 +6,14 @@ Multipliers for batch, flex and priority are worked in when a price is loaded. D
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import mul
 from types import MappingProxyType
 from typing import NamedTuple
 
 from budgets.money import MILLION
-from budgets.usage import Tokens
+from budgets.usage import Tokens, by_kind
 
 STANDARD = "standard"
 #: Names under which replies and requests mean the standard tier; discounts that a model does not list are none.
@@ -19,7 +21,7 @@ _STANDARD_TOO = frozenset({"", "default", "auto", "standard", "standard_only", "
 
 
 class Rates(NamedTuple):
-    """Nano-dollars per million tokens of each kind."""
+    """Nano-dollars per million tokens of each kind, as `usage.by_kind` counts them."""
 
     input: int = 0
     cache_read: int = 0
@@ -33,8 +35,8 @@ class Rates(NamedTuple):
     image_out: int = 0
 
 
-_IN = frozenset({"input", "cache_read", "cache_write_5m", "cache_write_1h", "audio_in", "image_in"})
-_OUT = frozenset(Rates._fields) - _IN
+#: Where the kinds of output begin.
+_OUT_FROM = Rates._fields.index("output")
 
 
 class Band(NamedTuple):
@@ -47,7 +49,16 @@ class Band(NamedTuple):
 Bands = tuple[Band, ...]
 
 
-class Price(NamedTuple):
+class Most(NamedTuple):
+    """What no token costs more than, of any kind in any tier, in a request that reads more than `above`."""
+
+    above: int
+    read: int
+    written: int
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
     """By service tier; `STANDARD` is always there. Made by `checked`."""
 
     version: str  # recorded with every cost: what was charged stays explicable after prices changed
@@ -55,6 +66,13 @@ class Price(NamedTuple):
     per_request: int = 0  # nano-dollars
     per_search: int = 0
     known: bool = True  # False: the worst that may be, flagged wherever it is charged
+    #: Worked out once, as every request asks for it.
+    most: tuple[Most, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        worst = dearest(self.tiers.values())
+        most = tuple(Most(above, max(rates[:_OUT_FROM]), max(rates[_OUT_FROM:])) for above, rates in worst)
+        object.__setattr__(self, "most", most)
 
     @property
     def free(self) -> bool:
@@ -69,9 +87,6 @@ class Price(NamedTuple):
         if listed is not None:
             return listed
         return self.tiers[STANDARD] if tier in _STANDARD_TOO else dearest(self.tiers.values())
-
-
-FREE = Price("free", MappingProxyType({STANDARD: (Band(0, Rates()),)}))
 
 
 def checked(price: Price) -> Price:
@@ -101,45 +116,20 @@ def checked(price: Price) -> Price:
 
 def cost(price: Price, tokens: Tokens, tier: str | None = STANDARD) -> int:
     """What `tokens` (as `usage.fit` leaves them) came to, in nano-dollars, rounded up."""
-    rates = rates_at(price.bands(tier), tokens.input)
-    read, written = tokens.input, tokens.output
-    plain = read - (
-        tokens.cache_read + tokens.cache_write_5m + tokens.cache_write_1h + tokens.audio_in + tokens.image_in
-    )
-    said = written - (tokens.reasoning + tokens.audio_out + tokens.image_out)
-    total = (
-        plain * rates.input
-        + tokens.cache_read * rates.cache_read
-        + tokens.cache_write_5m * rates.cache_write_5m
-        + tokens.cache_write_1h * rates.cache_write_1h
-        + tokens.audio_in * rates.audio_in
-        + tokens.image_in * rates.image_in
-        + said * rates.output
-        + tokens.reasoning * rates.reasoning
-        + tokens.audio_out * rates.audio_out
-        + tokens.image_out * rates.image_out
-    )
+    bands = price.bands(tier)
+    rates = bands[0].rates if len(bands) == 1 else rates_at(bands, tokens.input)
+    total: int = sum(map(mul, by_kind(tokens), rates))
     return -(-total // MILLION) + price.per_request + tokens.searches * price.per_search
 
 
-def ceiling(
-    price: Price,
-    input_max: int,
-    output_max: int,
-    tier: str | None = STANDARD,
-    without: Collection[str] = (),
-    searches_max: int = 0,
-) -> int:
-    """What a request cannot cost more than, whatever its tokens turn out to be.
-
-    `without` names kinds of tokens (fields of `Rates`) that it cannot use, such as cache writes that it does not
-    ask for. `tier` None: whichever the provider picks.
-    """
-    rates = rates_at(price.bands(tier), input_max)
-    by_kind = rates._asdict()
-    read = max(by_kind[kind] for kind in _IN if kind not in without)
-    written = max(by_kind[kind] for kind in _OUT if kind not in without)
-    total: int = -(-(input_max * read + output_max * written) // MILLION)
+def ceiling(price: Price, input_max: int, output_max: int, searches_max: int = 0) -> int:
+    """What a request cannot cost more than, whatever its tokens turn out to be and whichever tier serves it."""
+    most = price.most[0]
+    for dearer in price.most[1:]:
+        if input_max <= dearer.above:
+            break
+        most = dearer
+    total = -(-(input_max * most.read + output_max * most.written) // MILLION)
     return total + price.per_request + searches_max * price.per_search
 
 
@@ -168,3 +158,6 @@ def dearest(several: Collection[Bands]) -> Bands:
         rates = [rates_at(bands, edge + 1) for bands in several]
         made.append(Band(edge, Rates(*(max(kinds) for kinds in zip(*rates, strict=True)))))
     return tuple(made)
+
+
+FREE = Price("free", MappingProxyType({STANDARD: (Band(0, Rates()),)}))

@@ -29,13 +29,16 @@ _OTHER = {"above", "multipliers", "per_request", "per_search"}
 
 
 def rates_of(said: Mapping[str, Dollars], below: Rates | None = None) -> Rates:
-    """`said` per million; what it leaves out as `below` a threshold, or else as its kind."""
+    """`said` per million; what it leaves out as its kind, where that is said, no less than `below` a threshold."""
     found: dict[str, int] = {}
+    moved = set(said)  # and what goes with it
     for kind, otherwise in _ELSE:
         if kind in said:
             found[kind] = rate(said[kind])
-        elif otherwise in said or below is None:
-            found[kind] = found[otherwise] if otherwise else 0
+        elif otherwise in moved or below is None:
+            moved.add(kind)
+            least = 0 if below is None else getattr(below, kind)
+            found[kind] = max(found[otherwise], least) if otherwise else 0
         else:
             found[kind] = getattr(below, kind)
     return Rates(**found)

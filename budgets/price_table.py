@@ -7,7 +7,6 @@ one dictionary access. The table is replaced whole when the configuration change
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from budgets.money import text
 from budgets.price import FREE, STANDARD, Price
 from budgets.price_file import DatedPrice, PricedModel, Seed, Vendor
 from budgets.price_match import matches
+from budgets.price_override import Override
 
 _KEPT_MAX = 10_000
 _DAY_S = 86_400
@@ -26,30 +26,6 @@ class Seller(NamedTuple):
     id: str
     vendor: str = ""  # of the seed; "" when it is nobody known
     local: bool = False  # our own machines: free unless an override says otherwise
-
-
-class Override(NamedTuple):
-    """A price of the operator's. Of several that fit, the most particular holds, then the latest."""
-
-    id: str
-    price: Price
-    model: str = "*"  # a pattern
-    provider: str = "*"
-    tenant: str = "*"
-    effective_from: float = 0.0
-
-    def fits(self, seller: Seller, model: str, tenant: str) -> bool:
-        return (
-            self.provider in ("*", seller.id)
-            and self.tenant in ("*", tenant)
-            and fnmatchcase(model, self.model)
-        )
-
-    @property
-    def rank(self) -> tuple[bool, bool, bool, int, float]:
-        """What is said of a tenant goes before what is said of a provider, and that before the model's name."""
-        exact = not any(sign in self.model for sign in "*?[")
-        return self.tenant != "*", self.provider != "*", exact, len(self.model), self.effective_from
 
 
 class Step(NamedTuple):
@@ -97,8 +73,8 @@ class PriceTable:
     def _look_up(self, seller: Seller, model: str, tenant: str, now: float) -> tuple[Price, list[Step]]:
         steps: list[Step] = []
         for override in self._overrides:
-            if override.fits(seller, model, tenant):
-                named = f"override {override.id}"
+            if override.fits(seller.id, model, tenant):
+                named = f"own price {override.id}" + (f" ({override.origin})" if override.origin else "")
                 if override.effective_from <= now:
                     steps.append(Step(named, override.price.version, holds=True))
                     return override.price, steps
@@ -129,9 +105,9 @@ class PriceTable:
     def _unknown(self, vendor: Vendor | None) -> Price:
         """The most that the vendor asks for any of its models; of a vendor that is not known, that any asks."""
         if vendor is not None:
-            return _made(vendor.worst, f"unknown: the most at {vendor.id}")._replace(known=False)
+            return _made(vendor.worst, f"unknown: the most at {vendor.id}", known=False)
         if self._seed is not None:
-            return _made(self._seed.worst, "unknown: the most anywhere")._replace(known=False)
+            return _made(self._seed.worst, "unknown: the most anywhere", known=False)
         raise LookupError("there is no price list")
 
 
@@ -146,8 +122,8 @@ def _price_at(prices: list[DatedPrice], now: float, version: str) -> Price:
     return _made(dated, f"{version} {dated.since}".rstrip())
 
 
-def _made(dated: DatedPrice, version: str) -> Price:
-    return Price(version, MappingProxyType(dated.tiers), dated.per_request, dated.per_search)
+def _made(dated: DatedPrice, version: str, known: bool = True) -> Price:
+    return Price(version, MappingProxyType(dated.tiers), dated.per_request, dated.per_search, known)
 
 
 def _lines(price: Price) -> list[Step]:

@@ -7,9 +7,10 @@ Plain nouns: `Treasury` makes them and changes them.
 from enum import Enum, auto
 from typing import NamedTuple
 
-from budgets.price import Price
+from budgets.price import Price, cost
 from budgets.slice import Budget
 from budgets.spool.record import Intent
+from budgets.usage import NOTHING, Tokens
 
 
 class Reservation:
@@ -39,13 +40,21 @@ class State(Enum):
 class Attempt:
     """One sending upstream: an event of its own, and one row of the usage log."""
 
-    __slots__ = ("intent", "price", "reservation", "state")
+    __slots__ = ("_cost", "_counted", "intent", "price", "reservation", "state")
 
     def __init__(self, reservation: Reservation, intent: Intent, price: Price) -> None:
         self.reservation = reservation
         self.intent = intent
         self.price = price  # that of when it was begun, whatever prices do meanwhile
         self.state = State.UNDER_WAY
+        self._counted: tuple[Tokens, str] = NOTHING, ""
+        self._cost = -1
+
+    def cost(self, tokens: Tokens, tier: str = "") -> int:
+        """What it comes to, in nano-dollars. Asked for twice, for the caller and for the books, told twice."""
+        if self._cost < 0 or self._counted[0] is not tokens or self._counted[1] != tier:
+            self._counted, self._cost = (tokens, tier), cost(self.price, tokens, tier)
+        return self._cost
 
 
 class Unavailable(NamedTuple):

@@ -6,7 +6,6 @@ the books away slices are spent; then hard budgets find too little (the caller r
 """
 
 from collections.abc import Collection, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
@@ -47,17 +46,8 @@ class Exhausted(NamedTuple):
     left: int
 
 
-class Settled(NamedTuple):
-    accounts: tuple[tuple[str, str], ...]
-    overrun: int  # of what was reserved; not to happen, and counted all the same
-
-
-@dataclass(slots=True)
-class _Open:
-    amount: int
-    slices: tuple[Slice, ...]
-    accounts: tuple[tuple[str, str], ...]
-    expires: float
+#: The amount, what it is taken from, and when nobody is expected to settle it any more.
+_Open = tuple[int, list[Slice], float]
 
 
 class Slices(Generic[Id]):
@@ -68,12 +58,8 @@ class Slices(Generic[Id]):
         self._current: dict[str, Slice] = {}  # by budget: of the period that lasts
         self._open: dict[Id, _Open] = {}
         self._askings = 0
-        self._pressing: dict[tuple[str, str], Slice] = {}
-
-    @property
-    def urgent(self) -> bool:
-        """Whether the books should be asked now rather than by and by."""
-        return bool(self._pressing)
+        #: Those of which the books should be asked now rather than by and by.
+        self.pressing: dict[tuple[str, str], Slice] = {}
 
     @property
     def open_count(self) -> int:
@@ -87,43 +73,46 @@ class Slices(Generic[Id]):
             raise ValueError("reserved twice")
         if amount < 0:
             raise ValueError("a negative amount")
-        slices = tuple([self._slice(budget, now) for budget in budgets])
-        refusal = self._refusal(slices, amount) if amount else None
-        if refusal is not None:
-            return refusal
+        slices = [self._slice(budget, now) for budget in budgets]
+        if amount:
+            for each in slices:
+                if each.budget.hard and each.free < amount:
+                    return self._refusal(slices, amount)
         warnings: list[tuple[str, int]] = []
+        accounts: list[tuple[str, str]] = []
         for each in slices:
+            accounts.append(each.account)
             if amount:
                 each.reserved += amount
                 each.begun += amount
                 each.amounts.append(amount)
             if not each.budget.hard and (percent := _warning(each)):
                 warnings.append((each.budget.id, percent))
-        accounts = tuple([each.account for each in slices])
-        self._open[one] = _Open(amount, slices, accounts, expires)
-        return Reserved(accounts, tuple(warnings))
+        self._open[one] = amount, slices, expires
+        return Reserved(tuple(accounts), tuple(warnings))
 
-    def settle(self, one: Id, cost: int) -> Settled | None:
-        """What it came to; None when it was resolved before."""
+    def settle(self, one: Id, cost: int) -> bool:
+        """What it came to, even where that is more than was reserved. False when it was resolved before."""
         found = self._open.pop(one, None)
         if found is None:
-            return None
+            return False
         if cost < 0:
             raise ValueError("a negative cost")
-        for each in found.slices:
-            each.reserved -= found.amount
+        amount, slices, _ = found
+        for each in slices:
+            each.reserved -= amount
             each.spent += cost
-            if cost < found.amount and each.budget.hard and not each.stocked:
+            if cost < amount and each.budget.hard and not each.stocked:
                 self._press(each)  # others wait for what is left over
-        return Settled(found.accounts, max(0, cost - found.amount))
+        return True
 
-    def release(self, one: Id) -> Settled | None:
+    def release(self, one: Id) -> bool:
         """Nothing was spent."""
         return self.settle(one, 0)
 
     def late(self, now: float) -> list[tuple[Id, int]]:
         """Those of whom nothing was heard, and what they reserved: to be settled as that, if they were sent."""
-        return [(one, found.amount) for one, found in self._open.items() if found.expires <= now]
+        return [(one, amount) for one, (amount, _, expires) in self._open.items() if expires <= now]
 
     def wants(self, now: float, only_urgent: bool = False) -> list[Want]:
         """What to say to the books, in one statement. Those told `Short` try again when the answer is in.
@@ -131,9 +120,9 @@ class Slices(Generic[Id]):
         `WANTS_MAX` at most: of those that are urgent any, of the others those that were not asked for longest.
         """
         self._askings += 1
-        asking = dict(islice(self._pressing.items(), WANTS_MAX))
+        asking = dict(islice(self.pressing.items(), WANTS_MAX))
         for key in asking:
-            del self._pressing[key]
+            del self.pressing[key]
         if not only_urgent:
             asking |= self._others(asking, WANTS_MAX - len(asking))
         wants: list[Want] = []
@@ -177,28 +166,25 @@ class Slices(Generic[Id]):
         return {key: self._slices[key] for _, key in nsmallest(count, rest)}
 
     def _press(self, each: Slice) -> None:
-        self._pressing[each.account] = each
+        self.pressing[each.account] = each
 
     def _forget(self, key: tuple[str, str], old: Slice) -> None:
         del self._slices[key]
         if self._current.get(old.budget.id) is old:
             del self._current[old.budget.id]
 
-    def _refusal(self, slices: tuple[Slice, ...], amount: int) -> Short | Exhausted | None:
-        short: Short | None = None
-        for each in slices:
-            if not each.budget.hard or each.free >= amount:
-                continue
+    def _refusal(self, slices: list[Slice], amount: int) -> Short | Exhausted:
+        """At least one of them has too little."""
+        lacking = [each for each in slices if each.budget.hard and each.free < amount]
+        for each in lacking:
             if each.exhausted(amount):
                 left = each.standing.limit - each.spent_in_all if each.standing else 0
                 return Exhausted(each.budget, each.span, max(0, left))
-            short = short or Short(each.budget, each.span)
-        if short is not None:
-            for each in slices:
-                if each.budget.hard:
-                    each.lack(amount)
-                    self._press(each)
-        return short
+        for each in slices:
+            if each.budget.hard:
+                each.lack(amount)
+                self._press(each)
+        return Short(lacking[0].budget, lacking[0].span)
 
     def _slice(self, budget: Budget, now: float) -> Slice:
         found = self._current.get(budget.id)

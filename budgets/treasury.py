@@ -17,7 +17,7 @@ from budgets.flusher import FLUSH_S, Flusher, Posting
 from budgets.holder import Holder
 from budgets.leasing import Leasing, Waiting
 from budgets.period import Span
-from budgets.price import Price, cost
+from budgets.price import Price
 from budgets.price_table import PriceTable, Seller
 from budgets.reconciliation import Reconciliation
 from budgets.recovery import Recovery
@@ -209,8 +209,7 @@ class Treasury:
         first_token_ms: int = 0,
     ) -> int:
         """What it cost, at the price of when it was begun; the reservation is over."""
-        price, intent = attempt.price, attempt.intent
-        spent = cost(price, tokens, tier)
+        intent, spent = attempt.intent, attempt.cost(tokens, tier)
         if attempt.state is State.GIVEN_UP:
             self._correct(attempt, spent - intent.reserved, source)
             return spent
@@ -218,7 +217,7 @@ class Treasury:
             attempt,
             Settle(
                 intent, spent, source, tokens, tier, status, outcome, int(self._now() * 1000), queue_ms,
-                upstream_ms, first_token_ms, price.known,
+                upstream_ms, first_token_ms, attempt.price.known,
             ),
         )  # fmt: skip
         if spent > intent.reserved:
@@ -248,7 +247,8 @@ class Treasury:
         held.over = True
         if held.accounts:
             self._slices.release(held)
-            self._wake()
+            if self._slices.pressing:
+                self._leasing.wake()
 
     def admitted_classes(self) -> int:
         """How many priority classes the spool has room for, from the most urgent."""
@@ -281,7 +281,8 @@ class Treasury:
         self._flusher.noted()
         if held.accounts:
             self._slices.settle(held, said.cost)
-            self._wake()
+            if self._slices.pressing:
+                self._leasing.wake()
 
     def _correct(self, attempt: Attempt, delta: int, reason: str) -> None:
         attempt.state = State.OVER
@@ -294,10 +295,6 @@ class Treasury:
             raise ValueError("an attempt is resolved once")
         attempt.state, attempt.reservation.attempt = state, None
         return attempt.reservation
-
-    def _wake(self) -> None:
-        if self._slices.urgent:
-            self._leasing.wake()
 
     async def _expire(self) -> None:
         """Reservations that nobody ended: what was sent is given up, what was not goes back."""

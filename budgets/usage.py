@@ -2,7 +2,7 @@
 
 Inclusive: `input` counts everything read, cached or not, `output` everything written, reasoning too; the other
 fields say how much of it was what. The parts never add up to more than their whole, so that a bound on the
-whole bounds the cost. How providers say it is `usage_shapes`'. Depends on nothing.
+whole bounds the cost. How providers say it is `gateway.dialects.usage`'s. Depends on nothing.
 """
 
 from typing import NamedTuple
@@ -31,6 +31,13 @@ class Tokens(NamedTuple):
 INPUT_PARTS = ("cache_read", "image_in", "audio_in", "cache_write_5m", "cache_write_1h")
 OUTPUT_PARTS = ("reasoning", "image_out", "audio_out")
 NOTHING = Tokens()
+
+
+def by_kind(tokens: Tokens) -> tuple[int, ...]:
+    """Each token once: what was read plainly and its parts, what was written plainly and its parts."""
+    read, written, *parts, _ = tokens
+    of_input, of_output = parts[:5], parts[5:]
+    return read - sum(of_input), *of_input, written - sum(of_output), *of_output
 
 
 def fit(tokens: Tokens) -> Tokens:

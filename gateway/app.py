@@ -44,6 +44,7 @@ from gateway.pipeline.databases import Databases
 from gateway.pipeline.departed import Departed
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.explain import Explainer
+from gateway.pipeline.idempotency import Idempotency
 from gateway.pipeline.key_use import KeyUse
 from gateway.pipeline.lessons import Lessons
 from gateway.pipeline.pipeline import Generation, Pipeline
@@ -57,6 +58,7 @@ from gateway.pipeline.secret_sources import secret_sources
 from gateway.pipeline.settle import Settlement
 from gateway.pipeline.shared_ledger import set_aside_permille, shared_ledger
 from gateway.pipeline.spending import Spending
+from gateway.pipeline.stored_answers import StoredAnswers
 from gateway.pipeline.swap import Swap
 from gateway.pipeline.unread import Unread
 from gateway.pipeline.verify import verify
@@ -65,6 +67,7 @@ from gateway.request_log import RequestLog
 from gateway.settings.following import Following
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Snapshot
+from keys.digest import Pepper, digest
 
 
 class App:
@@ -96,7 +99,7 @@ class App:
         self.databases = Databases(settings.database, database_dsn, clock.monotonic)
         self._log = RequestLog(metrics.log_dropped, fd=log_fd)
         self._lag = LoopLag(metrics.lagged)
-        ids = SealedIds(snapshot.pepper)
+        ids = SealedIds(snapshot.pepper, snapshot.pepper_previous)
         self.ledger_time = time = LedgerTime(clock)
         self._shared = shared_ledger(settings, clock)
         self._leases = self._leased(settings, time, metrics)
@@ -107,11 +110,11 @@ class App:
         departed = Departed(grantor)
         accounts = Accounts(grantor, snapshot.in_service, set_aside_permille(settings), time.now(), departed)
         self._dispatcher = dispatcher = self._dispatching(snapshot, accounts, estimator, time, metrics)
-        self._key_use = KeyUse(self.databases.primary, clock)
+        self._key_use = KeyUse(self.databases.primary, clock, Pepper(snapshot.pepper).version)
         hedging = Hedging(snapshot.hedge)
         lessons = Lessons(dispatcher, grantor, health, hedging, metrics, time, clock)
         upstream = Upstream(dispatcher, lessons, connections.of, snapshot.bounds, hedging, clock)
-        known = Authenticator(snapshot, clock.utc, self._key_use.used)
+        known = Authenticator(snapshot, clock.utc, self._key_use.used, self._key_use.outdated)
         relay = Relay(snapshot.bounds, ids, Written(grantor, estimator, time, clock))
         generation = Generation(snapshot, known, dispatcher, lessons, upstream, relay)
         router = Router(snapshot, accounts, health, time, clock)
@@ -135,14 +138,10 @@ class App:
         )
         pipeline.unknown = self._unknown_key
         self._spending = pipeline.spending = self._books(settings, snapshot, metrics)
+        self._stored_answers = self._kept_for_all(pipeline, snapshot)
         metrics.also(partial(self._scraped, metrics))
-        budgets = None if self._spending is None else self._spending.told
-        explainer = Explainer(lambda: router, dispatcher, grantor, time, clock, budgets, worker)
         #: What runs, as the admin API shows it.
-        self.running = OwnLive(
-            self.registry, self.state, QueueReadings(worker, dispatcher, clock), explainer,
-            verify=self._verify, refresh=self._refresh, reload=self._reload_now,
-        )  # fmt: skip
+        self.running = self._shown(router)
         self.admin = self._operated(settings, administers)
 
     def _is_draining(self) -> bool:
@@ -163,6 +162,8 @@ class App:
         if self._spending is not None:
             self._spending.priced_by(await asyncio.to_thread(load_seed, self._data_dir / "prices"))
             await self._spending.treasury.start()
+        if self._stored_answers is not None:
+            self._stored_answers.start()
         await self._secrets.start()
         await self._secrets.warm(self.following.snapshot)
         self._renew()
@@ -224,6 +225,8 @@ class App:
         await self.following.close()
         await self._secrets.close()
         await self._key_use.close()
+        if self._stored_answers is not None:
+            await self._stored_answers.close()
         if self._spending is not None:
             await self._spending.treasury.close()
         await self.databases.close()
@@ -265,7 +268,8 @@ class App:
         """The secrets of provider keys, which are looked at again when a provider refuses one."""
         monotonic = self._clock.monotonic
         sources = secret_sources(settings.vault, settings.declared.environ, monotonic)
-        made = ProviderSecrets(sources, health, metrics, monotonic, self._renew)
+        taken = frozenset({digest(settings.snapshot.pepper, settings.admin_key.reveal())})
+        made = ProviderSecrets(sources, health, metrics, monotonic, self._renew, taken)
         lessons.refused, upstream.has_another_secret = made.refused, made.has_another
         return made
 
@@ -278,7 +282,7 @@ class App:
             settings.data_dir / "spool",
             self.databases.primary,
             PriceTable(None),
-            lambda: clock.utc().timestamp(),
+            clock.unix,
             clock.monotonic,
             Watch(flushed=metrics.flushed),
             reconciles=self._worker == 0,
@@ -287,6 +291,25 @@ class App:
         self._swap.followers.append(spending.configure)
         metrics.also(spending.readings)
         return spending
+
+    def _shown(self, router: Router) -> OwnLive:
+        budgets = None if self._spending is None else self._spending.told
+        grantor, time, clock = self.ledger, self.ledger_time, self._clock
+        explainer = Explainer(lambda: router, self._dispatcher, grantor, time, clock, budgets, self._worker)
+        queue = QueueReadings(self._worker, self._dispatcher, clock)
+        return OwnLive(
+            self.registry, self.state, queue, explainer,
+            verify=self._verify, refresh=self._refresh, reload=self._reload_now,
+        )  # fmt: skip
+
+    def _kept_for_all(self, pipeline: Pipeline, snapshot: Snapshot) -> StoredAnswers | None:
+        """Answers to idempotency keys; None where each worker has only its own."""
+        if self.databases.primary is None:
+            return None
+        bounds, sweeps = snapshot.bounds, self._worker == 0
+        made = StoredAnswers(self.databases.primary, bounds.idempotent_answer_bytes // 4, sweeps=sweeps)
+        pipeline.idempotency = Idempotency(bounds, self._clock, made)
+        return made
 
     def _leased(self, settings: Settings, time: LedgerTime, metrics: Metrics) -> Leases | None:
         """This worker's part of the shared ledger; None where there is none."""
@@ -315,9 +338,10 @@ class App:
 
     async def _unknown_key(self, error: UnknownKeyError) -> None:
         """It may have been made a moment ago. What cannot be looked up now is not refused for good."""
-        if not error.may_be_one:
+        in_vault = self._secrets.awaited.are_away
+        if not error.may_be_one and not in_vault:
             raise error
-        if not await self.following.look():
+        if not await self.following.look() or in_vault:
             raise GatewayError(
                 KEYS_UNAVAILABLE, "This key cannot be checked at the moment.", retry_after_s=1.0
             )

@@ -54,6 +54,7 @@ class Makeup(Record, frozen=True, gc=False):
     answer: int = 0  # tokens of an answer of such a request, before anything is learned; 0: it has none
     choices: int = 1
     output_max: int | None = None  # of all choices; None when the caller does not say
+    searches: int = 0  # that the provider may make, and bill by the call
 
 
 #: Before anything was read.

@@ -20,6 +20,10 @@ class Clock(Protocol):
         """The wall clock, with its time zone."""
         ...
 
+    def unix(self) -> float:
+        """The same in seconds since 1970: a tenth of the cost."""
+        ...
+
 
 class SystemClock:
     """The operating system's clocks."""
@@ -27,6 +31,7 @@ class SystemClock:
     __slots__ = ()
 
     monotonic = staticmethod(time.monotonic)
+    unix = staticmethod(time.time)
 
     def utc(self) -> datetime:
         return datetime.now(UTC)

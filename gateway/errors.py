@@ -57,6 +57,10 @@ PRIORITY_NOT_ALLOWED = Condition(
 KEY_NOT_ALLOWED = Condition(
     "key_not_allowed", 403, "permission_error", "key_not_allowed", 403, "permission_error"
 )
+#: There may be money enough, but nobody can say what it would cost.
+BUDGET_CANNOT_COVER = Condition(
+    "budget_cannot_cover", 403, "permission_error", "budget_cannot_cover", 403, "permission_error"
+)
 MODEL_NOT_FOUND = Condition("model_not_found", 404, _REQUEST, "model_not_found", 404, "not_found_error")
 OBJECT_NOT_FOUND = Condition("not_found", 404, _REQUEST, "not_found", 404, "not_found_error")
 UNKNOWN_URL = Condition("unknown_url", 404, _REQUEST, "unknown_url", 404, "not_found_error")

@@ -12,6 +12,18 @@ from gateway.record import Record
 from gateway.settings.snapshot import ModelRoute, ProviderKey, Target, TenantKey
 
 
+class Kinds(Record, frozen=True):
+    """What few replies report: parts of their input and output that cost otherwise, billed calls, another tier."""
+
+    cache_write_1h: int = 0  # of `cache_write`
+    audio_in: int = 0  # of `input`
+    image_in: int = 0
+    audio_out: int = 0  # of `output`
+    image_out: int = 0
+    searches: int = 0
+    tier: str = ""  # as answered, where it is not the standard one
+
+
 class Usage(Record, frozen=True):
     """Token counts, inclusive: `input` counts cached tokens, `output` counts reasoning."""
 
@@ -21,6 +33,7 @@ class Usage(Record, frozen=True):
     cache_write: int = 0
     reasoning: int = 0
     source: str = "none"  # provider | estimated | none
+    kinds: Kinds | None = None
 
 
 NO_USAGE = Usage()
@@ -61,6 +74,10 @@ class Purse(Protocol):
 
     def failed(self, permit: Any, reason: str, *, owed: bool) -> None:
         """The attempt came to nothing. `owed`: the provider may have done the work."""
+        ...
+
+    def lost(self, permit: Any, usage: Usage | None) -> None:
+        """The attempt was answered, and another one serves."""
         ...
 
     def cost_of(self, usage: Usage) -> int | None:
@@ -112,6 +129,7 @@ class Exchange:  # no Record: those are slow to write to, and this one is writte
     body_bytes: int = 0  # of the request, as far as it is held in memory
     route: ModelRoute | None = None
     streaming: bool = False
+    goes_on: bool = False  # the model may work on when the reply is over
     sizing: Sizing = _UNSIZED  # of its body, for the target that is asked first
     target: Target | None = None
     provider_key: ProviderKey | None = None

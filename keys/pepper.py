@@ -1,8 +1,8 @@
 """Where the pepper comes from: `KAZE_KEY_PEPPER`, or made once and kept, mode 0600, in the data directory.
 
 `KAZE_KEY_PEPPER_PREVIOUS`, or the file `pepper-previous`, is the one before it, for as long as keys are known
-by it. Without the directory and without the variable there is no start: keys made under a pepper that is gone
-the next time would be gone too.
+by it; where one is given for the first time, that is the one that was made. Without the directory and without the
+variable there is no start: keys made under a pepper that is gone the next time would be gone too.
 """
 
 import secrets
@@ -42,12 +42,13 @@ def find_peppers(data_dir: Path, environ: Mapping[str, str], *, persist: bool = 
     Raises PepperError, whose message says what is wrong and never shows a value.
     """
     exposed: list[str] = []
-    current = _given(VARIABLE, environ)
-    if current is None:
-        current = _kept(data_dir, persist, exposed)
+    given = _given(VARIABLE, environ)
+    current = _kept(data_dir, persist, exposed) if given is None else given
     previous = _given(PREVIOUS_VARIABLE, environ)
     if previous is None:
         previous = _read(data_dir / PREVIOUS_FILE, exposed)
+    if previous is None and given is not None:
+        previous = _read(data_dir / FILE, exposed)
     if previous == current:
         previous = None
     peppers = Peppers(_pepper(current), None if previous is None else _pepper(previous))

@@ -14,6 +14,7 @@ from loadtests.scenarios import (
     noisy_neighbour,
     overflow,
     provider_outage,
+    secret_rotation,
 )
 
 USAGE = """\
@@ -28,6 +29,7 @@ usage: kaze loadtest SCENARIO [options]        (scripts/load in a checkout)
   ledger-loss      the shared ledger goes away and comes back empty
   overflow         what waits too long goes to a local model
   mixed-stream     streams and plain answers, output tokens binding
+  secret-rotation  a provider secret in an OpenBao is rotated under load
 
 kaze loadtest SCENARIO --help tells a scenario's options.
 """
@@ -42,6 +44,7 @@ SCENARIOS: dict[str, Callable[[list[str]], int]] = {
     "ledger-loss": ledger_loss.main,
     "overflow": overflow.main,
     "mixed-stream": mixed_stream.main,
+    "secret-rotation": secret_rotation.main,
 }
 
 

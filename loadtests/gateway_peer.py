@@ -17,7 +17,7 @@ BULK_MODEL = "bulk/static"
 """The same on an upstream of its own, so that large bodies do not delay the upstream of others."""
 
 _CONFIG = """\
-database: embedded
+database: {database}
 ledger: {ledger}
 bounds: {{upstream_connections: 4096}}
 providers:
@@ -28,7 +28,7 @@ pools:
   - {{id: bulk-key, provider: bulk, secret: "env:BENCH_PROVIDER_KEY", tenants: ["*"]}}
 tenants:
   - id: bench
-    budgets: [{{period: month, usd: 100000000, enforce: hard}}]
+    budgets: {budgets}
     keys:
       - {{id: load, secret: "env:{key}", priority: conversation, limits: {key_limits}}}
 """
@@ -38,14 +38,20 @@ tenants:
 
 _POOL_LIMITS = "{rpm: 10000000, itpm: 10000000000, otpm: 10000000000, tpm: 10000000000, concurrency: 100000}"
 _KEY_LIMITS = "{rpm: 10000000, tpm: 10000000000, concurrency: 100000}"
+_BUDGETS = "[{period: month, usd: 100000000, enforce: hard}]"
 """Checked on every request and never reached: a limit that is not set costs nothing."""
 
 
-def config(bench_port: int, bulk_port: int, ledger: str | None = None) -> str:
-    """The kaze.yaml of the run; with a ledger, limits on every dimension of provider key and tenant key."""
+def config(bench_port: int, bulk_port: int, ledger: str | None = None, *, database: bool = False) -> str:
+    """The kaze.yaml of the run; with a ledger, limits on every dimension of provider key and tenant key.
+
+    With a database, a budget, prices and usage records.
+    """
     return _CONFIG.format(
         bench=bench_port,
         bulk=bulk_port,
+        database="embedded" if database else "none",
+        budgets=_BUDGETS if database else "[]",
         ledger=ledger or "memory",
         pool_limits=_POOL_LIMITS if ledger else "{}",
         key_limits=_KEY_LIMITS if ledger else "{}",
@@ -66,6 +72,8 @@ class GatewayPlan:
     core: int = 0
     ledger: str | None = None
     """With limits on every dimension, kept in this ledger (memory, embedded); None: no limits."""
+    database: bool = False
+    """With a budget, prices and usage records, in a PostgreSQL beside it."""
     tenant_key: str = "kaze-bench-" + secrets.token_hex(16)
     admin_key: str = "kaze-bench-" + secrets.token_hex(16)
 
@@ -73,7 +81,7 @@ class GatewayPlan:
         """The gateway, not started yet, and its admin port. `prefix` are modules that run it (profilers)."""
         port, admin_port = free_port(), free_port()
         file = self.folder / "kaze.yaml"
-        file.write_text(config(self.bench_port, self.bulk_port, self.ledger))
+        file.write_text(config(self.bench_port, self.bulk_port, self.ledger, database=self.database))
         data = self.folder / "data"
         if self.command:
             line = self.command.format(

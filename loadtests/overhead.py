@@ -62,6 +62,11 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
         choices=("memory", "embedded"),
         help="limits on every dimension, none reached, kept in the gateway's memory or in a Valkey beside it",
     )
+    parser.add_argument(
+        "--database",
+        action="store_true",
+        help="with a budget, prices and usage records, in a PostgreSQL beside it",
+    )
     parser.add_argument("--quick", action="store_true", help="one round of 1 s loads, 500 open streams")
     parser.add_argument("--own-generator", action="store_true", help="do not use wrk for JSON")
     parser.add_argument("--assert", action="store_true", dest="asserted", help="fail when a target is missed")
@@ -101,7 +106,13 @@ def servers(given: argparse.Namespace, cores: Cores, folder: Path) -> Iterator[t
         bulk = up("bulk", "loadtests.static_upstream", cores.load)
         static = up("static", "loadtests.static_answer", cores.gateway)
         plan = GatewayPlan(
-            folder, upstream.port, bulk.port, given.gateway_command, cores.gateway, given.limits
+            folder,
+            upstream.port,
+            bulk.port,
+            given.gateway_command,
+            cores.gateway,
+            given.limits,
+            given.database,
         )
         within = given.profile == "pyinstrument"
         prefix = profiling.pyinstrument_prefix(given.output.parent / "profile.txt") if within else ()
@@ -122,6 +133,7 @@ def servers(given: argparse.Namespace, cores: Cores, folder: Path) -> Iterator[t
             seconds=given.duration,
             quick=given.quick,
             limits=given.limits,
+            database=given.database,
         )
         for peer in (upstream, static, gateway):
             stage.bench.run(peer, Shape(concurrency=16, seconds=WARM_UP_S))
@@ -161,6 +173,7 @@ def conditions(given: argparse.Namespace, cores: Cores, use_wrk: bool) -> dict[s
         "json_generator": "wrk" if use_wrk else "loadtests.generator",
         "gateway_command": given.gateway_command or "python -m gateway serve",
         "limits": given.limits or "none",
+        "database": given.database,
         "load_average": os.getloadavg()[0],
     }
 

@@ -29,6 +29,7 @@ class Stage:
     seconds: float
     quick: bool
     limits: str | None = None
+    database: bool = False
     """The ledger in which every dimension of provider key and tenant key is limited: governance has targets of its
     own."""
 

@@ -12,8 +12,8 @@ from storage.database import EVERY_TENANT, Database
 _AT_ONCE = 250
 _TENANTS = "SELECT id, weight, models::text, state FROM tenants ORDER BY id"
 _KEYS = """
-SELECT tenant, id, digest, old_digest, old_until, priority, priority_max, limits::text, models, endpoints,
-    addresses::text[], expires_at, revoked_at
+SELECT tenant, id, digest, pepper_version, old_digest, old_until, priority, priority_max, limits::text, models,
+    endpoints, addresses::text[], expires_at, revoked_at
 FROM tenant_keys
 WHERE (revoked_at IS NULL OR revoked_at > now()) AND (expires_at IS NULL OR expires_at > now())
 ORDER BY tenant, id"""
@@ -22,7 +22,7 @@ SELECT id, dialect, base_url, flavour, local, apis, insecure_http, api_version, 
     ca_file, echo_model
 FROM providers ORDER BY id"""
 _POOLS = """
-SELECT id, provider, secret, tenants, limits::text, model_limits::text, burst_s, models, state
+SELECT id, provider, secret, tenants, limits::text, model_limits::text, burst_s, models, weight, state
 FROM pools ORDER BY id"""
 _MODELS = "SELECT id, targets, overflow, hint FROM models ORDER BY id"
 _BUDGETS = "SELECT id, tenant, key, period, anchor_day, limit_nusd, enforce FROM budgets ORDER BY id"

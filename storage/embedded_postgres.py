@@ -27,6 +27,7 @@ from storage.postgres_cluster import (
     ClusterError,
     environment,
     kept_passwords,
+    last_word,
 )
 
 #: What a unix socket's path may have at most: 108 bytes with the final zero on Linux, 104 on macOS.
@@ -35,6 +36,7 @@ SOCKET_PATH_BYTES_MAX = 103
 LOG_BYTES_MAX = 4 * 1024 * 1024
 #: Where it lives when root runs it and its user cannot reach the data directory.
 ELSEWHERE = Path("/var/lib/kaze")
+_SAID_MAX = 64 * 1024
 _START_S = 60.0  # a crash leaves at most `max_wal_size` to be read again
 _STOP_S = 10.0
 _LOOK_S = 0.01
@@ -107,9 +109,7 @@ class EmbeddedPostgres:
             await self._spawn()
         except (BinariesError, ClusterError, OSError, TimeoutError) as error:
             await self._end()
-            raise EmbeddedPostgresError(
-                f"the embedded PostgreSQL did not start ({error}); see {self._log_file}"
-            ) from error
+            raise EmbeddedPostgresError(f"the embedded PostgreSQL did not start: {_words(error)}") from error
         self._keeper = asyncio.create_task(self._keep(), name="embedded-postgres")
         return self.dsn_of(APPLICATION)
 
@@ -180,6 +180,7 @@ class EmbeddedPostgres:
     async def _spawn(self) -> None:
         user = self._run_as.user
         groups: list[int] | None = None if user is None else []
+        said_before = _size(self._log_file)
         descriptor = os.open(self._log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             # A session of its own: Ctrl-C in a terminal is for the gateway, which stops its database last.
@@ -193,7 +194,8 @@ class EmbeddedPostgres:
         async with asyncio.timeout(_START_S):
             while not self._answers(process.pid):
                 if (status := process.poll()) is not None:
-                    raise ChildProcessError(f"it ended with status {status}")
+                    said = last_word(_read_from(self._log_file, said_before))
+                    raise ChildProcessError(f"it ended with status {status}: {said} (see {self._log_file})")
                 await asyncio.sleep(_LOOK_S)
 
     def _options(self) -> list[str]:
@@ -255,6 +257,27 @@ class EmbeddedPostgres:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(process.wait, _STOP_S)
                 return
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"it did not answer within {_START_S:g} s"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+def _read_from(file: Path, offset: int) -> str:
+    with file.open("rb") as stream:
+        stream.seek(offset)
+        return stream.read(_SAID_MAX).decode(errors="replace")
 
 
 def _dsn(home: Path, role: str, password: str) -> str:

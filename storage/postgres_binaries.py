@@ -5,6 +5,7 @@ programs in a virtual environment under /root, is copied to where it can; no dir
 """
 
 import os
+import pwd
 import shutil
 from dataclasses import dataclass
 from importlib import metadata
@@ -30,6 +31,10 @@ class RunAs:
     @classmethod
     def here(cls) -> "RunAs":
         return cls(NOBODY if os.geteuid() == 0 else None)
+
+    @property
+    def uid(self) -> int:
+        return os.geteuid() if self.user is None else self.user
 
     def give(self, path: Path) -> None:
         """Make `path` theirs."""
@@ -60,6 +65,14 @@ class RunAs:
         if found.st_gid == self.user:
             return bool(found.st_mode & right << 3)
         return bool(found.st_mode & right)
+
+
+def user_name(uid: int) -> str:
+    """For people; the number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def version() -> str:

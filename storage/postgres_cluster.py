@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from storage.postgres_binaries import RunAs, version
+from storage.postgres_binaries import RunAs, user_name, version
 
 DATABASE = "kaze"
 #: Made by initdb; nothing of ours uses it but those who repair.
@@ -24,6 +24,7 @@ APPLICATION = "kaze_app"
 ROLES = (SUPERUSER, OWNER, APPLICATION)
 _PASSWORDS = "passwords.json"
 _MAKE_S = 60.0
+_ERRORS = ("FATAL:", "PANIC:", "error:", "ERROR:")
 _ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
 
 
@@ -34,6 +35,13 @@ class ClusterError(Exception):
 def environment() -> dict[str, str]:
     """What the server's processes see of ours: nothing, as our environment holds secrets."""
     return dict(_ENVIRONMENT)
+
+
+def last_word(said: str) -> str:
+    """Of what a program of PostgreSQL's said before it gave up, the line that tells why."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if any(mark in line for mark in _ERRORS)]
+    return (errors or lines or [""])[-1][:500]
 
 
 class Cluster:
@@ -63,7 +71,17 @@ class Cluster:
                 os.close(descriptor)
             return passwords
         self._check_version()
+        self._check_owner()
         return self._kept()
+
+    def _check_owner(self) -> None:
+        """PostgreSQL takes no files but its own user's: those of another start as somebody else."""
+        theirs, ours = self.data.stat().st_uid, self._run_as.uid
+        if theirs != ours:
+            raise ClusterError(
+                f"{self.data} belongs to the user {user_name(theirs)}, and PostgreSQL runs here as"
+                f" {user_name(ours)}: start the gateway as whom it was made by, or chown the files"
+            )
 
     def _check_version(self) -> None:
         ours, theirs = version().partition(".")[0], (self.data / "PG_VERSION").read_text().strip()
@@ -104,8 +122,8 @@ class Cluster:
         except (OSError, subprocess.SubprocessError) as error:
             raise ClusterError(f"{Path(command[0]).name} cannot be run: {error}") from error
         if done.returncode != 0:
-            why = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["it said nothing"]
-            raise ClusterError(f"{Path(command[0]).name} failed with status {done.returncode}: {why[0]}")
+            why = last_word(done.stderr) or last_word(done.stdout) or "it said nothing"
+            raise ClusterError(f"{Path(command[0]).name} failed with status {done.returncode}: {why}")
         return done.stderr
 
     def _keep(self, passwords: dict[str, str]) -> None:

@@ -110,6 +110,9 @@ class LoopClock:
     def utc(self) -> datetime:
         return datetime.now(UTC) + self.ahead
 
+    def unix(self) -> float:
+        return self.utc().timestamp()
+
 
 async def turns(count: int = 10) -> None:
     """Let everything that is ready run."""

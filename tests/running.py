@@ -5,10 +5,12 @@ import json
 import os
 import socket
 import tempfile
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from budgets.price_file import load_seed, seed_path
 from gateway.api.protocol import bounded_protocol
 from gateway.app import App
 from gateway.serving.listener import Listener
@@ -63,6 +65,10 @@ class RunningGateway:
         self.write(config)
         self.settings = self._load()
         self._log = root / "requests.log"
+        if database_dsn is not None:
+            prices = seed_path(self.settings.data_dir / "prices")
+            prices.parent.mkdir(parents=True)
+            prices.write_bytes(_prices())
 
     def write(self, config: dict[str, Any]) -> None:
         """Another configuration file, which a reload reads."""
@@ -117,6 +123,14 @@ class RunningGateway:
     async def quiet(self) -> None:
         """Wait until no exchange is in flight."""
         await until(lambda: not self.app.live)
+
+
+@cache
+def _prices() -> bytes:
+    """What a gateway makes at its first start: once for all of them, as it takes a second."""
+    with tempfile.TemporaryDirectory(prefix="kaze-test-") as directory:
+        load_seed(Path(directory))
+        return seed_path(Path(directory)).read_bytes()
 
 
 def _listening() -> socket.socket:

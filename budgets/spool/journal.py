@@ -21,11 +21,6 @@ class SpoolError(Exception):
     """A record was not written."""
 
 
-class _Open(NamedTuple):
-    intent: Intent
-    segment: Position  # where it was last written
-
-
 class Retired(NamedTuple):
     """A segment that is written to no more."""
 
@@ -39,11 +34,12 @@ class Journal:
     def __init__(self, directory: Path, epoch: int, segment_bytes: int = SEGMENT_BYTES) -> None:
         self._directory = directory
         self._segment_bytes = segment_bytes
-        self._next = Position(epoch, 1)
+        self._epoch = epoch
+        self._sequence = 0  # of the last record
         self._file = -1
         self._length = 0
         self._first = Position(epoch, 0)
-        self._open: dict[Key, _Open] = {}
+        self._open: dict[Key, tuple[Intent, Position]] = {}  # and the segment it was last written to
         self._kept: deque[Retired] = deque()  # still on disk, oldest first
         self._kept_bytes = 0
         #: Files to be synced and then closed, by whoever syncs.
@@ -52,7 +48,7 @@ class Journal:
     @property
     def last(self) -> Position:
         """The last record written."""
-        return Position(self._next.epoch, self._next.sequence - 1)
+        return Position(self._epoch, self._sequence)
 
     @property
     def bytes(self) -> int:
@@ -69,22 +65,21 @@ class Journal:
         """The file that is written to; negative when there is none yet."""
         return self._file
 
-    def append(self, said: Said) -> Position:
+    def append(self, said: Said) -> None:
         """Write a record. SpoolError when that failed; ValueError when it resolves what is not open."""
         key = key_of(said)
-        if isinstance(said, Correct):
-            return self._write(said)
         if isinstance(said, Intent):
             if key in self._open:
                 raise ValueError("opened twice")
-            position = self._write(said)
-            self._open[key] = _Open(said, self._first)
+            self._write(said)
+            self._open[key] = said, self._first
+        elif isinstance(said, Correct):
+            self._write(said)
         else:
             if key not in self._open:
                 raise ValueError("not open")
-            position = self._write(said)
+            self._write(said)
             del self._open[key]
-        return position
 
     def rotate(self) -> None:
         """Begin a new file with the next record."""
@@ -109,11 +104,11 @@ class Journal:
                 break
             done.append(self._kept.popleft())
         firsts = {retired.segment.first for retired in done}
-        carried = [(key, one) for key, one in self._open.items() if one.segment in firsts]
+        carried = [(key, intent) for key, (intent, segment) in self._open.items() if segment in firsts]
         try:
-            for key, one in carried:
-                self._write(one.intent)
-                self._open[key] = _Open(one.intent, self._first)
+            for key, intent in carried:
+                self._write(intent)
+                self._open[key] = intent, self._first
         except SpoolError:
             self._kept.extendleft(reversed(done))
             return []
@@ -126,36 +121,36 @@ class Journal:
 
     def _after_kept(self) -> Position:
         """The first record after the retired segments."""
-        return self._first if self._file >= 0 else self._next
+        return self._first if self._file >= 0 else Position(self._epoch, self._sequence + 1)
 
-    def _write(self, said: Said) -> Position:
-        position = self._next
+    def _write(self, said: Said) -> None:
         try:
-            data = frame(position.sequence, said)
+            data = frame(self._sequence + 1, said)
         except ValueError as error:
             raise SpoolError(str(error)) from error
-        if self._file < 0 or self._length + len(data) > self._segment_bytes:
+        size = len(data)
+        if self._file < 0 or self._length + size > self._segment_bytes:
             self._begin()
         try:
             written = os.write(self._file, data)
         except OSError as error:
             raise SpoolError(str(error)) from error
-        if written != len(data):
+        if written != size:
             self._take_back()
             raise SpoolError("no room for a record")
-        self._length += written
-        self._next = Position(position.epoch, position.sequence + 1)
-        return position
+        self._length += size
+        self._sequence += 1
 
     def _begin(self) -> None:
         self.rotate()
-        path = segment_path(self._directory, self._next)
+        first = Position(self._epoch, self._sequence + 1)
+        path = segment_path(self._directory, first)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_TRUNC
         try:
             self._file = os.open(path, flags, 0o600)
         except OSError as error:
             raise SpoolError(str(error)) from error
-        self._first = self._next
+        self._first = first
 
     def _take_back(self) -> None:
         """Half a record must not stand in the way of the next: back to where it began, or to a new file."""

@@ -10,9 +10,9 @@ only ever added at the end. Depends on nothing.
 """
 
 import struct
-import zlib
 from enum import IntEnum
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
@@ -99,24 +99,18 @@ _TYPES: tuple[tuple[Kind, Any], ...] = (
 )
 _DECODERS = {int(kind): msgspec.json.Decoder(said) for kind, said in _TYPES}
 _KINDS = {said: int(kind) for kind, said in _TYPES}
-_encode = msgspec.json.Encoder().encode
-#: The one character that no text in PostgreSQL can hold, as JSON writes it.
-_NUL, _NO_NUL = b"\\u0000", b"\\ufffd"
-
-
-def encoded(said: Said) -> bytes:
-    """The payload of a record."""
-    payload = _encode(said)
-    return payload.replace(_NUL, _NO_NUL) if _NUL in payload else payload
+#: The payload of a record.
+encoded = msgspec.json.Encoder().encode
 
 
 def frame(sequence: int, said: Said) -> bytes:
     """The bytes of a record. ValueError when it is too long to be one."""
-    payload = encoded(said)
-    length, kind = len(payload), _KINDS[type(said)]
+    payload, kind = encoded(said), _KINDS[type(said)]
+    length = len(payload)
     if length > PAYLOAD_MAX:
         raise ValueError("a record that is too long")
-    return HEAD.pack(length, _checksum(length, sequence, kind, payload), sequence, kind) + payload
+    checksum = crc32(payload, crc32(_BODY.pack(sequence, kind), length))
+    return HEAD.pack(length, checksum, sequence, kind) + payload
 
 
 def read_frame(data: bytes | memoryview, at: int) -> tuple[int, int, bytes] | None:
@@ -128,7 +122,7 @@ def read_frame(data: bytes | memoryview, at: int) -> tuple[int, int, bytes] | No
     if not 0 < length <= PAYLOAD_MAX or start + length > len(data):
         return None
     payload = bytes(data[start : start + length])
-    if checksum != _checksum(length, sequence, kind, payload):
+    if checksum != crc32(payload, crc32(_BODY.pack(sequence, kind), length)):
         return None
     return sequence, kind, payload
 
@@ -147,9 +141,5 @@ def said_in(kind: int, payload: bytes) -> Said | None:
 
 def key_of(said: Said) -> Key:
     """The attempt that a record is about."""
-    about = said if isinstance(said, Intent | Void) else said.intent
+    about = said if isinstance(said, (Intent, Void)) else said.intent
     return about.request_id, about.attempt
-
-
-def _checksum(length: int, sequence: int, kind: int, payload: bytes) -> int:
-    return zlib.crc32(payload, zlib.crc32(_BODY.pack(sequence, kind), length))

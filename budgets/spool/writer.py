@@ -1,7 +1,7 @@
 """The spool of a running worker: records are written at once, synced in groups, in a thread.
 
 `kill -9` loses nothing that was written when `begin` or `resolve` returned; a power cut nothing that `durable`
-returned for, which is at most `SYNC_S` or `SYNC_RECORDS` records behind. A disk that fails makes
+waited for, which is at most `SYNC_S` or `SYNC_RECORDS` records behind. A disk that fails makes
 `admitted_classes` say that nothing more may be admitted, until it works again; settlements that could not be
 written are kept and tried again.
 """
@@ -60,21 +60,22 @@ class SpoolWriter:
         self._free_bytes = _free_bytes(directory)
         self._closed = False
 
-    def begin(self, intent: Intent) -> Position:
+    def begin(self, intent: Intent) -> None:
         """Before anything is sent. SpoolError: it is not written, and nothing may be sent."""
         try:
-            self._retry()
-            position = self._journal.append(intent)
+            if self._waiting:
+                self._retry()
+            self._journal.append(intent)
         except SpoolError:
             self._failed()
             raise
         self._written()
-        return position
 
     def resolve(self, said: Settle | Void | Correct) -> None:
         """What came of it. When the disk fails, it is kept and tried again."""
         try:
-            self._retry()
+            if self._waiting:
+                self._retry()
             self._journal.append(said)
         except SpoolError:
             self._failed()
@@ -83,8 +84,9 @@ class SpoolWriter:
             return
         self._written()
 
-    async def durable(self, position: Position) -> None:
-        """Until a power cut would not lose the record. Bounded by the disk; callers set their own limits."""
+    async def durable(self) -> None:
+        """Until a power cut would lose nothing that was written; callers limit how long they wait."""
+        position = self._journal.last
         if position > self._synced:
             waiter = self._loop.create_future()
             self._waiters.append((position, waiter))

@@ -9,9 +9,11 @@ from gateway.settings.snapshot import Target
 
 
 class Loaded(Protocol):
-    """What a choice must know of an account: how much is under way there in this worker."""
+    """What a choice must know of an account: how much is under way there in this worker, and how much more than
+    others it is to be given."""
 
     in_flight: int
+    weight: float
 
 
 AccountT = TypeVar("AccountT", bound=Loaded)
@@ -29,7 +31,7 @@ class Candidate(Generic[AccountT]):
         self.key_id = health.key_id
         self.salt = salt_of(health.key_id, health.model)
         self.first_token = FirstTokenTimes()
-        self.last_turn = 0  # of the choice that last fell on it
+        self.last_turn = 0.0  # until when, in turns of weight 1, it has had its share
         self.is_compared = False  # with others, by anybody: else nobody asks how fast it is
 
     @property

@@ -1,8 +1,9 @@
 """Which candidate serves: targets in their order, and among the keys of one the best.
 
 Best is the key that has the prompt's cache, if it is not overloaded; else the better of two drawn at random
-(Mitzenmacher, "The power of two choices"): time to first token × (in flight + 1) ÷ free capacity, as Finagle's peak
-EWMA balancer has it. Failures in a row count as slowness: a key that fails fast must not draw everything.
+(Mitzenmacher, "The power of two choices"): time to first token × (in flight + 1) ÷ (weight × free capacity), as
+Finagle's peak EWMA balancer has it. Where nothing tells them apart they have their turns (stride scheduling).
+Failures in a row count as slowness: a key that fails fast must not draw everything.
 What failed last is gone to while there could be another attempt for each that is under way there, and after all
 others while the budget of these is used up: where requests are few, that is most of the time.
 Deciding changes nothing but whose turn it was; whoever takes the candidate counts it in flight.
@@ -45,7 +46,7 @@ class Choice(Generic[AccountT]):
         self._affinity = affinity
         self._chance = chance
         self._retries = retries
-        self._turn = 0
+        self._turn = 0.0
         self._pick = self._adaptive if strategy == "adaptive" else self._in_turn
 
     def choose(
@@ -92,14 +93,14 @@ class Choice(Generic[AccountT]):
         return [*sound, *([one for one in keys if one in doubted] for keys in targets)]
 
     def _took(self, found: Candidate[AccountT]) -> Candidate[AccountT]:
-        self._turn += 1
-        found.last_turn = self._turn
+        self._turn = max(self._turn, found.last_turn)
+        found.last_turn = self._turn + 1.0 / found.account.weight
         return found
 
     def _in_turn(
         self, keys: list[Candidate[AccountT]], _wish: Wish, has_room: Room[AccountT], _now: float
     ) -> Candidate[AccountT] | None:
-        """The key whose last turn is longest ago."""
+        """The key that has had least of its turns."""
         free = [one for one in keys if has_room(one.account) > 0.0]
         return min(free, key=lambda one: one.last_turn, default=None)
 
@@ -148,7 +149,8 @@ class Choice(Generic[AccountT]):
 
 
 def _burden(one: Candidate[AccountT], room: float, now: float) -> float:
-    return (one.account.in_flight + 1) * (1 + one.health.failures(now)) / room
+    account = one.account
+    return (account.in_flight + 1) * (1 + one.health.failures(now)) / (room * account.weight)
 
 
 def _usable(

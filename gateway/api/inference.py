@@ -138,6 +138,8 @@ class Inference:
             lower(exchange, "scheduled")
         if "stream" in fields or "stream_format" in fields:
             exchange.streaming = _asks_for_stream(document, endpoint)
+        if "background" in fields:
+            exchange.goes_on = fields["background"] is True
         body: Callable[[Target | None], bytes] = document.with_model
         stream: Callable[[], OpenAIStream] | None = None
         frame_max = self._bounds.frame_bytes

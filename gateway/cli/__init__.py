@@ -96,19 +96,24 @@ def apply(
     raise typer.Exit(apply_file(file, dry_run, as_json))
 
 
-@app.command(epilog="For example: kaze price anthropic/claude-sonnet-5-5")
+@app.command(
+    epilog="For example: kaze price anthropic/claude-sonnet-5-5; kaze price smart --config kaze.yaml"
+)
 def price(
-    model: Annotated[str, typer.Argument(help="The provider's name of it, or provider/model.")],
+    model: Annotated[str, typer.Argument(help="A model's name at its provider, provider/model, or a route.")],
     provider: Annotated[str | None, typer.Option(help="Who sells it.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Where it is sold.")] = None,
     tenant: Annotated[str, typer.Option(help="To whom.")] = "*",
+    config: Config = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where a gateway keeps its price list.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Explain what a model costs; needs no running gateway."""
+    from gateway.cli.price import PriceOf
     from gateway.cli.price import price as explain_price
 
-    raise typer.Exit(explain_price(model, provider, base_url, tenant, data_dir, as_json))
+    asked = PriceOf(model, provider, base_url, tenant)
+    raise typer.Exit(explain_price(asked, data_dir, config, as_json))
 
 
 add_things(app)

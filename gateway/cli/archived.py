@@ -28,7 +28,7 @@ def archived_usage(
             continue
         group = tuple(str(record[name]) for name in groups)
         row = sums.setdefault(group, {**dict(zip(groups, group, strict=True)), **dict.fromkeys(SUMS, 0)})
-        row["requests"] += record["source"] != "correction"
+        row["requests"] += record["number"] == 0  # the others correct one
         for name in SUMS[1:]:
             row[name] += record[name]
     return [sums[group] for group in sorted(sums)]

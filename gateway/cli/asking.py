@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
+from budgets.money import text
 from gateway.cli.shell import Exit, Option
-from gateway.cli.table import listed, table
+from gateway.cli.table import Amount, listed, table
 
 if TYPE_CHECKING:
     from gateway.cli.admin_client import AdminClient
 
+_NUSD = "_nusd"
 AsJson = Annotated[bool, Option("--json", help="For programs.")]
 Row = dict[str, Any]
 
@@ -32,7 +34,7 @@ def show(document: Any, as_json: bool) -> None:
     if as_json:
         print(json.dumps(document, indent=2))
     elif document is not None:
-        print(listed({name: _cell(value) for name, value in document.items()}))
+        print(listed({called(name): cell(name, value) for name, value in document.items()}))
 
 
 def show_rows(rows: list[Row], columns: Mapping[str, str], as_json: bool) -> None:
@@ -42,8 +44,18 @@ def show_rows(rows: list[Row], columns: Mapping[str, str], as_json: bool) -> Non
     elif not rows:
         print("none")
     else:
-        cells = [[_cell(_at(row, field)) for field in columns.values()] for row in rows]
+        cells = [[cell(field, _at(row, field)) for field in columns.values()] for row in rows]
         print(table(list(columns), cells))
+
+
+def called(field: str) -> str:
+    """Money is shown in dollars."""
+    return field.removesuffix(_NUSD)
+
+
+def cell(field: str, value: Any) -> object:
+    """A field's value for people."""
+    return Amount(text(value)) if field.endswith(_NUSD) and isinstance(value, int) else _cell(value)
 
 
 def _at(row: Row, path: str) -> Any:

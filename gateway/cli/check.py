@@ -56,7 +56,7 @@ def _summary(settings: Settings) -> str:
             (len(snapshot.provider_keys), "pool"),
             (len(snapshot.routes), "model"),
             (len(snapshot.tenants), "tenant"),
-            (len(snapshot.tenant_keys), "tenant key"),
+            (len(snapshot.tenant_keys) + len(snapshot.awaited_keys), "tenant key"),
         )
     )
     return f"ok: {source}: {counts}; database {settings.database.kind}, ledger {settings.ledger.kind}"

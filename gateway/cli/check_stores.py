@@ -8,6 +8,8 @@ from gateway.clock import SystemClock
 from gateway.pipeline.secret_sources import secret_sources
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import ProviderKey
+from keys.secret import Secret
+from keys.secrets.reference import Reference
 from keys.secrets.source import FetchError
 from storage.database import REFUSED, UNREACHED, connected
 from storage.isolation import weaknesses
@@ -21,7 +23,8 @@ def check_database(settings: Settings) -> bool:
 
 
 def with_secrets(settings: Settings) -> tuple[list[ProviderKey], bool]:
-    """The provider keys with the secrets that are in Vault, and whether all could be had."""
+    """The provider keys with the secrets that are in Vault, their own and their proxies', and whether all that is
+    kept there could be had."""
     return asyncio.run(_with_secrets(settings))
 
 
@@ -44,19 +47,32 @@ async def _database(dsn: str) -> bool:
 async def _with_secrets(settings: Settings) -> tuple[list[ProviderKey], bool]:
     environ: Mapping[str, str] = settings.declared.environ
     sources = secret_sources(settings.vault, environ, SystemClock().monotonic)
-    keys, all_there = [], True
+    snapshot, all_there = settings.snapshot, True
+
+    async def found(whose: str, known: Secret | None, reference: Reference | None) -> Secret | None:
+        nonlocal all_there
+        if known is not None or reference is None:
+            return known
+        try:
+            return (await sources.by_scheme[reference.scheme].fetch(reference)).secret
+        except FetchError as error:
+            all_there = _said(False, f"{whose}: {reference}: {error}")
+            return None
+
     try:
-        for key in settings.snapshot.provider_keys:
-            reference = key.reference
-            if key.secret is not None or reference is None:
-                keys.append(key)
+        proxies = {
+            one.id: await found(f"provider {one.id}", one.egress_proxy_auth, one.egress_proxy_reference)
+            for one in snapshot.providers.values()
+        }
+        for one in snapshot.awaited_keys:
+            await found(f"tenant key {one.tenant.id}/{one.id}", None, one.reference)
+        keys = []
+        for key in snapshot.provider_keys:
+            secret = await found(f"pool {key.id}", key.secret, key.reference)
+            if secret is None and key.reference is not None:
                 continue
-            try:
-                fetched = await sources.by_scheme[reference.scheme].fetch(reference)
-            except FetchError as error:
-                all_there = _said(False, f"pool {key.id}: {reference}: {error}")
-            else:
-                keys.append(replace(key, secret=fetched.secret))
+            provider = replace(key.provider, egress_proxy_auth=proxies.get(key.provider.id))
+            keys.append(replace(key, secret=secret, provider=provider))
     finally:
         if sources.vault is not None:
             await sources.vault.close()

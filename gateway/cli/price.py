@@ -1,7 +1,12 @@
-"""`kaze price MODEL`: what a model costs, and how that was found, by the price list that is installed."""
+"""`kaze price MODEL`: what a model costs, and how that was found, by the price list that is installed.
+
+With a configuration file by its own prices too, at its providers and for the targets of its routes.
+"""
 
 import json
+import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,56 +15,81 @@ from budgets.price_file import Seed, load_seed
 from budgets.price_table import PriceTable, Seller
 from gateway.cli.table import table
 from gateway.clock import Clock, SystemClock
+from gateway.pipeline.seller import seller_of
+from gateway.settings.load import load
+from gateway.settings.problem import ConfigError
+from gateway.settings.snapshot import Snapshot, Tenant
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class PriceOf:
+    """What is asked for."""
+
     model: str
-    provider: str
-    base_url: str
-    tenant: str
+    provider: str | None = None
+    base_url: str | None = None
+    tenant: str = "*"
 
 
 def price(
-    model: str,
-    provider: str | None,
-    base_url: str | None,
-    tenant: str,
+    asked: PriceOf,
     data_dir: Path | None,
+    config: Path | None,
     as_json: bool,
     clock: Clock | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> int:
     """Print every step from the name to the price; the exit status."""
-    name, slash, rest = model.partition("/")
-    if provider is None and slash:
-        provider, model = name, rest
-    asked = _Asked(model, provider or "", base_url or "", tenant)
-    vendors = _explained(_seed(data_dir), asked, (clock or SystemClock()).utc().timestamp())
-    if not vendors:
-        print(f"no price list has {model}: name its provider with --provider", file=sys.stderr)
+    snapshot = None
+    if config is not None or environ.get("KAZE_CONFIG"):
+        try:
+            snapshot = load(config, environ, {}, persist=False).snapshot
+        except ConfigError as error:
+            print(error, file=sys.stderr)
+            return 1
+    seed = _seed(data_dir)
+    prices = PriceTable(seed, () if snapshot is None else snapshot.prices)
+    now = (clock or SystemClock()).unix()
+    targets = _configured(snapshot, asked, seed) if snapshot is not None and asked.provider is None else []
+    targets = targets or _sold(asked, seed, prices, now)
+    steps = [
+        {"target": f"{seller.id}/{model}", **step._asdict()}
+        for seller, model in targets
+        for step in prices.explain(seller, model, asked.tenant, now)
+    ]
+    if not steps:
+        print(f"no price list has {asked.model}: name its provider with --provider", file=sys.stderr)
         return 1
     if as_json:
-        print(json.dumps(vendors, indent=2))
+        print(json.dumps(steps, indent=2))
     else:
-        rows = [[one["looked_at"], one["found"], "holds" if one["holds"] else ""] for one in vendors]
-        print(table(["looked at", "found", ""], rows))
+        rows = [[*list(step.values())[:-1], "holds" if step["holds"] else ""] for step in steps]
+        print(table(["target", "looked at", "found", ""], rows))
     return 0
 
 
-def _explained(seed: Seed, asked: _Asked, now: float) -> list[dict[str, object]]:
-    """The steps for the provider that was named; else for the first vendor that has such a model."""
-    prices = PriceTable(seed)
-    if asked.provider or asked.base_url:
-        vendor = seed.vendor(asked.base_url, asked.provider)
-        sellers = [Seller(asked.provider or "?", "" if vendor is None else vendor.id)]
-    else:
-        sellers = [Seller(vendor.id, vendor.id) for vendor in seed.vendors]
-        sellers = [one for one in sellers if prices.price(one, asked.model, asked.tenant, now).known][:1]
-    return [
-        {"looked_at": step.looked_at, "found": step.found, "holds": step.holds}
-        for one in sellers
-        for step in prices.explain(one, asked.model, asked.tenant, now)
-    ]
+def _configured(snapshot: Snapshot, asked: PriceOf, seed: Seed) -> list[tuple[Seller, str]]:
+    """What the name means to the tenant: the targets of a route, or `provider/model`."""
+    tenant = snapshot.tenants.get(asked.tenant) or Tenant(asked.tenant)
+    route = snapshot.resolve(tenant, asked.model)
+    if route is None:
+        return []
+    return [(seller_of(target.provider, seed), target.model) for target in route.targets]
+
+
+def _sold(asked: PriceOf, seed: Seed, prices: PriceTable, now: float) -> list[tuple[Seller, str]]:
+    """At the provider that was named; else at the first vendor that has such a model, best one of its own."""
+    provider, model = asked.provider, asked.model
+    name, slash, rest = model.partition("/")
+    if provider is None and slash:
+        provider, model = name, rest
+    if provider is not None or asked.base_url is not None:
+        vendor = seed.vendor(asked.base_url or "", provider or "")
+        return [(Seller(provider or "?", "" if vendor is None else vendor.id), model)]
+    sellers = [Seller(vendor.id, vendor.id) for vendor in seed.vendors]
+    known = [one for one in sellers if prices.price(one, model, asked.tenant, now).known]
+    makers = (one for one in known if prices.explain(one, model, asked.tenant, now)[0].holds)
+    return [(one, model) for one in (next(makers, *known[:1]) if known else None,) if one is not None]
 
 
 def _seed(data_dir: Path | None) -> Seed:

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-from gateway.cli.asking import AsJson, asking, show, show_rows
+from gateway.cli.asking import AsJson, asking, called, cell, show, show_rows
 from gateway.cli.shell import Argument, Exit, Option, Typer
 from gateway.cli.table import table
 
-_SUMS = {"requests": "requests", "input": "input_tokens", "output": "output_tokens", "cost nUSD": "cost_nusd"}
+_SUMS = {"requests": "requests", "input": "input_tokens", "output": "output_tokens", "cost": "cost_nusd"}
 _DEEDS = {
     "at": "at", "actor": "actor", "action": "action", "object": "object", "outcome": "outcome",
     "request": "request_id",
@@ -132,7 +132,8 @@ def _explained(found: dict[str, Any]) -> str:
     for name in ("limits", "budgets"):
         rows = found[name]
         if rows:
-            parts.append(f"{name}\n{table(list(rows[0]), [list(row.values()) for row in rows])}")
+            cells = [[cell(field, value) for field, value in row.items()] for row in rows]
+            parts.append(f"{name}\n{table([called(field) for field in rows[0]], cells)}")
     for name in ("candidates", "overflow"):
         rows = [
             [

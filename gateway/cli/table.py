@@ -3,6 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 
+class Amount(str):
+    """A number that is written in a way of its own, as money is."""
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Lines without trailing space; columns of numbers stand to the right."""
     columns = list(zip(head, *rows, strict=True))
@@ -19,7 +23,7 @@ def _column(column: Sequence[object]) -> list[str]:
     """Its cells, all of one width; the first is its name."""
     cells = [_shown(cell) for cell in column]
     width = max(map(len, cells))
-    numbers = all(cell is None or isinstance(cell, int | float) for cell in column[1:])
+    numbers = all(cell is None or isinstance(cell, int | float | Amount) for cell in column[1:])
     return [cell.rjust(width) if numbers else cell.ljust(width) for cell in cells]
 
 

@@ -64,7 +64,7 @@ THINGS = (
         "kaze model create smart --set targets=anthropic/claude-sonnet-5-5,openai/gpt-6-sol",
     ),
     Thing(
-        "budget", "budgets", "Caps on spending, in nano-dollars.",
+        "budget", "budgets", "Caps on spending.",
         {
             "budget": "id", "tenant": "tenant", "key": "key", "period": "current_period", "enforce": "enforce",
             "limit": "limit_nusd", "posted": "posted_nusd", "reserved": "reserved_nusd",

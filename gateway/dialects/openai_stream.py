@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from gateway.dialects.frames import FrameRelay, frame_data
-from gateway.dialects.usage import read_usage
+from gateway.dialects.usage import read_event
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import Usage
 
@@ -43,7 +43,7 @@ class OpenAIStream(FrameRelay):
         """The usage that the provider reported so far, if it did."""
         if self._usage_frame is None:
             return None
-        return _usage_in(_parsed(self._usage_frame))
+        return read_event(self._usage_frame)
 
     def learn(self, first: dict[str, Any]) -> None:
         """Called once with the first frame's object, before it goes on."""
@@ -276,14 +276,6 @@ def _parsed(data: bytes) -> dict[str, Any]:
     if type(value) is not dict:
         raise GatewayError(UPSTREAM_INVALID, "The provider sent an event that is not an object.")
     return value
-
-
-def _usage_in(event: dict[str, Any]) -> Usage | None:
-    """Usage at the top, inside `response` (Responses) or inside `x_groq`."""
-    for holder in (event, event.get("response"), event.get("x_groq")):
-        if type(holder) is dict and type(holder.get("usage")) is dict:
-            return read_usage(orjson.dumps(holder["usage"]))
-    return None
 
 
 def _is_error(frame: bytes) -> bool:

@@ -26,16 +26,18 @@ class Owned:
 
 
 class SealedIds:
-    """Seals and opens ids under a key derived from the pepper for this purpose alone."""
+    """Seals and opens ids under a key derived from the pepper for this purpose alone; what was sealed under the
+    pepper before is opened while that one is known."""
 
-    def __init__(self, pepper: bytes) -> None:
-        self._key = hmac.digest(pepper, b"kaze sealed ids", "sha256")
+    def __init__(self, pepper: bytes, previous: bytes | None = None) -> None:
+        self._key = _key(pepper)
+        self._opening = (self._key,) if previous is None else (self._key, _key(previous))
 
     def seal(self, tenant: str, pool: str, real: str) -> str:
         """The id that `tenant` gets for the object `real` at provider key `pool`."""
         payload = f"{pool}\0{real}".encode()
         prefix = match[0] if (match := _PREFIX.match(real)) else "obj_"
-        text = base64.urlsafe_b64encode(self._tag(tenant, payload) + payload).rstrip(b"=")
+        text = base64.urlsafe_b64encode(_tag(self._key, tenant, payload) + payload).rstrip(b"=")
         return prefix + MARK.decode() + text.decode()
 
     def open(self, tenant: str, sealed: str) -> Owned | None:
@@ -46,7 +48,7 @@ class SealedIds:
         except (binascii.Error, ValueError):
             return None
         tag, payload = packed[:_TAG_BYTES], packed[_TAG_BYTES:]
-        if not hmac.compare_digest(tag, self._tag(tenant, payload)):
+        if not any(hmac.compare_digest(tag, _tag(key, tenant, payload)) for key in self._opening):
             return None
         pool, _, real = payload.decode().partition("\0")
         return Owned(pool, real)
@@ -69,5 +71,10 @@ class SealedIds:
 
         return _SEALED.sub(opened, body), found
 
-    def _tag(self, tenant: str, payload: bytes) -> bytes:
-        return hmac.digest(self._key, tenant.encode() + b"\0" + payload, "sha256")[:_TAG_BYTES]
+
+def _key(pepper: bytes) -> bytes:
+    return hmac.digest(pepper, b"kaze sealed ids", "sha256")
+
+
+def _tag(key: bytes, tenant: str, payload: bytes) -> bytes:
+    return hmac.digest(key, tenant.encode() + b"\0" + payload, "sha256")[:_TAG_BYTES]

@@ -1,38 +1,25 @@
-"""Token usage, or an error, as OpenAI-compatible providers report it, without building the rest of the reply.
+"""Token usage as providers report it, in our terms: the one reader, without building the rest of a reply.
 
-`prompt_tokens` and `input_tokens` count cached tokens, `completion_tokens` and `output_tokens` count reasoning
-(wire reference §2.0). Numbers that cannot be true are not believed: the caller then estimates.
+The traps (wire reference §2.0): OpenAI's words count cached tokens in the input and reasoning in the output,
+Anthropic's count cached tokens beside the input, Gemini's thoughts beside the candidates, and compatible servers do
+as they please. So sums decide: where a part is larger than its whole, or the total larger than both, it was counted
+beside it. Numbers that cannot be true are not believed: None, and the caller estimates.
 """
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
+from msgspec.structs import astuple, replace
 
+from gateway.dialects.usage_words import Counts, Details, Gemini, Modality, Ollama, Reported
 from gateway.errors import UPSTREAM_INVALID, GatewayError
-from gateway.exchange import Usage
+from gateway.exchange import Kinds, Usage
 
-_Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
-
-
-class _Details(msgspec.Struct):
-    cached_tokens: _Count | None = None
-    cache_write_tokens: _Count | None = None
-    reasoning_tokens: _Count | None = None
-
-
-class Reported(msgspec.Struct):
-    """The fields of either API's usage object."""
-
-    prompt_tokens: _Count | None = None
-    completion_tokens: _Count | None = None
-    input_tokens: _Count | None = None
-    output_tokens: _Count | None = None
-    total_tokens: _Count | None = None
-    prompt_tokens_details: _Details | None = None
-    completion_tokens_details: _Details | None = None
-    input_tokens_details: _Details | None = None
-    output_tokens_details: _Details | None = None
-
+_TIER_MAX = 32
+#: What replies call the tier that costs what the price list says.
+_STANDARD = frozenset({"", "default", "auto", "standard", "standard_only", "on_demand"})
+_PARTS = 5  # of `Usage`, numbers
 
 _NOTHING = msgspec.Raw(b"null")
 
@@ -40,6 +27,29 @@ _NOTHING = msgspec.Raw(b"null")
 class _Reply(msgspec.Struct):
     usage: Reported | None = None
     error: msgspec.Raw = _NOTHING
+    service_tier: Any = None
+
+
+class _Action(msgspec.Struct):
+    type: Any = None
+
+
+class _Item(msgspec.Struct):
+    type: Any = None
+    action: _Action | None = None
+
+
+class _Response(_Reply):
+    """Of the Responses API: searches are not in its usage, each is an item of what came out."""
+
+    output: list[_Item] | None = None
+
+
+class _Event(_Reply):
+    """Of a stream: usage at its top, in `response` (Responses), or in `x_groq`."""
+
+    response: _Response | None = None
+    x_groq: _Reply | None = None
 
 
 class _OddReply(msgspec.Struct):
@@ -47,54 +57,181 @@ class _OddReply(msgspec.Struct):
 
 
 _reply = msgspec.json.Decoder(_Reply)
+_response = msgspec.json.Decoder(_Response)
+_event = msgspec.json.Decoder(_Event)
 _odd_reply = msgspec.json.Decoder(_OddReply)
-_reported = msgspec.json.Decoder(Reported)
-_NO_DETAILS = _Details()
+_NO_DETAILS, _NO_KINDS = Details(), Kinds()
 
 
-def read_usage(text: bytes | msgspec.Raw) -> Usage | None:
-    """The usage object `text` (JSON), or None when it is missing its counts or they cannot be true."""
-    try:
-        return as_usage(_reported.decode(text))
-    except msgspec.MsgspecError:
-        return None
-
-
-def as_usage(found: Reported) -> Usage | None:
-    """The counts in our terms; None when none is there."""
-    inputs = found.prompt_tokens if found.prompt_tokens is not None else found.input_tokens
-    outputs = found.completion_tokens if found.completion_tokens is not None else found.output_tokens
-    if inputs is None and outputs is None:
-        inputs = found.total_tokens  # some embeddings and rerank providers give the total only
-        if inputs is None:
-            return None
-    prompt = found.prompt_tokens_details or found.input_tokens_details or _NO_DETAILS
-    completion = found.completion_tokens_details or found.output_tokens_details or _NO_DETAILS
-    return Usage(
-        inputs or 0,
-        outputs or 0,
-        prompt.cached_tokens or 0,
-        prompt.cache_write_tokens or 0,
-        completion.reasoning_tokens or 0,
-        "provider",
-    )
-
-
-def read_reply(body: bytes) -> tuple[Usage | None, Any]:
-    """(usage, error) of a JSON reply, without building the rest of it.
-
-    Raises GatewayError when the body is not one JSON object.
-    """
+def read_reply(body: bytes, api: str = "") -> tuple[Usage | None, Any]:
+    """(usage, error) of a JSON reply. Raises GatewayError when the body is not one JSON object."""
     usage: Usage | None = None
     try:
-        reply = _reply.decode(body)
+        reply = (_response if api == "responses" else _reply).decode(body)
     except msgspec.MsgspecError:
         error = _error_alone(body)  # its usage cannot be true, or all of it is no JSON
     else:
         error = reply.error
         if reply.usage is not None:
-            usage = as_usage(reply.usage)
+            searches = _searches(reply) if type(reply) is _Response else 0
+            usage = _meant(reply.usage, reply.service_tier, searches)
     return usage, None if error is _NOTHING else msgspec.json.decode(error)
+
+
+def read_event(data: bytes) -> Usage | None:
+    """The usage in an event of a stream: all that was used up to there."""
+    try:
+        event = _event.decode(data)
+    except msgspec.MsgspecError:
+        return None
+    response, inner = event.response, event.x_groq
+    if event.usage is not None:
+        return _meant(event.usage, event.service_tier)
+    if response is not None and response.usage is not None:
+        return _meant(response.usage, response.service_tier, _searches(response))
+    if inner is not None and inner.usage is not None:
+        return _meant(inner.usage, event.service_tier)
+    return None
+
+
+def read_usage(*reports: bytes, dialect: str = "openai") -> Usage | None:
+    """What a usage object means; of several of one stream, each of all that was used so far, the last word holds.
+
+    None when it is missing its counts or they cannot be true.
+    """
+    decoder, meaning = _DIALECTS[dialect]
+    try:
+        found, *later = [decoder.decode(text) for text in reports]
+    except msgspec.MsgspecError:
+        return None
+    for one in later:
+        for name in one.__struct_fields__:
+            value = getattr(one, name)
+            if value is not None:
+                setattr(found, name, value)
+    return meaning(found)
+
+
+def _meant(found: Counts, tier: Any = None, searches: int = 0) -> Usage | None:
+    inputs = found.prompt_tokens if found.prompt_tokens is not None else found.input_tokens
+    outputs = found.completion_tokens if found.completion_tokens is not None else found.output_tokens
+    total = found.total_tokens
+    if inputs is None or outputs is None:
+        if inputs is None and outputs is None:
+            inputs = total  # some embeddings and rerank providers give the total only
+            if inputs is None:
+                return None
+        inputs, outputs = inputs or 0, outputs or 0
+    into = found.prompt_tokens_details or found.input_tokens_details or _NO_DETAILS
+    out = found.completion_tokens_details or found.output_tokens_details or _NO_DETAILS
+    cached, written = into.cached_tokens or 0, into.cache_write_tokens or 0
+    reasoning = out.reasoning_tokens or 0
+    kinds = None
+    if (tier is not None and tier != "default") or searches or _has_words_of_few(found, into, out):
+        if type(found) is Reported and found.iterations:
+            return _sum([_meant(one, tier or found.service_tier) for one in found.iterations])
+        into = found.input_token_details or into
+        kinds = _kinds(found, into, out, outputs, tier or found.service_tier, searches)
+        cached = cached or found.prompt_cache_hit_tokens or found.cached_tokens or 0
+        cached = cached or found.cache_read_input_tokens or 0
+        written = written or found.cache_creation_input_tokens or 0
+        reasoning = reasoning or out.thinking_tokens or 0
+        if found.prompt_tokens is None and into is _NO_DETAILS:
+            inputs += cached + written  # these are Anthropic's words
+    if cached + written > inputs:
+        inputs += cached + written
+    if total is not None and total > inputs + outputs:  # xAI; Gemini's compatible endpoint, without a word
+        reasoning = max(reasoning, total - inputs - outputs)
+        outputs = total - inputs
+    elif reasoning > outputs:
+        outputs += reasoning
+    return Usage(inputs, outputs, cached, written, reasoning, "provider", kinds)
+
+
+def _has_words_of_few(found: Counts, into: Details, out: Details) -> Any:
+    return (
+        into.audio_tokens or into.image_tokens is not None or out.audio_tokens or out.image_tokens
+        or out.thinking_tokens or found.input_token_details or found.cached_tokens or found.prompt_cache_hit_tokens
+        or found.cache_read_input_tokens or found.cache_creation_input_tokens or found.num_search_queries
+        or found.server_tool_use or found.service_tier or (type(found) is Reported and found.iterations)
+    )  # fmt: skip
+
+
+def _kinds(
+    found: Counts, into: Details, out: Details, outputs: int, tier: Any, searches: int
+) -> Kinds | None:
+    image_out = out.image_tokens
+    if into.image_tokens is not None and out is _NO_DETAILS and found.prompt_tokens is None:
+        image_out = outputs  # only the images API says the one without the other
+    if found.server_tool_use is not None:
+        searches += found.server_tool_use.web_search_requests or 0
+    kinds = Kinds(
+        0 if found.cache_creation is None else found.cache_creation.ephemeral_1h_input_tokens or 0,
+        into.audio_tokens or 0,
+        into.image_tokens or 0,
+        out.audio_tokens or 0,
+        image_out or 0,
+        searches + (found.num_search_queries or 0),
+        _tier(tier),
+    )
+    return None if kinds == _NO_KINDS else kinds
+
+
+def _tier(said: Any) -> str:
+    """ "" for the standard one."""
+    return "" if type(said) is not str or said in _STANDARD else said[:_TIER_MAX]
+
+
+def _searches(response: _Response) -> int:
+    """Of what a model did in Responses only searches are billed by the call, not pages that it opened."""
+    if not response.output:
+        return 0
+    calls = [one.action for one in response.output if one.type == "web_search_call"]
+    return sum(action is None or action.type in (None, "search") for action in calls)
+
+
+def _of_gemini(found: Gemini) -> Usage | None:
+    read, said, total = found.prompt_token_count, found.candidates_token_count, found.total_token_count
+    if read is None and said is None:
+        if total is None:
+            return None
+        read = total
+    inputs, outputs = (read or 0) + (found.tool_use_prompt_token_count or 0), said or 0
+    thoughts = found.thoughts_token_count or 0
+    if inputs + outputs != total:
+        outputs += thoughts
+    audio_in, image_in = _media(found.prompt_tokens_details)
+    audio_out, image_out = _media(found.candidates_tokens_details)
+    kinds = Kinds(0, audio_in, image_in, audio_out, image_out)
+    cached = found.cached_content_token_count or 0
+    return Usage(inputs, outputs, cached, 0, thoughts, "provider", None if kinds == _NO_KINDS else kinds)
+
+
+def _media(several: list[Modality] | None) -> tuple[int, int]:
+    """(tokens of sound, tokens of images and films)."""
+    counts = {"AUDIO": 0, "IMAGE": 0, "VIDEO": 0}
+    for one in several or ():
+        if type(one.modality) is str and one.modality in counts:
+            counts[one.modality] += one.token_count or 0
+    return counts["AUDIO"], counts["IMAGE"] + counts["VIDEO"]
+
+
+def _of_ollama(found: Ollama) -> Usage | None:
+    if found.prompt_eval_count is None and found.eval_count is None:
+        return None
+    return Usage(found.prompt_eval_count or 0, found.eval_count or 0, source="provider")
+
+
+def _sum(several: list[Usage | None]) -> Usage | None:
+    """None unless all of them are known."""
+    known = [one for one in several if one is not None]
+    if len(known) < len(several):
+        return None
+    more = [one.kinds or _NO_KINDS for one in known]
+    whole = [sum(column) for column in zip(*(astuple(one)[:_PARTS] for one in known), strict=True)]
+    parts = [sum(column) for column in zip(*(astuple(one)[:-1] for one in more), strict=True)]
+    kinds = replace(Kinds(*parts), tier=more[0].tier)
+    return replace(Usage(*whole), source="provider", kinds=None if kinds == _NO_KINDS else kinds)
 
 
 def _error_alone(body: bytes) -> msgspec.Raw:
@@ -102,3 +239,13 @@ def _error_alone(body: bytes) -> msgspec.Raw:
         return _odd_reply.decode(body).error
     except msgspec.MsgspecError:
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.") from None
+
+
+_DIALECTS: dict[str, tuple[Any, Callable[[Any], Usage | None]]] = {
+    "openai": (
+        msgspec.json.Decoder(Reported),
+        _meant,
+    ),  # and Azure; and Anthropic, whose words are among these
+    "gemini": (msgspec.json.Decoder(Gemini), _of_gemini),
+    "ollama": (msgspec.json.Decoder(Ollama), _of_ollama),
+}

@@ -31,7 +31,7 @@ class Account:
     __slots__ = (
         "adapter", "attempts", "blocked_until", "breaker", "dimensions", "failures", "id", "in_flight",
         "key", "last_rate_limited", "last_refusal", "least_tokens", "limited", "limits", "lowered_at",
-        "observed_at", "room", "room_as_of", "seconds", "terms",
+        "observed_at", "room", "room_as_of", "seconds", "terms", "weight",
     )  # fmt: skip
 
     def __init__(self, key: ProviderKey, terms: AccountTerms, adapter: Adapter) -> None:
@@ -58,7 +58,7 @@ class Account:
 
     def configure(self, key: ProviderKey, terms: AccountTerms) -> None:
         """Its key and ceilings are these from now on."""
-        self.key = key
+        self.key, self.weight = key, key.weight
         self.terms = terms
         self.limits = _limits(terms)
         #: What is no more than this fits any of its ceilings on tokens.
@@ -127,7 +127,7 @@ class Accounts:
                 account.configure(key, terms)
                 self._grantor.open_account(terms, now)
             else:
-                account.key = key
+                account.key, account.weight = key, key.weight
         for key in by_id.values():
             self.of(key, "", now)
 

@@ -50,24 +50,30 @@ class UnknownKeyError(GatewayError):
 class Authenticator:
     """Knows the tenant keys of one snapshot.
 
-    `used` is told who was let in. Who was let in once with an `Authorization` header is known by it from then on,
-    which spares the hash. The memory holds accepted values only, ends with its snapshot (so a revocation forgets),
-    and has a bound; the look-up is by a keyed hash of the whole value and tells nothing by its time.
+    `used` is told who was let in, `outdated` which digests of the database are by the pepper before, each with what
+    is to be in its place. Who was let in once with an `Authorization` header is known by it from then on, which
+    spares the hash. The memory holds accepted values only, ends with its snapshot (so a revocation forgets), has a
+    bound, and is looked up by a keyed hash of the whole value, which tells nothing by its time.
     """
 
-    __slots__ = ("_known", "_snapshot", "_used", "_utc")
+    __slots__ = ("_known", "_outdated", "_snapshot", "_used", "_utc")
 
     def __init__(
-        self, snapshot: Snapshot, utc: Callable[[], datetime], used: set[TenantKey] | None = None
+        self,
+        snapshot: Snapshot,
+        utc: Callable[[], datetime],
+        used: set[TenantKey] | None = None,
+        outdated: dict[bytes, bytes] | None = None,
     ) -> None:
         self._snapshot = snapshot
         self._utc = utc
         self._used = set() if used is None else used
+        self._outdated = {} if outdated is None else outdated
         self._known: dict[bytes | None, TenantKey] = {}
 
     def succeeded_by(self, snapshot: Snapshot) -> "Authenticator":
         """Who knows the keys of the next snapshot."""
-        return Authenticator(snapshot, self._utc, self._used)
+        return Authenticator(snapshot, self._utc, self._used, self._outdated)
 
     def authenticate(self, headers: Headers, named: Mapping[bytes, bytes]) -> TenantKey:
         """The tenant key presented. `named` is `headers` as a mapping (the last of equal names wins).
@@ -100,8 +106,10 @@ class Authenticator:
         digest = hmac.digest(snapshot.pepper, presented, "sha256")
         key = snapshot.tenant_keys.get(digest)
         if key is None and snapshot.pepper_previous is not None:
-            digest = hmac.digest(snapshot.pepper_previous, presented, "sha256")
+            current, digest = digest, hmac.digest(snapshot.pepper_previous, presented, "sha256")
             key = snapshot.tenant_keys.get(digest)
+            if key is not None and key.stored:
+                self._outdated[digest] = current
         if key is None:
             raise UnknownKeyError(presented)
         standing = key.standing

@@ -76,10 +76,14 @@ class Hedged:
             return best.result()
         finally:
             for one, held in zip(attempts, permits, strict=True):
-                if one is not best:
+                if one is best:
+                    continue
+                if one.done():  # what it came to must be known before the exchange is settled
+                    self._over(ticket, held, begun, one)
+                else:
                     # No await here: whoever is cancelled in it would lose the best, too.
                     one.cancel()
-                    one.add_done_callback(partial(self._over, held, begun))
+                    one.add_done_callback(partial(self._over, ticket, held, begun))
 
     def _second(self, ticket: Ticket, permit: Permit, tokens: int) -> Permit | None:
         """Another way with room to spare, if one more attempt is within every budget."""
@@ -97,7 +101,9 @@ class Hedged:
         self._dispatcher.give_back(another)
         return None
 
-    def _over(self, permit: Permit, begun: set[Permit], attempt: asyncio.Future[Reply]) -> None:
+    def _over(
+        self, ticket: Ticket, permit: Permit, begun: set[Permit], attempt: asyncio.Future[Reply]
+    ) -> None:
         """Nobody needs it any more: what it holds is given back, if it has not seen to that itself."""
         if attempt.cancelled():
             if permit not in begun:  # a task that is cancelled before its first step never takes it
@@ -105,7 +111,9 @@ class Hedged:
         elif attempt.exception() is None:
             reply = attempt.result()
             reply.response.release()
-            self._lessons.abandoned(reply.permit, NO_USAGE)
+            self._lessons.abandoned(reply.permit, reply.usage or NO_USAGE)
+            if ticket.exchange.purse is not None:
+                ticket.exchange.purse.lost(permit, reply.usage)
 
 
 async def _first_good(attempts: Sequence[asyncio.Future[Reply]]) -> asyncio.Future[Reply]:

@@ -2,6 +2,8 @@
 
 For requests with a JSON body, or none, that are not answered as a stream; others run as if there were no key. Forms
 are among those: clients draw a new boundary each time they send one, so the same form is never the same bytes.
+
+With the database away it is so within one worker, and the answer says that (`x-gateway-warnings`).
 """
 
 import asyncio
@@ -13,38 +15,37 @@ from gateway.errors import INVALID_VALUE, GatewayError
 from gateway.exchange import Exchange
 from gateway.pipeline.answer_recorder import AnswerRecorder
 from gateway.pipeline.caller import Caller
-from gateway.pipeline.kept_answers import KeptAnswers, Name
-from gateway.pipeline.router import Candidates
+from gateway.pipeline.kept_answers import Answer, KeptAnswers
+from gateway.pipeline.stored_answers import StoredAnswers
 from gateway.pipeline.work import Work
 from gateway.settings.snapshot import Bounds
+from storage.idempotent_answers import Claim, Name
 
 HEADER = b"idempotency-key"
 _KEY_MAX = 255
+_JSON = b"application/json"
+#: In `x-gateway-warnings`: the same request may run again on another worker, as the database is away.
+_NEAR_ONLY = b"idempotency=worker"
 #: Hashing more than this takes a millisecond or so, which others need not wait for.
 _LARGE = 1024 * 1024
 
 
 class Idempotency:
-    """Serves requests that carry a key, each once."""
+    """Serves requests that carry a key, each once; on all workers where the answers are `stored`."""
 
-    def __init__(self, bounds: Bounds, clock: Clock) -> None:
+    def __init__(self, bounds: Bounds, clock: Clock, stored: StoredAnswers | None = None) -> None:
         self.answers = KeptAnswers(bounds.idempotent_answers, bounds.idempotent_answer_bytes)
+        self.stored = stored
         self._clock = clock
 
     async def serve(
-        self,
-        exchange: Exchange,
-        caller: Caller,
-        work: Work,
-        candidates: Candidates,
-        key: bytes,
-        run: Callable[[], Awaitable[None]],
+        self, exchange: Exchange, caller: Caller, work: Work, key: bytes, run: Callable[[], Awaitable[None]]
     ) -> None:
         """Answer as before, or by `run`, whose answer is then kept if it is a whole success."""
         name = name_of(exchange, key)
-        body = (
-            None if exchange.streaming or work.method != "POST" else work.body(candidates.first_target) or b""
-        )
+        body = None
+        if not exchange.streaming and work.method == "POST" and work.content_type == _JSON:
+            body = work.body(None) or b""
         if not isinstance(body, bytes):
             await run()
             return
@@ -52,17 +53,49 @@ class Idempotency:
             fingerprint = await asyncio.to_thread(fingerprint_of, exchange, work, body)
         else:
             fingerprint = fingerprint_of(exchange, work, body)
-        before = self.answers.begin(name, fingerprint, self._clock.monotonic())
-        if before is not None:
-            caller.respond(before.status, before.head + b"idempotent-replayed: true\r\n", before.body)
-            return
+        found: Answer | Claim | None = self.answers.look(name, fingerprint, self._clock.monotonic())
+        if found is None and self.stored is not None:
+            found = await self.stored.begin(name, fingerprint)
+        if isinstance(found, Answer):
+            _replay(caller, found)
+        else:
+            await self._first(name, fingerprint, caller, run, found)
+
+    async def _first(
+        self,
+        name: Name,
+        fingerprint: bytes,
+        caller: Caller,
+        run: Callable[[], Awaitable[None]],
+        claim: Claim | None,
+    ) -> None:
+        """Run it, and keep the answer: here and, where there is a claim, for all."""
+        warning = _NEAR_ONLY if claim is None and self.stored is not None else b""
+        bytes_max = self.answers.answer_bytes_max
         recorder: AnswerRecorder | None = None
+        begun = False
         try:
-            recorder = caller.through(lambda line: AnswerRecorder(line, self.answers.answer_bytes_max))
+            before = self.answers.begin(name, fingerprint, self._clock.monotonic())
+            if before is not None:  # since it was looked for, and it is not stored
+                _replay(caller, before)
+                return
+            begun = True
+            recorder = caller.through(lambda line: AnswerRecorder(line, bytes_max, warning))
             await run()
         finally:
             answer = None if recorder is None else recorder.answer
-            self.answers.end(name, answer, self._clock.monotonic())
+            if begun:
+                self.answers.end(name, answer, self._clock.monotonic())
+            try:
+                if claim is not None and self.stored is not None:
+                    await self.stored.end(claim, answer)
+            finally:
+                if recorder is not None:
+                    recorder.release()
+
+
+def _replay(caller: Caller, answer: Answer) -> None:
+    caller.respond(answer.status, answer.head + b"idempotent-replayed: true\r\n", answer.body)
 
 
 def name_of(exchange: Exchange, key: bytes) -> Name:

@@ -2,18 +2,17 @@
 
 In the memory of one worker, for a day, within a number and a number of bytes: past either the oldest goes, which is
 also the one that would expire first. Only whole successful answers are kept, so what failed is simply tried again.
+All there is where there is no database, or while it is away; otherwise what saves asking it (`stored_answers`).
 """
 
 from dataclasses import dataclass
 
 from gateway.errors import IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED, GatewayError
+from storage.idempotent_answers import Name
 
 KEPT_S = 24 * 3600.0
 _BUSY_S = 0.25
 _ENTRY_BYTES = 512  # what an entry costs beside its answer
-
-#: Tenant, tenant key, and the idempotency key: nobody meets another's.
-Name = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,8 @@ class KeptAnswers:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def begin(self, name: Name, fingerprint: bytes, now: float) -> Answer | None:
-        """The answer that this request got before; None when it is to be made now, which owes one `end`.
+    def look(self, name: Name, fingerprint: bytes, now: float) -> Answer | None:
+        """The answer that this request got before.
 
         Raises GatewayError when `name` is another request's, or this one's that is still running.
         """
@@ -60,21 +59,19 @@ class KeptAnswers:
         kept = self._kept.get(name)
         before = self._running.get(name) if kept is None else kept.fingerprint
         if before is not None and before != fingerprint:
-            raise GatewayError(
-                IDEMPOTENCY_KEY_REUSED,
-                "This idempotency key was used for another request.",
-                param="Idempotency-Key",
-            )
+            raise key_reused()
         if kept is not None:
             return kept.answer
         if before is not None:
-            raise GatewayError(
-                IDEMPOTENCY_IN_PROGRESS,
-                "The first request with this idempotency key is still being answered.",
-                retry_after_s=_BUSY_S,
-            )
-        self._running[name] = fingerprint
+            raise in_progress()
         return None
+
+    def begin(self, name: Name, fingerprint: bytes, now: float) -> Answer | None:
+        """The same; but None owes one `end`: the answer is to be made now."""
+        kept = self.look(name, fingerprint, now)
+        if kept is None:
+            self._running[name] = fingerprint
+        return kept
 
     def end(self, name: Name, answer: Answer | None, now: float) -> None:
         """The request that `begin` let through is over: with `answer`, or with None when there is none to keep."""
@@ -93,3 +90,19 @@ class KeptAnswers:
     def _drop_oldest(self) -> None:
         kept = self._kept.pop(next(iter(self._kept)))
         self.bytes -= kept.answer.size + _ENTRY_BYTES
+
+
+def key_reused() -> GatewayError:
+    return GatewayError(
+        IDEMPOTENCY_KEY_REUSED,
+        "This idempotency key was used for another request.",
+        param="Idempotency-Key",
+    )
+
+
+def in_progress() -> GatewayError:
+    return GatewayError(
+        IDEMPOTENCY_IN_PROGRESS,
+        "The first request with this idempotency key is still being answered.",
+        retry_after_s=_BUSY_S,
+    )

@@ -1,4 +1,5 @@
-"""Which tenant keys were used, written to the database at most once a minute.
+"""Which tenant keys were used, written to the database at most once a minute; and with that, of those that were
+presented and are known under the pepper before, the digests under the present one.
 
 While it is away they are remembered, as many as there are keys, and written when it is back.
 """
@@ -9,6 +10,7 @@ import logging
 from gateway.clock import Clock
 from gateway.settings.snapshot import TenantKey
 from storage.database import REFUSED, Database, DatabaseAwayError, DatabaseBusyError
+from storage.key_digests import write_digests
 from storage.key_use import write_key_use
 
 _EVERY_S = 60.0
@@ -17,10 +19,15 @@ log = logging.getLogger("gateway")
 
 
 class KeyUse:
-    """`used` is added to by whoever lets a key in."""
+    """`used` and `outdated` (digests, with what is to be in their place) are added to by whoever lets a key in.
 
-    def __init__(self, database: Database | None, clock: Clock) -> None:
+    `pepper_version` is the present pepper's.
+    """
+
+    def __init__(self, database: Database | None, clock: Clock, pepper_version: str) -> None:
         self.used: set[TenantKey] = set()
+        self.outdated: dict[bytes, bytes] = {}
+        self._pepper_version = pepper_version
         self._database = database
         self._clock = clock
         self._writer: asyncio.Task[None] | None = None
@@ -37,6 +44,7 @@ class KeyUse:
 
     async def write(self) -> None:
         """Write down what was used since the last time."""
+        await self._write_digests()
         used, now = list(self.used), self._clock.utc()
         self.used.clear()
         stored = sorted((key.tenant.id, key.id) for key in used if key.stored)
@@ -47,6 +55,18 @@ class KeyUse:
         except (DatabaseAwayError, DatabaseBusyError, REFUSED) as error:
             log.debug("the use of keys is written later: %s", error)
             self.used.update(used)
+
+    async def _write_digests(self) -> None:
+        outdated = dict(self.outdated)
+        if self._database is None or not outdated:
+            return
+        try:
+            await write_digests(self._database, outdated, self._pepper_version, self._clock.utc())
+        except (DatabaseAwayError, DatabaseBusyError, REFUSED) as error:
+            log.debug("digests are written anew later: %s", error)
+            return
+        for digest in outdated:
+            del self.outdated[digest]
 
     async def _write_on(self) -> None:
         while True:

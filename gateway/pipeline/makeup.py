@@ -44,7 +44,10 @@ _SCHEMAS = ("tools", "functions", "response_format", "text")
 _SCHEMA_FIELDS = frozenset(_SCHEMAS)
 _LIMITS = frozenset({"max_completion_tokens", "max_tokens", "max_output_tokens"})
 #: What bears on the answer or puts more before the model; few bodies have any of it.
-_UNUSUAL = frozenset((*_SCHEMAS, *_LIMITS, "n", "best_of", "reasoning_effort", "reasoning"))
+_UNUSUAL = frozenset(
+    (*_SCHEMAS, *_LIMITS, "n", "best_of", "reasoning_effort", "reasoning", "web_search_options")
+)
+_SEARCHES = 20  # of a request that may search as often as it likes: more than models do
 _EFFORTLESS = (None, "none", "minimal")
 _REASONING = 8  # times as long an answer, until it is learned
 _TRANSCRIPT = 256
@@ -83,7 +86,7 @@ def makeup(document: Document, endpoint: str) -> Makeup:
                 parts += _parts_of(carried)
     elif tokens := _tokens_given(fields.get(text[0])) if text else 0:
         flat, size = tokens, 0
-    choices, output_max = 1, None if answer else 0
+    choices, output_max, searches = 1, None if answer else 0, 0
     unusual = _UNUSUAL.intersection(fields)
     if unusual:
         if not unusual.isdisjoint(_SCHEMA_FIELDS):
@@ -91,6 +94,7 @@ def makeup(document: Document, endpoint: str) -> Makeup:
             flat += templates
         if answer:
             answer, choices, output_max = _answer(fields, unusual, answer)
+            searches = _searches_in(fields, unusual)
     if size:
         found = sample(document.raw, start, end, bool(parts))
         scaffolding = messages * _MESSAGE_SYMBOLS
@@ -108,7 +112,7 @@ def makeup(document: Document, endpoint: str) -> Makeup:
     if stored and _is_partly_unseen(fields):
         parts.append((UNSEEN, 1.0))
     flat_upper = flat + _TEMPLATE_UPPER if talks else flat
-    return Makeup(tuple(parts), flat, flat_upper, answer, choices, output_max)
+    return Makeup(tuple(parts), flat, flat_upper, answer, choices, output_max, searches)
 
 
 def form_makeup(endpoint: str, size: int) -> Makeup:
@@ -168,6 +172,19 @@ def _is_partly_unseen(fields: dict[str, Any]) -> bool:
     return type(tools) is list and any(
         type(tool) is dict and tool.get("type") not in ("function", "custom") for tool in tools
     )
+
+
+def _searches_in(fields: dict[str, Any], unusual: Set[str]) -> int:
+    """How often it may search, which costs by the call; 0 for nearly all."""
+    if "web_search_options" in unusual and fields["web_search_options"] is not None:
+        return 1
+    tools = fields.get("tools") if "tools" in unusual else None
+    if type(tools) is not list or not any(
+        type(tool) is dict and str(tool.get("type")).startswith("web_search") for tool in tools
+    ):
+        return 0
+    most = fields.get("max_tool_calls")
+    return most if type(most) is int and 0 < most < _SEARCHES else _SEARCHES
 
 
 def _answer(fields: dict[str, Any], unusual: Set[str], expected: int) -> tuple[int, int, int | None]:

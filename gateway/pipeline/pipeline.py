@@ -80,7 +80,8 @@ class Pipeline:
         self.reservations = reservations
         self.clock = clock
         self._ids = RequestIds()
-        self._idempotency = idempotency.Idempotency(generation.snapshot.bounds, clock)
+        #: Replaced where there is a database to keep the answers.
+        self.idempotency = idempotency.Idempotency(generation.snapshot.bounds, clock)
         self._settlement = settlement
 
     async def run(
@@ -130,7 +131,7 @@ class Pipeline:
                 await self._serve(exchange, caller, work, candidates)
             else:
                 run = partial(self._serve, exchange, caller, work, candidates)
-                await self._idempotency.serve(exchange, caller, work, candidates, once, run)
+                await self.idempotency.serve(exchange, caller, work, once, run)
         except GatewayError as error:
             caller.fail(error)
         except UpstreamFailure as failure:
@@ -165,6 +166,8 @@ class Pipeline:
                 held = self.spending.hold(exchange, candidates)
                 purse = exchange.purse = held if isinstance(held, Purse) else await held
                 candidates = purse.candidates
+            elif self.spending is not None and exchange.endpoint == "batches":
+                self.spending.check_unpriced(exchange, work.path)
             if exchange.streaming:
                 bounds = generation.snapshot.bounds
                 loop = asyncio.get_running_loop()
@@ -180,6 +183,7 @@ class Pipeline:
             self._settlement.measure(exchange)
             if purse is not None:
                 purse.end()
+                exchange.purse = None  # neither keeps the other: no work for the cycle collector
             if reservation is not None:
                 reservation.end()
 

@@ -7,15 +7,15 @@ for it is there for the next.
 
 from typing import TYPE_CHECKING
 
-from budgets.price import cost
 from budgets.reservation import Attempt, Reservation
 from budgets.slice import Budget
 from budgets.spool.journal import SpoolError
-from budgets.usage import Tokens, fit
+from budgets.usage import NOTHING, Tokens, fit
 from gateway.errors import NOT_RECORDED, GatewayError
-from gateway.exchange import Exchange, Usage
+from gateway.exchange import Exchange, Kinds, Usage
 from gateway.metrics import Reading
 from gateway.pipeline.router import Candidates
+from gateway.pipeline.unreported import is_unknown, within_limits
 
 if TYPE_CHECKING:
     from gateway.pipeline.spending import Spending
@@ -26,7 +26,8 @@ class Purse:
     """`candidates` are those that there is money for; with `overflows` that is the local model alone."""
 
     __slots__ = (
-        "_attempts", "_budgets", "_exchange", "_held", "_serving", "_spending", "candidates", "overflows",
+        "_attempts", "_budgets", "_counted", "_exchange", "_held", "_serving", "_spending",
+        "candidates", "overflows",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +48,7 @@ class Purse:
         self.overflows = overflows
         self._attempts: dict[Permit, tuple[Reservation, Attempt]] = {}  # under way
         self._serving: Attempt | None = None
+        self._counted: tuple[Usage | None, Tokens] = None, NOTHING
 
     @property
     def warnings(self) -> tuple[tuple[str, int], ...]:
@@ -62,7 +64,7 @@ class Purse:
         if held.over or held.attempt is not None:  # a second one beside it, or after one that was billed
             held = self._held = self._spending.again(exchange, self._budgets, held.amount)
         treasury = self._spending.treasury
-        price = treasury.price(self._spending.seller(target.provider), target.model, tenant)
+        price = self._spending.price(target, tenant)
         try:
             attempt = treasury.begin(
                 held, exchange.attempts, price, tenant=tenant, key=exchange.tenant_key.id,
@@ -84,6 +86,15 @@ class Purse:
             self._settle(found[1], self._read_only(), reason)
         else:
             self._spending.treasury.void(found[1], reason)
+            if found[0] is not self._held:  # another attempt runs beside it, on money of its own
+                self._spending.treasury.end(found[0])
+
+    def lost(self, permit: "Permit", usage: Usage | None) -> None:
+        """It was answered, too late: another attempt serves. What it used is owed all the same."""
+        found = self._attempts.get(permit)
+        if found is not None and usage is not None and self._exchange.ran_model:
+            del self._attempts[permit]
+            self._settle(found[1], usage, "lost")
 
     def serves(self, permit: "Permit") -> None:
         """Its reply is the one that is relayed."""
@@ -91,8 +102,15 @@ class Purse:
         self._serving = None if found is None else found[1]
 
     def cost_of(self, usage: Usage) -> int | None:
-        """What the attempt that serves costs if this is what it used; in nano-dollars."""
-        return None if self._serving is None else cost(self._serving.price, _tokens(usage))
+        """What the request costs if this is what the attempt that serves used; in nano-dollars."""
+        if self._serving is None:
+            return None
+        spent = self._cost(self._serving, usage) + (self._exchange.cost_nusd or 0)
+        if len(self._attempts) > 1:
+            for _, attempt in self._attempts.values():
+                if attempt is not self._serving:
+                    spent += self._cost(attempt, self._read_only())
+        return spent
 
     def end(self) -> None:
         """The exchange is over, and its usage is known as well as it will be."""
@@ -101,29 +119,53 @@ class Purse:
             usage = exchange.usage if attempt is self._serving else self._read_only()
             if not exchange.ran_model:
                 treasury.void(attempt, "no model ran")
+            elif attempt is self._serving and is_unknown(exchange, usage):
+                treasury.give_up(attempt)
+                self._spent(attempt, attempt.intent.reserved)
             elif usage.source == "none":
                 self._settle(attempt, self._read_only(), exchange.outcome)
             else:
-                self._settle(attempt, usage, exchange.outcome)
-            treasury.end(held)
+                self._settle(attempt, within_limits(exchange, usage), exchange.outcome)
+            if not held.over:
+                treasury.end(held)
         self._attempts.clear()
-        treasury.end(self._held)
+        if not self._held.over:
+            treasury.end(self._held)
 
     def _settle(self, attempt: Attempt, usage: Usage, outcome: str) -> None:
         exchange = self._exchange
         done, sent = exchange.upstream_done or exchange.first_content, exchange.sent
         spent = self._spending.treasury.settle(
             attempt,
-            _tokens(usage),
+            self._tokens(usage),
             source=usage.source,
+            tier="" if usage.kinds is None else usage.kinds.tier,
             status=exchange.status,
             outcome=outcome,
             queue_ms=int(exchange.waited * 1000),
             upstream_ms=int((done - sent) * 1000) if done and sent else 0,
             first_token_ms=int((exchange.first_content - sent) * 1000) if exchange.first_content else 0,
         )
-        exchange.cost_nusd = (exchange.cost_nusd or 0) + spent
-        self._spending.spent.add(attempt.intent.provider, attempt.intent.model, spent)
+        self._spent(attempt, spent)
+
+    def _spent(self, attempt: Attempt, amount: int) -> None:
+        self._exchange.cost_nusd = (self._exchange.cost_nusd or 0) + amount
+        self._spending.spent.add(attempt.intent.provider, attempt.intent.model, amount)
+
+    def _cost(self, attempt: Attempt, usage: Usage) -> int:
+        return attempt.cost(self._tokens(usage), "" if usage.kinds is None else usage.kinds.tier)
+
+    def _tokens(self, usage: Usage) -> Tokens:
+        """As they are priced; the same object for the same usage."""
+        if usage is not self._counted[0]:
+            read, written, reasoning = usage.input, usage.output, usage.reasoning
+            tokens = Tokens(read, written, usage.cache_read, usage.cache_write, 0, 0, 0, reasoning)
+            if usage.kinds is not None:
+                tokens = _of_every_kind(usage, usage.kinds)
+            elif usage.cache_read + usage.cache_write > read or reasoning > written:
+                tokens = fit(tokens)  # not to be believed; others are as they should be
+            self._counted = usage, tokens
+        return self._counted[1]
 
     def _read_only(self) -> Usage:
         """What is owed for a request that was read and, for all that is known, not answered."""
@@ -150,13 +192,19 @@ class Spent:
         return Reading("spend_nanodollars", "Cost of usage.", ("provider", "model"), values, counts=True)
 
 
-def _tokens(usage: Usage) -> Tokens:
+def _of_every_kind(usage: Usage, kinds: Kinds) -> Tokens:
     return fit(
         Tokens(
             usage.input,
             usage.output,
-            cache_read=usage.cache_read,
-            cache_write_5m=usage.cache_write,
-            reasoning=usage.reasoning,
+            usage.cache_read,
+            usage.cache_write - kinds.cache_write_1h,
+            kinds.cache_write_1h,
+            kinds.audio_in,
+            kinds.image_in,
+            usage.reasoning,
+            kinds.audio_out,
+            kinds.image_out,
+            kinds.searches,
         )
     )

@@ -62,7 +62,7 @@ async def open_stream(reply: Reply, work: Work, first_byte_s: float, gap_s: floa
 
 def take_json(reply: Reply, work: Work, body: bytes) -> None:
     """Take a whole JSON body. Raises GatewayError when it is none, or only says that something went wrong."""
-    usage, error = read_reply(body)
+    usage, error = read_reply(body, work.api)
     if error and work.api != "responses":  # there a failed response is an answer, with its error inside
         raise error_in_success(error, reply.permit.way.account.key, work.api)
     reply.body, reply.usage = body, usage

@@ -39,7 +39,7 @@ def secret_sources(
 
     server = VaultServer(vault.address, vault.namespace, vault.ca_file)
     source = VaultSource(server, _login(vault.auth, environ), monotonic)
-    policy = CachePolicy(ttl_s=vault.ttl_s, stale_max_s=vault.stale_max_s)
+    policy = CachePolicy(ttl_s=vault.ttl_s, stale_max_s=vault.stale_max_s, watch_s=vault.watch_s)
     return Sources({**files, "vault": source}, policy, source)
 
 

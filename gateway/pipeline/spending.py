@@ -8,9 +8,9 @@ the least urgent classes are refused first, and what cannot be written down is n
 
 from collections.abc import Awaitable, Iterator
 
-from budgets.leasing import Waiting
+from budgets.leasing import Decided, Waiting
 from budgets.money import text
-from budgets.price import ceiling
+from budgets.price import Price, ceiling
 from budgets.price_file import Seed
 from budgets.price_table import PriceTable, Seller
 from budgets.reservation import Reservation, Unavailable
@@ -18,18 +18,19 @@ from budgets.slice import Budget
 from budgets.slices import Exhausted
 from budgets.treasury import Treasury
 from gateway.clock import Clock
-from gateway.errors import BUDGET_EXCEEDED, BUDGET_UNAVAILABLE, OVERLOADED, GatewayError
+from gateway.errors import BUDGET_CANNOT_COVER, BUDGET_EXCEEDED, BUDGET_UNAVAILABLE, OVERLOADED, GatewayError
 from gateway.exchange import Exchange
 from gateway.metrics import Reading
 from gateway.pipeline.purse import Purse, Spent
 from gateway.pipeline.router import Candidates
+from gateway.pipeline.seller import seller_of
+from gateway.pipeline.unreported import answer_max
 from gateway.settings.snapshot import PRIORITIES, Provider, Snapshot, Target, Tenant, TenantKey
 from gateway.settings.snapshot import Budget as Cap
 
-#: What is held for an answer when the caller sets no limit to it: more than models write unasked.
-_OUTPUT_MAX = 16_384
 _RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
 _LOOK_S = 0.25
+_PRICES_MAX = 10_000
 _AWAY_S, _BUSY_S, _FULL_S = 5.0, 1.0, 5.0
 
 
@@ -40,41 +41,49 @@ class Spending:
         self.treasury = treasury
         self.spent = Spent()
         self._clock = clock
+        self._snapshot = snapshot
         self._exchange_s = snapshot.bounds.exchange_s
         self._seed: Seed | None = None
         self._budgets: dict[str, Budget] = {}
         self._of_key: dict[TenantKey, tuple[Budget, ...]] = {}
         self._sellers: dict[str, Seller] = {}
+        self._prices: dict[tuple[str, str, str], Price] = {}
         self._classes, self._looked_at = len(PRIORITIES), 0.0
         self.configure(snapshot)
 
     def priced_by(self, seed: Seed) -> None:
         """The price list; nothing has a price before."""
         self._seed = seed
-        self.treasury.prices = PriceTable(seed)
+        self.treasury.prices = PriceTable(seed, self._snapshot.prices)
         self._sellers.clear()
+        self._prices.clear()
 
     def configure(self, snapshot: Snapshot) -> None:
         """Under this one from now on. A budget that is the same stays the same object, as its slices hang on it."""
+        if self._seed is not None and snapshot.prices != self._snapshot.prices:
+            self.treasury.prices = PriceTable(self._seed, snapshot.prices)
         self._snapshot = snapshot
         self._of_key.clear()
         self._sellers.clear()
+        self._prices.clear()
 
     def hold(self, exchange: Exchange, candidates: Candidates) -> Purse | Awaitable[Purse]:
         """Money for the request, as much as it can cost; to be ended. Raises GatewayError when there is none."""
         key = exchange.tenant_key
         assert key is not None
-        self._check_room(exchange)
+        now = self._clock.monotonic()
+        if now - self._looked_at >= _LOOK_S:
+            self._look(now)
+        if _RANKS[exchange.priority] >= self._classes:
+            message = "Usage records cannot be stored fast enough; less urgent work is refused."
+            raise GatewayError(OVERLOADED, message, retry_after_s=_FULL_S)
         budgets = self._of_key.get(key)
         if budgets is None:
             budgets = self._resolved(key)
-        amount = self._most(exchange, candidates, key.tenant)
-        decided = self._reserve(exchange, budgets, amount)
-        if isinstance(decided, Reservation):
-            return Purse(self, exchange, candidates, budgets, decided)
+        decided = self._reserve(exchange, budgets, self._most(exchange, candidates, key.tenant.id))
         if isinstance(decided, Waiting):
             return self._awaited(exchange, candidates, budgets, decided)
-        return self._free_only(exchange, candidates, budgets, decided)
+        return self._granted(exchange, candidates, budgets, decided)
 
     def again(self, exchange: Exchange, budgets: tuple[Budget, ...], amount: int) -> Reservation:
         """The same for a further attempt, when what was held was spent. Raises GatewayError."""
@@ -82,18 +91,36 @@ class Spending:
         if isinstance(decided, Reservation):
             return decided
         if isinstance(decided, Waiting):
-            decided.future.cancel()
+            decided.give_up()
             decided = Unavailable(decided.budgets[0], "busy")
         raise _refusal(decided)
+
+    def price(self, target: Target, tenant: str) -> Price:
+        """As it was a quarter of a second ago, at the latest."""
+        key = target.provider.id, target.model, tenant
+        found = self._prices.get(key)
+        if found is None:
+            if len(self._prices) >= _PRICES_MAX:
+                self._prices.clear()
+            found = self.treasury.price(self.seller(target.provider), target.model, tenant)
+            self._prices[key] = found
+        return found
+
+    def check_unpriced(self, exchange: Exchange, path: str) -> None:
+        """A batch costs what its file asks for, which nobody has read here: a hard budget could not hold."""
+        key = exchange.tenant_key
+        assert key is not None
+        if path != "/batches":
+            return
+        for budget in self._of_key.get(key) or self._resolved(key):
+            if budget.hard:
+                message = f"What a batch costs is not known before, and the budget {budget.id} is a hard one."
+                raise GatewayError(BUDGET_CANNOT_COVER, message)
 
     def seller(self, provider: Provider) -> Seller:
         found = self._sellers.get(provider.id)
         if found is None:
-            base_url = f"{provider.origin}{provider.base_path}"
-            names = provider.flavour, provider.dialect, provider.id
-            vendor = None if self._seed is None else self._seed.vendor(base_url, *names)
-            found = Seller(provider.id, "" if vendor is None else vendor.id, provider.local)
-            self._sellers[provider.id] = found
+            found = self._sellers[provider.id] = seller_of(provider, self._seed)
         return found
 
     def told(self, tenant: Tenant, key: TenantKey | None) -> list[dict[str, object]]:
@@ -126,7 +153,11 @@ class Spending:
     async def _awaited(
         self, exchange: Exchange, candidates: Candidates, budgets: tuple[Budget, ...], waiting: Waiting
     ) -> Purse:
-        decided = await waiting.decided()
+        return self._granted(exchange, candidates, budgets, await waiting.decided())
+
+    def _granted(
+        self, exchange: Exchange, candidates: Candidates, budgets: tuple[Budget, ...], decided: Decided
+    ) -> Purse:
         if isinstance(decided, Reservation):
             return Purse(self, exchange, candidates, budgets, decided)
         return self._free_only(exchange, candidates, budgets, decided)
@@ -139,8 +170,8 @@ class Spending:
         why: Exhausted | Unavailable,
     ) -> Purse:
         """Without money: only the targets that cost nothing are left, or none."""
-        tenant = exchange.tenant_key.tenant if exchange.tenant_key is not None else None
-        assert tenant is not None
+        assert exchange.tenant_key is not None
+        tenant = exchange.tenant_key.tenant.id
         free = tuple(ways for ways in candidates.targets if self._is_free(ways[0].target, tenant))
         overflow = candidates.overflow
         if overflow and not self._is_free(overflow[0].target, tenant):
@@ -152,41 +183,31 @@ class Spending:
         left = Candidates(candidates.route, free or (overflow,), overflow)
         return Purse(self, exchange, left, budgets, held, overflows=not free)
 
-    def _reserve(
-        self, exchange: Exchange, budgets: tuple[Budget, ...], amount: int
-    ) -> Reservation | Waiting | Exhausted | Unavailable:
+    def _reserve(self, exchange: Exchange, budgets: tuple[Budget, ...], amount: int) -> Decided | Waiting:
         deadline = exchange.deadline or exchange.arrived + self._exchange_s
         return self.treasury.reserve(exchange.request_id, budgets, amount, deadline)
 
-    def _most(self, exchange: Exchange, candidates: Candidates, tenant: Tenant) -> int:
+    def _most(self, exchange: Exchange, candidates: Candidates, tenant: str) -> int:
         """What it can cost at the dearest of its targets."""
-        estimate, makeup = exchange.sizing.estimate(), exchange.sizing.makeup()
+        estimate, searches = exchange.sizing.estimate(), exchange.sizing.makeup().searches
         read = max(estimate.input_upper, exchange.body_bytes)
-        written = estimate.output_max
-        if written is None:
-            written = _OUTPUT_MAX * makeup.choices if makeup.answer else 0
+        written = estimate.output_max or answer_max(exchange)
         most = 0
         for ways in candidates.targets:
             target = ways[0].target
             if target is not None:
-                price = self.treasury.price(self.seller(target.provider), target.model, tenant.id)
-                most = max(most, ceiling(price, read, written, None))
+                amount = ceiling(self.price(target, tenant), read, written, searches)
+                if amount > most:
+                    most = amount
         return most
 
-    def _is_free(self, target: Target | None, tenant: Tenant) -> bool:
-        if target is None:
-            return True
-        price = self.treasury.price(self.seller(target.provider), target.model, tenant.id)
-        return ceiling(price, 1_000_000, 1_000_000, None) == 0
+    def _is_free(self, target: Target | None, tenant: str) -> bool:
+        return target is None or self.price(target, tenant).free
 
-    def _check_room(self, exchange: Exchange) -> None:
-        """Whether usage records can be written, for a request of that class."""
-        now = self._clock.monotonic()
-        if now - self._looked_at >= _LOOK_S:
-            self._classes, self._looked_at = self.treasury.admitted_classes(), now
-        if _RANKS[exchange.priority] >= self._classes:
-            message = "Usage records cannot be stored fast enough; less urgent work is refused."
-            raise GatewayError(OVERLOADED, message, retry_after_s=_FULL_S)
+    def _look(self, now: float) -> None:
+        """What need not be asked for every request: for whom there is room in the spool, and what has a price."""
+        self._classes, self._looked_at = self.treasury.admitted_classes(), now
+        self._prices.clear()
 
     def _resolved(self, key: TenantKey) -> tuple[Budget, ...]:
         found = self._of_key[key] = self._made(self._snapshot.budgets_of(key), key.tenant)

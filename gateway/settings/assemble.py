@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.settings.declared import Declared, resolved
+from gateway.settings.own_secrets import OwnSecrets
 from gateway.settings.schema import ConfigFile
 from gateway.settings.snapshot import Budget, ProviderKey, Snapshot, Tenant, TenantKey
 from gateway.settings.stored_keys import digests, stored_keys
@@ -43,33 +44,42 @@ def assemble(declared: Declared, stored: StoredConfiguration, before: Assembled)
     Raises ConfigError.
     """
     refusals = Refusals()
-    made = {table: _sections(table, declared.file, stored, before, refusals) for table in TABLES}
+    own = OwnSecrets(declared.data_dir, declared.file)
+    made = {table: _sections(table, declared.file, stored, before, own, refusals) for table in TABLES}
     snapshot = _resolved(declared, stored.generation, made, before, refusals)
     known, stopped = _states(stored)
     tenants, shared, of_keys = _budgeted(stored, snapshot.tenants, refusals)
     tenants = kept_of(tenants, before.snapshot.tenants)  # keys are made of them
     of_file = (_moved(key, tenants, of_keys) for key in snapshot.tenant_keys.values())
     former = {(key.tenant.id, key.id): key for key in before.snapshot.tenant_keys.values() if key.stored}
-    of_rows = stored_keys(stored.tenant_keys, tenants, stopped, of_keys, former, refusals)
-    keys = _by_digest((key for key in of_file if key.tenant.id not in stopped), of_rows, refusals)
+    of_rows = stored_keys(stored.tenant_keys, tenants, stopped, of_keys, former, declared.peppers, refusals)
+    awaited = tuple(_moved(key, tenants, of_keys) for key in snapshot.awaited_keys)
+    of_file = (key for key in of_file if key.tenant.id not in stopped)
+    keys = _by_digest(of_file, {(key.tenant.id, key.id) for key in awaited}, of_rows, refusals)
     states = {row["id"]: row["state"] for row in stored.pools}
     whole = replace(
         snapshot,
         provider_keys=tuple(_in_state(key, states) for key in snapshot.provider_keys),
         tenants=MappingProxyType({id_: one for id_, one in tenants.items() if known.get(id_) != "deleted"}),
         tenant_keys=MappingProxyType(keys),
+        awaited_keys=tuple(key for key in awaited if key.tenant.id not in stopped),
         shared_budgets=shared,
     )
     return Assembled(kept(whole, before.snapshot), tuple(refusals.lines()), made)
 
 
 def _sections(
-    table: str, file: ConfigFile, stored: StoredConfiguration, before: Assembled, refusals: Refusals
+    table: str,
+    file: ConfigFile,
+    stored: StoredConfiguration,
+    before: Assembled,
+    own: OwnSecrets,
+    refusals: Refusals,
 ) -> dict[str, Any]:
     """By id, of the rows that the file says nothing of."""
     named = {section.id for section in getattr(file, table)}
     rows = {row["id"]: row for row in getattr(stored, table) if row["id"] not in named}
-    made: dict[str, Any] = dict(sections(table, rows, refusals))
+    made: dict[str, Any] = dict(sections(table, rows, own, refusals))
     former = before.good.get(table, {})
     for id_ in rows.keys() - made.keys():
         if id_ in former:
@@ -148,11 +158,14 @@ def _moved(key: TenantKey, tenants: Mapping[str, Tenant], budgets: _Budgets) -> 
 
 
 def _by_digest(
-    of_file: Iterator[TenantKey], of_rows: Iterable[TenantKey], refusals: Refusals
+    of_file: Iterator[TenantKey],
+    awaited: set[tuple[str, str]],
+    of_rows: Iterable[TenantKey],
+    refusals: Refusals,
 ) -> dict[bytes, TenantKey]:
     """Every value of every key; of two with the same one the file's, else the first, counts."""
     keys = {digest: key for key in of_file for digest in digests(key)}
-    named = {(key.tenant.id, key.id) for key in keys.values()}
+    named = {(key.tenant.id, key.id) for key in keys.values()} | awaited
     for key in of_rows:
         if (key.tenant.id, key.id) in named:
             continue  # the file says what it is

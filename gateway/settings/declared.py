@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from gateway.settings.discover import complete
 from gateway.settings.places import Findings
+from gateway.settings.resolve_prices import resolve_prices
 from gateway.settings.resolve_providers import resolve_pools, resolve_providers
 from gateway.settings.resolve_tenants import resolve_routes, resolve_tenant_keys, resolve_tenants
 from gateway.settings.schema import ConfigFile
@@ -49,7 +50,7 @@ def resolved(declared: Declared, file: ConfigFile, generation: int, findings: Fi
     providers = resolve_providers(file, environ, declared.base, findings)
     routes = resolve_routes(file, providers, findings)
     tenants = resolve_tenants(file, providers, routes, findings)
-    tenant_keys = resolve_tenant_keys(file, tenants, peppers.current.value, environ, findings)
+    tenant_keys, awaited = resolve_tenant_keys(file, tenants, peppers.current.value, environ, findings)
     if not declared.file.tenants:
         tenants.setdefault(DEFAULT_TENANT, Tenant(DEFAULT_TENANT))
         if declared.tenant_key is not None:
@@ -67,6 +68,7 @@ def resolved(declared: Declared, file: ConfigFile, generation: int, findings: Fi
         routes=MappingProxyType(routes),
         tenants=MappingProxyType(tenants),
         tenant_keys=MappingProxyType(tenant_keys),
+        awaited_keys=awaited,
         pepper=peppers.current.value,
         pepper_previous=None if peppers.previous is None else peppers.previous.value,
         bounds=Bounds(**file.bounds.model_dump()),
@@ -76,4 +78,5 @@ def resolved(declared: Declared, file: ConfigFile, generation: int, findings: Fi
         on_ledger_loss=file.on_ledger_loss,
         on_disconnect=file.on_disconnect,
         capabilities=MappingProxyType(capabilities),
+        prices=resolve_prices(file, findings),
     )

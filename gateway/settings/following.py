@@ -173,12 +173,19 @@ class Following:
             "file": settings.declared.digest,
             "database": database,
             "refused": list(self._assembled.refused),
+            "keys_under_former_pepper": self._under_former_pepper(),
             "problem": self.problem,
             "needs_restart": list(self.unapplied),
             "providers": sorted(snapshot.providers),
             "models": sorted(snapshot.routes),
             "tenants": sorted(snapshot.tenants),
         }
+
+    def _under_former_pepper(self) -> int:
+        """Keys of the database that nobody presented since the pepper was changed."""
+        former = self._settings.declared.peppers.previous
+        rows = self._stored.tenant_keys
+        return 0 if former is None else sum(row["pepper_version"] == former.version for row in rows)
 
     def _is_away(self) -> bool:
         """As was found out, and not only before anybody tried."""

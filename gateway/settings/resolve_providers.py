@@ -30,6 +30,24 @@ def find_secret(reference: str, environ: Mapping[str, str], path: Path, findings
         return None
 
 
+def find_kept(
+    text: str | None, has_vault: bool, environ: Mapping[str, str], path: Path, findings: Findings
+) -> tuple[Secret | None, Reference | None]:
+    """The secret as it is now, and where it is kept. Vault is asked later: it may be away, and takes its time."""
+    if text is None:
+        return None, None
+    try:
+        reference = parse(text)
+    except MalformedReferenceError as error:
+        findings.add(path, str(error))
+        return None, None
+    if reference.scheme != "vault":
+        return find_secret(text, environ, path, findings), reference
+    if not has_vault:
+        findings.add(path, "is in vault, which the setting `vault` does not name")
+    return None, reference
+
+
 def find_ca_file(name: str | None, base: FilePath, path: Path, findings: Findings) -> str | None:
     """Where the authorities to trust are, or None: the system's, or a problem was added under `path`."""
     if name is None:
@@ -54,7 +72,7 @@ def resolve_providers(
         path: Path = ("providers", index)
         if is_duplicate(section.id, path, first, findings):
             continue
-        provider = _provider(section, file.echo_model, environ, base, path, findings)
+        provider = _provider(section, file, environ, base, path, findings)
         if provider is not None:
             providers[section.id] = provider
     return providers
@@ -83,7 +101,7 @@ def resolve_pools(
             hint = suggestion(pool.provider, sorted(known_providers))
             findings.add((*path, "provider"), f"no such provider{hint}")
         tenants_of = _tenants(pool, known_tenants, path, findings)
-        kept = _kept_secret(pool, file.vault is not None, environ, path, findings)
+        kept = find_kept(pool.secret, file.vault is not None, environ, (*path, "secret"), findings)
         key = _pool(pool, providers.get(pool.provider), tenants_of, kept, path, findings)
         if key is not None:
             keys.append(key)
@@ -114,7 +132,7 @@ def is_duplicate(name: str, path: Path, first: dict[str, Path], findings: Findin
 
 def _provider(
     section: ProviderSection,
-    echo_model: bool,
+    file: ConfigFile,
     environ: Mapping[str, str],
     base: FilePath,
     path: Path,
@@ -122,13 +140,7 @@ def _provider(
 ) -> Provider | None:
     address = _base_url(section, path, findings)
     proxy = _proxy(section, path, findings)
-    auth = None
-    if section.egress_proxy_auth is not None:
-        auth = find_secret(section.egress_proxy_auth, environ, (*path, "egress_proxy_auth"), findings)
-        if section.egress_proxy is None:
-            findings.add((*path, "egress_proxy_auth"), "needs egress_proxy")
-        if auth is not None and ":" not in auth.reveal():
-            findings.add((*path, "egress_proxy_auth"), "must be user:password")
+    auth, reference = _proxy_auth(section, file.vault is not None, environ, path, findings)
     if section.api_version is not None and section.dialect != "azure":
         findings.add((*path, "api_version"), "is for dialect azure only")
     if section.flavour is not None and not flavour_fits(section.dialect, section.flavour):
@@ -151,8 +163,9 @@ def _provider(
         api_version=section.api_version,
         egress_proxy=proxy,
         egress_proxy_auth=auth,
+        egress_proxy_reference=reference,
         ca_file=ca_file,
-        echo_model=echo_model if section.echo_model is None else section.echo_model,
+        echo_model=file.echo_model if section.echo_model is None else section.echo_model,
     )
 
 
@@ -186,6 +199,18 @@ def _proxy(section: ProviderSection, path: Path, findings: Findings) -> Origin |
     if base_path:
         findings.add(path, "must be scheme, host and port only")
     return origin
+
+
+def _proxy_auth(
+    section: ProviderSection, has_vault: bool, environ: Mapping[str, str], path: Path, findings: Findings
+) -> tuple[Secret | None, Reference | None]:
+    path = (*path, "egress_proxy_auth")
+    auth, reference = find_kept(section.egress_proxy_auth, has_vault, environ, path, findings)
+    if section.egress_proxy_auth is not None and section.egress_proxy is None:
+        findings.add(path, "needs egress_proxy")
+    if auth is not None and ":" not in auth.reveal():
+        findings.add(path, "must be user:password")
+    return auth, reference
 
 
 def _tenants(
@@ -230,23 +255,5 @@ def _pool(
         models=pool.models,
         model_limits=tuple((pattern, limits_of(limits)) for pattern, limits in pool.model_limits.items()),
         reference=reference,
+        weight=pool.weight,
     )
-
-
-def _kept_secret(
-    pool: PoolSection, has_vault: bool, environ: Mapping[str, str], path: Path, findings: Findings
-) -> tuple[Secret | None, Reference | None]:
-    """The secret as it is now, and where it is kept. Vault is asked later: it may be away, and takes its time."""
-    if pool.secret is None:
-        return None, None
-    path = (*path, "secret")
-    try:
-        reference = parse(pool.secret)
-    except MalformedReferenceError as error:
-        findings.add(path, str(error))
-        return None, None
-    if reference.scheme != "vault":
-        return find_secret(pool.secret, environ, path, findings), reference
-    if not has_vault:
-        findings.add(path, "is in vault, which the setting `vault` does not name")
-    return None, reference

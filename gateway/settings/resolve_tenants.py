@@ -1,11 +1,12 @@
 """Tenants and their keys of the file as the snapshot has them; routes, which tenants may point elsewhere."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path
-from gateway.settings.resolve_providers import find_secret, is_duplicate, limits_of
+from gateway.settings.resolve_providers import find_kept, is_duplicate, limits_of
 from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection
 from gateway.settings.snapshot import PRIORITIES, Budget, ModelRoute, Provider, Target, Tenant, TenantKey
 from gateway.settings.validate import suggestion
@@ -62,9 +63,10 @@ def resolve_tenant_keys(
     pepper: bytes,
     environ: Mapping[str, str],
     findings: Findings,
-) -> dict[bytes, TenantKey]:
-    """Every tenant key, by the digest of its value."""
+) -> tuple[dict[bytes, TenantKey], tuple[TenantKey, ...]]:
+    """Every tenant key, by the digest of its value; and those whose values are in Vault."""
     keys: dict[bytes, TenantKey] = {}
+    awaited: list[TenantKey] = []
     owners: dict[bytes, Path] = {}
     for index, section in enumerate(file.tenants):
         first: dict[str, Path] = {}
@@ -75,7 +77,12 @@ def resolve_tenant_keys(
             if PRIORITIES.index(key.priority) < PRIORITIES.index(key.priority_max):
                 message = f"is more urgent than priority_max, which is {key.priority_max}"
                 findings.add((*path, "priority"), message)
-            secret = find_secret(key.secret, environ, (*path, "secret"), findings)
+            of = _budgets(key.budgets, (section.id, key.id), (*path, "budgets"), findings)
+            secret, kept = find_kept(key.secret, file.vault is not None, environ, (*path, "secret"), findings)
+            if kept is not None and kept.scheme == "vault":
+                if section.id in tenants:
+                    awaited.append(replace(_key(key, tenants[section.id], b"", of), reference=kept))
+                continue
             if secret is None or not _strong_enough(secret, (*path, "secret"), findings):
                 continue
             value = digest(pepper, secret.reveal())
@@ -85,9 +92,8 @@ def resolve_tenant_keys(
                 continue
             owners[value] = path
             if section.id in tenants:
-                of = _budgets(key.budgets, (section.id, key.id), (*path, "budgets"), findings)
                 keys[value] = _key(key, tenants[section.id], value, of)
-    return keys
+    return keys, tuple(awaited)
 
 
 def _key(section: TenantKeySection, tenant: Tenant, value: bytes, budgets: tuple[Budget, ...]) -> TenantKey:

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from gateway.settings.schema_bounds import BoundsSection
+from gateway.settings.schema_prices import PriceSection
 from gateway.settings.schema_types import (
     Api,
     Count,
@@ -136,6 +137,11 @@ class PoolSection(Section):
     windows: WindowsSection = Field(
         default=WindowsSection(), description="How finely the provider enforces its rates."
     )
+    weight: Weight = Field(
+        default=1.0,
+        description="How much more it is given than others that may serve the same: with 2 it counts as full as "
+        "one of weight 1 that has half as many requests under way; in `round_robin` it has twice the turns.",
+    )
     models: OneOrMore[ModelPattern] = Field(
         default=("*",), description="Which of the provider's models it may be used for; `*` matches anything."
     )
@@ -255,6 +261,12 @@ class VaultSection(Section):
     )
     ttl_s: Seconds = Field(default=60.0, description="How long a secret is used without asking again.")
     stale_max_s: Seconds = Field(default=3600.0, description="How long it is used while Vault is away.")
+    watch_s: Seconds = Field(
+        default=2.0,
+        description="How often it is looked whether there is another version: by its metadata, where the token may "
+        "read them.",
+        ge=0.2,
+    )
 
 
 class CapabilitySection(Section):
@@ -330,6 +342,9 @@ class ConfigFile(Section):
     models: ListOf[ModelSection] = Field(default=(), description="Model routes.")
     tenants: ListOf[TenantSection] = Field(
         default=(), description="Tenants; with none, `default` with a generated key."
+    )
+    prices: ListOf[PriceSection] = Field(
+        default=(), description="Prices that go before those of the price list."
     )
     queue: QueueSection = Field(
         default=QueueSection(), description="The line of requests that wait for room."

@@ -85,9 +85,6 @@ class ProviderBody(ProviderSection):
 class PoolBody(PoolSection, Described):
     """A provider key: one credential at a provider, with its ceilings. The secret itself is never here."""
 
-    weight: Weight = 1.0
-    """Its share of what it and others may serve."""
-
 
 class PoolRotateBody(Described):
     """Another credential of the same account."""

@@ -61,6 +61,11 @@ Port = Annotated[int, Strict(), Field(ge=0, le=65_535)]
 Usd = Annotated[
     Decimal, BeforeValidator(_number, json_schema_input_type=float), Strict(), Field(gt=0, le=10**9)
 ]
+#: US dollars, for a million tokens or for one piece; a multiplier of such.
+Price = Annotated[
+    Decimal, BeforeValidator(_number, json_schema_input_type=float), Strict(), Field(ge=0, le=10**6)
+]
+Day = Annotated[Text, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 #: Nano-dollars.
 Nusd = Annotated[int, Strict(), Field(ge=0, le=10**18)]
 AnchorDay = Annotated[int, Strict(), Field(ge=1, le=31)]

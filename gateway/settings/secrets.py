@@ -23,4 +23,4 @@ def resolve(reference: str, environ: Mapping[str, str]) -> Secret:
             return FileSource().read(parsed).secret
     except (MalformedReferenceError, FetchError) as error:
         raise UnresolvedError(str(error)) from None
-    raise UnresolvedError("vault: is for the secrets of pools; use env:NAME or file:/path")
+    raise UnresolvedError("vault: is not for this; use env:NAME or file:/path")

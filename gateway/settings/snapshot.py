@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 import orjson
 
+from budgets.price_override import Override
 from keys.scope import UNLIMITED, Scope
 from keys.secret import Secret
 from keys.secrets.reference import Reference
@@ -127,6 +128,7 @@ class Provider:
     api_version: str | None = None  # azure
     egress_proxy: Origin | None = None
     egress_proxy_auth: Secret | None = None  # "user:password"
+    egress_proxy_reference: Reference | None = None  # where it is kept, and looked at again
     ca_file: str | None = None  # extra trust for this provider's TLS
     echo_model: bool = False
 
@@ -144,6 +146,7 @@ class ProviderKey:
     models: tuple[str, ...] = ("*",)
     model_limits: tuple[tuple[str, Limits], ...] = ()  # by pattern of the model; the first that fits counts
     reference: Reference | None = None  # where `secret` is kept, and looked at again
+    weight: float = 1.0  # how much it takes until it counts as equally full as another
     state: str = "enabled"  # enabled | disabled | draining: of the latter only what is bound to it is served
 
     def serves(self, model: str) -> bool:
@@ -208,6 +211,7 @@ class TenantKey:
     #: Where the key, or one of its values, ends at some moment. Digests have no version there.
     standing: KeyStanding | None = None
     stored: bool = False  # made by the admin API, and not by the file
+    reference: Reference | None = None  # in Vault: where its value is kept, and looked at again
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +253,12 @@ class Snapshot:
     on_disconnect: str = "auto"
     #: Corrections to the shipped data by pattern of the model, in the order of the configuration.
     capabilities: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: MappingProxyType({}))
+    #: Tenant keys whose values are in Vault, which is asked later: without digests; filled they are `tenant_keys`.
+    awaited_keys: tuple[TenantKey, ...] = ()
     #: On all tenants together.
     shared_budgets: tuple[Budget, ...] = ()
+    #: What goes before the price list.
+    prices: tuple[Override, ...] = ()
 
     @property
     def in_service(self) -> tuple[ProviderKey, ...]:

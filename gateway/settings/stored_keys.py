@@ -10,12 +10,15 @@ from gateway.settings.schema import LimitsSection
 from gateway.settings.snapshot import PRIORITIES, Budget, Limits, Tenant, TenantKey
 from gateway.settings.stored_rows import Refusals, Row
 from gateway.settings.validate import UnfitError, section_of
-from keys.digest import KeyDigest
+from keys.digest import KeyDigest, Peppers
 from keys.scope import UNLIMITED, Scope, parse_network
 from keys.standing import KeyStanding, KeyValue
 
 _RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
 _ANY = ("*",)
+#: Of rows that do not say by which pepper they are known.
+_UNSAID = ("", "1")
+_OTHER_PEPPER = "is known by another pepper, which KAZE_KEY_PEPPER_PREVIOUS is to name"
 
 
 def stored_keys(
@@ -24,9 +27,11 @@ def stored_keys(
     suspended: frozenset[str],
     budgets: Mapping[tuple[str, str], tuple[Budget, ...]],
     before: Mapping[tuple[str, str], TenantKey],
+    peppers: Peppers,
     refusals: Refusals,
 ) -> Iterable[TenantKey]:
     """Each key; in place of one that is refused the one that it was `before`, as long as its value is the same."""
+    versions = {one.version for one in (peppers.current, peppers.previous) if one is not None}
     for row in rows:
         tenant = tenants.get(row["tenant"])
         if tenant is None or tenant.id in suspended:
@@ -34,6 +39,9 @@ def stored_keys(
                 refusals.add("tenant_keys", f"{row['tenant']}/{row['id']}", "its tenant does not exist")
             continue
         name = tenant.id, row["id"]
+        if row["pepper_version"] not in versions and row["pepper_version"] not in _UNSAID:
+            refusals.add("tenant_keys", f"{tenant.id}/{row['id']}", _OTHER_PEPPER)
+            continue
         try:
             yield _key(row, tenant, budgets.get(name, ()))
         except (ValueError, TypeError) as error:

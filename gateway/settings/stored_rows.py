@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gateway.settings.own_secrets import OwnSecrets
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path, show
 from gateway.settings.schema import (
@@ -16,12 +17,13 @@ from gateway.settings.schema import (
     TenantSection,
 )
 from gateway.settings.validate import UnfitError, section_of
+from keys.secrets.reference import MalformedReferenceError, parse
 
 #: Of the rows that stand in the file's lists, in the order in which they depend on each other.
 TABLES = ("providers", "pools", "models", "tenants")
 Row = Mapping[Any, Any]
-#: Beginnings of what a row's references may not lead to: the gateway's own secrets, to be sent elsewhere.
-_OURS = ("env:KAZE_",)
+#: Columns with what is sent to a provider, or on the way there.
+_REFERENCES = ("secret", "egress_proxy_auth")
 
 
 class Refusals:
@@ -58,12 +60,13 @@ class RowFindings(Findings):
 
 
 def sections(
-    table: str, rows: Mapping[str, Row], refusals: Refusals
+    table: str, rows: Mapping[str, Row], own: OwnSecrets, refusals: Refusals
 ) -> dict[str, ProviderSection | PoolSection | ModelSection | TenantSection]:
     """By id, those of the rows that are sections at all."""
     made = {}
     for id_, row in rows.items():
         try:
+            _check_references(row, own)
             made[id_] = _MAKERS[table](row)
         except UnfitError as error:
             refusals.add(table, id_, str(error))
@@ -72,14 +75,25 @@ def sections(
     return made
 
 
+def _check_references(row: Row, own: OwnSecrets) -> None:
+    for name in _REFERENCES:
+        text = row.get(name)
+        if text is None:
+            continue
+        try:
+            why = own.why_not(parse(text))
+        except MalformedReferenceError as error:
+            why = str(error)
+        if why is not None:
+            raise UnfitError(f"{name}: {why}")
+
+
 def _provider(row: Row) -> ProviderSection:
     return section_of(ProviderSection, _given(row))
 
 
 def _pool(row: Row) -> PoolSection:
     given = _given(row)
-    if str(given.get("secret", "")).startswith(_OURS):
-        raise UnfitError("secret: is a variable of the gateway's own")
     given.pop("state", None)
     burst_s = given.pop("burst_s", None)
     given["windows"] = {} if burst_s is None else {"burst_s": burst_s}

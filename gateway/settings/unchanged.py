@@ -33,8 +33,11 @@ def kept(new: Snapshot, old: Snapshot) -> Snapshot:
         if known is None:
             known = keys[id(key)] = _same(key, old.tenant_keys.get(digest), _OF_TENANT_KEY)
         tenant_keys[digest] = known
+    waited = {(key.tenant.id, key.id): key for key in old.awaited_keys}
+    awaited = ((key, waited.get((key.tenant.id, key.id))) for key in new.awaited_keys)
     return replace(
         new,
+        awaited_keys=tuple(_same(key, known, _OF_TENANT_KEY) for key, known in awaited),
         providers=MappingProxyType(kept_of(new.providers, old.providers)),
         provider_keys=tuple(_same(key, former.get(key.id), _OF_PROVIDER_KEY) for key in new.provider_keys),
         routes=MappingProxyType(kept_of(new.routes, old.routes)),

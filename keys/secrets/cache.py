@@ -173,6 +173,12 @@ class SecretCache:
             raise error or AssertionError(reference)
         return Rotation(entry.current, entry.previous if now < entry.previous_until else None)
 
+    async def look_again(self, reference: Reference) -> None:
+        """Read what is in use anew before it is due; nothing for what is not (any more)."""
+        slot = self._slots.get(reference)
+        if slot is not None and not self._closed:
+            await asyncio.wait([self._refresh(reference, slot)])
+
     def retain(self, references: Iterable[Reference]) -> None:
         """Forget all others: those of a configuration that is no more."""
         kept = set(references)

@@ -19,6 +19,7 @@ class CachePolicy:
 
     ttl_s: float = 60.0
     stale_max_s: float = 3600.0
+    watch_s: float = 2.0  # between two looks at whether there is another version
     overlap_s: float = 5.0
     jitter: float = 0.1
     refetch_s: float = 0.25  # the least between two looks at one secret

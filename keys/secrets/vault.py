@@ -20,6 +20,8 @@ from keys.secrets.vault_session import VaultSession
 
 _Answer = TypeVar("_Answer")
 _MOUNTS_MAX = 10_000
+#: For how long metadata that were denied are not asked for again.
+_UNTOLD_S = 300.0
 
 
 class VaultSource:
@@ -31,9 +33,11 @@ class VaultSource:
         self._client = VaultClient(server)
         self._threads = ThreadPoolExecutor(CALLS_MAX, "vault")
         self._session = VaultSession(self._client, login, self._in_thread, monotonic)
+        self._monotonic = monotonic
         self._fetch_s = fetch_s
         self._fingerprint = Fingerprint()
         self._mounts: dict[str, Mount] = {}
+        self._untold: dict[str, float] = {}  # until when, by place
         self._keeper: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -51,6 +55,27 @@ class VaultSource:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._fetch_s):
                 return await self._fetch(reference)
+        raise FetchError(Fault.AWAY, "Vault did not answer in time")
+
+    async def version(self, reference: Reference) -> str | None:
+        """By its metadata; None where there are none (version 1 of the engine) or they are not for us."""
+        place = reference.place
+        mount = self._mounts.get(place)
+        if mount is None or mount.version == 1 or self._monotonic() < self._untold.get(place, 0.0):
+            return None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._fetch_s):
+                token = await self._session.token()
+                try:
+                    return str(await self._in_thread(lambda: self._client.version(token, mount, place)))
+                except FetchError as error:
+                    if error.fault is Fault.AWAY:
+                        raise
+                # A token that ended, an engine that moved, or a policy for data alone: reading tells.
+                if len(self._untold) >= _MOUNTS_MAX:
+                    self._untold.clear()
+                self._untold[place] = self._monotonic() + _UNTOLD_S
+                return None
         raise FetchError(Fault.AWAY, "Vault did not answer in time")
 
     async def _fetch(self, reference: Reference) -> Fetched:

@@ -133,6 +133,16 @@ class VaultClient:
             raise found
         return found
 
+    def version(self, token: Secret, mount: Mount, place: str) -> int:
+        """The present one of what is at `place`, in an engine that has versions."""
+        path = place.removeprefix(mount.path).strip("/")
+
+        def call() -> int:
+            metadata = self._hvac(token).secrets.kv.v2.read_secret_metadata(path, mount_point=mount.path)
+            return int(metadata["data"]["current_version"])
+
+        return self._asked(call)
+
     def _hvac(self, token: Secret | None = None) -> Any:
         # An empty token and not None, for which hvac would look around.
         return hvac.Client(

@@ -43,7 +43,7 @@ class Evidence:
 
 def by_key(layout: Layout, rows: list[ChargeRow], began: float) -> dict[str, list[ChargeRow]]:
     """A log by provider key, its times told from the beginning of the load; what was before is not the load's."""
-    names = {key.credential: key.id for key in layout.keys}
+    names = {credential: key.id for key in layout.keys for credential in (key.credential, key.successor)}
     made: dict[str, list[ChargeRow]] = {key.id: [] for key in layout.keys}
     for row in sorted(rows, key=lambda row: row.at):
         if row.account in names and row.at >= began:

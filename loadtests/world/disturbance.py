@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from loadtests.scenario import progress
 from loadtests.world.standing import Standing
 
+ROTATED = "another secret for"
+
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
@@ -68,15 +70,30 @@ def return_provider(sim: str) -> Callable[[Standing], str]:
     return act
 
 
-def set_faults(sim: str, fault: dict[str, object] | None) -> Callable[[Standing], str]:
-    """Every request at a provider fares so; None: none does any more."""
+def set_faults(
+    sim: str, fault: dict[str, object] | None, credential: str | None = None
+) -> Callable[[Standing], str]:
+    """Every request at a provider (by that credential alone) fares so; None: none does any more."""
 
     def act(world: Standing) -> str:
         url = f"http://127.0.0.1:{world.ports[sim]}/sim/faults"
-        body = None if fault is None else json.dumps({"fault": fault}).encode()
+        rule = {"fault": fault, **({} if credential is None else {"credential": credential})}
+        body = None if fault is None else json.dumps(rule).encode()
         request = urllib.request.Request(url, data=body, method="DELETE" if fault is None else "POST")
         with urllib.request.urlopen(request, timeout=5):
-            return f"{sim}: {'no faults' if fault is None else fault}"
+            whose = sim if credential is None else f"{sim} for {credential}"
+            return f"{whose}: {'no faults' if fault is None else fault}"
+
+    return act
+
+
+def rotate_secret(sim: str, key: str) -> Callable[[Standing], str]:
+    """The provider takes the new secret from now on, beside the old one, and it is in the secret store."""
+
+    def act(world: Standing) -> str:
+        set_faults(sim, None)(world)
+        world.put_secret(key, next(one for one in world.layout.keys if one.id == key).successor)
+        return f"{ROTATED} {key}"
 
     return act
 

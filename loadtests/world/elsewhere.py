@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtests.loop_lag import fetch
-from loadtests.world.layout import Layout, configuration, tenant_variable
+from loadtests.world.layout import VAULT_MOUNT, VAULT_VARIABLE, Layout, configuration, tenant_variable
 
 FIRST_PORT = 9201
+VAULT_PORT = 8200
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def keys_from_environment(layout: Layout) -> dict[str, str]:
 def write_configuration(layout: Layout, folder: Path) -> list[str]:
     """The files of a layout, and the commands that start it with them."""
     folder.mkdir(parents=True, exist_ok=True)
-    ports = ports_of(layout)
+    ports = {**ports_of(layout), "vault": VAULT_PORT}
     ledger = "redis://127.0.0.1:6379" if layout.ledger == "own" else layout.ledger
     (folder / "kaze.yaml").write_text(json.dumps(configuration(layout, ports, ledger), indent=1))
     lines = []
@@ -55,6 +56,10 @@ def write_configuration(layout: Layout, folder: Path) -> list[str]:
         file.write_text(json.dumps(sim.limits_file(), indent=1))
         pace = f"--latency-ms {sim.latency_ms:g} --tokens-per-s {sim.tokens_per_s:g}"
         lines.append(f"kaze provider-sim --port {ports[sim.id]} --limits {file} {pace}")
-    lines += [f"export {key.variable}={key.credential}" for key in layout.keys]
+    if layout.vault:
+        lines += [f"bao kv put {VAULT_MOUNT}/{key.id} key={key.credential}" for key in layout.keys]
+        lines.append(f"export {VAULT_VARIABLE}=…its token…")
+    else:
+        lines += [f"export {key.variable}={key.credential}" for key in layout.keys]
     lines += [f"export {tenant_variable(tenant)}=…at least 20 characters…" for tenant in layout.tenants]
     return [*lines, f"kaze serve --config {folder / 'kaze.yaml'} --workers {layout.workers}"]

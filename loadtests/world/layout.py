@@ -8,6 +8,9 @@ from typing import Any, Literal
 Ledger = Literal["memory", "embedded", "own"]
 """`own` is a Valkey that the scenario starts and may take away; `embedded` is the gateway's own."""
 
+VAULT_MOUNT = "secret"
+VAULT_VARIABLE = "KAZE_LOAD_VAULT_TOKEN"
+
 DIMENSIONS = {"rpm": "requests", "itpm": "input", "otpm": "output", "tpm": "tokens"}
 """Ceilings per minute, and the column of the simulator's log that counts towards each."""
 
@@ -23,6 +26,11 @@ class ProviderKey:
     def credential(self) -> str:
         """What the simulator knows it by."""
         return f"credential-{self.id}"
+
+    @property
+    def successor(self) -> str:
+        """What the simulator knows it by after its secret was rotated."""
+        return f"{self.credential}-rotated"
 
     @property
     def variable(self) -> str:
@@ -51,7 +59,11 @@ class SimPlan:
         """Its ceilings by the strictest reading: in every 60 s, aligned anyhow, at most so much."""
         extra = {"queue": self.queue} if self.queue else {}
         return {
-            "credentials": {key.credential: {"shape": "window", **extra, **key.limits} for key in self.keys}
+            "credentials": {
+                credential: {"shape": "window", **extra, **key.limits}
+                for key in self.keys
+                for credential in (key.credential, key.successor)
+            }
         }
 
 
@@ -85,6 +97,8 @@ class Layout:
     ledger: Ledger = "memory"
     queue: dict[str, int] = field(default_factory=dict)
     on_ledger_loss: str = "safe_share"
+    vault: bool = False
+    """Whether provider secrets are kept in an OpenBao that the scenario starts, else in the environment."""
 
     @property
     def keys(self) -> tuple[ProviderKey, ...]:
@@ -102,7 +116,7 @@ def tenant_variable(tenant: str) -> str:
 
 
 def configuration(layout: Layout, ports: dict[str, int], ledger_url: str) -> dict[str, Any]:
-    """The gateway's configuration file."""
+    """The gateway's configuration file; of the times of its secret store, all are the defaults."""
     made: dict[str, Any] = {
         "database": "none",
         "ledger": ledger_url,
@@ -111,14 +125,23 @@ def configuration(layout: Layout, ports: dict[str, int], ledger_url: str) -> dic
         "bounds": {"upstream_connections": 4096},
         "providers": [_provider(sim, ports[sim.id]) for sim in layout.sims],
         "pools": [
-            {"id": key.id, "provider": sim.id, "secret": f"env:{key.variable}", "limits": key.limits}
+            {"id": key.id, "provider": sim.id, "secret": _secret(key, layout), "limits": key.limits}
             for sim in layout.sims
             for key in sim.keys
         ],
         "models": [route.section() for route in layout.routes],
         "tenants": [_tenant(tenant) for tenant in layout.tenants],
     }
+    if layout.vault:
+        made["vault"] = {
+            "address": f"http://127.0.0.1:{ports['vault']}",
+            "auth": {"token": f"env:{VAULT_VARIABLE}"},
+        }
     return {**made, **({"queue": layout.queue} if layout.queue else {})}
+
+
+def _secret(key: ProviderKey, layout: Layout) -> str:
+    return f"vault:{VAULT_MOUNT}/{key.id}#key" if layout.vault else f"env:{key.variable}"
 
 
 def _provider(sim: SimPlan, port: int) -> dict[str, Any]:

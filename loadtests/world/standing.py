@@ -14,13 +14,14 @@ from pathlib import Path
 from loadtests.loop_lag import fetch
 from loadtests.peers import Cores, Peer, free_port, python
 from loadtests.process_cost import is_server_beside, read_process, tree
-from loadtests.world.layout import Layout, SimPlan, configuration, tenant_variable
+from loadtests.world.layout import VAULT_VARIABLE, Layout, SimPlan, configuration, tenant_variable
+from loadtests.world.openbao import TOKEN, openbao_command, put_secret
 from loadtests.world.valkey import valkey_command
 
 
 @dataclass(slots=True)
 class Standing:
-    """What runs, by name: the simulators' ids, `ledger`, `gateway`."""
+    """What runs, by name: the simulators' ids, `ledger`, `vault`, `gateway`."""
 
     layout: Layout
     folder: Path
@@ -65,6 +66,17 @@ class Standing:
         """An empty Valkey."""
         self._start("ledger", valkey_command(self.ports["ledger"]), core=self.cores.gateway)
 
+    def start_vault(self) -> None:
+        """An OpenBao that has every provider key's secret."""
+        core = self.cores.load
+        self._start("vault", openbao_command(self.ports["vault"]), core=core, ready="/v1/sys/health")
+        for key in self.layout.keys:
+            self.put_secret(key.id, key.credential)
+
+    def put_secret(self, name: str, value: str) -> None:
+        """As another version of what the OpenBao has there."""
+        put_secret(self.ports["vault"], name, value)
+
     def start_gateway(self) -> None:
         """With everything that it is to know, by its command."""
         ledger = (
@@ -78,6 +90,7 @@ class Standing:
         environment = {tenant_variable(tenant): key for tenant, key in self.tenant_keys.items()}
         environment |= {key.variable: key.credential for key in self.layout.keys}
         environment["KAZE_ADMIN_KEY"] = self.admin_key
+        environment |= {VAULT_VARIABLE: TOKEN} if self.layout.vault else {}
         command = python("gateway", *options)
         self._start("gateway", command, core=self.cores.gateway, ready="/readyz", environment=environment)
 
@@ -134,11 +147,14 @@ def standing(layout: Layout, folder: Path, cores: Cores) -> Iterator[Standing]:
     with ExitStack() as stack:
         keys = {tenant: f"kaze-load-{tenant}-{secrets.token_hex(16)}" for tenant in layout.tenants}
         made = Standing(layout, folder, cores, stack, keys)
-        made.ports = {name: free_port() for name in (*(sim.id for sim in layout.sims), "ledger", "gateway")}
+        names = (*(sim.id for sim in layout.sims), "ledger", "vault", "gateway")
+        made.ports = {name: free_port() for name in names}
         made.admin_port = free_port()
         for sim in layout.sims:
             made.start_sim(sim)
         if layout.ledger == "own":
             made.start_ledger()
+        if layout.vault:
+            made.start_vault()
         made.start_gateway()
         yield made

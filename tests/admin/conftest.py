@@ -9,10 +9,9 @@ import httpx2
 import pytest
 
 from storage.database import EVERY_TENANT, Database
+from tests.postgres import Stored
 from tests.running import ADMIN_KEY, ProviderSim, RunningGateway, configuration
-from tests.storage.conftest import Stored, cluster, database, directory, made, postgres, stored
 
-__all__ = ["cluster", "database", "directory", "made", "postgres", "stored"]
 #: As the database has it, not the file; made by `admin.tenant`.
 TENANT = "client-a"
 

@@ -10,6 +10,7 @@ from tests.admin.conftest import Admin
 from tests.running import ADMIN_KEY
 
 PROVIDER = {"id": "anthropic", "dialect": "anthropic", "base_url": "https://api.anthropic.com"}
+PROXY = {"egress_proxy": "http://127.0.0.1:3128"}
 POOL = {
     "id": "speedrun-1",
     "provider": "anthropic",
@@ -91,6 +92,12 @@ async def test_null_in_a_change_is_the_default_again(admin: Admin) -> None:
         ("/pools", {**POOL, "secret": "env:KAZE_ADMIN_KEY"}, "secret"),
         ("/pools", {**POOL, "secret": "file:/proc/self/environ"}, "secret"),
         ("/pools", {**POOL, "secret": "file:/tmp/../proc/1/environ"}, "secret"),
+        (
+            "/providers",
+            {**PROVIDER, **PROXY, "egress_proxy_auth": "env:KAZE_KEY_PEPPER"},
+            "egress_proxy_auth",
+        ),
+        ("/providers", {**PROVIDER, **PROXY, "egress_proxy_auth": "file:/dev/fd/0"}, "egress_proxy_auth"),
         ("/pools", {"id": "p1", "provider": "none", "secret": "env:X"}, "provider"),
         ("/pools", {"id": "p1", "provider": "sim", "limits": {"rpm": -1}, "secret": "env:X"}, "limits.rpm"),
         ("/models", {"id": "m1", "targets": []}, "targets"),

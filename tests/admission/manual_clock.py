@@ -17,6 +17,9 @@ class ManualClock:
     def utc(self) -> datetime:
         return _START + timedelta(seconds=self._now)
 
+    def unix(self) -> float:
+        return self.utc().timestamp()
+
     def move(self, seconds: float) -> None:
         assert seconds >= 0.0
         self._now += seconds

@@ -17,6 +17,7 @@ NOW = 1000.0
 class Key:
     salt: int
     in_flight: int = 0
+    weight: float = 1.0
 
 
 def keys(count: int) -> list[Key]:

@@ -27,6 +27,7 @@ class Account:
     name: str
     in_flight: int = 0
     room: float = 1.0
+    weight: float = 1.0
 
 
 def target(names: str, model: str = "m") -> list[Candidate[Account]]:
@@ -134,6 +135,29 @@ def test_round_robin_is_in_turn() -> None:
     assert names == ["a", "b", "c"] * 3
     keys[1].account.room = 0.0
     assert [chosen([keys], by=by) for _ in range(4)] == ["a", "c", "a", "c"]
+
+
+def test_round_robin_gives_a_key_as_many_turns_as_its_weight() -> None:
+    keys, by = target("abc"), choice("round_robin")
+    keys[0].account.weight, keys[2].account.weight = 3.0, 0.5
+    names = [chosen([keys], by=by) for _ in range(90)]
+    assert [names.count(name) for name in "abc"] == [60, 20, 10]
+    keys[1].account.room = 0.0
+    for _ in range(70):
+        chosen([keys], by=by)
+    keys[1].account.room = 1.0  # what it missed is not made up for
+    names = [chosen([keys], by=by) for _ in range(18)]
+    assert names.count("b") in (4, 5)
+
+
+def test_a_heavier_key_is_as_full_with_more_under_way() -> None:
+    keys, by = target("ab"), choice()
+    keys[0].account.weight = 3.0
+    for _ in range(400):
+        found = by.choose([keys], URGENT, (), room, NOW)
+        assert found is not None
+        found.account.in_flight += 1
+    assert keys[0].account.in_flight in range(297, 303)
 
 
 def test_idle_keys_are_used_in_equal_measure() -> None:

@@ -13,7 +13,7 @@ from budgets.slice import Budget, Grant, Want
 from budgets.spool.record import Correct, Settle
 from storage.database import EVERY_TENANT, Database
 from tests.budgets.books import Account, Lease
-from tests.storage.conftest import Stored
+from tests.postgres import Stored
 from tests.storage.servers import LoopThread
 
 _T = TypeVar("_T")

@@ -16,7 +16,7 @@ from budgets.usage import Tokens
 from tests.budgets.books import Books
 from tests.budgets.postgres_books import PostgresBooks
 from tests.budgets.test_slices_model import BUDGETS, Money
-from tests.storage.conftest import migrated
+from tests.postgres import migrated
 from tests.storage.servers import RunningPostgres
 
 TODAY = span("day", 1_795_000_000.0)

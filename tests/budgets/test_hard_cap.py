@@ -10,7 +10,7 @@ import pytest
 from budgets.books import Books
 from storage.database import EVERY_TENANT, Database
 from tests.budgets.cap_worker import AMOUNT, LIMIT, work
-from tests.storage.conftest import Stored
+from tests.postgres import Stored
 
 WORKERS, CALLERS = 4, 50
 

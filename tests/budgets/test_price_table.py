@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from budgets.money import NANO
 from budgets.price import FREE, STANDARD, Price, ceiling, checked, cost
 from budgets.price_file import PricedModel, Seed, load_seed, save_seed, seed_path
+from budgets.price_override import Override
 from budgets.price_seed import read_package
 from budgets.price_spec import read_price
-from budgets.price_table import Override, PriceTable, Seller
-from budgets.usage import Tokens
+from budgets.price_table import PriceTable, Seller
+from budgets.usage import INPUT_PARTS, Tokens
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
 OPENAI, ANTHROPIC = Seller("my-openai", "openai"), Seller("claude", "anthropic")
@@ -88,8 +89,8 @@ def test_every_price_of_the_package_makes_sense_and_the_worst_is_the_worst(seed:
                 count += 1
                 price = checked(Price("", dated.tiers, dated.per_request, dated.per_search))
                 for read, written in ((1000, 1000), (300_000, 5)):
-                    most = ceiling(price, read, written, None, searches_max=1)
-                    assert most <= ceiling(worst, read, written, searches_max=1), (vendor.id, model.id)
+                    most = ceiling(price, read, written, 1)
+                    assert most <= ceiling(worst, read, written, 1), (vendor.id, model.id)
     assert count > 2000 and len(seed.problems) < 0.1 * count
 
 
@@ -188,7 +189,7 @@ def test_what_is_kept_is_bounded(seed: Seed) -> None:
 def test_an_explanation_says_every_step(seed: Seed) -> None:
     later = own("later", "5", model="gpt-5", effective_from=NOW + 3 * DAY)
     steps = PriceTable(seed, [later]).explain(OPENAI, "gpt-5", "a", NOW)
-    assert steps[0].looked_at == "override later" and "not before 2026-11-24" in steps[0].found
+    assert steps[0].looked_at == "own price later" and "not before 2026-11-24" in steps[0].found
     assert steps[1].holds and "openai/gpt-5" in steps[1].found
     shown = {step.looked_at: step.found for step in steps[2:]}
     assert shown["flex"] == "input $0.625, cache_read $0.0625, output $5.00"
@@ -213,6 +214,12 @@ def test_a_price_that_an_operator_writes() -> None:
     assert cost(price, Tokens(200_001, 0, cache_read=1)) == 200_001 * 6000  # as input, said of neither
     assert cost(price, Tokens(1000, 10), "batch") == (1000 * 3000 + 10 * 15000) // 2
     assert price.version == "mine 1" and price.known
+    # Nor is anything that goes with another kind left behind below the threshold.
+    assert cost(price, Tokens(200_001, 0, cache_write_5m=1)) == 200_001 * 6000
+    dear = read_price({"input": 1, "audio_in": 10, "above": {10: {"input": 2}}}, "dear")
+    assert cost(dear, Tokens(11, 0, audio_in=11)) == 110_000
+    plain = read_price({"input": 1, "above": {10: {"input": 2}}}, "plain")
+    assert all(cost(plain, Tokens(11, 0)._replace(**{kind: 11})) == 22_000 for kind in INPUT_PARTS)
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,9 @@ ROOMY = SpoolBounds(reserve_bytes=1)
 
 async def test_records_are_there_at_once_and_durable_soon(tmp_path: Path) -> None:
     async with spool(tmp_path) as writer:
-        position = writer.begin(intent(1))
-        assert Tail(tmp_path, 1).take(9).flushed == position  # written, synced or not
-        await writer.durable(position)
+        writer.begin(intent(1))
+        assert Tail(tmp_path, 1).take(9).flushed.sequence == 1  # written, synced or not
+        await writer.durable()
         writer.resolve(settle(intent(1)))
         assert len(Tail(tmp_path, 1).take(9).entries) == 1
 
@@ -57,9 +57,9 @@ async def test_one_sync_covers_many_records(tmp_path: Path) -> None:
 
     async with spool(tmp_path, sync, segment_bytes=10**6) as writer:
         for number in range(10 * SYNC_RECORDS):
-            position = writer.begin(intent(number))
+            writer.begin(intent(number))
         gate.release(2)  # the first at 64 records, one for all that came since
-        await writer.durable(position)
+        await writer.durable()
         assert len(synced) == 2
         gate.release(99)
     assert not writer._waiters
@@ -75,9 +75,9 @@ async def test_a_disk_that_does_not_sync_stops_all_work_until_it_does(tmp_path: 
         os.fdatasync(file)
 
     async with spool(tmp_path, sync) as writer:
-        position = writer.begin(intent(1))
+        writer.begin(intent(1))
         with pytest.raises(SpoolError):
-            await writer.durable(position)
+            await writer.durable()
         assert writer.admitted_classes() == 0
         broken.clear()
         while writer.admitted_classes() < CLASSES:
@@ -95,7 +95,8 @@ async def test_whoever_waits_for_the_disk_hears_of_its_end(tmp_path: Path) -> No
         os.fdatasync(file)
 
     writer = SpoolWriter(tmp_path, Journal(tmp_path, 1), ROOMY, sync)
-    waiting = asyncio.ensure_future(writer.durable(writer.begin(intent(1))))
+    writer.begin(intent(1))
+    waiting = asyncio.ensure_future(writer.durable())
     await asyncio.sleep(0)
     gate.release(9)
     await writer.close()
@@ -105,7 +106,8 @@ async def test_whoever_waits_for_the_disk_hears_of_its_end(tmp_path: Path) -> No
         raise OSError(errno.EIO, "input/output error")
 
     writer = SpoolWriter(tmp_path, Journal(tmp_path, 2), ROOMY, fail)
-    waiting = asyncio.ensure_future(writer.durable(writer.begin(intent(2))))
+    writer.begin(intent(2))
+    waiting = asyncio.ensure_future(writer.durable())
     await asyncio.sleep(0)
     with pytest.raises(SpoolError):
         await writer.close()
@@ -161,7 +163,8 @@ async def test_flushed_files_are_deleted_after_what_was_carried_is_on_disk(tmp_p
 async def test_the_age_of_what_is_not_flushed(tmp_path: Path) -> None:
     async with spool(tmp_path, bounds=SpoolBounds(oldest_s=1e-6, reserve_bytes=1)) as writer:
         assert writer.admitted_classes() == CLASSES
-        await writer.durable(writer.begin(intent(1)))
+        writer.begin(intent(1))
+        await writer.durable()
         while writer.admitted_classes() == CLASSES:
             await asyncio.sleep(0.001)
         assert writer.state().oldest_s > 0

@@ -25,17 +25,17 @@ def archived(directory: Path, month: str, rows: list[dict[str, object]]) -> None
     (directory / f"usage_log-{month}.manifest.json").write_text(json.dumps(manifest))
 
 
-def row(tenant: str, day: str, cost: int, source: str = "provider") -> dict[str, object]:
+def row(tenant: str, day: str, cost: int, number: int = 0) -> dict[str, object]:
     return {
         "tenant": tenant, "day": day, "month": day[:8] + "01", "model": "m", "input_tokens": 2, "output_tokens": 3,
-        "cost_nusd": cost, "source": source,
+        "cost_nusd": cost, "number": number,
     }  # fmt: skip
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     archived(tmp_path, "2026-07", [row("a", "2026-07-31", 1), row("b", "2026-07-02", 10)])
-    archived(tmp_path, "2026-08", [row("a", "2026-08-01", 100), row("a", "2026-08-02", -5, "correction")])
+    archived(tmp_path, "2026-08", [row("a", "2026-08-01", 100), row("a", "2026-08-02", -5, 1)])
     return tmp_path
 
 

@@ -1,11 +1,9 @@
-"""A real PostgreSQL, as the tests of `storage` have it, and an operator who writes to it."""
+"""An operator who writes to the database."""
 
 import pytest
 
 from tests.configuration.operator import Operator
-from tests.storage.conftest import Stored, cluster, directory, made, postgres, stored
-
-__all__ = ["cluster", "directory", "made", "operator", "postgres", "stored"]
+from tests.postgres import Stored
 
 
 @pytest.fixture

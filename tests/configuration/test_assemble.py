@@ -19,12 +19,12 @@ PROVIDER = {
 }  # fmt: skip
 POOL = {
     "id": "other-1", "provider": "other", "secret": "env:UPSTREAM", "tenants": ["*"], "limits": '{"rpm": 7}',
-    "model_limits": "{}", "burst_s": None, "models": ["*"], "state": "enabled",
+    "model_limits": "{}", "burst_s": None, "models": ["*"], "weight": 2.0, "state": "enabled",
 }  # fmt: skip
 MODEL = {"id": "wise", "targets": ["other/sage"], "overflow": None, "hint": None}
 TENANT = {"id": "beta", "weight": 2.0, "models": "{}", "state": "active"}
 KEY = {
-    "tenant": "beta", "id": "app", "digest": b"1" * 32, "old_digest": None, "old_until": None,
+    "tenant": "beta", "id": "app", "digest": b"1" * 32, "pepper_version": "", "old_digest": None, "old_until": None,
     "priority": "conversation", "priority_max": "supervised", "limits": "{}", "models": ["*"], "endpoints": ["*"],
     "addresses": [], "expires_at": None, "revoked_at": None,
 }  # fmt: skip
@@ -57,7 +57,7 @@ def test_rows_stand_beside_the_file(tmp_path: Path) -> None:
     assert made.refused == () and snapshot.generation == 5
     assert list(snapshot.providers) == ["openai", "local", "other"]
     [pool] = [key for key in snapshot.provider_keys if key.id == "other-1"]
-    assert pool.limits == Limits(rpm=7) and pool.secret is not None
+    assert pool.limits == Limits(rpm=7) and pool.weight == 2.0 and pool.secret is not None
     assert str(snapshot.routes["wise"].targets[0]) == "other/sage" and "smart" in snapshot.routes
     key = snapshot.tenant_keys[b"1" * 32]
     assert (key.id, key.tenant.weight, key.stored, key.standing) == ("app", 2.0, True, None)
@@ -178,6 +178,44 @@ def test_what_does_not_change_stays_the_same_object(tmp_path: Path) -> None:
         assert all(after[id_] is thing for id_, thing in before.items()), name
 
 
+def _own_secrets(data_dir: Path, elsewhere: Path) -> list[str]:
+    """References that no row may have. The directory has other names, too."""
+    (elsewhere / "link").symlink_to(data_dir)
+    return [
+        "env:KAZE_KEY_PEPPER", "env:KAZE_ADMIN_KEY", "env:KAZE_DATABASE_URL",
+        "env:KEY_A",  # a tenant's key: whoever knows it is that tenant
+        f"file:{data_dir}/pepper", f"file:{data_dir}/pg/../pepper", f"file:{elsewhere}/link/pepper",
+        f"file:{elsewhere}/own-token", f"file:/{elsewhere}/own-token",
+        "file:/proc/self/environ", "file://proc/1/environ", "file:/tmp/../proc/1/environ", "file:/dev/stdin",
+        "file:/sys/kernel/x", "sk-a-literal-secret",
+    ]  # fmt: skip
+
+
 def test_a_row_cannot_have_the_gateways_own_secrets_sent_away(tmp_path: Path) -> None:
-    made = put_together(load_text(VALID, tmp_path), stored(pools=[{**POOL, "secret": "env:KAZE_KEY_PEPPER"}]))
-    assert made.refused == ("pools other-1: secret: is a variable of the gateway's own",)
+    """However it came into the table: the rule of the admin API, which rows were not always asked by."""
+    token = tmp_path / "own-token"
+    token.write_text("of-the-gateway-at-vault")
+    auth = f"vault: {{address: 'https://vault:8200', auth: {{token: 'file:{token}'}}}}"
+    settings = load_text(f"{VALID}\n{auth}\n", tmp_path)
+    one = put_together(settings, stored())
+    for reference in _own_secrets(settings.data_dir, tmp_path):
+        pool = {**POOL, "secret": reference}
+        made = put_together(settings, stored(pools=[pool]))
+        assert [line.partition(": ")[0] for line in made.refused] == ["pools other-1"], reference
+        assert reference not in made.refused[0]
+        assert "other-1" not in {key.id for key in made.snapshot.provider_keys}
+        # What the row was before stays in force.
+        assert (
+            put_together(settings, stored(pools=[pool]), one).snapshot.provider_keys
+            == one.snapshot.provider_keys
+        )
+        provider = {**PROVIDER, "egress_proxy": "http://127.0.0.1:3128", "egress_proxy_auth": reference}
+        made = put_together(settings, stored(providers=[provider]))
+        assert made.refused[-1].startswith("providers other: egress_proxy_auth: "), made.refused
+        assert "other" not in made.snapshot.providers
+
+
+def test_an_ordinary_file_beside_the_data_directory_is_a_secrets_place(tmp_path: Path) -> None:
+    (tmp_path / "upstream").write_text("sk-of-the-provider")
+    pool = {**POOL, "secret": f"file:{tmp_path / 'upstream'}"}
+    assert put_together(load_text(VALID, tmp_path), stored(pools=[pool])).refused == ()

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.cli.check import check
 from tests.keys.openbao import ROOT_TOKEN, OpenBao
+from tests.postgres import Stored
 from tests.settings.loading import ENVIRON
-from tests.storage.conftest import Stored
 
 
 def test_what_is_there_and_what_is_not(
@@ -16,12 +16,23 @@ def test_what_is_there_and_what_is_not(
 ) -> None:
     config = tmp_path / "kaze.yaml"
     with OpenBao() as bao:
-        bao.put("llm/one", key="sk-one")
+        bao.put("llm/one", key="sk-one", user="name:pass")
         made = {
             "data_dir": str(tmp_path / "data"),
             "database": stored.application,
             "vault": {"address": bao.address, "auth": {"token": "env:BAO_TOKEN"}},
-            "providers": [{"id": "here", "dialect": "openai", "base_url": "http://127.0.0.1:9/v1"}],
+            "providers": [
+                {"id": "here", "dialect": "openai", "base_url": "http://127.0.0.1:9/v1"},
+                {
+                    "id": "there",
+                    "dialect": "openai",
+                    "base_url": "http://127.0.0.1:9/v1",
+                    "local": True,
+                    "egress_proxy": "http://127.0.0.1:9",
+                    "egress_proxy_auth": "vault:secret/llm/proxy#user",
+                },
+            ],
+            "tenants": [{"id": "a", "keys": [{"id": "web", "secret": "vault:secret/llm/web#key"}]}],
             "pools": [
                 {"id": "one", "provider": "here", "secret": "vault:secret/llm/one#key"},
                 {"id": "two", "provider": "here", "secret": "vault:secret/llm/none#key"},
@@ -32,6 +43,8 @@ def test_what_is_there_and_what_is_not(
     out = capsys.readouterr().out
     assert "ok: database: reached, 0 migrations to apply\n" in out
     assert "FAILED: pool two: vault:secret/llm/none#key: Vault has nothing there\n" in out
+    assert "FAILED: provider there: vault:secret/llm/proxy#user: Vault has nothing there\n" in out
+    assert "FAILED: tenant key a/web: vault:secret/llm/web#key: Vault has nothing there\n" in out
     assert (
         "FAILED: pool one (http://127.0.0.1:9): cannot be reached" in out
     )  # with its secret, but nobody is there

@@ -13,8 +13,8 @@ from keys.tenant_key import mint
 from tests.clock import until
 from tests.configuration.operator import PEPPER, Operator
 from tests.gateway.wire import Reply, chat, exchange, post, request
+from tests.postgres import Stored
 from tests.running import ADMIN_KEY, TENANT_KEY, ProviderSim, RunningGateway, configuration
-from tests.storage.conftest import Stored
 
 
 @pytest.fixture

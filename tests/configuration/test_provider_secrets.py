@@ -82,11 +82,9 @@ async def test_a_secret_is_there_from_the_first_request(gateway: RunningGateway,
     assert GOOD.encode() not in shown
 
 
-async def test_a_refusal_has_it_looked_at_again_and_loses_no_request(
-    gateway: RunningGateway, sim: ProviderSim, bao: OpenBao
-) -> None:
-    """The cache would look in a minute only: it is the provider's refusal that makes it look."""
-    async with Load(gateway) as load:
+async def test_a_refusal_has_it_looked_at_again_and_loses_no_request(sim: ProviderSim, bao: OpenBao) -> None:
+    """The cache would look in minutes only: it is the provider's refusal that makes it look."""
+    async with from_vault(sim, bao, ttl_s=600, watch_s=600) as gateway, Load(gateway) as load:
         await load.served(60)
         bao.put("llm/sim", key=BETTER)
         sim.fault(credential=GOOD, status=401)
@@ -155,7 +153,8 @@ async def test_vault_away_leaves_the_secret_until_it_is_too_old(sim: ProviderSim
 
 
 async def test_rotation_while_the_provider_takes_both(sim: ProviderSim, bao: OpenBao) -> None:
-    async with from_vault(sim, bao, ttl_s=1, stale_max_s=60) as gateway, Load(gateway) as load:
+    """No refusal tells that there is another: the version is watched, long before the TTL is over."""
+    async with from_vault(sim, bao, ttl_s=3600, watch_s=0.2) as gateway, Load(gateway) as load:
         for secret in ("sk-2", "sk-3", "sk-4"):
             bao.put("llm/sim", key=secret)
             await until(lambda secret=secret: secret in presented(sim)[-1:])  # type: ignore[misc]

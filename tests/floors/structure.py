@@ -44,8 +44,8 @@ FLOORS = {
 NOUNS = {
     unit for unit, floor in FLOORS.items() if floor == 1 and unit.startswith("gateway.")
 }  # fmt: skip
-#: What stands under the nouns on their own floor: `Secret` is a word of theirs. It knows none of them.
-UNDER_NOUNS = {"keys"}
+#: What stands under the nouns on their own floor: `Secret` and `Price` are words of theirs. It knows none of them.
+UNDER_NOUNS = {"keys", "budgets"}
 #: These reach models over HTTP only, or are a stranger by design.
 ALONE = {"knowledge", "runtime_shim", "provider_sim"}
 #: How many files of one top-level folder may know one foreign library.

@@ -42,6 +42,12 @@ def test_the_one_before_is_given_or_lies_beside(tmp_path: Path) -> None:
     assert found.exposed == ("pepper-previous",)
 
 
+def test_the_one_that_was_made_is_the_one_before_one_that_is_given(tmp_path: Path) -> None:
+    made = find_peppers(tmp_path, {}).peppers.current
+    previous = find_peppers(tmp_path, {"KAZE_KEY_PEPPER": GIVEN}).peppers.previous
+    assert previous is not None and previous.value == made.value
+
+
 def test_the_same_one_twice_is_one(tmp_path: Path) -> None:
     environ = {"KAZE_KEY_PEPPER": GIVEN, "KAZE_KEY_PEPPER_PREVIOUS": GIVEN}
     assert find_peppers(tmp_path, environ).peppers.previous is None

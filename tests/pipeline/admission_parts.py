@@ -77,7 +77,7 @@ class Gate:
         self.snapshot = replace(self.snapshot, routes={MODEL: route})
         self.clock = clock or LoopClock()
         self.time = LedgerTime(self.clock)
-        self.leases = None if shared is None else Leases(shared, self.time, "w")
+        self.leases = None if shared is None else Leases(shared, self.time, "w", jitter=Random(1).random)
         self.ledger: Grantor = self.leases or MemoryLedger(self.time)
         self.health = HealthTable(keys)
         self.accounts = Accounts(self.ledger, keys, 0, self.time.now())

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,16 +14,24 @@ from tests.clock import LoopClock, passes, turns
 from tests.pipeline.admission_parts import SCHEDULED, Gate
 
 RPM = 600
-STEP_S = 0.02
+STEP_S = 0.05  # half of what one request has to wait for the next
 TOOK_S = 0.5
+
+
+class Noon(LoopClock):
+    """Where in its minute a window stands must not depend on when the test runs."""
+
+    def utc(self) -> datetime:
+        return datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 class Office:
     """Workers on one ledger, and how much each tenant was served."""
 
     def __init__(self, workers: int, **limits: int) -> None:
-        ledger = MemoryLedger(LedgerTime(LoopClock()))
-        self.gates = [Gate(Limits(**limits), shared=ledger) for _ in range(workers)]
+        clock = Noon()
+        ledger = MemoryLedger(LedgerTime(clock))
+        self.gates = [Gate(Limits(**limits), shared=ledger, clock=clock) for _ in range(workers)]
         self.served: Counter[str] = Counter()
         self.waits: list[tuple[int, float]] = []  # by worker
         self._under_way: set[asyncio.Task[None]] = set()

@@ -51,6 +51,13 @@ capabilities:
   "llama*": {ctx: 1000, sampling: true}
 bounds: {commit_after_s: 3}
 echo_model: true
+prices:
+  - {id: agreed, provider: openai, model: "gpt-5*", input: 1.25, output: 8, multipliers: {flex: 0.5}}
+  - id: acme-later
+    tenant: acme
+    since: 2027-01-01
+    input: 1
+    above: [{tokens: 200000, input: 2}]
 """
 
 

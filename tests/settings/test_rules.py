@@ -13,6 +13,24 @@ def test_the_valid_file_has_no_problem(tmp_path: Path) -> None:
 
 #: What is changed in the valid file (old → new) and the one line that must come of it.
 CASES = [
+    ("input: 1.25", "inputs: 1.25", "32: prices[0].inputs: unknown field; did you mean `input`?"),
+    ("input: 1.25", "input: -1", "32: prices[0].input: must be at least 0"),
+    (
+        "input: 1.25",
+        "cache_read: 2, input: 1",
+        "32: prices[0]: standard: reading from the cache costs more than",
+    ),
+    ("input: 1.25, output: 8, ", "", "32: prices[0]: a price that prices nothing"),
+    ("{flex: 0.5}", "{flex: -1}", "32: prices[0].multipliers.flex: must be at least 0"),
+    ("id: acme-later", "id: agreed", "33: prices[1].id: is already the id of prices[0] in line 32"),
+    ("since: 2027-01-01", "since: 2027-13-01", "35: prices[1].since: is no day"),
+    ("tokens: 200000", "tokens: 0", "37: prices[1].above[0].tokens: must be greater than 0"),
+    ("input: 2}", "input: 0.5}", "33: prices[1]: standard: cheaper above 200000 tokens than"),
+    (
+        "input: 2}]",
+        "input: 2}, {tokens: 200000, output: 1}]",
+        "37: prices[1].above: names a number of tokens twice",
+    ),
     ("echo_model: true", "echo_mode: true", "30: echo_mode: unknown field; did you mean `echo_model`?"),
     ("{rpm: 100,", "{rpn: 100,", "9: pools[0].limits.rpn: unknown field; did you mean `rpm`?"),
     (

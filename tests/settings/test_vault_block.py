@@ -68,10 +68,25 @@ def test_a_pools_secret_in_it_is_looked_up_later(tmp_path: Path) -> None:
     assert key.secret is None and str(key.reference) == "vault:kv/llm#key"
 
 
-def test_another_secret_may_not_be_in_it(tmp_path: Path) -> None:
-    text = VALID.replace("env:KEY_A", "vault:kv/llm#key") + f"vault: {{{HTTPS}, {TOKEN}}}\n"
-    (refusal,) = problems(text, tmp_path)
-    assert "tenants[0].keys[0].secret: vault: is for the secrets of pools" in refusal
+def test_so_are_a_tenant_keys_and_a_proxys(tmp_path: Path) -> None:
+    proxied = "egress_proxy: 'http://127.0.0.1:3128', egress_proxy_auth: vault:kv/proxy#user"
+    text = VALID.replace("env:KEY_A", "vault:kv/llm#key").replace("/v1}", f"/v1, {proxied}}}")
+    snapshot = load_text(f"{text}vault: {{{HTTPS}, {TOKEN}}}\n", tmp_path).snapshot
+    [key] = snapshot.awaited_keys
+    assert (key.tenant.id, key.id, str(key.reference)) == ("acme", "web", "vault:kv/llm#key")
+    assert [one.id for one in snapshot.tenant_keys.values()] == ["batch"]
+    provider = snapshot.providers["openai"]
+    assert provider.egress_proxy_auth is None
+    assert str(provider.egress_proxy_reference) == "vault:kv/proxy#user"
+    assert [line.partition(": ")[2] for line in problems(text, tmp_path)] == [
+        "providers[0].egress_proxy_auth: is in vault, which the setting `vault` does not name",
+        "tenants[0].keys[0].secret: is in vault, which the setting `vault` does not name",
+    ]
+
+
+def test_what_leads_elsewhere_may_not_be_in_it(tmp_path: Path) -> None:
+    (refusal,) = problems(VALID + f"ledger: vault:kv/ledger#url\nvault: {{{HTTPS}, {TOKEN}}}\n", tmp_path)
+    assert "ledger: must be memory" in refusal
 
 
 def test_its_authorities_are_found_from_the_file(tmp_path: Path) -> None:

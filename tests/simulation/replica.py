@@ -60,6 +60,9 @@ class WorldClock:
     def utc(self) -> datetime:
         return _BIRTH + timedelta(seconds=self.monotonic())
 
+    def unix(self) -> float:
+        return self.utc().timestamp()
+
 
 class Replica:
     """The gateway's parts as `gateway.app` puts them together, with a witness."""

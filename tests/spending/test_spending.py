@@ -9,8 +9,8 @@ import pytest
 from budgets.money import NANO
 from storage.database import EVERY_TENANT, Database
 from tests.gateway.wire import Reply, chat, exchange, post, request, settled
+from tests.postgres import Stored
 from tests.running import ADMIN_KEY, ProviderSim, RunningGateway, configuration
-from tests.storage.conftest import Stored
 
 _MODEL = "gpt-4o-mini"
 

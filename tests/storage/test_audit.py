@@ -25,7 +25,7 @@ from storage.audit import (
 from storage.canonical_json import canonical_json
 from storage.connection import Connection
 from storage.database import EVERY_TENANT, Database, connected
-from tests.storage.conftest import Stored
+from tests.postgres import Stored
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DEED = Deed(

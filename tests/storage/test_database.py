@@ -19,7 +19,7 @@ from storage.database import (
 from storage.embedded_postgres import EmbeddedPostgres
 from tests.clock import passes, standing
 from tests.cut_proxy import CutProxy
-from tests.storage.conftest import Stored
+from tests.postgres import Stored
 from tests.storage.servers import RunningPostgres
 
 

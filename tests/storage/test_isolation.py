@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +10,7 @@ from storage.audit import Deed, append
 from storage.database import EVERY_TENANT, Database, connected
 from storage.isolation import weaknesses
 from storage.partitions import make_ahead
-from tests.storage.conftest import Stored, migrated
+from tests.postgres import Stored, migrated
 from tests.storage.rows import TODAY, usage_row, write_usage
 from tests.storage.servers import RunningPostgres
 
@@ -78,32 +77,23 @@ def stored(postgres: RunningPostgres) -> Stored:
     return asyncio.run(make())
 
 
-@pytest.fixture
-async def filled(stored: Stored) -> AsyncIterator[Database]:
-    opened = Database(stored.application)
-    await opened.start()
-    await opened.answering()
-    yield opened
-    await opened.close()
-
-
-async def test_each_sees_its_own_rows_and_no_others(filled: Database) -> None:
+async def test_each_sees_its_own_rows_and_no_others(database: Database) -> None:
     for tenant, other in (("a", "b"), ("b", "a")):
-        async with filled.reads.transaction(tenant) as connection:
+        async with database.reads.transaction(tenant) as connection:
             for table, column in TENANT_TABLES.items():
                 seen = await connection.fetch(f"SELECT DISTINCT {column}::text AS whose FROM {table}")
                 assert [row["whose"] for row in seen] == [tenant], table
             for table in SHARED_TABLES:
                 assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
             assert await connection.fetchval("SELECT count(*) FROM tenants WHERE id = $1", other) == 0
-    async with filled.reads.transaction(EVERY_TENANT) as connection:
+    async with database.reads.transaction(EVERY_TENANT) as connection:
         for table, column in TENANT_TABLES.items():
             assert await connection.fetchval(f"SELECT count(DISTINCT {column}::text) FROM {table}") == 2, (
                 table
             )
 
 
-async def test_without_a_tenant_there_is_an_error_or_nothing(stored: Stored, filled: Database) -> None:
+async def test_without_a_tenant_there_is_an_error_or_nothing(stored: Stored, database: Database) -> None:
     """D21: on a fresh connection, on one that another tenant just used, in and outside a transaction."""
     async with connected(stored.application) as fresh:
         for table in (*TENANT_TABLES, "pools", "budget_posted"):
@@ -115,22 +105,22 @@ async def test_without_a_tenant_there_is_an_error_or_nothing(stored: Stored, fil
         for table in (*TENANT_TABLES, *SHARED_TABLES):  # the setting is now empty
             assert await fresh.fetchval(f"SELECT count(*) FROM {table}") == 0, table
     for _ in range(10):
-        async with filled.reads.transaction("a") as connection:
+        async with database.reads.transaction("a") as connection:
             assert await connection.fetchval("SELECT count(*) FROM tenants") == 1
-        async with filled.reads.transaction() as connection:
+        async with database.reads.transaction() as connection:
             for table in (*TENANT_TABLES, *SHARED_TABLES):
                 assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
 
 
-async def test_a_session_setting_does_not_outlive_its_user(filled: Database) -> None:
-    async with filled.reads.transaction("a") as connection:
+async def test_a_session_setting_does_not_outlive_its_user(database: Database) -> None:
+    async with database.reads.transaction("a") as connection:
         await connection.execute("SET app.tenant = 'b'")  # a programming error: not local
     for _ in range(5):
-        async with filled.reads.transaction() as connection:
+        async with database.reads.transaction() as connection:
             assert await connection.fetchval("SELECT count(*) FROM tenants") == 0
 
 
-async def test_nothing_can_be_written_for_another(filled: Database) -> None:
+async def test_nothing_can_be_written_for_another(database: Database) -> None:
     for statement in (
         "INSERT INTO tenants (id) VALUES ('c')",
         "INSERT INTO tenant_keys (tenant, id, digest) VALUES ('b', 'mine', sha256('x'))",
@@ -146,13 +136,13 @@ async def test_nothing_can_be_written_for_another(filled: Database) -> None:
         " VALUES ('b', 'web', 'k', sha256('x'), 'w', now())",
     ):
         with pytest.raises(Exception, match="row-level security"):
-            async with filled.admin.transaction("a") as connection:
+            async with database.admin.transaction("a") as connection:
                 await connection.execute(statement)
 
 
-async def test_changing_or_deleting_anothers_rows_hits_nothing(filled: Database) -> None:
+async def test_changing_or_deleting_anothers_rows_hits_nothing(database: Database) -> None:
     with pytest.raises(KeyError):
-        async with filled.admin.transaction("a") as connection:
+        async with database.admin.transaction("a") as connection:
             assert await connection.execute("UPDATE tenants SET name = 'mine' WHERE id = 'b'") == "UPDATE 0"
             assert await connection.execute("UPDATE tenants SET name = 'mine'") == "UPDATE 1"
             assert await connection.execute("DELETE FROM idempotent_answers") == "DELETE 1"
@@ -160,8 +150,8 @@ async def test_changing_or_deleting_anothers_rows_hits_nothing(filled: Database)
             raise KeyError("and take it back")
 
 
-async def test_copy_and_functions_see_no_more(filled: Database) -> None:
-    async with filled.reads.transaction("a") as connection:
+async def test_copy_and_functions_see_no_more(database: Database) -> None:
+    async with database.reads.transaction("a") as connection:
         copied: list[bytes] = []
 
         async def take(data: bytes) -> None:
@@ -176,14 +166,14 @@ async def test_copy_and_functions_see_no_more(filled: Database) -> None:
                 await connection.execute("COPY tenants TO '/tmp/stolen'")
 
 
-async def test_partitions_have_no_side_door(filled: Database) -> None:
+async def test_partitions_have_no_side_door(database: Database) -> None:
     for partition in ("usage_log_2026_11", "usage_log_default"):
         with pytest.raises(Exception, match="permission denied"):
-            async with filled.reads.transaction("a") as connection:
+            async with database.reads.transaction("a") as connection:
                 await connection.fetch(f"SELECT * FROM {partition}")
 
 
-async def test_errors_tell_nothing_of_anothers_rows(filled: Database) -> None:
+async def test_errors_tell_nothing_of_anothers_rows(database: Database) -> None:
     """Casts that show what they could not read, and divisions that fail on a row, meet own rows only."""
     leaks = (
         "SELECT name::int FROM tenants",
@@ -192,24 +182,24 @@ async def test_errors_tell_nothing_of_anothers_rows(filled: Database) -> None:
     )
     for query in leaks:
         try:
-            async with filled.reads.transaction("a") as connection:
+            async with database.reads.transaction("a") as connection:
                 await connection.fetch(query)
         except Exception as error:
             assert "secret of b" not in f"{error} {getattr(error, 'detail', '')}"
             assert "division by zero" not in str(error)
 
 
-async def test_statistics_tell_nothing_of_anothers_rows(stored: Stored, filled: Database) -> None:
+async def test_statistics_tell_nothing_of_anothers_rows(stored: Stored, database: Database) -> None:
     async with connected(stored.superuser) as connection:
         await connection.execute("ANALYZE")
-    async with filled.reads.transaction("a") as connection:
+    async with database.reads.transaction("a") as connection:
         shown = await connection.fetch("SELECT most_common_vals::text, histogram_bounds::text FROM pg_stats")
         assert "secret of" not in json.dumps([str(dict(row)) for row in shown])
         plan = await connection.fetch("EXPLAIN SELECT * FROM tenants")
         assert "secret" not in str(plan)
 
 
-async def test_the_application_cannot_lift_its_bounds(filled: Database) -> None:
+async def test_the_application_cannot_lift_its_bounds(database: Database) -> None:
     for statement in (
         "ALTER TABLE tenants NO FORCE ROW LEVEL SECURITY",
         "ALTER TABLE tenants DISABLE ROW LEVEL SECURITY",
@@ -228,22 +218,22 @@ async def test_the_application_cannot_lift_its_bounds(filled: Database) -> None:
         "DELETE FROM schema_migrations",
     ):
         with pytest.raises(Exception, match=r"permission denied|must be owner"):
-            async with filled.admin.transaction(EVERY_TENANT) as connection:
+            async with database.admin.transaction(EVERY_TENANT) as connection:
                 await connection.execute(statement)
-    async with filled.reads.transaction("a") as connection:
+    async with database.reads.transaction("a") as connection:
         await connection.execute("SET LOCAL row_security = off")
         with pytest.raises(Exception, match="would be affected by row-level security"):
             async with connection.transaction():
                 await connection.fetch("SELECT * FROM tenants")
 
 
-async def test_the_owner_is_bound_too(stored: Stored, filled: Database) -> None:
+async def test_the_owner_is_bound_too(stored: Stored, database: Database) -> None:
     async with connected(stored.owner) as connection, connection.transaction():
         await connection.execute("SELECT set_config('app.tenant', 'a', true)")
         assert await connection.fetchval("SELECT array_agg(id::text) FROM tenants") == ["a"]
 
 
-async def test_the_catalogue_shows_no_weakness(stored: Stored, filled: Database) -> None:
+async def test_the_catalogue_shows_no_weakness(stored: Stored, database: Database) -> None:
     """D20, and that the look at the catalogue finds what it is for."""
     async with connected(stored.application) as connection:
         assert await weaknesses(connection) == []

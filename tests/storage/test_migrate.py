@@ -8,7 +8,7 @@ import pytest
 from storage.database import connected
 from storage.migrate import Migration, SchemaError, load, migrate, pending
 from storage.postgres_cluster import APPLICATION
-from tests.storage.conftest import Stored
+from tests.postgres import Stored
 
 FIRST = Migration(1, "first", "CREATE TABLE one (n int); INSERT INTO one VALUES (1);")
 SECOND = Migration(2, "second", "INSERT INTO one VALUES (2); CREATE TABLE two (n int);")

@@ -4,7 +4,7 @@ import asyncio
 
 from storage.database import EVERY_TENANT, Database, connected
 from storage.notices import GenerationWatch
-from tests.storage.conftest import Stored
+from tests.postgres import Stored
 
 
 async def _change(database: Database, name: str) -> None:

@@ -13,7 +13,7 @@ from storage.archive import Archive, ArchiveError, archive_detached, archives, d
 from storage.connection import Connection
 from storage.database import EVERY_TENANT, Database, connected
 from storage.partitions import Month, attached, detach_expired, detached, make_ahead
-from tests.storage.conftest import Stored
+from tests.postgres import Stored
 from tests.storage.rows import TODAY, usage_row, write_usage
 
 TABLE = "usage_log"

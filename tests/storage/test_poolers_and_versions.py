@@ -1,6 +1,7 @@
-"""Through a real PgBouncer in transaction mode, and on the oldest PostgreSQL that is promised, where there is one.
+"""Through a real PgBouncer in transaction mode, and on the oldest PostgreSQL that is promised.
 
-PgBouncer: on the PATH, or named by KAZE_TEST_PGBOUNCER. PostgreSQL 15: where Debian puts it.
+PgBouncer: named by KAZE_TEST_PGBOUNCER, on the PATH, or Debian's, which is fetched (`debian.py`). PostgreSQL 15:
+where Debian puts it, or fetched. Only where there is no Debian to ask are they left out; in CI that is a failure.
 """
 
 import asyncio
@@ -20,11 +21,12 @@ from storage.migrate import load, migrate, pending
 from storage.partitions import make_ahead
 from storage.postgres_binaries import RunAs
 from storage.postgres_cluster import APPLICATION, OWNER
-from tests.storage.conftest import Stored
+from tests.postgres import Stored
+from tests.storage.debian import libraries, unpacked
 from tests.storage.rows import TODAY, usage_row, write_usage
 from tests.storage.servers import PlainServer, RunningPostgres
 
-PGBOUNCER = os.environ.get("KAZE_TEST_PGBOUNCER") or shutil.which("pgbouncer")
+INSTALLED = os.environ.get("KAZE_TEST_PGBOUNCER") or shutil.which("pgbouncer")
 OLDEST = Path("/usr/lib/postgresql/15/bin")
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -59,7 +61,7 @@ async def _use(database: Database) -> None:
 class PgBouncer:
     """In transaction mode, with fewer server connections than there are clients."""
 
-    def __init__(self, directory: Path, dsns: list[str]) -> None:
+    def __init__(self, program: str, directory: Path, dsns: list[str]) -> None:
         accounts = [dsn.removeprefix("postgresql://").partition("@")[0].split(":") for dsn in dsns]
         run_as = RunAs.here()
         directory.mkdir()
@@ -76,7 +78,7 @@ class PgBouncer:
         self._dsn_end = f"host={directory}&port=6432"
         user = run_as.user
         self._process = subprocess.Popen(
-            [str(PGBOUNCER), str(directory / "ini")], stderr=subprocess.DEVNULL, user=user, group=user,
+            [program, str(directory / "ini")], stderr=subprocess.DEVNULL, user=user, group=user,
             extra_groups=None if user is None else [],
         )  # fmt: skip
 
@@ -88,14 +90,28 @@ class PgBouncer:
         self._process.wait()
 
 
+def fetched(package: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where it is unpacked, its libraries found by whatever is started from now on."""
+    found = unpacked(package, directory)
+    if found is None:
+        assert "CI" not in os.environ, f"{package} could not be fetched"
+        pytest.skip(f"no {package} here, and none to fetch")
+    RunAs.here().let_pass(directory.parent)
+    monkeypatch.setenv("LD_LIBRARY_PATH", libraries(found))
+    return found
+
+
 @pytest.fixture
-def bouncer(directory: Path, empty: Stored) -> Iterator[PgBouncer]:
-    started = PgBouncer(directory, [empty.application, empty.owner])
+def bouncer(directory: Path, empty: Stored, monkeypatch: pytest.MonkeyPatch) -> Iterator[PgBouncer]:
+    program = INSTALLED
+    if program is None:
+        program = str(fetched("pgbouncer", directory.with_name("deb"), monkeypatch) / "usr/sbin/pgbouncer")
+    started = PgBouncer(program, directory, [empty.application, empty.owner])
     yield started
     started.stop()
 
 
-@pytest.mark.skipif(PGBOUNCER is None, reason="no PgBouncer here; name one in KAZE_TEST_PGBOUNCER")
+@pytest.mark.timeout(400)  # the first time it is fetched
 async def test_through_pgbouncer_in_transaction_mode(
     postgres: RunningPostgres, empty: Stored, bouncer: PgBouncer
 ) -> None:
@@ -127,10 +143,16 @@ async def test_through_pgbouncer_in_transaction_mode(
     await keeping.close()
 
 
-@pytest.mark.skipif(not (OLDEST / "postgres").exists(), reason="no PostgreSQL 15 here")
-async def test_on_postgresql_15_as_an_operator_gives_it(directory: Path) -> None:
+@pytest.mark.timeout(400)
+async def test_on_postgresql_15_as_an_operator_gives_it(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     RunAs.here().let_pass(directory.parent)
-    server = PlainServer(OLDEST, directory)
+    programs = OLDEST
+    if not (OLDEST / "postgres").exists():
+        place = await asyncio.to_thread(fetched, "postgresql-15", directory.with_name("deb"), monkeypatch)
+        programs = place / OLDEST.relative_to("/")
+    server = PlainServer(programs, directory)
     await asyncio.to_thread(
         server.call, "initdb", "-D", str(server.data), "-U", "dba", "-A", "trust", "-E", "UTF8", "-N"
     )

@@ -39,7 +39,7 @@ class Configured:
     def pools(self) -> dict[str, Row]:
         if self.file is None:
             return {}
-        return {one.id: _shown(one, weight=1.0, state="enabled") for one in self.file.pools}
+        return {one.id: _shown(one, state="enabled") for one in self.file.pools}
 
     def keys(self, tenant: str) -> dict[str, Row]:
         """Those of one tenant."""

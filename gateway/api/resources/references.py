@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
 from gateway.api.resources.configured import Configured
+from gateway.settings.own_secrets import OwnSecrets
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path
 from gateway.settings.validate import suggestion
 from keys.secrets.reference import MalformedReferenceError, parse
 from storage.connection import Connection
-
-_OWN_VARIABLES = "KAZE_"
 
 
 class References:
@@ -22,13 +21,11 @@ class References:
 
     def __init__(self, configured: Callable[[], Configured], data_dir: FilePath | None = None) -> None:
         self._configured = configured
-        self._private = [FilePath(name) for name in ("/proc", "/sys", "/dev")]
-        if data_dir is not None:
-            self._private.append(data_dir.resolve())
+        self._data_dir = data_dir
 
     def secret(self, reference: str | None, path: Path, findings: Findings) -> None:
-        """Its form, and that it is none of the gateway's own: who may name a provider must not be able to have the
-        pepper or the admin key sent there. Whether it leads anywhere is for those to find out who send it."""
+        """Its form, and that it is none of the gateway's own. Whether it leads anywhere is for those to find out
+        who send it."""
         if reference is None:
             return
         try:
@@ -36,12 +33,9 @@ class References:
         except MalformedReferenceError as error:
             findings.add(path, str(error))
             return
-        if parsed.scheme == "env" and parsed.place.startswith(_OWN_VARIABLES):
-            findings.add(path, "is a variable of the gateway's own")
-        if parsed.scheme == "file":
-            place = FilePath(parsed.place).resolve()
-            if any(place.is_relative_to(private) for private in self._private):
-                findings.add(path, "is a file of the gateway's, or of the system, and not for providers")
+        why = OwnSecrets(self._data_dir, self._configured().file).why_not(parsed)
+        if why is not None:
+            findings.add(path, why)
 
     async def tenant_state(self, connection: Connection, tenant: str) -> str | None:
         """None when there is no such tenant."""
@@ -53,7 +47,8 @@ class References:
         query = "SELECT true FROM tenant_keys WHERE tenant = $1 AND id = $2 FOR KEY SHARE"
         if await connection.fetchval(query, tenant, key):
             return True
-        known = self._configured().snapshot.tenant_keys.values()
+        snapshot = self._configured().snapshot
+        known = (*snapshot.tenant_keys.values(), *snapshot.awaited_keys)
         return any(one.id == key and one.tenant.id == tenant for one in known)
 
     async def provider(self, connection: Connection, name: str) -> tuple[str, bool] | None:

@@ -24,7 +24,9 @@ from storage.database import EVERY_TENANT, Database
 from storage.reads import Read, ReadRouter
 
 #: What it may be grouped and chosen by.
-FIELDS = ("month", "day", "tenant", "key", "agent", "task", "route", "model", "provider", "pool")
+FIELDS = (
+    "month", "day", "tenant", "key", "agent", "task", "route", "model", "provider", "pool", "tier", "price_version",
+)  # fmt: skip
 _CHOSEN = tuple(name for name in FIELDS if name not in ("month", "day"))
 SUMS = ("requests", "input_tokens", "output_tokens", "cost_nusd")
 #: Of a record, in the order of an export.
@@ -85,9 +87,10 @@ class Usage:
             values += _cursor(after, len(groups))
         named = ", ".join(f"{_as_text(name)} AS {name}" for name in groups)
         ordered = ", ".join(str(place) for place in range(1, len(groups) + 1))
-        sums = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in SUMS)
+        sums = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in SUMS[1:])
         query = (
-            f"SELECT {named}, {sums} FROM usage_by_day WHERE {where}"  # noqa: S608
+            f"SELECT {named}, count(*) FILTER (WHERE number = 0) AS requests, {sums}"  # noqa: S608
+            f" FROM usage_log WHERE {where}"
             f" GROUP BY {ordered} ORDER BY {ordered} LIMIT {limit + 1}"
         )
         async with self._database.admin.transaction(EVERY_TENANT, readonly=True) as connection:

@@ -7,14 +7,16 @@ away who was known stays known; of others nobody can tell (503, never 401).
 import asyncio
 import hmac
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.api.rest.answer import away
 from gateway.api.rest.principal import ROOT, Principal
-from keys.digest import Peppers
+from keys.digest import KeyDigest, Peppers
 from keys.secret import Secret
-from storage.database import EVERY_TENANT, Database, DatabaseAwayError, DatabaseBusyError
+from storage.database import EVERY_TENANT, REFUSED, Database, DatabaseAwayError, DatabaseBusyError
+from storage.key_digests import write_admin_digest
 
 #: How soon a revoked key is refused by a process that did not revoke it.
 _STALE_S = 2.0
@@ -57,9 +59,12 @@ class AdminKeys:
         if self._database is None:
             return None
         readable = await self._refresh(self._database)
-        for made in self._peppers.digests(presented.decode("latin-1")):
+        current, *former = self._peppers.digests(presented.decode("latin-1"))
+        for made in (current, *former):
             found = (self._known or {}).get(made.value)
             if found is not None and (found.expires_at is None or self._now() < found.expires_at):
+                if made is not current:
+                    await self._write_anew(self._database, made, current)
                 return found.principal
         if not readable:
             raise away("The database is away, and with it who may use this API.")
@@ -68,6 +73,12 @@ class AdminKeys:
     def forget(self) -> None:
         """They were changed here: the next that asks reads them anew."""
         self._read_at = -_STALE_S
+
+    async def _write_anew(self, database: Database, former: KeyDigest, current: KeyDigest) -> None:
+        """Who presents it makes it possible to know it by the present pepper; when not now, the next time."""
+        with suppress(DatabaseAwayError, DatabaseBusyError, REFUSED):
+            await write_admin_digest(database, former.value, current.value, current.version, self._now())
+            self.forget()
 
     async def _refresh(self, database: Database) -> bool:
         """False when they could not be read."""

@@ -1,4 +1,4 @@
-"""One real PostgreSQL for the session; a database of its own for each test that asks for one."""
+"""One real PostgreSQL for the session, and a database of its own for each test that asks for one."""
 
 import asyncio
 import itertools

@@ -1,0 +1,55 @@
+"""Tests that measure, marked `alone`: when several processes share a run, nothing else runs beside them.
+
+They come last. The process that gets to them waits until the others have ended: each holds a lock on one file for
+as long as it lives. Needs `--dist loadfile --no-loadscope-reorder`, by which files are handed out in their order.
+"""
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+_LOCK = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "alone: measures; nothing else may run beside it")
+    if (path := _shared(config)) is not None:
+        config.stash[_LOCK] = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(config.stash[_LOCK], fcntl.LOCK_SH)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_is_alone)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Outside of the test's time limit: it is not the test that takes its time here."""
+    lock = item.config.stash.get(_LOCK, None)
+    if lock is not None and _is_alone(item):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return (yield)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    lock, path = config.stash.get(_LOCK, None), _shared(config)
+    if lock is not None and path is not None:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)  # the last one out
+        os.close(lock)
+
+
+def _is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
+
+
+def _shared(config: pytest.Config) -> Path | None:
+    """The file that all processes of this run know; None when there is only one."""
+    told = getattr(config, "workerinput", None)  # by xdist
+    return None if told is None else Path(tempfile.gettempdir()) / f"kaze-tests-{told['testrunuid']}"
