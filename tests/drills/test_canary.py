@@ -15,9 +15,9 @@ from storage.database import connected
 from tests.configuration.operator import Operator
 from tests.drills.test_postgres_faults import in_force
 from tests.gateway.wire import chat, exchange, post, request, settled
+from tests.postgres import Stored
 from tests.running import ProviderSim, RunningGateway
 from tests.spending.test_spending import budgeted
-from tests.storage.conftest import Stored
 
 _WINDOW = 8
 #: Nothing in them is a word that may stand somewhere by itself.

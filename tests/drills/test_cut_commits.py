@@ -14,7 +14,7 @@ from budgets.spool.record import Intent, Settle
 from budgets.usage import Tokens
 from storage.database import EVERY_TENANT, Database, DatabaseAwayError, connected
 from tests.cut_proxy import CutProxy
-from tests.storage.conftest import Stored
+from tests.postgres import Stored
 
 CUTS, BATCH, COST = 100, 5, 7
 TODAY = span("day", 1_795_000_000.0)

@@ -9,7 +9,8 @@ from random import Random
 
 import pytest
 
-from budgets.price_table import Override, PriceTable
+from budgets.price_override import Override
+from budgets.price_table import PriceTable
 from keys.tenant_key import mint
 from storage.database import Database, connected
 from tests.budgets.money_world import NANO_A_TOKEN
@@ -18,9 +19,9 @@ from tests.configuration.operator import Operator
 from tests.drills.test_postgres_faults import in_force
 from tests.gateway.test_gate import odd_credentials
 from tests.gateway.wire import Line, arrived, chat, get, post, request, settled
+from tests.postgres import Stored
 from tests.running import ProviderSim, RunningGateway
 from tests.spending.test_spending import balance, budgeted, posted
-from tests.storage.conftest import Stored
 
 
 @pytest.fixture

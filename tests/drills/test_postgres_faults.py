@@ -16,9 +16,9 @@ from tests.clock import passes, until
 from tests.configuration.operator import Operator
 from tests.cut_proxy import CutProxy
 from tests.gateway.wire import Reply, chat, exchange, get, post, request, settled
+from tests.postgres import Stored
 from tests.running import ADMIN_KEY, ProviderSim, RunningGateway
 from tests.spending.test_spending import balance, budgeted, posted, rows
-from tests.storage.conftest import Stored
 
 
 async def admin(gateway: RunningGateway, method: str, path: str, body: Any = None) -> Reply:

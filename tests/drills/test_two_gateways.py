@@ -17,9 +17,9 @@ from tests.configuration.operator import Operator
 from tests.configuration.test_provider_secrets import Load
 from tests.drills.test_postgres_faults import admin, in_force
 from tests.gateway.wire import chat, post
+from tests.postgres import Stored
 from tests.running import TENANT_KEY, ProviderSim, RunningGateway
 from tests.spending.test_spending import balance, budgeted, posted
-from tests.storage.conftest import Stored
 
 #: A revocation is in force everywhere (D7).
 EVERYWHERE_S = 5.0
