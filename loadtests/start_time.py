@@ -1,6 +1,6 @@
 """How long `kaze serve` takes until it is ready, everything embedded: the first time, and with its data there.
 
-    python -m loadtests.start_time [--rounds 3] [--user nobody [--python INTERPRETER]]
+    kaze loadtest start-time [--rounds 3] [--user nobody [--python INTERPRETER]]
 
 As root the database runs as nobody; `--user` has all of it run as a plain user, which only root can do, by an
 interpreter that this user can reach. Tells the CPU that start and end took together, too, as that says more on a
@@ -21,6 +21,7 @@ import sysconfig
 import tempfile
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -91,13 +92,17 @@ def measured(rounds: int, user: str | None, interpreter: str) -> dict[str, list[
     return found
 
 
-def main() -> int:
+def main(words: Sequence[str]) -> int:
     """The exit status."""
-    parser = argparse.ArgumentParser(prog="loadtests.start_time", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="kaze loadtest start-time",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--user", help="whom everything runs as; default: who runs this")
     parser.add_argument("--python", default=sys.executable, help="of the same version; default: this one")
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     found = measured(given.rounds, given.user, given.python)
     said = {name: _told(times) for name, times in found.items()}
     print(json.dumps(said))
@@ -111,7 +116,3 @@ def _told(times: list[tuple[float, float]]) -> dict[str, float]:
         "max_s": round(max(seconds), 2),
         "cpu_s": round(median(worked), 2),
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

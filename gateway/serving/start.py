@@ -5,11 +5,13 @@ import os
 import resource
 import socket
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from importlib import import_module
 
 import uvloop
 
+from budgets.price_file import load_seed
 from gateway.clock import SystemClock
 from gateway.serving.claim import DataDirClaim
 from gateway.serving.database import DatabaseBeside
@@ -60,7 +62,10 @@ async def _run(launch: Launch, settings: Settings, data: socket.socket, admin: s
     try:
         # All to their end, whatever happens to one: what is half started cannot be stopped in order.
         loading = asyncio.to_thread(_load_application) if settings.workers == 1 else asyncio.sleep(0)
-        starting = asyncio.gather(valkey.start(), database.start(), loading, return_exceptions=True)
+        starting = asyncio.gather(
+            valkey.start(), database.start(), loading, asyncio.to_thread(_make_prices, settings),
+            return_exceptions=True,
+        )  # fmt: skip
         url = await _unless_stopped(sim, stop) if settings.needs_sim else None
         for failed in await starting:
             if isinstance(failed, BaseException):
@@ -92,6 +97,14 @@ async def _run(launch: Launch, settings: Settings, data: socket.socket, admin: s
 
 def _load_application() -> None:
     """Takes as long as the database to start: at the same time."""
+    import_module("gateway.serving.single")
+
+
+def _make_prices(settings: Settings) -> None:
+    """The first start's second of work, done while the database is made; who needs them tells what is wrong."""
+    if settings.database.kind != "none":
+        with suppress(Exception):
+            load_seed(settings.data_dir / "prices")
 
 
 async def _unless_stopped(sim: SimBeside, stop: StopSignal) -> str | None:

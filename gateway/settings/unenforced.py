@@ -14,5 +14,9 @@ def unenforced(settings: Settings) -> Iterator[str]:
     keys = snapshot.tenant_keys.values()
     paying = [f"{key.tenant.id}/{key.id}" for key in keys if key.budgets]
     paying += [tenant.id for tenant in snapshot.tenants.values() if tenant.budgets]
-    if paying and settings.database.kind == "none":
+    if settings.database.kind != "none":
+        return
+    if paying:
         yield f"without a database budgets are not enforced: {', '.join(paying)}"
+    if snapshot.prices:
+        yield f"without a database nothing is charged: {', '.join(price.id for price in snapshot.prices)}"

@@ -6,8 +6,8 @@ at one place, one for all. While a place is away nothing is asked here: when to 
 """
 
 import asyncio
-import random
 from collections.abc import Callable, Mapping
+from random import Random
 from typing import Protocol
 
 from keys.secrets.cache import SecretCache, SecretState
@@ -34,12 +34,13 @@ class VersionWatch:
         cache: SecretCache,
         places: Mapping[Scheme, Versioned],
         every_s: float,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] | None = None,
     ) -> None:
         self._cache = cache
         self._places = places
         self._every_s = every_s
-        self._chance = chance
+        # A generator of its own: who draws from the common one by a seed is not disturbed.
+        self._chance = Random().random if chance is None else chance
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:

@@ -38,6 +38,8 @@ async def test_sums_by_group(admin: Admin) -> None:
     ]  # fmt: skip
     one_day = (await admin.get("/usage?from=2026-11-02&to=2026-11-03&group_by=month"))["data"]
     assert [(row["month"], row["cost_nusd"]) for row in one_day] == [("2026-11-01", 222)]
+    (by_price,) = (await admin.get(f"/usage?{SPAN}&group_by=price_version,tier"))["data"]
+    assert (by_price["price_version"], by_price["tier"], by_price["requests"]) == ("1", "", 12)
     assert (await admin.get("/usage?from=2025-01-01&to=2025-02-01"))["data"] == []
 
 

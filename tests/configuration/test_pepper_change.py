@@ -9,8 +9,8 @@ from tests.clock import until
 from tests.configuration.operator import PEPPER, Operator
 from tests.configuration.test_following import config
 from tests.gateway.wire import chat, exchange, post, request
+from tests.postgres import Stored
 from tests.running import ADMIN_KEY, ProviderSim, RunningGateway, configuration
-from tests.storage.conftest import Stored
 
 NEW = "of-other-gateways-of-these-tests-a41c9e"
 FORMER = {"KAZE_KEY_PEPPER": NEW, "KAZE_KEY_PEPPER_PREVIOUS": PEPPER.decode()}

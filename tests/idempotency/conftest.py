@@ -5,10 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.postgres import Stored
 from tests.running import ProviderSim, RunningGateway, configuration
-from tests.storage.conftest import Stored, cluster, database, directory, made, postgres, stored
-
-__all__ = ["cluster", "database", "directory", "made", "postgres", "stored"]
 
 _MODEL = "gpt-4o-mini"  # has a price
 

@@ -17,8 +17,8 @@ from tests.cut_proxy import CutProxy
 from tests.gateway.test_idempotency import BAD, KEY, shown
 from tests.gateway.wire import Line, arrived, chat, exchange, parsed, post, request, settled, whole_json
 from tests.idempotency.conftest import priced
+from tests.postgres import Stored
 from tests.running import ADMIN_KEY, OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway
-from tests.storage.conftest import Stored
 
 SLOW = "[[sim:delay_ms=300]]"
 

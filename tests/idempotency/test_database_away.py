@@ -13,8 +13,8 @@ from tests.cut_proxy import CutProxy
 from tests.gateway.test_idempotency import KEY
 from tests.gateway.wire import Line, arrived, chat, parsed, post, request, settled
 from tests.idempotency.test_across_workers import SLOW, rows, stored_by
+from tests.postgres import Stored
 from tests.running import ProviderSim, RunningGateway, configuration
-from tests.storage.conftest import Stored
 from tests.storage.servers import RunningPostgres
 
 

@@ -152,6 +152,23 @@ def test_forms() -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "searches"),
+    [
+        ({}, 0),
+        ({"tools": [{"type": "function"}, 3, {"type": None}]}, 0),
+        ({"tools": [{"type": "web_search"}]}, 20),
+        ({"tools": [{"type": "web_search_preview"}], "max_tool_calls": 3}, 3),
+        ({"tools": [{"type": "web_search"}], "max_tool_calls": 10**9}, 20),
+        ({"tools": [{"type": "web_search"}], "max_tool_calls": -1}, 20),
+        ({"web_search_options": {}}, 1),
+        ({"web_search_options": None}, 0),
+    ],
+)
+def test_searches_that_may_be_made_are_counted_on(more: dict[str, Any], searches: int) -> None:
+    assert made_of({"model": "m", "input": "hello", **more}, "responses").searches == searches
+
+
+@pytest.mark.parametrize(
     ("fields", "output", "output_max"),
     [
         ({}, 1024, None),

@@ -66,10 +66,21 @@ def test_a_right_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     )
 
 
-def test_budgets_without_a_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_budgets_and_prices_without_a_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(f"database: none\n{VALID}", tmp_path) == 0
-    warned = "warning: without a database budgets are not enforced: acme"
-    assert capsys.readouterr().out.splitlines()[0] == warned
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "warning: without a database budgets are not enforced: acme",
+        "warning: without a database nothing is charged: agreed, acme-later",
+    ]
+
+
+def test_a_price_for_whom_the_file_does_not_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a database they may be there."""
+    text = VALID.replace("    tenant: acme\n", "    tenant: elsewhere\n")
+    assert run(text, tmp_path) == 0
+    assert "prices[1].tenant: not in this file" in capsys.readouterr().out
+    assert run(f"database: none\n{text}", tmp_path) == 1
+    assert "prices[1].tenant: no such tenant" in capsys.readouterr().out
 
 
 def test_a_wrong_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

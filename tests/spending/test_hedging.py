@@ -11,9 +11,9 @@ from storage.database import Database
 from tests.clock import passes, standing, until
 from tests.gateway.test_hedging import SLOW_MS, in_flight
 from tests.gateway.wire import Line, chat, parsed, post, request
+from tests.postgres import Stored
 from tests.running import RunningGateway, configuration
 from tests.spending.test_spending import balance, cost_of, posted
-from tests.storage.conftest import Stored
 
 _MODEL = "gpt-4o-mini"
 

@@ -7,9 +7,9 @@ import pytest
 
 from storage.database import Database
 from tests.gateway.wire import chat, chunk, exchange, post, request, settled, sse, whole_json
+from tests.postgres import Stored
 from tests.running import ADMIN_KEY, OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway, configuration
 from tests.spending.test_spending import budgeted, cost_of, posted
-from tests.storage.conftest import Stored
 
 #: US dollars for a million: so many nano-dollars are a thousandth of it for one.
 OWN = {

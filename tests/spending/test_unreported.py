@@ -8,9 +8,9 @@ import pytest
 from budgets.money import NANO
 from storage.database import Database
 from tests.gateway.wire import Reply, chat, exchange, post, request, whole_json
+from tests.postgres import Stored
 from tests.running import ProviderSim, RunningGateway
 from tests.spending.test_spending import balance, budgeted, posted
-from tests.storage.conftest import Stored
 
 
 def priced(sim: ProviderSim, model: str, **changes: Any) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from gateway.errors import SHUTTING_DOWN
 from storage.database import Database
 from tests.clock import standing, until
 from tests.gateway.wire import Line, arrived, chat, post, request, settled
+from tests.postgres import Stored
 from tests.running import ProviderSim, RunningGateway, configuration
 from tests.spending.test_spending import posted
-from tests.storage.conftest import Stored
 
 _SLOW = "[[sim:delay_ms=3600000]]"
 _ENDLESS = "[[sim:frames=100000 gap_ms=20]] go on"
