@@ -7,6 +7,7 @@ RUN python -m venv /opt/kaze
 COPY requirements/serve.lock requirements/serve.lock
 RUN /opt/kaze/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/serve.lock
 COPY pyproject.toml README.md LICENSE ./
+COPY budgets budgets
 COPY gateway gateway
 COPY keys keys
 COPY storage storage

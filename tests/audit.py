@@ -1,10 +1,12 @@
 """An audit hook over the whole suite (reliability D25): what gateway code must never do, seen by the interpreter.
 
 No process is started, no text is compiled into code, no connection leaves this machine and no file is written
-outside the repository and the temporary directory, whichever library does it on the gateway's behalf. The hook
-only takes notes, as an exception out of it would surface inside some library; the fixture in `conftest.py`
-asks for them after each test. It cannot see what uvloop does in C, nor into other processes: most tests use
-asyncio's own loop, and those that start processes are named below.
+outside the repository and the temporary directory, whichever library does it on the gateway's behalf; nor is one
+read that is neither there nor of Python, of its libraries or of the system's few files that everybody reads. What
+serves requests starts no process in any test, those whose subject is a process included. The hook only takes
+notes, as an exception out of it would surface inside some library; the fixture in `conftest.py` asks for them
+after each test. It cannot see what uvloop does in C, nor into other processes: most tests use asyncio's own loop,
+and those that start processes are named below.
 """
 
 import ipaddress
@@ -27,12 +29,29 @@ MAY_START_PROCESSES = (
     "tests/loadtests/test_scenarios.py",
 )  # fmt: skip
 
-_OURS = (f"{ROOT}/gateway/", f"{ROOT}/keys/", f"{ROOT}/provider_sim/")
-_GATEWAY = _OURS[:2]
+_GATEWAY = tuple(f"{ROOT}/{package}/" for package in ("gateway", "keys", "budgets", "storage"))
+_OURS = (*_GATEWAY, f"{ROOT}/provider_sim/")
+#: What serves requests and administers; the rest of the gateway starts workers and servers.
+_SERVES = (
+    *(f"{ROOT}/gateway/{floor}/" for floor in ("api", "pipeline", "admission", "dialects", "upstream", "settings")),
+    f"{ROOT}/gateway/app.py", f"{ROOT}/keys/", f"{ROOT}/budgets/",
+)  # fmt: skip
+#: The one process that is declared: at a start, where the file of prices is not there yet, one that makes it.
+_MAKES_PRICES = f"{ROOT}/budgets/price_file.py"
+#: Reads what the configuration names.
+_READS_SECRETS = f"{ROOT}/keys/secrets/file.py"
 _WRITABLE = tuple(
     f"{directory}/"
     for directory in {str(ROOT), tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir()), "/dev"}
 )
+#: Python and its libraries; names of hosts, roots of trust, time zones, and what the kernel says of this process.
+_READABLE = (
+    *_WRITABLE,
+    *(f"{prefix}/" for prefix in {sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix)}),
+    "/etc/hosts/", "/etc/resolv.conf/", "/etc/nsswitch.conf/", "/etc/services/", "/etc/host.conf/", "/etc/ssl/",
+    "/etc/pki/", "/etc/mime.types/", "/etc/os-release/", "/etc/localtime/", "/usr/lib/ssl/", "/usr/share/zoneinfo/",
+    "/proc/", "/sys/",
+)  # fmt: skip
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _PROCESS = frozenset(
     {
@@ -44,7 +63,7 @@ _PROCESS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Something that was done: `kind` is process, compile, connect or write."""
+    """Something that was done: `kind` is process, compile, connect, write, read, or process of who serves."""
 
     kind: str
     detail: str
@@ -70,15 +89,17 @@ class Audit:
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         if event in _PROCESS:
-            self._note("process", f"{event} {args!r}")
+            serving = None if _first_under((_MAKES_PRICES,)) else _first_under(_SERVES)
+            kind = "process" if serving is None else "process of who serves"
+            self._note(kind, f"{event} {args!r} from {serving}")
         elif event == "compile":
             if _frame().f_code.co_filename.startswith(_OURS):
                 self._note("compile", f"in {_place(_frame())}")
         elif event == "socket.connect":
             if not _stays_here(args[1]):
                 self._note("connect", repr(args[1]))
-        elif event == "open" and _writes(args) and (place := _first_of_the_gateway()):
-            self._note("write", f"{args[0]!r} from {place}")
+        elif event == "open" and (kind := _outside(args)) and (place := _first_under(_GATEWAY)):
+            self._note(kind, f"{args[0]!r} from {place}")
 
     def _note(self, kind: str, detail: str) -> None:
         self._deeds.append(Deed(kind, detail[:300]))
@@ -100,13 +121,13 @@ def _place(frame: FrameType) -> str:
     return f"{frame.f_code.co_filename.removeprefix(f'{ROOT}/')}:{frame.f_lineno}"
 
 
-def _first_of_the_gateway() -> str | None:
-    """Where in the gateway an event began; None when it did not, or when the import system acts for it."""
+def _first_under(places: tuple[str, ...]) -> str | None:
+    """Where under `places` an event began; None when it did not, or when the import system acts for it."""
     for frame in _frames():
         name = frame.f_code.co_filename
         if name.startswith("<frozen importlib"):
             return None
-        if name.startswith(_GATEWAY):
+        if name.startswith(places):
             return _place(frame)
     return None
 
@@ -124,14 +145,16 @@ def _stays_here(address: object) -> bool:
         return False
 
 
-def _writes(args: tuple[Any, ...]) -> bool:
-    """Whether an `open` event is for writing, to a path outside the places where tests may write."""
+def _outside(args: tuple[Any, ...]) -> str:
+    """Whether an `open` event is for writing or reading outside the places for it; empty when it is not."""
     path, mode, flags = args
     if isinstance(path, int) or path is None:
-        return False
+        return ""
     writing = (
         any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool((flags or 0) & _WRITING)
     )
     # `..` is taken away by text alone: following links would open files, inside a hook on opening files
-    plain = os.path.abspath(os.fsdecode(path))  # noqa: PTH100
-    return writing and not f"{plain}/".startswith(_WRITABLE)
+    plain = f"{os.path.abspath(os.fsdecode(path))}/"  # noqa: PTH100
+    if writing:
+        return "" if plain.startswith(_WRITABLE) else "write"
+    return "" if plain.startswith(_READABLE) or _first_under((_READS_SECRETS,)) else "read"

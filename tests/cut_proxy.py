@@ -19,6 +19,7 @@ class CutProxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
         self.mute = False  # answers are swallowed: the request arrives, its answer does not
+        self.mute_at = b""  # from the request on that has this in it
 
     async def __aenter__(self) -> Self:
         await self.mend()
@@ -63,6 +64,8 @@ class CutProxy:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: bool) -> None:
         try:
             while piece := await reader.read(_PIECE):
+                if not answers and self.mute_at and self.mute_at in piece:
+                    self.mute = True
                 if not (answers and self.mute):
                     writer.write(piece)
         except OSError:

@@ -46,12 +46,15 @@ DEEDS = [
     ("write", "import pathlib; pathlib.Path('/nowhere/at/all').write_text('')"),
     ("write", "import os; os.open('/nowhere/at/all', os.O_RDWR)"),
     ("write", "import tempfile; tempfile.TemporaryFile(dir='/proc')"),
+    ("read", "open('/etc/hostname').close()"),
+    ("read", "import pathlib; pathlib.Path('/root/.pgpass').read_text()"),
+    ("read", "open('/tmp/../etc/passwd').close()"),
 ]
 HARMLESS = [
     ("gateway/planted.py", "import socket; socket.socket(type=socket.SOCK_DGRAM).connect(('127.0.0.1', 9))"),
     ("gateway/planted.py", "import socket; socket.socket(socket.AF_UNIX).connect('/nowhere')"),
     ("gateway/planted.py", "import tempfile; tempfile.TemporaryFile().write(b'x')"),
-    ("gateway/planted.py", "open('/etc/hostname').close(); open('/dev/null', 'w').close()"),
+    ("gateway/planted.py", "open('/etc/hosts').close(); open('/dev/null', 'w').close()"),
     ("gateway/planted.py", "import dataclasses; dataclasses.make_dataclass('A', ['b'])"),
     ("gateway/planted.py", "import json.tool"),
     ("tests/planted.py", "eval('1 + 1')"),
@@ -72,6 +75,13 @@ def test_every_kind_of_deed_is_noted(kind: str, text: str) -> None:
     deeds = noted(INSIDE, text)
     assert deeds, text
     assert {deed.kind for deed in deeds} == {kind}
+
+
+@pytest.mark.parametrize("place", ["gateway/pipeline/planted.py", "gateway/app.py", "budgets/planted.py"])
+def test_what_serves_requests_starts_no_process_in_any_test(place: str) -> None:
+    [deed] = noted(place, "import subprocess; subprocess.Popen(['true']).wait()")
+    assert deed.kind == "process of who serves" and place in deed.detail
+    assert not deed.allowed("tests/serving/test_stop.py")
 
 
 @pytest.mark.parametrize(("place", "text"), HARMLESS)

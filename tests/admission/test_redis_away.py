@@ -1,6 +1,8 @@
 """Redis cut off, mute, restarted and without the script: told within a second, and booked once when it is back."""
 
+import asyncio
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -14,6 +16,8 @@ from tests.admission.ledgers import asks, granted, terms
 from tests.admission.servers import Server, binaries
 from tests.clock import LoopClock
 from tests.cut_proxy import CutProxy
+
+CANCELLED = 2000
 
 
 async def test_cut_off_and_mended(servers: dict[str, Server]) -> None:
@@ -67,3 +71,27 @@ async def test_every_kind_of_url_makes_a_client(url: str) -> None:
 async def test_a_url_that_names_nothing_is_refused(url: str) -> None:
     with pytest.raises(ValueError):
         connect(url)
+
+
+async def test_a_cancelled_call_gives_nobody_anothers_answer(servers: dict[str, Server]) -> None:
+    """D19: calls given up at any moment; each account has a ceiling of its own, by which its answer is known."""
+    ledger, chance, cut = RedisLedger(servers["valkey"].url, LoopClock()), Random(19), 0
+
+    async def own_answer(number: int) -> None:
+        ceiling = 1 + number % 37
+        account = terms(Dimension("rpm", ceiling))
+        answer = await ledger.exchange(Batch(account, "w", 1, asks=asks(ceiling + 2)))
+        assert granted(answer) == ceiling and len(answer.verdicts) == ceiling + 2
+
+    async def given_up(number: int) -> bool:
+        task = asyncio.create_task(own_answer(number))
+        for _ in range(chance.randrange(12)):
+            await asyncio.sleep(0)
+        task.cancel()
+        return isinstance((await asyncio.gather(task, return_exceptions=True))[0], asyncio.CancelledError)
+
+    for number in range(0, CANCELLED, 20):
+        cut += sum(await asyncio.gather(*(given_up(number + one) for one in range(20))))
+        await asyncio.gather(*(own_answer(number + one) for one in range(5)))
+    assert cut > CANCELLED // 2
+    await ledger.aclose()

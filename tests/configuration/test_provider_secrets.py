@@ -118,7 +118,20 @@ async def test_one_that_is_wrong_where_it_is_kept_puts_the_key_out_of_use_until_
 
 
 async def test_vault_away_leaves_the_secret_until_it_is_too_old(sim: ProviderSim, bao: OpenBao) -> None:
-    async with from_vault(sim, bao, ttl_s=60, stale_max_s=600) as gateway:
+    """Then only what needs it is out (D63): a provider whose key is elsewhere goes on."""
+    made = configuration(sim.openai_url)
+    made["vault"] = {
+        "address": bao.address,
+        "auth": {"token": "env:BAO_TOKEN"},
+        "ttl_s": 60,
+        "stale_max_s": 600,
+    }
+    made["providers"].append({**made["providers"][0], "id": "other"})
+    made["pools"] = [
+        {"id": "one", "provider": "sim", "secret": "vault:secret/llm/sim#key"},
+        {"id": "two", "provider": "other", "secret": "env:PROVIDER_KEY"},
+    ]
+    async with RunningGateway(made, {"BAO_TOKEN": ROOT_TOKEN}) as gateway:
         bao.seal()
         await passes(120)
         assert (await post(gateway, chat())).status == 200
@@ -133,6 +146,7 @@ async def test_vault_away_leaves_the_secret_until_it_is_too_old(sim: ProviderSim
         sent = len(sim.requests())
         assert (await post(gateway, chat())).status in (502, 503)
         assert len(sim.requests()) == sent  # nothing goes out without a credential
+        assert (await post(gateway, chat(model="other/chat"))).status == 200
         bao.unseal()
         await passes(60)
         await said('gateway_degraded{dependency="vault",mode="out"} 0.0')

@@ -5,10 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.cut_proxy import CutProxy
-from tests.storage.conftest import Stored, cluster, database, directory, made, postgres, stored
+from tests.postgres import Stored
 from tests.storage.servers import RunningPostgres
-
-__all__ = ["cluster", "database", "directory", "made", "postgres", "proxy", "stored", "through"]
 
 
 @pytest.fixture
