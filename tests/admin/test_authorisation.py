@@ -91,8 +91,10 @@ async def test_what_unknown_callers_are_denied_is_written_down_within_bounds(adm
     assert row == {"count": 30, "actor": "unknown"}
     await passes(61)
     await admin.ask("GET", "/tenants", key="wrong")
-    page = await admin.get("/audit?outcome=denied&limit=1")
-    assert page["data"][0]["details"] == {"left_out": 20}
+    rows = (await admin.get("/audit?outcome=denied&limit=100"))["data"]
+    # On a busy machine one of the thirty may fail to be written, and the next one says so.
+    assert sum((row["details"] or {}).get("left_out", 0) for row in rows) == 20
+    assert len(rows) == 31 and rows[0]["details"] is not None
 
 
 async def test_admin_keys_end(admin: Admin) -> None:
