@@ -24,7 +24,9 @@ def test_everything_is_pinned_by_hash(lock: Path) -> None:
 
 def test_installations_check_the_hashes() -> None:
     for place in ("scripts/setup", "Dockerfile"):
-        lines = [line for line in (ROOT / place).read_text().splitlines() if re.search(r"pip.* install ", line)]
+        lines = [
+            line for line in (ROOT / place).read_text().splitlines() if re.search(r"pip.* install ", line)
+        ]
         assert lines
         assert all("--require-hashes" in line or "--no-deps" in line for line in lines), place
 

@@ -92,7 +92,11 @@ def _offences(module: Module) -> Iterator[str]:
                 isinstance(keyword.value, ast.Constant) and not keyword.value.value
             ):
                 yield "shell=True"
-            if keyword.arg == "verify" and isinstance(keyword.value, ast.Constant) and not keyword.value.value:
+            if (
+                keyword.arg == "verify"
+                and isinstance(keyword.value, ast.Constant)
+                and not keyword.value.value
+            ):
                 yield "verify=False"
         blocking = isinstance(node.func, ast.Attribute) and node.func.attr in _BLOCKING_METHODS
         if blocking and _under(module.name, HOT):
