@@ -106,6 +106,7 @@ BAD: list[tuple[str, str, str, str]] = [
     ("banned", API, "from yaml import load\nload(1)\n", ": yaml.load"),
     ("banned", API, "import os as o\no.system('x')\n", ": os.system"),
     ("banned", SIM, "import subprocess\nsubprocess.run('x', shell=True)\n", ": shell=True"),
+    ("banned", SIM, "import httpx2\nhttpx2.get('x', verify=False)\n", ": verify=False"),
     ("banned", API, "import time\nf = time.monotonic\n", ": time.monotonic"),
     (
         "banned",
