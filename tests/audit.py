@@ -44,7 +44,8 @@ _WRITABLE = tuple(
     f"{directory}/"
     for directory in {str(ROOT), tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir()), "/dev"}
 )
-#: Python and its libraries; the embedded database's place where root has none for it; names of hosts, roots of trust, time zones, and what the kernel says of this process.
+#: Python and its libraries; names of hosts, roots of trust, time zones, what the kernel says of this process, and
+#: where the embedded database is when root's own directories are closed to it.
 _READABLE = (
     *_WRITABLE,
     *(f"{prefix}/" for prefix in {sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix)}),
