@@ -106,8 +106,7 @@ class App:
         self.ledger: Grantor = MemoryLedger(time) if self._leases is None else self._leases
         grantor = self.ledger
         estimator = Estimator(metrics)
-        health = HealthTable(snapshot.in_service)
-        departed = Departed(grantor)
+        health, departed = HealthTable(snapshot.in_service), Departed(grantor)
         accounts = Accounts(grantor, snapshot.in_service, set_aside_permille(settings), time.now(), departed)
         self._dispatcher = dispatcher = self._dispatching(snapshot, accounts, estimator, time, metrics)
         self._key_use = KeyUse(self.databases.primary, clock, Pepper(snapshot.pepper).version)

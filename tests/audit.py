@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Tests whose subject is a process: the servers, the sim's command, node, `kaze check`, this hook itself.
 MAY_START_PROCESSES = (
     "tests/serving/", "tests/sim/test_control.py", "tests/settings/", "tests/javascript/", "tests/test_audit.py",
-    "tests/test_alone.py",
+    "tests/test_sharing.py",
     "tests/admin/", "tests/admission/", "tests/budgets/", "tests/configuration/", "tests/drills/",
     "tests/idempotency/", "tests/keys/", "tests/spending/", "tests/storage/",
     "tests/loadtests/test_scenarios.py",
@@ -44,14 +44,14 @@ _WRITABLE = tuple(
     f"{directory}/"
     for directory in {str(ROOT), tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir()), "/dev"}
 )
-#: Python and its libraries; names of hosts, roots of trust, time zones, and what the kernel says of this process.
+#: Python and its libraries; the embedded database's place where root has none for it; names of hosts, roots of trust, time zones, and what the kernel says of this process.
 _READABLE = (
     *_WRITABLE,
     "/var/lib/kaze/",  # where root keeps what its server cannot reach in the data directory
     *(f"{prefix}/" for prefix in {sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix)}),
     "/etc/hosts/", "/etc/resolv.conf/", "/etc/nsswitch.conf/", "/etc/services/", "/etc/host.conf/", "/etc/ssl/",
     "/etc/pki/", "/etc/mime.types/", "/etc/os-release/", "/etc/localtime/", "/usr/lib/ssl/", "/usr/share/zoneinfo/",
-    "/proc/", "/sys/",
+    "/proc/", "/sys/", "/var/lib/kaze/",
 )  # fmt: skip
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _PROCESS = frozenset(

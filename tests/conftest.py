@@ -12,7 +12,7 @@ from tests.audit import ROOT, Audit
 from tests.clock import FlowingLoop
 from tests.running import ProviderSim, RunningGateway, configuration
 
-pytest_plugins = ["tests.alone", "tests.postgres"]
+pytest_plugins = ["tests.sharing", "tests.postgres"]
 platform.processor()  # SDKs ask for it, Python runs `uname` the first time: not to be taken for the gateway's doing
 AUDIT = Audit()  # for the whole run: a hook cannot be taken out
 AUDIT.install()

@@ -119,9 +119,14 @@ class Purse:
             usage = exchange.usage if attempt is self._serving else self._read_only()
             if not exchange.ran_model:
                 treasury.void(attempt, "no model ran")
-            elif attempt is self._serving and is_unknown(exchange, usage):
+            elif usage.source == "provider":
+                self._settle(attempt, usage, exchange.outcome)
+            elif attempt is self._serving and is_unknown(exchange):
                 treasury.give_up(attempt)
-                self._spent(attempt, attempt.intent.reserved)
+                exchange.cost_nusd = (exchange.cost_nusd or 0) + attempt.intent.reserved
+                self._spending.spent.add(
+                    attempt.intent.provider, attempt.intent.model, attempt.intent.reserved
+                )
             elif usage.source == "none":
                 self._settle(attempt, self._read_only(), exchange.outcome)
             else:
@@ -146,11 +151,8 @@ class Purse:
             upstream_ms=int((done - sent) * 1000) if done and sent else 0,
             first_token_ms=int((exchange.first_content - sent) * 1000) if exchange.first_content else 0,
         )
-        self._spent(attempt, spent)
-
-    def _spent(self, attempt: Attempt, amount: int) -> None:
-        self._exchange.cost_nusd = (self._exchange.cost_nusd or 0) + amount
-        self._spending.spent.add(attempt.intent.provider, attempt.intent.model, amount)
+        exchange.cost_nusd = (exchange.cost_nusd or 0) + spent
+        self._spending.spent.add(attempt.intent.provider, attempt.intent.model, spent)
 
     def _cost(self, attempt: Attempt, usage: Usage) -> int:
         return attempt.cost(self._tokens(usage), "" if usage.kinds is None else usage.kinds.tier)

@@ -22,13 +22,11 @@ def answer_max(exchange: Exchange) -> int:
     return _MEDIA_MAX.get(exchange.endpoint, OUTPUT_MAX if makeup.answer else 0) * makeup.choices
 
 
-def is_unknown(exchange: Exchange, usage: Usage) -> bool:
-    """Whether nobody can say what the attempt that served used."""
-    return usage.source != "provider" and (exchange.goes_on or exchange.endpoint in _MEDIA_MAX)
+def is_unknown(exchange: Exchange) -> bool:
+    """Whether nobody can say what an attempt used that did not report it."""
+    return exchange.goes_on or exchange.endpoint in _MEDIA_MAX
 
 
 def within_limits(exchange: Exchange, usage: Usage) -> Usage:
     """An estimate, cut down to what was possible: or a hard budget would not hold."""
-    if usage.source != "estimated":
-        return usage
     return replace(usage, output=min(usage.output, answer_max(exchange)))

@@ -1,5 +1,6 @@
 """Two attempts of one request are both paid for: each has its record, its cost and its part of the budget."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,6 +17,8 @@ from tests.running import RunningGateway, configuration
 from tests.spending.test_spending import balance, cost_of, posted
 
 _MODEL = "gpt-4o-mini"
+#: Nano-dollars that are held for as many of the requests below.
+_THREE_REQUESTS = 45_000_000
 
 
 @pytest.fixture
@@ -36,7 +39,9 @@ class Hedged:
     What it spent `before`, on `warm`: a first request may wait for money, a second attempt never does.
     """
 
-    def __init__(self, first: ProviderSim, second: ProviderSim, warm: ProviderSim, stored: Stored) -> None:
+    def __init__(
+        self, first: ProviderSim, second: ProviderSim, warm: ProviderSim, stored: Stored, usd: float = 1.0
+    ) -> None:
         config: dict[str, Any] = configuration(second.openai_url)
         for name, sim in (("first", first), ("warm", warm)):
             config["providers"].append(
@@ -47,7 +52,7 @@ class Hedged:
             {"id": "smart", "targets": [f"first/{_MODEL}", f"sim/{_MODEL}"]},
             {"id": "warm", "targets": [f"warm/{_MODEL}"]},
         ]
-        config["tenants"][0]["budgets"] = [{"period": "day", "usd": 1.0}]
+        config["tenants"][0]["budgets"] = [{"period": "day", "usd": usd}]
         config["hedge"] = {"enabled": True}
         self.gateway = RunningGateway(config, database_dsn=stored.application)
         self.before = 0
@@ -59,14 +64,15 @@ class Hedged:
     async def __aexit__(self, *raised: Any) -> None:
         await self.gateway.__aexit__(*raised)
 
-    async def funded(self, database: Database) -> None:
+    async def funded(self, database: Database, *, stocked: bool = True) -> None:
         """It knows what is usual at `first`, has used so much that it may hedge, and has money in memory."""
         assert (await post(self.gateway, chat(model="warm"))).status == 200
         (row,) = await posted(self.gateway, database)
         self.before = row["cost_nusd"]
-        await passes(2)
-        balances = self.spending.treasury.balances
-        await until(lambda: balances(tuple(self.spending._budgets.values()))[0].free > 0)
+        budgets = tuple(self.spending._budgets.values())
+        while stocked and self.spending.treasury.balances(budgets)[0].free < _THREE_REQUESTS:
+            await passes(1)
+            await asyncio.sleep(0.01)
         for _ in range(20):
             self.hedging.observe(f"first/{_MODEL}", 0, 0.001)
         for _ in range(50):
@@ -138,10 +144,10 @@ async def test_both_are_paid_for_when_the_caller_leaves(
 async def test_a_second_attempt_that_there_is_no_money_for_is_not_made(
     slow: ProviderSim, sim: ProviderSim, warm: ProviderSim, stored: Stored, database: Database
 ) -> None:
-    async with Hedged(slow, sim, warm, stored) as hedged:
-        await hedged.funded(database)
+    async with Hedged(slow, sim, warm, stored, usd=0.03) as hedged:
+        await hedged.funded(database, stocked=False)
         async with Line(hedged.gateway) as line:
-            line.send(request(chat(max_tokens=1_000_000)))  # holds three fifths of the budget
+            line.send(request(chat()))  # holds more than half of the budget
             await until(
                 lambda: slow.requests() and hedged.hedging._requests < 0.9 and hedged.under_way() == 1
             )
@@ -158,18 +164,18 @@ async def test_a_first_one_that_is_refused_beside_the_second_gives_its_money_bac
 ) -> None:
     async with ProviderSim() as first, Hedged(first, sim, warm, stored) as hedged:
         await hedged.funded(database)
-        first.fault(status=status, delay_ms=1_000, count=1)
-        sim.fault(delay_ms=5_000, count=1)
+        first.fault(status=status, delay_ms=10_000, count=1)
+        sim.fault(delay_ms=50_000, count=1)
         async with Line(hedged.gateway) as line:
             with standing():
                 line.send(request(chat()))
                 await until(lambda: first.requests())
-                await passes(0.01)
+                await passes(0.5)
                 await until(lambda: sim.requests())
-                await passes(1)
+                await passes(10)
                 await until(lambda: hedged.under_way() == 1)
                 assert hedged.open_reservations() == 1  # not that of the first any more
-                await passes(5)
+                await passes(50)
                 assert parsed(await line.rest()).status == 200
         (row,) = await hedged.rows(database)
         assert (row["attempt"], row["provider"]) == (2, "sim")
@@ -180,15 +186,15 @@ async def test_two_that_answer_at_once_cost_what_each_of_them_says(
 ) -> None:
     async with ProviderSim() as first, Hedged(first, sim, warm, stored) as hedged:
         await hedged.funded(database)
-        first.fault(delay_ms=1_000, output=7, count=1)
-        sim.fault(delay_ms=990, output=9, count=1)
+        first.fault(delay_ms=10_000, output=7, count=1)
+        sim.fault(delay_ms=9_500, output=9, count=1)
         async with Line(hedged.gateway) as line:
             with standing():
                 line.send(request(chat()))
                 await until(lambda: first.requests())
-                await passes(0.01)
+                await passes(0.5)
                 await until(lambda: sim.requests())
-                await passes(2)
+                await passes(20)
                 assert parsed(await line.rest()).status == 200
         written = [row["output_tokens"] for row in await hedged.rows(database)]
         # Where one was a turn of the loop later it was given up, having been read for all that is known.

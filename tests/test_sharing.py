@@ -26,7 +26,7 @@ def test_takes_long():
 
 def test_others_have_ended_before_what_measures_begins(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").touch()
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["tests.alone"]\n')
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["tests.sharing"]\n')
     (tmp_path / "test_a_measures.py").write_text(MEASURES)
     for name in ("b", "c"):
         (tmp_path / f"test_{name}.py").write_text("def test_is_over_at_once(): pass\n" * 3)

@@ -1,7 +1,8 @@
-"""Tests that measure, marked `alone`: when several processes share a run, nothing else runs beside them.
+"""In which order the processes of one run take files: those marked `long` first, those marked `alone` last.
 
-They come last. The process that gets to them waits until the others have ended: each holds a lock on one file for
-as long as it lives. Needs `--dist loadfile --no-loadscope-reorder`, by which files are handed out in their order.
+A file of minutes that began last would keep one process busy when the other is through. What measures has the
+machine to itself: the process that gets to it waits until the others have ended, as each holds a lock on one file
+for as long as it lives. Needs `--dist loadfile --no-loadscope-reorder`, by which files are handed out in order.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ _LOCK = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: the file takes minutes, so it goes first")
     config.addinivalue_line("markers", "alone: measures; nothing else may run beside it")
     if (path := _shared(config)) is not None:
         config.stash[_LOCK] = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -24,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=_is_alone)
+    items.sort(key=lambda item: (_is_alone(item), item.get_closest_marker("long") is None))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
