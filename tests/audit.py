@@ -47,7 +47,6 @@ _WRITABLE = tuple(
 #: Python and its libraries; the embedded database's place where root has none for it; names of hosts, roots of trust, time zones, and what the kernel says of this process.
 _READABLE = (
     *_WRITABLE,
-    "/var/lib/kaze/",  # where root keeps what its server cannot reach in the data directory
     *(f"{prefix}/" for prefix in {sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix)}),
     "/etc/hosts/", "/etc/resolv.conf/", "/etc/nsswitch.conf/", "/etc/services/", "/etc/host.conf/", "/etc/ssl/",
     "/etc/pki/", "/etc/mime.types/", "/etc/os-release/", "/etc/localtime/", "/usr/lib/ssl/", "/usr/share/zoneinfo/",
