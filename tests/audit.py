@@ -40,10 +40,13 @@ _SERVES = (
 _MAKES_PRICES = f"{ROOT}/budgets/price_file.py"
 #: Reads what the configuration names.
 _READS_SECRETS = f"{ROOT}/keys/secrets/file.py"
+#: The last one: where root has the embedded database when its own directories are closed to it.
 _WRITABLE = tuple(
     f"{directory}/"
-    for directory in {str(ROOT), tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir()), "/dev"}
-)
+    for directory in {
+        str(ROOT), tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir()), "/dev", "/var/lib/kaze",
+    }
+)  # fmt: skip
 #: Python and its libraries; names of hosts, roots of trust, time zones, and what the kernel says of this process.
 _READABLE = (
     *_WRITABLE,
