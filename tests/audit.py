@@ -40,17 +40,20 @@ _SERVES = (
 _MAKES_PRICES = f"{ROOT}/budgets/price_file.py"
 #: Reads what the configuration names.
 _READS_SECRETS = f"{ROOT}/keys/secrets/file.py"
+#: With where root keeps the embedded database when its server cannot reach the data directory.
 _WRITABLE = tuple(
     f"{directory}/"
-    for directory in {str(ROOT), tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir()), "/dev"}
-)
-#: Python and its libraries; the embedded database's place where root has none for it; names of hosts, roots of trust, time zones, and what the kernel says of this process.
+    for directory in {
+        str(ROOT), tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir()), "/dev", "/var/lib/kaze",
+    }
+)  # fmt: skip
+#: Python and its libraries; names of hosts, roots of trust, time zones, and what the kernel says of this process.
 _READABLE = (
     *_WRITABLE,
     *(f"{prefix}/" for prefix in {sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix)}),
     "/etc/hosts/", "/etc/resolv.conf/", "/etc/nsswitch.conf/", "/etc/services/", "/etc/host.conf/", "/etc/ssl/",
     "/etc/pki/", "/etc/mime.types/", "/etc/os-release/", "/etc/localtime/", "/usr/lib/ssl/", "/usr/share/zoneinfo/",
-    "/proc/", "/sys/", "/var/lib/kaze/",
+    "/proc/", "/sys/",
 )  # fmt: skip
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _PROCESS = frozenset(
