@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateway.api.rest.answer import JSON
-from gateway.api.rest.operation import Operation, Schema
+from gateway.api.rest.operation import HEADER_CHARS_MAX, Operation, Schema
 from gateway.api.rest.principal import OWNS
 from gateway.api.rest.schemas import PROBLEM, TEXT, schema_of
 
@@ -113,5 +113,5 @@ def _if_match(*, needed: bool) -> Schema:
 
 
 def _header(name: str, meaning: str, *, needed: bool = False) -> Schema:
-    schema = {"type": "string", "minLength": 1, "maxLength": 255}
+    schema = {"type": "string", "minLength": 1, "maxLength": HEADER_CHARS_MAX}
     return {"name": name, "in": "header", "required": needed, "schema": schema, "description": meaning}

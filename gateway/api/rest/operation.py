@@ -12,6 +12,8 @@ from storage.audit import GATEWAY
 from storage.connection import Connection
 
 Schema = dict[str, Any]
+#: Of the headers that say what is changed, and what is the same request again.
+HEADER_CHARS_MAX = 255
 
 
 @dataclass(frozen=True, slots=True)

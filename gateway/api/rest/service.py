@@ -19,7 +19,7 @@ from gateway.api.rest.answer import JSON, Answer, Problem, away
 from gateway.api.rest.ask import Ask
 from gateway.api.rest.change import Changes
 from gateway.api.rest.json_text import JSONDecodeError, dumps, loads
-from gateway.api.rest.operation import Operation
+from gateway.api.rest.operation import HEADER_CHARS_MAX, Operation
 from gateway.api.rest.principal import Principal
 from storage.database import DatabaseAwayError, DatabaseBusyError
 
@@ -155,6 +155,9 @@ async def _read(request: Request, ask: Ask, operation: Operation) -> Ask:
     headers = {
         name: request.headers[name] for name in ("if-match", "idempotency-key") if name in request.headers
     }
+    for name, value in headers.items():
+        if not 1 <= len(value) <= HEADER_CHARS_MAX:
+            raise Problem(400, f"{name}: must have 1 to {HEADER_CHARS_MAX} characters")
     body = await _body(request)
     if body and operation.body is None:
         raise Problem(422, "This takes no body.")
