@@ -104,13 +104,13 @@ def checked(price: Price) -> Price:
         for band in bands:
             if min(band.rates) < 0:
                 raise ValueError(f"{tier}: a negative rate")
-            if band.rates.cache_read > band.rates.input:
-                raise ValueError(f"{tier}: reading from the cache costs more than reading")
         for below, band in pairwise(bands):
             if band.above <= below.above:
                 raise ValueError(f"{tier}: thresholds that do not rise")
             if any(more < less for less, more in zip(below.rates, band.rates, strict=True)):
                 raise ValueError(f"{tier}: cheaper above {band.above} tokens than below")
+        if any(band.rates.cache_read > band.rates.input for band in bands):
+            raise ValueError(f"{tier}: reading from the cache costs more than reading")
     return price
 
 

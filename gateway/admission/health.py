@@ -155,7 +155,7 @@ class Health:
             self._probe = 0
         if kind == "credential":
             return self.credential.refused(turn, now, reason or "credential refused")
-        if turn > self._since:
+        if turn > self._since and not self._is_out_for_good(now):
             if kind == "quota":
                 self._leave("quota", now, reason or "quota used up", until or now + QUOTA_S)
             elif kind == "model":
@@ -238,6 +238,10 @@ class Health:
         if now >= self.rests_until:
             self._note(now, "healthy", f"its provider asks to be left alone: {reason}", until)
         self.rests_until, self.open = max(self.rests_until, until), False
+
+    def _is_out_for_good(self, now: float) -> bool:
+        """Of what is out for its credential or its quota, what still ran there says nothing new."""
+        return self.state == "invalid" or (self.state == "quota" and now < self.until)
 
     def _may_leave(self) -> bool:
         others = [one for one in self.peers.members if one is not self]

@@ -121,6 +121,9 @@ app.add_typer(key.app, name="key")
 app.add_typer(reports.audit, name="audit")
 app.command("usage")(reports.usage)
 app.command("explain")(reports.explain)
+app.command("config")(reports.config)
+app.command("reload")(reports.reload)
+app.command("workers")(reports.workers)
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 RequestId = Annotated[str, typer.Argument(help="As in `kaze queue`, or a caller's x-request-id.")]

@@ -62,6 +62,10 @@ def _value(name: str, text: str) -> Any:
 
 def _nano(text: str) -> int:
     try:
-        return int(Decimal(text) * _NANO)
+        exact = Decimal(text) * _NANO
+        whole = int(exact)
     except (InvalidOperation, ValueError, OverflowError):
         raise FieldError("usd: an amount of dollars, such as 12.50") from None
+    if whole != exact:
+        raise FieldError("usd: no finer than a billionth of a dollar")
+    return whole

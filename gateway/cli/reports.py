@@ -1,4 +1,4 @@
-"""`kaze usage`, `kaze audit` and `kaze explain`: what was used, who did what, and where a request would go."""
+"""`kaze usage`, `audit`, `explain`, `config`, `workers`: what was used, who did what, where a request would go."""
 
 import json
 import sys
@@ -92,6 +92,26 @@ def _verify(
             print("whole" if found["ok"] else "NOT WHOLE")
         if not found["ok"]:
             raise Exit(1)
+
+    asking(run)
+
+
+def config(as_json: AsJson = False) -> None:
+    """What is in force, where it is from, and what of it was refused."""
+    asking(lambda admin: show(admin.get("config"), as_json))
+
+
+def reload(as_json: AsJson = False) -> None:
+    """Read the configuration file again; what is wrong with it is said, and what was in force stays."""
+    asking(lambda admin: show(admin.post("config", "reload"), as_json))
+
+
+def workers(as_json: AsJson = False) -> None:
+    """The processes that serve."""
+
+    def run(admin: Any) -> None:
+        rows = admin.get("workers")["data"]
+        show_rows(rows, {name: name for row in rows for name in row}, as_json)
 
     asking(run)
 

@@ -137,10 +137,11 @@ async def test_what_failed_may_run_elsewhere_at_once(
 async def test_a_caller_who_left_may_ask_another(
     one: RunningGateway, other: RunningGateway, sim: ProviderSim, database: Database
 ) -> None:
+    await post(one, chat())  # money is leased from the books, which takes time
     async with Line(one) as line:
         with standing():
             line.send(request(chat(SLOW), headers=KEY))
-            await arrived(sim, 1)
+            await arrived(sim, 2)
             line.writer.transport.abort()
             await settled(one)
     assert await rows(database) == []
@@ -152,10 +153,11 @@ async def test_a_claim_lapses_when_its_gateway_dies_and_not_while_it_lives(
 ) -> None:
     late = "UPDATE idempotent_answers SET expires_at = now() + interval '1 s'"
     lapsed = "UPDATE idempotent_answers SET expires_at = now()"
+    await post(one, chat())  # money is leased from the books, which takes time
     async with Line(one) as line:
         with standing():
             line.send(request(chat(SLOW), headers=KEY))
-            await arrived(sim, 1)
+            await arrived(sim, 2)
             await change(database, late)
             await stored_by(one).renew()
             (row,) = await rows(
@@ -169,7 +171,7 @@ async def test_a_claim_lapses_when_its_gateway_dies_and_not_while_it_lives(
         assert parsed(await line.rest()).status == 200  # it may still answer its own caller
     await settled(one)
     assert (await post(other, chat(SLOW), headers=KEY)).body == second.body
-    assert len(sim.requests()) == 2
+    assert len(sim.requests()) == 3
 
 
 async def test_what_has_expired_is_swept(one: RunningGateway, database: Database) -> None:

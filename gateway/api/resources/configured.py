@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway.api.rest.answer import Row
-from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection
+from gateway.settings.declared import DEFAULT_TENANT
+from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection, TenantSection
 from gateway.settings.schema_types import Section
 from gateway.settings.snapshot import Snapshot
 
@@ -23,11 +24,9 @@ class Configured:
     file: ConfigFile | None = None
 
     def tenants(self) -> dict[str, Row]:
-        if self.file is None:
-            return {}
         return {
             one.id: _shown(one, {"id", "weight", "models"}, name="", state="active")
-            for one in self.file.tenants
+            for one in self._tenants()
         }
 
     def providers(self) -> dict[str, Row]:
@@ -43,17 +42,28 @@ class Configured:
 
     def keys(self, tenant: str) -> dict[str, Row]:
         """Those of one tenant."""
-        tenants = () if self.file is None else self.file.tenants
-        return {key.id: _key(key, tenant) for one in tenants if one.id == tenant for key in one.keys}
+        return {key.id: _key(key, tenant) for one in self._tenants() if one.id == tenant for key in one.keys}
 
     def budgets(self) -> dict[str, Row]:
         """Under the names that their accounts have in the books: `tenant:month`, `tenant:key:day`, `…:soft`."""
         found: dict[str, Row] = {}
-        for tenant in () if self.file is None else self.file.tenants:
+        for tenant in self._tenants():
             found.update(_budgets(tenant.budgets, tenant.id, None))
             for key in tenant.keys:
                 found.update(_budgets(key.budgets, tenant.id, key.id))
         return found
+
+    def _tenants(self) -> tuple[TenantSection, ...]:
+        if self.file is None:
+            return ()
+        return self.file.tenants or (_FIRST,)
+
+
+#: What a configuration without tenants comes to: its key is in the data directory.
+_FIRST = TenantSection(
+    id=DEFAULT_TENANT,
+    keys=(TenantKeySection(id=DEFAULT_TENANT, secret="file:tenant-key"),),  # noqa: S106
+)
 
 
 def _shown(section: Section, names: set[str] | None = None, **more: object) -> Row:
