@@ -61,6 +61,7 @@ class GenerationWatch:
         return False
 
     async def _look_on(self) -> None:
+        await self._database.answering()  # one look before that would be in vain, and the next a second later
         while True:
             await self.look()
             await asyncio.sleep(self._look_s)

@@ -31,11 +31,12 @@ def test_others_have_ended_before_what_measures_begins(tmp_path: Path) -> None:
     for name in ("b", "c"):
         (tmp_path / f"test_{name}.py").write_text("def test_is_over_at_once(): pass\n" * 3)
     (tmp_path / "test_takes_long.py").write_text(TAKES_LONG)
+    plugins = ["-p", "xdist", "-p", "pytest_timeout"]  # all the others take seconds
     options = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-v", "-p", "no:cacheprovider"]
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, tmp_path],
+        [sys.executable, "-m", "pytest", *plugins, *options, tmp_path],
         capture_output=True, text=True, check=False, cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )  # fmt: skip
     passed = [line.split("::")[-1].strip() for line in ended.stdout.splitlines() if "PASSED" in line]
     assert ended.returncode == 0, ended.stdout + ended.stderr

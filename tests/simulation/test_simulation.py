@@ -13,7 +13,7 @@ from tests.simulation.plan import BEGIN_S, Plan, draw, steady
 from tests.simulation.provider import Fault
 from tests.simulation.world import Report, run
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]  # nothing but computing, eight seconds each
 SEEDS = 200
 BATCH = 10
 SHARED_SEEDS = 10  # they take longer, as who waits asks the ledger all the time

@@ -4,6 +4,7 @@ import asyncio
 
 from storage.database import EVERY_TENANT, Database, connected
 from storage.notices import GenerationWatch
+from tests.clock import turns
 from tests.postgres import Stored
 
 
@@ -55,3 +56,15 @@ async def test_without_notices_looking_is_enough(stored: Stored, database: Datab
     await _change(database, "one")
     await _told(heard, 2)
     await watch.close()
+
+
+async def test_the_first_look_waits_for_the_database_and_for_nothing_else(stored: Stored) -> None:
+    heard: list[int] = []
+    database = Database(stored.application)
+    watch = GenerationWatch(database, "postgresql://u@/nowhere?host=/nowhere", heard.append, look_s=1000)
+    watch.start()
+    await turns()
+    await database.start()
+    await _told(heard, 1)
+    await watch.close()
+    await database.close()
