@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
 from random import Random
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -187,7 +188,7 @@ class App:
         """The grace time is over: end what is still in flight."""
         self.pipeline.end_all()
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         """Live state for the admin API."""
         snapshot = self.pipeline.generation.snapshot
         return {

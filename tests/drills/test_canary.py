@@ -121,10 +121,8 @@ async def test_nothing_of_a_secret_or_a_prompt_is_anywhere(
             await ask("POST", "/pools", {"id": "p", "provider": "sim", "secret": CANARIES["PROVIDER_KEY"]})
         )
         await settled(gateway)
-        spending = gateway.app.pipeline.spending
-        assert spending is not None
         spool = b"".join(path.read_bytes() for path in gateway.settings.data_dir.rglob("*.wal"))
-        await spending.treasury.flush()
+        await gateway.spending.treasury.flush()
         await gateway.app._key_use.write()
         shown += [await ask("GET", path) for path in _PAGES]
         metrics = await admin_metrics(gateway, root)

@@ -64,9 +64,7 @@ async def test_it_is_paid_for_once(
     assert [reply.status for reply in replies] == [200] * 4
     for gateway in (one, other):
         await settled(gateway)
-        spending = gateway.app.pipeline.spending
-        assert spending is not None
-        await spending.treasury.flush()
+        await gateway.spending.treasury.flush()
     (paid,) = await rows(database, "SELECT cost_nusd FROM usage_log")
     (budget,) = await rows(database, "SELECT posted_nusd FROM budget_balances")
     assert 0 < paid["cost_nusd"] == budget["posted_nusd"]
