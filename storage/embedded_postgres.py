@@ -17,6 +17,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
+from storage.background import end_tasks
 from storage.ending import end_process
 from storage.postgres_binaries import BinariesError, RunAs, binaries
 from storage.postgres_cluster import (
@@ -115,10 +116,7 @@ class EmbeddedPostgres:
 
     async def stop(self) -> None:
         """Ends it in order: what its users have not committed is rolled back."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-            self._keeper = None
+        await end_tasks(self._keeper)
         await self._end()
 
     def end(self) -> None:
