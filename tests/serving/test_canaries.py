@@ -125,7 +125,7 @@ class Run(GatewayProcess):
 
     def keep_stores(self) -> None:
         """What is only there while it runs: the spool, and the database as people dump it."""
-        self.said["spool"] = b"".join(path.read_bytes() for path in self.data_dir.rglob("*.wal"))
+        self.said["spool"] = b"".join(path.read_bytes() for path in (self.data_dir / "spool").rglob("*.wal"))
         dsn = EmbeddedPostgres.kept_dsn(self.data_dir / DIRECTORY, SUPERUSER)
         self.said["database"] = asyncio.run(dump(dsn)).encode()
 
