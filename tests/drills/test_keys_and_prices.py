@@ -59,7 +59,6 @@ async def test_every_key_that_is_no_good_gets_the_same_answer(
 
 async def test_no_credential_makes_a_statement_of_its_own(gateway: RunningGateway, stored: Stored) -> None:
     """D5: whatever is presented, PostgreSQL sees the statements that it always sees."""
-    name = stored.superuser.partition("@/")[2].partition("?")[0]
     query = (
         "SELECT array_agg(DISTINCT s.queryid) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid"
         " JOIN pg_roles r ON r.oid = s.userid WHERE d.datname = $1 AND r.rolname = 'kaze_app'"
@@ -71,14 +70,14 @@ async def test_no_credential_makes_a_statement_of_its_own(gateway: RunningGatewa
         for _ in range(3):  # everything that goes on by itself has been once
             await settled(gateway)
             await passes(70)
-        before = set(await connection.fetchval(query, name))
+        before = set(await connection.fetchval(query, stored.name))
         for headers in islice(odd_credentials(Random(7)), 300):
             async with Line(gateway) as line:
                 line.send(request(b"{}", key=None, headers=headers))
                 await line.rest()
         for _ in range(5):
             await post(gateway, chat(), key=mint("web").reveal())
-        after = set(await connection.fetchval(query, name))
+        after = set(await connection.fetchval(query, stored.name))
     # What a timer had not come to yet, and not three hundred.
     assert len(before) > 3 and len(after - before) <= 2
 

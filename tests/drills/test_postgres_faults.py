@@ -138,16 +138,15 @@ async def _held(stored: Stored) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _read_only(stored: Stored) -> AsyncIterator[None]:
     """As after a switch to a standby: every session may read and none may write."""
-    name = stored.superuser.partition("@/")[2].partition("?")[0]
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
     async with connected(stored.superuser) as connection:
-        await connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-        await connection.execute(end, name)
+        await connection.execute(f"ALTER DATABASE {stored.name} SET default_transaction_read_only = on")
+        await connection.execute(end, stored.name)
     yield
     async with connected(stored.superuser) as connection:
         await connection.execute("SET default_transaction_read_only = off")
-        await connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-        await connection.execute(end, name)
+        await connection.execute(f"ALTER DATABASE {stored.name} RESET default_transaction_read_only")
+        await connection.execute(end, stored.name)
 
 
 @asynccontextmanager
