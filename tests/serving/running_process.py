@@ -26,12 +26,12 @@ def chat(text: str, *, stream: bool = False) -> dict[str, Any]:
     return {"model": "sim/chat", "stream": stream, "messages": [{"role": "user", "content": text}]}
 
 
-def environ(**more: str) -> dict[str, str]:
-    """A bare environment: no provider, no settings of the developer's."""
+def environ(*, database: bool = False, **more: str) -> dict[str, str]:
+    """A bare environment: no provider, no settings of the developer's; the embedded `database`, or none."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return {
         **kept,
-        "KAZE_DATABASE_URL": "none",
+        **({} if database else {"KAZE_DATABASE_URL": "none"}),
         "PYTHONPATH": str(REPOSITORY),
         "PYTHONWARNINGS": "error",
         **more,

@@ -179,11 +179,10 @@ def _run(sim: ProviderSim, bao: OpenBao, root: Path) -> None:
     (root / "key.of-two").write_text(kept["two"])
     bao.put("llm/sim", key=kept["three"])
     environment = environ(
-        KAZE_LOG_LEVEL="debug", KAZE_ADMIN_KEY=kept["admin"], KAZE_KEY_PEPPER=kept["pepper"],
+        database=True, KAZE_LOG_LEVEL="debug", KAZE_ADMIN_KEY=kept["admin"], KAZE_KEY_PEPPER=kept["pepper"],
         PYTHONASYNCIODEBUG="1", BAO_TOKEN=ROOT_TOKEN, ONE=kept["one"], FOUR=kept["bad-four"],
         TENANT=kept["tenant-"], GIVEN=kept["given-"], PROXY=kept["proxy"],
     )  # fmt: skip
-    del environment["KAZE_DATABASE_URL"]
     provider = {"dialect": "openai", "base_url": sim.openai_url, "flavour": "sim"}
     config = {
         "providers": [
