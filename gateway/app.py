@@ -37,6 +37,7 @@ from gateway.metrics import Metrics, Reading
 from gateway.pipeline.account import Account, Accounts
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.authenticate import Authenticator, UnknownKeyError
+from gateway.pipeline.budget_outlook import BudgetOutlook
 from gateway.pipeline.call import Upstream
 from gateway.pipeline.charging import Charging
 from gateway.pipeline.connections import Connections
@@ -292,7 +293,7 @@ class App:
         return spending
 
     def _shown(self, router: Router) -> OwnLive:
-        budgets = None if self._spending is None else self._spending.told
+        budgets = None if self._spending is None else BudgetOutlook(self._spending)
         grantor, time, clock = self.ledger, self.ledger_time, self._clock
         explainer = Explainer(lambda: router, self._dispatcher, grantor, time, clock, budgets, self._worker)
         queue = QueueReadings(self._worker, self._dispatcher, clock)
