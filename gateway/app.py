@@ -256,7 +256,7 @@ class App:
         return admin_app(
             settings.admin_key,
             self.running,
-            lambda: Configured(self.following.snapshot, self.following.file),
+            lambda: Configured(self.following.snapshot, self.following.file, self.following.refused),
             self._clock,
             self._is_draining,
             Administered.of(self.databases, settings.data_dir) if administers else None,
@@ -353,5 +353,5 @@ class App:
         yield from self._configuration_readings()
 
     def _configuration_readings(self) -> Iterator[Reading]:
-        refused = [((), float(self.following.refused))]
+        refused = [((), float(len(self.following.refused)))]
         yield Reading("config_rows_refused", "Rows of the database that do not count.", (), refused)

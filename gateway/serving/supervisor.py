@@ -86,7 +86,7 @@ class Supervisor:
         return admin_app(
             settings.admin_key,
             GatheredLive(settings.admin_key, seats, gatherer, self._totals, following.reload),
-            lambda: Configured(following.snapshot, following.file),
+            lambda: Configured(following.snapshot, following.file, following.refused),
             SystemClock(),
             lambda: self._stop.told or all(seat.state != "serving" for seat in seats),
             Administered.of(databases, settings.data_dir),

@@ -22,6 +22,17 @@ class Configured:
 
     snapshot: Snapshot
     file: ConfigFile | None = None
+    #: Of rows that are not in force, `table id: why`.
+    refused: tuple[str, ...] = ()
+
+    def problems(self, table: str) -> dict[str, str]:
+        """By id, why a row of that table is not in force; the one before it may still be."""
+        said = (
+            line.removeprefix(f"{table} ").partition(": ")
+            for line in self.refused
+            if line.startswith(f"{table} ")
+        )
+        return {id_: why for id_, _, why in said}
 
     def tenants(self) -> dict[str, Row]:
         return {
