@@ -56,8 +56,8 @@ class Configured:
         return {key.id: _key(key, tenant) for one in self._tenants() if one.id == tenant for key in one.keys}
 
     def budgets(self) -> dict[str, Row]:
-        """Under the names that their accounts have in the books: `tenant:month`, `tenant:key:day`, `…:soft`."""
-        found: dict[str, Row] = {}
+        """By the names of their accounts in the books: `*:month`, `tenant:month`, `tenant:key:day`, `…:soft`."""
+        found = {} if self.file is None else _budgets(self.file.budgets, "*", None)
         for tenant in self._tenants():
             found.update(_budgets(tenant.budgets, tenant.id, None))
             for key in tenant.keys:
