@@ -29,3 +29,10 @@ async def test_a_body_that_is_deep_or_long_in_digits_is_refused_as_what_it_is(ad
         content = f'{{"id": "t", "weight": {value}}}'
         reply = await admin.client.request("POST", "/admin/v1/tenants", content=content, headers=headers)
         assert reply.status_code in (400, 422), reply.text
+
+
+@pytest.mark.parametrize("limit", [10**18 + 1, 10**30, 1e30])
+async def test_an_amount_that_is_too_large_is_told_the_bound(admin: Admin, limit: float) -> None:
+    reply = await admin.ask("POST", "/budgets", {"period": "month", "limit_nusd": limit})
+    [fault] = reply.json()["errors"]
+    assert fault == {"field": "limit_nusd", "detail": "must be at most 1000000000000000000"}

@@ -237,9 +237,28 @@ def test_fields_as_they_are_typed() -> None:
     assert merged(there, {"limits": {"rpm": 5}, "models": ["a"]}) == {
         "limits": {"rpm": 5, "tpm": 2}, "models": ["a"]
     }  # fmt: skip
-    for wrong in ("nothing", "=1", "usd=much"):
-        with pytest.raises(FieldError):
-            parsed([wrong])
+    assert parsed(["usd=1e9"]) == {"limit_nusd": 10**18}
+    assert parsed(["usd=1.1000000000000"]) == {"limit_nusd": 1_100_000_000}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("nothing", "takes name=value"),
+        ("=1", "takes name=value"),
+        ("usd=much", "such as 12.50"),
+        ("usd=nan", "such as 12.50"),
+        ("usd=Infinity", "such as 12.50"),
+        ("usd=1e30", "at most 1,000,000,000"),
+        ("usd=1e999999999", "at most 1,000,000,000"),
+        ("usd=-1", "at least 0"),
+        ("usd=0.0000000001", "no finer than a billionth"),
+        ("usd=1e-999999", "no finer than a billionth"),
+    ],
+)
+def test_a_field_that_is_wrong_is_told_why(wrong: str, said: str) -> None:
+    with pytest.raises(FieldError, match=said):
+        parsed([wrong])
 
 
 @pytest.mark.parametrize("command", ["tenant", "provider", "pool", "model", "budget", "admin-key", "key"])
