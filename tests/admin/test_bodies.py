@@ -23,6 +23,13 @@ async def test_a_field_that_is_there_twice_is_named(admin: Admin, body: str, fie
     assert await admin.deeds() == []
 
 
+async def test_what_is_refused_unread_is_a_problem_too(admin: Admin) -> None:
+    for path, headers, status in (("/x" * 5000, {}, 414), ("/tenants", {"x-long": "y" * 40_000}, 431)):
+        reply = await admin.ask("GET", path, headers=headers)
+        assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json")
+        assert (reply.json()["status"], bool(reply.json()["detail"])) == (status, True)
+
+
 async def test_a_body_that_is_deep_or_long_in_digits_is_refused_as_what_it_is(admin: Admin) -> None:
     headers = {"authorization": f"Bearer {ADMIN_KEY}", "content-type": "application/json"}
     for value in ("[" * 1000 + "]" * 1000, "[" * 9000 + "]" * 9000, "9" * 9000, "1e" + "9" * 9000):
