@@ -38,6 +38,7 @@ from gateway.metrics import Metrics, Reading
 from gateway.pipeline.account import Account, Accounts
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.authenticate import Authenticator, UnknownKeyError
+from gateway.pipeline.budget_outlook import BudgetOutlook
 from gateway.pipeline.call import Upstream
 from gateway.pipeline.charging import Charging
 from gateway.pipeline.connections import Connections
@@ -255,7 +256,7 @@ class App:
         return admin_app(
             settings.admin_key,
             self.running,
-            lambda: Configured(self.following.snapshot, self.following.file),
+            lambda: Configured(self.following.snapshot, self.following.file, self.following.refused),
             self._clock,
             self._is_draining,
             Administered.of(self.databases, settings.data_dir) if administers else None,
@@ -292,7 +293,7 @@ class App:
         return spending
 
     def _shown(self, router: Router) -> OwnLive:
-        budgets = None if self._spending is None else self._spending.told
+        budgets = None if self._spending is None else BudgetOutlook(self._spending)
         grantor, time, clock = self.ledger, self.ledger_time, self._clock
         explainer = Explainer(lambda: router, self._dispatcher, grantor, time, clock, budgets, self._worker)
         queue = QueueReadings(self._worker, self._dispatcher, clock)
@@ -352,5 +353,5 @@ class App:
         yield from self._configuration_readings()
 
     def _configuration_readings(self) -> Iterator[Reading]:
-        refused = [((), float(self.following.refused))]
+        refused = [((), float(len(self.following.refused)))]
         yield Reading("config_rows_refused", "Rows of the database that do not count.", (), refused)

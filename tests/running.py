@@ -98,7 +98,7 @@ class RunningGateway:
         self.admin_url = f"http://127.0.0.1:{self._admin_socket.getsockname()[1]}"
         self._listeners = [
             Listener(self.app.data, self._data_socket, protocol=protocol),
-            Listener(self.app.admin, self._admin_socket, protocol=bounded_protocol(bounds)),
+            Listener(self.app.admin, self._admin_socket, protocol=bounded_protocol(bounds, problems=True)),
         ]
         for listener in self._listeners:
             listener.open()

@@ -130,6 +130,8 @@ class SpoolWriter:
         with suppress(SpoolError):
             self._retry()
         self._journal.close()
+        if not (self._journal.open_count or self._waiting):  # of others what is flushed too may be needed
+            self._deletions += self._journal.release(self._flushed)
         closing, deletions = self._take_closing(), self._deletions
         try:
             await self._loop.run_in_executor(

@@ -6,6 +6,7 @@ Fields that hold lists take words with commas between them too.
 
 import json
 from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from budgets.money import nano
@@ -13,6 +14,8 @@ from budgets.money import nano
 Document = dict[str, Any]
 _LISTS = frozenset({"targets", "tenants", "models", "endpoints", "addresses", "apis"})
 _DECIMALS = frozenset({"weight"})
+_PLACES = 9
+_USD_MAX = 1_000_000_000  # as the file and the admin API have it
 
 
 class FieldError(Exception):
@@ -62,6 +65,13 @@ def _value(name: str, text: str) -> Any:
 
 def _nano(text: str) -> int:
     try:
-        return nano(text)
-    except ValueError as error:
-        raise FieldError(f"usd: {error}; dollars are said as in 12.50") from None
+        usd = Decimal(text)
+    except InvalidOperation:
+        usd = Decimal("nan")
+    if not usd.is_finite():
+        raise FieldError("usd: an amount of dollars, such as 12.50")
+    if not 0 <= usd <= _USD_MAX:
+        raise FieldError(f"usd: must be at least 0 and at most {_USD_MAX:,}")
+    if usd != round(usd, _PLACES):
+        raise FieldError("usd: no finer than a billionth of a dollar")
+    return nano(usd)

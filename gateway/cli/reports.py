@@ -160,6 +160,7 @@ def _explained(found: dict[str, Any]) -> str:
                 place,
                 one["target"],
                 one["pool"],
+                cell("cost_nusd", one.get("cost_nusd")),
                 "yes" if one["usable"] else "no",
                 _full(one),
                 "; ".join(one["why_not"]),
@@ -167,7 +168,9 @@ def _explained(found: dict[str, Any]) -> str:
             for place, one in enumerate(found[name], 1)
         ]
         if rows:
-            parts.append(f"{name}\n{table(['', 'target', 'pool', 'usable', 'used', 'why not'], rows)}")
+            parts.append(
+                f"{name}\n{table(['', 'target', 'pool', 'cost', 'usable', 'used', 'why not'], rows)}"
+            )
     return "\n\n".join(parts)
 
 

@@ -26,6 +26,8 @@ from storage.partitions import KEPT_MONTHS, detach_expired, make_ahead
 DIRECTORY = "postgres"
 _RETRY_S = 2.0
 _DAY_S = 86_400.0
+#: So that one that is started anew every day keeps its months as well.
+_FIRST_UPKEEP_S = 600.0
 
 log = logging.getLogger(__name__)
 
@@ -89,15 +91,17 @@ class DatabaseBeside:
         return role
 
     async def _keep(self, *, ready: bool) -> None:
-        """Once a day what is due; sooner while the database was not there yet."""
+        """Once a day what is due, first soon; sooner still while the database was not there yet."""
+        due_s = _FIRST_UPKEEP_S
         while True:
-            await asyncio.sleep(_DAY_S if ready else _RETRY_S)
+            await asyncio.sleep(due_s if ready else _RETRY_S)
             try:
                 if not ready:
                     await self._make_ready()
                     log.warning("database: it can be reached now")
                     ready = True
                 else:
+                    due_s = _DAY_S
                     await self._upkeep()
             except (*UNREACHED, SchemaError, REFUSED) as error:
                 # While it was never reached this is every other second, and was said at the start.

@@ -9,7 +9,12 @@ from gateway.settings.discover import complete
 from gateway.settings.places import Findings
 from gateway.settings.resolve_prices import resolve_prices
 from gateway.settings.resolve_providers import resolve_pools, resolve_providers
-from gateway.settings.resolve_tenants import resolve_routes, resolve_tenant_keys, resolve_tenants
+from gateway.settings.resolve_tenants import (
+    resolve_routes,
+    resolve_shared_budgets,
+    resolve_tenant_keys,
+    resolve_tenants,
+)
 from gateway.settings.schema import ConfigFile
 from gateway.settings.snapshot import Bounds, Hedge, Queue, Routing, Snapshot, Tenant, TenantKey
 from keys.digest import Peppers, digest
@@ -79,4 +84,5 @@ def resolved(declared: Declared, file: ConfigFile, generation: int, findings: Fi
         on_disconnect=file.on_disconnect,
         capabilities=MappingProxyType(capabilities),
         prices=resolve_prices(file, findings),
+        shared_budgets=resolve_shared_budgets(file, findings),
     )

@@ -170,7 +170,7 @@ class Following:
             "source": None if settings.source is None else str(settings.source),
             "file": settings.declared.digest,
             "database": database,
-            "refused": list(self._assembled.refused),
+            "refused": list(self.refused),
             "keys_under_former_pepper": self._under_former_pepper(),
             "problem": self.problem,
             "needs_restart": list(self.unapplied),
@@ -191,9 +191,9 @@ class Following:
         return degraded is not None and degraded != NOT_CONNECTED
 
     @property
-    def refused(self) -> int:
-        """Rows that do not count."""
-        return len(self._assembled.refused)
+    def refused(self) -> tuple[str, ...]:
+        """Rows that do not count, and why."""
+        return self._assembled.refused
 
     def _changed(self, number: int) -> None:
         self._newest = number

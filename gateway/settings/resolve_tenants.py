@@ -36,6 +36,11 @@ def resolve_routes(
     return routes
 
 
+def resolve_shared_budgets(file: ConfigFile, findings: Findings) -> tuple[Budget, ...]:
+    """Those on all tenants together: `*:month`, as no tenant is called that."""
+    return _budgets(file.budgets, ("*",), ("budgets",), findings)
+
+
 def resolve_tenants(
     file: ConfigFile, providers: Mapping[str, Provider], routes: Mapping[str, ModelRoute], findings: Findings
 ) -> dict[str, Tenant]:

@@ -343,6 +343,7 @@ class ConfigFile(Section):
     tenants: ListOf[TenantSection] = Field(
         default=(), description="Tenants; with none, `default` with a generated key."
     )
+    budgets: ListOf[BudgetSection] = Field(default=(), description="Caps on all tenants together.")
     prices: ListOf[PriceSection] = Field(
         default=(), description="Prices that go before those of the price list."
     )

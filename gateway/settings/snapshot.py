@@ -105,7 +105,8 @@ class Limits:
 class Budget:
     """A cap on spending, in nano-dollars per `period` (UTC).
 
-    `id` is the database's, or made of where the file has it: `tenant:month`, `tenant:key:day`, with `:soft` behind.
+    `id` is the database's, or made of where the file has it: `*:month`, `tenant:month`,
+    `tenant:key:day`, with `:soft` behind.
     """
 
     period: Literal["day", "week", "month", "total"]

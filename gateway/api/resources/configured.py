@@ -23,6 +23,17 @@ class Configured:
 
     snapshot: Snapshot
     file: ConfigFile | None = None
+    #: Of rows that are not in force, `table id: why`.
+    refused: tuple[str, ...] = ()
+
+    def problems(self, table: str) -> dict[str, str]:
+        """By id, why a row of that table is not in force; the one before it may still be."""
+        said = (
+            line.removeprefix(f"{table} ").partition(": ")
+            for line in self.refused
+            if line.startswith(f"{table} ")
+        )
+        return {id_: why for id_, _, why in said}
 
     def tenants(self) -> dict[str, Row]:
         return {
@@ -46,8 +57,8 @@ class Configured:
         return {key.id: _key(key, tenant) for one in self._tenants() if one.id == tenant for key in one.keys}
 
     def budgets(self) -> dict[str, Row]:
-        """Under the names that their accounts have in the books."""
-        found: dict[str, Row] = {}
+        """By the names of their accounts in the books: `*:month`, `tenant:month`, `tenant:key:day`, `…:soft`."""
+        found = {} if self.file is None else _budgets(self.file.budgets, "*", None)
         for tenant in self._tenants():
             found.update(_budgets(tenant.budgets, tenant.id, None))
             for key in tenant.keys:
