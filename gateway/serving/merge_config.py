@@ -4,10 +4,11 @@ Each worker has a login of its own at Vault, so that one of them may be shut out
 """
 
 from collections.abc import Mapping
-
-from gateway.api.rest.answer import Row
+from typing import Any
 
 _WELL = (None, "answers")
+
+Row = dict[str, Any]
 
 
 def merge_config(said: Mapping[int, Row]) -> Row:

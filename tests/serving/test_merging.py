@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.serving.merge_metrics import Families, rule_of
 from gateway.serving.merge_config import merge_config
+from gateway.serving.merge_metrics import Families, rule_of
 from gateway.serving.merge_pools import merge_pools
 from gateway.serving.merge_queue import merge_queue
 from gateway.serving.totals import Totals
