@@ -10,6 +10,7 @@ from pydantic import Field
 
 from gateway.settings.schema_bounds import BoundsSection
 from gateway.settings.schema_prices import PriceSection
+from gateway.settings.schema_secrets import SecretsSection
 from gateway.settings.schema_types import (
     Api,
     Count,
@@ -335,6 +336,9 @@ class ConfigFile(Section):
         "`redis://…`, `rediss://…`, `unix://…` for several hosts.",
     )
     vault: VaultSection | None = Field(default=None, description="The secret store for `vault:` references.")
+    secrets: SecretsSection = Field(
+        default=SecretsSection(), description="What may be referred to as a secret."
+    )
     providers: ListOf[ProviderSection] = Field(
         default=(), description="Upstream APIs; with none they are taken from the environment."
     )

@@ -50,6 +50,9 @@ TargetName = Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}/[\x20-\x
 ModelPattern = Annotated[Text, Field(pattern=r"^[\x20-\x7e]{1,256}$")]
 #: Where a secret is: `env:NAME`, `file:/path` or `vault:…`.
 Reference = Annotated[Text, Field(max_length=4096)]
+#: The same, or all that begins so; of files, all in a directory.
+PLACES_PATTERN = r"^(env:([A-Za-z0-9_]+\*?|\*)|vault:([!-)+-~]+\*?|\*)|file:/([^*]*/)?\*|file:/[^*]+)$"
+SecretPlaces = Annotated[Text, Field(pattern=PLACES_PATTERN, max_length=4096)]
 #: A role, a mount or a namespace.
 VAULT_PATH_PATTERN = r"^[A-Za-z0-9_.~@-]{1,64}(/[A-Za-z0-9_.~@-]{1,64}){0,15}$"
 VaultPath = Annotated[Text, Field(pattern=VAULT_PATH_PATTERN)]

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
 from gateway.api.resources.configured import Configured
-from gateway.settings.own_secrets import OwnSecrets
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path
+from gateway.settings.row_secrets import RowSecrets
 from gateway.settings.validate import suggestion
-from keys.secrets.reference import MalformedReferenceError, parse
 from storage.connection import Connection
 
 
@@ -24,16 +23,11 @@ class References:
         self._data_dir = data_dir
 
     def secret(self, reference: str | None, path: Path, findings: Findings) -> None:
-        """Its form, and that it is none of the gateway's own. Whether it leads anywhere is for those to find out
+        """Its form, and that rows may refer to it. Whether it leads anywhere is for those to find out
         who send it."""
         if reference is None:
             return
-        try:
-            parsed = parse(reference)
-        except MalformedReferenceError as error:
-            findings.add(path, str(error))
-            return
-        why = OwnSecrets(self._data_dir, self._configured().file).why_not(parsed)
+        why = RowSecrets(self._data_dir, self._configured().file).why_not(reference)
         if why is not None:
             findings.add(path, why)
 
