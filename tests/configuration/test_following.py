@@ -111,7 +111,7 @@ async def test_a_bad_row_is_named_and_nothing_else_changes(
         await in_force(gateway, operator)
         assert (await post(gateway, chat(), key=key)).status == 200
         assert (await config(gateway))["refused"] == [
-            "pools three: secret: NOT_THERE is not set in the environment"
+            "pools three: secret: KAZE_PROVIDER_NOT_THERE is not set in the environment"
         ]
         metrics = (await admin(gateway, "/metrics")).body.decode()
         assert "gateway_config_rows_refused 1.0\n" in metrics

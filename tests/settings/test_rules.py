@@ -124,10 +124,10 @@ CASES = [
     *(
         (
             "echo_model: true",
-            f"secrets: {{rows_may_read: ['env:A', '{place}']}}",
-            "secrets.rows_may_read[1]: must be env:",
+            f"secrets: {{rows_may_read: ['env:A', '{no}']}}",
+            "secrets.rows_may_read[1]: must be",
         )
-        for place in (
+        for no in (
             "A",
             "env:",
             "env:A*B",

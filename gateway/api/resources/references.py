@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
 from gateway.api.resources.configured import Configured
+from gateway.api.rest.ask import refuse_any
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path
 from gateway.settings.row_secrets import RowSecrets
@@ -111,5 +112,15 @@ def check_moment(text: str | None, path: Path, findings: Findings) -> datetime |
             return moment
     except (ValueError, OverflowError):
         pass
-    findings.add(path, "must be a moment with its time zone, such as 2030-01-31T12:00:00Z")
+    findings.add(path, "must be a moment with its time zone, as RFC 3339 has it: 2030-01-31T12:00:00Z")
     return None
+
+
+def refuse_past(text: str | None, field: str, now: datetime) -> None:
+    """Raises a Problem when the moment `text` is no moment, or not to come."""
+    findings = Findings(None)
+    moment = check_moment(text, (field,), findings)
+    if moment is not None and moment <= now:
+        said = now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        findings.add((field,), f"is in the past: it is {said} now")
+    refuse_any(findings)
