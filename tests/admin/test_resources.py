@@ -166,14 +166,6 @@ async def test_what_is_wrong_with_a_key_is_named(admin: Admin) -> None:
 
 #: What is no moment, also as words that are too short or too long for one.
 NO_MOMENTS = ("yesterday", "", "in 30 days", "tomorrow, at the latest", "2030-01-31T12:00:00", "1893456000")
-    "yesterday",
-    "",
-    "in 30 days",
-    "tomorrow, at the latest",
-    "2030-01-31",
-    "2030-01-31T12:00:00",
-    "1893456000",
-)
 
 
 async def test_the_end_of_a_key_is_a_moment_to_come(admin: Admin) -> None:
