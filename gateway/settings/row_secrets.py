@@ -9,8 +9,7 @@ rows, however they came to be there: asked by the admin API before a row is writ
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.settings.schema import ConfigFile
-from gateway.settings.schema_secrets import SecretsSection
+from gateway.settings.schema import ConfigFile, SecretsSection
 from keys.secrets.reference import MalformedReferenceError, Reference, parse
 
 _OWN, _OF_PROVIDERS = "KAZE_", "KAZE_PROVIDER_"

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from gateway.settings.schema_bounds import BoundsSection
 from gateway.settings.schema_prices import PriceSection
-from gateway.settings.schema_secrets import SecretsSection
 from gateway.settings.schema_types import (
     Api,
     Count,
@@ -27,6 +26,7 @@ from gateway.settings.schema_types import (
     Priority,
     Reference,
     Seconds,
+    SecretPlaces,
     Section,
     Size,
     TargetName,
@@ -267,6 +267,17 @@ class VaultSection(Section):
         description="How often it is looked whether there is another version: by its metadata, where the token may "
         "read them.",
         ge=0.2,
+    )
+
+
+class SecretsSection(Section):
+    """What may be referred to as a secret."""
+
+    rows_may_read: ListOf[SecretPlaces] = Field(
+        default=("vault:*", "env:KAZE_PROVIDER_*"),
+        description="What pools and providers of the database (made by the admin API) may refer to: `env:NAME`, "
+        "`file:/path` and `vault:mount/path#field`; with `*` at the end all that begins so, `file:/directory/*` "
+        "all that lies in it. This file may refer to anything.",
     )
 
 

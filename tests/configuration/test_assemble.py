@@ -8,8 +8,7 @@ from typing import Any
 
 from gateway.settings.assemble import Assembled, assemble
 from gateway.settings.row_secrets import RowSecrets
-from gateway.settings.schema import ConfigFile
-from gateway.settings.schema_secrets import SecretsSection
+from gateway.settings.schema import ConfigFile, SecretsSection
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Limits, Snapshot, TenantKey
 from storage.configuration import StoredConfiguration
