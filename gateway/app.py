@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
 from random import Random
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -44,7 +45,6 @@ from gateway.pipeline.databases import Databases
 from gateway.pipeline.departed import Departed
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.explain import Explainer
-from gateway.pipeline.idempotency import Idempotency
 from gateway.pipeline.key_use import KeyUse
 from gateway.pipeline.lessons import Lessons
 from gateway.pipeline.pipeline import Generation, Pipeline
@@ -68,6 +68,7 @@ from gateway.settings.following import Following
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Snapshot
 from keys.digest import Pepper, digest
+from storage.background import end_tasks
 
 
 class App:
@@ -187,7 +188,7 @@ class App:
         """The grace time is over: end what is still in flight."""
         self.pipeline.end_all()
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         """Live state for the admin API."""
         snapshot = self.pipeline.generation.snapshot
         return {
@@ -220,8 +221,7 @@ class App:
 
     async def aclose(self) -> None:
         """Close upstream connections, then write out the log."""
-        for task in self._reloads:
-            task.cancel()
+        await end_tasks(*self._reloads)
         self._lag.stop()
         self._swap.close()
         self._dispatcher.close()
@@ -311,7 +311,7 @@ class App:
             return None
         bounds, sweeps = snapshot.bounds, self._worker == 0
         made = StoredAnswers(self.databases.primary, bounds.idempotent_answer_bytes // 4, sweeps=sweeps)
-        pipeline.idempotency = Idempotency(bounds, self._clock, made)
+        pipeline.idempotency.stored = made
         return made
 
     def _leased(self, settings: Settings, time: LedgerTime, metrics: Metrics) -> Leases | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from budgets.money import nano
 from gateway.cli.admin_client import AdminClient, AdminError
 from gateway.settings.layers import combine, read_document
 from gateway.settings.places import Findings
@@ -21,7 +22,6 @@ from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection,
 from gateway.settings.schema_types import Section
 from gateway.settings.secrets import UnresolvedError, resolve
 
-_NANO = 1_000_000_000
 Row = dict[str, Any]
 
 
@@ -118,7 +118,7 @@ def _budgets(sections: tuple[BudgetSection, ...], tenant: str, key: str | None) 
         parts = [tenant, *([key] if key is not None else []), one.period]
         name = ".".join([*parts, *(["soft"] if one.enforce == "soft" else [])])[:64]
         document: Row = {
-            "id": name, "tenant": tenant, "period": one.period, "limit_nusd": int(one.usd * _NANO),
+            "id": name, "tenant": tenant, "period": one.period, "limit_nusd": nano(one.usd),
             "enforce": one.enforce,
         }  # fmt: skip
         yield _thing("budget", "budgets", name, document | ({} if key is None else {"key": key}))

@@ -6,13 +6,13 @@ Fields that hold lists take words with commas between them too.
 
 import json
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from budgets.money import nano
 
 Document = dict[str, Any]
 _LISTS = frozenset({"targets", "tenants", "models", "endpoints", "addresses", "apis"})
 _DECIMALS = frozenset({"weight"})
-_NANO = 1_000_000_000
 
 
 class FieldError(Exception):
@@ -62,10 +62,6 @@ def _value(name: str, text: str) -> Any:
 
 def _nano(text: str) -> int:
     try:
-        exact = Decimal(text) * _NANO
-        whole = int(exact)
-    except (InvalidOperation, ValueError, OverflowError):
-        raise FieldError("usd: an amount of dollars, such as 12.50") from None
-    if whole != exact:
-        raise FieldError("usd: no finer than a billionth of a dollar")
-    return whole
+        return nano(text)
+    except ValueError as error:
+        raise FieldError(f"usd: {error}; dollars are said as in 12.50") from None

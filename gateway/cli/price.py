@@ -63,7 +63,8 @@ def price(
     if as_json:
         print(json.dumps(steps, indent=2))
     else:
-        rows = [[*list(step.values())[:-1], "holds" if step["holds"] else ""] for step in steps]
+        shown = [{**step, "holds": "holds" if step["holds"] else ""} for step in steps]
+        rows = [list(step.values()) for step in shown]
         print(table(["target", "looked at", "found", ""], rows))
     return 0
 
@@ -78,7 +79,7 @@ def _configured(snapshot: Snapshot, asked: PriceOf, seed: Seed) -> list[tuple[Se
 
 
 def _sold(asked: PriceOf, seed: Seed, prices: PriceTable, now: float) -> list[tuple[Seller, str]]:
-    """At the provider that was named; else at the first vendor that has such a model, best one of its own."""
+    """At the provider that was named; else at the first vendor whose own model it is, or that has it at all."""
     provider, model = asked.provider, asked.model
     name, slash, rest = model.partition("/")
     if provider is None and slash:
@@ -88,8 +89,8 @@ def _sold(asked: PriceOf, seed: Seed, prices: PriceTable, now: float) -> list[tu
         return [(Seller(provider or "?", "" if vendor is None else vendor.id), model)]
     sellers = [Seller(vendor.id, vendor.id) for vendor in seed.vendors]
     known = [one for one in sellers if prices.price(one, model, asked.tenant, now).known]
-    makers = (one for one in known if prices.explain(one, model, asked.tenant, now)[0].holds)
-    return [(one, model) for one in (next(makers, *known[:1]) if known else None,) if one is not None]
+    makers = [one for one in known if prices.explain(one, model, asked.tenant, now)[0].holds]
+    return [(one, model) for one in (makers or known)[:1]]
 
 
 def _seed(data_dir: Path | None) -> Seed:

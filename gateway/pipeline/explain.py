@@ -18,7 +18,7 @@ from gateway.pipeline.account import Account
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.outlook import way_opens_in
 from gateway.pipeline.router import Router, Way
-from gateway.settings.snapshot import PRIORITIES, ProviderKey, Snapshot, Target, Tenant, TenantKey
+from gateway.settings.snapshot import PRIORITIES, RANKS, ProviderKey, Snapshot, Target, Tenant, TenantKey
 
 Row = dict[str, object]
 #: By tenant and key, what is left of each budget: `scope, period, limit_nusd, remaining_nusd, enforce, stops`.
@@ -174,8 +174,8 @@ def _key_of(snapshot: Snapshot, tenant: Tenant, name: str | None) -> TenantKey |
 
 def _rank(priority: str | None, key: TenantKey | None) -> int:
     """The class that it would get: never above the key's own bound."""
-    wanted = PRIORITIES.index(priority or ("conversation" if key is None else key.priority))
-    return wanted if key is None else max(wanted, PRIORITIES.index(key.priority_max))
+    wanted = RANKS[priority or ("conversation" if key is None else key.priority)]
+    return wanted if key is None else max(wanted, RANKS[key.priority_max])
 
 
 def _barred(snapshot: Snapshot, tenant: Tenant, targets: list[Target], used: set[str]) -> Iterator[Row]:

@@ -14,6 +14,7 @@ from gateway.clock import Clock
 from gateway.serving.refusal import StartError
 from gateway.settings.server import Settings
 from storage.archive import archive_detached
+from storage.background import end_tasks
 from storage.connection import Connection
 from storage.database import CONNECTIONS_MAX, REFUSED, UNREACHED, connected
 from storage.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
@@ -66,9 +67,7 @@ class DatabaseBeside:
             self._postgres.end()
 
     async def stop(self) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        await end_tasks(self._keeper)
         if self._postgres is not None:
             await self._postgres.stop()
 

@@ -56,7 +56,7 @@ class BudgetSection(Section):
     """A cap on spending."""
 
     period: Literal["day", "week", "month", "total"] = Field(description="What the amount is for, in UTC.")
-    usd: Usd = Field(description="The amount in US dollars.")
+    usd: Usd = Field(description="The amount in US dollars, in whole billionths.")
     anchor: Count = Field(
         default=1,
         description="The day on which a week (1 Monday to 7 Sunday) or a month (1 to 31, in shorter ones their "

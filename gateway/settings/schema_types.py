@@ -61,8 +61,12 @@ Count = Annotated[int, Strict(), Field(gt=0, le=10**12)]
 Size = Annotated[int, Strict(), Field(gt=0, le=2**40)]
 Seconds = Annotated[float, Strict(), Field(gt=0, le=86_400, allow_inf_nan=False)]
 Port = Annotated[int, Strict(), Field(ge=0, le=65_535)]
+#: Whole nano-dollars.
 Usd = Annotated[
-    Decimal, BeforeValidator(_number, json_schema_input_type=float), Strict(), Field(gt=0, le=10**9)
+    Decimal,
+    BeforeValidator(_number, json_schema_input_type=float),
+    Strict(),
+    Field(gt=0, le=10**9, decimal_places=9),
 ]
 #: US dollars, for a million tokens or for one piece; a multiplier of such.
 Price = Annotated[

@@ -23,6 +23,7 @@ _Number = TypeVar("_Number", int, float)
 
 #: Most urgent first; the position is the rank.
 PRIORITIES = ("supervised", "conversation", "scheduled", "consolidation", "evaluation")
+RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ Beside it stand the database's own; of what both name only the state (suspended,
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from budgets.money import nano
 from gateway.api.rest.answer import Row
 from gateway.settings.declared import DEFAULT_TENANT
+from gateway.settings.resolve_tenants import budget_name
 from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection, TenantSection
 from gateway.settings.schema_types import Section
 from gateway.settings.snapshot import Snapshot
 
-_NANO = 1_000_000_000
 Entries = Callable[[], Mapping[str, Row]]
 
 
@@ -45,7 +46,7 @@ class Configured:
         return {key.id: _key(key, tenant) for one in self._tenants() if one.id == tenant for key in one.keys}
 
     def budgets(self) -> dict[str, Row]:
-        """Under the names that their accounts have in the books: `tenant:month`, `tenant:key:day`, `…:soft`."""
+        """Under the names that their accounts have in the books."""
         found: dict[str, Row] = {}
         for tenant in self._tenants():
             found.update(_budgets(tenant.budgets, tenant.id, None))
@@ -86,15 +87,14 @@ def _key(section: TenantKeySection, tenant: str) -> Row:
 def _budgets(sections: Iterable[BudgetSection], tenant: str, key: str | None) -> dict[str, Row]:
     found: dict[str, Row] = {}
     for one in sections:
-        soft = (":soft",) if one.enforce == "soft" else ()
-        name = ":".join([tenant, *([key] if key else []), one.period]) + "".join(soft)
+        name = budget_name(one, tenant, *([key] if key else []))
         found[name] = {
             "id": name,
             "tenant": tenant,
             "key": key,
             "period": one.period,
             "anchor_day": one.anchor,
-            "limit_nusd": int(one.usd * _NANO),
+            "limit_nusd": nano(one.usd),
             "enforce": one.enforce,
             **_UNSTAMPED,
         }

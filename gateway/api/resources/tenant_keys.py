@@ -22,7 +22,7 @@ from gateway.api.rest.stored import Column, Table
 from gateway.settings.apis import APIS
 from gateway.settings.places import Findings
 from gateway.settings.schema_admin import KeyBody, NewKeyBody, RotateBody
-from gateway.settings.snapshot import PRIORITIES
+from gateway.settings.snapshot import RANKS
 from keys.digest import Peppers
 from keys.scope import parse_network
 from keys.strength import KEY_CHARS_MIN, weakness
@@ -290,7 +290,7 @@ def _value(key_id: str, given: str | None) -> str:
 
 
 async def _check(_: Connection, document: Document, findings: Findings) -> None:
-    if PRIORITIES.index(document["priority"]) < PRIORITIES.index(document["priority_max"]):
+    if RANKS[document["priority"]] < RANKS[document["priority_max"]]:
         findings.add(("priority",), f"is more urgent than priority_max, which is {document['priority_max']}")
     if document["endpoints"] != ["*"]:
         for index, name in enumerate(document["endpoints"]):
