@@ -18,7 +18,7 @@ from gateway.pipeline.account import Account
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.outlook import way_opens_in
 from gateway.pipeline.router import Router, Way
-from gateway.settings.snapshot import PRIORITIES, ProviderKey, Snapshot, Target, Tenant, TenantKey
+from gateway.settings.snapshot import PRIORITIES, ModelRoute, ProviderKey, Snapshot, Target, Tenant, TenantKey
 
 Row = dict[str, object]
 #: By tenant and key, what is left of each budget: `scope, period, limit_nusd, remaining_nusd, enforce, stops`.
@@ -78,6 +78,7 @@ class Explainer:
             "refused": None,
             "candidates": [],
             "overflow": [],
+            "models": {},
         }
         try:
             found = router.candidates(tenant, asked["model"], asked["api"])
@@ -88,7 +89,7 @@ class Explainer:
         rows = [self._way(way, rank, estimate) for way in ways]
         rows += _barred(router.snapshot, tenant, targets, {way.key_id for way in ways})
         overflow = [self._way(way, rank, estimate) for way in found.overflow]
-        return {**said, "candidates": rows, "overflow": overflow}
+        return {**said, "candidates": rows, "overflow": overflow, "models": _known_of(found.route)}
 
     def _way(self, way: Way, rank: int, estimate: Estimate) -> Row:
         now, account = self._clock.monotonic(), way.account
@@ -170,6 +171,14 @@ def _key_of(snapshot: Snapshot, tenant: Tenant, name: str | None) -> TenantKey |
         if key.id == name and key.tenant.id == tenant.id:
             return key
     raise NotKnownError("There is no such key of that tenant in force.")
+
+
+def _known_of(route: ModelRoute | None) -> Row:
+    """By target, what is known of the model: which requests it suits, and who said so."""
+    if route is None:
+        return {}
+    targets = route.targets if route.overflow is None else (*route.targets, route.overflow)
+    return {str(target): target.facts.told() for target in targets}
 
 
 def _rank(priority: str | None, key: TenantKey | None) -> int:
