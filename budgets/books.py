@@ -65,6 +65,12 @@ ORDER BY account, period FOR UPDATE
 """
 
 
+_STANDINGS = """
+SELECT account, period, posted_nusd, reserved_nusd FROM budget_balances
+JOIN unnest($1::text[], $2::text[]) AS asked (account, period) USING (account, period)
+"""
+
+
 class Difference(NamedTuple):
     """An account whose parts do not add up, in nano-dollars."""
 
@@ -112,6 +118,14 @@ class Books:
         """Slices of periods that began before, all spent or returned: their workers forgot them long ago."""
         async with self._pool.transaction(EVERY_TENANT) as connection:
             await connection.execute(_FORGET, before)
+
+    async def standings(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
+        """By account and period what is posted, and what workers hold, of those of which there is anything."""
+        async with self._pool.transaction(EVERY_TENANT, readonly=True) as connection:
+            rows = await connection.fetch(
+                _STANDINGS, [one[0] for one in accounts], [one[1] for one in accounts]
+            )
+        return {(row["account"], row["period"]): (row["posted_nusd"], row["reserved_nusd"]) for row in rows}
 
     async def reconcile(self, since: date | None = None) -> list[Difference]:
         """Where sums and rows differ, of periods that began on `since` or later; there are to be none."""

@@ -4,7 +4,7 @@ Conversions are exact or refused; `charge` and `rate` alone round, and they roun
 never less than what was spent. Floats are not taken: 0.1 is none of their values. Depends on nothing.
 """
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 NANO = 1_000_000_000
@@ -49,7 +49,10 @@ def text(amount: int) -> str:
 def _fraction(usd: Dollars) -> Fraction:
     if isinstance(usd, float | bool):
         raise TypeError("amounts of money are decimal")
-    exact = Decimal(usd) if isinstance(usd, str) else usd
+    try:
+        exact = Decimal(usd) if isinstance(usd, str) else usd
+    except InvalidOperation:
+        raise ValueError("no amount of money") from None
     if isinstance(exact, Decimal) and not exact.is_finite():
         raise ValueError("no amount of money")
     return Fraction(exact)

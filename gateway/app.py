@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
 from random import Random
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -37,6 +38,7 @@ from gateway.metrics import Metrics, Reading
 from gateway.pipeline.account import Account, Accounts
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.authenticate import Authenticator, UnknownKeyError
+from gateway.pipeline.budget_outlook import BudgetOutlook
 from gateway.pipeline.call import Upstream
 from gateway.pipeline.charging import Charging
 from gateway.pipeline.connections import Connections
@@ -44,7 +46,6 @@ from gateway.pipeline.databases import Databases
 from gateway.pipeline.departed import Departed
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.explain import Explainer
-from gateway.pipeline.idempotency import Idempotency
 from gateway.pipeline.key_use import KeyUse
 from gateway.pipeline.lessons import Lessons
 from gateway.pipeline.pipeline import Generation, Pipeline
@@ -68,6 +69,7 @@ from gateway.settings.following import Following
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Snapshot
 from keys.digest import Pepper, digest
+from storage.background import end_tasks
 
 
 class App:
@@ -187,7 +189,7 @@ class App:
         """The grace time is over: end what is still in flight."""
         self.pipeline.end_all()
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         """Live state for the admin API."""
         snapshot = self.pipeline.generation.snapshot
         return {
@@ -216,8 +218,7 @@ class App:
 
     async def aclose(self) -> None:
         """Close upstream connections, then write out the log."""
-        for task in self._reloads:
-            task.cancel()
+        await end_tasks(*self._reloads)
         self._lag.stop()
         self._swap.close()
         self._dispatcher.close()
@@ -255,7 +256,7 @@ class App:
         return admin_app(
             settings.admin_key,
             self.running,
-            lambda: Configured(self.following.snapshot, self.following.file),
+            lambda: Configured(self.following.snapshot, self.following.file, self.following.refused),
             self._clock,
             self._is_draining,
             Administered.of(self.databases, settings.data_dir) if administers else None,
@@ -292,7 +293,7 @@ class App:
         return spending
 
     def _shown(self, router: Router) -> OwnLive:
-        budgets = None if self._spending is None else self._spending.told
+        budgets = None if self._spending is None else BudgetOutlook(self._spending)
         grantor, time, clock = self.ledger, self.ledger_time, self._clock
         explainer = Explainer(lambda: router, self._dispatcher, grantor, time, clock, budgets, self._worker)
         queue = QueueReadings(self._worker, self._dispatcher, clock)
@@ -307,7 +308,7 @@ class App:
             return None
         bounds, sweeps = snapshot.bounds, self._worker == 0
         made = StoredAnswers(self.databases.primary, bounds.idempotent_answer_bytes // 4, sweeps=sweeps)
-        pipeline.idempotency = Idempotency(bounds, self._clock, made)
+        pipeline.idempotency.stored = made
         return made
 
     def _leased(self, settings: Settings, time: LedgerTime, metrics: Metrics) -> Leases | None:
@@ -352,5 +353,5 @@ class App:
         yield from self._configuration_readings()
 
     def _configuration_readings(self) -> Iterator[Reading]:
-        refused = [((), float(self.following.refused))]
+        refused = [((), float(len(self.following.refused)))]
         yield Reading("config_rows_refused", "Rows of the database that do not count.", (), refused)

@@ -29,9 +29,10 @@ class Stage:
     seconds: float
     quick: bool
     limits: str | None = None
-    database: bool = False
     """The ledger in which every dimension of provider key and tenant key is limited: governance has targets of its
     own."""
+    database: bool = False
+    """With a budget, prices and usage records, which have targets of their own, too."""
 
 
 @dataclass(slots=True)

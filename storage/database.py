@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
 
+from storage.background import end_tasks
 from storage.connection import Connection
 
 #: In the place of a tenant: rows of all of them, for what serves no single one (snapshot, flush, admin lists).
@@ -226,10 +227,7 @@ class Database:
         self._looker = asyncio.create_task(self._look(), name="database")
 
     async def close(self) -> None:
-        if self._looker is not None:
-            self._looker.cancel()
-            await asyncio.gather(self._looker, return_exceptions=True)
-            self._looker = None
+        await end_tasks(self._looker)
         for pool in self._pools:
             await pool.close()
         self._reach.degraded = "closed"

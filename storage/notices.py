@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
+from storage.background import end_tasks
 from storage.connection import Connection
 from storage.database import REFUSED, Database, DatabaseAwayError, DatabaseBusyError, connected
 
@@ -42,10 +43,7 @@ class GenerationWatch:
         ]
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        await end_tasks(*self._tasks)
 
     def _tell(self, number: int) -> None:
         if number > self._known:

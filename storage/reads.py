@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
+from storage.background import end_tasks
 from storage.database import Database, DatabaseAwayError, DatabaseBusyError
 from storage.replication_lag import PrimaryPositions
 
@@ -93,10 +94,7 @@ class ReadRouter:
             self._measurer = asyncio.create_task(self._measure_on(), name="replication-lag")
 
     async def close(self) -> None:
-        if self._measurer is not None:
-            self._measurer.cancel()
-            await asyncio.gather(self._measurer, return_exceptions=True)
-            self._measurer = None
+        await end_tasks(self._measurer)
 
     async def measure(self) -> None:
         """One round: the primary's position first, so that what a replica has since applied counts for it."""

@@ -15,6 +15,7 @@ from storage.database import Database, connected
 from storage.embedded_postgres import ELSEWHERE, EmbeddedPostgres
 from storage.migrate import migrate
 from storage.postgres_cluster import APPLICATION, OWNER
+from tests.cut_proxy import CutProxy
 from tests.storage.servers import RunningPostgres
 
 _NUMBERS = itertools.count(1)
@@ -45,6 +46,10 @@ class Stored:
     owner: str
     application: str
     superuser: str
+
+    @property
+    def name(self) -> str:
+        return self.superuser.partition("@/")[2].partition("?")[0]
 
 
 @pytest.fixture
@@ -109,6 +114,20 @@ async def migrated(postgres: RunningPostgres) -> Stored:
 async def stored(postgres: RunningPostgres) -> Stored:
     """A database with all of them."""
     return await migrated(postgres)
+
+
+@pytest.fixture
+async def proxy(postgres: RunningPostgres) -> AsyncIterator[CutProxy]:
+    """A way to the server that can be cut."""
+    async with CutProxy(str(postgres.server.socket_directory / ".s.PGSQL.5432")) as running:
+        yield running
+
+
+@pytest.fixture
+def through(stored: Stored, proxy: CutProxy) -> str:
+    """By which the application reaches its database that way."""
+    account = stored.application.partition("@/")[0]
+    return f"{account}@127.0.0.1:{proxy.port}/{stored.name}?sslmode=disable"
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any, Self
 from budgets.price_file import load_seed, seed_path
 from gateway.api.protocol import bounded_protocol
 from gateway.app import App
+from gateway.pipeline.spending import Spending
 from gateway.serving.listener import Listener
 from gateway.settings.load import load
 from gateway.settings.server import Settings
@@ -98,7 +99,7 @@ class RunningGateway:
         self.admin_url = f"http://127.0.0.1:{self._admin_socket.getsockname()[1]}"
         self._listeners = [
             Listener(self.app.data, self._data_socket, protocol=protocol),
-            Listener(self.app.admin, self._admin_socket, protocol=bounded_protocol(bounds)),
+            Listener(self.app.admin, self._admin_socket, protocol=bounded_protocol(bounds, problems=True)),
         ]
         for listener in self._listeners:
             listener.open()
@@ -120,6 +121,13 @@ class RunningGateway:
         while len(lines := self._log.read_text().splitlines()) < count:
             await asyncio.sleep(0)  # in which the thread that writes them may run
         return [json.loads(line) for line in lines]
+
+    @property
+    def spending(self) -> Spending:
+        """Its money, which there is with a database alone."""
+        spending = self.app.pipeline.spending
+        assert spending is not None
+        return spending
 
     async def quiet(self) -> None:
         """Wait until no exchange is in flight."""

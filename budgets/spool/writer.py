@@ -21,8 +21,11 @@ from budgets.spool.pressure import CLASSES, SpoolBounds, SpoolState, admitted_cl
 from budgets.spool.record import Correct, Intent, Settle, Void
 from budgets.spool.segment import Position
 
-SYNC_S = 0.01
-SYNC_RECORDS = 64
+#: A sync costs a switch to its thread and back, so as seldom as is allowed (reference: every 5 to 20 ms).
+SYNC_S = 0.02
+SYNC_RECORDS = 256
+#: How often it is looked how full the disk is; what asks does so four times a second.
+_FREE_S = 0.25
 #: How finely the age of what is not flushed is known, and how many marks that takes at most.
 _MARK_S = 1.0
 _MARKS_MAX = 4096
@@ -58,6 +61,7 @@ class SpoolWriter:
         self._marks: deque[tuple[Position, float]] = deque()
         self._flushed = journal.last
         self._free_bytes = _free_bytes(directory)
+        self._free_due = 0.0
         self._closed = False
 
     def begin(self, intent: Intent) -> None:
@@ -126,9 +130,13 @@ class SpoolWriter:
         with suppress(SpoolError):
             self._retry()
         self._journal.close()
+        if not (self._journal.open_count or self._waiting):  # of others what is flushed too may be needed
+            self._deletions += self._journal.release(self._flushed)
         closing, deletions = self._take_closing(), self._deletions
         try:
-            await self._loop.run_in_executor(self._thread, self._work, [], closing, deletions, self._cursor)
+            await self._loop.run_in_executor(
+                self._thread, self._work, [], closing, deletions, self._cursor, False
+            )
         except OSError as error:
             self._tell(self._journal.last, SpoolError(str(error)))
             raise SpoolError(str(error)) from error
@@ -171,10 +179,16 @@ class SpoolWriter:
         self._syncing = True
         self._unsynced = 0
         position, closing = self._journal.last, self._take_closing()
-        current = [os.dup(self._journal.file)] if self._journal.file >= 0 else []
+        current = [self._journal.file] if self._journal.file >= 0 else []  # closed by nobody but this thread
         deletions, self._deletions = self._deletions, []
         cursor, self._cursor = self._cursor, None
-        work = self._loop.run_in_executor(self._thread, self._work, current, closing, deletions, cursor)
+        now = self._loop.time()
+        looks = now >= self._free_due
+        if looks:
+            self._free_due = now + _FREE_S
+        work = self._loop.run_in_executor(
+            self._thread, self._work, current, closing, deletions, cursor, looks
+        )
         work.add_done_callback(lambda done: self._ended(position, deletions, done))
 
     def _take_closing(self) -> list[int]:
@@ -183,14 +197,19 @@ class SpoolWriter:
         return closing
 
     def _work(
-        self, current: list[int], closing: list[int], deletions: list[Path], cursor: Position | None
+        self,
+        current: list[int],
+        closing: list[int],
+        deletions: list[Path],
+        cursor: Position | None,
+        looks: bool,
     ) -> int:
-        """In the thread: sync, then close and delete. The free bytes of the disk."""
+        """In the thread: sync, then close and delete. The free bytes of the disk, or as they were."""
         try:
             for file in (*closing, *current):
                 self._sync(file)
         finally:
-            for file in (*closing, *current):
+            for file in closing:
                 os.close(file)
         if closing or deletions:
             sync_directory(self._directory)
@@ -198,7 +217,7 @@ class SpoolWriter:
             write_cursor(self._directory, cursor)
         for path in deletions:
             path.unlink(missing_ok=True)
-        return _free_bytes(self._directory)
+        return _free_bytes(self._directory) if looks else self._free_bytes
 
     def _ended(self, position: Position, deletions: list[Path], done: asyncio.Future[int]) -> None:
         self._syncing = False

@@ -27,8 +27,8 @@ UNSEEN = 7  # requests whose content is partly at the provider
 EVENTS = 8  # bytes of a stream relayed
 REPLY = 9  # bytes of a whole reply relayed
 
-#: Deviations of the upper bounds: one for ceilings, one for budgets.
-Z_CEILING, Z_BUDGET = 2.0, 3.0
+#: Deviations of the upper bounds.
+Z_CEILING = 2.0
 _RATE = 0.05
 _PRIOR_SAMPLES = 10
 _REACH = 4.0

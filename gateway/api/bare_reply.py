@@ -1,7 +1,10 @@
-"""Answers given before a request is understood: complete HTTP bytes, in the OpenAI error shape, then close.
+"""Answers given before a request is understood: complete HTTP bytes, then close.
 
-No dialect is known at this point, and framing may be in doubt, so each one ends its connection.
+In the OpenAI error shape, as no dialect is known at this point, or as problems (RFC 9457) where operators ask.
+Framing may be in doubt, so each one ends its connection.
 """
+
+from http import HTTPStatus
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -9,10 +12,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from gateway.errors import METHOD_NOT_SUPPORTED, Condition
 
 
-def bare_head(condition: Condition, request_id: str) -> bytes:
+def bare_head(condition: Condition, request_id: str, *, problem: bool = False) -> bytes:
     """The header lines of a bare answer, without its length."""
     head = (
-        "content-type: application/json\r\ncache-control: no-store\r\n"
+        f"content-type: application/{'problem+json' if problem else 'json'}\r\ncache-control: no-store\r\n"
         f"x-request-id: {request_id}\r\nrequest-id: {request_id}\r\nconnection: close\r\n"
     )
     if condition.should_retry is not None:
@@ -22,16 +25,22 @@ def bare_head(condition: Condition, request_id: str) -> bytes:
     return head.encode()
 
 
-def bare_body(condition: Condition, message: str) -> bytes:
+def bare_body(condition: Condition, message: str, *, problem: bool = False) -> bytes:
     """The error object; `message` holds nothing the caller sent."""
+    if problem:
+        title = HTTPStatus(condition.status).phrase
+        said = {"type": "about:blank", "title": title, "status": condition.status, "detail": message}
+        return orjson.dumps(said)
     error = {"message": message, "type": condition.type, "param": None, "code": condition.code}
     return orjson.dumps({"error": error})
 
 
-def bare_reply(condition: Condition, message: str, request_id: str, date_lines: bytes = b"") -> bytes:
+def bare_reply(
+    condition: Condition, message: str, request_id: str, date_lines: bytes = b"", *, problem: bool = False
+) -> bytes:
     """A whole answer, ready to be written; `date_lines` are the server's own header lines."""
-    body = bare_body(condition, message)
-    head = bare_head(condition, request_id)
+    body = bare_body(condition, message, problem=problem)
+    head = bare_head(condition, request_id, problem=problem)
     return b"%b%b%bcontent-length: %d\r\n\r\n%b" % (
         STATUS_LINE[condition.status],
         date_lines,

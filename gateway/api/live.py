@@ -89,7 +89,7 @@ class OwnLive:
 
     async def explain(self, asked: Mapping[str, Any]) -> Row:
         try:
-            return self._explainer.explain(asked)
+            return await self._explainer.explain(asked)
         except NotKnownError as error:
             raise Problem(404, str(error)) from None
 

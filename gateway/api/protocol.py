@@ -38,6 +38,7 @@ class BoundedProtocol(RequestReader):
     live: ClassVar[LiveConnections]
     ids: ClassVar[RequestIds]
     keep_alive_s: ClassVar[float | None]
+    problems: ClassVar[bool]
 
     __slots__ = (
         "_active", "_default_lines", "_default_of", "_last_words", "_linger_until", "_served", "_stalled_since",
@@ -221,8 +222,8 @@ class BoundedProtocol(RequestReader):
     def answer_bare(self, cycle: BoundedCycle, condition: Condition, message: str) -> None:
         """Answer for an application that did not, and end the connection."""
         cycle.keep_alive = False
-        head = bare_head(condition, self.ids.next(self.loop.time()))
-        cycle.respond(condition.status, head, bare_body(condition, message))
+        head = bare_head(condition, self.ids.next(self.loop.time()), problem=self.problems)
+        cycle.respond(condition.status, head, bare_body(condition, message, problem=self.problems))
 
     def refuse(self, condition: Condition, message: str) -> None:
         self._deaf = True
@@ -240,7 +241,9 @@ class BoundedProtocol(RequestReader):
             taking.lose()
         request_id = self.ids.next(self.loop.time())
         self.live.note_refusal(condition, request_id)
-        self._last_words = bare_reply(condition, message, request_id, self.default_lines())
+        self._last_words = bare_reply(
+            condition, message, request_id, self.default_lines(), problem=self.problems
+        )
         if self._active is None and not self._waiting:
             self._say_last_words()
 
@@ -309,12 +312,13 @@ class BoundedProtocol(RequestReader):
 
 
 def bounded_protocol(
-    bounds: Bounds, keep_alive_s: float | None = None, told: Told | None = None
+    bounds: Bounds, keep_alive_s: float | None = None, told: Told | None = None, *, problems: bool = False
 ) -> type[BoundedProtocol]:
     """The protocol class for one listener: `uvicorn.Config(http=bounded_protocol(bounds), ws="none")`.
 
     Idle connections are kept for `keep_alive_s`, or uvicorn's `timeout_keep_alive`. Two listeners should have
-    a class each, so that their counts are apart. `told` hears of requests that are refused here.
+    a class each, so that their counts are apart. `told` hears of requests that are refused here, which
+    is said by `problems` (RFC 9457) where those are asked for.
     """
     attributes = {
         "__slots__": (),
@@ -322,5 +326,6 @@ def bounded_protocol(
         "live": LiveConnections(bounds, keep_alive_s, told),
         "ids": RequestIds(),
         "keep_alive_s": keep_alive_s,
+        "problems": problems,
     }
     return type("BoundedProtocol", (BoundedProtocol,), attributes)

@@ -1,19 +1,25 @@
 """`kaze apply -f F`: what a file says and a running gateway does not, shown first and then done by the admin API.
 
-Of the file its providers, pools, models, tenants, their keys and budgets. What the file does not name is left
-alone; so is what the gateway's own configuration file names, as that is changed there. Secrets of tenant keys are
-read here, where the command runs, and sent once; those of pools are references and stay that.
+Of the file its providers, pools, models, tenants, keys and budgets. What the file does not name is left alone; so
+is what the gateway's own configuration file names, as that is changed there. What else a file may say is for that
+file alone: one that says it is refused, unless it is that very file. Secrets of tenant keys are read here, where
+the command runs, and sent once; those of pools are references and stay that.
 """
 
+import hashlib
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from budgets.money import nano
 from gateway.cli.admin_client import AdminClient, AdminError
+from gateway.cli.table import printable
+from gateway.settings.document import Document
 from gateway.settings.layers import combine, read_document
 from gateway.settings.places import Findings
 from gateway.settings.problem import ConfigError
@@ -21,7 +27,10 @@ from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection,
 from gateway.settings.schema_types import Section
 from gateway.settings.secrets import UnresolvedError, resolve
 
-_NANO = 1_000_000_000
+_NAME_MAX = 64
+#: The gateway's own file has it.
+_LEFT = "leave alone"
+_APPLIED = frozenset({"providers", "pools", "models", "tenants", "budgets"})
 Row = dict[str, Any]
 
 
@@ -35,6 +44,8 @@ class Wanted:
     document: Row
     #: Said when it is made; of what is there already only its last four characters can be compared.
     secret: str | None = field(default=None, repr=False)
+    #: Where it is if the gateway's own file has it, when that is elsewhere.
+    in_file: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,8 @@ class Step:
     """What is to be done: create, change, rotate, leave alone (the gateway's file has it), or same."""
 
     what: str
-    wanted: Wanted
+    name: str
+    wanted: Wanted | None = None
     #: By field, what is there and what is to be.
     fields: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
@@ -50,9 +62,10 @@ class Step:
 def apply(file: Path, dry_run: bool, as_json: bool, environ: Mapping[str, str] = os.environ) -> int:
     """Show the difference and, unless `dry_run`, do it; the exit status."""
     try:
-        wanted = list(_wanted(_read(file), environ))
+        document = read_document(file)
+        wanted = _all_wanted(document, environ)
         admin = AdminClient(environ)
-        steps = [_step(admin, one) for one in wanted]
+        steps = [*_others(admin, document), *(_step(admin, one) for one in wanted)]
         _print(steps, as_json)
         if not dry_run:
             for step in steps:
@@ -70,17 +83,34 @@ def apply(file: Path, dry_run: bool, as_json: bool, environ: Mapping[str, str] =
     return 0
 
 
-def _read(file: Path) -> ConfigFile:
-    """By the rules of the configuration file; nothing but the file counts."""
-    document = read_document(file)
+def _all_wanted(document: Document, environ: Mapping[str, str]) -> list[Wanted]:
+    """By the rules of the configuration file; nothing but the file counts. Raises ConfigError."""
     findings = Findings(document)
     said = combine(document, {}, {}, findings)
     findings.raise_if_any()
-    return said
+    wanted = list(_wanted(said, environ))
+    names = Counter(one.name for one in wanted)
+    for name, count in names.items():
+        if count > 1:
+            findings.add((), f"there would be {count} of the name {name}")
+    findings.raise_if_any()
+    return wanted
+
+
+def _others(admin: AdminClient, document: Document) -> list[Step]:
+    """What the file says besides: there already where it is the gateway's own file. Raises ConfigError."""
+    names = [name for name in document.data if name not in _APPLIED]
+    if names and admin.get("config").get("file") != document.digest:
+        findings = Findings(document)
+        for name in names:
+            findings.add((name,), "is for the gateway's own file, and cannot be applied: nothing was done")
+        findings.raise_if_any()
+    return [Step(_LEFT, name) for name in names]
 
 
 def _wanted(file: ConfigFile, environ: Mapping[str, str]) -> Iterator[Wanted]:
     """In an order in which each finds what it names."""
+    yield from _budgets(file.budgets, "*", None)
     for provider in file.providers:
         yield _thing("provider", "providers", provider.id, _said(provider))
     for model in file.models:
@@ -115,13 +145,26 @@ def _value(key: TenantKeySection, environ: Mapping[str, str]) -> str:
 def _budgets(sections: tuple[BudgetSection, ...], tenant: str, key: str | None) -> Iterator[Wanted]:
     """Under a name that is made of where it stands, so that the next time it is found again."""
     for one in sections:
-        parts = [tenant, *([key] if key is not None else []), one.period]
-        name = ".".join([*parts, *(["soft"] if one.enforce == "soft" else [])])[:64]
+        parts = [
+            *([key] if key is not None else []),
+            one.period,
+            *(["soft"] if one.enforce == "soft" else []),
+        ]
+        name = _short(".".join(["all" if tenant == "*" else tenant, *parts]))
         document: Row = {
-            "id": name, "tenant": tenant, "period": one.period, "limit_nusd": int(one.usd * _NANO),
-            "enforce": one.enforce,
+            "id": name, "tenant": tenant, "key": key, "period": one.period, "anchor_day": one.anchor,
+            "limit_nusd": nano(one.usd), "enforce": one.enforce,
         }  # fmt: skip
-        yield _thing("budget", "budgets", name, document | ({} if key is None else {"key": key}))
+        in_file = "budgets", ":".join([tenant, *parts])
+        yield Wanted(f"budget {name}", ("budgets",), ("budgets", name), document, in_file=in_file)
+
+
+def _short(name: str) -> str:
+    """An id that a budget may have."""
+    if len(name) <= _NAME_MAX:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{name[: _NAME_MAX - len(digest) - 1]}-{digest}"
 
 
 def _thing(noun: str, plural: str, name: str, document: Row) -> Wanted:
@@ -130,11 +173,8 @@ def _thing(noun: str, plural: str, name: str, document: Row) -> Wanted:
 
 def _said(section: Section, names: set[str] | None = None) -> Row:
     """What the file says, in full: a field that it leaves out has its default there and here."""
-    return {
-        name: _plain(value)
-        for name, value in section.model_dump(mode="json", include=names).items()
-        if value is not None
-    }
+    fields = section.model_dump(mode="json", include=names)
+    return {name: _plain(value) for name, value in fields.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -145,25 +185,32 @@ def _plain(value: Any) -> Any:
 
 def _step(admin: AdminClient, wanted: Wanted) -> Step:
     there = admin.find(*wanted.at)
+    if there is None and wanted.in_file is not None:
+        there = admin.find(*wanted.in_file)
     if there is None or there.get("state") == "deleted":
-        return Step("create", wanted)
-    if there.get("version") is None:
-        return Step("leave alone", wanted)
+        return Step("create", wanted.name, wanted)
+    named = wanted.document.items()
     different = {
-        name: (there.get(name), value) for name, value in wanted.document.items() if there.get(name) != value
+        name: (there.get(name), value)
+        for name, value in named
+        if name != "id" and _plain(there.get(name)) != value
     }
+    if there.get("version") is None:
+        return Step(_LEFT, wanted.name, None, different)
     if different:
-        return Step("change", wanted, different)
+        return Step("change", wanted.name, wanted, different)
     if wanted.secret is not None and there["tail"] != wanted.secret[-len(there["tail"]) or 0 :]:
-        return Step("rotate", wanted)
-    return Step("same", wanted)
+        return Step("rotate", wanted.name, wanted)
+    return Step("same", wanted.name)
 
 
 def _do(admin: AdminClient, step: Step) -> None:
     wanted = step.wanted
+    if wanted is None:
+        return
     if step.what == "create":
-        secret = {} if wanted.secret is None else {"secret": wanted.secret}
-        admin.post(*wanted.made_at, body={**wanted.document, **secret})
+        said = {**wanted.document, "secret": wanted.document.get("secret", wanted.secret)}
+        admin.post(*wanted.made_at, body={name: value for name, value in said.items() if value is not None})
     elif step.what == "change":
         patch = {name: value for name, (_, value) in step.fields.items()}
         admin.change(*wanted.at, change=lambda _: patch)
@@ -176,15 +223,20 @@ def _print(steps: list[Step], as_json: bool) -> None:
         said = [
             {
                 "what": step.what,
-                "name": step.wanted.name,
+                "name": step.name,
                 "fields": {name: {"from": was, "to": to} for name, (was, to) in step.fields.items()},
             }
             for step in steps
         ]
         print(json.dumps(said, indent=2))
         return
-    signs = {"create": "+", "change": "~", "rotate": "~", "same": "=", "leave alone": "."}
+    signs = {"create": "+", "change": "~", "rotate": "~", "same": "=", _LEFT: "."}
     for step in steps:
-        print(f"{signs[step.what]} {step.what}: {step.wanted.name}")
+        whose = " (it is in the gateway's own file)" if step.what == _LEFT else ""
+        print(f"{signs[step.what]} {step.what}: {step.name}{whose}")
         for name, (was, to) in step.fields.items():
-            print(f"    {name}: {json.dumps(was)} -> {json.dumps(to)}")
+            print(f"    {name}: {_text(was)} -> {_text(to)}")
+
+
+def _text(value: Any) -> str:
+    return printable(json.dumps(value, ensure_ascii=False))

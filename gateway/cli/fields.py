@@ -9,10 +9,13 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from budgets.money import nano
+
 Document = dict[str, Any]
 _LISTS = frozenset({"targets", "tenants", "models", "endpoints", "addresses", "apis"})
 _DECIMALS = frozenset({"weight"})
-_NANO = 1_000_000_000
+_PLACES = 9
+_USD_MAX = 1_000_000_000  # as the file and the admin API have it
 
 
 class FieldError(Exception):
@@ -62,10 +65,13 @@ def _value(name: str, text: str) -> Any:
 
 def _nano(text: str) -> int:
     try:
-        exact = Decimal(text) * _NANO
-        whole = int(exact)
-    except (InvalidOperation, ValueError, OverflowError):
-        raise FieldError("usd: an amount of dollars, such as 12.50") from None
-    if whole != exact:
+        usd = Decimal(text)
+    except InvalidOperation:
+        usd = Decimal("nan")
+    if not usd.is_finite():
+        raise FieldError("usd: an amount of dollars, such as 12.50")
+    if not 0 <= usd <= _USD_MAX:
+        raise FieldError(f"usd: must be at least 0 and at most {_USD_MAX:,}")
+    if usd != round(usd, _PLACES):
         raise FieldError("usd: no finer than a billionth of a dollar")
-    return whole
+    return nano(usd)

@@ -67,7 +67,8 @@ def price(
     if as_json:
         print(json.dumps(steps, indent=2))
     else:
-        rows = [[*list(step.values())[:-1], "holds" if step["holds"] else ""] for step in steps]
+        shown = [{**step, "holds": "holds" if step["holds"] else ""} for step in steps]
+        rows = [list(step.values()) for step in shown]
         print(table(["target", "looked at", "found", ""], rows))
     return 0
 
@@ -89,7 +90,7 @@ def _configured(snapshot: Snapshot, asked: PriceOf, seed: Seed) -> list[_Sold]:
 
 
 def _sold(asked: PriceOf, seed: Seed, prices: PriceTable, now: float) -> list[_Sold]:
-    """At the provider that was named; else at the first vendor that has such a model, best one of its own."""
+    """At the provider that was named; else at the first vendor whose own model it is, or that has it at all."""
     provider, model = asked.provider, asked.model
     name, slash, rest = model.partition("/")
     if provider is None and slash:
@@ -100,9 +101,8 @@ def _sold(asked: PriceOf, seed: Seed, prices: PriceTable, now: float) -> list[_S
         return [(seller, model, shipped_facts(asked.base_url or "", (seller.id, seller.vendor), model))]
     sellers = [Seller(vendor.id, vendor.id) for vendor in seed.vendors]
     known = [one for one in sellers if prices.price(one, model, asked.tenant, now).known]
-    makers = (one for one in known if prices.explain(one, model, asked.tenant, now)[0].holds)
-    one = next(makers, *known[:1]) if known else None
-    return [] if one is None else [(one, model, shipped_facts("", (one.id,), model))]
+    makers = [one for one in known if prices.explain(one, model, asked.tenant, now)[0].holds]
+    return [(one, model, shipped_facts("", (one.id,), model)) for one in (makers or known)[:1]]
 
 
 def _seed(data_dir: Path | None) -> Seed:

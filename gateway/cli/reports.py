@@ -161,6 +161,7 @@ def _explained(found: dict[str, Any]) -> str:
                 place,
                 one["target"],
                 one["pool"],
+                cell("cost_nusd", one.get("cost_nusd")),
                 "yes" if one["usable"] else "no",
                 _full(one),
                 "; ".join(one["why_not"]),
@@ -168,7 +169,9 @@ def _explained(found: dict[str, Any]) -> str:
             for place, one in enumerate(found[name], 1)
         ]
         if rows:
-            parts.append(f"{name}\n{table(['', 'target', 'pool', 'usable', 'used', 'why not'], rows)}")
+            parts.append(
+                f"{name}\n{table(['', 'target', 'pool', 'cost', 'usable', 'used', 'why not'], rows)}"
+            )
     models = [
         [target, sizes(known), abilities(known), origin(known)] for target, known in found["models"].items()
     ]

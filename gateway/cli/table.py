@@ -1,6 +1,7 @@
 """Tables for people: columns as wide as they must be; what a caller named cannot steer the terminal."""
 
 from collections.abc import Mapping, Sequence
+from unicodedata import combining, east_asian_width
 
 
 class Amount(str):
@@ -22,13 +23,25 @@ def listed(fields: Mapping[str, object]) -> str:
 def _column(column: Sequence[object]) -> list[str]:
     """Its cells, all of one width; the first is its name."""
     cells = [_shown(cell) for cell in column]
-    width = max(map(len, cells))
+    widths = [_width(cell) for cell in cells]
+    spaces = [" " * (max(widths) - width) for width in widths]
     numbers = all(cell is None or isinstance(cell, int | float | Amount) for cell in column[1:])
-    return [cell.rjust(width) if numbers else cell.ljust(width) for cell in cells]
+    return [space + cell if numbers else cell + space for cell, space in zip(cells, spaces, strict=True)]
+
+
+def _width(text: str) -> int:
+    """In columns of a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum((east_asian_width(sign) in "WF") + (not combining(sign)) for sign in text)
 
 
 def _shown(cell: object) -> str:
-    if cell is None:
-        return "-"
-    text = str(cell)
-    return text if text.isprintable() else ascii(text)[1:-1]
+    return "-" if cell is None else printable(str(cell))
+
+
+def printable(text: str) -> str:
+    """As it is, but for signs that do something to a terminal: those are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)

@@ -49,7 +49,7 @@ THINGS = (
         {
             "pool": "id", "provider": "provider", "state": "state", "tenants": "tenants", "limits": "limits",
             "in flight": "live.in_flight", "attempts": "live.attempts", "failures": "live.failures",
-            "last refusal": "live.last_refusal", "from": "source",
+            "last refusal": "live.last_refusal", "from": "source", "problem": "problem",
         },
         "kaze pool create key-1 --set provider=anthropic --set secret=env:KEY_1 --set limits.rpm=4000",
         {

@@ -116,12 +116,11 @@ def _meant(found: Counts, tier: Any = None, searches: int = 0) -> Usage | None:
     inputs = found.prompt_tokens if found.prompt_tokens is not None else found.input_tokens
     outputs = found.completion_tokens if found.completion_tokens is not None else found.output_tokens
     total = found.total_tokens
-    if inputs is None or outputs is None:
-        if inputs is None and outputs is None:
-            inputs = total  # some embeddings and rerank providers give the total only
-            if inputs is None:
-                return None
-        inputs, outputs = inputs or 0, outputs or 0
+    if inputs is None and outputs is None:
+        inputs = total  # some embeddings and rerank providers give the total only
+        if inputs is None:
+            return None
+    inputs, outputs = inputs or 0, outputs or 0
     into = found.prompt_tokens_details or found.input_tokens_details or _NO_DETAILS
     out = found.completion_tokens_details or found.output_tokens_details or _NO_DETAILS
     cached, written = into.cached_tokens or 0, into.cache_write_tokens or 0
@@ -242,10 +241,8 @@ def _error_alone(body: bytes) -> msgspec.Raw:
 
 
 _DIALECTS: dict[str, tuple[Any, Callable[[Any], Usage | None]]] = {
-    "openai": (
-        msgspec.json.Decoder(Reported),
-        _meant,
-    ),  # and Azure; and Anthropic, whose words are among these
+    # And Azure; and Anthropic, whose words are among these.
+    "openai": (msgspec.json.Decoder(Reported), _meant),
     "gemini": (msgspec.json.Decoder(Gemini), _of_gemini),
     "ollama": (msgspec.json.Decoder(Ollama), _of_ollama),
 }

@@ -52,11 +52,9 @@ class Counts(Record):
 
 
 class Reported(Counts):
-    """A usage object."""
+    """A usage object. `iterations`: Anthropic's several attempts behind one answer, whose sum the bill is."""
 
-    iterations: list[Counts] | None = (
-        None  # Anthropic, several attempts behind one answer: the bill is their sum
-    )
+    iterations: list[Counts] | None = None
 
 
 class Modality(Record, rename="camel"):

@@ -17,7 +17,7 @@ from gateway.errors import (
     GatewayError,
 )
 from gateway.exchange import Exchange
-from gateway.settings.snapshot import PRIORITIES, Snapshot, TenantKey
+from gateway.settings.snapshot import PRIORITIES, RANKS, Snapshot, TenantKey
 from keys.digest import KeyDigest
 from keys.tenant_key import key_id_of
 
@@ -36,7 +36,6 @@ OWN_HEADERS = frozenset(
 )
 _KNOWN_MAX = 4096
 _INCORRECT = "Incorrect API key provided."
-_RANK = {name: rank for rank, name in enumerate(PRIORITIES)}
 
 
 class UnknownKeyError(GatewayError):
@@ -158,19 +157,19 @@ def attribute(exchange: Exchange, key: TenantKey, named: Mapping[bytes, bytes]) 
 
 def lower(exchange: Exchange, priority: str) -> None:
     """Let the exchange be at most as urgent as `priority`."""
-    if _RANK[exchange.priority] < _RANK[priority]:
+    if RANKS[exchange.priority] < RANKS[priority]:
         exchange.priority = priority
 
 
 def _priority(key: TenantKey, asked: str) -> str:
-    rank = _RANK.get(asked)
+    rank = RANKS.get(asked)
     if rank is None:
         raise GatewayError(
             INVALID_VALUE,
             f"x-gateway-priority must be one of {', '.join(PRIORITIES)}.",
             param="x-gateway-priority",
         )
-    if rank < _RANK[key.priority_max]:
+    if rank < RANKS[key.priority_max]:
         raise GatewayError(
             PRIORITY_NOT_ALLOWED,
             f"This key may not ask for a priority above '{key.priority_max}'.",

@@ -31,7 +31,7 @@ from gateway.pipeline.router import Candidates
 from gateway.pipeline.served_by import served_by
 from gateway.pipeline.ticket import Permit, Ticket
 from gateway.pipeline.work import StreamedBody, Work
-from gateway.settings.snapshot import PRIORITIES, Bounds, ProviderKey, Target
+from gateway.settings.snapshot import RANKS, Bounds, ProviderKey, Target
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
 from gateway.upstream.refusal import refusal, transport_error
@@ -44,7 +44,6 @@ from keys.secret import Secret
 _HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 _DOORS_MAX = 4096
 _FORWARDED = (b"openai-beta", b"x-client-request-id")
-_RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
 _NO_WAY = (NO_ELIGIBLE_KEY, REQUEST_TOO_LARGE)
 #: After these the same key may serve it yet; after the others where the provider says when: it rests until then.
 _PUT_BACK: frozenset[Kind] = frozenset({"rate", "ramp", "saturation"})
@@ -108,7 +107,7 @@ class Upstream:
 
         Raises GatewayError when every attempt that may be made failed, or none may be made.
         """
-        rank = _RANKS[exchange.priority]
+        rank = RANKS[exchange.priority]
         size = 0 if candidates.is_single else size_of(exchange.sizing.estimate().input)
         wish = Wish(rank, size, work.prefix, exchange.deadline, work.pinned)
         ticket = Ticket(exchange, candidates, candidates.targets, rank, wish)

@@ -5,7 +5,7 @@ the template around it. Output: what such requests have answered (`gateway.admis
 caller's own limit. No tokenizer, no await; what is learned is this worker's and outlives configurations.
 """
 
-from gateway.admission.calibration import EVENTS, PRIORS, REPLY, Z_BUDGET, Calibrations
+from gateway.admission.calibration import EVENTS, PRIORS, REPLY, Calibrations
 from gateway.admission.output_quantile import OutputQuantiles
 from gateway.charge import Estimate, Makeup
 from gateway.exchange import Usage
@@ -36,12 +36,6 @@ class Estimator:
             if output_max is not None and output > output_max:
                 output = output_max
         return Estimate(int(point) + makeup.flat or 1, int(upper) + 1 + makeup.flat_upper, output, output_max)
-
-    def budget_upper(self, makeup: Makeup, model: str) -> int:
-        """Input tokens that are exceeded more rarely still: z = 3 where ceilings have z = 2."""
-        kinds = self._calibrations.of(model)
-        upper = sum(kinds[kind].bound(Z_BUDGET) * size for kind, size in makeup.parts)
-        return int(upper) + 1 + makeup.flat_upper
 
     def learn_input(self, makeup: Makeup, estimate: Estimate, model: str, label: str, usage: Usage) -> None:
         """The provider reported `usage` for a request of `makeup`; `label` is what metrics call `model`.

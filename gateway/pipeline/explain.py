@@ -16,13 +16,21 @@ from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.pipeline.account import Account
 from gateway.pipeline.admit import Dispatcher
+from gateway.pipeline.budget_outlook import BudgetOutlook, Funds
 from gateway.pipeline.outlook import way_opens_in
 from gateway.pipeline.router import Router, Way
-from gateway.settings.snapshot import PRIORITIES, ModelRoute, ProviderKey, Snapshot, Target, Tenant, TenantKey
+from gateway.settings.snapshot import (
+    PRIORITIES,
+    RANKS,
+    ModelRoute,
+    ProviderKey,
+    Snapshot,
+    Target,
+    Tenant,
+    TenantKey,
+)
 
 Row = dict[str, object]
-#: By tenant and key, what is left of each budget: `scope, period, limit_nusd, remaining_nusd, enforce, stops`.
-Budgets = Callable[[Tenant, TenantKey | None], list[Row]]
 _OUTPUT_TOKENS = 500
 #: What a shared ledger may take to answer, which is no wait for room.
 _ASKED_MS = 250
@@ -42,7 +50,7 @@ class Explainer:
         grantor: Grantor,
         time: LedgerTime,
         clock: Clock,
-        budgets: Budgets | None = None,
+        budgets: BudgetOutlook | None = None,
         worker: int = 0,
     ) -> None:
         self._router = router
@@ -53,7 +61,7 @@ class Explainer:
         self._budgets = budgets
         self._worker = worker
 
-    def explain(self, asked: Mapping[str, Any]) -> Row:
+    async def explain(self, asked: Mapping[str, Any]) -> Row:
         """`asked` as `ExplainBody` has it. Raises NotKnownError."""
         router = self._router()
         tenant = router.snapshot.tenants.get(asked["tenant"])
@@ -74,28 +82,32 @@ class Explainer:
             "priority": PRIORITIES[rank],
             "generation": router.snapshot.generation,
             "limits": [] if key is None else self._limits_of(key, estimate),
-            "budgets": None if self._budgets is None else self._budgets(tenant, key),
-            "refused": None,
-            "candidates": [],
-            "overflow": [],
-            "models": {},
+            "budgets": None,
         }
+        found, refused = None, None
         try:
             found = router.candidates(tenant, asked["model"], asked["api"])
         except GatewayError as error:
-            return {**said, "refused": {"code": error.condition.code, "message": error.message}}
+            refused = {"code": error.condition.code, "message": error.message}
+        funds = Funds({})
+        if self._budgets is not None:
+            funds = await self._budgets.funds(tenant, key, found, asked)
+            said["budgets"] = funds.rows()
+        if found is None:
+            return {**said, "refused": refused, "candidates": [], "overflow": [], "models": {}}
         targets = [target for ways in found.targets if (target := ways[0].target) is not None]
         ways = [way for keys in found.targets for way in keys]
-        rows = [self._way(way, rank, estimate) for way in ways]
+        rows = [self._way(way, rank, estimate, funds) for way in ways]
         rows += _barred(router.snapshot, tenant, targets, {way.key_id for way in ways})
-        overflow = [self._way(way, rank, estimate) for way in found.overflow]
-        return {**said, "candidates": rows, "overflow": overflow, "models": _known_of(found.route)}
+        overflow = [self._way(way, rank, estimate, funds) for way in found.overflow]
+        models = _known_of(found.route)
+        return {**said, "refused": None, "candidates": rows, "overflow": overflow, "models": models}
 
-    def _way(self, way: Way, rank: int, estimate: Estimate) -> Row:
+    def _way(self, way: Way, rank: int, estimate: Estimate, funds: Funds) -> Row:
         now, account = self._clock.monotonic(), way.account
         charge = account.adapter.at_start(estimate)
         usage = self._grantor.usage(account.id, self._time.at(now)) if account.limited else ()
-        reasons = list(self._reasons(way, rank, charge, now))
+        reasons = [*self._reasons(way, rank, charge, now), *funds.why_not(way)]
         history = way.health.history
         return {
             "target": str(way.target),
@@ -116,6 +128,7 @@ class Explainer:
                 }
                 for one in usage
             ],
+            **funds.of(way),
         }
 
     def _reasons(self, way: Way, rank: int, charge: Charge, now: float) -> Iterator[str]:
@@ -183,8 +196,8 @@ def _known_of(route: ModelRoute | None) -> Row:
 
 def _rank(priority: str | None, key: TenantKey | None) -> int:
     """The class that it would get: never above the key's own bound."""
-    wanted = PRIORITIES.index(priority or ("conversation" if key is None else key.priority))
-    return wanted if key is None else max(wanted, PRIORITIES.index(key.priority_max))
+    wanted = RANKS[priority or ("conversation" if key is None else key.priority)]
+    return wanted if key is None else max(wanted, RANKS[key.priority_max])
 
 
 def _barred(snapshot: Snapshot, tenant: Tenant, targets: list[Target], used: set[str]) -> Iterator[Row]:

@@ -33,9 +33,9 @@ _LARGE = 1024 * 1024
 class Idempotency:
     """Serves requests that carry a key, each once; on all workers where the answers are `stored`."""
 
-    def __init__(self, bounds: Bounds, clock: Clock, stored: StoredAnswers | None = None) -> None:
+    def __init__(self, bounds: Bounds, clock: Clock) -> None:
         self.answers = KeptAnswers(bounds.idempotent_answers, bounds.idempotent_answer_bytes)
-        self.stored = stored
+        self.stored: StoredAnswers | None = None  # where there is a database to keep them
         self._clock = clock
 
     async def serve(

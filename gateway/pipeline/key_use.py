@@ -9,6 +9,7 @@ import logging
 
 from gateway.clock import Clock
 from gateway.settings.snapshot import TenantKey
+from storage.background import end_tasks
 from storage.database import REFUSED, Database, DatabaseAwayError, DatabaseBusyError
 from storage.key_digests import write_digests
 from storage.key_use import write_key_use
@@ -38,8 +39,7 @@ class KeyUse:
     async def close(self) -> None:
         """The last ones are written, if that goes at once."""
         if self._writer is not None:
-            self._writer.cancel()
-            await asyncio.gather(self._writer, return_exceptions=True)
+            await end_tasks(self._writer)
             await self.write()
 
     async def write(self) -> None:

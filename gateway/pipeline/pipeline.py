@@ -80,7 +80,6 @@ class Pipeline:
         self.reservations = reservations
         self.clock = clock
         self._ids = RequestIds()
-        #: Replaced where there is a database to keep the answers.
         self.idempotency = idempotency.Idempotency(generation.snapshot.bounds, clock)
         self._settlement = settlement
 

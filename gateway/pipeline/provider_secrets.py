@@ -24,6 +24,7 @@ from keys.secrets.freshness import Use
 from keys.secrets.reference import Reference, Scheme
 from keys.secrets.source import Fault
 from keys.secrets.watch import Versioned, VersionWatch
+from storage.background import end_tasks
 
 #: How long a start, or a new configuration, waits for secrets that are not there yet.
 _WARM_S = 5.0
@@ -78,10 +79,7 @@ class ProviderSecrets:
         self._watcher = asyncio.create_task(self._watch(), name="provider-secrets")
 
     async def close(self) -> None:
-        tasks = [*self._looks.values(), *([] if self._watcher is None else [self._watcher])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(*self._looks.values(), self._watcher)
         await self._versions.close()
         await self._cache.close()
         if self._vault is not None:

@@ -93,7 +93,7 @@ class Spending:
         if isinstance(decided, Waiting):
             decided.give_up()
             decided = Unavailable(decided.budgets[0], "busy")
-        raise _refusal(decided)
+        raise refusal(decided)
 
     def price(self, target: Target, tenant: str) -> Price:
         """As it was a quarter of a second ago, at the latest."""
@@ -123,21 +123,11 @@ class Spending:
             found = self._sellers[provider.id] = seller_of(provider, self._seed)
         return found
 
-    def told(self, tenant: Tenant, key: TenantKey | None) -> list[dict[str, object]]:
-        """What is left of each budget, for `/explain`."""
-        shared = self._snapshot.shared_budgets + tenant.budgets
-        of = self._made(shared, tenant) if key is None else self._of_key.get(key) or self._resolved(key)
-        return [
-            {
-                "scope": one.budget.id,
-                "period": one.span.key,
-                "limit_nusd": one.budget.limit,
-                "remaining_nusd": max(0, one.budget.limit - one.spent - one.reserved),
-                "enforce": "hard" if one.budget.hard else "soft",
-                "stops": one.budget.hard and one.spent + one.reserved >= one.budget.limit,
-            }
-            for one in self.treasury.balances(of)
-        ]
+    def budgets_of(self, tenant: Tenant, key: TenantKey | None) -> tuple[Budget, ...]:
+        """What a request counts in; without a key of all and of the tenant alone."""
+        if key is not None:
+            return self._of_key.get(key) or self._resolved(key)
+        return self._made(self._snapshot.shared_budgets + tenant.budgets, tenant)
 
     def readings(self) -> Iterator[Reading]:
         """For a scrape."""
@@ -177,7 +167,7 @@ class Spending:
         if overflow and not self._is_free(overflow[0].target, tenant):
             overflow = ()
         if not free and not overflow:
-            raise _refusal(why)
+            raise refusal(why)
         held = self._reserve(exchange, (), 0)
         assert isinstance(held, Reservation)
         left = Candidates(candidates.route, free or (overflow,), overflow)
@@ -225,7 +215,8 @@ class Spending:
         return known
 
 
-def _refusal(why: Exhausted | Unavailable) -> GatewayError:
+def refusal(why: Exhausted | Unavailable) -> GatewayError:
+    """What the caller is told of a budget that does not pay."""
     if isinstance(why, Unavailable):
         wait_s = _AWAY_S if why.reason == "away" else _BUSY_S
         message = f"What is left of the budget {why.budget.id} cannot be said now."

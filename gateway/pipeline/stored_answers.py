@@ -16,6 +16,7 @@ from uuid import uuid4
 from gateway.pipeline.kept_answers import KEPT_S, Answer, in_progress, key_reused
 from gateway.record import Record
 from storage import idempotent_answers as rows
+from storage.background import end_tasks
 from storage.database import EVERY_TENANT, REFUSED, Database, DatabaseAwayError, DatabaseBusyError
 from storage.idempotent_answers import Answered, Claim, Kept, Name
 
@@ -74,9 +75,7 @@ class StoredAnswers:
 
     async def close(self) -> None:
         """After the last request has ended. What cannot be stored now is not: its claims lapse."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(*self._tasks)
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 while self._ended and await self._write():

@@ -11,7 +11,7 @@ from gateway.record import replace
 #: Tokens of an answer to which the caller sets no limit: more than models write unasked.
 OUTPUT_MAX = 16_384
 #: The same of one picture (1024 × 1536 in high quality: 6,208), and of 4,096 characters read out very slowly.
-_MEDIA_MAX = {"images": 6_240, "speech": OUTPUT_MAX}
+MEDIA_MAX = {"images": 6_240, "speech": OUTPUT_MAX}
 
 
 def answer_max(exchange: Exchange) -> int:
@@ -19,12 +19,12 @@ def answer_max(exchange: Exchange) -> int:
     output_max, makeup = exchange.sizing.estimate().output_max, exchange.sizing.makeup()
     if output_max:
         return output_max
-    return _MEDIA_MAX.get(exchange.endpoint, OUTPUT_MAX if makeup.answer else 0) * makeup.choices
+    return MEDIA_MAX.get(exchange.endpoint, OUTPUT_MAX if makeup.answer else 0) * makeup.choices
 
 
 def is_unknown(exchange: Exchange) -> bool:
     """Whether nobody can say what an attempt used that did not report it."""
-    return exchange.goes_on or exchange.endpoint in _MEDIA_MAX
+    return exchange.goes_on or exchange.endpoint in MEDIA_MAX
 
 
 def within_limits(exchange: Exchange, usage: Usage) -> Usage:

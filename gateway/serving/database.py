@@ -14,6 +14,7 @@ from gateway.clock import Clock
 from gateway.serving.refusal import StartError
 from gateway.settings.server import Settings
 from storage.archive import archive_detached
+from storage.background import end_tasks
 from storage.connection import Connection
 from storage.database import CONNECTIONS_MAX, REFUSED, UNREACHED, connected
 from storage.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
@@ -25,6 +26,8 @@ from storage.partitions import KEPT_MONTHS, detach_expired, make_ahead
 DIRECTORY = "postgres"
 _RETRY_S = 2.0
 _DAY_S = 86_400.0
+#: So that one that is started anew every day keeps its months as well.
+_FIRST_UPKEEP_S = 600.0
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +69,7 @@ class DatabaseBeside:
             self._postgres.end()
 
     async def stop(self) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        await end_tasks(self._keeper)
         if self._postgres is not None:
             await self._postgres.stop()
 
@@ -90,15 +91,17 @@ class DatabaseBeside:
         return role
 
     async def _keep(self, *, ready: bool) -> None:
-        """Once a day what is due; sooner while the database was not there yet."""
+        """Once a day what is due, first soon; sooner still while the database was not there yet."""
+        due_s = _FIRST_UPKEEP_S
         while True:
-            await asyncio.sleep(_DAY_S if ready else _RETRY_S)
+            await asyncio.sleep(due_s if ready else _RETRY_S)
             try:
                 if not ready:
                     await self._make_ready()
                     log.warning("database: it can be reached now")
                     ready = True
                 else:
+                    due_s = _DAY_S
                     await self._upkeep()
             except (*UNREACHED, SchemaError, REFUSED) as error:
                 # While it was never reached this is every other second, and was said at the start.

@@ -12,6 +12,7 @@ from gateway.clock import Clock
 from gateway.serving.backoff import Backoff
 from gateway.serving.child import Child
 from gateway.serving.refusal import StartError
+from storage.background import end_tasks
 
 _START_S = 20.0
 _STOP_S = 2.0
@@ -40,9 +41,7 @@ class SimBeside:
         return f"http://127.0.0.1:{self._port}/v1"
 
     async def stop(self) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        await end_tasks(self._keeper)
         if self._child is not None:
             await self._child.stop(_STOP_S)
 

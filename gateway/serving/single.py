@@ -29,7 +29,7 @@ async def run_single(
     bounds = settings.snapshot.bounds
     app = App(settings, database_dsn=application_dsn(settings), reread=launch.settings, administers=True)
     callers = Listener(app.data, data, protocol=bounded_protocol(bounds, IDLE_S, app.unread.refused))
-    operators = Listener(app.admin, admin, protocol=bounded_protocol(bounds, IDLE_S))
+    operators = Listener(app.admin, admin, protocol=bounded_protocol(bounds, IDLE_S, problems=True))
     await app.start()
     on_hangup(app.reload_soon)
     set_aside_what_stays()

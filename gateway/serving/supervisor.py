@@ -59,7 +59,7 @@ class Supervisor:
             databases, following = await self._configuration(stack)
             on_hangup(lambda: self._hang_up(following))
             app = self._admin(gatherer, databases, following)
-            protocol = bounded_protocol(bounds, IDLE_S)
+            protocol = bounded_protocol(bounds, IDLE_S, problems=True)
             listener = Listener(app, admin, protocol=protocol)
             listener.open()
             stack.push_async_callback(listener.close, 0.2)
@@ -86,7 +86,7 @@ class Supervisor:
         return admin_app(
             settings.admin_key,
             GatheredLive(settings.admin_key, seats, gatherer, self._totals, following.reload),
-            lambda: Configured(following.snapshot, following.file),
+            lambda: Configured(following.snapshot, following.file, following.refused),
             SystemClock(),
             lambda: self._stop.told or all(seat.state != "serving" for seat in seats),
             Administered.of(databases, settings.data_dir),

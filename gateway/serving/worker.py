@@ -44,7 +44,9 @@ async def run_worker(
     )
     shared = socket.socket(fileno=data_fd)
     callers = Listener(app.data, shared, protocol=bounded_protocol(bounds, IDLE_S, app.unread.refused))
-    supervisor = Listener(app.admin, listen_unix(admin), protocol=bounded_protocol(bounds, IDLE_S))
+    supervisor = Listener(
+        app.admin, listen_unix(admin), protocol=bounded_protocol(bounds, IDLE_S, problems=True)
+    )
     await app.start()
     on_hangup(app.reload_soon)
     set_aside_what_stays()

@@ -63,7 +63,7 @@ def assemble(declared: Declared, stored: StoredConfiguration, before: Assembled)
         tenants=MappingProxyType({id_: one for id_, one in tenants.items() if known.get(id_) != "deleted"}),
         tenant_keys=MappingProxyType(keys),
         awaited_keys=tuple(key for key in awaited if key.tenant.id not in stopped),
-        shared_budgets=shared,
+        shared_budgets=snapshot.shared_budgets + shared,
     )
     return Assembled(kept(whole, before.snapshot), tuple(refusals.lines()), made)
 

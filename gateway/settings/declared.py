@@ -10,7 +10,12 @@ from gateway.settings.model_facts import Models
 from gateway.settings.places import Findings
 from gateway.settings.resolve_prices import resolve_prices
 from gateway.settings.resolve_providers import resolve_pools, resolve_providers
-from gateway.settings.resolve_tenants import resolve_routes, resolve_tenant_keys, resolve_tenants
+from gateway.settings.resolve_tenants import (
+    resolve_routes,
+    resolve_shared_budgets,
+    resolve_tenant_keys,
+    resolve_tenants,
+)
 from gateway.settings.schema import ConfigFile
 from gateway.settings.snapshot import Bounds, Hedge, Queue, Routing, Snapshot, Tenant, TenantKey
 from keys.digest import Peppers, digest
@@ -82,4 +87,5 @@ def resolved(declared: Declared, file: ConfigFile, generation: int, findings: Fi
         capabilities=MappingProxyType(capabilities),
         models=models,
         prices=resolve_prices(file, findings),
+        shared_budgets=resolve_shared_budgets(file, findings),
     )

@@ -16,6 +16,7 @@ from gateway.settings.problem import ConfigError
 from gateway.settings.schema import ConfigFile
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Snapshot
+from storage.background import end_tasks
 from storage.configuration import StoredConfiguration, read_configuration
 from storage.database import NOT_CONNECTED, REFUSED, Database, DatabaseAwayError, DatabaseBusyError
 from storage.notices import GenerationWatch
@@ -125,10 +126,7 @@ class Following:
     async def close(self) -> None:
         if self._watch is not None:
             await self._watch.close()
-        tasks = [task for task in (self._follower, self._look, self._next_look) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(self._follower, self._look, self._next_look)
 
     async def reload(self) -> str | None:
         """Read the file again and have it in force; what is wrong with it, and then nothing has changed."""
@@ -172,7 +170,7 @@ class Following:
             "source": None if settings.source is None else str(settings.source),
             "file": settings.declared.digest,
             "database": database,
-            "refused": list(self._assembled.refused),
+            "refused": list(self.refused),
             "keys_under_former_pepper": self._under_former_pepper(),
             "problem": self.problem,
             "needs_restart": list(self.unapplied),
@@ -193,9 +191,9 @@ class Following:
         return degraded is not None and degraded != NOT_CONNECTED
 
     @property
-    def refused(self) -> int:
-        """Rows that do not count."""
-        return len(self._assembled.refused)
+    def refused(self) -> tuple[str, ...]:
+        """Rows that do not count, and why."""
+        return self._assembled.refused
 
     def _changed(self, number: int) -> None:
         self._newest = number

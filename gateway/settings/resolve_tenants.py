@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from budgets.money import nano
 from gateway.settings.model_facts import Models
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path
 from gateway.settings.resolve_providers import find_kept, is_duplicate, limits_of
 from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection
-from gateway.settings.snapshot import PRIORITIES, Budget, ModelRoute, Provider, Target, Tenant, TenantKey
+from gateway.settings.snapshot import RANKS, Budget, ModelRoute, Provider, Target, Tenant, TenantKey
 from gateway.settings.validate import suggestion
 from keys.digest import digest
 from keys.secret import Secret
 from keys.strength import KEY_CHARS_MIN, weakness
 
-_NANO = 1_000_000_000
 _ANCHOR_MAX = {"day": 1, "week": 7, "month": 31, "total": 1}
 
 
@@ -35,6 +35,11 @@ def resolve_routes(
             overflow = _target(section.overflow, file, providers, facts, (*path, "overflow"), findings)
         routes[section.id] = ModelRoute(section.id, targets, overflow, section.hint)
     return routes
+
+
+def resolve_shared_budgets(file: ConfigFile, findings: Findings) -> tuple[Budget, ...]:
+    """Those on all tenants together: `*:month`, as no tenant is called that."""
+    return _budgets(file.budgets, ("*",), ("budgets",), findings)
 
 
 def resolve_tenants(
@@ -79,7 +84,7 @@ def resolve_tenant_keys(
             path: Path = ("tenants", index, "keys", position)
             if is_duplicate(key.id, path, first, findings):
                 continue
-            if PRIORITIES.index(key.priority) < PRIORITIES.index(key.priority_max):
+            if RANKS[key.priority] < RANKS[key.priority_max]:
                 message = f"is more urgent than priority_max, which is {key.priority_max}"
                 findings.add((*path, "priority"), message)
             of = _budgets(key.budgets, (section.id, key.id), (*path, "budgets"), findings)
@@ -123,21 +128,24 @@ def _strong_enough(secret: Secret, path: Path, findings: Findings) -> bool:
     return weak is None
 
 
+def budget_name(section: BudgetSection, *scope: str) -> str:
+    """That of its accounts in the books: `tenant:month`, `tenant:key:day`, `…:soft`."""
+    return ":".join((*scope, section.period, *(("soft",) if section.enforce == "soft" else ())))
+
+
 def _budgets(
     sections: tuple[BudgetSection, ...], scope: tuple[str, ...], path: Path, findings: Findings
 ) -> tuple[Budget, ...]:
     """Named by whose they are and their period, so that what was spent stays theirs however the file is edited."""
     budgets: dict[str, Budget] = {}
     for index, section in enumerate(sections):
-        name = ":".join((*scope, section.period, *(("soft",) if section.enforce == "soft" else ())))
+        name = budget_name(section, *scope)
         if name in budgets:
             findings.add((*path, index), f"is the second {section.enforce} one for a {section.period}")
         most = _ANCHOR_MAX[section.period]
         if section.anchor > most:
             findings.add((*path, index, "anchor"), f"must be at most {most} for a {section.period}")
-        budgets[name] = Budget(
-            section.period, int(section.usd * _NANO), section.enforce, name, section.anchor
-        )
+        budgets[name] = Budget(section.period, nano(section.usd), section.enforce, name, section.anchor)
     return tuple(budgets.values())
 
 

@@ -55,7 +55,7 @@ class BudgetSection(Section):
     """A cap on spending."""
 
     period: Literal["day", "week", "month", "total"] = Field(description="What the amount is for, in UTC.")
-    usd: Usd = Field(description="The amount in US dollars.")
+    usd: Usd = Field(description="The amount in US dollars, in whole billionths.")
     anchor: Count = Field(
         default=1,
         description="The day on which a week (1 Monday to 7 Sunday) or a month (1 to 31, in shorter ones their "
@@ -347,6 +347,7 @@ class ConfigFile(Section):
     tenants: ListOf[TenantSection] = Field(
         default=(), description="Tenants; with none, `default` with a generated key."
     )
+    budgets: ListOf[BudgetSection] = Field(default=(), description="Caps on all tenants together.")
     prices: ListOf[PriceSection] = Field(
         default=(), description="Prices that go before those of the price list."
     )

@@ -1,6 +1,7 @@
 """The kinds of value that settings have: each with its rule, so that a field says only what it means."""
 
 from decimal import Decimal
+from math import inf
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
@@ -40,6 +41,11 @@ def _number(value: Any) -> Any:
     return Decimal(str(value)) if type(value) in (int, float) else value
 
 
+def _whole(value: Any) -> Any:
+    # JSON readers make floats of numbers beyond 64 bits: those are too large, and not no whole numbers.
+    return int(value) if type(value) is float and 2**63 <= abs(value) < inf else value
+
+
 Text = Annotated[str, Strict()]
 Flag = Annotated[bool, Strict()]
 Id = Annotated[Text, Field(pattern=ID_PATTERN)]
@@ -54,12 +60,16 @@ Reference = Annotated[Text, Field(max_length=4096)]
 VAULT_PATH_PATTERN = r"^[A-Za-z0-9_.~@-]{1,64}(/[A-Za-z0-9_.~@-]{1,64}){0,15}$"
 VaultPath = Annotated[Text, Field(pattern=VAULT_PATH_PATTERN)]
 Url = Annotated[Text, Field(min_length=1, max_length=2048)]
-Count = Annotated[int, Strict(), Field(gt=0, le=10**12)]
+Count = Annotated[int, BeforeValidator(_whole), Strict(), Field(gt=0, le=10**12)]
 Size = Annotated[int, Strict(), Field(gt=0, le=2**40)]
 Seconds = Annotated[float, Strict(), Field(gt=0, le=86_400, allow_inf_nan=False)]
 Port = Annotated[int, Strict(), Field(ge=0, le=65_535)]
+#: Whole nano-dollars.
 Usd = Annotated[
-    Decimal, BeforeValidator(_number, json_schema_input_type=float), Strict(), Field(gt=0, le=10**9)
+    Decimal,
+    BeforeValidator(_number, json_schema_input_type=float),
+    Strict(),
+    Field(gt=0, le=10**9, decimal_places=9),
 ]
 #: US dollars, for a million tokens or for one piece; a multiplier of such.
 Price = Annotated[
@@ -67,7 +77,7 @@ Price = Annotated[
 ]
 Day = Annotated[Text, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 #: Nano-dollars.
-Nusd = Annotated[int, Strict(), Field(ge=0, le=10**18)]
+Nusd = Annotated[int, BeforeValidator(_whole), Strict(), Field(ge=0, le=10**18)]
 AnchorDay = Annotated[int, Strict(), Field(ge=1, le=31)]
 #: Up to thirty days.
 Overlap = Annotated[int, Strict(), Field(ge=0, le=30 * 86_400)]
@@ -77,7 +87,7 @@ ShortText = Annotated[Text, Field(max_length=200, pattern=r"^[^\x00]*$")]
 Moment = Annotated[Text, Field(min_length=20, max_length=40, json_schema_extra={"format": "date-time"})]
 #: What callers present; also given, as a value, where one is brought along.
 GivenSecret = Annotated[Text, Field(min_length=20, max_length=512, pattern=r"^[\x21-\x7e]+$")]
-Tokens = Annotated[int, Strict(), Field(ge=0, le=10**9)]
+Tokens = Annotated[int, BeforeValidator(_whole), Strict(), Field(ge=0, le=10**9)]
 Weight = Annotated[float, Strict(), Field(ge=0.001, le=1000, allow_inf_nan=False)]
 ListOf = Annotated[tuple[_Item, ...], Field(max_length=10_000)]
 OneOrMore = Annotated[ListOf[_Item], BeforeValidator(_one_as_list), Field(min_length=1)]

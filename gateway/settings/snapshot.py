@@ -24,6 +24,7 @@ _Number = TypeVar("_Number", int, float)
 
 #: Most urgent first; the position is the rank.
 PRIORITIES = ("supervised", "conversation", "scheduled", "consolidation", "evaluation")
+RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ class Limits:
 class Budget:
     """A cap on spending, in nano-dollars per `period` (UTC).
 
-    `id` is the database's, or made of where the file has it: `tenant:month`, `tenant:key:day`, with `:soft` behind.
+    `id` is the database's, or made of where the file has it: `*:month`, `tenant:month`,
+    `tenant:key:day`, with `:soft` behind.
     """
 
     period: Literal["day", "week", "month", "total"]

@@ -7,14 +7,13 @@ from functools import lru_cache
 
 from gateway.settings.resolve_providers import limits_of
 from gateway.settings.schema import LimitsSection
-from gateway.settings.snapshot import PRIORITIES, Budget, Limits, Tenant, TenantKey
+from gateway.settings.snapshot import RANKS, Budget, Limits, Tenant, TenantKey
 from gateway.settings.stored_rows import Refusals, Row
 from gateway.settings.validate import UnfitError, section_of
 from keys.digest import KeyDigest, Peppers
 from keys.scope import UNLIMITED, Scope, parse_network
 from keys.standing import KeyStanding, KeyValue
 
-_RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
 _ANY = ("*",)
 #: Of rows that do not say by which pepper they are known.
 _UNSAID = ("", "1")
@@ -60,7 +59,7 @@ def digests(key: TenantKey) -> tuple[bytes, ...]:
 
 
 def _key(row: Row, tenant: Tenant, budgets: tuple[Budget, ...]) -> TenantKey:
-    if _RANKS[row["priority"]] < _RANKS[row["priority_max"]]:
+    if RANKS[row["priority"]] < RANKS[row["priority_max"]]:
         raise UnfitError("priority is more urgent than priority_max")
     scope = _scope(tuple(row["models"]), tuple(row["endpoints"]), tuple(row["addresses"]))
     return TenantKey(

@@ -20,6 +20,7 @@ _SectionT = TypeVar("_SectionT", bound=Section)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z_-]{0,31}\Z")
 
 _MESSAGES = {
+    "decimal_max_places": "must have at most {decimal_places} digits after the point",
     "missing": "is required",
     "int_type": "must be a whole number",
     "float_type": "must be a number",

@@ -156,7 +156,12 @@ async def test_asked_twice_it_is_done_once(admin: Admin) -> None:
     assert again.headers["idempotent-replayed"] == "true"
     assert again.headers["location"] == first.headers["location"]
     secret = first.json()["secret"]
-    assert again.json() == {**first.json(), "secret": None}
+    assert (first.json()["secret_is_new"], first.json()["secret_shown"]) == (True, "now")
+    assert again.json() == {**first.json(), "secret": None, "secret_shown": "already"}
+    owner = {"id": "ci", "role": "auditor"}
+    made = [await admin.ask("POST", "/admin-keys", owner, headers={"idempotency-key": "ci"}) for _ in "12"]
+    assert [one.json()["secret_shown"] for one in made] == ["now", "already"]
+    assert [one.json()["secret"] is None for one in made] == [False, True]
     assert secret[8:] not in json.dumps(await admin.rows("SELECT * FROM idempotent_answers"), default=str)
     assert len((await admin.get("/tenants/client-a/keys"))["data"]) == 1
     other = await admin.ask("POST", "/tenants/client-a/keys", {}, headers=once)

@@ -14,7 +14,8 @@ from gateway.cli import app
 from gateway.cli.fields import FieldError, merged, parsed
 from tests.admin.conftest import Admin
 from tests.admin.test_usage import used
-from tests.running import ADMIN_KEY
+from tests.clock import until
+from tests.running import ADMIN_KEY, ProviderSim, configuration
 
 Kaze = Callable[..., Any]
 FILE = """
@@ -97,6 +98,20 @@ async def test_pools_models_and_budgets_from_the_shell(kaze: Kaze) -> None:
     assert "auditor" in (await kaze("admin-key", "list")).stdout
 
 
+async def test_a_pool_that_is_not_in_force_says_why(admin: Admin, kaze: Kaze) -> None:
+    await kaze("pool", "create", "p1", "--set", "provider=sim", "--set", "secret=env:NO_SUCH")
+    await until(lambda: bool(admin.gateway.app.following.refused))
+    [listed] = [line for line in (await kaze("pool", "list")).stdout.splitlines() if line.startswith("p1 ")]
+    assert "NO_SUCH is not set" in listed
+    shown = await as_json(kaze, "pool", "show", "p1")
+    assert (shown["live"], "NO_SUCH is not set" in shown["problem"]) == (None, True)
+    [one, two] = [row for row in await as_json(kaze, "pool", "list") if row["id"] != "p1"]
+    assert one["problem"] is two["problem"] is None
+    await kaze("pool", "rotate", "p1", "--set", "secret=env:PROVIDER_KEY")
+    await until(lambda: not admin.gateway.app.following.refused)
+    assert (await as_json(kaze, "pool", "show", "p1"))["problem"] is None
+
+
 async def test_usage_and_explain_from_the_shell(admin: Admin, kaze: Kaze) -> None:
     await used(admin)
     span = ("--from", "2026-11-01", "--to", "2026-12-01")
@@ -133,6 +148,74 @@ async def test_apply_shows_the_difference_and_then_makes_it(admin: Admin, kaze: 
     assert "must be a number" in (await kaze("apply", "-f", str(file), status=1)).stderr
 
 
+async def test_apply_does_or_refuses_all_that_a_file_may_say(
+    admin: Admin, kaze: Kaze, tmp_path: Path
+) -> None:
+    file = tmp_path / "wanted.yaml"
+    text = """
+budgets: [{period: month, usd: 90, anchor: 15}, {period: day, usd: 4, enforce: soft}]
+models: [{id: deep, targets: [sim/chat], overflow: sim/small}]
+"""
+    file.write_text(text)
+    await kaze("apply", "-f", str(file))
+    made = await admin.get("/budgets/all.month")
+    assert (made["scope"], made["anchor_day"], made["limit_nusd"]) == ("all", 15, 90_000_000_000)
+    assert {step["what"] for step in await as_json(kaze, "apply", "-f", str(file))} == {"same"}
+    # What the file does not say any more is the default again.
+    file.write_text(text.replace(", overflow: sim/small", "").replace(", anchor: 15", ""))
+    changed = (await kaze("apply", "-f", str(file))).stdout
+    assert 'overflow: "sim/small" -> null' in changed and "anchor_day: 15 -> 1" in changed
+    assert (await admin.get("/models/deep"))["overflow"] is None
+    # What the gateway's file has is left alone, and said to be another.
+    file.write_text("tenants: [{id: a, weight: 7}]")
+    assert "weight: 1.0 -> 7.0" in (await kaze("apply", "-f", str(file))).stdout
+    # What is for the gateway's own file is refused, and then nothing is done.
+    file.write_text(
+        text.replace("deep", "deeper") + "prices: [{id: p, model: x, input: 1, output: 2}]\nport: 1"
+    )
+    refused = (await kaze("apply", "-f", str(file), status=1)).stderr.splitlines()
+    assert [line.partition(": ")[2].split(": ")[0] for line in refused] == ["prices", "port"]
+    assert (await admin.ask("GET", "/models/deeper")).status_code == 404
+    # Two budgets that would have one name.
+    file.write_text("""
+budgets: [{period: month, usd: 90}]
+tenants: [{id: all, budgets: [{period: month, usd: 1}]}]
+""")
+    assert "2 of the name budget all.month" in (await kaze("apply", "-f", str(file), status=1)).stderr
+
+
+async def test_the_gateways_own_file_has_nothing_to_apply(
+    admin: Admin, kaze: Kaze, sim: ProviderSim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = admin.gateway
+    for name, value in gateway.environ.items():
+        monkeypatch.setenv(name, value)
+    config = configuration(sim.openai_url, prices=[{"id": "p", "model": "x", "input": 1, "output": 2}])
+    config["budgets"] = [{"period": "month", "usd": 90}]
+    config["tenants"][0]["budgets"] = [{"period": "day", "usd": 2}]
+    gateway.write(config)
+    assert (await admin.ask("POST", "/config/reload")).status_code == 200
+    budgets = {row["id"]: row["scope"] for row in await as_json(kaze, "budget", "list")}
+    assert budgets == {"*:month": "all", "a:day": "tenant"}
+    file = tmp_path / "same.yaml"
+    file.write_text(json.dumps(config))
+    steps = await as_json(kaze, "apply", "-f", str(file))
+    assert {(step["what"], bool(step["fields"])) for step in steps} == {("leave alone", False)}
+    assert "prices" in [step["name"] for step in steps]
+    told = await as_json(kaze, "explain", "b", "smart")
+    assert [row["scope"] for row in told["budgets"]] == ["*:month"]
+
+
+async def test_names_are_shown_as_they_are(kaze: Kaze, tmp_path: Path) -> None:
+    await kaze("tenant", "create", "t1", "--set", "name=Bücher & 猫 \u202e\u009b")
+    await kaze("tenant", "create", "t2", "--set", "name=Second")
+    first, second = [
+        line for line in (await kaze("tenant", "list")).stdout.splitlines() if line.startswith("t")
+    ][-2:]
+    assert "Bücher & 猫 \\u202e\\x9b" in first
+    assert second.index("active") == first.index("active") + 1  # 猫 takes two places
+
+
 async def test_apply_gives_a_key_its_new_value(
     admin: Admin, kaze: Kaze, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,9 +237,28 @@ def test_fields_as_they_are_typed() -> None:
     assert merged(there, {"limits": {"rpm": 5}, "models": ["a"]}) == {
         "limits": {"rpm": 5, "tpm": 2}, "models": ["a"]
     }  # fmt: skip
-    for wrong in ("nothing", "=1", "usd=much"):
-        with pytest.raises(FieldError):
-            parsed([wrong])
+    assert parsed(["usd=1e9"]) == {"limit_nusd": 10**18}
+    assert parsed(["usd=1.1000000000000"]) == {"limit_nusd": 1_100_000_000}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("nothing", "takes name=value"),
+        ("=1", "takes name=value"),
+        ("usd=much", "such as 12.50"),
+        ("usd=nan", "such as 12.50"),
+        ("usd=Infinity", "such as 12.50"),
+        ("usd=1e30", "at most 1,000,000,000"),
+        ("usd=1e999999999", "at most 1,000,000,000"),
+        ("usd=-1", "at least 0"),
+        ("usd=0.0000000001", "no finer than a billionth"),
+        ("usd=1e-999999", "no finer than a billionth"),
+    ],
+)
+def test_a_field_that_is_wrong_is_told_why(wrong: str, said: str) -> None:
+    with pytest.raises(FieldError, match=said):
+        parsed([wrong])
 
 
 @pytest.mark.parametrize("command", ["tenant", "provider", "pool", "model", "budget", "admin-key", "key"])

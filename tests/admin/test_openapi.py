@@ -27,8 +27,10 @@ CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
     response_schema_conformance, negative_data_rejection,
 ]  # fmt: skip
-#: Of each operation, of what is right and of what is wrong; more by `--hypothesis-profile` is a matter of patience.
-EXAMPLES = 4
+#: Of each operation, of what is right and of what is wrong: a minute in all where nothing else runs.
+EXAMPLES = 28
+#: Refused for their size, whatever is in them; no check knows these for refusals.
+UNREAD = (414, 431)
 #: What this one process cannot do is 501, which it says and the document too.
 NOT_HERE = {"config.reload", "pools.refresh"}
 
@@ -51,7 +53,9 @@ def ask_everything(url: str, document: dict[str, Any], mode: GenerationMode) -> 
         )  # fmt: skip
         def holds(case: schemathesis.Case) -> None:
             response = case.call(base_url=url, headers=headers)
-            case.validate_response(response, checks=CHECKS)
+            unread = response.status_code in UNREAD
+            checks = [check for check in CHECKS if not (unread and check is negative_data_rejection)]
+            case.validate_response(response, checks=checks)
 
         try:
             holds()
@@ -62,7 +66,7 @@ def ask_everything(url: str, document: dict[str, Any], mode: GenerationMode) -> 
     return asked
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 async def test_it_is_what_its_document_says(admin: Admin, mode: GenerationMode) -> None:
     document = await admin.get("/openapi.json")

@@ -230,6 +230,7 @@ async def test_a_key_of_the_callers_own_value(admin: Admin) -> None:
     value = "J7f3Kq9sLm2Xw8Zt5Bv4Nc6R"
     made = await admin.make("/tenants/client-a/keys", {"id": "web", "secret": value})
     assert (made["secret"], made["secret_is_new"], made["tail"]) == (None, False, "Nc6R")
+    assert made["secret_shown"] == "never"
     twin = await admin.ask("POST", "/tenants/client-a/keys", {"id": "other", "secret": value})
     assert twin.status_code == 409
     same = await admin.ask("POST", "/keys/web/rotate", {"secret": value})

@@ -43,6 +43,18 @@ async def test_sums_by_group(admin: Admin) -> None:
     assert (await admin.get("/usage?from=2025-01-01&to=2025-02-01"))["data"] == []
 
 
+async def test_a_correction_costs_and_is_no_request(admin: Admin) -> None:
+    await used(admin)
+    correction = (
+        'INSERT INTO usage_log SELECT (jsonb_populate_record(l, \'{"number": 1, "cost_nusd": -4}\')).*'
+        " FROM usage_log l WHERE l.tenant = 'b' AND l.day = '2026-11-02'"
+    )
+    async with admin.database.flushes.transaction(EVERY_TENANT) as connection:
+        await connection.execute(correction)
+    (row,) = (await admin.get(f"/usage?{SPAN}&tenant=b"))["data"]
+    assert (row["requests"], row["cost_nusd"]) == (2, 16)
+
+
 async def test_groups_go_on_where_they_stopped(admin: Admin) -> None:
     await used(admin)
     seen = []

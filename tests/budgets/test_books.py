@@ -163,8 +163,6 @@ def test_a_row_says_all_that_the_record_said(stored_books: PostgresBooks) -> Non
         "corrected",
         "bill",
     )
-    (day,) = stored_books.fetch("SELECT requests, input_tokens, output_tokens, cost_nusd FROM usage_by_day")
-    assert tuple(day.values()) == (1, 1, 2, 795)
 
 
 def test_differences_are_found(stored_books: PostgresBooks) -> None:

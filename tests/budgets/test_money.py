@@ -28,7 +28,7 @@ def test_a_charge_is_never_less_than_the_amount_and_less_than_one_more(usd: Deci
 
 
 def test_what_is_finer_or_larger_or_no_amount_is_refused() -> None:
-    for odd in (Decimal("0.0000000001"), Decimal("NaN"), Decimal("Infinity"), "1e30"):
+    for odd in (Decimal("0.0000000001"), Decimal("NaN"), Decimal("Infinity"), "1e30", "twelve", ""):
         with pytest.raises(ValueError):
             nano(odd)
     for odd in (0.1, True):

@@ -197,3 +197,24 @@ BOUNDS = SpoolBounds(held_bytes=1000, oldest_s=100, reserve_bytes=100)
 )
 def test_classes_stop_from_the_bottom_up(state: SpoolState, classes: int) -> None:
     assert admitted_classes(state, BOUNDS) == classes
+
+
+async def test_a_clean_end_leaves_nothing_of_what_is_flushed(tmp_path: Path) -> None:
+    async with spool(tmp_path, segment_bytes=10**6) as writer:
+        writer.begin(intent(1))
+        writer.resolve(settle(intent(1)))
+        writer.flushed(Tail(tmp_path, 1).take(9).flushed)
+    assert segments(tmp_path) == []
+    assert list(Replay(tmp_path).entries()) == []
+
+
+@pytest.mark.parametrize("begun", [1, 2])
+async def test_an_end_keeps_what_is_not_flushed_and_what_was_begun(tmp_path: Path, begun: int) -> None:
+    async with spool(tmp_path, segment_bytes=10**6) as writer:
+        for number in range(begun):
+            writer.begin(intent(number))
+        flushed = Tail(tmp_path, 1).take(9).flushed
+        writer.resolve(settle(intent(0)))  # after that
+        writer.flushed(flushed if begun == 1 else Tail(tmp_path, 1).take(9).flushed)
+    assert len(segments(tmp_path)) == 1
+    assert len(list(Replay(tmp_path).entries())) == 1

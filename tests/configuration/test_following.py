@@ -143,7 +143,7 @@ async def test_changes_under_load_lose_no_request(gateway: RunningGateway, opera
         await gateway.quiet()
         assert len(statuses) > 20 and set(statuses) == {200}
         pools = gateway.app.state()["pools"]
-        assert [(pool["id"], pool["in_flight"]) for pool in pools] == [("one", 0), ("two", 0)]  # type: ignore[attr-defined, index]
+        assert [(pool["id"], pool["in_flight"]) for pool in pools] == [("one", 0), ("two", 0)]
 
 
 async def test_who_waits_for_a_pool_that_goes_is_told_or_goes_elsewhere(

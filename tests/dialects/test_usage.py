@@ -21,6 +21,11 @@ def used(
     )
 
 
+_REASONED = {
+    "prompt_tokens": 32,
+    "total_tokens": 135,
+    "completion_tokens_details": {"reasoning_tokens": 94},
+}
 #: Dialect (OpenAI's words and Anthropic's are read by one), what the provider says, and what it means.
 REPORTS: list[tuple[str, dict[str, Any], Usage]] = [
     (  # OpenAI: cached and written tokens are of the prompt, reasoning is of the completion
@@ -84,26 +89,9 @@ REPORTS: list[tuple[str, dict[str, Any], Usage]] = [
         {"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 90}},
         used(100, 5, cache_read=90),
     ),
-    (  # xAI chat: reasoning is beside the completion
-        "openai",
-        {
-            "prompt_tokens": 32,
-            "completion_tokens": 9,
-            "total_tokens": 135,
-            "completion_tokens_details": {"reasoning_tokens": 94},
-        },
-        used(32, 103, reasoning=94),
-    ),
-    (  # … unless its total says that it is within
-        "openai",
-        {
-            "prompt_tokens": 32,
-            "completion_tokens": 103,
-            "total_tokens": 135,
-            "completion_tokens_details": {"reasoning_tokens": 94},
-        },
-        used(32, 103, reasoning=94),
-    ),
+    # xAI chat: reasoning is beside the completion, unless its total says that it is within
+    ("openai", {**_REASONED, "completion_tokens": 9}, used(32, 103, reasoning=94)),
+    ("openai", {**_REASONED, "completion_tokens": 103}, used(32, 103, reasoning=94)),
     (
         "openai",
         {
@@ -255,9 +243,8 @@ def test_the_end_of_an_anthropic_stream_completes_its_beginning() -> None:
         "cache_creation": {"ephemeral_1h_input_tokens": 0},
     }
     last = {"input_tokens": None, "output_tokens": 12, "server_tool_use": {"web_search_requests": 1}}
-    reports = [
-        json.dumps(one).encode() for one in (start, last, last)
-    ]  # cumulative: said again, nothing is added
+    reports = [json.dumps(one).encode() for one in (start, last, last)]
+    # Cumulative: said again, nothing is added.
     assert read_usage(*reports) == used(60, 12, cache_read=50, searches=1)
 
 

@@ -12,6 +12,7 @@ from budgets.period import span
 from budgets.slice import Budget, Want
 from budgets.spool.record import Intent, Settle
 from budgets.usage import Tokens
+from storage.connection import Connection
 from storage.database import EVERY_TENANT, Database, DatabaseAwayError, connected
 from tests.cut_proxy import CutProxy
 from tests.postgres import Stored
@@ -76,9 +77,9 @@ async def test_a_flush_that_was_cut_off_anywhere_is_made_again(
     await database.close()
 
 
-async def _is_there(watching: object, number: int) -> bool:
+async def _is_there(watching: Connection, number: int) -> bool:
     query = "SELECT count(*) FROM usage_log WHERE request_id = $1"
-    return bool(await watching.fetchval(query, f"request-{number}-0"))  # type: ignore[attr-defined]
+    return bool(await watching.fetchval(query, f"request-{number}-0"))
 
 
 async def _again(books: Books, number: int) -> None:

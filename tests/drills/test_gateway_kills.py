@@ -80,8 +80,7 @@ class Running:
         self.sim: ProviderSim = self._loop.run(_start_sim())
         config = directory / "kaze.yaml"
         config.write_text(json.dumps(budgeted(self.sim, 100.0)))
-        env = environ(**ENVIRON)
-        del env["KAZE_DATABASE_URL"]
+        env = environ(database=True, **ENVIRON)
         options = ("--workers", str(WORKERS), "--config", str(config))
         self.gateway = GatewayProcess(directory / "data", *options, env=env)
 

@@ -59,7 +59,6 @@ async def test_every_key_that_is_no_good_gets_the_same_answer(
 
 async def test_no_credential_makes_a_statement_of_its_own(gateway: RunningGateway, stored: Stored) -> None:
     """D5: whatever is presented, PostgreSQL sees the statements that it always sees."""
-    name = stored.superuser.partition("@/")[2].partition("?")[0]
     query = (
         "SELECT array_agg(DISTINCT s.queryid) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid"
         " JOIN pg_roles r ON r.oid = s.userid WHERE d.datname = $1 AND r.rolname = 'kaze_app'"
@@ -71,17 +70,16 @@ async def test_no_credential_makes_a_statement_of_its_own(gateway: RunningGatewa
         for _ in range(3):  # everything that goes on by itself has been once
             await settled(gateway)
             await passes(70)
-        before = set(await connection.fetchval(query, name))
+        before = set(await connection.fetchval(query, stored.name))
         for headers in islice(odd_credentials(Random(7)), 300):
             async with Line(gateway) as line:
                 line.send(request(b"{}", key=None, headers=headers))
                 await line.rest()
         for _ in range(5):
             await post(gateway, chat(), key=mint("web").reveal())
-        after = set(await connection.fetchval(query, name))
-    assert (
-        len(before) > 3 and len(after - before) <= 2
-    )  # what a timer had not come to yet, and not three hundred
+        after = set(await connection.fetchval(query, stored.name))
+    # What a timer had not come to yet, and not three hundred.
+    assert len(before) > 3 and len(after - before) <= 2
 
 
 async def test_whatever_an_attempt_comes_to_nothing_stays_reserved(
@@ -91,10 +89,9 @@ async def test_whatever_an_attempt_comes_to_nothing_stays_reserved(
     for fault in ({"status": 500}, {"garbage": True}, {"cut": 40}, {"reset": True}):
         sim.script("x", usage={}, fault=fault)
         await post(gateway, chat(stream="cut" in fault, max_tokens=50))
-    silent = asyncio.create_task(post(gateway, chat("[[sim:hang]]", max_tokens=50)))
     seen = len(sim.requests())
-    await arrived(sim, seen)
-    await asyncio.sleep(0.05)
+    silent = asyncio.create_task(post(gateway, chat("[[sim:hang]]", max_tokens=50)))
+    await arrived(sim, seen + 1)
     while not silent.done():
         await passes(30)
     for _ in range(3):
@@ -102,7 +99,7 @@ async def test_whatever_an_attempt_comes_to_nothing_stays_reserved(
             line.send(request(chat("[[sim:frames=400 gap_ms=20]] go on", stream=True, max_tokens=50)))
             await line.until(b"data: ")
     await settled(gateway)
-    treasury = gateway.app.pipeline.spending.treasury  # type: ignore[union-attr]
+    treasury = gateway.spending.treasury
     assert treasury.readings().open_reservations == 0
     found = await posted(gateway, database)
     assert all(0 <= row["cost_nusd"] <= row["reserved_nusd"] for row in found)
@@ -118,7 +115,7 @@ async def test_what_was_begun_costs_what_it_cost_then(
     """D54: prices change while a stream runs."""
     running = asyncio.create_task(post(gateway, chat("[[sim:frames=20 gap_ms=20]] go on", stream=True)))
     await arrived(sim, 1)
-    treasury = gateway.app.pipeline.spending.treasury  # type: ignore[union-attr]
+    treasury = gateway.spending.treasury
     treasury.prices = PriceTable(treasury.prices._seed, [Override("new", NANO_A_TOKEN)])
     assert (await running).status == 200
     assert (await post(gateway, chat(max_tokens=10))).status == 200

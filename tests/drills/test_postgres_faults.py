@@ -41,13 +41,18 @@ async def back(gateway: RunningGateway) -> None:
     await gateway.app.databases.primary.answering()
 
 
+async def acme(stored: Stored) -> tuple[Operator, str]:
+    """Who made a tenant and its key in the database, and the key."""
+    operator = Operator(stored.application)
+    await operator.tenant("acme")
+    return operator, await operator.key("acme")
+
+
 async def test_two_minutes_without_it(
     sim: ProviderSim, stored: Stored, through: str, proxy: CutProxy, database: Database
 ) -> None:
     """D60: known keys 200, unknown ones 503 and none 401, ready all the time, and every row arrives after."""
-    operator = Operator(stored.application)
-    await operator.tenant("acme")
-    key = await operator.key("acme")
+    _, key = await acme(stored)
     async with RunningGateway(budgeted(sim, 1.0), database_dsn=through) as gateway:
         assert (await post(gateway, chat(), key=key)).status == 200
         await proxy.cut()
@@ -94,7 +99,7 @@ async def test_hard_budgets_stop_at_their_slice_and_go_on_after(
         assert sent == 1 + statuses.count(200)
         await proxy.mend()
         await back(gateway)
-        await until(lambda: not gateway.app.pipeline.spending.treasury._leasing.away())  # type: ignore[union-attr]
+        await until(lambda: not gateway.spending.treasury._leasing.away())
         assert (await post(gateway, chat(max_tokens=200))).status == 200
         found = await posted(gateway, database)
         assert len(found) == sent + 1
@@ -106,9 +111,7 @@ async def test_absent_at_the_start_then_there(
     sim: ProviderSim, stored: Stored, through: str, proxy: CutProxy, database: Database
 ) -> None:
     """D62: what the file says is served at once, what only the database knows is 503 until it is there."""
-    operator = Operator(stored.application)
-    await operator.tenant("acme")
-    key = await operator.key("acme")
+    operator, key = await acme(stored)
     await proxy.cut()
     async with RunningGateway(budgeted(sim, 1.0, "soft"), database_dsn=through) as gateway:
         assert (await post(gateway, chat())).status == 200
@@ -135,16 +138,15 @@ async def _held(stored: Stored) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _read_only(stored: Stored) -> AsyncIterator[None]:
     """As after a switch to a standby: every session may read and none may write."""
-    name = stored.superuser.partition("@/")[2].partition("?")[0]
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
     async with connected(stored.superuser) as connection:
-        await connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-        await connection.execute(end, name)
+        await connection.execute(f"ALTER DATABASE {stored.name} SET default_transaction_read_only = on")
+        await connection.execute(end, stored.name)
     yield
     async with connected(stored.superuser) as connection:
         await connection.execute("SET default_transaction_read_only = off")
-        await connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-        await connection.execute(end, name)
+        await connection.execute(f"ALTER DATABASE {stored.name} RESET default_transaction_read_only")
+        await connection.execute(end, stored.name)
 
 
 @asynccontextmanager
@@ -182,8 +184,6 @@ async def test_it_answers_and_takes_nothing(
     """F7, F8: requests go on with what is leased, changes are 503, nothing ends for good, and all rows arrive."""
     config = budgeted(sim, 10.0)
     async with RunningGateway(config, database_dsn=stored.application) as gateway:
-        spending = gateway.app.pipeline.spending
-        assert spending is not None
         for _ in range(3):  # a slice for the seconds to come
             assert (await post(gateway, chat())).status == 200
             await settled(gateway)
@@ -202,8 +202,9 @@ async def test_it_answers_and_takes_nothing(
             assert b"No space" not in refused.body
             assert denied.status in (401, 503)  # whether or not that can be written down
         await back(gateway)
-        await until(lambda: not spending.treasury._leasing.away())
-        assert all(not task.done() for task in spending.treasury._tasks)
+        treasury = gateway.spending.treasury
+        await until(lambda: not treasury._leasing.away())
+        assert all(not task.done() for task in treasury._tasks)
         assert (await post(gateway, chat())).status == 200
         found = await posted(gateway, database)
         assert len(found) == 4 + sum(reply.status == 200 for reply in replies) == len(sim.requests())

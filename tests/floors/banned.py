@@ -41,7 +41,7 @@ BANS = (
         but_in=("gateway.clock",),
     ),
     Ban(("print",), "logging, or an answer", where=("gateway",), but_in=("gateway.cli",)),
-    Ban(("time.sleep",), "asyncio.sleep", where=("gateway",)),
+    Ban(("time.sleep",), "asyncio.sleep", where=("gateway", "budgets", "keys", "storage")),
     Ban(("asyncio.wait_for",), "asyncio.timeout: it starts no task and loses no result", where=HOT),
     Ban(
         ("open", "socket.create_connection", "urllib.request.urlopen", "subprocess.run", "input", "os.fsync"),

@@ -138,7 +138,7 @@ async def test_44_many_cancels_leave_the_pool_as_it_was(crowded: RunningGateway,
     replies = await asyncio.gather(*(post(crowded, chat()) for _ in range(100)))
     assert {reply.status for reply in replies} == {200}
     await settled(crowded)
-    (shown,) = crowded.app.state()["worker"]["connections"]  # type: ignore[index, call-overload]
+    (shown,) = crowded.app.state()["worker"]["connections"]
     assert (shown["active"], shown["waiting"]) == (0, 0)
     await until(lambda: not sim.stats()["in_flight"])
 

@@ -15,7 +15,7 @@ SHUT = "Your API key has been revoked."
 
 def health(gateway: RunningGateway) -> list[tuple[str, str, str]]:
     """Key, model and state of what is not healthy."""
-    pools: Any = gateway.app.state()["pools"]
+    pools = gateway.app.state()["pools"]
     rows = [(pool["id"], one["model"], one["state"]) for pool in pools for one in pool["health"]]
     return [row for row in rows if row[2] != "healthy"]
 
@@ -70,6 +70,6 @@ async def test_without_money_is_one_word_everywhere(sim: ProviderSim) -> None:
         sim.fault(status=402, count=2)
         reply = await post(gateway, chat())
         assert (reply.status, reply.error()["code"]) == (429, "insufficient_quota")
-        pools: Any = gateway.app.state()["pools"]
+        pools = gateway.app.state()["pools"]
         assert {pool["last_refusal"] for pool in pools} == {"insufficient_quota"}
         assert {one["reason"] for pool in pools for one in pool["health"]} == {"insufficient_quota"}

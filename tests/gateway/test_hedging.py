@@ -49,8 +49,8 @@ def funded(gateway: RunningGateway) -> None:
     hedging.used(1_000_000)
 
 
-def in_flight(gateway: RunningGateway) -> list[object]:
-    return [pool["in_flight"] for pool in gateway.app.state()["pools"]]  # type: ignore[attr-defined]
+def in_flight(gateway: RunningGateway) -> list[int]:
+    return [pool["in_flight"] for pool in gateway.app.state()["pools"]]
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -73,7 +73,7 @@ async def test_nothing_is_left_when_the_caller_leaves_both(slow: ProviderSim) ->
         funded(gateway)
         async with Line(gateway) as line:
             line.send(request(chat()))
-            await until(lambda: sum(in_flight(gateway)) == 2)  # type: ignore[arg-type]
+            await until(lambda: sum(in_flight(gateway)) == 2)
             line.writer.transport.abort()
             await until(lambda: in_flight(gateway) == [0, 0, 0] and not gateway.app.live)
 
@@ -85,7 +85,7 @@ async def test_without_tokens_to_spend_the_first_attempt_is_waited_for(
         taught(gateway)
         async with Line(gateway) as line:
             line.send(request(chat()))
-            await until(lambda: sum(in_flight(gateway)) == 1)  # type: ignore[arg-type]
+            await until(lambda: sum(in_flight(gateway)) == 1)
             await turns(500)
             assert not sim.requests()
             line.writer.transport.abort()

@@ -160,7 +160,7 @@ async def settled(gateway: RunningGateway) -> None:
     """After quiet nothing is owed: no exchange, no place at a provider key, no upstream connection in use."""
     await gateway.quiet()
     state = gateway.app.state()
-    assert [pool["in_flight"] for pool in state["pools"]] == [0] * len(state["pools"])  # type: ignore[attr-defined, index]
+    assert [pool["in_flight"] for pool in state["pools"]] == [0] * len(state["pools"])
     await until(  # a connection that was cut leaves its pool in the loop's next turns
         lambda: not any(shown["active"] or shown["waiting"] for shown in _connections(gateway))
     )
@@ -180,7 +180,8 @@ async def overdue(task: asyncio.Task[Reply], limit_s: float) -> Reply:
 
 
 def _connections(gateway: RunningGateway) -> list[dict[str, Any]]:
-    return gateway.app.state()["worker"]["connections"]  # type: ignore[index, no-any-return, call-overload]
+    shown: list[dict[str, Any]] = gateway.app.state()["worker"]["connections"]
+    return shown
 
 
 def sse(*events: str | bytes, done: bool = True) -> bytes:

@@ -16,9 +16,9 @@ from tests.clock import standing, until
 from tests.cut_proxy import CutProxy
 from tests.gateway.test_idempotency import BAD, KEY, shown
 from tests.gateway.wire import Line, arrived, chat, exchange, parsed, post, request, settled, whole_json
-from tests.idempotency.conftest import priced
 from tests.postgres import Stored
 from tests.running import ADMIN_KEY, OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway
+from tests.spending.test_spending import budgeted
 
 SLOW = "[[sim:delay_ms=300]]"
 
@@ -64,9 +64,7 @@ async def test_it_is_paid_for_once(
     assert [reply.status for reply in replies] == [200] * 4
     for gateway in (one, other):
         await settled(gateway)
-        spending = gateway.app.pipeline.spending
-        assert spending is not None
-        await spending.treasury.flush()
+        await gateway.spending.treasury.flush()
     (paid,) = await rows(database, "SELECT cost_nusd FROM usage_log")
     (budget,) = await rows(database, "SELECT posted_nusd FROM budget_balances")
     assert 0 < paid["cost_nusd"] == budget["posted_nusd"]
@@ -77,7 +75,7 @@ async def test_a_replay_needs_no_money(
 ) -> None:
     first = await post(one, chat(), headers=KEY)
     await settled(one)
-    config = priced(sim)
+    config = budgeted(sim, 1.0)
     config["tenants"][0]["budgets"][0]["usd"] = 0.000000001
     async with RunningGateway(config, database_dsn=stored.application) as poor:
         assert (await post(poor, chat("something else"))).status == 429
@@ -201,7 +199,7 @@ async def test_a_day_later_it_runs_again(
 async def test_media_are_kept_and_what_is_too_large_is_not(
     sim: ProviderSim, stored: Stored, other: RunningGateway, database: Database
 ) -> None:
-    config = priced(sim, bounds={"idempotent_answer_bytes": 400_000})
+    config = budgeted(sim, 1.0, bounds={"idempotent_answer_bytes": 400_000})
     async with RunningGateway(config, database_dsn=stored.application) as gateway:
         speech = {"model": "smart", "input": "Hello.", "voice": "alloy"}
         data = request(speech, path="/v1/audio/speech", headers=KEY)

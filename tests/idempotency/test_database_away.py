@@ -13,38 +13,27 @@ from tests.cut_proxy import CutProxy
 from tests.gateway.test_idempotency import KEY
 from tests.gateway.wire import Line, arrived, chat, parsed, post, request, settled
 from tests.idempotency.test_across_workers import SLOW, rows, stored_by
-from tests.postgres import Stored
 from tests.running import ProviderSim, RunningGateway, configuration
-from tests.storage.servers import RunningPostgres
 
 
 @pytest.fixture
-async def way(postgres: RunningPostgres) -> AsyncIterator[CutProxy]:
-    """To the database, and it can be cut."""
-    async with CutProxy(str(postgres.server.socket_directory / ".s.PGSQL.5432")) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-async def gateway(sim: ProviderSim, stored: Stored, way: CutProxy) -> AsyncIterator[RunningGateway]:
-    account, _, rest = stored.application.partition("@/")
-    dsn = f"{account}@127.0.0.1:{way.port}/{rest.partition('?')[0]}?sslmode=disable"
-    async with RunningGateway(configuration(sim.openai_url), database_dsn=dsn) as running:
+async def gateway(sim: ProviderSim, through: str) -> AsyncIterator[RunningGateway]:
+    async with RunningGateway(configuration(sim.openai_url), database_dsn=through) as running:
         assert (await post(running, chat())).status == 200
         yield running
 
 
-async def back(way: CutProxy, gateway: RunningGateway) -> None:
+async def back(proxy: CutProxy, gateway: RunningGateway) -> None:
     database = gateway.app.databases.primary
     assert database is not None
-    await way.mend()
+    await proxy.mend()
     await database.answering()
 
 
 async def test_one_workers_memory_guards_and_the_answer_says_so(
-    gateway: RunningGateway, other: RunningGateway, sim: ProviderSim, way: CutProxy
+    gateway: RunningGateway, other: RunningGateway, sim: ProviderSim, proxy: CutProxy
 ) -> None:
-    await way.cut()
+    await proxy.cut()
     first = await post(gateway, chat(), headers=KEY)
     assert (first.status, first.headers["x-gateway-warnings"]) == (200, "idempotency=worker")
     again = await post(gateway, chat(), headers=KEY)
@@ -53,16 +42,16 @@ async def test_one_workers_memory_guards_and_the_answer_says_so(
     changed = await post(gateway, chat("x"), headers=KEY)
     assert (changed.status, changed.error()["code"]) == (400, "idempotency_key_reused")
     assert len(sim.requests()) == 2
-    await back(way, gateway)
+    await back(proxy, gateway)
     assert (await post(gateway, chat(), headers=KEY)).body == first.body
     # Elsewhere it was never heard of: that is what the warning says.
     assert (await post(other, chat(), headers=KEY)).body != first.body
 
 
 async def test_a_twin_on_the_same_worker_waits_as_ever(
-    gateway: RunningGateway, sim: ProviderSim, way: CutProxy
+    gateway: RunningGateway, sim: ProviderSim, proxy: CutProxy
 ) -> None:
-    await way.cut()
+    await proxy.cut()
     async with Line(gateway) as line:
         with standing():
             line.send(request(chat(SLOW), headers=KEY))
@@ -72,17 +61,17 @@ async def test_a_twin_on_the_same_worker_waits_as_ever(
 
 
 async def test_an_answer_is_stored_when_the_database_is_back(
-    gateway: RunningGateway, other: RunningGateway, sim: ProviderSim, way: CutProxy, database: Database
+    gateway: RunningGateway, other: RunningGateway, sim: ProviderSim, proxy: CutProxy, database: Database
 ) -> None:
     async with Line(gateway) as line:
         with standing():
             line.send(request(chat(SLOW), headers=KEY))
             await arrived(sim, 2)
-            await way.cut()
+            await proxy.cut()
         first = parsed(await line.rest())  # nobody waits for it to be stored
     assert (first.status, "x-gateway-warnings" in first.headers) == (200, False)
     assert (await post(other, chat(SLOW), headers=KEY)).status == 409  # it is still claimed
-    await back(way, gateway)
+    await back(proxy, gateway)
     while not await rows(database, "SELECT FROM idempotent_answers WHERE state = 'done'"):
         await asyncio.sleep(0)
     assert (await post(other, chat(SLOW), headers=KEY)).body == first.body
@@ -90,31 +79,33 @@ async def test_an_answer_is_stored_when_the_database_is_back(
 
 
 async def test_what_was_claimed_and_lost_again_is_given_back(
-    gateway: RunningGateway, other: RunningGateway, way: CutProxy, database: Database
+    gateway: RunningGateway, other: RunningGateway, proxy: CutProxy, database: Database
 ) -> None:
     """The answer to the claim did not come: nobody may be held up by it."""
     kept: StoredAnswers = stored_by(gateway)
-    way.mute = True
+    proxy.mute = True
     claiming = asyncio.create_task(kept.begin(("a", "web", "order-1"), b"1" * 32))
     await asyncio.sleep(0)
     await asyncio.sleep(0.05)
-    await way.cut()
+    await proxy.cut()
     assert await claiming is None
-    way.mute = False
-    await back(way, gateway)
+    proxy.mute = False
+    await back(proxy, gateway)
     await until(lambda: not kept._ended)
     assert await rows(database) == []
 
 
-async def test_what_waits_for_it_is_bounded(gateway: RunningGateway, sim: ProviderSim, way: CutProxy) -> None:
+async def test_what_waits_for_it_is_bounded(
+    gateway: RunningGateway, sim: ProviderSim, proxy: CutProxy
+) -> None:
     kept = stored_by(gateway)
     claims = [await kept.begin(("a", "web", f"order-{number}"), b"1" * 32) for number in range(3)]
-    await way.cut()
+    await proxy.cut()
     for claim in claims:
         assert claim is not None and not isinstance(claim, Answer)
         await kept.end(claim, Answer(200, b"a: b\r\n", b"x" * (kept._bytes_max // 2)))
     assert len(kept._ended) == 1 and kept._bytes <= kept._bytes_max
-    await back(way, gateway)
+    await back(proxy, gateway)
     await until(lambda: not kept._ended)
     assert kept._bytes == 0
     await settled(gateway)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import httpx2
 
@@ -26,12 +26,12 @@ def chat(text: str, *, stream: bool = False) -> dict[str, Any]:
     return {"model": "sim/chat", "stream": stream, "messages": [{"role": "user", "content": text}]}
 
 
-def environ(**more: str) -> dict[str, str]:
-    """A bare environment: no provider, no settings of the developer's."""
+def environ(*, database: bool = False, **more: str) -> dict[str, str]:
+    """A bare environment: no provider, no settings of the developer's; the embedded `database`, or none."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return {
         **kept,
-        "KAZE_DATABASE_URL": "none",
+        **({} if database else {"KAZE_DATABASE_URL": "none"}),
         "PYTHONPATH": str(REPOSITORY),
         "PYTHONWARNINGS": "error",
         **more,
@@ -46,16 +46,24 @@ def command(data_dir: Path, *options: str) -> list[str]:
 class GatewayProcess:
     """`with GatewayProcess(data_dir, "--workers", "2") as gateway`: ready on entry, ended on exit."""
 
-    def __init__(self, data_dir: Path, *options: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *options: str,
+        env: dict[str, str] | None = None,
+        messages: IO[bytes] | None = None,
+    ) -> None:
         self.data_dir = data_dir
+        self._messages = messages  # else they are where ours are
         self._command = command(data_dir, *options)
         self._environ = env or environ()
         self.greeting = ""
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, text=True, env=self._environ, cwd=self.data_dir.parent
-        )
+            self._command, stdout=subprocess.PIPE, stderr=self._messages, text=True, env=self._environ,
+            cwd=self.data_dir.parent,
+        )  # fmt: skip
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.greeting += line

@@ -17,9 +17,7 @@ from tests.serving.running_process import GatewayProcess, chat, environ, eventua
 
 @pytest.fixture
 def with_database() -> dict[str, str]:
-    made = environ()
-    del made["KAZE_DATABASE_URL"]
-    return made
+    return environ(database=True)
 
 
 def do(data_dir: Path, statement: str, *values: object) -> None:

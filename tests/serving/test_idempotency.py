@@ -40,8 +40,7 @@ def attempts(gateway: GatewayProcess) -> int:
 
 @pytest.mark.timeout(180)  # four workers, and a database to be made first
 def test_once_over_four_workers_and_after_a_kill(tmp_path: Path) -> None:
-    with_database = environ()
-    del with_database["KAZE_DATABASE_URL"]
+    with_database = environ(database=True)
     with GatewayProcess(tmp_path / "data", "--workers", "4", env=with_database) as gateway:
         with ThreadPoolExecutor(8) as pool:
             slow = "[[sim:delay_ms=300]] Hello"

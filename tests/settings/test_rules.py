@@ -51,6 +51,11 @@ CASES = [
     ("weight: 2", "weight: .inf", "18: tenants[0].weight: must be a number"),
     ("weight: 2", "weight:", "18: tenants[0].weight: is empty"),
     ("usd: 0.1", "usd: -1", "20: tenants[0].budgets[0].usd: must be greater than 0"),
+    (
+        "usd: 0.1",
+        "usd: 0.0000000015",
+        "20: tenants[0].budgets[0].usd: must have at most 9 digits after the point",
+    ),
     ("usd: 0.1", "usd: ~", "20: tenants[0].budgets[0].usd: is empty"),
     ("period: month", "period: year", "20: tenants[0].budgets[0].period: must be 'day', 'week', 'month' or"),
     (

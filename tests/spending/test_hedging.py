@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -69,8 +70,9 @@ class Hedged:
         assert (await post(self.gateway, chat(model="warm"))).status == 200
         (row,) = await posted(self.gateway, database)
         self.before = row["cost_nusd"]
-        budgets = tuple(self.spending._budgets.values())
-        while stocked and self.spending.treasury.balances(budgets)[0].free < _THREE_REQUESTS:
+        spending = self.gateway.spending
+        budgets = tuple(spending._budgets.values())
+        while stocked and spending.treasury.balances(budgets)[0].free < _THREE_REQUESTS:
             await passes(1)
             await asyncio.sleep(0.01)
         for _ in range(20):
@@ -85,12 +87,8 @@ class Hedged:
         assert hedged is not None
         return hedged._hedging
 
-    @property
-    def spending(self) -> Any:
-        return self.gateway.app.pipeline.spending
-
     def under_way(self) -> int:
-        return sum(in_flight(self.gateway))  # type: ignore[arg-type]
+        return sum(in_flight(self.gateway))
 
     async def quiet(self) -> None:
         await until(lambda: not self.under_way() and not self.gateway.app.live)
@@ -103,8 +101,19 @@ class Hedged:
         return rows
 
     def open_reservations(self) -> int:
-        count: int = self.spending.treasury.readings().open_reservations
-        return count
+        return self.gateway.spending.treasury.readings().open_reservations
+
+
+@asynccontextmanager
+async def both_asked(hedged: Hedged, first: ProviderSim, second: ProviderSim) -> AsyncIterator[Line]:
+    """A caller whose request is at both, one after the other; time stands still from then on."""
+    async with Line(hedged.gateway) as line:
+        with standing():
+            line.send(request(chat()))
+            await until(first.requests)
+            await passes(0.5)
+            await until(second.requests)
+            yield line
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -166,17 +175,12 @@ async def test_a_first_one_that_is_refused_beside_the_second_gives_its_money_bac
         await hedged.funded(database)
         first.fault(status=status, delay_ms=10_000, count=1)
         sim.fault(delay_ms=50_000, count=1)
-        async with Line(hedged.gateway) as line:
-            with standing():
-                line.send(request(chat()))
-                await until(lambda: first.requests())
-                await passes(0.5)
-                await until(lambda: sim.requests())
-                await passes(10)
-                await until(lambda: hedged.under_way() == 1)
-                assert hedged.open_reservations() == 1  # not that of the first any more
-                await passes(50)
-                assert parsed(await line.rest()).status == 200
+        async with both_asked(hedged, first, sim) as line:
+            await passes(10)
+            await until(lambda: hedged.under_way() == 1)
+            assert hedged.open_reservations() == 1  # not that of the first any more
+            await passes(50)
+            assert parsed(await line.rest()).status == 200
         (row,) = await hedged.rows(database)
         assert (row["attempt"], row["provider"]) == (2, "sim")
 
@@ -188,14 +192,9 @@ async def test_two_that_answer_at_once_cost_what_each_of_them_says(
         await hedged.funded(database)
         first.fault(delay_ms=10_000, output=7, count=1)
         sim.fault(delay_ms=9_500, output=9, count=1)
-        async with Line(hedged.gateway) as line:
-            with standing():
-                line.send(request(chat()))
-                await until(lambda: first.requests())
-                await passes(0.5)
-                await until(lambda: sim.requests())
-                await passes(20)
-                assert parsed(await line.rest()).status == 200
+        async with both_asked(hedged, first, sim) as line:
+            await passes(20)
+            assert parsed(await line.rest()).status == 200
         written = [row["output_tokens"] for row in await hedged.rows(database)]
         # Where one was a turn of the loop later it was given up, having been read for all that is known.
         assert written in ([7, 9], [7, 0], [0, 9])

@@ -39,9 +39,7 @@ async def balance(database: Database) -> tuple[int, int]:
 async def posted(gateway: RunningGateway, database: Database) -> list[dict[str, Any]]:
     """The usage log once everything has been written there."""
     await settled(gateway)
-    spending = gateway.app.pipeline.spending
-    assert spending is not None
-    await spending.treasury.flush()
+    await gateway.spending.treasury.flush()
     return await rows(database)
 
 

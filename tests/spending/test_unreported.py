@@ -27,8 +27,7 @@ async def only_row(gateway: RunningGateway, database: Database) -> dict[str, Any
     """All that is in the log, which is what the budget was charged."""
     (row,) = await posted(gateway, database)
     assert (await balance(database))[0] == row["cost_nusd"]
-    spending = gateway.app.pipeline.spending
-    assert spending is not None and spending.treasury.readings().open_reservations == 0
+    assert gateway.spending.treasury.readings().open_reservations == 0
     return row
 
 
@@ -44,9 +43,8 @@ async def test_a_picture_without_usage_costs_the_most_it_can(
         assert reply.status == 200
         row = await only_row(gateway, database)
         assert row["source"] == "unknown"
-        assert (
-            0.2 * NANO < row["cost_nusd"] / count < 0.3 * NANO
-        )  # 1024 × 1536 in high quality: a quarter dollar
+        # 1024 × 1536 in high quality: a quarter dollar.
+        assert 0.2 * NANO < row["cost_nusd"] / count < 0.3 * NANO
         (line,) = await gateway.log_lines(1)
         assert line["cost_usd"] == pytest.approx(row["cost_nusd"] / NANO)
 

@@ -18,10 +18,7 @@ _ENDLESS = "[[sim:frames=100000 gap_ms=20]] go on"
 
 
 def open_intents(gateway: RunningGateway) -> int:
-    spending = gateway.app.pipeline.spending
-    assert spending is not None
-    count: int = spending.treasury._writer._journal.open_count
-    return count
+    return gateway.spending.treasury._writer._journal.open_count
 
 
 async def leave(gateway: RunningGateway, sim: ProviderSim, body: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,6 @@ from storage.embedded_postgres import EmbeddedPostgres
 from tests.clock import passes, standing
 from tests.cut_proxy import CutProxy
 from tests.postgres import Stored
-from tests.storage.servers import RunningPostgres
 
 
 async def test_limits_hold_in_every_lane(stored: Stored) -> None:
@@ -110,34 +110,39 @@ async def test_absent_at_start_then_there_then_killed_then_there(made: Path) -> 
     await server.stop()
 
 
-async def test_while_it_is_away_nobody_waits_for_it(postgres: RunningPostgres, stored: Stored) -> None:
-    async with CutProxy(str(postgres.server.socket_directory / ".s.PGSQL.5432")) as proxy:
-        database = await _through(proxy, stored)
-        assert await _value(database, "SELECT 1") == 1
-        await proxy.cut()
-        with pytest.raises(DatabaseAwayError):
-            await _value(database, "SELECT 1")
-        with standing():  # no time passes: it fails without a try
-            for _ in range(100):
-                with pytest.raises(DatabaseAwayError):
-                    await _value(database, "SELECT 1")
-        await proxy.mend()
-        await database.answering()
-        assert await _value(database, "SELECT 1") == 1
-        await database.close()
+@pytest.fixture
+async def distant(through: str) -> AsyncIterator[Database]:
+    """The application's pools, by a way that can be cut."""
+    opened = Database(through)
+    await opened.start()
+    await opened.answering()
+    yield opened
+    await opened.close()
 
 
-async def test_a_commit_that_was_cut_off_can_be_repeated(postgres: RunningPostgres, stored: Stored) -> None:
+async def test_while_it_is_away_nobody_waits_for_it(distant: Database, proxy: CutProxy) -> None:
+    assert await _value(distant, "SELECT 1") == 1
+    await proxy.cut()
+    with pytest.raises(DatabaseAwayError):
+        await _value(distant, "SELECT 1")
+    with standing():  # no time passes: it fails without a try
+        for _ in range(100):
+            with pytest.raises(DatabaseAwayError):
+                await _value(distant, "SELECT 1")
+    await proxy.mend()
+    await distant.answering()
+    assert await _value(distant, "SELECT 1") == 1
+
+
+async def test_a_commit_that_was_cut_off_can_be_repeated(
+    distant: Database, proxy: CutProxy, stored: Stored
+) -> None:
     """D61: whether the commit or only its answer was lost, the caller knows that it must repeat, and may."""
     insert = "INSERT INTO models (id, targets) VALUES ($1, '{a/b}') ON CONFLICT DO NOTHING"
-    async with (
-        CutProxy(str(postgres.server.socket_directory / ".s.PGSQL.5432")) as proxy,
-        connected(stored.owner) as watching,
-    ):
-        database = await _through(proxy, stored)
+    async with connected(stored.owner) as watching:
 
         async def write(name: str, spoil: str = "") -> None:
-            async with database.flushes.transaction() as connection:
+            async with distant.flushes.transaction() as connection:
                 await connection.execute(insert, name)
                 if spoil == "commit":
                     await proxy.cut()
@@ -154,19 +159,9 @@ async def test_a_commit_that_was_cut_off_can_be_repeated(postgres: RunningPostgr
                 await writing
             proxy.mute = False
             await proxy.mend()
-            await database.answering()
+            await distant.answering()
             await write(name)
         assert await watching.fetchval("SELECT count(*) FROM models") == 20
-        await database.close()
-
-
-async def _through(proxy: CutProxy, stored: Stored) -> Database:
-    account, _, rest = stored.application.partition("@/")
-    name = rest.partition("?")[0]
-    database = Database(f"{account}@127.0.0.1:{proxy.port}/{name}?sslmode=disable")
-    await database.start()
-    await database.answering()
-    return database
 
 
 async def test_settings_of_a_transaction_end_with_it(database: Database) -> None:

@@ -55,7 +55,7 @@ async def _use(database: Database) -> None:
         assert seen == expected[tenant]
     async with database.reads.transaction("a") as connection:
         assert [finding async for finding in verify_stored(connection, "a")] == []
-        assert await connection.fetchval("SELECT cost_nusd FROM usage_by_day") == 7
+        assert await connection.fetchval("SELECT sum(cost_nusd)::bigint FROM usage_log") == 7
 
 
 class PgBouncer:

@@ -12,7 +12,7 @@ from gateway.api.rest.ask import Ask
 from gateway.api.rest.collection import Collection, Document, Kind, document_of
 from gateway.api.rest.operation import PAGING, Done, Operation
 from gateway.api.rest.principal import OWNS
-from gateway.api.rest.schemas import MOMENT_OR_NULL, STAMPED, TEXT, TEXT_OR_NULL, listed, resource
+from gateway.api.rest.schemas import MOMENT_OR_NULL, SHOWN, STAMPED, TEXT, TEXT_OR_NULL, listed, resource
 from gateway.api.rest.stored import Column, Table
 from gateway.settings.places import Findings
 from gateway.settings.schema_admin import AdminKeyBody
@@ -35,6 +35,7 @@ _TABLE = Table(
     ),
 )
 _READ_ONLY = {"tail": TEXT, "revoked_at": MOMENT_OR_NULL, **STAMPED}
+_SHOWN_ONCE = {**_READ_ONLY, "secret": TEXT_OR_NULL, "secret_shown": SHOWN}
 _HIDDEN = frozenset({"digest", "pepper_version"})
 
 
@@ -72,7 +73,7 @@ class _AdminKeys(Collection):
             Operation(
                 method="POST", path=path, name="admin-keys.create",
                 summary="Make an admin key; its value is shown once.", roles=OWNS, change=self.create,
-                body=AdminKeyBody, answer=resource(AdminKeyBody, {**_READ_ONLY, "secret": TEXT_OR_NULL}),
+                body=AdminKeyBody, answer=resource(AdminKeyBody, _SHOWN_ONCE),
                 status=201, repeatable=True,
             ),
             Operation(
@@ -105,12 +106,12 @@ class _AdminKeys(Collection):
         headers = {**done.answer.headers, "location": f"/admin/v1/admin-keys/{row['id']}"}
         self._keys.forget()
         return Done(
-            Answer({**_shown(row), "secret": value}, 201, headers),
+            Answer({**_shown(row), "secret": value, "secret_shown": "now"}, 201, headers),
             done.object,
             done.tenant,
             None,
             done.after,
-            Answer({**_shown(row), "secret": None}, 201, headers),
+            Answer({**_shown(row), "secret": None, "secret_shown": "already"}, 201, headers),
         )
 
     async def delete(self, ask: Ask, connection: Connection) -> Done:

@@ -6,13 +6,14 @@ Beside it stand the database's own; of what both name only the state (suspended,
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from budgets.money import nano
 from gateway.api.rest.answer import Row
 from gateway.settings.declared import DEFAULT_TENANT
+from gateway.settings.resolve_tenants import budget_name
 from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection, TenantSection
 from gateway.settings.schema_types import Section
 from gateway.settings.snapshot import Snapshot
 
-_NANO = 1_000_000_000
 Entries = Callable[[], Mapping[str, Row]]
 
 
@@ -22,6 +23,17 @@ class Configured:
 
     snapshot: Snapshot
     file: ConfigFile | None = None
+    #: Of rows that are not in force, `table id: why`.
+    refused: tuple[str, ...] = ()
+
+    def problems(self, table: str) -> dict[str, str]:
+        """By id, why a row of that table is not in force; the one before it may still be."""
+        said = (
+            line.removeprefix(f"{table} ").partition(": ")
+            for line in self.refused
+            if line.startswith(f"{table} ")
+        )
+        return {id_: why for id_, _, why in said}
 
     def tenants(self) -> dict[str, Row]:
         return {
@@ -45,8 +57,8 @@ class Configured:
         return {key.id: _key(key, tenant) for one in self._tenants() if one.id == tenant for key in one.keys}
 
     def budgets(self) -> dict[str, Row]:
-        """Under the names that their accounts have in the books: `tenant:month`, `tenant:key:day`, `…:soft`."""
-        found: dict[str, Row] = {}
+        """By the names of their accounts in the books: `*:month`, `tenant:month`, `tenant:key:day`, `…:soft`."""
+        found = {} if self.file is None else _budgets(self.file.budgets, "*", None)
         for tenant in self._tenants():
             found.update(_budgets(tenant.budgets, tenant.id, None))
             for key in tenant.keys:
@@ -86,15 +98,14 @@ def _key(section: TenantKeySection, tenant: str) -> Row:
 def _budgets(sections: Iterable[BudgetSection], tenant: str, key: str | None) -> dict[str, Row]:
     found: dict[str, Row] = {}
     for one in sections:
-        soft = (":soft",) if one.enforce == "soft" else ()
-        name = ":".join([tenant, *([key] if key else []), one.period]) + "".join(soft)
+        name = budget_name(one, tenant, *([key] if key else []))
         found[name] = {
             "id": name,
             "tenant": tenant,
             "key": key,
             "period": one.period,
             "anchor_day": one.anchor,
-            "limit_nusd": int(one.usd * _NANO),
+            "limit_nusd": nano(one.usd),
             "enforce": one.enforce,
             **_UNSTAMPED,
         }

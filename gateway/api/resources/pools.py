@@ -17,7 +17,7 @@ from gateway.api.rest.ask import Ask
 from gateway.api.rest.collection import Collection, Document, Kind, beside, page_of
 from gateway.api.rest.operation import Done, Operation
 from gateway.api.rest.principal import CHANGES
-from gateway.api.rest.schemas import ANYTHING, STAMPED, TEXT, fields, listed, resource
+from gateway.api.rest.schemas import ANYTHING, STAMPED, TEXT, TEXT_OR_NULL, fields, listed, resource
 from gateway.api.rest.stored import Column, Table
 from gateway.settings.places import Findings
 from gateway.settings.schema_admin import PoolBody, PoolRotateBody
@@ -40,9 +40,18 @@ _TABLE = Table(
     ),
 )
 _LIVE = {"type": ["object", "null"]}
-_READ_ONLY = {"state": {"enum": ["enabled", "disabled", "draining"]}, **STAMPED, "live": _LIVE}
+_READ_ONLY = {
+    "state": {"enum": ["enabled", "disabled", "draining"]},
+    **STAMPED,
+    "live": _LIVE,
+    "problem": TEXT_OR_NULL,
+}
 #: What is in service without a word of anybody's has its names and what is live.
-_UNNAMED = fields({"id": TEXT, "provider": TEXT, "version": {"type": "null"}, "live": _LIVE})
+_UNNAMED = fields(
+    {"id": TEXT, "provider": TEXT, "version": {"type": "null"}, "live": _LIVE, "problem": TEXT_OR_NULL}
+)
+#: What is changed is looked at again by whoever has it in force.
+_NOT_YET: Row = {"live": None, "problem": None}
 _STATES = (
     ("enable", "enabled", "Take a provider key into service again."),
     ("disable", "disabled", "Take a provider key out of service."),
@@ -121,8 +130,11 @@ class _Pools(Collection):
         named = {row["id"] for row in stored}
         unnamed = {pool: _of_nobody(state) for pool, state in live.items() if pool not in named}
         page = page_of(stored, {**unnamed, **self._configured().pools()}, limit, after)
-        rows = cast(list[Row], page["data"])
-        return Answer({**page, "data": [{**row, "live": live.get(str(row["id"]))} for row in rows]})
+        rows, problems = cast(list[Row], page["data"]), self._configured().problems("pools")
+        shown = [
+            {**row, "live": live.get(str(row["id"])), "problem": problems.get(str(row["id"]))} for row in rows
+        ]
+        return Answer({**page, "data": shown})
 
     async def read(self, ask: Ask) -> Answer:
         name = ask.path["id"]
@@ -134,11 +146,12 @@ class _Pools(Collection):
             if live is None and entry is None:
                 raise
             answer = Answer(entry or _of_nobody(live or {}))
-        return replace(answer, body={**cast(Row, answer.body), "live": live})
+        problem = self._configured().problems("pools").get(name)
+        return replace(answer, body={**cast(Row, answer.body), "live": live, "problem": problem})
 
     def answer(self, row: Row) -> Answer:
         answer = super().answer(row)
-        return replace(answer, body={**_shown(row), "live": None})
+        return replace(answer, body={**_shown(row), **_NOT_YET})
 
     async def _states(self) -> Mapping[str, Row]:
         """By pool; none while nobody answers, as long as there is a database to tell of the rest."""
@@ -167,7 +180,7 @@ class _Pools(Collection):
         done = await self.put(connection, row, {"state": state})
         if entry is None:
             return done
-        return replace(done, answer=Answer({**beside(entry, done.after), "live": None}))
+        return replace(done, answer=Answer({**beside(entry, done.after), **_NOT_YET}))
 
     async def _rotate(self, ask: Ask, connection: Connection) -> Done:
         """A new place is a change of the configuration; the present one is read again after the commit."""

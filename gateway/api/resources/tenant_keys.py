@@ -16,12 +16,21 @@ from gateway.api.rest.ask import Ask, refuse_any
 from gateway.api.rest.collection import Collection, Document, Kind, document_of, page_of
 from gateway.api.rest.operation import PAGING, Done, Operation
 from gateway.api.rest.principal import CHANGES, READS
-from gateway.api.rest.schemas import FLAG, MOMENT_OR_NULL, STAMPED, TEXT, TEXT_OR_NULL, listed, resource
+from gateway.api.rest.schemas import (
+    FLAG,
+    MOMENT_OR_NULL,
+    SHOWN,
+    STAMPED,
+    TEXT,
+    TEXT_OR_NULL,
+    listed,
+    resource,
+)
 from gateway.api.rest.stored import Column, Table
 from gateway.settings.apis import APIS
 from gateway.settings.places import Findings
 from gateway.settings.schema_admin import KeyBody, NewKeyBody, RotateBody
-from gateway.settings.snapshot import PRIORITIES
+from gateway.settings.snapshot import RANKS
 from keys.digest import Peppers
 from keys.scope import parse_network
 from keys.strength import KEY_CHARS_MIN, weakness
@@ -60,7 +69,7 @@ _READ_ONLY = {
 }
 #: Never leave the database.
 _HIDDEN = frozenset({"digest", "pepper_version", "old_digest"})
-_SHOWN_ONCE = {**_READ_ONLY, "secret": TEXT_OR_NULL, "secret_is_new": FLAG}
+_SHOWN_ONCE = {**_READ_ONLY, "secret": TEXT_OR_NULL, "secret_is_new": FLAG, "secret_shown": SHOWN}
 _ID_SIGNS = re.compile(r"[a-z0-9]")
 
 
@@ -232,9 +241,11 @@ class _TenantKeys(Collection):
 
     def _with_value(self, row: Row, before: Row | None, value: str, is_new: bool) -> Done:
         done = self._done(self.answer(row), before, row)
-        body = {**_shown(row), "secret": value if is_new else None, "secret_is_new": is_new}
+        said = {**_shown(row), "secret_is_new": is_new}
+        shown = ("now", "already") if is_new else ("never", "never")
+        body = {**said, "secret": value if is_new else None, "secret_shown": shown[0]}
         answer = Answer(body, headers=done.answer.headers)
-        kept = Answer({**body, "secret": None}, headers=done.answer.headers)
+        kept = Answer({**said, "secret": None, "secret_shown": shown[1]}, headers=done.answer.headers)
         return Done(answer, done.object, done.tenant, done.before, done.after, kept)
 
 
@@ -277,7 +288,7 @@ def _value(key_id: str, given: str | None) -> str:
 
 
 async def _check(_: Connection, document: Document, findings: Findings) -> None:
-    if PRIORITIES.index(document["priority"]) < PRIORITIES.index(document["priority_max"]):
+    if RANKS[document["priority"]] < RANKS[document["priority_max"]]:
         findings.add(("priority",), f"is more urgent than priority_max, which is {document['priority_max']}")
     if document["endpoints"] != ["*"]:
         for index, name in enumerate(document["endpoints"]):

@@ -15,6 +15,8 @@ _ALWAYS = {
     "400": "The query, a header or the body cannot be read.",
     "401": "No admin key, or one that nobody knows.",
     "403": "The role of the admin key does not allow it.",
+    "414": "The URL is too long.",
+    "431": "The headers are too large.",
     "500": "An error of the gateway's.",
     "503": "The database, or who would know, is away; when to ask again is in Retry-After.",
 }

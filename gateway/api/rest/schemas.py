@@ -14,6 +14,8 @@ MOMENT_OR_NULL: Schema = {"type": ["string", "null"], "format": "date-time"}
 WHOLE: Schema = {"type": "integer"}
 FLAG: Schema = {"type": "boolean"}
 ANYTHING: Schema = {"type": "object"}
+#: A value that was made is in one answer: `already` is said to who asks for the same again.
+SHOWN: Schema = {"enum": ["now", "already", "never"], "description": "never: it was brought along"}
 #: What the configuration file names has none of these.
 STAMPED: Mapping[str, Schema] = {
     "source": {"enum": ["database", "file"]},

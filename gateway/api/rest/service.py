@@ -15,10 +15,10 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.api.rest.admin_keys import AdminKeys
-from gateway.api.rest.answer import JSON, Answer, Problem, away
+from gateway.api.rest.answer import JSON, Answer, Fault, Problem, away
 from gateway.api.rest.ask import Ask
 from gateway.api.rest.change import Changes
-from gateway.api.rest.json_text import JSONDecodeError, dumps, loads
+from gateway.api.rest.json_text import JSONDecodeError, dumps, loads, twice
 from gateway.api.rest.operation import HEADER_CHARS_MAX, Operation
 from gateway.api.rest.principal import Principal
 from storage.database import DatabaseAwayError, DatabaseBusyError
@@ -182,10 +182,16 @@ async def _body(request: Request) -> dict[str, Any]:
         raise Problem(415, f"A body is {JSON}.")
     try:
         said = loads(content)
+        again = twice(content)
     except JSONDecodeError:
         raise Problem(400, "The body is not JSON.") from None
+    except RecursionError:
+        raise Problem(400, "The body is nested too deeply.") from None
     if not isinstance(said, dict):
         raise Problem(400, "The body is not a JSON object.")
+    if again is not None:
+        faults = [Fault(again, "is there twice")]
+        raise Problem(400, "The body says a field twice.", faults=faults)
     return said
 
 
