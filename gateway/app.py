@@ -200,7 +200,7 @@ class App:
                 "connections": self._connections.state(),
             },
             "pools": [self._readings.pool(key) for key in snapshot.provider_keys],
-            "config": self.following.state(),
+            "config": self._configuration(),
         }
 
     async def _verify(self, pool: str) -> dict[str, object]:
@@ -214,7 +214,11 @@ class App:
         problem = await self.reload()
         if problem is not None:
             raise Problem(422, problem)
-        return self.following.state()
+        return self._configuration()
+
+    def _configuration(self) -> dict[str, object]:
+        vault = self._secrets.vault
+        return {**self.following.state(), "vault": None if vault is None else vault.why_away() or "answers"}
 
     async def aclose(self) -> None:
         """Close upstream connections, then write out the log."""

@@ -32,7 +32,7 @@ INSERT INTO tenant_keys (tenant, id, digest, limits)
     FROM generate_series(1, 1000) t, generate_series(1, 10) k;
 INSERT INTO providers (id, dialect, base_url) VALUES ('bench', 'openai', 'https://bench.example/v1');
 INSERT INTO pools (id, provider, secret, limits)
-    SELECT 'pool-' || p, 'bench', 'env:BENCH_SECRET', '{"rpm": 4000}' FROM generate_series(1, 50) p;
+    SELECT 'pool-' || p, 'bench', 'env:KAZE_PROVIDER_BENCH', '{"rpm": 4000}' FROM generate_series(1, 50) p;
 """
 _TURNS = 5
 SWAP_MS, MEMORY_MB = 200.0, 60.0
@@ -48,7 +48,7 @@ async def measure(directory: Path) -> dict[str, float]:
         async with connected(server.owner_dsn) as connection:
             await migrate(connection, APPLICATION)
         environ = {
-            "BENCH_SECRET": "a-secret-of-this-benchmark",
+            "KAZE_PROVIDER_BENCH": "a-secret-of-this-benchmark",
             "KAZE_ADMIN_KEY": "of-this-benchmark-alone-4f1",
         }
         settings = load(None, environ, {"data_dir": str(directory / "data")})

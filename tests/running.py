@@ -29,6 +29,9 @@ ENVIRON = {
     "TENANT_B": OTHER_KEY,
     "PROVIDER_KEY": PROVIDER_SECRET,
     "PROVIDER_KEY_2": PROVIDER_SECRET + "-2",
+    # As rows of the database may name them.
+    "KAZE_PROVIDER_KEY": PROVIDER_SECRET,
+    "KAZE_PROVIDER_KEY_2": PROVIDER_SECRET + "-2",
     "BAD_KEY": "bad-credential-0123456789",
     "KAZE_ADMIN_KEY": ADMIN_KEY,
     "KAZE_KEY_PEPPER": "of-no-gateway-but-those-of-these-tests-7f3a",

@@ -17,10 +17,10 @@ from gateway.admission.health_table import HealthTable
 from gateway.metrics import Metrics, Reading
 from gateway.pipeline.awaited_keys import AwaitedKeys
 from gateway.pipeline.secret_sources import Sources, is_looked_at
+from gateway.pipeline.vault_state import VaultState
 from gateway.settings.snapshot import Provider, ProviderKey, Snapshot
 from keys.secret import Secret
 from keys.secrets.cache import Outcome, SecretCache, SecretUnavailableError
-from keys.secrets.freshness import Use
 from keys.secrets.reference import Reference, Scheme
 from keys.secrets.source import Fault
 from keys.secrets.watch import Versioned, VersionWatch
@@ -61,6 +61,8 @@ class ProviderSecrets:
         )
         places: dict[Scheme, Versioned] = {} if sources.vault is None else {"vault": sources.vault}
         self._versions = VersionWatch(self._cache, places, sources.policy.watch_s)
+        #: None where there is no Vault.
+        self.vault = VaultState(self._cache, self._versions) if sources.vault is not None else None
         self._keys: dict[str, tuple[ProviderKey, ProviderKey]] = {}  # by id, as configured and as filled
         self._proxies: dict[str, tuple[Provider, Provider]] = {}  # the same of those behind one
         self.awaited = AwaitedKeys(self._values, self._is_away, taken)
@@ -229,10 +231,8 @@ class ProviderSecrets:
         while True:
             await asyncio.sleep(_LOOK_S)
             self._renew_if_changed()
-            if self._vault is not None:
-                uses = {one.use for one in self._cache.state() if one.reference.scheme == "vault"}
-                self._metrics.degraded("vault", "stale", Use.STALE in uses)
-                self._metrics.degraded("vault", "out", Use.OUT in uses)
+            if self.vault is not None:
+                self.vault.tell(self._metrics)
 
     def _readings(self) -> Iterator[Reading]:
         counts = [((outcome.value,), float(count)) for outcome, count in self._fetches.items()]

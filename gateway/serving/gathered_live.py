@@ -14,6 +14,7 @@ from gateway.api.paging import Page
 from gateway.api.rest.answer import Problem, Row, away
 from gateway.api.rest.json_text import dumps, loads
 from gateway.serving.gather import Answer, Gatherer
+from gateway.serving.merge_config import merge_config
 from gateway.serving.merge_pools import merge_pools
 from gateway.serving.merge_queue import merge_queue
 from gateway.serving.seat import Seat
@@ -72,14 +73,10 @@ class GatheredLive:
     async def config(self) -> Row:
         """The newest configuration in force, and which generation each worker has."""
         answers = await self._ask("/admin/v1/config")
-        said = [(answer, loads(answer.content)) for answer in answers]
+        said = {answer.seat.number: loads(answer.content) for answer in answers}
         if not said:
             raise _nobody()
-        newest = max((document for _, document in said), key=lambda document: int(document["generation"]))
-        workers = [
-            {"worker": answer.seat.number, "generation": document["generation"]} for answer, document in said
-        ]
-        return {**newest, "workers": workers}
+        return merge_config(said)
 
     async def workers(self) -> list[Row]:
         answers = await self._ask("/admin/v1/workers")

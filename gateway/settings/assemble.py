@@ -9,23 +9,25 @@ A row that cannot stand is left out and named; in its place stands what it was w
 neither stops the gateway nor takes away what works. A file that cannot stand is refused whole, by ConfigError.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from gateway.settings.declared import Declared, resolved
-from gateway.settings.own_secrets import OwnSecrets
+from gateway.settings.row_secrets import RowSecrets
 from gateway.settings.schema import ConfigFile
 from gateway.settings.snapshot import Budget, ProviderKey, Snapshot, Tenant, TenantKey
 from gateway.settings.stored_keys import digests, stored_keys
-from gateway.settings.stored_rows import TABLES, Refusals, RowFindings, sections
+from gateway.settings.stored_rows import TABLES, Refusals, RowFindings, is_allowed, sections
 from gateway.settings.unchanged import kept, kept_of
 from storage.configuration import StoredConfiguration
 
 #: A row left out may leave others without what they name, a step further each time.
 _PASSES_MAX = len(TABLES) + 2
 _Sections = dict[str, dict[str, Any]]
+_Former = Callable[[str, str], Any]
 _Budgets = dict[tuple[str, str], tuple[Budget, ...]]
 
 
@@ -44,9 +46,9 @@ def assemble(declared: Declared, stored: StoredConfiguration, before: Assembled)
     Raises ConfigError.
     """
     refusals = Refusals()
-    own = OwnSecrets(declared.data_dir, declared.file)
-    made = {table: _sections(table, declared.file, stored, before, own, refusals) for table in TABLES}
-    snapshot = _resolved(declared, stored.generation, made, before, refusals)
+    rule = RowSecrets(declared.data_dir, declared.file)
+    made = {table: _sections(table, declared.file, stored, before, rule, refusals) for table in TABLES}
+    snapshot = _resolved(declared, stored.generation, made, partial(_former, before, rule), refusals)
     known, stopped = _states(stored)
     tenants, shared, of_keys = _budgeted(stored, snapshot.tenants, refusals)
     tenants = kept_of(tenants, before.snapshot.tenants)  # keys are made of them
@@ -73,22 +75,28 @@ def _sections(
     file: ConfigFile,
     stored: StoredConfiguration,
     before: Assembled,
-    own: OwnSecrets,
+    rule: RowSecrets,
     refusals: Refusals,
 ) -> dict[str, Any]:
     """By id, of the rows that the file says nothing of."""
     named = {section.id for section in getattr(file, table)}
     rows = {row["id"]: row for row in getattr(stored, table) if row["id"] not in named}
-    made: dict[str, Any] = dict(sections(table, rows, own, refusals))
-    former = before.good.get(table, {})
+    made: dict[str, Any] = dict(sections(table, rows, rule, refusals))
     for id_ in rows.keys() - made.keys():
-        if id_ in former:
-            made[id_] = former[id_]
+        former = _former(before, rule, table, id_)
+        if former is not None:
+            made[id_] = former
     return made
 
 
+def _former(before: Assembled, rule: RowSecrets, table: str, id_: str) -> Any:
+    """What a row was when it last could stand; None where there is nothing, or it is not to be any more."""
+    former = before.good.get(table, {}).get(id_)
+    return former if former is not None and is_allowed(former, rule) else None
+
+
 def _resolved(
-    declared: Declared, generation: int, made: _Sections, before: Assembled, refusals: Refusals
+    declared: Declared, generation: int, made: _Sections, former_of: _Former, refusals: Refusals
 ) -> Snapshot:
     """Of the file with `made` behind it; what cannot stand is taken out of `made`."""
     for _ in range(_PASSES_MAX):
@@ -100,7 +108,7 @@ def _resolved(
             return snapshot
         for (table, id_), why in findings.refusals.by_row.items():
             refusals.add(table, id_, why)
-            former = before.good.get(table, {}).get(id_)
+            former = former_of(table, id_)
             if former is None or former is made[table][id_] or former == made[table][id_]:
                 del made[table][id_]
             else:

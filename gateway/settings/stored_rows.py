@@ -7,17 +7,17 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gateway.settings.own_secrets import OwnSecrets
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path, show
+from gateway.settings.row_secrets import RowSecrets
 from gateway.settings.schema import (
     ModelSection,
     PoolSection,
     ProviderSection,
     TenantSection,
 )
+from gateway.settings.schema_types import Section
 from gateway.settings.validate import UnfitError, section_of
-from keys.secrets.reference import MalformedReferenceError, parse
 
 #: Of the rows that stand in the file's lists, in the order in which they depend on each other.
 TABLES = ("providers", "pools", "models", "tenants")
@@ -60,13 +60,13 @@ class RowFindings(Findings):
 
 
 def sections(
-    table: str, rows: Mapping[str, Row], own: OwnSecrets, refusals: Refusals
+    table: str, rows: Mapping[str, Row], rule: RowSecrets, refusals: Refusals
 ) -> dict[str, ProviderSection | PoolSection | ModelSection | TenantSection]:
     """By id, those of the rows that are sections at all."""
     made = {}
     for id_, row in rows.items():
         try:
-            _check_references(row, own)
+            _check_references(row, rule)
             made[id_] = _MAKERS[table](row)
         except UnfitError as error:
             refusals.add(table, id_, str(error))
@@ -75,17 +75,20 @@ def sections(
     return made
 
 
-def _check_references(row: Row, own: OwnSecrets) -> None:
+def _check_references(row: Row, rule: RowSecrets) -> None:
     for name in _REFERENCES:
         text = row.get(name)
         if text is None:
             continue
-        try:
-            why = own.why_not(parse(text))
-        except MalformedReferenceError as error:
-            why = str(error)
+        why = rule.why_not(text)
         if why is not None:
             raise UnfitError(f"{name}: {why}")
+
+
+def is_allowed(section: Section, rule: RowSecrets) -> bool:
+    """Whether what a row was may still be: what rows may refer to may be something else by now."""
+    said = (getattr(section, name, None) for name in _REFERENCES)
+    return all(text is None or rule.why_not(text) is None for text in said)
 
 
 def _provider(row: Row) -> ProviderSection:

@@ -12,7 +12,7 @@ from gateway.settings.apis import APIS
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path, show
 from gateway.settings.schema import ConfigFile
-from gateway.settings.schema_types import ID_PATTERN, VAULT_PATH_PATTERN, Section
+from gateway.settings.schema_types import ID_PATTERN, PLACES_PATTERN, VAULT_PATH_PATTERN, Section
 
 _SectionT = TypeVar("_SectionT", bound=Section)
 
@@ -48,6 +48,8 @@ _PATTERNS = {
     r"^[\x20-\x7e]{1,256}$": "must be 1 to 256 printable ASCII characters",
     r"^[a-z0-9][a-z0-9._-]{0,63}/[\x20-\x7e]{1,256}$": "must be `provider/model`",
     r"^[\x21-\x7e]+$": "must be printable ASCII characters without spaces",
+    PLACES_PATTERN: "must be env:NAME, file:/path or vault:mount/path#field; `*` at its end is all that "
+    "begins so, of files all in a directory",
     VAULT_PATH_PATTERN: "must be names of A-Z a-z 0-9 _ . ~ @ - with single slashes between them",
 }
 

@@ -2,7 +2,8 @@
 
 Where the place can tell a version without handing out the secret (Vault's metadata, where our token may read them)
 only that is asked for; elsewhere the secret itself is read. One question at a time; where several fields are kept
-at one place, one for all. While a place is away nothing is asked here: when to come again is the cache's to say.
+at one place, one for all. A place that does not answer is `away` until it does, and what is known of its secrets is
+left as it is: they are no older for that. What the cache itself could not read is the cache's to come back to.
 """
 
 import asyncio
@@ -42,6 +43,8 @@ class VersionWatch:
         # A generator of its own: who draws from the common one by a seed is not disturbed.
         self._chance = Random().random if chance is None else chance
         self._task: asyncio.Task[None] | None = None
+        #: Places that did not answer in the last round, and why.
+        self.away: Mapping[Scheme, str] = {}
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._watch(), name="secret versions")
@@ -57,18 +60,19 @@ class VersionWatch:
         for state in self._cache.state():
             if state.version is not None and not state.failures:
                 together.setdefault((state.reference.scheme, state.reference.place), []).append(state)
-        away: set[Scheme] = set()
+        away: dict[Scheme, str] = {}
         for (scheme, _), states in together.items():
             if scheme in away:
                 continue
             try:
                 version = await self._version(states[0].reference)
-            except FetchError:
-                away.add(scheme)
+            except FetchError as error:
+                away[scheme] = str(error)
                 continue
             for state in states:
                 if version is None or state.version != version:
                     await self._cache.look_again(state.reference)
+        self.away = away
 
     async def _version(self, reference: Reference) -> str | None:
         place = self._places.get(reference.scheme)

@@ -22,7 +22,7 @@ FILE = """
 providers:
   - {id: far, dialect: openai, base_url: https://far.example/v1}
 pools:
-  - {id: far-1, provider: far, secret: env:FAR, tenants: [client-a], limits: {rpm: 60}}
+  - {id: far-1, provider: far, secret: env:KAZE_PROVIDER_FAR, tenants: [client-a], limits: {rpm: 60}}
 models:
   - {id: deep, targets: [far/deep-1]}
 tenants:
@@ -82,7 +82,15 @@ async def test_pools_models_and_budgets_from_the_shell(kaze: Kaze) -> None:
         "provider", "create", "far", "--set", "dialect=openai", "--set", "base_url=https://far.example/v1"
     )
     await kaze(
-        "pool", "create", "p1", "--set", "provider=far", "--set", "secret=env:X", "--set", "tenants=a,b"
+        "pool",
+        "create",
+        "p1",
+        "--set",
+        "provider=far",
+        "--set",
+        "secret=env:KAZE_PROVIDER_X",
+        "--set",
+        "tenants=a,b",
     )
     await kaze("model", "create", "org/deep", "--set", "targets=far/one,sim/chat")
     assert (await as_json(kaze, "model", "show", "org/deep"))["targets"] == ["far/one", "sim/chat"]

@@ -70,7 +70,7 @@ async def test_what_the_file_says_is_changed_there(beside: Admin) -> None:
     for method, path, body in (
         ("PATCH", "/tenants/a", {"weight": 2.0}), ("DELETE", "/tenants/a", None), ("POST", "/tenants", {"id": "a"}),
         ("PATCH", "/pools/one", {"weight": 2.0}), ("DELETE", "/providers/sim", None),
-        ("POST", "/pools/one/rotate", {"secret": "env:X"}), ("DELETE", "/models/smart", None),
+        ("POST", "/pools/one/rotate", {"secret": "env:KAZE_PROVIDER_X"}), ("DELETE", "/models/smart", None),
         ("POST", "/tenants/a/keys", {"id": "web"}), ("POST", "/keys/a:web/rotate", {}),
         ("DELETE", "/keys/a:web", None),
     ):  # fmt: skip

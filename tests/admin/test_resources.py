@@ -10,6 +10,8 @@ from tests.admin.conftest import Admin
 from tests.running import ADMIN_KEY
 
 PROVIDER = {"id": "anthropic", "dialect": "anthropic", "base_url": "https://api.anthropic.com"}
+#: What rows may refer to.
+FOR_ROWS = "env:KAZE_PROVIDER_X"
 PROXY = {"egress_proxy": "http://127.0.0.1:3128"}
 POOL = {
     "id": "speedrun-1",
@@ -87,8 +89,16 @@ async def test_null_in_a_change_is_the_default_again(admin: Admin) -> None:
         ("/providers", {**PROVIDER, "egress_proxy_auth": "sk-literal"}, "egress_proxy_auth"),
         ("/providers", {**PROVIDER, "ca_file": "relative.pem"}, "ca_file"),
         ("/pools", {**POOL, "secret": "sk-literal-secret-1234567890"}, "secret"),
-        ("/pools", {"id": "p1", "provider": "sim", "tenants": ["*", "a"], "secret": "env:X"}, "tenants[0]"),
-        ("/pools", {"id": "p1", "provider": "sim", "tenants": ["nobody"], "secret": "env:X"}, "tenants[0]"),
+        (
+            "/pools",
+            {"id": "p1", "provider": "sim", "tenants": ["*", "a"], "secret": FOR_ROWS},
+            "tenants[0]",
+        ),
+        (
+            "/pools",
+            {"id": "p1", "provider": "sim", "tenants": ["nobody"], "secret": FOR_ROWS},
+            "tenants[0]",
+        ),
         ("/pools", {**POOL, "secret": "env:KAZE_ADMIN_KEY"}, "secret"),
         ("/pools", {**POOL, "secret": "file:/proc/self/environ"}, "secret"),
         ("/pools", {**POOL, "secret": "file:/tmp/../proc/1/environ"}, "secret"),
@@ -98,8 +108,12 @@ async def test_null_in_a_change_is_the_default_again(admin: Admin) -> None:
             "egress_proxy_auth",
         ),
         ("/providers", {**PROVIDER, **PROXY, "egress_proxy_auth": "file:/dev/fd/0"}, "egress_proxy_auth"),
-        ("/pools", {"id": "p1", "provider": "none", "secret": "env:X"}, "provider"),
-        ("/pools", {"id": "p1", "provider": "sim", "limits": {"rpm": -1}, "secret": "env:X"}, "limits.rpm"),
+        ("/pools", {"id": "p1", "provider": "none", "secret": FOR_ROWS}, "provider"),
+        (
+            "/pools",
+            {"id": "p1", "provider": "sim", "limits": {"rpm": -1}, "secret": FOR_ROWS},
+            "limits.rpm",
+        ),
         ("/models", {"id": "m1", "targets": []}, "targets"),
         ("/models", {"id": "m1", "targets": ["sim/a", "sim/a"]}, "targets[1]"),
         ("/models", {"id": "m1", "targets": ["sim/a"], "overflow": "none/b"}, "overflow[0]"),
@@ -123,13 +137,25 @@ async def test_what_is_wrong_is_named_field_by_field(
     assert await admin.deeds() == []
 
 
+async def test_the_rule_that_refuses_a_place_is_named(admin: Admin) -> None:
+    allowed = "(secrets.rows_may_read): vault:*, env:KAZE_PROVIDER_*"
+    for place in ("env:HOME", "env:PROVIDER_KEY", "file:/etc/hostname", "file:/run/secrets/../../etc/shadow"):
+        found = await faults(admin, "/pools", {"id": "p1", "provider": "sim", "secret": place})
+        assert found == {"secret": f"is not among the places that rows may refer to {allowed}"}
+    proxied = {**PROVIDER, **PROXY, "egress_proxy_auth": "env:HOME"}
+    assert allowed in (await faults(admin, "/providers", proxied))["egress_proxy_auth"]
+    await admin.make("/providers", PROVIDER)
+    await admin.make("/pools", POOL)
+    moved = await admin.ask("POST", "/pools/speedrun-1/rotate", {"secret": "env:HOME"})
+    assert (moved.status_code, allowed in moved.text) == (422, True)
+
+
 async def test_what_is_wrong_with_a_key_is_named(admin: Admin) -> None:
     await admin.tenant()
     for body, field in (
         ({"priority": "supervised", "priority_max": "scheduled"}, "priority"),
         ({"endpoints": ["chatter"]}, "endpoints[0]"),
         ({"addresses": ["10.0.0.1/8"]}, "addresses[0]"),
-        ({"expires_at": "tomorrow, at the latest"}, "expires_at"),
         ({"secret": "changeme-changeme-changeme"}, "secret"),
         ({"secret": "short"}, "secret"),
         ({"digest": "00"}, "digest"),
@@ -256,8 +282,8 @@ async def test_a_pool_is_put_out_of_service_and_back(admin: Admin) -> None:
     await admin.make("/pools", POOL)
     for verb, state in (("drain", "draining"), ("disable", "disabled"), ("enable", "enabled")):
         assert (await admin.ask("POST", f"/pools/speedrun-1/{verb}")).json()["state"] == state
-    elsewhere = await admin.ask("POST", "/pools/speedrun-1/rotate", {"secret": "env:OTHER"})
-    assert (elsewhere.json()["secret"], elsewhere.json()["version"]) == ("env:OTHER", 5)
+    elsewhere = await admin.ask("POST", "/pools/speedrun-1/rotate", {"secret": "env:KAZE_PROVIDER_OTHER"})
+    assert (elsewhere.json()["secret"], elsewhere.json()["version"]) == ("env:KAZE_PROVIDER_OTHER", 5)
 
 
 async def test_pools_in_service_stand_beside_those_of_the_database(admin: Admin) -> None:

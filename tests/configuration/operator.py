@@ -45,7 +45,7 @@ class Operator:
     async def revoke(self, tenant: str, id_: str = "web") -> None:
         await self.do("UPDATE tenant_keys SET revoked_at = now() WHERE tenant = $1 AND id = $2", tenant, id_)
 
-    async def pool(self, id_: str, provider: str = "sim", *, secret: str = "env:PROVIDER_KEY") -> None:
+    async def pool(self, id_: str, provider: str = "sim", *, secret: str = "env:KAZE_PROVIDER_KEY") -> None:
         await self.do("INSERT INTO pools (id, provider, secret) VALUES ($1, $2, $3)", id_, provider, secret)
 
     async def state(self, id_: str, state: str) -> None:

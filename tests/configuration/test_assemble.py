@@ -1,11 +1,14 @@
 """File and database as one snapshot: who says what, what is left out, and what stays the same object."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from gateway.settings.assemble import Assembled, assemble
+from gateway.settings.row_secrets import RowSecrets
+from gateway.settings.schema import ConfigFile, SecretsSection
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Limits, Snapshot, TenantKey
 from storage.configuration import StoredConfiguration
@@ -18,8 +21,9 @@ PROVIDER = {
     "ca_file": None, "echo_model": None,
 }  # fmt: skip
 POOL = {
-    "id": "other-1", "provider": "other", "secret": "env:UPSTREAM", "tenants": ["*"], "limits": '{"rpm": 7}',
-    "model_limits": "{}", "burst_s": None, "models": ["*"], "weight": 2.0, "state": "enabled",
+    "id": "other-1", "provider": "other", "secret": "env:KAZE_PROVIDER_ROWS", "tenants": ["*"],
+    "limits": '{"rpm": 7}', "model_limits": "{}", "burst_s": None, "models": ["*"], "weight": 2.0,
+    "state": "enabled",
 }  # fmt: skip
 MODEL = {"id": "wise", "targets": ["other/sage"], "overflow": None, "hint": None}
 TENANT = {"id": "beta", "weight": 2.0, "models": "{}", "state": "active"}
@@ -102,7 +106,7 @@ def test_what_a_row_was_when_it_was_good_stays_in_its_place(tmp_path: Path) -> N
     settings = load_text(VALID, tmp_path)
     good = put_together(settings, stored())
     bad = stored(
-        pools=[{**POOL, "secret": "env:NO_SUCH", "limits": '{"rpm": 70}'}],
+        pools=[{**POOL, "secret": "env:KAZE_PROVIDER_NO_SUCH", "limits": '{"rpm": 70}'}],
         tenant_keys=[{**KEY, "limits": '{"rpm": -1}'}],
         models=[{**MODEL, "targets": ["nowhere/x"]}],
     )
@@ -215,7 +219,74 @@ def test_a_row_cannot_have_the_gateways_own_secrets_sent_away(tmp_path: Path) ->
         assert "other" not in made.snapshot.providers
 
 
-def test_an_ordinary_file_beside_the_data_directory_is_a_secrets_place(tmp_path: Path) -> None:
+def among(tmp_path: Path, *places: str) -> Settings:
+    """With a file that sets these aside for rows."""
+    return load_text(f"{VALID}\nsecrets: {{rows_may_read: {json.dumps(places)}}}\n", tmp_path)
+
+
+def refused(settings: Settings, secret: str) -> tuple[str, ...]:
+    return put_together(settings, stored(pools=[{**POOL, "secret": secret}])).refused
+
+
+def test_rows_refer_to_what_the_file_sets_aside_for_them(tmp_path: Path) -> None:
+    for name in ("rows/one", "rows/deep/two", "beside", "rows-not"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("sk-of-the-provider")
+    # As Kubernetes mounts secrets, and one that leads out.
+    (tmp_path / "rows/link").symlink_to(tmp_path / "rows/deep/two")
+    (tmp_path / "rows/out").symlink_to(tmp_path / "beside")
+    (tmp_path / "rows/up").symlink_to(tmp_path)
+    (tmp_path / "mounted").symlink_to(tmp_path / "rows")
+    rows, mounted = f"file:{tmp_path}/rows", f"file:{tmp_path}/mounted"
+    for place in (f"{rows}/*", f"{mounted}/*"):
+        settings = among(tmp_path, place)
+        for good in ("one", "deep/two", "deep/../one", "link"):
+            assert refused(settings, f"{rows}/{good}") == (), good
+            assert refused(settings, f"{mounted}/{good}") == (), good
+        for bad in ("/../beside", "/out", "/up/beside", "-not", "/deep/../../beside", "/../rows-not"):
+            assert refused(settings, f"{rows}{bad}") == (
+                "pools other-1: secret: is not among the places that rows may refer to "
+                f"(secrets.rows_may_read): {place}",
+            ), bad
+        assert len(refused(settings, "env:KAZE_PROVIDER_ROWS")) == 1
+    # What the file names is the file's own affair: its pool has a secret from a variable.
+    assert put_together(among(tmp_path), stored()).snapshot.provider_keys[0].secret is not None
+    assert refused(among(tmp_path), f"{rows}/one")[0].endswith("(secrets.rows_may_read): none")
+    assert refused(among(tmp_path, f"{rows}/one"), f"{rows}/one") == ()
+    assert refused(among(tmp_path, f"{rows}/one"), f"{rows}/deep/two") != ()
+    assert refused(among(tmp_path, "env:UPSTREAM"), "env:UPSTREAM") == ()
+
+
+def test_not_even_a_file_that_sets_everything_aside_gives_the_gateways_own_away(tmp_path: Path) -> None:
+    everything = among(tmp_path, "env:*", "file:/*", "vault:*")
     (tmp_path / "upstream").write_text("sk-of-the-provider")
-    pool = {**POOL, "secret": f"file:{tmp_path / 'upstream'}"}
-    assert put_together(load_text(VALID, tmp_path), stored(pools=[pool])).refused == ()
+    assert refused(everything, f"file:{tmp_path}/upstream") == ()
+    for own in ("env:KAZE_ADMIN_KEY", f"file:{everything.data_dir}/pepper", "file:/proc/self/environ"):
+        assert len(refused(everything, own)) == 1, own
+
+
+def test_what_is_in_vault_is_set_aside_by_its_beginning() -> None:
+    file = ConfigFile(secrets=SecretsSection(rows_may_read=("vault:kv/rows/*", "vault:kv/one#key")))
+    rule = RowSecrets(None, file)
+    for good in ("vault:kv/rows/groq#key", "vault:kv/rows/deep/groq#key", "vault:kv/one#key"):
+        assert rule.why_not(good) is None
+    for bad in ("vault:kv/rows-not/groq#key", "vault:kv/one#other", "vault:other/rows/groq#key"):
+        assert rule.why_not(bad) is not None
+
+
+def test_by_default_rows_have_vault_and_variables_of_their_own(tmp_path: Path) -> None:
+    """Before there is a file as well."""
+    for rule in (RowSecrets(None, None), RowSecrets(tmp_path, load_text(VALID, tmp_path).declared.file)):
+        for good in ("vault:kv/anything#key", "env:KAZE_PROVIDER_GROQ"):
+            assert rule.why_not(good) is None
+        for bad in ("env:OPENAI_API_KEY", "env:PATH", "env:KAZE_PROVIDERS", "file:/etc/passwd", "file:/x"):
+            assert rule.why_not(bad) is not None, bad
+
+
+def test_a_narrower_rule_ends_what_stood_by_the_wider_one(tmp_path: Path) -> None:
+    one = put_together(among(tmp_path, "env:*"), stored(pools=[{**POOL, "secret": "env:UPSTREAM"}]))
+    assert one.refused == ()
+    for row in ({**POOL, "secret": "env:UPSTREAM"}, {**POOL, "provider": "none"}):
+        two = put_together(among(tmp_path, "env:KAZE_PROVIDER_*"), stored(pools=[row]), one)
+        assert len(two.refused) == 1
+        assert "other-1" not in {key.id for key in two.snapshot.provider_keys}

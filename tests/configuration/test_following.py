@@ -105,13 +105,13 @@ async def test_a_bad_row_is_named_and_nothing_else_changes(
     gateway: RunningGateway, operator: Operator
 ) -> None:
     async with gateway:
-        await operator.pool("three", secret="env:NOT_THERE")
+        await operator.pool("three", secret="env:KAZE_PROVIDER_NOT_THERE")
         await operator.tenant("acme")
         key = await operator.key("acme")
         await in_force(gateway, operator)
         assert (await post(gateway, chat(), key=key)).status == 200
         assert (await config(gateway))["refused"] == [
-            "pools three: secret: NOT_THERE is not set in the environment"
+            "pools three: secret: KAZE_PROVIDER_NOT_THERE is not set in the environment"
         ]
         metrics = (await admin(gateway, "/metrics")).body.decode()
         assert "gateway_config_rows_refused 1.0\n" in metrics
@@ -161,7 +161,7 @@ async def test_who_waits_for_a_pool_that_goes_is_told_or_goes_elsewhere(
         await until(lambda: len(sim.requests()) == 1)
         waiting = [asyncio.create_task(post(gateway, chat())) for _ in range(3)]
         await until(lambda: len(line) == 3)
-        await operator.pool("four", secret="env:PROVIDER_KEY_2")
+        await operator.pool("four", secret="env:KAZE_PROVIDER_KEY_2")
         assert [reply.headers["x-gateway-key"] for reply in await asyncio.gather(*waiting)] == ["four"] * 3
         await operator.state("four", "disabled")
         await in_force(gateway, operator)

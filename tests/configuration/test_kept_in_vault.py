@@ -3,36 +3,33 @@
 import asyncio
 import base64
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from gateway.settings.endpoint import parse
 from tests.clock import passes, until
+from tests.configuration.in_vault import kept_in
 from tests.configuration.test_following import admin
 from tests.gateway.wire import chat, post
-from tests.keys.openbao import ROOT_TOKEN, OpenBao
+from tests.keys.openbao import OpenBao
 from tests.running import ADMIN_KEY, OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway, configuration
 from tests.upstream.test_proxy import tunnelling
 
 FIRST, SECOND = "of-a-tenant-and-in-vault-1-9f3c", "of-a-tenant-and-in-vault-2-71ab"
 
 
-@pytest.fixture
-def bao() -> Iterator[OpenBao]:
-    with OpenBao() as bao:
-        bao.put("tenants/a", web=FIRST)
-        yield bao
+@pytest.fixture(autouse=True)
+def kept(bao: OpenBao) -> None:
+    bao.put("tenants/a", web=FIRST)
 
 
 def gateway_of(sim: ProviderSim, bao: OpenBao, **parts: Any) -> RunningGateway:
     """Tenant `a` has its key in the OpenBao and a limit on it, tenant `b` in the environment."""
     made = configuration(sim.openai_url, **parts)
-    made["vault"] = {"address": bao.address, "auth": {"token": "env:BAO_TOKEN"}, "watch_s": 0.2, "ttl_s": 600}
     key = {"id": "web", "secret": "vault:secret/tenants/a#web", "limits": {"rpm": 3}}
     made["tenants"] = [{"id": "a", "keys": [key]}, made["tenants"][1]]
-    return RunningGateway(made, {"BAO_TOKEN": ROOT_TOKEN})
+    return kept_in(bao, made, watch_s=0.2, ttl_s=600)
 
 
 async def status(gateway: RunningGateway, key: str) -> int:

@@ -1,34 +1,32 @@
-"""Provider secrets in a real OpenBao: rotated under load, refused by the provider, away, and back."""
+"""Provider secrets in a real OpenBao: rotated under load, refused by the provider, and wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any, Self
 
 import httpx2
 import pytest
 
-from tests.clock import passes, until
+from tests.clock import until
+from tests.configuration.in_vault import kept_in, measured
 from tests.configuration.test_following import admin
 from tests.gateway.wire import chat, post
-from tests.keys.openbao import ROOT_TOKEN, OpenBao
+from tests.keys.openbao import OpenBao
 from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
 
 #: The scripted provider refuses what begins with `bad-`.
 GOOD, BETTER, REVOKED = "sk-of-the-provider-1", "sk-of-the-provider-2", "bad-of-the-provider"
 
 
-@pytest.fixture
-def bao() -> Iterator[OpenBao]:
-    with OpenBao() as bao:
-        bao.put("llm/sim", key=GOOD)
-        yield bao
+@pytest.fixture(autouse=True)
+def kept(bao: OpenBao) -> None:
+    bao.put("llm/sim", key=GOOD)
 
 
 def from_vault(sim: ProviderSim, bao: OpenBao, **vault: Any) -> RunningGateway:
     made = configuration(sim.openai_url)
-    made["vault"] = {"address": bao.address, "auth": {"token": "env:BAO_TOKEN"}, **vault}
     made["pools"] = [{"id": "one", "provider": "sim", "secret": "vault:secret/llm/sim#key"}]
-    return RunningGateway(made, {"BAO_TOKEN": ROOT_TOKEN})
+    return kept_in(bao, made, **vault)
 
 
 @pytest.fixture
@@ -70,14 +68,10 @@ def presented(sim: ProviderSim) -> list[str]:
     return [request["credential"] for request in sim.requests()]
 
 
-async def metric(gateway: RunningGateway, line: str) -> bool:
-    return line in (await admin(gateway, "/metrics")).body.decode()
-
-
 async def test_a_secret_is_there_from_the_first_request(gateway: RunningGateway, sim: ProviderSim) -> None:
     assert (await post(gateway, chat())).status == 200
     assert presented(sim) == [GOOD]
-    assert await metric(gateway, 'gateway_secret_fetches_total{outcome="changed"} 1.0')
+    await measured(gateway, 'gateway_secret_fetches_total{outcome="changed"} 1.0')
     shown = (await admin(gateway, "/admin/v1/pools")).body + (await admin(gateway, "/admin/v1/config")).body
     assert GOOD.encode() not in shown
 
@@ -115,41 +109,6 @@ async def test_one_that_is_wrong_where_it_is_kept_puts_the_key_out_of_use_until_
             lambda: gateway.app.pipeline.generation.snapshot.provider_keys[0].secret.reveal() == BETTER
         )  # type: ignore[union-attr]
         assert (await post(gateway, chat())).status == 200
-
-
-async def test_vault_away_leaves_the_secret_until_it_is_too_old(sim: ProviderSim, bao: OpenBao) -> None:
-    """Then only what needs it is out (D63): a provider whose key is elsewhere goes on."""
-    made = configuration(sim.openai_url)
-    made["vault"] = {
-        "address": bao.address,
-        "auth": {"token": "env:BAO_TOKEN"},
-        "ttl_s": 60,
-        "stale_max_s": 600,
-    }
-    made["providers"].append({**made["providers"][0], "id": "other"})
-    made["pools"] = [
-        {"id": "one", "provider": "sim", "secret": "vault:secret/llm/sim#key"},
-        {"id": "two", "provider": "other", "secret": "env:PROVIDER_KEY"},
-    ]
-    async with RunningGateway(made, {"BAO_TOKEN": ROOT_TOKEN}) as gateway:
-        bao.seal()
-        await passes(120)
-        assert (await post(gateway, chat())).status == 200
-
-        async def said(line: str) -> None:
-            while not await metric(gateway, line):
-                await asyncio.sleep(0.05)
-
-        await said('gateway_degraded{dependency="vault",mode="stale"} 1.0')
-        await passes(600)
-        await said('gateway_degraded{dependency="vault",mode="out"} 1.0')
-        sent = len(sim.requests())
-        assert (await post(gateway, chat())).status in (502, 503)
-        assert len(sim.requests()) == sent  # nothing goes out without a credential
-        assert (await post(gateway, chat(model="other/chat"))).status == 200
-        bao.unseal()
-        await passes(60)
-        await said('gateway_degraded{dependency="vault",mode="out"} 0.0')
 
 
 async def test_rotation_while_the_provider_takes_both(sim: ProviderSim, bao: OpenBao) -> None:

@@ -77,10 +77,12 @@ async def test_while_it_is_away_nothing_is_asked_and_then_it_goes_on(own_bao: Op
         own_bao.seal()
         await one.watch.look()
         assert one.fetches == []
+        assert one.watch.away == {"vault": "Vault is sealed or down"}
         assert await one.shown(KEY) == "sk-one"
         own_bao.unseal()
         own_bao.put("watched", key="sk-two", other="sk-other")
         await one.watch.look()
+        assert one.watch.away == {}
         assert await one.shown(KEY) == "sk-two"
 
 

@@ -181,7 +181,7 @@ def _run(sim: ProviderSim, bao: OpenBao, root: Path) -> None:
     environment = environ(
         database=True, KAZE_LOG_LEVEL="debug", KAZE_ADMIN_KEY=kept["admin"], KAZE_KEY_PEPPER=kept["pepper"],
         PYTHONASYNCIODEBUG="1", BAO_TOKEN=ROOT_TOKEN, ONE=kept["one"], FOUR=kept["bad-four"],
-        TENANT=kept["tenant-"], GIVEN=kept["given-"], PROXY=kept["proxy"],
+        KAZE_PROVIDER_FOUR=kept["bad-four"], TENANT=kept["tenant-"], GIVEN=kept["given-"], PROXY=kept["proxy"],
     )  # fmt: skip
     provider = {"dialect": "openai", "base_url": sim.openai_url, "flavour": "sim"}
     config = {
@@ -202,7 +202,7 @@ def _run(sim: ProviderSim, bao: OpenBao, root: Path) -> None:
     more = {
         "tenants": [{"id": "b", "keys": [{"id": "web", "secret": "env:GIVEN"}]}],
         "providers": [{"id": "applied", **provider}],
-        "pools": [{"id": "five", "provider": "applied", "secret": "env:FOUR"}],
+        "pools": [{"id": "five", "provider": "applied", "secret": "env:KAZE_PROVIDER_FOUR"}],
     }
     (root / "more.yaml").write_text(json.dumps(more))
     with Run(root, config, environment) as run:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gateway.serving.merge_config import merge_config
 from gateway.serving.merge_metrics import Families, rule_of
 from gateway.serving.merge_pools import merge_pools
 from gateway.serving.merge_queue import merge_queue
@@ -164,3 +165,15 @@ def test_a_merged_page_ends_where_any_worker_has_more() -> None:
     assert merge_queue([page("r1", "r3"), page("r2")], 2)["next"] == "r2"
     assert merge_queue([page("r1", "r3"), page("r2")], 3)["next"] is None
     assert merge_queue([page("r1", "r3", more=True), page()], 2)["next"] == "r3"
+
+
+def test_one_worker_that_vault_shuts_out_is_enough_to_say_so() -> None:
+    well = {"generation": 4, "tenants": ["a", "b"], "vault": "answers"}
+    shut = {"generation": 3, "tenants": ["a"], "vault": "login: Vault denies it"}
+    merged = merge_config({0: well, 1: shut})
+    assert (merged["generation"], merged["tenants"], merged["vault"]) == (4, ["a", "b"], shut["vault"])
+    assert [(one["worker"], one["generation"], one["vault"]) for one in merged["workers"]] == [
+        (0, 4, "answers"), (1, 3, shut["vault"]),
+    ]  # fmt: skip
+    assert merge_config({0: well})["vault"] == "answers"
+    assert merge_config({0: {**well, "vault": None}})["vault"] is None

@@ -15,6 +15,7 @@ ENVIRON = {
     "KAZE_KEY_PEPPER": PEPPER,
     "KAZE_ADMIN_KEY": "an-admin-key-of-some-length",
     "UPSTREAM": "upstream-secret",
+    "KAZE_PROVIDER_ROWS": "upstream-secret-of-rows",
     "KEY_A": KEY_A,
     "KEY_B": KEY_B,
 }

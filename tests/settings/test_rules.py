@@ -126,6 +126,24 @@ CASES = [
         "7: pools[0].secret: is in vault, which the setting",
     ),
     ("env:UPSTREAM", "vault:kv", "7: pools[0].secret: vault: takes mount/path#field"),
+    *(
+        (
+            "echo_model: true",
+            f"secrets: {{rows_may_read: ['env:A', '{no}']}}",
+            "secrets.rows_may_read[1]: must be",
+        )
+        for no in (
+            "A",
+            "env:",
+            "env:A*B",
+            "env:*A",
+            "vault:",
+            "vault:a*/b",
+            "file:a/*",
+            "file:/a*",
+            "file:/a/*/b",
+        )
+    ),
     ("    secret: env:UPSTREAM\n", "", "5: pools[0].secret: is required for a provider that is not local"),
     ("    provider: openai\n", "", "5: pools[0].provider: is required"),
     ("burst_s: 10", "burst_s: 61", "11: pools[0].windows.burst_s: must be at most 60"),

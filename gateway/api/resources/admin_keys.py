@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime
 
-from gateway.api.resources.references import check_moment
+from gateway.api.resources.references import check_moment, refuse_past
 from gateway.api.rest import etag
 from gateway.api.rest.admin_keys import KEYS_MAX, AdminKeys
 from gateway.api.rest.answer import Answer, Problem, Row
@@ -89,6 +89,7 @@ class _AdminKeys(Collection):
     async def create(self, ask: Ask, connection: Connection) -> Done:
         document = document_of(ask.section(AdminKeyBody))
         await self._checked(connection, document)
+        refuse_past(document["expires_at"], "expires_at", self._now())
         if document["id"] == "root":
             raise Problem(409, "root is the key that the gateway is started with.")
         count = "SELECT count(*) FROM admin_keys WHERE revoked_at IS NULL"

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
 from gateway.api.resources.configured import Configured
-from gateway.settings.own_secrets import OwnSecrets
+from gateway.api.rest.ask import refuse_any
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path
+from gateway.settings.row_secrets import RowSecrets
 from gateway.settings.validate import suggestion
-from keys.secrets.reference import MalformedReferenceError, parse
 from storage.connection import Connection
 
 
@@ -24,16 +24,11 @@ class References:
         self._data_dir = data_dir
 
     def secret(self, reference: str | None, path: Path, findings: Findings) -> None:
-        """Its form, and that it is none of the gateway's own. Whether it leads anywhere is for those to find out
+        """Its form, and that rows may refer to it. Whether it leads anywhere is for those to find out
         who send it."""
         if reference is None:
             return
-        try:
-            parsed = parse(reference)
-        except MalformedReferenceError as error:
-            findings.add(path, str(error))
-            return
-        why = OwnSecrets(self._data_dir, self._configured().file).why_not(parsed)
+        why = RowSecrets(self._data_dir, self._configured().file).why_not(reference)
         if why is not None:
             findings.add(path, why)
 
@@ -117,5 +112,15 @@ def check_moment(text: str | None, path: Path, findings: Findings) -> datetime |
             return moment
     except (ValueError, OverflowError):
         pass
-    findings.add(path, "must be a moment with its time zone, such as 2030-01-31T12:00:00Z")
+    findings.add(path, "must be a moment with its time zone, as RFC 3339 has it: 2030-01-31T12:00:00Z")
     return None
+
+
+def refuse_past(text: str | None, field: str, now: datetime) -> None:
+    """Raises a Problem when the moment `text` is no moment, or not to come."""
+    findings = Findings(None)
+    moment = check_moment(text, (field,), findings)
+    if moment is not None and moment <= now:
+        said = now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        findings.add((field,), f"is in the past: it is {said} now")
+    refuse_any(findings)

@@ -5,11 +5,12 @@ A key is named `tenant:key`, or by its id alone where only one tenant has one of
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from gateway.api.resources.configured import Configured
-from gateway.api.resources.references import References, check_moment
+from gateway.api.resources.references import References, check_moment, refuse_past
 from gateway.api.rest import etag
 from gateway.api.rest.answer import Answer, Problem, Row
 from gateway.api.rest.ask import Ask, refuse_any
@@ -164,6 +165,7 @@ class _TenantKeys(Collection):
         document = document_of(ask.section(NewKeyBody))
         given = document.pop("secret")
         await self._checked(connection, document)
+        refuse_past(document["expires_at"], "expires_at", self._now())
         key_id = document["id"] or secrets.token_hex(6)
         if key_id in self._configured().keys(tenant):
             raise Problem(409, "There is a key of that id in the configuration file.")
@@ -202,6 +204,12 @@ class _TenantKeys(Collection):
         _unrevoked(await self.found(connection, ask, lock=True))
         return await super().change(ask, connection)
 
+    def patched(self, row: Row, patch: Mapping[str, Any]) -> Document:
+        document = super().patched(row, patch)
+        if "expires_at" in patch:  # what a key that ended is besides can be changed
+            refuse_past(document["expires_at"], "expires_at", self._now())
+        return document
+
     async def put(self, connection: Connection, before: Row, values: Row) -> Done:
         row = await _TABLE.put(connection, [str(before["tenant"]), str(before["id"])], values)
         [after] = await _with_use(connection, [row])
@@ -211,6 +219,11 @@ class _TenantKeys(Collection):
         before = await self.found(connection, ask, lock=True)
         etag.check(ask.headers, before["version"])
         _unrevoked(before)
+        ends = before["expires_at"]
+        if ends is not None and datetime.fromisoformat(str(ends)) <= self._now():
+            raise Problem(
+                409, f"This key ended at {ends}, and so would its new value: change expires_at first."
+            )
         wanted = ask.section(RotateBody)
         value = _value(str(before["id"]), wanted.secret)
         made = self._digested(value)
