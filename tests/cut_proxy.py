@@ -18,6 +18,7 @@ class CutProxy:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
+        self.asked = 0  # pieces that went to the server
         self.mute = False  # answers are swallowed: the request arrives, its answer does not
         self.mute_at = b""  # from the request on that has this in it
 
@@ -64,6 +65,7 @@ class CutProxy:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: bool) -> None:
         try:
             while piece := await reader.read(_PIECE):
+                self.asked += not answers
                 if not answers and self.mute_at and self.mute_at in piece:
                     self.mute = True
                 if not (answers and self.mute):

@@ -76,6 +76,7 @@ class RunningGateway:
 
     def write(self, config: dict[str, Any]) -> None:
         """Another configuration file, which a reload reads."""
+        self.config = config
         (self._root / "kaze.yaml").write_text(json.dumps(config))
 
     def _load(self) -> Settings:

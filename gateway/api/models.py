@@ -7,6 +7,7 @@ import orjson
 
 from gateway.errors import INVALID_VALUE, GatewayError
 from gateway.pipeline.router import is_model_name, model_not_found
+from gateway.settings.model_facts import context_of
 from gateway.settings.snapshot import ModelRoute, Snapshot, TenantKey
 
 _PAGE_MAX = 1000
@@ -69,6 +70,8 @@ class ModelCatalogue:
         }
 
     def _entry(self, route: ModelRoute) -> dict[str, object]:
+        """Sizes have the Anthropic API's names, and are those of the target that is asked first."""
+        facts = route.targets[0].facts
         return {
             "id": route.id,
             "object": "model",
@@ -78,6 +81,9 @@ class ModelCatalogue:
             "display_name": route.id,
             "created_at": self._created.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "lifecycle": "active",
+            "max_input_tokens": context_of(facts.known),
+            "max_tokens": facts.known.get("max_out"),
+            "supports": facts.supports,
         }
 
 

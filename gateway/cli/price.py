@@ -1,4 +1,4 @@
-"""`kaze price MODEL`: what a model costs, and how that was found, by the price list that is installed.
+"""`kaze price MODEL`: what a model costs, how that was found by the price list that is installed; what it can do.
 
 With a configuration file by its own prices too, at its providers and for the targets of its routes.
 """
@@ -12,13 +12,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from budgets.price_file import Seed, load_seed
-from budgets.price_table import PriceTable, Seller
+from budgets.price_table import PriceTable, Seller, Step
+from gateway.cli.model_words import abilities, origin, sizes
 from gateway.cli.table import table
 from gateway.clock import Clock, SystemClock
 from gateway.pipeline.seller import seller_of
 from gateway.settings.load import load
+from gateway.settings.model_facts import ModelFacts, shipped_facts
 from gateway.settings.problem import ConfigError
 from gateway.settings.snapshot import Snapshot, Tenant
+
+_Sold = tuple[Seller, str, ModelFacts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,8 @@ def price(
     targets = targets or _sold(asked, seed, prices, now)
     steps = [
         {"target": f"{seller.id}/{model}", **step._asdict()}
-        for seller, model in targets
-        for step in prices.explain(seller, model, asked.tenant, now)
+        for seller, model, facts in targets
+        for step in (*prices.explain(seller, model, asked.tenant, now), *_known(facts))
     ]
     if not steps:
         print(f"no price list has {asked.model}: name its provider with --provider", file=sys.stderr)
@@ -69,16 +73,23 @@ def price(
     return 0
 
 
-def _configured(snapshot: Snapshot, asked: PriceOf, seed: Seed) -> list[tuple[Seller, str]]:
+def _known(facts: ModelFacts) -> list[Step]:
+    """What is known of the model beside its price."""
+    told = facts.told()
+    words = "; ".join(word for word in (sizes(told), abilities(told)) if word != "-")
+    return [Step(f"known from {origin(told)}", words)] if words else []
+
+
+def _configured(snapshot: Snapshot, asked: PriceOf, seed: Seed) -> list[_Sold]:
     """What the name means to the tenant: the targets of a route, or `provider/model`."""
     tenant = snapshot.tenants.get(asked.tenant) or Tenant(asked.tenant)
     route = snapshot.resolve(tenant, asked.model)
     if route is None:
         return []
-    return [(seller_of(target.provider, seed), target.model) for target in route.targets]
+    return [(seller_of(target.provider, seed), target.model, target.facts) for target in route.targets]
 
 
-def _sold(asked: PriceOf, seed: Seed, prices: PriceTable, now: float) -> list[tuple[Seller, str]]:
+def _sold(asked: PriceOf, seed: Seed, prices: PriceTable, now: float) -> list[_Sold]:
     """At the provider that was named; else at the first vendor whose own model it is, or that has it at all."""
     provider, model = asked.provider, asked.model
     name, slash, rest = model.partition("/")
@@ -86,11 +97,12 @@ def _sold(asked: PriceOf, seed: Seed, prices: PriceTable, now: float) -> list[tu
         provider, model = name, rest
     if provider is not None or asked.base_url is not None:
         vendor = seed.vendor(asked.base_url or "", provider or "")
-        return [(Seller(provider or "?", "" if vendor is None else vendor.id), model)]
+        seller = Seller(provider or "?", "" if vendor is None else vendor.id)
+        return [(seller, model, shipped_facts(asked.base_url or "", (seller.id, seller.vendor), model))]
     sellers = [Seller(vendor.id, vendor.id) for vendor in seed.vendors]
     known = [one for one in sellers if prices.price(one, model, asked.tenant, now).known]
     makers = [one for one in known if prices.explain(one, model, asked.tenant, now)[0].holds]
-    return [(one, model) for one in (makers or known)[:1]]
+    return [(one, model, shipped_facts("", (one.id,), model)) for one in (makers or known)[:1]]
 
 
 def _seed(data_dir: Path | None) -> Seed:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from gateway.cli.asking import AsJson, asking, called, cell, show, show_rows
+from gateway.cli.model_words import abilities, origin, sizes
 from gateway.cli.shell import Argument, Exit, Option, Typer
 from gateway.cli.table import table
 
@@ -171,6 +172,11 @@ def _explained(found: dict[str, Any]) -> str:
             parts.append(
                 f"{name}\n{table(['', 'target', 'pool', 'cost', 'usable', 'used', 'why not'], rows)}"
             )
+    models = [
+        [target, sizes(known), abilities(known), origin(known)] for target, known in found["models"].items()
+    ]
+    if models:
+        parts.append(f"models\n{table(['target', 'tokens', 'can', 'known from'], models)}")
     return "\n\n".join(parts)
 
 

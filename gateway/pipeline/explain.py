@@ -19,7 +19,16 @@ from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.budget_outlook import BudgetOutlook, Funds
 from gateway.pipeline.outlook import way_opens_in
 from gateway.pipeline.router import Router, Way
-from gateway.settings.snapshot import PRIORITIES, RANKS, ProviderKey, Snapshot, Target, Tenant, TenantKey
+from gateway.settings.snapshot import (
+    PRIORITIES,
+    RANKS,
+    ModelRoute,
+    ProviderKey,
+    Snapshot,
+    Target,
+    Tenant,
+    TenantKey,
+)
 
 Row = dict[str, object]
 _OUTPUT_TOKENS = 500
@@ -85,13 +94,14 @@ class Explainer:
             funds = await self._budgets.funds(tenant, key, found, asked)
             said["budgets"] = funds.rows()
         if found is None:
-            return {**said, "refused": refused, "candidates": [], "overflow": []}
+            return {**said, "refused": refused, "candidates": [], "overflow": [], "models": {}}
         targets = [target for ways in found.targets if (target := ways[0].target) is not None]
         ways = [way for keys in found.targets for way in keys]
         rows = [self._way(way, rank, estimate, funds) for way in ways]
         rows += _barred(router.snapshot, tenant, targets, {way.key_id for way in ways})
         overflow = [self._way(way, rank, estimate, funds) for way in found.overflow]
-        return {**said, "refused": None, "candidates": rows, "overflow": overflow}
+        models = _known_of(found.route)
+        return {**said, "refused": None, "candidates": rows, "overflow": overflow, "models": models}
 
     def _way(self, way: Way, rank: int, estimate: Estimate, funds: Funds) -> Row:
         now, account = self._clock.monotonic(), way.account
@@ -174,6 +184,14 @@ def _key_of(snapshot: Snapshot, tenant: Tenant, name: str | None) -> TenantKey |
         if key.id == name and key.tenant.id == tenant.id:
             return key
     raise NotKnownError("There is no such key of that tenant in force.")
+
+
+def _known_of(route: ModelRoute | None) -> Row:
+    """By target, what is known of the model: which requests it suits, and who said so."""
+    if route is None:
+        return {}
+    targets = route.targets if route.overflow is None else (*route.targets, route.overflow)
+    return {str(target): target.facts.told() for target in targets}
 
 
 def _rank(priority: str | None, key: TenantKey | None) -> int:

@@ -3,8 +3,7 @@
 A local model that is away is no way out: its key's health says so, or the breaker of its account.
 """
 
-from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
 
 from gateway.admission.line import Line
 from gateway.admission.overflow import NO_KEY, LocalModel
@@ -12,6 +11,8 @@ from gateway.exchange import Exchange
 from gateway.pipeline.account import Account
 from gateway.pipeline.outlook import way_opens_in
 from gateway.pipeline.router import Way
+from gateway.settings.model_facts import context_of
+from gateway.settings.shipped_models import Flags
 
 #: Without a configured concurrency nothing says when it is full; the model's own server will.
 _UNBOUNDED = 1 << 30
@@ -50,16 +51,14 @@ def may_try(way: Way, rank: int, now: float) -> bool:
     return way_opens_in(way, rank, now) == 0.0 and account.breaker.opens_in(account.in_flight, now) == 0.0
 
 
-def suits(exchange: Exchange, model: str, capabilities: Mapping[str, Mapping[str, object]]) -> bool:
+def suits(exchange: Exchange, flags: Flags) -> bool:
     """Whether the model can do what is asked and has the context for prompt and answer, as far as that is known."""
-    for pattern, flags in capabilities.items():
-        if not fnmatchcase(model, pattern):
-            continue
-        if any(flags.get(need) is False for need in exchange.sizing.needs()):
-            return False
-        context = flags.get("num_ctx", flags.get("ctx"))
-        if isinstance(context, int):
-            estimate = exchange.sizing.estimate()
-            if estimate.input_upper + (estimate.output_max or estimate.output) > context:
-                return False
-    return True
+    if not flags:
+        return True
+    if any(flags.get(need) is False for need in exchange.sizing.needs()):
+        return False
+    context = context_of(flags)
+    if context is None:
+        return True
+    estimate = exchange.sizing.estimate()
+    return estimate.input_upper + (estimate.output_max or estimate.output) <= context

@@ -4,18 +4,21 @@ On arrival everybody is asked. Who waits and may overflow is looked at again whe
 when a key's health changed, or when its own wait was to become too long by what was last expected of it: worst off
 first, a few at a time. Who overflowed keeps its paid ways, and takes what is free first.
 
-When the local model is away nobody goes there who could wait for a better one: see `local_model`.
+When the local model is away nobody goes there who could wait for a better one: see `local_model`. Nor does one that
+it does not suit by what the package says of it, while there is room in the line: that may be wrong, so it keeps
+nobody away who would be refused otherwise.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from math import inf
 
 from gateway.admission.classes import CLASSES, RANKS
 from gateway.admission.item import Item
 from gateway.admission.least_slack import LeastSlack
 from gateway.admission.line import Line
-from gateway.admission.overflow import DEADLINE, NO_KEY, late_from, may_overflow, overflows
+from gateway.admission.overflow import DEADLINE, DEPTH, NO_KEY, late_from, may_overflow, overflows
 from gateway.admission.retry_budget import RetryBudget
+from gateway.admission.shed import Room
 from gateway.metrics import Metrics
 from gateway.pipeline.local_model import local_model, may_try, places, serves, suits
 from gateway.pipeline.outlook import way_opens_in
@@ -47,7 +50,6 @@ class Overflow:
         self._line = line
         self._retries = retries
         self._depth = snapshot.queue.overflow_depth
-        self._capabilities: Mapping[str, Mapping[str, object]] = snapshot.capabilities
         self._metrics = metrics
         #: By the local model's account; empty while nobody waits who may overflow.
         self.waiting: dict[str, _Waiting] = {}
@@ -137,7 +139,16 @@ class Overflow:
         ticket.late_from = late_from(item, wait_s)
         local = local_model(serving, self._line, self._depth)
         others = self._line.depth(item.signature) - waits
-        return overflows(item, others, wait_s, self._depth, local, now)
+        reason = overflows(item, others, wait_s, self._depth, local, now)
+        return None if reason == DEPTH and self._had_better_wait(ticket, item) else reason
+
+    def _had_better_wait(self, ticket: Ticket, item: Item) -> bool:
+        """Whether the local model would hardly do, and another of its kind would have room in the line as well."""
+        route, line = ticket.candidates.route, self._line
+        if route is None or route.overflow is None or suits(ticket.exchange, route.overflow.facts.known):
+            return False
+        room = Room(item, line.backlogs, line.bounds, line.overload.shut_from)
+        return room.refusal() is None and room.victim() is None
 
     def _takes_in(self, ticket: Ticket, now: float) -> bool:
         """Whether the local model serves, and has room for, one without a key."""
@@ -160,11 +171,9 @@ class Overflow:
         ways = candidates.overflow
         if not ways or route is None or ticket.overflowed is not None or ticket.wish.pinned is not None:
             return ()
-        target = ways[0].target
-        assert target is not None, "an overflow is a target"
-        if not may_overflow(ticket.rank, route.hint):
+        if route.overflow is None or not may_overflow(ticket.rank, route.hint):
             return ()
-        return ways if suits(ticket.exchange, target.model, self._capabilities) else ()
+        return ways if suits(ticket.exchange, route.overflow.facts.said) else ()
 
 
 def _is_keyless(ticket: Ticket, now: float) -> bool:

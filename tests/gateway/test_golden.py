@@ -252,6 +252,28 @@ async def test_105_models_on_the_path_both_sdks_share(gateway: RunningGateway) -
     assert (missing.status, json.loads(missing.body)["error"]["type"]) == (404, "not_found_error")
 
 
+async def test_what_is_known_of_a_model_is_in_its_entry(sim: ProviderSim) -> None:
+    config = configuration(sim.openai_url, capabilities={"gpt-5": {"max_out": 1000, "audio_in": True}})
+    config["models"] = [
+        {"id": "smart", "targets": ["sim/gpt-5", "sim/gpt-4o"]},
+        {"id": "own", "targets": ["sim/of-my-own"]},
+    ]
+    async with RunningGateway(config) as gateway:
+        for path in ("/v1/models/smart", "/v1/models/sim/gpt-5"):
+            entry = json.loads((await get(gateway, path)).body)
+            assert (entry["max_input_tokens"], entry["max_tokens"]) == (400_000, 1000)
+            can = entry["supports"]
+            assert can["tools"] and can["vision"] and can["audio_in"] and can["reasoning"]
+            assert not can["video_in"] and not can["image_out"]
+        own = json.loads((await get(gateway, "/v1/models/own")).body)
+        assert (own["max_input_tokens"], own["max_tokens"], own["supports"]) == (None, None, {})
+        async with anthropic.AsyncAnthropic(
+            base_url=gateway.url, api_key=TENANT_KEY, max_retries=0
+        ) as claude:
+            found = await claude.models.retrieve("smart")
+            assert (found.max_input_tokens, found.max_tokens) == (400_000, 1000)
+
+
 async def test_legacy_and_embeddings_pass_untouched_too(gateway: RunningGateway, sim: ProviderSim) -> None:
     completion = b'{"id":"cmpl-1","object":"text_completion","choices":[{"text":"x","index":0}],"usage":null}'
     embedding = (

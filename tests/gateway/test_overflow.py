@@ -81,6 +81,7 @@ TOOL: dict[str, Any] = {"type": "function", "function": {"name": "f", "parameter
 IMAGE = [
     {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}
 ]
+TEXT_ONLY = {"id": "smart", "targets": ["sim/chat"], "overflow": "near/gpt-3.5-turbo", "hint": "fast"}
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}}
 
 
@@ -108,3 +109,71 @@ async def test_what_the_local_model_cannot_do_does_not_go_there(
             assert seen(reply) == (200, "near", "local")
         else:
             assert (reply.status, reply.error()["code"]) == (503, "no_eligible_key")
+
+
+async def test_what_the_package_says_keeps_nobody_away_who_has_no_other_way(sim: ProviderSim) -> None:
+    """`gpt-3.5-turbo` takes neither images nor 50,000 tokens, by what the package says of it."""
+    async with overflowing(sim, sim.openai_url, {"concurrency": 1}, models=[TEXT_ONLY]) as gateway:
+        sim.fault(quota=True, credential=PROVIDER_SECRET)
+        for asked in ({"messages": IMAGE}, {"max_tokens": 50_000}):
+            assert seen(await post(gateway, chat(**asked), key=OTHER_KEY)) == (200, "near", "local")
+
+
+@pytest.mark.parametrize("asked", [{}, {"messages": IMAGE}, {"max_tokens": 50_000}])
+@pytest.mark.parametrize("said", [{}, {"vision": True, "ctx": 100_000}])
+async def test_who_can_wait_waits_for_a_better_model_than_the_package_thinks_of(
+    sim: ProviderSim, asked: dict[str, Any], said: dict[str, Any]
+) -> None:
+    config: dict[str, Any] = {"models": [TEXT_ONLY]}
+    if said:
+        config["capabilities"] = {"gpt-3.5*": said}
+    async with overflowing(sim, sim.openai_url, {"concurrency": 1}, **config) as gateway:
+        with standing():
+            holder = asyncio.create_task(post(gateway, chat(HOLD), key=OTHER_KEY))
+            await arrived(sim, 1)
+            waiting = [
+                asyncio.create_task(post(gateway, chat(), key=OTHER_KEY, headers=PATIENT)) for _ in range(2)
+            ]
+            await in_line(gateway, 2)
+            one_more = asyncio.create_task(post(gateway, chat(**asked), key=OTHER_KEY, headers=PATIENT))
+            if asked and not said:
+                await in_line(gateway, 3)
+            else:
+                assert seen(await one_more) == (200, "near", "local")
+            await passes(HOLD_S)
+            replies = await asyncio.gather(holder, *waiting)
+        assert [seen(reply) for reply in replies] == [(200, "sim", None)] * 3
+        if asked and not said:
+            assert seen(await one_more) == (200, "sim", None)
+        await settled(gateway)
+
+
+async def test_a_full_line_is_no_place_to_wait_for_a_better_model(sim: ProviderSim) -> None:
+    queue = {"overflow_depth": 1, "depth_max": 4}  # half of it for one tenant
+    async with overflowing(
+        sim, sim.openai_url, {"concurrency": 1}, models=[TEXT_ONLY], queue=queue
+    ) as gateway:
+        with standing():
+            holder = asyncio.create_task(post(gateway, chat(HOLD), key=OTHER_KEY))
+            await arrived(sim, 1)
+            urgent = "x-gateway-priority: supervised\r\n"
+            waiting = [
+                asyncio.create_task(post(gateway, chat(), key=OTHER_KEY, headers=urgent)) for _ in range(2)
+            ]
+            await in_line(gateway, 2)
+            reply = await post(gateway, chat(messages=IMAGE), key=OTHER_KEY, headers=urgent)
+            assert seen(reply) == (200, "near", "local")
+            await passes(HOLD_S)
+            await asyncio.gather(holder, *waiting)
+        await settled(gateway)
+
+
+async def test_corrections_of_what_is_known_are_in_force_with_a_reload(sim: ProviderSim) -> None:
+    async with overflowing(sim, sim.openai_url) as gateway:
+        sim.fault(quota=True, credential=PROVIDER_SECRET)
+        assert seen(await post(gateway, chat(tools=[TOOL]), key=OTHER_KEY)) == (200, "near", "local")
+        gateway.write({**gateway.config, "capabilities": {"sm*": {"tools": False}}})
+        assert await gateway.app.reload() is None
+        reply = await post(gateway, chat(tools=[TOOL]), key=OTHER_KEY)
+        assert (reply.status, reply.error()["code"]) == (503, "no_eligible_key")
+        assert seen(await post(gateway, chat(), key=OTHER_KEY)) == (200, "near", "local")

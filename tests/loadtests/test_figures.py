@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
+from loadtests import snapshot_cost
 from loadtests.__main__ import main
 from loadtests.figures import REFERENCE_US, Figure, figure_table, number, table
 from loadtests.loop_lag import worst_between
@@ -78,3 +81,22 @@ def test_the_wrk_script_is_filled_in(tmp_path: os.PathLike[str]) -> None:
 def test_an_unknown_scenario_is_told_apart() -> None:
     assert main(["--help"]) == 0
     assert main([]) == main(["nonsense"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, 0),
+        ({"together_ms": 198.0}, 0),
+        ({"together_ms": 199.0}, 1),
+        ({"swap_ms": 101.0}, 1),
+        ({"memory_mib": 57.3}, 1),  # 60.1 MB
+        ({"memory_after_more_mib": 57.3}, 1),
+        ({"memory_mib": float("nan")}, 1),
+        ({"worst_lag_ms": 999.0, "read_ms": 999.0}, 0),
+    ],
+)
+def test_what_another_configuration_costs_is_judged(changed: dict[str, float], expected: int) -> None:
+    names = ("read_ms", "together_ms", "swap_ms", "worst_lag_ms", "memory_mib", "memory_after_more_mib")
+    found = dict(zip(names, (300.0, 100.0, 2.0, 30.0, 12.0, 30.0), strict=True))
+    assert snapshot_cost.status(snapshot_cost.judged(found | changed)) == expected
