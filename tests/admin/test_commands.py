@@ -107,7 +107,7 @@ async def test_pools_models_and_budgets_from_the_shell(kaze: Kaze) -> None:
 
 
 async def test_a_pool_that_is_not_in_force_says_why(admin: Admin, kaze: Kaze) -> None:
-    await kaze("pool", "create", "p1", "--set", "provider=sim", "--set", "secret=env:NO_SUCH")
+    await kaze("pool", "create", "p1", "--set", "provider=sim", "--set", "secret=env:KAZE_PROVIDER_NO_SUCH")
     await until(lambda: bool(admin.gateway.app.following.refused))
     [listed] = [line for line in (await kaze("pool", "list")).stdout.splitlines() if line.startswith("p1 ")]
     assert "NO_SUCH is not set" in listed
@@ -115,7 +115,7 @@ async def test_a_pool_that_is_not_in_force_says_why(admin: Admin, kaze: Kaze) ->
     assert (shown["live"], "NO_SUCH is not set" in shown["problem"]) == (None, True)
     [one, two] = [row for row in await as_json(kaze, "pool", "list") if row["id"] != "p1"]
     assert one["problem"] is two["problem"] is None
-    await kaze("pool", "rotate", "p1", "--set", "secret=env:PROVIDER_KEY")
+    await kaze("pool", "rotate", "p1", "--set", "secret=env:KAZE_PROVIDER_KEY")
     await until(lambda: not admin.gateway.app.following.refused)
     assert (await as_json(kaze, "pool", "show", "p1"))["problem"] is None
 

@@ -7,6 +7,7 @@ import pytest
 
 from keys.tenant_key import key_id_of
 from tests.admin.conftest import Admin
+from tests.clock import until
 from tests.running import ADMIN_KEY
 
 PROVIDER = {"id": "anthropic", "dialect": "anthropic", "base_url": "https://api.anthropic.com"}
@@ -289,6 +290,7 @@ async def test_a_pool_is_put_out_of_service_and_back(admin: Admin) -> None:
 async def test_pools_in_service_stand_beside_those_of_the_database(admin: Admin) -> None:
     await admin.make("/providers", PROVIDER)
     await admin.make("/pools", {**POOL, "id": "one-more"})
+    await until(lambda: admin.gateway.app.following.refused)  # there is no Vault, which the pool then shows
     listed = (await admin.get("/pools"))["data"]
     assert [(row["id"], row["version"], row["live"] is not None) for row in listed] == [
         ("one", None, True), ("one-more", 1, False), ("two", None, True)
