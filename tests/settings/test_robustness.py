@@ -165,6 +165,8 @@ def test_arbitrary_variables(environ: dict[str, str]) -> None:
 )
 @settings(max_examples=200)
 def test_arbitrary_settings_variables(environ: dict[str, str]) -> None:
+    if "KAZE_CONFIG" in environ:  # a file of that name there may be here, but not just anywhere
+        environ["KAZE_CONFIG"] = environ["KAZE_CONFIG"].lstrip("/")
     try:
         load(None, {**ENVIRON, **environ}, {}, persist=False)
     except ConfigError as error:
