@@ -76,8 +76,8 @@ def admin_app(
     snapshot = configured().snapshot
     previous = snapshot.pepper_previous
     peppers = Peppers(Pepper(snapshot.pepper), None if previous is None else Pepper(previous))
-    keys = AdminKeys(admin_key, database, peppers, clock.utc, clock.monotonic)
     anchors = Anchors(None if data_dir is None else data_dir / FILE, clock.utc)
+    keys = AdminKeys(admin_key, database, peppers, clock.utc, clock.monotonic, anchors.add)
     references = References(configured, data_dir)
     operations: list[Operation] = [
         *tenants.operations(database, references, configured, clock.utc),
