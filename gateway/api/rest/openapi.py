@@ -72,7 +72,8 @@ def _described(operation: Operation) -> Schema:
         refusals |= _WITH_PATH | {"501": "This process cannot do that."}
     if changes and operation.change is not None:
         refusals["501"] = "A worker cannot do its part."
-    refusals |= _WITH_PATH if operation.change is not None else {}
+    if operation.change is not None or operation.name == "audit.verify":
+        refusals |= _WITH_PATH
     described: Schema = {
         "operationId": operation.name,
         "summary": operation.summary,
