@@ -102,9 +102,11 @@ class Slice:
         return posted + self.spent - self.posted
 
     def exhausted(self, amount: int) -> bool:
-        """Whether `amount` does not fit even if all that others hold, and all that is reserved, came back."""
-        standing = self.standing
-        return standing is not None and self.spent_in_all + amount > standing.limit
+        """Whether `amount` does not fit even if all that others hold, and all that is reserved, came back.
+
+        By the limit that is in force here: the books may have heard of another one before, or not yet of this one.
+        """
+        return self.standing is not None and self.spent_in_all + amount > self.budget.limit
 
     def lack(self, amount: int) -> None:
         """A request found too little, here or in another budget of its own: what there is, is kept for it."""
@@ -121,7 +123,7 @@ class Slice:
         standing = self.standing
         if standing is None or standing.recalled:
             return 0
-        remaining = standing.limit - standing.posted - standing.leased + self.free
+        remaining = self.budget.limit - standing.posted - standing.leased + self.free
         return slice_size(self.burn, self.dear(), remaining, max(standing.workers, 1))
 
     def tick(self, elapsed: float) -> None:

@@ -5,7 +5,7 @@ each once. Pure; who calls it asks the books in the background (`wants`, `hear`)
 the books away slices are spent; then hard budgets find too little (the caller refuses) and soft ones go on.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from heapq import nsmallest
 from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
@@ -150,6 +150,11 @@ class Slices(Generic[Id]):
         self._askings += 1
         return sorted(each.want(False, self._askings) for each in self._slices.values())
 
+    def follow(self, terms: Mapping[str, Budget]) -> None:
+        """Budgets have other terms now, by id: the books are told these, and what is not asked for follows too."""
+        for each in self._slices.values():
+            each.budget = terms.get(each.budget.id, each.budget)
+
     def current(self, budget: Budget, now: float) -> Slice:
         """Of the period that lasts, for readings: one that was not used here is not kept."""
         lasting = span(budget.period, now, budget.anchor)
@@ -178,8 +183,7 @@ class Slices(Generic[Id]):
         lacking = [each for each in slices if each.budget.hard and each.free < amount]
         for each in lacking:
             if each.exhausted(amount):
-                left = each.standing.limit - each.spent_in_all if each.standing else 0
-                return Exhausted(each.budget, each.span, max(0, left))
+                return Exhausted(each.budget, each.span, max(0, each.budget.limit - each.spent_in_all))
         for each in slices:
             if each.budget.hard:
                 each.lack(amount)

@@ -8,7 +8,7 @@ and soft ones go on; records wait in the spool, and `admitted_classes` falls bef
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -145,6 +145,10 @@ class Treasury:
     async def recover(self) -> None:
         """Post what dead workers left, now rather than at the next round."""
         await self._recovery.round()
+
+    def follow(self, terms: Mapping[str, Budget]) -> None:
+        """Budgets have other terms now, by id."""
+        self._slices.follow(terms)
 
     def price(self, seller: Seller, model: str, tenant: str) -> Price:
         return self.prices.price(seller, model, tenant, self._now())

@@ -35,9 +35,9 @@ def check(config: Path | None, live: bool, environ: Mapping[str, str] = os.envir
     print(_summary(settings))
     if not live:
         return 0
-    from gateway.cli.check_stores import check_database, with_secrets
+    from gateway.cli.check_stores import check_database, check_ledger, with_secrets
 
-    reached = check_database(settings)
+    reached = all([check_database(settings), check_ledger(settings)])
     if settings.needs_sim:
         print("no provider is configured: kaze serve starts the scripted one, so there is none to reach")
         return 0 if reached else 1

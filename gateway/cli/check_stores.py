@@ -1,9 +1,11 @@
-"""`kaze check --live`: the database and the secret store, reached as a start would reach them. One line each."""
+"""`kaze check --live`: database, ledger and secret store, reached as a start would reach them. One line each."""
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
+from gateway.admission.redis_connection import REDIS_ERRORS, connect
 from gateway.clock import SystemClock
 from gateway.pipeline.secret_sources import secret_sources
 from gateway.settings.server import Settings
@@ -26,6 +28,24 @@ def with_secrets(settings: Settings) -> tuple[list[ProviderKey], bool]:
     """The provider keys with the secrets that are in Vault, their own and their proxies', and whether all that is
     kept there could be had."""
     return asyncio.run(_with_secrets(settings))
+
+
+def check_ledger(settings: Settings) -> bool:
+    """Whether it answers; the embedded one, and memory, are the gateway's own to start."""
+    url = settings.ledger.url
+    return True if url is None else asyncio.run(_ledger(url.reveal()))
+
+
+async def _ledger(url: str) -> bool:
+    client = connect(url)
+    try:
+        await client.eval("return 1", 0)
+    except REDIS_ERRORS as error:
+        return _said(False, f"ledger: cannot be reached ({type(error).__name__})")
+    finally:
+        with suppress(*REDIS_ERRORS):
+            await client.aclose()
+    return _said(True, "ledger: reached")
 
 
 async def _database(dsn: str) -> bool:

@@ -66,6 +66,10 @@ class Spending:
         self._of_key.clear()
         self._sellers.clear()
         self._prices.clear()
+        known = self._budgets
+        self.treasury.follow(
+            {cap.id: self._budget(cap, tenant) for cap, tenant in _caps(snapshot) if cap.id in known}
+        )
 
     def hold(self, exchange: Exchange, candidates: Candidates) -> Purse | Awaitable[Purse]:
         """Money for the request, as much as it can cost; to be ended. Raises GatewayError when there is none."""
@@ -213,6 +217,18 @@ class Spending:
         if known is None or known != made:
             known = self._budgets[cap.id] = made
         return known
+
+
+def _caps(snapshot: Snapshot) -> Iterator[tuple[Cap, str]]:
+    """Every cap there is, and whose it is."""
+    for cap in snapshot.shared_budgets:
+        yield cap, "*"
+    for tenant in snapshot.tenants.values():
+        for cap in tenant.budgets:
+            yield cap, tenant.id
+    for key in snapshot.tenant_keys.values():
+        for cap in key.budgets:
+            yield cap, key.tenant.id
 
 
 def refusal(why: Exhausted | Unavailable) -> GatewayError:

@@ -45,6 +45,7 @@ def start(launch: Launch) -> int:
             for warning in (*settings.warnings, *unenforced(settings)):
                 sys.stderr.write(f"warning: {warning}\n")
             _allow_open_files()
+            _leave_no_core()
             runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
             runner.run(_run(launch, settings, data, admin))
     except (ConfigError, StartError) as error:
@@ -118,6 +119,11 @@ async def _unless_stopped(sim: SimBeside, stop: StopSignal) -> str | None:
     starting.cancel()
     await asyncio.gather(starting, return_exceptions=True)
     return None
+
+
+def _leave_no_core() -> None:
+    """A core would hold every secret that is in memory."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _allow_open_files() -> None:

@@ -216,7 +216,7 @@ class HedgeSection(Section):
         description="Second attempts over requests, and their tokens over those of all requests, at most.",
         strict=True,
         gt=0,
-        le=0.05,
+        le=0.02,
         allow_inf_nan=False,
     )
     input_tokens_max: Count = Field(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 
 from gateway.settings import endpoint
+from gateway.settings.ledger_url import fault_in
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path
 from gateway.settings.resolve_providers import find_ca_file, find_secret
@@ -54,7 +55,10 @@ def ledger_of(file: ConfigFile, environ: Mapping[str, str], findings: Findings) 
     message = (
         "must be memory, embedded, redis://…, rediss://…, unix://…, redis+sentinel://… or redis+cluster://…"
     )
-    return _by_url(kind, _LEDGER, message, ("ledger",), environ, findings)
+    store = _by_url(kind, _LEDGER, message, ("ledger",), environ, findings)
+    if store.url is not None and (fault := fault_in(store.url.reveal())):
+        findings.add(("ledger",), fault)
+    return store
 
 
 def vault_of(

@@ -1,5 +1,7 @@
 """What callers meet: caps near and far, several workers, warnings, resets, and who gives back what when."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -262,3 +264,42 @@ def test_the_size_of_slices(burn: float, dear: int, remaining: int, workers: int
         assert size >= dear
         assert size <= max(burn * STOCK_S, 3 * dear)
     assert near_cap(NEAR_REQUESTS * dear * workers - 1, dear, workers)
+
+
+def _used_up() -> tuple[Budget, Books, Slices[tuple[str, int]]]:
+    """A budget of which nothing is left, as a worker knows from the books."""
+    budget = Budget("tenant:a", 1000, "month")
+    books, slices = Books([budget], 1), Slices[tuple[str, int]]()
+    assert isinstance(slices.reserve(("r", 1), (budget,), 1000, NOW, NOW + 60), Short)
+    meet(books, "w", slices)
+    held = slices.reserve(("r", 1), (budget,), 1000, NOW, NOW + 60)
+    assert isinstance(held, Reserved)
+    slices.settle(("r", 1), 1000)
+    books.flush([Settle(Intent("r", 1, 0, 1000, held.accounts, "w"), 1000, "provider")])
+    meet(books, "w", slices)
+    assert isinstance(slices.reserve(("s", 1), (budget,), 1, NOW, NOW + 60), Exhausted)
+    return budget, books, slices
+
+
+def test_a_budget_that_was_raised_refuses_nobody_by_what_it_was() -> None:
+    """Though the books were not asked since: their word is of before."""
+    budget, _, slices = _used_up()
+    raised = replace(budget, limit=5000)
+    assert isinstance(slices.reserve(("s", 1), (raised,), 1, NOW, NOW + 60), Short)
+
+
+def test_a_budget_that_was_lowered_refuses_by_what_it_is() -> None:
+    budget, books, slices = _used_up()
+    raised = replace(budget, limit=5000)
+    slices.reserve(("s", 1), (raised,), 2000, NOW, NOW + 60)
+    books.budgets[budget.id] = raised
+    meet(books, "w", slices)
+    lowered = replace(budget, limit=1500)
+    decided = slices.reserve(("t", 1), (lowered,), 4000, NOW, NOW + 60)
+    assert isinstance(decided, Exhausted) and decided.left == 500
+
+
+def test_the_books_are_told_the_terms_in_force_where_no_request_comes() -> None:
+    budget, _, slices = _used_up()
+    slices.follow({budget.id: replace(budget, limit=5000)})
+    assert [want.terms.limit for want in slices.wants(NOW)] == [5000]

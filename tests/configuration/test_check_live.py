@@ -1,11 +1,13 @@
 """`kaze check --live` reaches the database and the secret store, too."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from gateway.cli.check import check
+from tests.admission.servers import Server, binaries
 from tests.keys.openbao import ROOT_TOKEN, OpenBao
 from tests.postgres import Stored
 from tests.settings.loading import ENVIRON
@@ -49,3 +51,24 @@ def test_what_is_there_and_what_is_not(
         "FAILED: pool one (http://127.0.0.1:9): cannot be reached" in out
     )  # with its secret, but nobody is there
     assert "sk-one" not in out
+
+
+def test_a_ledger_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "kaze.yaml"
+    made = {"data_dir": str(tmp_path / "data"), "database": "none", "ledger": "redis://:canary@127.0.0.1:1"}
+    config.write_text(json.dumps(made))
+    assert check(config, True, ENVIRON) == 1
+    out = capsys.readouterr().out
+    assert "FAILED: ledger: cannot be reached" in out and "canary" not in out
+
+
+def test_a_ledger_that_is_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "kaze.yaml"
+    with tempfile.TemporaryDirectory(prefix="kz") as place:  # a socket's path has to be short
+        server = Server(binaries()["valkey"], Path(place))
+        server.start()
+        made = {"data_dir": str(tmp_path / "data"), "database": "none", "ledger": server.url}
+        config.write_text(json.dumps(made))
+        check(config, True, ENVIRON)
+        server.stop()
+    assert "ok: ledger: reached\n" in capsys.readouterr().out

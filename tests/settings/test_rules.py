@@ -215,6 +215,20 @@ CASES = [
         "26: database: must be embedded, none or postgresql://…",
     ),
     ("on_disconnect: drain", "ledger: http://x", "26: ledger: must be memory, embedded, redis://…"),
+    (
+        "on_disconnect: drain",
+        "ledger: 'redis://:p/w@h:1'",
+        "26: ledger: has a port that is no number from 1 to",
+    ),
+    (
+        "on_disconnect: drain",
+        "ledger: 'redis://h:99999'",
+        "26: ledger: has a port that is no number from 1 to",
+    ),
+    ("on_disconnect: drain", "ledger: 'redis://h/x'", "26: ledger: ends in what is no number of a database"),
+    ("on_disconnect: drain", "ledger: 'redis://a:1,b:2'", "26: ledger: names several hosts"),
+    ("on_disconnect: drain", "ledger: 'redis+sentinel://h:1'", "26: ledger: ends without /SERVICE"),
+    ("on_disconnect: drain", "ledger: 'redis+cluster://:1'", "26: ledger: names no host"),
     ("on_disconnect: drain", "{workers: 2}", "not valid YAML"),
     ("on_disconnect: drain", "vault: {address: a, auth: {}}", "26: vault.auth: takes exactly one of approle"),
     (

@@ -148,3 +148,19 @@ async def test_metrics_tell_of_money(gateway: RunningGateway, database: Database
     assert f'gateway_spend_nanodollars_total{{model="{_MODEL}",provider="sim"}} {cost_of(reply)}.0\n' in text
     assert 'gateway_budget_used_ratio{budget="a:day"}' in text
     assert "gateway_spool_records 0.0\n" in text
+
+
+async def test_a_budget_that_is_raised_serves_at_once_and_stays_raised(
+    sim: ProviderSim, stored: Stored, database: Database
+) -> None:
+    config = budgeted(sim, 0.001)
+    async with RunningGateway(config, database_dsn=stored.application) as gateway:
+        statuses = []
+        while 429 not in statuses:
+            statuses.append((await post(gateway, chat())).status)
+        config["tenants"][0]["budgets"][0]["usd"] = 1.0
+        gateway.write(config)
+        assert await gateway.app.reload() is None
+        assert (await post(gateway, chat())).status == 200
+        async with database.admin.transaction(EVERY_TENANT) as connection:
+            assert await connection.fetchval("SELECT limit_nusd FROM budget_accounts") == NANO
