@@ -74,6 +74,10 @@ async def test_a_tenant_and_its_key_from_the_shell(admin: Admin, kaze: Kaze) -> 
     assert re.search(r"id: must be 1 to 64", refused.stderr)
     assert (await kaze("tenant", "show", "none", status=1)).stderr == "There is no such tenant.\n"
     await kaze("audit", "verify")
+    assert (await kaze("audit", "verify", "--tenant", "none", status=1)).stderr == "There is no such chain.\n"
+    (admin.data_dir / "audit-anchors").unlink()
+    found = await kaze("audit", "verify", "--tenant", "client-a", status=1)
+    assert "unanchored: audit-anchors has no head of rows 1 to" in found.stdout
     assert "keys.rotate" in (await kaze("audit", "list", "--tenant", "client-a")).stdout
 
 

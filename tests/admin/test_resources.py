@@ -326,7 +326,10 @@ async def test_budgets_show_what_is_left(admin: Admin) -> None:
 
 
 async def test_a_deleted_tenant_leaves_a_tombstone(admin: Admin) -> None:
-    await admin.make("/tenants", {"id": "client-a", "name": "Ada Lovelace"})
+    said, once = {"id": "client-a", "name": "Ada Lovelace"}, {"idempotency-key": "made"}
+    assert (await admin.ask("POST", "/tenants", said, headers=once)).status_code == 201
+    other, twice = {"id": "client-b"}, {"idempotency-key": "another"}
+    assert (await admin.ask("POST", "/tenants", other, headers=twice)).status_code == 201
     await admin.make("/tenants/client-a/keys", {"id": "web"})
     await admin.make("/budgets", {"tenant": "client-a", "period": "total", "limit_nusd": 100})
     await admin.make("/providers", PROVIDER)
@@ -351,6 +354,8 @@ async def test_a_deleted_tenant_leaves_a_tombstone(admin: Admin) -> None:
     assert (await admin.get("/audit/verify"))["ok"] is True
     assert (await admin.ask("DELETE", "/tenants/client-a")).status_code == 204
     assert (await admin.ask("POST", "/tenants", {"id": "client-a"})).status_code == 409
+    assert (await admin.ask("POST", "/tenants", said, headers=once)).status_code == 409
+    assert (await admin.ask("POST", "/tenants", other, headers=twice)).status_code == 201
     assert (await admin.ask("POST", "/tenants/client-a/keys", {})).status_code == 409
     assert (await admin.ask("POST", "/tenants/client-a/resume")).status_code == 409
 
