@@ -81,7 +81,7 @@ def _list(
 def _verify(
     tenant: Annotated[str | None, Option(help="Of one chain alone.")] = None, as_json: AsJson = False
 ) -> None:
-    """Find rows that were altered, deleted, moved or cut off, and chains without anchors: exit status 1 if there are."""
+    """Find rows that were altered, deleted, moved or cut off, and chains without anchor: exit status 1 if any."""
 
     def run(admin: Any) -> None:
         found = admin.get("audit", "verify", **({} if tenant is None else {"tenant": tenant}))

@@ -93,7 +93,8 @@ class Audit:
                     for tenant in await _chains(connection, anchors, ask.query.get("tenant"))
                 ]
             # Read once more: of a chain that began meanwhile the head is kept just after its row is there.
-            _find_unanchored(chains, await self._anchors.read())
+            anchored = {anchor.tenant for anchor in await self._anchors.read()}
+        chains = [_anchored(chain, chain["tenant"] in anchored) for chain in chains]
         return Answer({"ok": all(chain["ok"] for chain in chains), "chains": chains})
 
 
@@ -116,12 +117,13 @@ async def _verified(connection: Connection, tenant: str, anchors: list[Anchor]) 
     return {"tenant": tenant, "ok": not findings, "rows": rows, "anchored": last, "findings": findings}
 
 
-def _find_unanchored(chains: list[Row], anchors: list[Anchor]) -> None:
-    anchored = {anchor.tenant for anchor in anchors}
-    for chain in chains:
-        if chain["rows"] and chain["tenant"] not in anchored:
-            chain["ok"] = False
-            chain["findings"].append({"kind": "unanchored", "seq": chain["rows"]})
+def _anchored(chain: Row, anchored: bool) -> Row:
+    """The chain, which is not whole where none of its heads was kept."""
+    if anchored or not chain["rows"]:
+        return chain
+    found = chain["findings"]
+    assert isinstance(found, list)
+    return {**chain, "ok": False, "findings": [*found, {"kind": "unanchored", "seq": chain["rows"]}]}
 
 
 def _shown(body: str, details: str | None) -> Row:
