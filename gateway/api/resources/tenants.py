@@ -105,7 +105,7 @@ class _Tenants(Collection):
         await _leave_pools(connection, tenant)
         revoked = await connection.fetch(
             "UPDATE tenant_keys SET revoked_at = coalesce(least(revoked_at, $2), $2), tail = '', addresses = '{}',"
-            " old_digest = NULL, old_until = NULL, version = version + 1, updated_at = now()"
+            " version = version + 1, updated_at = now()"
             " WHERE tenant = $1 RETURNING id",
             tenant, self._now(),
         )  # fmt: skip
