@@ -1,6 +1,7 @@
 -- One flush. $1: settlements, $2: corrections, both as the spool has them (budgets/spool/record.py), $3 and $4 the
 -- worker and epoch whose cursor moves to $5 (null: none). Sums come only from the rows that are inserted here, so
--- that the same records, however often they come, count once. Keys are locked in order, as `exchange` does.
+-- that the same records, however often they come, count once. Keys are locked in order, as `exchange` does. What was
+-- running when its tenant was deleted is written without agent and task, which were erased from the rest.
 WITH settled AS MATERIALIZED (SELECT one, one -> 0 AS begun FROM (SELECT unnest($1::text[])::jsonb AS one) AS said),
 corrected AS MATERIALIZED (SELECT one, one -> 0 AS begun FROM (SELECT unnest($2::text[])::jsonb AS one) AS said),
 read AS (
@@ -18,6 +19,7 @@ dated AS (
     SELECT *, to_timestamp((begun ->> 2)::bigint / 1000.0) AS started_at,
            (to_timestamp((begun ->> 2)::bigint / 1000.0) AT TIME ZONE 'UTC')::date AS day
     FROM read),
+deleted AS MATERIALIZED (SELECT id::text AS tenant FROM tenants WHERE state = 'deleted'),
 inserted AS (
     INSERT INTO usage_log (
         month, day, request_id, attempt, number, holder, tenant, key, agent, task, route, model, provider, pool,
@@ -26,14 +28,16 @@ inserted AS (
         searches, reserved_nusd, cost_nusd, price_version, price_known, source, tier, status, outcome,
         started_at, settled_at, queue_ms, upstream_ms, first_token_ms, accounts)
     SELECT date_trunc('month', day)::date, day, begun ->> 0, (begun ->> 1)::int, number, begun ->> 5,
-           begun ->> 7, begun ->> 8, coalesce(begun ->> 14, ''), coalesce(begun ->> 15, ''), begun ->> 12,
+           begun ->> 7, begun ->> 8,
+           CASE WHEN deleted.tenant IS NULL THEN coalesce(begun ->> 14, '') ELSE '' END,
+           CASE WHEN deleted.tenant IS NULL THEN coalesce(begun ->> 15, '') ELSE '' END, begun ->> 12,
            begun ->> 11, begun ->> 9, begun ->> 10, begun ->> 13,
            (used ->> 0)::bigint, (used ->> 1)::bigint, (used ->> 2)::bigint, (used ->> 3)::bigint,
            (used ->> 4)::bigint, (used ->> 5)::bigint, (used ->> 6)::bigint, (used ->> 7)::bigint,
            (used ->> 8)::bigint, (used ->> 9)::bigint, (used ->> 10)::bigint,
            reserved, cost, begun ->> 6, price_known, source, tier, status, outcome,
            started_at, to_timestamp(settled_ms / 1000.0), queue_ms, upstream_ms, first_token_ms, begun -> 4
-    FROM dated
+    FROM dated LEFT JOIN deleted ON deleted.tenant = begun ->> 7
     ON CONFLICT (month, request_id, attempt, number) DO NOTHING
     RETURNING number > 0 AS correction, holder, accounts, cost_nusd),
 charged AS MATERIALIZED (

@@ -28,6 +28,7 @@ from gateway.api.inference import Inference
 from gateway.api.live import OwnLive
 from gateway.api.models import ModelCatalogue
 from gateway.api.resources.configured import Configured
+from gateway.api.rest.anchors import FILE, Anchors
 from gateway.api.rest.answer import Problem
 from gateway.api.rest.service import Service
 from gateway.clock import Clock, SystemClock
@@ -111,7 +112,8 @@ class App:
         health, departed = HealthTable(snapshot.in_service), Departed(grantor)
         accounts = Accounts(grantor, snapshot.in_service, set_aside_permille(settings), time.now(), departed)
         self._dispatcher = dispatcher = self._dispatching(snapshot, accounts, estimator, time, metrics)
-        self._key_use = KeyUse(self.databases.primary, clock, Pepper(snapshot.pepper).version)
+        anchored = Anchors(settings.data_dir / FILE, clock.utc).add
+        self._key_use = KeyUse(self.databases.primary, clock, Pepper(snapshot.pepper).version, anchored)
         hedging = Hedging(snapshot.hedge)
         lessons = Lessons(dispatcher, grantor, health, hedging, metrics, time, clock)
         upstream = Upstream(dispatcher, lessons, connections.of, snapshot.bounds, hedging, clock)

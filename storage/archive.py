@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,7 +73,7 @@ class Archive:
                     digest.update(line)
                     count += 1
                     yield json.loads(line)
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             raise ArchiveError(f"{self.path} is damaged: {error}") from error
         if count != manifest.rows or digest.hexdigest() != manifest.lines_sha256:
             raise ArchiveError(f"{self.path} does not hold what its manifest says")
@@ -102,13 +103,22 @@ def archives(directory: Path, table: str) -> list[Archive]:
 
 
 async def archive_detached(connection: Connection, table: str, directory: Path) -> list[Archive]:
-    """Archives and drops every partition that was taken off `table`, by the owner's connection."""
-    done = []
+    """Archives and drops every partition that was taken off `table`, by the owner's connection.
+
+    Raises ArchiveError for the first that is not whole, after the others.
+    """
+    done, spoilt = [], None
     for month in await detached(connection, table):
         archive = Archive(directory, table, month)
-        await write(connection, archive)
-        await drop_archived(connection, archive)
-        done.append(archive)
+        try:
+            await write(connection, archive)
+            await drop_archived(connection, archive)
+        except ArchiveError as error:
+            spoilt = spoilt or error
+        else:
+            done.append(archive)
+    if spoilt is not None:
+        raise spoilt
     return done
 
 

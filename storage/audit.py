@@ -2,7 +2,8 @@
 
 `append` writes in the caller's transaction: the deed and its row happen together or not at all, so without the
 database there is no deed. A row's hash is SHA-256 over the hash before it and the row's canonical JSON. What has
-changed (`details`) stands beside the chain, which holds its salted hash: it can be erased with its tenant.
+changed (`details`) stands beside the chain, which holds its salted hash: it can be erased with its tenant, whose
+deletion (`TOMBSTONE`) is then a row of the chain.
 
 A chain by itself does not show that its end was cut off or that all of it was written anew: for that `heads` are
 kept outside the database (anchors) and handed to `verify`.
@@ -28,6 +29,10 @@ _LOCK = 0x6B617A65
 _TEXT_MAX = 512
 _DETAILS_BYTES_MAX = 256 * 1024
 _BATCH_ROWS = 500
+_BARE_MAX = 1000
+
+#: The action with which a tenant's chain says that the details before it were erased.
+TOMBSTONE = "tenants.delete"
 
 ActorKind = Literal["human", "service", "system"]
 Outcome = Literal["done", "denied"]
@@ -74,7 +79,8 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with a chain: altered | missing | reordered | truncated | rewritten."""
+    """What is wrong with a chain: altered | missing | reordered | truncated | rewritten; stripped: a row's details
+    are gone, and no deletion of its tenant explains it."""
 
     kind: str
     tenant: str
@@ -145,6 +151,8 @@ class Verification:
         self._anchors = {anchor.seq: anchor.hash for anchor in anchors if anchor.tenant == tenant}
         self._seq = 0
         self._hash = ORIGIN
+        self._bare: list[int] = []  # rows whose details are not there, which a tombstone to come may explain
+        self._buried = tenant == GATEWAY  # the gateway is never deleted
 
     def look(self, row: AuditRow) -> Iterator[Finding]:
         """What is wrong with `row`, in this place. Goes on from what it says, so that one fault is one finding."""
@@ -155,8 +163,11 @@ class Verification:
                 yield Finding("missing", self._tenant, seq)
         elif row.prev_hash != self._hash:
             yield Finding("rewritten", self._tenant, row.seq)
-        if not self._is_itself(row):
+        said = self._said(row)
+        if said is None:
             yield Finding("altered", self._tenant, row.seq)
+        else:
+            self._look_for_details(row, said)
         anchored = self._anchors.get(row.seq)
         if anchored is not None and anchored != row.hash:
             yield Finding("rewritten", self._tenant, row.seq)
@@ -164,24 +175,35 @@ class Verification:
             self._seq, self._hash = row.seq, row.hash
 
     def end(self) -> Iterator[Finding]:
-        """What is wrong with where it ends."""
+        """What is wrong with where it ends, and with all of it."""
+        for seq in self._bare:
+            yield Finding("stripped", self._tenant, seq)
         last = max(self._anchors, default=0)
         if last > self._seq:
             yield Finding("truncated", self._tenant, last)
 
-    def _is_itself(self, row: AuditRow) -> bool:
-        """Whether the row is what its hash was made of, and stands under its own name and number."""
+    def _look_for_details(self, row: AuditRow, said: dict[str, Any]) -> None:
+        """The first deletion of the tenant explains what is missing before it, and nothing after it."""
+        if not self._buried and (said.get("action"), said.get("outcome")) == (TOMBSTONE, "done"):
+            self._buried = True
+            self._bare.clear()
+        if row.details is None and said.get("details") is not None and len(self._bare) < _BARE_MAX:
+            self._bare.append(row.seq)
+
+    def _said(self, row: AuditRow) -> dict[str, Any] | None:
+        """What it says, if it is what its hash was made of and stands under its own name and number."""
         if _row_hash(row.prev_hash, row.body) != row.hash:
-            return False
+            return None
         try:
-            said = json.loads(row.body)
+            said: dict[str, Any] = json.loads(row.body)
         except ValueError:
-            return False
+            return None
         if said.get("tenant") != self._tenant or said.get("seq") != row.seq:
-            return False
+            return None
         if row.details is None:
-            return True
-        return row.salt is not None and said.get("details") == _details_hash(row.salt, row.details)
+            return said
+        whole = row.salt is not None and said.get("details") == _details_hash(row.salt, row.details)
+        return said if whole else None
 
 
 def verify(rows: Iterable[AuditRow], tenant: str, anchors: Iterable[Anchor] = ()) -> Iterator[Finding]:

@@ -12,8 +12,8 @@ from storage.database import EVERY_TENANT, Database
 _AT_ONCE = 250
 _TENANTS = "SELECT id, weight, models::text, state FROM tenants ORDER BY id"
 _KEYS = """
-SELECT tenant, id, digest, pepper_version, old_digest, old_until, priority, priority_max, limits::text, models,
-    endpoints, addresses::text[], expires_at, revoked_at
+SELECT tenant, id, digest, pepper_version, CASE WHEN old_until > now() THEN old_digest END AS old_digest, old_until,
+    priority, priority_max, limits::text, models, endpoints, addresses::text[], expires_at, revoked_at
 FROM tenant_keys
 WHERE (revoked_at IS NULL OR revoked_at > now()) AND (expires_at IS NULL OR expires_at > now())
 ORDER BY tenant, id"""
@@ -30,7 +30,7 @@ _BUDGETS = "SELECT id, tenant, key, period, anchor_day, limit_nusd, enforce FROM
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredConfiguration:
-    """Rows by table. Keys that have ended are not among them."""
+    """Rows by table. Keys that have ended are not among them, nor values of keys."""
 
     generation: int
     tenants: tuple[Row, ...] = ()

@@ -1,19 +1,20 @@
 """Digests written anew under the present pepper, as who presents a key is the only one who can have them made.
 
-A digest that is another one meanwhile, or gone, is left alone. Each change is a row of the audit trail. When the
-database is away it is the caller's to come again.
+A digest that is another one meanwhile, or gone, is left alone. Each change is a row of the audit trail, whose new
+head is given to `anchored` once it is committed. When the database is away it is the caller's to come again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from itertools import islice
 
-from storage.audit import GATEWAY, Deed, append
+from storage.audit import GATEWAY, Anchor, Deed, append
 from storage.database import EVERY_TENANT, Database
 
 #: Keys a transaction: their audit rows hold up other writers of these chains.
 _AT_ONCE = 100
 _ACTION = "keys.rehash"
+Anchored = Callable[[Anchor], Awaitable[None]]
 _PRESENT = """
 UPDATE tenant_keys AS k SET digest = made.digest, pepper_version = $3
 FROM unnest($1::bytea[], $2::bytea[]) AS made (former, digest)
@@ -28,7 +29,7 @@ _ADMIN = "UPDATE admin_keys SET digest = $2, pepper_version = $3 WHERE digest = 
 
 
 async def write_digests(
-    database: Database, made: Mapping[bytes, bytes], pepper_version: str, at: datetime
+    database: Database, made: Mapping[bytes, bytes], pepper_version: str, at: datetime, anchored: Anchored
 ) -> None:
     """Those of tenant keys: `made` by the former digest. Raises as transactions do."""
     pairs = iter(made.items())
@@ -38,18 +39,24 @@ async def write_digests(
             rows = await connection.fetch(_PRESENT, former, digests, pepper_version)
             rows += await connection.fetch(_ENDING, former, digests)
             # In one order everywhere, as each holds its chain until the end.
-            for tenant, key in sorted({(row["tenant"], row["id"]) for row in rows}):
-                await append(connection, _deed(f"key/{tenant}:{key}", tenant), at)
+            heads = {
+                tenant: await append(connection, _deed(f"key/{tenant}:{key}", tenant), at)
+                for tenant, key in sorted({(row["tenant"], row["id"]) for row in rows})
+            }
+        for head in heads.values():
+            await anchored(head)
 
 
 async def write_admin_digest(
-    database: Database, former: bytes, digest: bytes, pepper_version: str, at: datetime
+    database: Database, former: bytes, digest: bytes, pepper_version: str, at: datetime, anchored: Anchored
 ) -> None:
     """That of an admin key. Raises as transactions do."""
     async with database.admin.transaction(EVERY_TENANT) as connection:
         id_ = await connection.fetchval(_ADMIN, former, digest, pepper_version)
-        if id_ is not None:
-            await append(connection, _deed(f"admin-key/{id_}"), at)
+        if id_ is None:
+            return
+        head = await append(connection, _deed(f"admin-key/{id_}"), at)
+    await anchored(head)
 
 
 def _deed(of: str, tenant: str = GATEWAY) -> Deed:

@@ -77,12 +77,14 @@ def admin_app(
     snapshot = configured().snapshot
     previous = snapshot.pepper_previous
     peppers = Peppers(Pepper(snapshot.pepper), None if previous is None else Pepper(previous))
-    keys = AdminKeys(admin_key, database, peppers, clock.utc, clock.monotonic)
+    own = () if admin_key is None else peppers.digests(admin_key.reveal())
+    taken = frozenset(one.value for one in own)
     anchors = Anchors(None if data_dir is None else data_dir / FILE, clock.utc)
+    keys = AdminKeys(admin_key, database, peppers, clock.utc, clock.monotonic, anchors.add)
     references = References(configured, data_dir)
     operations: list[Operation] = [
         *tenants.operations(database, references, configured, clock.utc),
-        *tenant_keys.operations(database, references, configured, peppers, clock.utc),
+        *tenant_keys.operations(database, references, configured, peppers, taken, clock.utc),
         *providers.operations(database, references, configured),
         *pools.operations(database, references, configured, live),
         *models.operations(database, references, configured),

@@ -30,6 +30,7 @@ from gateway.settings.secrets import UnresolvedError, resolve
 _NAME_MAX = 64
 #: The gateway's own file has it.
 _LEFT = "leave alone"
+_GONE = ("deleted", "revoked")
 _APPLIED = frozenset({"providers", "pools", "models", "tenants", "budgets"})
 Row = dict[str, Any]
 
@@ -50,7 +51,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is to be done: create, change, rotate, leave alone (the gateway's file has it), or same."""
+    """What is to be done: create, change, rotate, leave alone (the gateway's file has it), or same.
+
+    Or nothing, as it is `deleted` or `revoked` for good.
+    """
 
     what: str
     name: str
@@ -65,7 +69,8 @@ def apply(file: Path, dry_run: bool, as_json: bool, environ: Mapping[str, str] =
         document = read_document(file)
         wanted = _all_wanted(document, environ)
         admin = AdminClient(environ)
-        steps = [*_others(admin, document), *(_step(admin, one) for one in wanted)]
+        steps = [*_others(admin, document), *(step for one in wanted for step in _steps(admin, one))]
+        _refuse_gone(steps, document)
         _print(steps, as_json)
         if not dry_run:
             for step in steps:
@@ -183,12 +188,26 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _step(admin: AdminClient, wanted: Wanted) -> Step:
+def _refuse_gone(steps: list[Step], document: Document) -> None:
+    """Before anything is done. Raises ConfigError."""
+    findings = Findings(document)
+    for step in steps:
+        if step.what in _GONE:
+            message = f"{step.name} was {step.what}, and its name cannot be had again: nothing was done"
+            findings.add((), message)
+    findings.raise_if_any()
+
+
+def _steps(admin: AdminClient, wanted: Wanted) -> list[Step]:
     there = admin.find(*wanted.at)
     if there is None and wanted.in_file is not None:
         there = admin.find(*wanted.in_file)
-    if there is None or there.get("state") == "deleted":
-        return Step("create", wanted.name, wanted)
+    if there is None:
+        return [Step("create", wanted.name, wanted)]
+    if there.get("state") == "deleted":
+        return [Step("deleted", wanted.name)]
+    if there.get("revoked_at") is not None:
+        return [Step("revoked", wanted.name)]
     named = wanted.document.items()
     different = {
         name: (there.get(name), value)
@@ -196,12 +215,11 @@ def _step(admin: AdminClient, wanted: Wanted) -> Step:
         if name != "id" and _plain(there.get(name)) != value
     }
     if there.get("version") is None:
-        return Step(_LEFT, wanted.name, None, different)
-    if different:
-        return Step("change", wanted.name, wanted, different)
+        return [Step(_LEFT, wanted.name, None, different)]
+    steps = [Step("change", wanted.name, wanted, different)] if different else []
     if wanted.secret is not None and there["tail"] != wanted.secret[-len(there["tail"]) or 0 :]:
-        return Step("rotate", wanted.name, wanted)
-    return Step("same", wanted.name)
+        steps.append(Step("rotate", wanted.name, wanted))
+    return steps or [Step("same", wanted.name)]
 
 
 def _do(admin: AdminClient, step: Step) -> None:

@@ -1,6 +1,7 @@
 """`kaze price MODEL`: what a model costs, how that was found by the price list that is installed; what it can do.
 
-With a configuration file by its own prices too, at its providers and for the targets of its routes.
+With a configuration file by its own prices too, at its providers and for the targets of its routes; without one at
+the providers that a gateway would find in this environment, or `sim`, as far as one would start there.
 """
 
 import json
@@ -45,10 +46,10 @@ def price(
 ) -> int:
     """Print every step from the name to the price; the exit status."""
     snapshot = None
-    if config is not None or environ.get("KAZE_CONFIG"):
-        try:
-            snapshot = load(config, environ, {}, persist=False).snapshot
-        except ConfigError as error:
+    try:
+        snapshot = load(config, environ, {}, persist=False).snapshot
+    except ConfigError as error:
+        if config is not None or environ.get("KAZE_CONFIG"):
             print(error, file=sys.stderr)
             return 1
     seed = _seed(data_dir)

@@ -56,6 +56,9 @@ def usage(
         asking(lambda admin: show_rows(admin.listed("usage", group_by=by, **query), columns, as_json))
 
 
+#: What comes before a row's number, of findings that are no row's own.
+_MEANT = {"stripped": "the details are gone of row", "unanchored": "audit-anchors has no head of rows 1 to"}
+
 audit = Typer(help="Who did what. KAZE_ADMIN_URL, KAZE_ADMIN_KEY.", no_args_is_help=True)
 
 
@@ -78,7 +81,7 @@ def _list(
 def _verify(
     tenant: Annotated[str | None, Option(help="Of one chain alone.")] = None, as_json: AsJson = False
 ) -> None:
-    """Find rows that were altered, deleted, moved or cut off: exit status 1 if there are."""
+    """Find rows that were altered, deleted, moved or cut off, and chains without anchor: exit status 1 if any."""
 
     def run(admin: Any) -> None:
         found = admin.get("audit", "verify", **({} if tenant is None else {"tenant": tenant}))
@@ -89,7 +92,7 @@ def _verify(
                 anchored = chain["anchored"] or 0
                 print(f"chain {chain['tenant']}: {chain['rows']} rows, {anchored} anchored")
                 for one in chain["findings"]:
-                    print(f"  {one['kind']}: row {one['seq']}")
+                    print(f"  {one['kind']}: {_MEANT.get(one['kind'], 'row')} {one['seq']}")
             print("whole" if found["ok"] else "NOT WHOLE")
         if not found["ok"]:
             raise Exit(1)

@@ -50,7 +50,8 @@ class AwaitedKeys:
         found = dict(snapshot.tenant_keys)
         for key in snapshot.awaited_keys:
             values = self._values(_place(key))
-            digests = [one for value in values if (one := self._digest(key, value, snapshot.pepper, found))]
+            made = [self._digest(key, value, value is values[0], snapshot.pepper, found) for value in values]
+            digests = [one for one in made if one is not None]
             known = before.get(key, ((), None))[1]
             if not digests:
                 self._filled[key] = values, None
@@ -62,19 +63,27 @@ class AwaitedKeys:
         return replace(snapshot, tenant_keys=MappingProxyType(found))
 
     def _digest(
-        self, key: TenantKey, value: Secret, pepper: bytes, others: dict[bytes, TenantKey]
+        self, key: TenantKey, value: Secret, is_present: bool, pepper: bytes, others: dict[bytes, TenantKey]
     ) -> bytes | None:
+        """None of a value that cannot be one. Its present one gives way only to that of another of the file's."""
         name, made = f"{key.tenant.id}/{key.id}", digest(pepper, value.reveal())
         why = weakness(value.reveal(), KEY_CHARS_MIN)
-        if why is None and (made in others or made in self._taken):
+        other = others.get(made)
+        is_others = other is not None and not (is_present and (other.stored or other.digest != made))
+        if why is None and (is_others or made in self._taken):
             why = "has the same value as another key"
-        if why is None:
-            self._said.pop(name, None)
-            return made
-        if self._said.get(name) != why:
-            self._said[name] = why
-            log.error("tenant key %s: what is at %s %s, and does not count", name, key.reference, why)
-        return None
+        if why is not None:
+            self._say(name, f"what is at {key.reference} {why}, and does not count")
+            return None
+        self._said.pop(name, None)
+        if other is not None and other.stored and other.digest == made:
+            self._say(f"{other.tenant.id}/{other.id}", f"has the same value as {name}, and does not count")
+        return made
+
+    def _say(self, name: str, what: str) -> None:
+        if self._said.get(name) != what:
+            self._said[name] = what
+            log.error("tenant key %s: %s", name, what)
 
 
 def _place(key: TenantKey) -> Reference:

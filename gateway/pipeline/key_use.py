@@ -11,7 +11,7 @@ from gateway.clock import Clock
 from gateway.settings.snapshot import TenantKey
 from storage.background import end_tasks
 from storage.database import REFUSED, Database, DatabaseAwayError, DatabaseBusyError
-from storage.key_digests import write_digests
+from storage.key_digests import Anchored, write_digests
 from storage.key_use import write_key_use
 
 _EVERY_S = 60.0
@@ -22,13 +22,16 @@ log = logging.getLogger("gateway")
 class KeyUse:
     """`used` and `outdated` (digests, with what is to be in their place) are added to by whoever lets a key in.
 
-    `pepper_version` is the present pepper's.
+    `pepper_version` is the present pepper's; `anchored` keeps the new heads of the audit trail.
     """
 
-    def __init__(self, database: Database | None, clock: Clock, pepper_version: str) -> None:
+    def __init__(
+        self, database: Database | None, clock: Clock, pepper_version: str, anchored: Anchored
+    ) -> None:
         self.used: set[TenantKey] = set()
         self.outdated: dict[bytes, bytes] = {}
         self._pepper_version = pepper_version
+        self._anchored = anchored
         self._database = database
         self._clock = clock
         self._writer: asyncio.Task[None] | None = None
@@ -61,7 +64,9 @@ class KeyUse:
         if self._database is None or not outdated:
             return
         try:
-            await write_digests(self._database, outdated, self._pepper_version, self._clock.utc())
+            await write_digests(
+                self._database, outdated, self._pepper_version, self._clock.utc(), self._anchored
+            )
         except (DatabaseAwayError, DatabaseBusyError, REFUSED) as error:
             log.debug("digests are written anew later: %s", error)
             return

@@ -13,7 +13,7 @@ from pathlib import Path
 from gateway.clock import Clock
 from gateway.serving.refusal import StartError
 from gateway.settings.server import Settings
-from storage.archive import archive_detached
+from storage.archive import ArchiveError, archive_detached
 from storage.background import end_tasks
 from storage.connection import Connection
 from storage.database import CONNECTIONS_MAX, REFUSED, UNREACHED, connected
@@ -103,7 +103,7 @@ class DatabaseBeside:
                 else:
                     due_s = _DAY_S
                     await self._upkeep()
-            except (*UNREACHED, SchemaError, REFUSED) as error:
+            except (*UNREACHED, SchemaError, REFUSED, ArchiveError) as error:
                 # While it was never reached this is every other second, and was said at the start.
                 level = logging.WARNING if ready or isinstance(error, SchemaError) else logging.DEBUG
                 log.log(level, "database: its upkeep failed and is tried again: %s", error)

@@ -19,7 +19,7 @@ from gateway.settings.declared import Declared, resolved
 from gateway.settings.row_secrets import RowSecrets
 from gateway.settings.schema import ConfigFile
 from gateway.settings.snapshot import Budget, ProviderKey, Snapshot, Tenant, TenantKey
-from gateway.settings.stored_keys import digests, stored_keys
+from gateway.settings.stored_keys import ending, stored_keys
 from gateway.settings.stored_rows import TABLES, Refusals, RowFindings, is_allowed, sections
 from gateway.settings.unchanged import kept, kept_of
 from storage.configuration import StoredConfiguration
@@ -171,14 +171,21 @@ def _by_digest(
     of_rows: Iterable[TenantKey],
     refusals: Refusals,
 ) -> dict[bytes, TenantKey]:
-    """Every value of every key; of two with the same one the file's, else the first, counts."""
-    keys = {digest: key for key in of_file for digest in digests(key)}
+    """Every value of every key. Of two with the same one the file's, else the first, counts; what a key had
+    before never stands against what another has."""
+    keys = {key.digest: key for key in of_file}
     named = {(key.tenant.id, key.id) for key in keys.values()} | awaited
+    rotated: list[TenantKey] = []
     for key in of_rows:
         if (key.tenant.id, key.id) in named:
             continue  # the file says what it is
-        if any(digest in keys for digest in digests(key)):
+        if key.digest in keys:
             refusals.add("tenant_keys", f"{key.tenant.id}/{key.id}", "has the same value as another key")
             continue
-        keys.update((digest, key) for digest in digests(key))
+        keys[key.digest] = key
+        if key.standing is not None:
+            rotated.append(key)
+    for key in rotated:
+        for digest in ending(key):
+            keys.setdefault(digest, key)
     return keys

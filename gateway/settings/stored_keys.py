@@ -51,11 +51,11 @@ def stored_keys(
                 yield former
 
 
-def digests(key: TenantKey) -> tuple[bytes, ...]:
-    """Of every value by which it is presented."""
+def ending(key: TenantKey) -> tuple[bytes, ...]:
+    """The digests of what it is presented by besides its present value, for a while."""
     if key.standing is None:
-        return (key.digest,)
-    return tuple(value.digest.value for value in key.standing.values)
+        return ()
+    return tuple(value.digest.value for value in key.standing.values[1:])
 
 
 def _key(row: Row, tenant: Tenant, budgets: tuple[Budget, ...]) -> TenantKey:

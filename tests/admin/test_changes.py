@@ -140,6 +140,20 @@ async def test_tampering_is_found(admin: Admin, statement: str, finding: tuple[s
     assert finding in await tampered(admin, statement)
 
 
+async def test_chains_without_anchors_are_not_whole(admin: Admin) -> None:
+    await admin.make("/models", {"id": "m", "targets": ["sim/chat"]})
+    await admin.tenant()
+    (admin.data_dir / "audit-anchors").rename(admin.data_dir / "moved-away")
+    found = await admin.get("/audit/verify")
+    assert found["ok"] is False
+    assert {(chain["tenant"], chain["ok"], chain["findings"][0]["kind"]) for chain in found["chains"]} == {
+        ("*", False, "unanchored"), ("client-a", False, "unanchored")
+    }  # fmt: skip
+    (admin.data_dir / "moved-away").rename(admin.data_dir / "audit-anchors")
+    assert (await admin.get("/audit/verify?tenant=client-a"))["ok"] is True
+    assert (await admin.ask("GET", "/audit/verify?tenant=nosuch")).status_code == 404
+
+
 async def test_rows_that_changed_places_are_found(admin: Admin) -> None:
     for number in range(3):
         await admin.make("/models", {"id": f"m{number}", "targets": ["sim/chat"]})

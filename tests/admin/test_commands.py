@@ -74,6 +74,10 @@ async def test_a_tenant_and_its_key_from_the_shell(admin: Admin, kaze: Kaze) -> 
     assert re.search(r"id: must be 1 to 64", refused.stderr)
     assert (await kaze("tenant", "show", "none", status=1)).stderr == "There is no such tenant.\n"
     await kaze("audit", "verify")
+    assert (await kaze("audit", "verify", "--tenant", "none", status=1)).stderr == "There is no such chain.\n"
+    (admin.data_dir / "audit-anchors").unlink()
+    found = await kaze("audit", "verify", "--tenant", "client-a", status=1)
+    assert "unanchored: audit-anchors has no head of rows 1 to" in found.stdout
     assert "keys.rotate" in (await kaze("audit", "list", "--tenant", "client-a")).stdout
 
 
@@ -234,6 +238,42 @@ async def test_apply_gives_a_key_its_new_value(
     steps = await as_json(kaze, "apply", "-f", str(file))
     assert [step["name"] for step in steps if step["what"] == "rotate"] == ["key client-a:web"]
     assert (await admin.get("/keys/client-a:web"))["tail"] == "7Gj5"
+
+
+async def test_apply_changes_a_key_and_its_value_at_once(
+    admin: Admin, kaze: Kaze, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "wanted.yaml"
+    file.write_text(FILE)
+    await kaze("apply", "-f", str(file))
+    monkeypatch.setenv("CLIENT_A", "Zq8Wm4Rt6Yp2Ls9Dk3Fh7Gj5")
+    file.write_text(FILE.replace("rpm: 5}", "rpm: 6}"))
+    shown = (await kaze("apply", "-f", str(file))).stdout.splitlines()
+    assert [line for line in shown if line.startswith("~")] == [
+        "~ change: key client-a:web", "~ rotate: key client-a:web"
+    ]  # fmt: skip
+    assert shown[-1] == "2 applied"
+    key = await admin.get("/keys/client-a:web")
+    assert (key["tail"], key["limits"]["rpm"]) == ("7Gj5", 6)
+
+
+async def test_apply_says_first_what_is_gone_for_good(admin: Admin, kaze: Kaze, tmp_path: Path) -> None:
+    file = tmp_path / "wanted.yaml"
+    file.write_text(FILE)
+    await kaze("apply", "-f", str(file))
+    file.write_text(FILE.replace("weight: 2", "weight: 3") + "budgets: [{period: day, usd: 1}]\n")
+    revoked = "key client-a:web was revoked, and its name cannot be had again: nothing was done"
+    await kaze("key", "revoke", "client-a:web")
+    for words in (["--dry-run"], []):
+        refused = await kaze("apply", "-f", str(file), *words, status=1)
+        assert (revoked in refused.stderr, refused.stdout) == (True, "")
+    await admin.change("/pools/far-1", {"tenants": ["*"]})
+    await admin.ask("DELETE", "/tenants/client-a")
+    refused = await kaze("apply", "-f", str(file), status=1)
+    deleted = "tenant client-a was deleted, and its name cannot be had again: nothing was done"
+    assert (deleted in refused.stderr, refused.stdout) == (True, "")
+    assert (await admin.get("/pools/far-1"))["tenants"] == ["*"]
+    assert (await admin.ask("GET", "/budgets/all.day")).status_code == 404
 
 
 def test_fields_as_they_are_typed() -> None:

@@ -64,5 +64,8 @@ def test_what_cannot_be_read_is_said(directory: Path, tmp_path: Path) -> None:
     (directory / "usage_log-2026-08.ndjson.gz").write_bytes(b"\x1f\x8b broken")
     with pytest.raises(ArchivedUsageError, match="damaged"):
         archived_usage(directory, ["tenant"], None, None, None)
+    (directory / "usage_log-2026-08.ndjson.gz").write_bytes(gzip.compress(b"")[:10] + b"\xff" * 50)
+    with pytest.raises(ArchivedUsageError, match="damaged"):  # what zlib says, of a head that is whole
+        archived_usage(directory, ["tenant"], None, None, None)
     with pytest.raises(ArchivedUsageError, match="no complete archive"):
         archived_usage(tmp_path / "none", ["tenant"], None, None, None)

@@ -42,7 +42,8 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def said(tmp_path: Path, prices: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
     """The steps that the command prints."""
     monkeypatch.setenv("FAR", "sk-Jz7f3Kq9sLm2Xw8Zt5Bv4Nc6R")
-    monkeypatch.delenv("KAZE_CONFIG", raising=False)
+    for name in ("KAZE_CONFIG", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OLLAMA_HOST"):
+        monkeypatch.delenv(name, raising=False)
     (tmp_path / "kaze.yaml").write_text(FILE)
 
     def run(*words: str, configured: bool = True) -> Said:
@@ -79,6 +80,17 @@ def test_a_tenant_has_its_own_targets_and_prices(said: Callable[..., Said]) -> N
 def test_without_a_file_the_list_says_it_by_its_version(said: Callable[..., Said]) -> None:
     (holds,) = [step for step in said("gpt-5", configured=False) if step["holds"]]
     assert holds["target"] == "openai/gpt-5" and holds["found"].startswith("genai-prices ")
+
+
+def test_without_a_file_it_costs_what_a_gateway_without_one_charges(
+    said: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for model in ("sim/chat", "smart"):
+        (holds,) = [step for step in said(model, configured=False) if step["holds"]]
+        assert (holds["target"], holds["found"]) == ("sim/chat", "local: free")
+    monkeypatch.setenv("KAZE_PORT", "no-number")  # of what would not start nothing is known
+    (holds,) = [step for step in said("gpt-5", configured=False) if step["holds"]]
+    assert holds["target"] == "openai/gpt-5"
 
 
 def test_what_the_model_can_is_said_too(said: Callable[..., Said]) -> None:

@@ -168,6 +168,21 @@ def test_keys_that_end_and_values_that_are_taken(tmp_path: Path) -> None:
     )
 
 
+def test_what_one_key_had_takes_nothing_from_another(tmp_path: Path) -> None:
+    """However such rows came about, and whichever is first."""
+    settings = load_text(VALID, tmp_path)
+    of_file = next(iter(settings.snapshot.tenant_keys))
+    rotated = {**KEY, "id": "rotated", "old_digest": b"2" * 32, "old_until": NOW}
+    present = {**KEY, "id": "present", "digest": b"2" * 32}
+    had_files = {**KEY, "id": "third", "digest": b"3" * 32, "old_digest": of_file, "old_until": NOW}
+    rows = [rotated, present, had_files]
+    for order in (rows, rows[::-1]):
+        made = put_together(settings, stored(tenant_keys=order))
+        found = {by: key.id for by, key in made.snapshot.tenant_keys.items() if key.stored}
+        assert found == {b"1" * 32: "rotated", b"2" * 32: "present", b"3" * 32: "third"}
+        assert made.snapshot.tenant_keys[of_file].id == "web" and made.refused == ()
+
+
 def test_what_does_not_change_stays_the_same_object(tmp_path: Path) -> None:
     settings = load_text(VALID, tmp_path)
     one = put_together(settings, stored())

@@ -99,6 +99,7 @@ async def test_revoked_expired_and_rotated_keys(gateway: RunningGateway, operato
         await operator.do("UPDATE tenant_keys SET old_until = now() - interval '1 s' WHERE id = 'two'")
         await in_force(gateway, operator)
         assert [(await post(gateway, chat(), key=key)).status for key in (old, new)] == [401, 200]
+        assert digest(PEPPER, old) not in gateway.app.following.snapshot.tenant_keys
 
 
 async def test_a_bad_row_is_named_and_nothing_else_changes(

@@ -1,6 +1,7 @@
 """Another pepper: who presents a key is known by it from then on; keys never presented are named, not forgotten."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from gateway.dialects.sealed_ids import Owned, SealedIds
@@ -22,19 +23,24 @@ async def ask(gateway: RunningGateway, method: str, path: str, body: Any, key: s
     return json.loads((await exchange(gateway, told, admin=True)).body)
 
 
+def anchors(gateway: RunningGateway) -> Path:
+    return gateway.settings.data_dir / "audit-anchors"
+
+
 async def test_keys_are_written_anew_as_they_are_used(
     sim: ProviderSim, stored: Stored, operator: Operator
 ) -> None:
     def started(environ: dict[str, str]) -> RunningGateway:
         return RunningGateway(configuration(sim.openai_url), environ, database_dsn=stored.application)
 
-    keys = {}
+    keys, kept = {}, ""
     async with started({}) as gateway:
         await ask(gateway, "POST", "/tenants", {"id": "acme"})
         for id_ in ("used", "rotated", "idle"):
             keys[id_] = (await ask(gateway, "POST", "/tenants/acme/keys", {"id": id_}))["secret"]
         rotated = await ask(gateway, "POST", "/keys/acme:rotated/rotate", {"overlap_s": 86_400})
         auditor = (await ask(gateway, "POST", "/admin-keys", {"id": "ci", "role": "auditor"}))["secret"]
+        kept += anchors(gateway).read_text()
 
     async def status(gateway: RunningGateway, key: str) -> int:
         return (await post(gateway, chat(), key=key)).status
@@ -52,9 +58,16 @@ async def test_keys_are_written_anew_as_they_are_used(
             pass
         assert [await status(gateway, key) for key in (*presented, keys["idle"])] == [200] * 4
         gateway.app._key_use.outdated.clear()  # as if it had not come to writing that one
+        heads = [json.loads(line) for line in anchors(gateway).read_text().splitlines()]
+        kept += anchors(gateway).read_text()
     rows = "SELECT count(*) FROM audit_log WHERE action = 'keys.rehash' AND actor_kind = 'system'"
     assert await operator.asked(rows) == 3
+    newest = "SELECT seq FROM audit_log WHERE tenant = $1 ORDER BY seq DESC LIMIT 1"
+    for chain in ("acme", "*"):
+        last = [head["seq"] for head in heads if head["tenant"] == chain]
+        assert last == [await operator.asked(newest, chain)]
     async with started(ALONE) as gateway:
+        anchors(gateway).write_text(kept)
         assert [await status(gateway, key) for key in (*presented, keys["idle"])] == [200, 200, 200, 401]
         assert (await ask(gateway, "GET", "/tenants/acme", None, auditor))["id"] == "acme"
         assert (await config(gateway))["refused"] == [

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from storage.audit import (
     ORIGIN,
+    TOMBSTONE,
     Anchor,
     AuditRow,
     Deed,
@@ -91,8 +92,9 @@ async def test_nothing_stored_can_be_changed_or_taken_away(stored: Stored, datab
         "TRUNCATE audit_log CASCADE",
         "UPDATE audit_details SET details = ''",
         "TRUNCATE audit_details",
+        "DELETE FROM audit_details WHERE tenant = 'a'",
     )
-    for statement in (*statements, "DELETE FROM audit_details", "SELECT erase_audit_details('a')"):
+    for statement in (*statements, "SELECT erase_audit_details('a')"):
         with pytest.raises(Exception, match=r"permission denied|append-only|only a deleted tenant"):
             async with database.admin.transaction("a") as connection:
                 await connection.execute(statement)
@@ -149,6 +151,8 @@ async def test_every_tampering_shows(database: Database) -> None:
     assert found([*rows[:2], with_hash, *rows[3:]]) == [("rewritten", 4)]
     details = dataclasses.replace(rows[2], details=(rows[2].details or "") + " ")
     assert found([*rows[:2], details, *rows[3:]]) == [("altered", 3)]
+    stripped = dataclasses.replace(rows[2], salt=None, details=None)
+    assert found([*rows[:2], stripped, *rows[3:]]) == [("stripped", 3)]
     assert found([*rows[:2], *rows[3:]]) == [("missing", 3)]
     assert found(rows[1:]) == [("missing", 1)]
     assert found([rows[0], rows[2], rows[1], *rows[3:]]) == [("missing", 2), ("reordered", 2)]
@@ -181,6 +185,7 @@ async def test_tampering_behind_the_triggers_shows(stored: Stored, database: Dat
         "DELETE FROM audit_details WHERE seq = 2; DELETE FROM audit_log WHERE seq = 2": [("missing", 2)],
         "DELETE FROM audit_details WHERE seq > 3; DELETE FROM audit_log WHERE seq > 3": [("truncated", 5)],
         "UPDATE audit_details SET details = '{}' WHERE seq = 4": [("altered", 4)],
+        "DELETE FROM audit_details WHERE seq = 4": [("stripped", 4)],
     }
     async with connected(stored.superuser) as connection:
         for attack, expected in attacks.items():
@@ -200,10 +205,16 @@ async def test_a_deleted_tenants_details_go_and_the_chain_stays(database: Databa
     await _chain(database, 1, "b")
     async with database.admin.transaction("a") as connection:
         assert await connection.fetchval("SELECT erase_audit_details('a')") == 3
+        assert {finding.kind for finding in await _findings(connection, "a")} == {"stripped"}
+        await append(connection, dataclasses.replace(DEED, action=TOMBSTONE, details={"after": {}}), AT)
     async with database.reads.transaction(EVERY_TENANT) as connection:
-        assert await connection.fetchval("SELECT array_agg(tenant) FROM audit_details") == ["b"]
-        assert [row.details async for row in stored_rows(connection, "a")] == [None] * 3
+        left = await connection.fetch("SELECT tenant, seq FROM audit_details ORDER BY tenant")
+        assert [tuple(row.values()) for row in left] == [("a", 4), ("b", 1)]
+        rows = [row async for row in stored_rows(connection, "a")]
+        assert [row.details for row in rows] == [None, None, None, '{"after":{}}']
         assert await _findings(connection, "a") == []
+    rows[3] = dataclasses.replace(rows[3], salt=None, details=None)  # which was not erased with the tenant
+    assert list(verify(rows, "a")) == [Finding("stripped", "a", 4)]
 
 
 async def test_odd_texts_are_written_all_the_same(database: Database) -> None:

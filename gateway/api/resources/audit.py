@@ -1,7 +1,8 @@
 """`/audit`: who did what, newest first; `/audit/verify`: whether the chains are what they were.
 
 Chains are compared with their heads as they were kept outside the database, which must be read before the rows:
-a head that came in between would look like an end that was cut off.
+a head that came in between would look like an end that was cut off. A chain of which no head was kept is not
+whole: nothing would show that it ends too early or was written anew.
 """
 
 import asyncio
@@ -91,6 +92,9 @@ class Audit:
                     await _verified(connection, tenant, anchors)
                     for tenant in await _chains(connection, anchors, ask.query.get("tenant"))
                 ]
+            # Read once more: of a chain that began meanwhile the head is kept just after its row is there.
+            anchored = {anchor.tenant for anchor in await self._anchors.read()}
+        chains = [_anchored(chain, chain["tenant"] in anchored) for chain in chains]
         return Answer({"ok": all(chain["ok"] for chain in chains), "chains": chains})
 
 
@@ -98,7 +102,9 @@ async def _chains(connection: Connection, anchors: Iterable[Anchor], only: str |
     """Those that there are, and those that there once were."""
     rows = await connection.fetch("SELECT DISTINCT tenant FROM audit_log")
     found = {row["tenant"] for row in rows} | {anchor.tenant for anchor in anchors}
-    return sorted(found if only is None else found & {only})
+    if only is not None and only not in found:
+        raise Problem(404, "There is no such chain.")
+    return sorted(found if only is None else {only})
 
 
 async def _verified(connection: Connection, tenant: str, anchors: list[Anchor]) -> Row:
@@ -109,6 +115,15 @@ async def _verified(connection: Connection, tenant: str, anchors: list[Anchor]) 
     last = max((anchor.seq for anchor in anchors if anchor.tenant == tenant), default=None)
     rows = await connection.fetchval("SELECT count(*) FROM audit_log WHERE tenant = $1", tenant)
     return {"tenant": tenant, "ok": not findings, "rows": rows, "anchored": last, "findings": findings}
+
+
+def _anchored(chain: Row, anchored: bool) -> Row:
+    """The chain, which is not whole where none of its heads was kept."""
+    if anchored or not chain["rows"]:
+        return chain
+    found = chain["findings"]
+    assert isinstance(found, list)
+    return {**chain, "ok": False, "findings": [*found, {"kind": "unanchored", "seq": chain["rows"]}]}
 
 
 def _shown(body: str, details: str | None) -> Row:

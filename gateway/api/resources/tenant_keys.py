@@ -79,9 +79,11 @@ def operations(
     references: References,
     configured: Callable[[], Configured],
     peppers: Peppers,
+    taken: frozenset[bytes],
     now: Callable[[], datetime],
 ) -> list[Operation]:
-    return _TenantKeys(database, references, configured, peppers, now).operations()
+    """`taken` are digests that no tenant key may have: the admin key's."""
+    return _TenantKeys(database, references, configured, peppers, taken, now).operations()
 
 
 class _TenantKeys(Collection):
@@ -91,11 +93,13 @@ class _TenantKeys(Collection):
         references: References,
         configured: Callable[[], Configured],
         peppers: Peppers,
+        taken: frozenset[bytes],
         now: Callable[[], datetime],
     ) -> None:
         self._references = references
         self._configured = configured
         self._peppers = peppers
+        self._taken = taken
         self._now = now
         kind = Kind(
             noun="key",
@@ -170,10 +174,11 @@ class _TenantKeys(Collection):
         if key_id in self._configured().keys(tenant):
             raise Problem(409, "There is a key of that id in the configuration file.")
         value = _value(key_id, given)
+        await self._refuse_taken(connection, value)
         row = await _TABLE.add(
             connection, {**document, "tenant": tenant, "id": key_id, **self._digested(value)}
         )
-        if row is None:
+        if row is None:  # of that value only one that is made at this moment
             raise Problem(409, "There is a key of that id, or of that value, already.")
         done = self._with_value(row, None, value, given is None)
         headers = {**done.answer.headers, "location": f"/admin/v1/keys/{tenant}:{key_id}"}
@@ -229,13 +234,10 @@ class _TenantKeys(Collection):
         made = self._digested(value)
         if made["digest"] in (before["digest"], before["old_digest"]):
             raise Problem(422, "The new value is one that the key had before.")
-        taken = "SELECT true FROM tenant_keys WHERE digest = $1 OR old_digest = $1"
-        if await connection.fetchval(taken, made["digest"]):
-            raise Problem(409, "There is a key of that value already.")
-        ending: Row = {"old_digest": None, "old_until": None}
-        if wanted.overlap_s:
-            until = self._now() + timedelta(seconds=wanted.overlap_s)
-            ending = {"old_digest": before["digest"], "old_until": until}
+        await self._refuse_taken(connection, value)
+        # Kept when it ends at once, too: nobody else may have it.
+        until = self._now() + timedelta(seconds=wanted.overlap_s)
+        ending: Row = {"old_digest": before["digest"], "old_until": until}
         row = await _TABLE.put(connection, [str(before["tenant"]), str(before["id"])], {**made, **ending})
         [after] = await _with_use(connection, [row])
         return self._with_value(after, before, value, wanted.secret is None)
@@ -246,6 +248,18 @@ class _TenantKeys(Collection):
         if before["revoked_at"] is not None:
             return self._done(self.answer(before), before, before)
         return await self.put(connection, before, {"revoked_at": self._now()})
+
+    async def _refuse_taken(self, connection: Connection, value: str) -> None:
+        """Also what a key had, or had until it was revoked: who still presents it must not be somebody else."""
+        made = [one.value for one in self._peppers.digests(value)]
+        in_force = self._configured().snapshot.tenant_keys
+        query = (
+            "SELECT true FROM tenant_keys WHERE digest = ANY ($1::bytea[]) OR old_digest = ANY ($1::bytea[])"
+            " UNION ALL SELECT true FROM admin_keys WHERE digest = ANY ($1::bytea[]) LIMIT 1"
+        )
+        known = any(one in self._taken or one in in_force for one in made)
+        if known or await connection.fetchval(query, made):
+            raise Problem(409, "There is a key of that value already.")
 
     def _digested(self, value: str) -> Row:
         made = self._peppers.current.digest(value)

@@ -22,6 +22,7 @@ from gateway.api.rest.schemas import STAMPED, resource
 from gateway.api.rest.stored import Column, Table
 from gateway.settings.places import Findings
 from gateway.settings.schema_admin import TenantBody
+from storage.audit import GATEWAY
 from storage.connection import Connection
 from storage.database import EVERY_TENANT, Database
 
@@ -104,13 +105,15 @@ class _Tenants(Collection):
         await _leave_pools(connection, tenant)
         revoked = await connection.fetch(
             "UPDATE tenant_keys SET revoked_at = coalesce(least(revoked_at, $2), $2), tail = '', addresses = '{}',"
-            " old_digest = NULL, old_until = NULL, version = version + 1, updated_at = now()"
+            " version = version + 1, updated_at = now()"
             " WHERE tenant = $1 RETURNING id",
             tenant, self._now(),
         )  # fmt: skip
         await connection.execute("DELETE FROM tenant_key_use WHERE tenant = $1", tenant)
         await connection.execute("DELETE FROM budgets WHERE tenant = $1", tenant)
-        await connection.execute("DELETE FROM idempotent_answers WHERE tenant = $1", tenant)
+        await connection.execute(
+            "DELETE FROM idempotent_answers WHERE tenant = $1 OR tenant = $2 AND about = $1", tenant, GATEWAY
+        )
         await _TABLE.put(connection, [tenant], {"state": "deleted", "name": "", "models": {}})
         erased = await connection.fetchval("SELECT erase_audit_details($1)", tenant)
         after: Row = {"state": "deleted", "keys_revoked": len(revoked), "audit_details_erased": erased}

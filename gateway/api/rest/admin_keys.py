@@ -16,7 +16,7 @@ from gateway.api.rest.principal import ROOT, Principal
 from keys.digest import KeyDigest, Peppers
 from keys.secret import Secret
 from storage.database import EVERY_TENANT, REFUSED, Database, DatabaseAwayError, DatabaseBusyError
-from storage.key_digests import write_admin_digest
+from storage.key_digests import Anchored, write_admin_digest
 
 #: How soon a revoked key is refused by a process that did not revoke it.
 _STALE_S = 2.0
@@ -31,7 +31,7 @@ class _Known:
 
 
 class AdminKeys:
-    """Without a database there is only the root key."""
+    """Without a database there is only the root key. `anchored` keeps the new heads of the audit trail."""
 
     def __init__(
         self,
@@ -40,12 +40,14 @@ class AdminKeys:
         peppers: Peppers,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
+        anchored: Anchored,
     ) -> None:
         self._root = root
         self._database = database
         self._peppers = peppers
         self._now = now
         self._monotonic = monotonic
+        self._anchored = anchored
         self._known: Mapping[bytes, _Known] | None = None
         self._read_at = 0.0
         self._reading = asyncio.Lock()
@@ -77,7 +79,9 @@ class AdminKeys:
     async def _write_anew(self, database: Database, former: KeyDigest, current: KeyDigest) -> None:
         """Who presents it makes it possible to know it by the present pepper; when not now, the next time."""
         with suppress(DatabaseAwayError, DatabaseBusyError, REFUSED):
-            await write_admin_digest(database, former.value, current.value, current.version, self._now())
+            await write_admin_digest(
+                database, former.value, current.value, current.version, self._now(), self._anchored
+            )
             self.forget()
 
     async def _refresh(self, database: Database) -> bool:

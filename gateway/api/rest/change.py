@@ -57,7 +57,7 @@ class Changes:
                     return given
             done = await change(ask, connection)
             if key is not None:
-                await once.keep(connection, ask, key, done.kept or done.answer)
+                await once.keep(connection, ask, key, done.kept or done.answer, about=done.tenant)
             details = {"before": done.before, "after": done.after}
             said = {name: value for name, value in details.items() if value is not None}
             deed = _deed(ask, operation.name, done.object)

@@ -54,13 +54,13 @@ async def begin(connection: Connection, ask: Ask, key: str, operation: str, at: 
     return Answer(loads(row["body"]) if row["body"] else None, row["status"], headers)
 
 
-async def keep(connection: Connection, ask: Ask, key: str, answer: Answer) -> None:
-    """What a twin is to be told."""
+async def keep(connection: Connection, ask: Ask, key: str, answer: Answer, about: str) -> None:
+    """What a twin is to be told, until the tenant that it is `about` is deleted."""
     await connection.execute(
-        "UPDATE idempotent_answers SET state = 'done', status = $4, headers = $5::jsonb, body = $6"
+        "UPDATE idempotent_answers SET state = 'done', status = $4, headers = $5::jsonb, body = $6, about = $7"
         " WHERE tenant = $1 AND principal = $2 AND key = $3",
         GATEWAY, _principal(ask), key, answer.status, dumps(dict(answer.headers)).decode(),
-        dumps(answer.body),
+        dumps(answer.body), about,
     )  # fmt: skip
 
 
