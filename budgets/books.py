@@ -21,7 +21,7 @@ from storage.database import EVERY_TENANT, Pool
 ALIVE_S = 30.0
 
 _HERE = Path(__file__).parent
-_OPEN_ACCOUNTS, _EXCHANGE, _FLUSH, _CLOSE, _RECONCILE = (
+_OPEN_ACCOUNTS, _EXCHANGE, FLUSH, _CLOSE, _RECONCILE = (
     (_HERE / f"{name}.sql").read_text()
     for name in ("open_accounts", "exchange", "flush", "close", "reconcile")
 )
@@ -103,16 +103,15 @@ class Books:
             if batch.corrected:
                 await connection.execute(_LOCK_CORRECTED, batch.corrected)
             inserted: int = await connection.fetchval(
-                _FLUSH, batch.settled, batch.corrected, worker, epoch, sequence
+                FLUSH, batch.settled, batch.corrected, worker, epoch, sequence
             )
             return inserted
 
     async def close(self, last: Holder) -> None:
         """`last` and all epochs of its worker before hold nothing any more. Only when all they spent is posted."""
         async with self._pool.transaction(EVERY_TENANT) as connection:
-            await connection.execute(_NO_MORE, *last)
-            await connection.execute(_LOCK_HELD, *last)
-            await connection.execute(_CLOSE, *last)
+            await end_leases(connection, last)
+            await close_slices(connection, last)
 
     async def forget(self, before: date) -> None:
         """Slices of periods that began before, all spent or returned: their workers forgot them long ago."""
@@ -133,6 +132,17 @@ class Books:
             EVERY_TENANT, isolation="repeatable_read", readonly=True
         ) as connection:
             return [Difference(*row.values()) for row in await connection.fetch(_RECONCILE, since)]
+
+
+async def end_leases(connection: Connection, last: Holder) -> None:
+    """Nothing more is leased to it; its accounts are locked, in order, until the transaction ends."""
+    await connection.execute(_NO_MORE, *last)
+    await connection.execute(_LOCK_HELD, *last)
+
+
+async def close_slices(connection: Connection, last: Holder) -> None:
+    """After `end_leases`: what is left of its slices is nobody's."""
+    await connection.execute(_CLOSE, *last)
 
 
 async def _granted(connection: Connection, holder: Holder, wants: Sequence[Want]) -> list[Grant]:

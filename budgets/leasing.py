@@ -27,6 +27,8 @@ WAIT_S = 5.0
 WAITING_MAX = 10_000
 #: For so long the books may fail before those who need them are told; a server that restarts is not noticed.
 GRACE_S = 1.0
+#: Counted in parts: a process that stood still was not waiting for the books.
+_GRACE_PARTS = 4
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +176,7 @@ class Leasing:
     async def _exchange(self, only_urgent: bool) -> bool:
         """Whether somebody who waited was told."""
         began = self._monotonic()
+        silence = asyncio.create_task(self._silence(), name="silent books")
         try:
             grants = await self._books.exchange(self._holder, self._slices.wants(self._now(), only_urgent))
             failed = None if grants is not None else "the slices of this worker were closed"
@@ -182,6 +185,8 @@ class Leasing:
         except Exception as error:
             log.exception("the books could not be asked")
             grants, failed = None, str(error)
+        finally:
+            silence.cancel()
         if failed is not None:
             self._fail(failed)
             return False
@@ -191,6 +196,14 @@ class Leasing:
         before = len(self._waiting)
         self._try_again()
         return len(self._waiting) < before
+
+    async def _silence(self) -> None:
+        """Books that do not answer are away before their time-outs say so; what was asked may still come."""
+        for _ in range(_GRACE_PARTS):
+            await asyncio.sleep(GRACE_S / _GRACE_PARTS)
+        if self._failing_since is None:
+            self._failing_since, self._told = self._monotonic() - GRACE_S, False
+        self._fail("no answer yet")
 
     def _fail(self, reason: str) -> None:
         if self._failing_since is None:

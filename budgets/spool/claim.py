@@ -85,6 +85,11 @@ def seats(root: Path) -> list[Path]:
     return sorted(path.parent for path in root.glob("spool-*/identity"))
 
 
+def identities(root: Path) -> frozenset[str]:
+    """Whose spools are there, of the living and of the dead."""
+    return frozenset((path / "identity").read_text().strip() for path in seats(root))
+
+
 def _write_durably(path: Path, text: str) -> None:
     """All of it or nothing, whatever happens."""
     new = path.with_suffix(".new")

@@ -15,6 +15,7 @@ from gateway.api.live import Live
 from gateway.api.resources import (
     admin_keys,
     budgets,
+    lost_workers,
     models,
     pools,
     providers,
@@ -88,6 +89,7 @@ def admin_app(
         *pools.operations(database, references, configured, live),
         *models.operations(database, references, configured),
         *budgets.operations(database, references, configured, clock.utc),
+        *lost_workers.operations(database, data_dir, clock.utc),
         *admin_keys.operations(database, keys, peppers, clock.utc),
         *Usage(reads, clock.utc).operations(),
         *Audit(reads, anchors).operations(),

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import key, reports
+from gateway.cli import key, lost_worker, reports
 from gateway.cli.things import add_things
 
 app = typer.Typer(
@@ -119,6 +119,7 @@ def price(
 add_things(app)
 app.add_typer(key.app, name="key")
 app.add_typer(reports.audit, name="audit")
+app.add_typer(lost_worker.app, name="lost-worker")
 app.command("usage")(reports.usage)
 app.command("explain")(reports.explain)
 app.command("config")(reports.config)

@@ -43,3 +43,26 @@ async def test_an_amount_that_is_too_large_is_told_the_bound(admin: Admin, limit
     reply = await admin.ask("POST", "/budgets", {"period": "month", "limit_nusd": limit})
     [fault] = reply.json()["errors"]
     assert fault == {"field": "limit_nusd", "detail": "must be at most 1000000000000000000"}
+
+
+async def test_what_is_no_request_is_refused(admin: Admin) -> None:
+    path = "/admin/v1/tenants"
+    auth = {"authorization": f"Bearer {ADMIN_KEY}"}
+    json_type = {**auth, "content-type": "application/json"}
+    for content, headers, status in (
+        (b"{", json_type, 400),
+        (b"[]", json_type, 400),
+        (b'{"id": "a", "weight": NaN}', json_type, 400),
+        (b"\xff\xfe", json_type, 400),
+        (b"{}", {**auth, "content-type": "text/plain"}, 415),
+        (b'{"id": "' + b"x" * 300_000 + b'"}', json_type, 413),
+        (b"[" * 100_000, json_type, 400),
+    ):
+        reply = await admin.client.post(path, content=content, headers=headers)
+        assert reply.status_code == status, (content[:20], reply.text)
+        assert reply.headers["content-type"] == "application/problem+json"
+    assert (await admin.ask("GET", "/tenants/a%00b")).status_code == 404
+    assert (await admin.ask("GET", "/nothing")).status_code == 404
+    odd = await admin.ask("PUT", "/tenants")
+    assert (odd.status_code, odd.headers["allow"]) == (405, "GET, POST")
+    assert (await admin.ask("POST", "/tenants/x/suspend", {"a": 1})).status_code == 422

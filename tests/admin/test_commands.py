@@ -309,7 +309,9 @@ def test_a_field_that_is_wrong_is_told_why(wrong: str, said: str) -> None:
         parsed([wrong])
 
 
-@pytest.mark.parametrize("command", ["tenant", "provider", "pool", "model", "budget", "admin-key", "key"])
+@pytest.mark.parametrize(
+    "command", ["tenant", "provider", "pool", "model", "budget", "admin-key", "key", "lost-worker"]
+)
 def test_every_command_has_an_example(command: str) -> None:
     shown = CliRunner().invoke(app, [command, "--help"]).output
     assert f"kaze {command}" in " ".join(shown.split())

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,9 @@ from budgets.spool.segment import segments
 from budgets.treasury import LATE_S
 from budgets.watch import Watch
 from storage.connection import Row
-from storage.database import EVERY_TENANT, Database
+from storage.database import ADMIN, EVERY_TENANT, FLUSHES, READS, Database
 from tests.budgets.money_world import begin, held, open_treasury, reserve, settle, treasury
+from tests.postgres import Stored
 
 ALL = Budget("all", 10**6, "total")
 KEY = Budget("key:a/web", 1000, "day", tenant="a")
@@ -207,6 +209,25 @@ async def test_without_a_database_slices_are_spent_then_hard_budgets_are_unavail
         assert again.readings().spool_records == 0
     costs = await rows(database, "SELECT request_id, cost_nusd, source FROM usage_log ORDER BY 1")
     assert [tuple(row.values()) for row in costs] == [("r3", 60, "provider"), ("r4", 10, "unknown")]
+
+
+async def test_books_that_are_locked_are_away_before_their_time_outs_say_so(
+    database: Database, stored: Stored, tmp_path: Path
+) -> None:
+    patient = Database(
+        stored.application, lanes=(READS, replace(FLUSHES, statement_s=90.0, lock_s=60.0), ADMIN)
+    )
+    await patient.start()
+    await patient.answering()
+    async with open_treasury(tmp_path, patient) as opened:
+        async with database.admin.transaction(EVERY_TENANT) as connection:
+            await connection.execute("LOCK TABLE budget_accounts")
+            refused = await reserve(opened, "r1", (KEY,), 100)
+            assert isinstance(refused, Unavailable) and refused.reason == "away"
+            assert isinstance(opened.reserve("r2", (KEY,), 100, 1e12), Unavailable)  # at once
+        await until(lambda: not opened._leasing.away())
+        opened.end(await held(opened, "r3", (KEY,), 100))
+    await patient.close()
 
 
 async def test_a_sibling_posts_what_the_dead_left_and_then_frees_its_slices(
