@@ -28,6 +28,8 @@ FLOORS = {
     "gateway.exchange": 1,
     "gateway.record": 1,
     "gateway.chat": 1,
+    "gateway.chat_events": 1,
+    "gateway.capabilities": 1,
     "gateway.metrics": 1,
     "gateway.request_log": 1,
     "gateway.loop_lag": 1,

@@ -1,0 +1,56 @@
+"""What a translation could not carry over, in the caller's words: warnings, or refusals where they asked for that.
+
+The line is `dropped=logit_bias,seed; clamped=temperature`, ASCII, at most 1 KiB (wire reference, verdict D).
+"""
+
+from gateway.errors import UNSUPPORTED_PARAMETER, GatewayError
+
+_LINE_MAX = 1024
+_NAME_MAX = 128
+
+
+class Losses:
+    """Collected for one attempt. With `strict` the first one is raised instead."""
+
+    __slots__ = ("_by_kind", "_strict")
+
+    def __init__(self, strict: bool = False) -> None:
+        self._strict = strict
+        self._by_kind: dict[str, dict[str, None]] = {}
+
+    def dropped(self, name: str) -> None:
+        """The model never hears of the caller's field. Raises GatewayError when nothing may be lost."""
+        self._lost("dropped", name)
+
+    def clamped(self, name: str) -> None:
+        """It goes on with the nearest value that the target takes. Raises GatewayError likewise."""
+        self._lost("clamped", name)
+
+    def changed(self, name: str) -> None:
+        """It goes on as something that means nearly the same. Raises GatewayError likewise."""
+        self._lost("changed", name)
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """(kind, field) of each."""
+        return tuple((kind, name) for kind, names in self._by_kind.items() for name in names)
+
+    def line(self) -> bytes:
+        """The value of `x-gateway-warnings`; empty when nothing was lost."""
+        parts = (f"{kind}={','.join(map(_ascii, names))}" for kind, names in self._by_kind.items())
+        return "; ".join(parts).encode()[:_LINE_MAX]
+
+    def _lost(self, kind: str, name: str) -> None:
+        if self._strict:
+            raise GatewayError(
+                UNSUPPORTED_PARAMETER,
+                f"`{name}` would have to be {kind} for the model that serves this.",
+                param=name,
+            )
+        self._by_kind.setdefault(kind, {})[name] = None
+
+
+def _ascii(name: str) -> str:
+    return "".join(
+        one if (one.isalnum() and one.isascii()) or one in "_-.[]" else "?" for one in name[:_NAME_MAX]
+    )

@@ -1,0 +1,42 @@
+"""Arguments of tool calls: raw JSON text in the middle, objects for the dialects that have objects there.
+
+Text that is no JSON object is refused, never taken for `{}` (wire reference §2.0); no text means no arguments.
+"""
+
+import orjson
+
+from gateway.chat import Json, JsonObject, ToolCall
+from gateway.dialects.json_fields import path, wrong_value
+
+#: What a plain-text tool's one argument is called where tools take objects (wire reference §2.1).
+INPUT = "input"
+
+
+def arguments_object(call: ToolCall) -> JsonObject:
+    """Raises GatewayError with the caller's path of the arguments."""
+    if call.custom:
+        return {INPUT: call.arguments}
+    if not call.arguments.strip():
+        return {}
+    try:
+        value = orjson.loads(call.arguments)
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        raise wrong_value(path(call.at, "arguments"), "must be the text of a JSON object")
+    return value
+
+
+def arguments_text(value: Json) -> str:
+    """Without spaces, in the order of the keys as they came."""
+    return orjson.dumps(value if value is not None else {}).decode()
+
+
+def plain_input(arguments: str) -> str:
+    """What a model gave to a plain-text tool that it knows as one with an object; all of it, if it is no such."""
+    try:
+        value = orjson.loads(arguments or "{}")
+    except orjson.JSONDecodeError:
+        return arguments
+    said = value.get(INPUT) if isinstance(value, dict) else None
+    return said if isinstance(said, str) else arguments

@@ -1,0 +1,69 @@
+"""Tools' names where a provider allows fewer: shortened and cleaned on the way there, restored on the way back."""
+
+import re
+from collections.abc import Iterable
+from hashlib import sha256
+
+from gateway.record import Record
+
+_HASH_LETTERS = 8
+
+
+class NameRule(Record, frozen=True):
+    """`forbidden` finds each character that may not be in it, `first` whether it may begin so."""
+
+    longest: int
+    forbidden: re.Pattern[str]
+    first: re.Pattern[str]
+
+
+#: OpenAI and compatible providers.
+OPENAI_NAMES = NameRule(64, re.compile(r"[^a-zA-Z0-9_-]"), re.compile(r"[a-zA-Z0-9_-]"))
+ANTHROPIC_NAMES = NameRule(128, re.compile(r"[^a-zA-Z0-9_-]"), re.compile(r"[a-zA-Z0-9_-]"))
+GEMINI_NAMES = NameRule(128, re.compile(r"[^a-zA-Z0-9_.:-]"), re.compile(r"[a-zA-Z_]"))
+
+
+class ToolNames:
+    """The names of one request, in a provider's rule. Names that fit stay what they are."""
+
+    __slots__ = ("_rule", "_sent", "restored")
+
+    def __init__(self, rule: NameRule, names: Iterable[str]) -> None:
+        self._rule = rule
+        self._sent: dict[str, str] = {}
+        self.restored: dict[str, str] = {}  # by the name that was sent, where it is another one
+        named = dict.fromkeys(names)
+        taken = {name for name in named if self._fits(name)}
+        for name in named:
+            if name not in taken:
+                sent = self._made(name)
+                self._sent[name] = sent
+                self.restored[sent] = name
+
+    def sent(self, name: str) -> str:
+        """What the provider is told."""
+        known = self._sent.get(name)
+        if known is None:
+            known = name if self._fits(name) else self._made(name)
+            self._sent[name] = known
+        return known
+
+    def _fits(self, name: str) -> bool:
+        rule = self._rule
+        return (
+            0 < len(name) <= rule.longest
+            and rule.forbidden.search(name) is None
+            and rule.first.match(name) is not None
+        )
+
+    def _made(self, name: str) -> str:
+        """Clean, and with a hash of the whole so that no two become one."""
+        rule = self._rule
+        clean = rule.forbidden.sub("_", name)
+        if rule.first.match(clean) is None:
+            clean = "_" + clean
+        return (
+            clean[: rule.longest - _HASH_LETTERS - 1]
+            + "_"
+            + sha256(name.encode()).hexdigest()[:_HASH_LETTERS]
+        )

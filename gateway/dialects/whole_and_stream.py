@@ -1,0 +1,176 @@
+"""A whole reply as the events of a stream, and the events of a stream as a whole reply.
+
+For upstreams that would not stream where the caller does, and the reverse (wire reference §3.2).
+"""
+
+from collections.abc import Iterator
+
+from gateway.chat import Answer, Block, ChatReply, Logprob, Media, Refusal, Stop, Text, Thinking, ToolCall
+from gateway.chat_events import (
+    Begun,
+    CallBegun,
+    CallEnded,
+    CallPiece,
+    Cited,
+    Counted,
+    Event,
+    MediaPiece,
+    Over,
+    RefusalPiece,
+    Stopped,
+    TextPiece,
+    TextSigned,
+    ThinkingPiece,
+    ThinkingSigned,
+)
+from gateway.exchange import NO_USAGE, Usage
+from gateway.record import replace
+
+
+def events_of(reply: ChatReply) -> Iterator[Event]:
+    """What a stream of the same reply would have said."""
+    yield Begun(reply.id, reply.model, reply.created)
+    for choice, answer in enumerate(reply.answers):
+        logprobs, calls = answer.logprobs, 0
+        for block in answer.blocks:
+            yield from _said(block, choice, calls, logprobs)
+            if isinstance(block, Text):
+                logprobs = ()  # they are of all texts together, and go with the first
+            calls += isinstance(block, ToolCall)
+        yield Stopped(answer.stop, answer.matched, answer.explanation, choice)
+    yield Counted(reply.usage, reply.tier)
+    yield Over()
+
+
+def _said(block: Block, choice: int, number: int, logprobs: tuple[Logprob, ...]) -> Iterator[Event]:
+    match block:
+        case Text():
+            if block.text:
+                yield TextPiece(block.text, choice, logprobs)
+            for citation in block.citations:
+                yield Cited(citation, choice)
+            if block.signature is not None:
+                yield TextSigned(block.signature, choice)
+        case Refusal():
+            yield RefusalPiece(block.text, choice)
+        case Thinking():
+            if block.text:
+                yield ThinkingPiece(block.text, choice)
+            if block.signature is not None:
+                yield ThinkingSigned(block.signature, choice)
+        case ToolCall():
+            yield CallBegun(number, block.id, block.name, block.custom, block.signature, choice)
+            if block.arguments:
+                yield CallPiece(number, block.arguments, choice)
+            yield CallEnded(number, choice)
+        case Media():
+            yield MediaPiece(block, choice)
+
+
+class _Choice:
+    """One choice while it is said. Texts and thoughts are kept in pieces, so that long ones are joined once."""
+
+    __slots__ = ("blocks", "calls", "ended", "logprobs", "pieces", "speaking")
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.pieces: list[str] = []
+        self.speaking: type[Text] | type[Thinking] | type[Refusal] | None = None
+        self.calls: dict[int, tuple[int, list[str]]] = {}  # number → where it stands, its arguments
+        self.logprobs: list[Logprob] = []
+        self.ended: Stopped | None = None
+
+    def say(self, kind: "type[Text] | type[Thinking] | type[Refusal]", piece: str) -> None:
+        if self.speaking is not kind:
+            self.pause()
+            self.speaking = kind
+        self.pieces.append(piece)
+
+    def pause(self) -> None:
+        """What was being said is a block."""
+        if self.speaking is not None:
+            self.blocks.append(self.speaking("".join(self.pieces)))
+            self.pieces, self.speaking = [], None
+
+    def answer(self) -> Answer:
+        self.pause()
+        for place, arguments in self.calls.values():
+            call = self.blocks[place]
+            assert isinstance(call, ToolCall)
+            self.blocks[place] = replace(call, arguments="".join(arguments))
+        stop: Stop = "stop"
+        ended = self.ended or Stopped(stop)
+        return Answer(tuple(self.blocks), ended.stop, ended.matched, ended.explanation, tuple(self.logprobs))
+
+
+class Gathered:
+    """Takes the events of a stream, and gives the reply that they come to."""
+
+    __slots__ = ("_begun", "_choices", "_tier", "_usage", "over")
+
+    def __init__(self) -> None:
+        self._begun = Begun()
+        self._choices: dict[int, _Choice] = {}
+        self._usage: Usage = NO_USAGE
+        self._tier = ""
+        self.over = False
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Begun():
+                self._begun = event
+            case Counted():
+                self._usage, self._tier = event.usage, event.tier or self._tier
+            case Over():
+                self.over = True
+            case _:
+                choice = self._choices.get(event.choice)
+                if choice is None:
+                    choice = self._choices[event.choice] = _Choice()
+                _take(choice, event)
+
+    def reply(self) -> ChatReply:
+        answers = tuple(self._choices[index].answer() for index in sorted(self._choices))
+        begun = self._begun
+        return ChatReply(answers, begun.id, begun.model, begun.created, self._usage, self._tier)
+
+
+def _take(choice: _Choice, event: Event) -> None:
+    match event:
+        case TextPiece():
+            choice.say(Text, event.text)
+            choice.logprobs += event.logprobs
+        case RefusalPiece():
+            choice.say(Refusal, event.text)
+        case ThinkingPiece():
+            choice.say(Thinking, event.text)
+        case ThinkingSigned():
+            choice.say(Thinking, "")
+            choice.pause()
+            thought = choice.blocks[-1]
+            assert isinstance(thought, Thinking)
+            choice.blocks[-1] = replace(thought, signature=event.signature)
+        case TextSigned() | Cited():
+            choice.say(Text, "")
+            choice.pause()
+            said = choice.blocks[-1]
+            assert isinstance(said, Text)
+            if isinstance(event, Cited):
+                choice.blocks[-1] = replace(said, citations=(*said.citations, event.citation))
+            else:
+                choice.blocks[-1] = replace(said, signature=event.signature)
+        case MediaPiece():
+            choice.pause()
+            choice.blocks.append(event.media)
+        case CallBegun():
+            choice.pause()
+            choice.calls[event.number] = len(choice.blocks), []
+            choice.blocks.append(
+                ToolCall(event.id, event.name, "", custom=event.custom, signature=event.signature)
+            )
+        case CallPiece():
+            choice.calls[event.number][1].append(event.arguments)
+        case Stopped():
+            choice.ended = event
+        case _:
+            pass
