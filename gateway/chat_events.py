@@ -103,6 +103,6 @@ class Over(Record, frozen=True):
     """The stream said itself that it is complete."""
 
 
-Said: TypeAlias = Union[TextPiece, TextSigned, Cited, RefusalPiece, ThinkingPiece, ThinkingSigned, MediaPiece]
-Called: TypeAlias = Union[CallBegun, CallPiece, CallEnded]
-Event: TypeAlias = Union[Begun, Said, Called, Stopped, Counted, Over]
+Said: TypeAlias = TextPiece | TextSigned | Cited | RefusalPiece | ThinkingPiece | ThinkingSigned | MediaPiece
+Called: TypeAlias = CallBegun | CallPiece | CallEnded
+Event: TypeAlias = Begun | Said | Called | Stopped | Counted | Over
