@@ -59,7 +59,7 @@ class DataPlane:
         if endpoint is not None and endpoint.takes == "json":
             connection = scope["kaze.connection"]
             prepare = partial(self._from_json, endpoint, receive, connection)
-            return self.pipeline.run(connection, scope["headers"], endpoint.name, "openai", prepare)
+            return self.pipeline.run(connection, scope["headers"], endpoint.name, endpoint.dialect, prepare)
         return self._answer(endpoint, scope, receive, send)
 
     async def _answer(self, endpoint: Endpoint | None, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,7 +116,8 @@ class DataPlane:
             return await self._prepare_uncommon(asked, exchange, named, scope, receive, forms)
 
         try:
-            await self.pipeline.run(connection, scope["headers"], asked.endpoint.name, "openai", prepare)
+            endpoint = asked.endpoint
+            await self.pipeline.run(connection, scope["headers"], endpoint.name, endpoint.dialect, prepare)
         finally:
             for form in forms:
                 form.close()

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from gateway.admission.stable_prefix import stable_prefix
 from gateway.api.query import with_cursors_opened
 from gateway.api.routes import Endpoint
+from gateway.clock import Clock
 from gateway.dialects.document import Document
 from gateway.dialects.named_files import may_name_files, named_files
 from gateway.dialects.openai_stream import MediaStream, OpenAIStream, ResponsesStream
@@ -31,7 +32,8 @@ from gateway.pipeline.form import Form, form_text, read_form
 from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_json_type, read_body
 from gateway.pipeline.router import Candidates, Router, Way
 from gateway.pipeline.sizing import Sizing
-from gateway.pipeline.work import StreamedBody, Work
+from gateway.pipeline.translation import Translation
+from gateway.pipeline.work import Stream, StreamedBody, Work
 from gateway.settings.snapshot import Bounds, ProviderKey, Target, Tenant
 
 Prepared = tuple[Work, Candidates]
@@ -44,8 +46,9 @@ _SEALING = frozenset({"responses", "files", "batches", "uploads"})
 class Inference:
     """Reads requests under one snapshot."""
 
-    def __init__(self, router: Router, ids: SealedIds, estimator: Estimator) -> None:
+    def __init__(self, router: Router, ids: SealedIds, estimator: Estimator, clock: Clock) -> None:
         self._router = router
+        self._clock = clock
         self._estimator = estimator
         self._ids = ids
         self._bounds: Bounds = router.snapshot.bounds
@@ -128,6 +131,7 @@ class Inference:
             model = document.required_text("model")
         exchange.model, exchange.body_bytes = model, len(raw)
         candidates = self._router.candidates(tenant, model, endpoint.api)
+        is_native = candidates.is_native
         if may_name_files(document.raw) or "conversation" in fields:
             for param, real in _raw_references(endpoint, document, opened):
                 candidates = self._on_own_keys(tenant, candidates, pinned, param, real)
@@ -141,11 +145,11 @@ class Inference:
         if "background" in fields:
             exchange.goes_on = fields["background"] is True
         body: Callable[[Target | None], bytes] = document.with_model
-        stream: Callable[[], OpenAIStream] | None = None
+        stream: Callable[[], Stream] | None = None
         frame_max = self._bounds.frame_bytes
         if exchange.streaming:
             if endpoint.name in ("chat", "completions"):
-                body, stream = completion_stream_body(document, frame_max)
+                body, stream = completion_stream_body(document, frame_max, endpoint.name == "chat")
             elif endpoint.name == "responses":
                 stream = lambda: ResponsesStream(frame_max)  # noqa: E731
             else:
@@ -163,6 +167,9 @@ class Inference:
             reasoning="reasoning" in fields or "reasoning_effort" in fields,
             opened=opened,
         )
+        if not is_native:
+            strict = named.get(b"x-gateway-strict") == b"true"
+            work.at = Translation(work, exchange, document, strict, frame_max, self._clock).at
         return work, candidates
 
     async def from_form(

@@ -13,6 +13,7 @@ class Endpoint:
     api: str  # capability a provider must have
     takes: str
     path: str  # below the provider's base
+    dialect: str = "openai"  # of the path: whose words requests, replies and errors are in
 
 
 JSON = {
@@ -23,6 +24,7 @@ JSON = {
         "responses_input_tokens", "responses", "json", "/responses/input_tokens"
     ),
     "/responses/compact": Endpoint("responses_compact", "responses", "json", "/responses/compact"),
+    "/messages": Endpoint("messages", "messages", "json", "/messages", "anthropic"),
     "/embeddings": Endpoint("embeddings", "embeddings", "json", "/embeddings"),
     "/moderations": Endpoint("moderations", "moderations", "json", "/moderations"),
     "/rerank": Endpoint("rerank", "rerank", "json", "/rerank"),

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from gateway.dialects.frames import FrameRelay, frame_data
+from gateway.dialects.openai_reply import frames_of_completion, frames_of_response
 from gateway.dialects.usage import read_event
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import Usage
@@ -49,6 +50,10 @@ class OpenAIStream(FrameRelay):
         """Called once with the first frame's object, before it goes on."""
         self.first = first
 
+    def frames_of(self, reply: dict[str, Any]) -> bytes:
+        """A whole reply as frames, for a provider that would not stream. Raises GatewayError when it is none."""
+        raise NotImplementedError
+
     def _is_whole(self, data: bytes) -> bool:
         try:
             return data == _DONE or type(orjson.loads(data)) is dict  # a number could have had more digits
@@ -79,12 +84,13 @@ class CompletionStream(OpenAIStream):
     With `hide_usage` the frame that only reports usage is kept from the caller, who did not ask for it.
     """
 
-    __slots__ = ("_head", "_lessons", "_tail", "finished", "hides_usage")
+    __slots__ = ("_chat", "_head", "_lessons", "_tail", "finished", "hides_usage")
 
     _words = (*_USAGE, *_FINISH, b'"error":', _DONE)
 
-    def __init__(self, hide_usage: bool, frame_max: int = 16 * 1024 * 1024) -> None:
+    def __init__(self, hide_usage: bool, frame_max: int = 16 * 1024 * 1024, chat: bool = True) -> None:
         super().__init__(frame_max)
+        self._chat = chat
         self.hides_usage = hide_usage
         self.finished = False  # a finish_reason was seen
         #: What a frame of this stream has before and behind its text, once one was seen; nothing begins like this.
@@ -130,6 +136,9 @@ class CompletionStream(OpenAIStream):
             if _has(frame, _USAGE):
                 self._usage_frame = frame_data(frame)
         return self._without_usage(frames)
+
+    def frames_of(self, reply: dict[str, Any]) -> bytes:
+        return frames_of_completion(reply, self._chat, not self.hides_usage)
 
     def _usage_asked_for(self) -> bytes:
         """The frame with the usage that the caller asked for, where the provider has it in `x_groq` only."""
@@ -208,6 +217,9 @@ class ResponsesStream(OpenAIStream):
                 self.ended = True
                 return self._rewritten(frames if position + 1 == len(frames) else frames[: position + 1])
         return self._rewritten(frames) if self.rewrites else frames
+
+    def frames_of(self, reply: dict[str, Any]) -> bytes:
+        return frames_of_response(reply)
 
     def events_with_ids(self, frames: bytes) -> Iterator[dict[str, Any]]:
         """The events that may name objects at the provider key, of what was relayed before there was `meet`."""

@@ -32,6 +32,7 @@ class Sent(Record, frozen=True):
 
     path: str  # below the provider's base; the adapter puts the model in, where its dialect has it there
     body: JsonObject
+    query: str = ""
     headers: bytes = b""
     names: dict[str, str] = field(default_factory=dict)
     api: str = "chat"  # capability the provider must have

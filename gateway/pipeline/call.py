@@ -43,6 +43,8 @@ from keys.secret import Secret
 
 _HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 _DOORS_MAX = 4096
+#: Ollama's streams: an object a line.
+_LINES = b"application/x-ndjson"
 _FORWARDED = (b"openai-beta", b"x-client-request-id")
 _NO_WAY = (NO_ELIGIBLE_KEY, REQUEST_TOO_LARGE)
 #: After these the same key may serve it yet; after the others where the provider says when: it rests until then.
@@ -176,6 +178,8 @@ class Upstream:
         """One exchange with one provider key, up to where nothing can be mended any more."""
         key, target = permit.way.account.key, permit.way.target
         exchange.attempts += 1
+        if work.at is not None and target is not None:
+            work = work.at(target)
         exchange.provider_key, exchange.target, exchange.overflow = key, target, permit.overflow
         permit.presented = key.secret
         try:
@@ -202,16 +206,16 @@ class Upstream:
             if 200 <= response.status < 300:
                 self._lessons.head(permit, response.headers)
                 content_type = response.header(b"content-type") or b"application/octet-stream"
-                reply = Reply(response, permit, door.identity, content_type)
-                if content_type[:17] == b"text/event-stream":
-                    await open_stream(reply, work, first_byte_s, bounds.frame_gap_s)
+                reply = Reply(response, permit, door.identity, content_type, work)
+                if content_type[:17] == b"text/event-stream" or content_type[:20] == _LINES:
+                    await open_stream(reply, first_byte_s, bounds.frame_gap_s)
                 elif content_type[:16] == b"application/json":
                     if response.complete:
                         whole = response.buffered()
                     else:
                         response.auto_extend = bounds.frame_gap_s
                         whole = await response.read(bounds.reply_bytes)
-                    take_json(reply, work, whole)
+                    take_json(reply, whole)
                 else:
                     check_other(work, content_type)
                     response.auto_extend = bounds.frame_gap_s
