@@ -10,6 +10,7 @@ from gateway.admission.stable_prefix import stable_prefix
 from gateway.api.query import with_cursors_opened
 from gateway.api.routes import Endpoint
 from gateway.clock import Clock
+from gateway.dialects.counted import counted
 from gateway.dialects.document import Document
 from gateway.dialects.named_files import may_name_files, named_files
 from gateway.dialects.openai_stream import MediaStream, OpenAIStream, ResponsesStream
@@ -22,7 +23,7 @@ from gateway.errors import (
     UNSUPPORTED_ENDPOINT,
     GatewayError,
 )
-from gateway.exchange import Exchange
+from gateway.exchange import COUNTS_ONLY, Exchange
 from gateway.pipeline.authenticate import lower
 from gateway.pipeline.body_check import check_body
 from gateway.pipeline.call import forwarded_lines
@@ -104,6 +105,22 @@ class Inference:
         renamed = document.edited(document.renamed(deployment))
         return self._from_document(endpoint, exchange, named, renamed)
 
+    async def from_model_path(
+        self,
+        endpoint: Endpoint,
+        model: str,
+        query: bytes,
+        receive: Receive,
+        connection: TimedBody,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
+    ) -> Prepared:
+        """A JSON body that names no model, since the path does: so it is at Google."""
+        check_json_type(named)
+        document = await self._document(await read_body(receive, connection, named, self._bounds.body_bytes))
+        exchange.streaming = endpoint.path.startswith(":stream") and b"alt=sse" in query.split(b"&")
+        return self._from_document(endpoint, exchange, named, document, model)
+
     async def _document(self, raw: bytes) -> Document:
         if is_light(raw):
             return Document(raw, self._bounds.json_depth)
@@ -114,15 +131,23 @@ class Inference:
         return document
 
     def _from_document(
-        self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], document: Document
+        self,
+        endpoint: Endpoint,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
+        document: Document,
+        model: str | None = None,
     ) -> Prepared:
+        """`model` is given where the path names it, and the body does not."""
         assert exchange.tenant_key is not None
         tenant = exchange.tenant_key.tenant
         raw, fields, pinned, opened = document.raw, document.fields, None, _NONE_OPENED
         if raw.find(MARK) >= 0 or "previous_response_id" in fields or "input_file_id" in fields:
             document, pinned, opened = self._opened(tenant, document)
             fields = document.fields
-        model = fields.get("model")
+        in_path = model is not None
+        if model is None:
+            model = fields.get("model")
         if model is None and endpoint.api == "moderations":  # which model is then the provider's choice
             return _work(endpoint, named, document.with_model), self._router.without_model(
                 tenant, endpoint.api, None
@@ -144,7 +169,7 @@ class Inference:
             exchange.streaming = _asks_for_stream(document, endpoint)
         if "background" in fields:
             exchange.goes_on = fields["background"] is True
-        body: Callable[[Target | None], bytes] = document.with_model
+        body: Callable[[Target | None], bytes] = (lambda _: raw) if in_path else document.with_model
         stream: Callable[[], Stream] | None = None
         frame_max = self._bounds.frame_bytes
         if exchange.streaming:
@@ -167,7 +192,9 @@ class Inference:
             reasoning="reasoning" in fields or "reasoning_effort" in fields,
             opened=opened,
         )
-        if not is_native:
+        if not is_native and endpoint.name in COUNTS_ONLY:
+            work.answer = counted(endpoint.name, exchange.sizing.estimate().input)
+        elif not is_native:
             strict = named.get(b"x-gateway-strict") == b"true"
             work.at = Translation(work, exchange, document, strict, frame_max, self._clock).at
         return work, candidates

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """`takes` is how the request is read: json (names a model), form (multipart), owned (names an object of a
-    provider key), json_owned (a JSON body that names no model), json_or_form, list, local."""
+    provider key), json_owned (a JSON body that names no model), json_or_form, list, model_in_path."""
 
     name: str  # metric label and log field
     api: str  # capability a provider must have
@@ -25,6 +25,9 @@ JSON = {
     ),
     "/responses/compact": Endpoint("responses_compact", "responses", "json", "/responses/compact"),
     "/messages": Endpoint("messages", "messages", "json", "/messages", "anthropic"),
+    "/messages/count_tokens": Endpoint(
+        "count_tokens", "count_tokens", "json", "/messages/count_tokens", "anthropic"
+    ),
     "/embeddings": Endpoint("embeddings", "embeddings", "json", "/embeddings"),
     "/moderations": Endpoint("moderations", "moderations", "json", "/moderations"),
     "/rerank": Endpoint("rerank", "rerank", "json", "/rerank"),

@@ -32,6 +32,9 @@ _CONVERSES_BY = {
     "gemini": ("generate_content",),
     "ollama": ("chat",),
 }
+#: What is answered by an estimate where the provider does not count.
+_COUNTS = frozenset({"count_tokens", "count_content"})
+_ESTIMATED = "estimate"
 _EMBEDDINGS = frozenset({"embeddings", "embed_content"})
 
 
@@ -62,4 +65,4 @@ def passage(asked: str, dialect: str, offered: Set[str], can: Capabilities) -> P
                 return Passage(False, api, bridged and api == "chat")
     elif asked in _EMBEDDINGS and "embeddings" in offered:
         return Passage(False, "embeddings")
-    return None
+    return Passage(False, _ESTIMATED) if asked in _COUNTS else None

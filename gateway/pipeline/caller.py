@@ -20,7 +20,12 @@ from gateway.pipeline.served_by import attempted_by
 _EVENTS = (
     b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
 )
-_KEEP_ALIVE = b": keep-alive\n\n"
+#: By dialect. Google's SDKs take a comment for JSON, so that nothing can be said to them (wire reference §1.3).
+_KEEP_ALIVES = {
+    "openai": b": keep-alive\n\n",
+    "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n',
+    "gemini": b"",
+}
 #: How often a caller whose stream waits in line is told where it stands, unless keep-alives are due more often.
 _QUEUED_S = 3.0
 
@@ -205,9 +210,10 @@ class Caller:
         beat_s = self._beat_s
         if not self._spoke:
             self.begin_events(b"")
-            if not self._connection.write_paused:
+            keep_alive = _KEEP_ALIVES[self._exchange.dialect]
+            if keep_alive and not self._connection.write_paused:
                 place = self._forecast(self._exchange.request_id)
-                self._connection.write(_KEEP_ALIVE if place is None else _queued(place))
+                self._connection.write(keep_alive if place is None else _queued(place))
                 if place is not None:
                     beat_s = min(beat_s, _QUEUED_S)
         self._spoke = False

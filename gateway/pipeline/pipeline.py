@@ -154,6 +154,9 @@ class Pipeline:
 
     async def _serve(self, exchange: Exchange, caller: Caller, work: Work, candidates: Candidates) -> None:
         generation, clock = self.generation, self.clock
+        if work.answer is not None:
+            caller.respond(200, b"content-type: application/json\r\n", work.answer)
+            return
         reservation, now = caller.reservation, clock.monotonic()
         if reservation is not None and not reservation.take(now):
             await reservation.obtain()

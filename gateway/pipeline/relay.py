@@ -76,9 +76,7 @@ class Relay:
         exchange.relayed_bytes = len(body)
         caller.respond(reply.response.status, _JSON + _identity(reply, exchange) + _cost(exchange), body)
 
-    async def _events(
-        self, exchange: Exchange, reply: Reply, stream: Stream, caller: Caller
-    ) -> None:
+    async def _events(self, exchange: Exchange, reply: Reply, stream: Stream, caller: Caller) -> None:
         work, response, gap_s = reply.work, reply.response, self._bounds.frame_gap_s
         held = reply.held
         if isinstance(stream, OpenAIStream):

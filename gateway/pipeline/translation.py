@@ -1,6 +1,6 @@
 """A request in the words of its targets: what goes upstream where a target does not speak as the caller does.
 
-The caller's JSON is read once, when the first such target is about to be asked, and written for each of them; what a
+The caller's JSON is read once, when the first such target is about to be asked, and written for each; what a
 target speaks natively stays the bytes that came. Nothing here awaits: translating is arithmetic on parsed JSON.
 """
 
@@ -14,7 +14,7 @@ from gateway.chat import ChatReply, ChatRequest
 from gateway.clock import Clock
 from gateway.dialects.document import Document
 from gateway.dialects.losses import Losses
-from gateway.dialects.passage import Passage, passage
+from gateway.dialects.passage import passage
 from gateway.dialects.responses.bridge import needs_responses
 from gateway.dialects.table import INBOUND, OUTBOUND
 from gateway.dialects.translated_stream import TranslatedStream
@@ -22,14 +22,23 @@ from gateway.dialects.translation import Asked, Inbound, Outbound, Sent
 from gateway.dialects.whole_and_stream import events_of
 from gateway.exchange import Exchange, Usage
 from gateway.pipeline.work import Work
-from gateway.record import replace
 from gateway.settings.snapshot import Target
 
 
 class Translation:
     """Of one request. `native` is what goes to those who speak as the caller does."""
 
-    __slots__ = ("_clock", "_document", "_exchange", "_fields", "_frame_max", "_made", "_read", "_strict", "native")
+    __slots__ = (
+        "_clock",
+        "_document",
+        "_exchange",
+        "_fields",
+        "_frame_max",
+        "_made",
+        "_read",
+        "_strict",
+        "native",
+    )
 
     def __init__(
         self, native: Work, exchange: Exchange, document: Document, strict: bool, frame_max: int, clock: Clock
@@ -115,7 +124,9 @@ class Translation:
         )
 
 
-def _frames_of(outbound: Outbound, sent: Sent, inbound: Inbound, asked: Asked) -> Callable[[dict[str, Any]], bytes]:
+def _frames_of(
+    outbound: Outbound, sent: Sent, inbound: Inbound, asked: Asked
+) -> Callable[[dict[str, Any]], bytes]:
     def frames_of(value: dict[str, Any]) -> bytes:
         reply: ChatReply = outbound.reply(value, sent)
         return inbound.stream(asked).write(events_of(reply))

@@ -48,6 +48,7 @@ class Work(Record, eq=False):
     at: "Callable[[Target], Work] | None" = None
     #: What the caller gets for a whole JSON reply, and what that used; None: the same bytes.
     read: Callable[[dict[str, Any]], tuple[bytes, Usage]] | None = None
+    answer: bytes | None = None  # known without asking anybody
     warnings: bytes = b""  # of what could not be carried over, as `losses.Losses.line`
 
     def in_callers_words(self, message: str) -> str:
