@@ -7,12 +7,11 @@ target speaks natively stays the bytes that came. Nothing here awaits: translati
 from collections.abc import Callable
 from typing import Any
 
-import orjson
-
 from gateway.capabilities import capabilities
 from gateway.chat import ChatReply, ChatRequest
 from gateway.clock import Clock
 from gateway.dialects.document import Document
+from gateway.dialects.json_text import json_bytes, read_object
 from gateway.dialects.losses import Losses
 from gateway.dialects.passage import passage
 from gateway.dialects.responses.bridge import needs_responses
@@ -78,7 +77,7 @@ class Translation:
     def _request(self) -> tuple[ChatRequest, Losses]:
         """The caller's request in neutral nouns, and what reading it lost. Raises GatewayError."""
         if self._read is None:
-            self._fields = orjson.loads(self._document.raw)
+            self._fields = read_object(self._document.raw)
             losses = Losses(self._strict)
             self._read = INBOUND[self.native.api].request(self._fields, losses), losses
         return self._read
@@ -87,11 +86,11 @@ class Translation:
         exchange, native = self._exchange, self.native
         asked = self._asked(target)
         inbound = INBOUND[native.api]
-        body = orjson.dumps(sent.body)
+        body = json_bytes(sent.body)
 
         def read(value: dict[str, Any]) -> tuple[bytes, Usage]:
             reply = outbound.reply(value, sent)
-            return orjson.dumps(inbound.reply(reply, asked)), reply.usage
+            return json_bytes(inbound.reply(reply, asked)), reply.usage
 
         def stream() -> TranslatedStream:
             reader = outbound.stream(sent, self._frame_max)
