@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.capabilities import capabilities
-from gateway.chat import ChatReply, ChatRequest
+from gateway.chat import ChatReply, ChatRequest, JsonObject
 from gateway.clock import Clock
 from gateway.dialects.document import Document
 from gateway.dialects.json_text import json_bytes, read_object
@@ -48,7 +48,7 @@ class Translation:
         self._strict = strict
         self._frame_max = frame_max
         self._clock = clock
-        self._fields: dict[str, Any] | None = None
+        self._fields: JsonObject | None = None
         self._read: tuple[ChatRequest, Losses] | None = None
         self._made: dict[Target, Work] = {}
 
@@ -77,9 +77,10 @@ class Translation:
     def _request(self) -> tuple[ChatRequest, Losses]:
         """The caller's request in neutral nouns, and what reading it lost. Raises GatewayError."""
         if self._read is None:
-            self._fields = read_object(self._document.raw)
+            fields = self._fields = read_object(self._document.raw)
+            assert fields is not None, "a document is an object"
             losses = Losses(self._strict)
-            self._read = INBOUND[self.native.api].request(self._fields, losses), losses
+            self._read = INBOUND[self.native.api].request(fields, losses), losses
         return self._read
 
     def _work(self, target: Target, sent: Sent, outbound: Outbound, losses: Losses) -> Work:

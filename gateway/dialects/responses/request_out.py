@@ -1,6 +1,6 @@
 """A neutral request as a Responses request to OpenAI (wire reference §2.6): stateless, with sealed thoughts.
 
-`store` is off, and reasoning comes back encrypted: what a model thought between its calls is to be shown to it again.
+`store` is off, and reasoning comes back encrypted: what a model thought between its calls has to be shown again.
 """
 
 from collections.abc import Iterator
