@@ -13,7 +13,7 @@ from gateway.exchange import NO_USAGE, Usage
 from gateway.record import Record, field
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
-JsonObject: TypeAlias = "dict[str, Json]"
+JsonObject: TypeAlias = dict[str, "Json"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Role = Literal["user", "assistant", "system"]
 #: How long a provider is asked to keep what stands before the mark: minutes or hours.
