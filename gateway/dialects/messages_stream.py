@@ -8,6 +8,8 @@ from typing import Any
 
 from gateway.dialects.frames import frame_data
 from gateway.dialects.json_text import event_object
+from gateway.dialects.messages.frames import frames_of_message
+from gateway.dialects.messages.reply_in import not_a_message
 from gateway.dialects.relayed_stream import RelayedStream
 from gateway.dialects.usage import read_usage
 from gateway.exchange import Usage
@@ -35,6 +37,12 @@ class MessagesStream(RelayedStream):
         """`first` is the message as it begins, without the event around it."""
         message = first.get("message")
         self.first = message if isinstance(message, dict) else first
+
+    def frames_of(self, reply: dict[str, Any]) -> bytes:
+        """A whole reply as frames, for a provider that would not stream. Raises GatewayError when it is none."""
+        if not isinstance(reply.get("content"), list):
+            raise not_a_message()
+        return frames_of_message(reply)
 
     def usage(self) -> Usage | None:
         reports = []
