@@ -190,3 +190,15 @@ class GatewayError(Exception):
         self.retry_after_s = retry_after_s
         self.allow = allow
         self.budget_reset = budget_reset
+
+
+class ReportedError(GatewayError):
+    """An error that a provider reported inside a 200, or in the middle of a stream.
+
+    `event` is the JSON that it came in, unread: what it means for the key, and what of its words a caller may see,
+    is found out by who knows the key (`gateway.upstream.refusal`).
+    """
+
+    def __init__(self, event: bytes) -> None:
+        super().__init__(UPSTREAM_ERROR, "The provider reported an error.")
+        self.event = event

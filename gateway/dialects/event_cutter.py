@@ -5,6 +5,8 @@ What passes unchanged is cut by `gateway.dialects.frames`, which keeps the bytes
 
 from gateway.errors import UPSTREAM_INCOMPLETE, UPSTREAM_INVALID, GatewayError
 
+_BARE = (b"{", b"[")
+
 
 class EventCutter:
     """Fed with bytes however they are cut; the events do not depend on that."""
@@ -55,9 +57,12 @@ def ended_early() -> GatewayError:
 
 
 def _event(frame: bytes) -> tuple[str, bytes] | None:
-    """None for what carries no data: comments, pings without any."""
+    """None for what carries no data: comments, pings without any. JSON that stands there bare is data: so Google
+    ends a stream with an error."""
     if frame[:6] == b"data: " and frame.find(b"\n") < 0:
         return "", frame[6:]
+    if frame[:1] in _BARE:
+        return "", frame
     name, data = "", []
     for line in frame.split(b"\n"):
         if line[:5] == b"data:":

@@ -27,6 +27,8 @@ class FrameRelay:
 
     #: Byte sequences that only a frame which needs a look can have. The empty one is in every frame.
     _words: tuple[bytes, ...] = (b"",)
+    #: Whether pings go on: the dialect has them, and its SDKs pass over them.
+    _keeps_pings = False
 
     def __init__(self, frame_max: int = 16 * 1024 * 1024) -> None:
         self.content = False
@@ -181,7 +183,7 @@ class FrameRelay:
         untouched = True
         for frame in frames:
             if frame[:6] != b"data: " or len(frame) == 6 or frame.find(b"\n") >= 0:
-                cleaned = [clean for frame in frames if (clean := _cleaned(frame))]
+                cleaned = [clean for frame in frames if (clean := _cleaned(frame, self._keeps_pings))]
                 untouched = cleaned == frames
                 frames = cleaned
                 break
@@ -191,15 +193,13 @@ class FrameRelay:
         return b"\n\n".join((*kept, b"")) if kept else b""
 
 
-def _cleaned(frame: bytes) -> bytes:
+def _cleaned(frame: bytes, keeps_pings: bool) -> bytes:
     """`frame` without comments, `id:`, `retry:`, events that carry no data and pings, which SDKs stumble over."""
     lines = frame.split(b"\n")
     kept = [line for line in lines if line[:5] == b"data:" or line[:6] == b"event:"]
-    if (
-        not any(line[:5] == b"data:" and line[5:].strip() for line in kept)
-        or b"event: ping" in kept
-        or b"event:ping" in kept
-    ):
+    if not any(line[:5] == b"data:" and line[5:].strip() for line in kept):
+        return b""
+    if not keeps_pings and (b"event: ping" in kept or b"event:ping" in kept):
         return b""
     return frame if len(kept) == len(lines) else b"\n".join(kept)
 

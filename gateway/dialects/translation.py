@@ -47,7 +47,7 @@ class StreamReader(Protocol):
 
     def read(self, data: bytes) -> list[Event]:
         """The events of the bytes that came, however they are cut. Raises GatewayError for what is no such stream,
-        and for errors that it brings."""
+        and ReportedError for an error that it brings, once the events before it are given."""
         ...
 
     def finish(self) -> list[Event]:
@@ -83,7 +83,7 @@ class Outbound(Protocol):
         ...
 
     def reply(self, body: JsonObject, sent: Sent) -> ChatReply:
-        """Raises GatewayError when it is none, or only says that something went wrong."""
+        """Raises GatewayError when it is none, ReportedError when it only says that something went wrong."""
         ...
 
     def stream(self, sent: Sent, frame_max: int) -> StreamReader: ...

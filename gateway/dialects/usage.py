@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple, replace
 
+from gateway.chat import JsonObject
 from gateway.dialects.usage_words import Counts, Details, Gemini, Modality, Ollama, Reported
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import NO_USAGE, Kinds, Usage
@@ -19,6 +20,8 @@ from gateway.exchange import NO_USAGE, Kinds, Usage
 _TIER_MAX = 32
 #: What replies call the tier that costs what the price list says.
 _STANDARD = frozenset({"", "default", "auto", "standard", "standard_only", "on_demand"})
+#: Anthropic says this beside the tier, and it is what the price goes by.
+_FAST = "fast"
 _PARTS = 5  # of `Usage`, numbers
 
 _NOTHING = msgspec.Raw(b"null")
@@ -94,14 +97,18 @@ def read_event(data: bytes) -> Usage | None:
     return None
 
 
-def read_usage(*reports: bytes, dialect: str = "openai") -> Usage | None:
-    """What a usage object means; of several of one stream, each of all that was used so far, the last word holds.
+def read_usage(*reports: bytes | JsonObject, dialect: str = "openai") -> Usage | None:
+    """What a usage object means, read or not; of several of one stream, each of all that was used so far, the last
+    word holds.
 
     None when it is missing its counts or they cannot be true.
     """
     decoder, meaning = _DIALECTS[dialect]
     try:
-        found, *later = [decoder.decode(text) for text in reports]
+        found, *later = [
+            decoder.decode(one) if isinstance(one, bytes) else msgspec.convert(one, decoder.type)
+            for one in reports
+        ]
     except msgspec.MsgspecError:
         return None
     for one in later:
@@ -143,10 +150,11 @@ def _meant(found: Counts, tier: Any = None, searches: int = 0) -> Usage | None:
     reasoning = out.reasoning_tokens or 0
     kinds = None
     if (tier is not None and tier != "default") or searches or _has_words_of_few(found, into, out):
+        tier = found.speed if found.speed == _FAST else tier or found.service_tier
         if type(found) is Reported and found.iterations:
-            return _sum([_meant(one, tier or found.service_tier) for one in found.iterations])
+            return _sum([_meant(one, tier) for one in found.iterations])
         into = found.input_token_details or into
-        kinds = _kinds(found, into, out, outputs, tier or found.service_tier, searches)
+        kinds = _kinds(found, into, out, outputs, tier, searches)
         cached = cached or found.prompt_cache_hit_tokens or found.cached_tokens or 0
         cached = cached or found.cache_read_input_tokens or 0
         written = written or found.cache_creation_input_tokens or 0
@@ -168,7 +176,8 @@ def _has_words_of_few(found: Counts, into: Details, out: Details) -> Any:
         into.audio_tokens or into.image_tokens is not None or out.audio_tokens or out.image_tokens
         or out.thinking_tokens or found.input_token_details or found.cached_tokens or found.prompt_cache_hit_tokens
         or found.cache_read_input_tokens or found.cache_creation_input_tokens or found.num_search_queries
-        or found.server_tool_use or found.service_tier or (type(found) is Reported and found.iterations)
+        or found.server_tool_use or found.service_tier or found.speed
+        or (type(found) is Reported and found.iterations)
     )  # fmt: skip
 
 

@@ -1,0 +1,26 @@
+"""How hard a model is to think: levels, and what token budgets are among them (wire reference §2.1, §2.2)."""
+
+from collections.abc import Sequence
+from typing import get_args
+
+from gateway.chat import Effort
+
+LEVELS: tuple[Effort, ...] = get_args(Effort)  # least first
+#: The most tokens of thought that a level stands for where budgets are asked for.
+_BUDGETS: tuple[tuple[int, Effort], ...] = (
+    (0, "none"), (1024, "minimal"), (2048, "low"), (8192, "medium"), (16384, "high"),
+)  # fmt: skip
+
+
+def nearest(wanted: Effort, known: Sequence[Effort]) -> Effort:
+    """Of the levels that a model knows (one at least) the highest not above the wanted one, else its lowest."""
+    place = LEVELS.index(wanted)
+    below = [level for level in known if LEVELS.index(level) <= place]
+    return max(below, key=LEVELS.index) if below else min(known, key=LEVELS.index)
+
+
+def effort_of_budget(tokens: int) -> Effort:
+    for most, level in _BUDGETS:
+        if tokens <= most:
+            return level
+    return "xhigh"
