@@ -79,6 +79,13 @@ def mapping(fields: JsonObject, name: str, at: str = "") -> JsonObject | None:
     raise wrong_type(path(at, name), "an object")
 
 
+def required_mapping(fields: JsonObject, name: str, at: str = "") -> JsonObject:
+    value = mapping(fields, name, at)
+    if value is None:
+        raise missing(path(at, name))
+    return value
+
+
 def array(fields: JsonObject, name: str, at: str = "") -> list[Json] | None:
     value = fields.get(name)
     if value is None or isinstance(value, list):
