@@ -12,10 +12,12 @@ from gateway.api.routes import Endpoint
 from gateway.clock import Clock
 from gateway.dialects.counted import counted
 from gateway.dialects.document import Document
+from gateway.dialects.messages_stream import MessagesStream
 from gateway.dialects.named_files import may_name_files, named_files
 from gateway.dialects.openai_stream import MediaStream, OpenAIStream, ResponsesStream
 from gateway.dialects.sealed_ids import MARK, SealedIds
 from gateway.dialects.structure import SMALL, is_light
+from gateway.dialects.table import inbound
 from gateway.errors import (
     INVALID_VALUE,
     OBJECT_NOT_FOUND,
@@ -26,10 +28,10 @@ from gateway.errors import (
 from gateway.exchange import COUNTS_ONLY, Exchange
 from gateway.pipeline.authenticate import lower
 from gateway.pipeline.body_check import check_body
-from gateway.pipeline.call import forwarded_lines
 from gateway.pipeline.completion_body import completion_stream_body
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.form import Form, form_text, read_form
+from gateway.pipeline.forwarded import VERSION, anthropic_lines, forwarded_lines
 from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_json_type, read_body
 from gateway.pipeline.router import Candidates, Router, Way
 from gateway.pipeline.sizing import Sizing
@@ -169,12 +171,15 @@ class Inference:
             exchange.streaming = _asks_for_stream(document, endpoint)
         if "background" in fields:
             exchange.goes_on = fields["background"] is True
+        forwarded = forwarded_lines(named)
         body: Callable[[Target | None], bytes] = (lambda _: raw) if in_path else document.with_model
         stream: Callable[[], Stream] | None = None
         frame_max = self._bounds.frame_bytes
         if exchange.streaming:
             if endpoint.name in ("chat", "completions"):
                 body, stream = completion_stream_body(document, frame_max, endpoint.name == "chat")
+            elif endpoint.name == "messages":
+                stream = lambda: MessagesStream(frame_max)  # noqa: E731
             elif endpoint.name == "responses":
                 stream = lambda: ResponsesStream(frame_max)  # noqa: E731
             else:
@@ -184,7 +189,7 @@ class Inference:
             endpoint.api,
             endpoint.path,
             body,
-            forwarded=forwarded_lines(named),
+            forwarded=forwarded + anthropic_lines(named) if endpoint.dialect == "anthropic" else forwarded,
             pinned=pinned,
             stream=stream,
             prefix=stable_prefix(tenant.id, fields, len(raw)) if candidates.has_choice else 0,
@@ -196,7 +201,10 @@ class Inference:
             work.answer = counted(endpoint.name, exchange.sizing.estimate().input)
         elif not is_native:
             strict = named.get(b"x-gateway-strict") == b"true"
-            work.at = Translation(work, exchange, document, strict, frame_max, self._clock).at
+            spoken = inbound(endpoint.api, named.get(VERSION, b"").decode("ascii", "replace"))
+            work.at = Translation(
+                work, spoken, exchange, document, forwarded, strict, frame_max, self._clock
+            ).at
         return work, candidates
 
     async def from_form(
@@ -423,6 +431,6 @@ def _tenant(exchange: Exchange) -> Tenant:
 def _asks_for_stream(document: Document, endpoint: Endpoint) -> bool:
     if endpoint.name == "speech":
         return document.text("stream_format") == "sse"
-    if endpoint.name in ("chat", "completions", "responses", "images"):
+    if endpoint.name in ("chat", "completions", "responses", "messages", "images"):
         return document.flag("stream")
     return False

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.chat_events import Begun, Counted, Event, Over
 from gateway.dialects.translation import StreamReader, StreamWriter
+from gateway.errors import ReportedError
 from gateway.exchange import Usage
 
 
@@ -32,24 +33,32 @@ class TranslatedStream:
         self.content = False
         self.ended = False
         self.hid = False
-        self.failure: bytes | None = None  # what failed is raised
+        self.failure: bytes | None = None  # the error that the provider put into it
         self.first: dict[str, Any] | None = None
         self.rewrites: list[tuple[bytes, bytes]] = []  # nothing of the provider's own is in it
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes of the provider's in, give back frames. Raises GatewayError for what is no such stream."""
-        return self._said(self._reader.read(data))
+        try:
+            return self._said(self._reader.read(data))
+        except ReportedError as error:
+            self.failure = error.event
+            return b""
 
     def finish(self) -> bytes:
         """The upstream ended cleanly: what must still be said. Raises GatewayError when that was too early."""
-        return b"" if self.ended else self._said(self._reader.finish())
+        try:
+            return b"" if self.is_over() else self._said(self._reader.finish())
+        except ReportedError as error:
+            self.failure = error.event
+            return b""
 
     def usage(self) -> Usage | None:
         """What the provider reported so far, if it did."""
         return self._usage
 
     def is_over(self) -> bool:
-        return self.ended
+        return self.ended or self.failure is not None
 
     def _said(self, events: list[Event]) -> bytes:
         if not events:

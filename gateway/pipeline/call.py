@@ -6,7 +6,7 @@ within the retry budget; what the caller learns is the last attempt's error, and
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 from gateway.admission.choice import Wish
 from gateway.admission.classes import CLASSES
@@ -35,7 +35,7 @@ from gateway.settings.snapshot import RANKS, Bounds, ProviderKey, Target
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
 from gateway.upstream.refusal import refusal, transport_error
-from gateway.upstream.request_head import AGENT, fixed_head
+from gateway.upstream.request_head import fixed_head
 from gateway.upstream.response import Response
 from gateway.upstream.send import send
 from gateway.upstream.verdict import Kind, verdict_of_failure
@@ -45,7 +45,6 @@ _HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 _DOORS_MAX = 4096
 #: Ollama's streams: an object a line.
 _LINES = b"application/x-ndjson"
-_FORWARDED = (b"openai-beta", b"x-client-request-id")
 _NO_WAY = (NO_ELIGIBLE_KEY, REQUEST_TOO_LARGE)
 #: After these the same key may serve it yet; after the others where the provider says when: it rests until then.
 _PUT_BACK: frozenset[Kind] = frozenset({"rate", "ramp", "saturation"})
@@ -300,20 +299,3 @@ def _request(
         length = b"" if work.method in ("GET", "DELETE") else b"content-length: 0\r\n"
         return fixed + work.forwarded + length + b"\r\n", None
     return _HEAD % (fixed, work.content_type, body.length, work.forwarded), body.pieces()
-
-
-def forwarded_lines(named: dict[bytes, bytes]) -> bytes:
-    """The caller's headers that a provider gets: default deny (wire reference §3.6)."""
-    lines = _usual_lines(named.get(b"user-agent"), named.get(b"accept"))
-    if b"openai-beta" in named or b"x-client-request-id" in named:
-        for name in _FORWARDED:
-            value = named.get(name)
-            if value is not None and len(value) <= 1024:
-                lines += name + b": " + value + b"\r\n"
-    return lines
-
-
-@lru_cache(1024)
-def _usual_lines(agent: bytes | None, accept: bytes | None) -> bytes:
-    lines = b"user-agent: " + AGENT + (b" (" + agent[:128] + b")\r\n" if agent else b"\r\n")
-    return lines + b"accept: " + accept[:256] + b"\r\n" if accept is not None else lines

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from gateway.dialects.usage import read_reply
-from gateway.errors import UPSTREAM_INVALID, GatewayError
+from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
 from gateway.exchange import Usage
 from gateway.pipeline.ticket import Permit
 from gateway.pipeline.work import Stream, Work
@@ -84,9 +84,11 @@ def _take_translated(
         value = None
     if type(value) is not dict:
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
-    if value.get("error"):
-        raise error_in_success(value["error"], reply.permit.way.account.key, reply.work.api)
-    reply.body, reply.usage = read(value)
+    try:
+        reply.body, reply.usage = read(value)
+    except ReportedError as error:
+        key = reply.permit.way.account.key
+        raise error_in_success(failure_in(error.event), key, reply.work.api) from error
 
 
 def check_other(work: Work, content_type: bytes) -> None:

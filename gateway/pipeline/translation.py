@@ -15,36 +15,42 @@ from gateway.dialects.json_text import json_bytes, read_object
 from gateway.dialects.losses import Losses
 from gateway.dialects.passage import passage
 from gateway.dialects.responses.bridge import needs_responses
-from gateway.dialects.table import INBOUND, OUTBOUND
+from gateway.dialects.table import outbound
 from gateway.dialects.translated_stream import TranslatedStream
 from gateway.dialects.translation import Asked, Inbound, Outbound, Sent
 from gateway.dialects.whole_and_stream import events_of
 from gateway.exchange import Exchange, Usage
 from gateway.pipeline.work import Work
+from gateway.record import replace
 from gateway.settings.snapshot import Target
 
 
 class Translation:
-    """Of one request. `native` is what goes to those who speak as the caller does."""
+    """Of one request. `native` is what goes to those who speak as the caller does, `forwarded` the header lines
+    of the caller's that pass to any other.
+    """
 
     __slots__ = (
-        "_clock",
-        "_document",
-        "_exchange",
-        "_fields",
-        "_frame_max",
-        "_made",
-        "_read",
-        "_strict",
-        "native",
-    )
+        "_clock", "_document", "_exchange", "_fields", "_forwarded", "_frame_max", "_inbound", "_made", "_read",
+        "_strict", "native",
+    )  # fmt: skip
 
     def __init__(
-        self, native: Work, exchange: Exchange, document: Document, strict: bool, frame_max: int, clock: Clock
+        self,
+        native: Work,
+        inbound: Inbound,
+        exchange: Exchange,
+        document: Document,
+        forwarded: bytes,
+        strict: bool,
+        frame_max: int,
+        clock: Clock,
     ) -> None:
         self.native = native
+        self._inbound = inbound
         self._exchange = exchange
         self._document = document
+        self._forwarded = forwarded
         self._strict = strict
         self._frame_max = frame_max
         self._clock = clock
@@ -70,9 +76,9 @@ class Translation:
             return self.native
         request, losses = self._request()
         losses = losses.copy()
-        outbound = OUTBOUND[provider.dialect, api]
-        sent = outbound.request(request, target.model, can, losses)
-        return self._work(target, sent, outbound, losses)
+        spoken = outbound(provider.dialect, api, provider.flavour)
+        sent = spoken.request(request, target.model, can, losses)
+        return self._work(target, sent, spoken, losses)
 
     def _request(self) -> tuple[ChatRequest, Losses]:
         """The caller's request in neutral nouns, and what reading it lost. Raises GatewayError."""
@@ -80,22 +86,22 @@ class Translation:
             fields = self._fields = read_object(self._document.raw)
             assert fields is not None, "a document is an object"
             losses = Losses(self._strict)
-            self._read = INBOUND[self.native.api].request(fields, losses), losses
+            request = replace(self._inbound.request(fields, losses), stream=self._exchange.streaming)
+            self._read = request, losses
         return self._read
 
-    def _work(self, target: Target, sent: Sent, outbound: Outbound, losses: Losses) -> Work:
-        exchange, native = self._exchange, self.native
+    def _work(self, target: Target, sent: Sent, spoken: Outbound, losses: Losses) -> Work:
+        exchange, native, inbound = self._exchange, self.native, self._inbound
         asked = self._asked(target)
-        inbound = INBOUND[native.api]
         body = json_bytes(sent.body)
 
         def read(value: dict[str, Any]) -> tuple[bytes, Usage]:
-            reply = outbound.reply(value, sent)
+            reply = spoken.reply(value, sent)
             return json_bytes(inbound.reply(reply, asked)), reply.usage
 
         def stream() -> TranslatedStream:
-            reader = outbound.stream(sent, self._frame_max)
-            return TranslatedStream(reader, inbound.stream(asked), _frames_of(outbound, sent, inbound, asked))
+            reader = spoken.stream(sent, self._frame_max)
+            return TranslatedStream(reader, inbound.stream(asked), _frames_of(spoken, sent, inbound, asked))
 
         return Work(
             "POST",
@@ -103,7 +109,7 @@ class Translation:
             sent.path,
             lambda _: body,
             query=sent.query,
-            forwarded=native.forwarded + sent.headers,
+            forwarded=self._forwarded + sent.headers,
             stream=stream if exchange.streaming else None,
             reasoning=native.reasoning,
             read=read,
@@ -125,10 +131,10 @@ class Translation:
 
 
 def _frames_of(
-    outbound: Outbound, sent: Sent, inbound: Inbound, asked: Asked
+    spoken: Outbound, sent: Sent, inbound: Inbound, asked: Asked
 ) -> Callable[[dict[str, Any]], bytes]:
     def frames_of(value: dict[str, Any]) -> bytes:
-        reply: ChatReply = outbound.reply(value, sent)
+        reply: ChatReply = spoken.reply(value, sent)
         return inbound.stream(asked).write(events_of(reply))
 
     return frames_of
