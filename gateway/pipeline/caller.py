@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from gateway.admission.expected_wait import Forecast
 from gateway.dialects.errors import error_body, error_frame, error_head, error_status
 from gateway.dialects.openai_stream import ResponsesStream
+from gateway.dialects.responses.stream_out import ResponsesWriter
 from gateway.errors import CLIENT_CLOSED, SHUTTING_DOWN, GatewayError
 from gateway.exchange import Exchange
 from gateway.pipeline.reserve import Reservation
@@ -76,7 +77,9 @@ class Caller:
         self.body_begun = False
         self.finished = False
         self.reservation: Reservation | None = None  # within the limits of the caller's key, if it has any
-        self.responses: ResponsesStream | None = None  # being relayed; how it must fail, should it have to
+        self.responses: ResponsesStream | ResponsesWriter | None = (
+            None  # being relayed; how it must fail, should it have to
+        )
 
     def through(self, wrap: Callable[[Answering], _Wrapped]) -> _Wrapped:
         """Answer through what `wrap` makes of the connection from now on."""

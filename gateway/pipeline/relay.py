@@ -11,8 +11,11 @@ import orjson
 
 from gateway.dialects.document import Document
 from gateway.dialects.openai_reply import owned_ids
-from gateway.dialects.openai_stream import OpenAIStream, ResponsesStream
+from gateway.dialects.openai_stream import ResponsesStream
+from gateway.dialects.relayed_stream import RelayedStream
+from gateway.dialects.responses.stream_out import ResponsesWriter
 from gateway.dialects.sealed_ids import SealedIds
+from gateway.dialects.translated_stream import TranslatedStream
 from gateway.exchange import Exchange
 from gateway.pipeline.caller import Caller
 from gateway.pipeline.reply import Reply, failure_in
@@ -79,7 +82,7 @@ class Relay:
     async def _events(self, exchange: Exchange, reply: Reply, stream: Stream, caller: Caller) -> None:
         work, response, gap_s = reply.work, reply.response, self._bounds.frame_gap_s
         held = reply.held
-        if isinstance(stream, OpenAIStream):
+        if isinstance(stream, RelayedStream):
             self._learn_rewrites(exchange, reply, stream, work)
         for old, new in stream.rewrites:
             held = held.replace(old, new)
@@ -90,6 +93,8 @@ class Relay:
             await caller.drain()
         if isinstance(stream, ResponsesStream):
             caller.responses = stream
+        elif isinstance(stream, TranslatedStream) and isinstance(stream.writer, ResponsesWriter):
+            caller.responses = stream.writer
         writing = self._written.of(exchange, reply.permit)
         while not stream.is_over():
             data = await response.chunk()
@@ -125,7 +130,7 @@ class Relay:
                 await caller.drain()
         caller.finish()
 
-    def _learn_rewrites(self, exchange: Exchange, reply: Reply, stream: OpenAIStream, work: Work) -> None:
+    def _learn_rewrites(self, exchange: Exchange, reply: Reply, stream: RelayedStream, work: Work) -> None:
         first = stream.first or {}
         if work.seals_ids:
             tenant, pool = _owner(exchange, reply)
@@ -142,7 +147,7 @@ class Relay:
                 (b'"model":' + orjson.dumps(model), b'"model":' + orjson.dumps(exchange.model))
             )
 
-    def _meet(self, stream: OpenAIStream, tenant: str, pool: str, event: dict[str, Any]) -> None:
+    def _meet(self, stream: RelayedStream, tenant: str, pool: str, event: dict[str, Any]) -> None:
         """From this event of the stream on, the ids in it are sealed."""
         for real in owned_ids(event):
             rewrite = (_quoted(real), _quoted(self._ids.seal(tenant, pool, real)))

@@ -6,7 +6,7 @@ A `Work` is built from the caller's request once; a retry on another provider ke
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
-from gateway.dialects.openai_stream import OpenAIStream
+from gateway.dialects.relayed_stream import RelayedStream
 from gateway.dialects.translated_stream import TranslatedStream
 from gateway.exchange import Usage
 from gateway.record import Record
@@ -21,7 +21,7 @@ class StreamedBody(Protocol):
     def pieces(self) -> AsyncIterator[bytes]: ...
 
 
-Stream = OpenAIStream | TranslatedStream
+Stream = RelayedStream | TranslatedStream
 
 
 class Work(Record, eq=False):
