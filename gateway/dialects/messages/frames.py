@@ -53,7 +53,7 @@ def frames_of_message(message: JsonObject) -> bytes:
     for index, block in enumerate(content if isinstance(content, list) else ()):
         if isinstance(block, dict):
             frames += _block_frames(index, block)
-    ends = {
+    ends: JsonObject = {
         name: message.get(name)
         for name in ("stop_reason", "stop_sequence", "stop_details")
         if name in message
