@@ -47,8 +47,10 @@ def read_request(fields: JsonObject, losses: Losses) -> ChatRequest:
     }
     found = _read_config(config, others)
     found["tool_choice"] = read_tool_choice(fields, others)
-    found["metadata"] = _labels(fields)
-    found["tier"] = _tier(fields)
+    if "labels" in fields:
+        found["metadata"] = _labels(fields)
+    if "serviceTier" in fields:
+        found["tier"] = _tier(fields)
     return ChatRequest(
         read_contents(fields, detail_of(config.get("mediaResolution")), losses),
         read_system(fields),

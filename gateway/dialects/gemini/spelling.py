@@ -1,7 +1,5 @@
 """How Google's JSON may be spelt: names as `thisWay` or as `this_way`, lists of one as what would be in them."""
 
-from collections.abc import Iterator
-
 from gateway.chat import JsonObject
 from gateway.dialects.json_fields import mapping, objects, path
 
@@ -20,14 +18,12 @@ def inner(fields: JsonObject, name: str, at: str = "") -> JsonObject | None:
     return None if found is None else camel(found)
 
 
-def several(fields: JsonObject, name: str, at: str = "") -> Iterator[tuple[JsonObject, str]]:
+def several(fields: JsonObject, name: str, at: str = "") -> list[tuple[JsonObject, str]]:
     """The objects of an array, or a lone one, with their paths. Raises GatewayError for what is no object."""
     value = fields.get(name)
     if isinstance(value, dict):
-        yield camel(value), path(at, name)
-        return
-    for one, where in objects(fields, name, at):
-        yield camel(one), where
+        return [(camel(value), path(at, name))]
+    return [(camel(one), where) for one, where in objects(fields, name, at)] if value is not None else []
 
 
 def _camel(name: str) -> str:
