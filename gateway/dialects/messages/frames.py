@@ -16,7 +16,7 @@ _DELTA = (
 _MESSAGE_START = b'event: message_start\ndata: {"type":"message_start","message":%b}\n\n'
 _MESSAGE_DELTA = b'event: message_delta\ndata: {"type":"message_delta","delta":%b,"usage":%b}\n\n'
 
-_ENDS: tuple[str, ...] = ("stop_reason", "stop_sequence", "stop_details")
+_ENDS = ("stop_reason", "stop_sequence", "stop_details")
 #: Kinds of deltas and the field of each.
 TEXT = b"text_delta", b"text"
 THINKING = b"thinking_delta", b"thinking"
