@@ -9,6 +9,15 @@ from gateway.dialects.json_text import json_text, read_object
 
 #: What a plain-text tool's one argument is called where tools take objects (wire reference §2.1).
 INPUT = "input"
+#: And what such a tool takes there.
+PLAIN_TEXT: JsonObject = {
+    "type": "object",
+    "properties": {INPUT: {"type": "string"}},
+    "required": [INPUT],
+    "additionalProperties": False,
+}
+#: What a reply says of arguments that are no object, to callers who can be told objects only.
+RAW = "_raw"
 
 
 def arguments_object(call: ToolCall) -> JsonObject:
@@ -21,6 +30,16 @@ def arguments_object(call: ToolCall) -> JsonObject:
     if value is None:
         raise wrong_value(path(call.at, "arguments"), "must be the text of a JSON object")
     return value
+
+
+def said_object(call: ToolCall) -> JsonObject:
+    """The arguments of a call that a model made, whatever it said."""
+    if call.custom:
+        return {INPUT: call.arguments}
+    if not call.arguments.strip():
+        return {}
+    value = read_object(call.arguments)
+    return {RAW: call.arguments} if value is None else value
 
 
 def arguments_text(value: Json) -> str:
