@@ -6,7 +6,7 @@ as they please. So sums decide: where a part is larger than its whole, or the to
 beside it. Numbers that cannot be true are not believed: None, and the caller estimates.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from msgspec.structs import astuple, replace
 from gateway.chat import JsonObject
 from gateway.dialects.usage_words import Counts, Details, Gemini, Modality, Ollama, Reported
 from gateway.errors import UPSTREAM_INVALID, GatewayError
-from gateway.exchange import Kinds, Usage
+from gateway.exchange import NO_USAGE, Kinds, Usage
 
 _TIER_MAX = 32
 #: What replies call the tier that costs what the price list says.
@@ -117,6 +117,22 @@ def read_usage(*reports: bytes | JsonObject, dialect: str = "openai") -> Usage |
             if value is not None:
                 setattr(found, name, value)
     return meaning(found)
+
+
+def usage_of(reply: Mapping[str, Any], api: str = "") -> Usage:
+    """Of a parsed reply, or of the response inside an event; without a report that can be true `NO_USAGE`."""
+    reported = reply.get("usage")
+    try:
+        if reported is None:
+            return NO_USAGE
+        if api == "responses":
+            whole = msgspec.convert({"output": reply.get("output")}, _Response, strict=False)
+            found = _meant(msgspec.convert(reported, Reported), reply.get("service_tier"), _searches(whole))
+        else:
+            found = _meant(msgspec.convert(reported, Reported), reply.get("service_tier"))
+    except msgspec.MsgspecError:
+        return NO_USAGE
+    return found or NO_USAGE
 
 
 def _meant(found: Counts, tier: Any = None, searches: int = 0) -> Usage | None:
