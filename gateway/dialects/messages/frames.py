@@ -53,11 +53,7 @@ def frames_of_message(message: JsonObject) -> bytes:
     for index, block in enumerate(content if isinstance(content, list) else ()):
         if isinstance(block, dict):
             frames += _block_frames(index, block)
-    ends = {
-        name: message.get(name)
-        for name in ("stop_reason", "stop_sequence", "stop_details")
-        if name in message
-    }
+    ends = {name: value for name, value in message.items() if name in _ENDS}
     frames += (message_delta(ends, usage if isinstance(usage, dict) else {"output_tokens": 0}), MESSAGE_STOP)
     return b"".join(frames)
 
