@@ -16,7 +16,7 @@ _DELTA = (
 _MESSAGE_START = b'event: message_start\ndata: {"type":"message_start","message":%b}\n\n'
 _MESSAGE_DELTA = b'event: message_delta\ndata: {"type":"message_delta","delta":%b,"usage":%b}\n\n'
 
-_ENDS: tuple[str, ...] = ("stop_reason", "stop_sequence", "stop_details")
+_ENDS = ("stop_reason", "stop_sequence", "stop_details")
 #: Kinds of deltas and the field of each.
 TEXT = b"text_delta", b"text"
 THINKING = b"thinking_delta", b"thinking"
@@ -53,11 +53,7 @@ def frames_of_message(message: JsonObject) -> bytes:
     for index, block in enumerate(content if isinstance(content, list) else ()):
         if isinstance(block, dict):
             frames += _block_frames(index, block)
-    ends: JsonObject = {
-        name: message.get(name)
-        for name in ("stop_reason", "stop_sequence", "stop_details")
-        if name in message
-    }
+    ends = {name: value for name, value in message.items() if name in _ENDS}
     frames += (message_delta(ends, usage if isinstance(usage, dict) else {"output_tokens": 0}), MESSAGE_STOP)
     return b"".join(frames)
 

@@ -6,9 +6,8 @@ from gateway.dialects.messages.stops import DECLINED, neutral_stop
 from gateway.dialects.messages.thoughts import seal_of, signature_of
 from gateway.dialects.tool_arguments import arguments_text, plain_input
 from gateway.dialects.translation import Sent
-from gateway.dialects.usage import read_usage
+from gateway.dialects.usage import usage_of
 from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
-from gateway.exchange import NO_USAGE
 
 _TIERS = {"standard": "default", "batch": "default", "priority": "priority"}
 
@@ -17,7 +16,7 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
     """Raises GatewayError when it is no message, ReportedError when it is an error."""
     if body.get("error"):
         raise ReportedError(json_bytes(body))
-    content, usage = body.get("content"), body.get("usage")
+    content = body.get("content")
     if not isinstance(content, list):
         raise not_a_message()
     custom = custom_tools(sent)
@@ -32,8 +31,8 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
         (answer,),
         word(body, "id"),
         word(body, "model"),
-        usage=(read_usage(usage) if isinstance(usage, dict) else None) or NO_USAGE,
-        tier=tier_of(usage),
+        usage=usage_of(body),
+        tier=tier_of(body.get("usage")),
     )
 
 

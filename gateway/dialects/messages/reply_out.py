@@ -1,17 +1,14 @@
 """A neutral reply as Anthropic's message (wire reference §2.2, Response)."""
 
 from gateway.chat import Answer, Block, ChatReply, Json, JsonObject, Refusal, Text, Thinking, ToolCall
-from gateway.dialects.json_text import read_object
 from gateway.dialects.messages.stops import anthropic_stop
 from gateway.dialects.messages.thoughts import thinking_block
 from gateway.dialects.messages.usage_out import usage_object
-from gateway.dialects.tool_arguments import INPUT
+from gateway.dialects.tool_arguments import said_object
 from gateway.dialects.translation import Asked
 from gateway.errors import UPSTREAM_ERROR, GatewayError
 
 _NOTHING_SAID = Answer((), "stop")
-#: Where arguments stand that are no JSON object: the caller's program sees what the model said.
-_RAW = "_raw"
 
 
 def write_reply(reply: ChatReply, asked: Asked) -> JsonObject:
@@ -64,17 +61,8 @@ def _block(block: Block, asked: Asked, place: int) -> JsonObject | None:
             return {"type": "text", "text": block.text} if block.text else None
         case ToolCall():
             id_ = call_id(block.id, asked, place)
-            return {"type": "tool_use", "id": id_, "name": block.name, "input": _arguments(block)}
+            return {"type": "tool_use", "id": id_, "name": block.name, "input": said_object(block)}
         case Thinking():
             return thinking_block(block) if block.text or block.signature is not None else None
         case _:
             return None
-
-
-def _arguments(call: ToolCall) -> JsonObject:
-    if call.custom:
-        return {INPUT: call.arguments}
-    if not call.arguments.strip():
-        return {}
-    found = read_object(call.arguments)
-    return {_RAW: call.arguments} if found is None else found

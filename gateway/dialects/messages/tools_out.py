@@ -9,7 +9,7 @@ from gateway.dialects.json_schema import anthropic_schema
 from gateway.dialects.losses import Losses
 from gateway.dialects.messages.cache_marks import FIELD, mark
 from gateway.dialects.messages.format_out import ANSWER_TOOL
-from gateway.dialects.tool_arguments import INPUT
+from gateway.dialects.tool_arguments import PLAIN_TEXT
 from gateway.dialects.tool_names import ToolNames
 from gateway.errors import UNSUPPORTED_PARAMETER, UNSUPPORTED_VALUE, GatewayError
 from gateway.record import Record
@@ -88,11 +88,7 @@ def _tool(tool: Tool, names: ToolNames, losses: Losses) -> JsonObject:
     if tool.description:
         made["description"] = tool.description
     if tool.custom:
-        made["input_schema"] = {
-            "type": "object",
-            "properties": {INPUT: {"type": "string"}},
-            "required": [INPUT],
-        }
+        made["input_schema"] = PLAIN_TEXT
         if tool.grammar is not None:
             losses.dropped(path(tool.at, "format.grammar"))
     else:
