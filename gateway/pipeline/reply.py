@@ -85,10 +85,11 @@ def _take_translated(
     if type(value) is not dict:
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
     try:
-        reply.body, reply.usage = read(value)
+        made, reply.usage = read(value)
     except ReportedError as error:
         key = reply.permit.way.account.key
         raise error_in_success(failure_in(error.event), key, reply.work.api) from error
+    reply.body = made if reply.work.stream is None else body  # of which the stream makes frames
 
 
 def check_other(work: Work, content_type: bytes) -> None:
