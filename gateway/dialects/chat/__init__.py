@@ -1,0 +1,1 @@
+"""OpenAI's chat completions, in both directions; and, from callers only, the legacy completions before them."""

@@ -1,0 +1,132 @@
+"""The calls of a streamed answer: which of them each entry of `tool_calls` goes on with, and what it adds.
+
+By OpenAI's rule the first entry of a call has its index, id and name, later ones its index and a piece of the
+arguments. Servers break it: whole calls that all have index 0, or none; the id or the name again in every piece;
+another id in every piece; the id `null`. So an entry belongs to the call that has its id; else, where it names no
+tool, to that of its index, or without an index to the last. One with an id and a name begins a call. One with a
+name alone does so, too, unless its index has a call of that name that is not of the same event and lacks arguments.
+
+What holds always: a call begins once and with its name; numbers count up from 0; every piece is told once.
+"""
+
+from collections.abc import Iterator
+
+from gateway.chat import Json, JsonObject
+from gateway.chat_events import CallBegun, CallPiece, Event, TextPiece
+from gateway.dialects.chat.called import Calls, arguments_of, call_id, inner_of
+from gateway.dialects.chat.signatures import thought_signature
+from gateway.dialects.json_text import read_object
+from gateway.dialects.tool_arguments import plain_input
+from gateway.errors import UPSTREAM_INVALID, GatewayError
+
+
+class _Call:
+    """`held` is what was said before the name, and all of it where that must be known as a whole."""
+
+    __slots__ = ("held", "id", "is_answer", "is_wrapped", "name", "number")
+
+    def __init__(self, id_: str) -> None:
+        self.id = id_
+        self.name = ""  # the caller's
+        self.number = -1
+        self.is_answer = False  # its arguments are the answer's text
+        self.is_wrapped = False  # plain text inside an object
+        self.held: list[str] = []
+
+
+class CalledStream:
+    """Of one choice."""
+
+    __slots__ = ("_all", "_by_id", "_by_index", "_calls", "_choice", "_last", "begun")
+
+    def __init__(self, calls: Calls, choice: int) -> None:
+        self._calls = calls
+        self._choice = choice
+        self._all: list[_Call] = []
+        self._by_index: dict[int, _Call] = {}
+        self._by_id: dict[str, _Call] = {}
+        self._last: _Call | None = None
+        self.begun = 0  # calls that were told of
+
+    def take(self, entries: Json) -> Iterator[Event]:
+        """What one event's `tool_calls` say."""
+        before = len(self._all)
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, dict):
+                yield from self._say(self._call(entry, before), entry)
+
+    def end(self) -> Iterator[Event]:
+        """No more comes. Raises GatewayError for a call of nothing."""
+        for call in self._all:
+            if not call.name:
+                raise GatewayError(UPSTREAM_INVALID, "The provider sent a call without a name.")
+            if call.is_wrapped and (said := plain_input("".join(call.held))):
+                yield CallPiece(call.number, said, self._choice)
+
+    def _call(self, entry: JsonObject, before: int) -> _Call:
+        """`before`: how many calls there were before this event."""
+        id_, index = call_id(entry), entry.get("index")
+        known = self._by_id.get(id_)
+        if known is None:
+            known = self._by_index.get(index) if isinstance(index, int) else self._last
+            name = inner_of(entry).get("name")
+            if (
+                known is not None
+                and isinstance(name, str)
+                and name
+                and (id_ or self._is_other(known, name, before))
+            ):
+                known = None
+        if known is None:
+            known = _Call(id_)
+            self._all.append(known)
+        if id_:
+            self._by_id[id_] = known
+        if isinstance(index, int):
+            self._by_index[index] = known
+        self._last = known
+        return known
+
+    def _is_other(self, call: _Call, name: str, before: int) -> bool:
+        """Whether an entry with this name and no id is another call than the one at its index."""
+        if not call.name:
+            return False
+        if self._calls.name(name) != call.name or call in self._all[before:]:
+            return True
+        return read_object("".join(call.held)) is not None
+
+    def _say(self, call: _Call, entry: JsonObject) -> Iterator[Event]:
+        inner = inner_of(entry)
+        name, said = inner.get("name"), arguments_of(inner)
+        if not call.name:
+            if not isinstance(name, str) or not name:
+                call.held.append(said)
+                return
+            yield from self._begin(call, name, entry)
+            said, call.held = "".join((*call.held, said)), []
+        if call.is_wrapped or not call.id:
+            call.held.append(said)
+        if not said or call.is_wrapped:
+            return
+        if call.is_answer:
+            yield TextPiece(said, self._choice)
+        else:
+            yield CallPiece(call.number, said, self._choice)
+
+    def _begin(self, call: _Call, name: str, entry: JsonObject) -> Iterator[Event]:
+        call.name = self._calls.name(name)
+        call.is_answer = call.name == self._calls.answer_tool
+        if call.is_answer:
+            return
+        call.number = self.begun
+        self.begun += 1
+        is_plain = "custom" in entry
+        call.is_wrapped = not is_plain and self._calls.is_custom(call.name)
+        yield CallBegun(
+            call.number,
+            call.id,
+            call.name,
+            is_plain or call.is_wrapped,
+            thought_signature(entry),
+            self._choice,
+        )

@@ -1,0 +1,77 @@
+"""The form of an answer: JSON, or JSON of a schema; asked for as strongly as the model can be.
+
+Where a model has no answers to a schema, the arguments of a tool that it must call are one; where it cannot be made
+to call a tool, or has tools of its own, the schema is an instruction (wire reference §2.1, §2.2).
+"""
+
+from gateway.capabilities import Capabilities
+from gateway.chat import ChatRequest, Format, JsonObject
+from gateway.dialects.json_schema import is_strict
+from gateway.dialects.json_text import json_text
+from gateway.dialects.losses import Losses
+from gateway.dialects.schema_words import copied, is_object
+from gateway.record import Record
+
+_NAME = "output"
+_TOOL = "json_tool_call"
+_OBJECT = "Respond with a single JSON object."
+_OF_SCHEMA = "Respond with a single JSON object that is valid under this JSON Schema: "
+_WORD = "json"  # OpenAI refuses to answer in JSON where nobody spoke of it
+
+
+class Asking(Record, frozen=True):
+    """How it is asked for: with a field of the request, an instruction, a tool. All empty: not at all."""
+
+    response_format: JsonObject | None = None
+    instruction: str = ""
+    tool: JsonObject | None = None
+    tool_name: str = ""
+
+
+_AS_IT_COMES = Asking()
+
+
+def ask_format(request: ChatRequest, can: Capabilities, losses: Losses) -> Asking:
+    """For the format that the caller wants."""
+    wanted = request.parameters.format
+    if wanted is None or wanted.kind == "text":
+        return _AS_IT_COMES
+    if wanted.kind == "json" or wanted.schema is None:
+        return Asking({"type": "json_object"}, "" if _speaks_of_json(request) else _OBJECT)
+    if can.native_schema and (can.schema_with_tools or not request.tools):
+        return Asking(_json_schema(wanted, wanted.schema))
+    forced = can.tools and can.forced_tool_choice and not request.tools
+    if forced and wanted.schema.get("type") == "object":
+        function: JsonObject = {"name": _TOOL, "parameters": wanted.schema}
+        if wanted.description:
+            function["description"] = wanted.description
+        return Asking(tool={"type": "function", "function": function}, tool_name=_TOOL)
+    losses.changed(request.named("format"))
+    return Asking({"type": "json_object"}, _OF_SCHEMA + json_text(wanted.schema))
+
+
+def _json_schema(wanted: Format, schema: JsonObject) -> JsonObject:
+    strict = wanted.strict
+    if strict is None:
+        closed = copied(schema, _closed)
+        strict = is_strict(closed)
+        if strict:
+            schema = closed
+    stated: JsonObject = {"name": wanted.name or _NAME, "schema": schema, "strict": strict}
+    if wanted.description:
+        stated["description"] = wanted.description
+    return {"type": "json_schema", "json_schema": stated}
+
+
+def _closed(node: JsonObject) -> JsonObject:
+    """What is valid under it is valid under the caller's too."""
+    return {**node, "additionalProperties": False} if _is_open(node) else node
+
+
+def _is_open(node: JsonObject) -> bool:
+    return is_object(node) and "additionalProperties" not in node
+
+
+def _speaks_of_json(request: ChatRequest) -> bool:
+    texts = [*request.system, *(block for turn in request.turns for block in turn.blocks)]
+    return any(_WORD in getattr(text, "text", "").lower() for text in texts)

@@ -1,0 +1,229 @@
+"""A provider's stream of chat completions as neutral events.
+
+States of the stream: it waits for the first choice (what comes before says nothing: Azure's verdict on the prompt,
+comments), it speaks, it is over. Of each choice: it speaks until it has a finish reason, and says nothing after.
+What ends it is `[DONE]`, or the end of the body once every choice that spoke has finished: some servers leave the
+mark out. Usage comes whenever a server likes, and the last report holds. An error is told once what was said before
+it was: so what comes out does not depend on how the bytes are cut.
+"""
+
+import base64
+import binascii
+
+from gateway.chat import Json, JsonObject
+from gateway.chat_events import (
+    Begun,
+    Cited,
+    Counted,
+    Event,
+    MediaPiece,
+    Over,
+    RefusalPiece,
+    Stopped,
+    TextPiece,
+    TextSigned,
+    ThinkingPiece,
+    ThinkingSigned,
+)
+from gateway.dialects.chat.called import Calls
+from gateway.dialects.chat.called_stream import CalledStream
+from gateway.dialects.chat.finish import stop_of
+from gateway.dialects.chat.reasoning import thoughts_of
+from gateway.dialects.chat.reply_in import choice_index, no_completion, sound_form
+from gateway.dialects.chat.signatures import thought_signature
+from gateway.dialects.chat.spoken import citations_of, images_of, logprobs_of, sound, texts_of
+from gateway.dialects.event_cutter import EventCutter, ended_early
+from gateway.dialects.json_text import event_object, json_bytes, read_object
+from gateway.dialects.translation import Sent
+from gateway.dialects.usage import usage_of
+from gateway.errors import GatewayError, ReportedError
+
+_DONE = b"[DONE]"
+#: Fields of a delta that say nothing but its text.
+_PLAIN = ({"content"}, {"content", "role"})
+
+
+class ChatReader:
+    """Reads one stream."""
+
+    __slots__ = ("_begun", "_calls", "_choices", "_cutter", "_failure", "_form", "_over")
+
+    def __init__(self, sent: Sent, frame_max: int) -> None:
+        self._cutter = EventCutter(frame_max)
+        self._calls = Calls(sent)
+        self._form = sound_form(sent)
+        self._begun = False
+        self._choices: dict[int, _Choice] = {}
+        self._over = False
+        self._failure: GatewayError | None = None
+
+    def read(self, data: bytes) -> list[Event]:
+        """Raises ReportedError for an error that it brings, GatewayError for what is no such stream: once the
+        events before it are given."""
+        if self._failure is not None:
+            raise self._failure
+        events: list[Event] = []
+        try:
+            for _, frame in self._cutter.feed(data):
+                if self._over:
+                    break
+                self._frame(frame, events)
+        except GatewayError as error:
+            if not events:
+                raise
+            self._failure = error
+        return events
+
+    def finish(self) -> list[Event]:
+        """Raises GatewayError where it ended too early."""
+        if self._failure is not None:
+            raise self._failure
+        events: list[Event] = []
+        for _, frame in self._cutter.finish():
+            if frame != _DONE and read_object(frame) is None:
+                break  # a part of one: what it would have said nobody knows
+            if not self._over:
+                self._frame(frame, events)
+        if not self._over:
+            if not self._choices or any(not choice.finished for choice in self._choices.values()):
+                raise ended_early()
+            self._end(events)
+        return events
+
+    def _frame(self, data: bytes, events: list[Event]) -> None:
+        if data == _DONE:
+            self._end(events)
+            return
+        event = event_object(data)
+        if event.get("error") or event.get("object") == "error":
+            raise ReportedError(data)
+        choices = event.get("choices")
+        if choices:
+            if not self._begun:
+                self._begun = True
+                events.append(_begun(event))
+            for choice in choices if isinstance(choices, list) else ():
+                if isinstance(choice, dict):
+                    self._choice(choice, events, data)
+        if event.get("usage"):
+            self._count(event, event, events)
+        elif isinstance(inner := event.get("x_groq"), dict):
+            if inner.get("error"):
+                raise ReportedError(json_bytes(inner))
+            self._count(inner, event, events)
+
+    def _choice(self, stated: JsonObject, events: list[Event], data: bytes) -> None:
+        index = choice_index(stated)
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = _Choice(self._calls, index, self._form)
+        if choice.finished:
+            return
+        delta = stated.get("delta")
+        if isinstance(delta, dict) and delta:
+            choice.say(delta, stated, events)
+        finish = stated.get("finish_reason")
+        if not finish:
+            return
+        choice.end(events)
+        stop = stop_of(finish, choice.calls.begun > 0)
+        if stop == "error":
+            raise ReportedError(data)
+        matched = stated.get("stop_reason")
+        said = matched if isinstance(matched, str) and stop == "stop" else ""
+        events.append(Stopped(stop, said, choice=index))
+
+    def _count(self, holder: JsonObject, event: JsonObject, events: list[Event]) -> None:
+        usage, tier = usage_of(holder), event.get("service_tier")
+        if usage.source != "none":
+            events.append(Counted(usage, tier if isinstance(tier, str) else ""))
+
+    def _end(self, events: list[Event]) -> None:
+        if not self._choices:
+            raise no_completion()
+        for index, choice in self._choices.items():
+            if not choice.finished:  # the stream says itself that it is whole
+                choice.end(events)
+                events.append(Stopped(stop_of(None, choice.calls.begun > 0), choice=index))
+        events.append(Over())
+        self._over = True
+
+
+class _Choice:
+    """One choice while it speaks. A sound is told when it is whole."""
+
+    __slots__ = ("_form", "_index", "_sound", "_thought", "calls", "finished")
+
+    def __init__(self, calls: Calls, index: int, form: str) -> None:
+        self.calls = CalledStream(calls, index)
+        self.finished = False
+        self._index = index
+        self._form = form
+        self._sound: list[bytes] = []
+        self._thought: list[str] = []  # since the last signature
+
+    def say(self, delta: JsonObject, stated: JsonObject, events: list[Event]) -> None:
+        index, content = self._index, delta.get("content")
+        if type(content) is str and delta.keys() in _PLAIN:
+            if content:
+                events.append(TextPiece(content, index, logprobs_of(stated)))
+            return
+        self._think(delta, events)
+        logprobs = logprobs_of(stated)
+        for is_thought, said in texts_of(content):
+            if is_thought:
+                events.append(ThinkingPiece(said, index))
+            else:
+                events.append(TextPiece(said, index, logprobs))
+                logprobs = ()
+        refusal = delta.get("refusal")
+        if isinstance(refusal, str) and refusal:
+            events.append(RefusalPiece(refusal, index))
+        events += [Cited(one, index) for one in citations_of(delta)]
+        signature = thought_signature(delta)
+        if signature is not None:
+            events.append(TextSigned(signature, index))
+        events += [MediaPiece(one, index) for one in images_of(delta)]
+        if isinstance(audio := delta.get("audio"), dict):
+            self._hear(audio, events)
+        if (entries := delta.get("tool_calls")) is not None:
+            events += self.calls.take(entries)
+        if isinstance(legacy := delta.get("function_call"), dict):
+            events += self.calls.take([{"index": 0, "function": legacy}])
+
+    def _think(self, delta: JsonObject, events: list[Event]) -> None:
+        """A signature may bring along the text that was said before it."""
+        for thought in thoughts_of(delta):
+            if thought.text and not (thought.signature and thought.text == "".join(self._thought)):
+                self._thought.append(thought.text)
+                events.append(ThinkingPiece(thought.text, self._index))
+            if thought.signature is not None:
+                self._thought = []
+                events.append(ThinkingSigned(thought.signature, self._index))
+
+    def end(self, events: list[Event]) -> None:
+        """Raises GatewayError for a call of nothing."""
+        self.finished = True
+        if self._sound:
+            data = base64.b64encode(b"".join(self._sound)).decode()
+            events.append(MediaPiece(sound(data, self._form), self._index))
+        events += self.calls.end()
+
+    def _hear(self, audio: JsonObject, events: list[Event]) -> None:
+        said, data = audio.get("transcript"), audio.get("data")
+        if isinstance(said, str) and said:
+            events.append(TextPiece(said, self._index))
+        if isinstance(data, str) and data:
+            try:
+                self._sound.append(base64.b64decode(data))  # each piece is padded for itself
+            except binascii.Error:
+                raise no_completion() from None
+
+
+def _begun(event: JsonObject) -> Begun:
+    id_, model, created = event.get("id"), event.get("model"), event.get("created")
+    return Begun(_word(id_), _word(model), created if isinstance(created, int) else 0)
+
+
+def _word(value: Json) -> str:
+    return value if isinstance(value, str) else ""
