@@ -1,7 +1,6 @@
 """Attachments inside a request: `data:` URLs, and what their bytes say they are."""
 
 import base64
-import binascii
 
 from gateway.dialects.json_fields import wrong_value
 from gateway.record import Record
@@ -39,7 +38,7 @@ def media_type_of(data: str, stated: str, at: str) -> str:
     """
     try:
         first = base64.b64decode(data[:_LOOKED_AT] if len(data) >= _LOOKED_AT else data, validate=True)
-    except binascii.Error:
+    except ValueError:  # letters that are none of base64, in ASCII or not
         raise wrong_value(at, "must hold base64") from None
     for magic, media_type in _MAGIC:
         if first.startswith(magic):

@@ -54,7 +54,8 @@ def number(
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise wrong_type(path(at, name), "a number")
     if (least is not None and value < least) or (most is not None and value > most):
-        raise wrong_value(path(at, name), f"must be between {least} and {most}")
+        bounds = f"between {least} and {most}" if most is not None else f"{least} or more"
+        raise wrong_value(path(at, name), f"must be {bounds}")
     return value
 
 

@@ -26,16 +26,16 @@ GEMINI_NAMES = NameRule(128, re.compile(r"[^a-zA-Z0-9_.:-]"), re.compile(r"[a-zA
 class ToolNames:
     """The names of one request, in a provider's rule. Names that fit stay what they are."""
 
-    __slots__ = ("_rule", "_sent", "restored")
+    __slots__ = ("_rule", "_sent", "_taken", "restored")
 
     def __init__(self, rule: NameRule, names: Iterable[str]) -> None:
         self._rule = rule
         self._sent: dict[str, str] = {}
         self.restored: dict[str, str] = {}  # by the name that was sent, where it is another one
         named = dict.fromkeys(names)
-        taken = {name for name in named if self._fits(name)}
+        self._taken = {name for name in named if self._fits(name)}
         for name in named:
-            if name not in taken:
+            if name not in self._taken:
                 sent = self._made(name)
                 self._sent[name] = sent
                 self.restored[sent] = name
@@ -62,8 +62,10 @@ class ToolNames:
         clean = rule.forbidden.sub("_", name)
         if rule.first.match(clean) is None:
             clean = "_" + clean
-        return (
-            clean[: rule.longest - _HASH_LETTERS - 1]
-            + "_"
-            + sha256(name.encode()).hexdigest()[:_HASH_LETTERS]
-        )
+        clean = clean[: rule.longest - _HASH_LETTERS - 1]
+        hashed = name.encode()
+        while True:
+            hashed = sha256(hashed).hexdigest().encode()
+            made = f"{clean}_{hashed[:_HASH_LETTERS].decode()}"
+            if made not in self._taken and made not in self.restored:
+                return made

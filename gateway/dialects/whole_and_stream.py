@@ -34,7 +34,7 @@ def events_of(reply: ChatReply) -> Iterator[Event]:
         logprobs, calls = answer.logprobs, 0
         for block in answer.blocks:
             yield from _said(block, choice, calls, logprobs)
-            if isinstance(block, Text):
+            if isinstance(block, Text) and block.text:
                 logprobs = ()  # they are of all texts together, and go with the first
             calls += isinstance(block, ToolCall)
         yield Stopped(answer.stop, answer.matched, answer.explanation, choice)
@@ -91,6 +91,15 @@ class _Choice:
         if self.speaking is not None:
             self.blocks.append(self.speaking("".join(self.pieces)))
             self.pieces, self.speaking = [], None
+
+    def last_text(self) -> tuple[int, Text]:
+        """(where it stands, the text) that was said last; one of nothing where none was."""
+        self.pause()
+        for place in reversed(range(len(self.blocks))):
+            if isinstance(said := self.blocks[place], Text):
+                return place, said
+        self.blocks.append(Text(""))
+        return len(self.blocks) - 1, Text("")
 
     def answer(self) -> Answer:
         self.pause()
@@ -150,15 +159,15 @@ def _take(choice: _Choice, event: Event) -> None:
             thought = choice.blocks[-1]
             assert isinstance(thought, Thinking)
             choice.blocks[-1] = replace(thought, signature=event.signature)
-        case TextSigned() | Cited():
-            choice.say(Text, "")
-            choice.pause()
-            said = choice.blocks[-1]
-            assert isinstance(said, Text)
-            if isinstance(event, Cited):
-                choice.blocks[-1] = replace(said, citations=(*said.citations, event.citation))
+        case Cited():
+            place, said = choice.last_text()
+            choice.blocks[place] = replace(said, citations=(*said.citations, event.citation))
+        case TextSigned():
+            place, said = choice.last_text()
+            if said.signature is None:
+                choice.blocks[place] = replace(said, signature=event.signature)
             else:
-                choice.blocks[-1] = replace(said, signature=event.signature)
+                choice.blocks.append(Text("", signature=event.signature))
         case MediaPiece():
             choice.pause()
             choice.blocks.append(event.media)

@@ -1,4 +1,4 @@
-"""Conversations and answers as the dialects might meet them, for properties that must hold of any."""
+"""Generated conversations and replies in neutral nouns, and what they mean in whatever form they are."""
 
 import json
 from typing import Any
@@ -8,99 +8,172 @@ from hypothesis import strategies as st
 from gateway.chat import (
     Answer,
     Block,
-    CacheTtl,
     ChatReply,
     ChatRequest,
+    Citation,
     Media,
     Parameters,
+    Refusal,
+    Signature,
     Stop,
     Text,
     Thinking,
     Tool,
     ToolCall,
+    ToolChoice,
     ToolResult,
     Turn,
 )
 from gateway.exchange import Usage
+from gateway.record import replace
 
-PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-
-words = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=20
-).filter(lambda text: bool(text.strip()))
-names = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_-]{0,20}", fullmatch=True)
-values: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | words,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
-    max_leaves=5,
+NONE: st.SearchStrategy[None] = st.none()
+PNG = "iVBORw0KGgoAAAANSUhEUg=="
+PDF = "JVBERi0xLjQKJcOkw7w="
+#: Anything that JSON can hold.
+words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+ids = st.from_regex(r"call_[a-z0-9]{4,12}", fullmatch=True)
+names = st.sampled_from(("look_up", "add", "send-mail", "x"))
+arguments = st.dictionaries(
+    words, st.one_of(words, st.integers(-(2**53), 2**53), st.booleans(), st.none()), max_size=3
+).map(lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+images = st.sampled_from(
+    (
+        Media("image", "", "image/png", PNG),
+        Media("image", "", url="https://example.com/a.png", detail="low"),
+    )
 )
-arguments = st.dictionaries(words, values, max_size=3).map(
-    lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-)
-caching: st.SearchStrategy[CacheTtl | None] = st.sampled_from((None, None, None, "short"))
-texts = st.builds(Text, words, caching)
-images = st.builds(lambda cache: Media("image", "", "image/png", PNG, cache=cache), caching)
+documents = st.just(Media("document", "", "application/pdf", PDF, name="a.pdf"))
+counts = st.integers(0, 10_000)
 
 
 @st.composite
-def calls_and_results(draw: st.DrawFn, place: int, tools: list[str]) -> tuple[list[Block], list[Block]]:
-    """Some calls of a turn, and what came of each: ids differ through the conversation."""
-    calls: list[Block] = []
-    results: list[Block] = []
-    for number in range(draw(st.integers(0, 3)) if tools else 0):
-        id_ = f"call_{place}_{number}"
-        calls.append(ToolCall(id_, draw(st.sampled_from(tools)), draw(arguments)))
-        said = tuple(draw(st.lists(texts, max_size=2)))
-        results.append(ToolResult(id_, said, is_error=draw(st.booleans())))
-    return calls, draw(st.permutations(results))
+def tool_steps(draw: st.DrawFn, signatures: st.SearchStrategy[Signature | None]) -> list[Turn]:
+    """The assistant calls tools, and has the results of all of them."""
+    blocks: list[Block] = [Text(draw(words))] if draw(st.booleans()) else []
+    calls = [
+        ToolCall(id_, draw(names), draw(arguments), signature=draw(signatures))
+        for id_ in draw(st.lists(ids, min_size=1, max_size=3, unique=True))
+    ]
+    results = tuple(ToolResult(call.id, (Text(draw(words)),)) for call in calls)
+    return [Turn("assistant", (*blocks, *calls)), Turn("user", results)]
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> ChatRequest:
-    """Well-formed ones: a user's turn first and last, a result for each call."""
-    tools = draw(st.lists(names, max_size=3, unique=True))
-    turns = [Turn("user", tuple(draw(st.lists(texts | images, min_size=1, max_size=3))), "")]
-    for place in range(draw(st.integers(0, 3))):
-        calls, results = draw(calls_and_results(place, tools))
-        spoken = draw(st.lists(texts, min_size=0 if calls else 1, max_size=2))
-        turns.append(Turn("assistant", (*spoken, *calls), ""))
+def requests(draw: st.DrawFn, signatures: st.SearchStrategy[Signature | None] = NONE) -> ChatRequest:
+    """It begins and ends with the user; results of tools follow their calls."""
+    turns: list[Turn] = []
+    for _ in range(draw(st.integers(0, 3))):
         turns.append(
-            Turn("user", (*results, *draw(st.lists(texts, min_size=0 if results else 1, max_size=2))), "")
+            Turn("user", tuple(draw(st.lists(st.one_of(words.map(Text), images), min_size=1, max_size=2))))
         )
-    schema: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}}
+        if draw(st.booleans()):
+            turns += draw(tool_steps(signatures))
+        turns.append(Turn("assistant", (Text(draw(words)),)))
+    turns.append(Turn("user", (Text(draw(words)), *draw(st.lists(documents, max_size=1)))))
+    tools = tuple(
+        Tool(name, description="does it", schema={"type": "object", "properties": {"a": {"type": "string"}}})
+        for name in ("look_up", "add", "send-mail", "x")
+    )
     return ChatRequest(
         tuple(turns),
-        tuple(draw(st.lists(texts, max_size=2))),
-        tuple(Tool(name, "", draw(words), schema, cache=draw(caching)) for name in tools),
-        Parameters(
-            max_output=draw(st.integers(1, 1000)),
-            stop=tuple(draw(st.lists(words, max_size=2))),
-            end_user=draw(st.none() | names),
-        ),
+        tuple(map(Text, draw(st.lists(words, max_size=1)))),
+        tools if draw(st.booleans()) or any(_calls(turn) for turn in turns) else (),
+        draw(parameters()),
         draw(st.booleans()),
     )
 
 
-usages = st.builds(
-    lambda read, cached, kept, said, thought: Usage(
-        read + cached + kept, said + thought, cached, kept, thought, "provider"
-    ),
-    *[st.integers(0, 10_000)] * 5,
-)
-stops: st.SearchStrategy[Stop] = st.sampled_from(("stop", "length", "context_window", "pause"))
+def _calls(turn: Turn) -> bool:
+    return any(isinstance(block, ToolCall) for block in turn.blocks)
 
 
 @st.composite
-def replies(draw: st.DrawFn) -> ChatReply:
-    """With one answer: a thought, texts and calls in any order, two texts never side by side."""
+def parameters(draw: st.DrawFn) -> Parameters:
+    maybe = st.none()
+    return Parameters(
+        max_output=draw(maybe | st.integers(1, 4096)),
+        temperature=draw(maybe | st.sampled_from((0.0, 0.5, 1.0))),
+        top_p=draw(maybe | st.sampled_from((0.1, 1.0))),
+        stop=tuple(draw(st.lists(st.sampled_from(("END", "\n\nHuman:")), max_size=2, unique=True))),
+        tool_choice=draw(maybe | st.sampled_from((ToolChoice("auto"), ToolChoice("none")))),
+        end_user=draw(maybe | st.just("user-1")),
+    )
+
+
+@st.composite
+def answers(draw: st.DrawFn, signatures: st.SearchStrategy[Signature | None] = NONE) -> Answer:
+    """In the order that all dialects have: thoughts, text, calls."""
     blocks: list[Block] = []
-    for number, kind in enumerate(draw(st.lists(st.sampled_from(("text", "call")), max_size=5))):
-        if kind == "call":
-            blocks.append(ToolCall(f"call_{number}", draw(names), draw(arguments)))
-        elif not blocks or not isinstance(blocks[-1], Text):
-            blocks.append(Text(draw(words)))
     if draw(st.booleans()):
-        blocks.insert(0, Thinking(draw(words)))
-    called = any(isinstance(block, ToolCall) for block in blocks)
-    stop: Stop = "tool_calls" if called else draw(stops)
-    return ChatReply((Answer(tuple(blocks), stop),), "id", "m", usage=draw(usages))
+        blocks.append(Thinking(draw(words), draw(signatures)))
+    stop: Stop = draw(st.sampled_from(("stop", "length", "content_filter")))
+    if draw(st.booleans()):
+        blocks.append(Text(draw(words), citations=tuple(draw(st.lists(_citations, max_size=2)))))
+    elif draw(st.booleans()):
+        return Answer((*blocks, Refusal(draw(words))), "content_filter")
+    for id_ in draw(st.lists(ids, max_size=3, unique=True)):
+        blocks.append(ToolCall(id_, draw(names), draw(arguments)))
+        stop = "tool_calls"
+    return Answer(tuple(blocks), stop)
+
+
+_citations = st.builds(
+    Citation, st.just("https://example.com/"), words, st.integers(0, 9), st.integers(10, 19)
+)
+
+
+@st.composite
+def replies(
+    draw: st.DrawFn,
+    signatures: st.SearchStrategy[Signature | None] = NONE,
+    choices_max: int = 1,
+) -> ChatReply:
+    cached, written, reasoning = draw(counts), draw(counts), draw(counts)
+    usage = Usage(
+        draw(counts) + cached + written, draw(counts) + reasoning, cached, written, reasoning, "provider"
+    )
+    several = draw(st.lists(answers(signatures), min_size=1, max_size=choices_max))
+    return ChatReply(tuple(several), "reply-1", "model-1", 1_700_000_000, usage)
+
+
+def meaning(blocks: tuple[Block, ...]) -> list[Any]:
+    """What was said, without where it stood: texts that follow each other are one."""
+    found: list[Any] = []
+    for block in blocks:
+        if isinstance(block, Text) and found and type(found[-1]) is Text:
+            before = found[-1]
+            found[-1] = Text(before.text + block.text, citations=before.citations + block.citations)
+        elif isinstance(block, ToolResult):
+            found.append((block.id, block.is_error, meaning(block.blocks)))
+        elif isinstance(block, ToolCall):
+            found.append(replace(block, at="", arguments=json.loads(block.arguments or "{}")))
+        elif isinstance(block, Media):
+            found.append(replace(block, at=""))
+        elif not isinstance(block, Text) or block.text:
+            found.append(block)
+    return found
+
+
+def spoken(request: ChatRequest) -> list[tuple[str, Any]]:
+    """(role, block) of all that a conversation says, in order."""
+    said: list[tuple[str, Any]] = [("system", block) for block in meaning(request.system)]
+    for role, blocks in _by_role(request.turns):
+        said += [(role, block) for block in meaning(blocks)]
+    return said
+
+
+def _by_role(turns: tuple[Turn, ...]) -> list[tuple[str, tuple[Block, ...]]]:
+    """Turns of one role that follow each other are one."""
+    found: list[tuple[str, tuple[Block, ...]]] = []
+    for turn in turns:
+        if found and found[-1][0] == turn.role:
+            found[-1] = turn.role, found[-1][1] + turn.blocks
+        else:
+            found.append((turn.role, turn.blocks))
+    return found
+
+
+def answered(reply: ChatReply) -> list[tuple[list[Any], str]]:
+    """(what was said, why it ended) of each choice."""
+    return [(meaning(answer.blocks), answer.stop) for answer in reply.answers]

@@ -1,7 +1,6 @@
 """The content of a caller's message: a string, or parts of several kinds."""
 
 import base64
-import binascii
 from collections.abc import Callable
 
 from gateway.chat import Json, JsonObject, Media, Refusal, Text
@@ -100,7 +99,7 @@ def _file(part: JsonObject, at: str) -> Media:
 def _decoded(data: str, at: str) -> str:
     try:
         return base64.b64decode(data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # of either kind
         raise wrong_value(at, "must hold text in UTF-8, in base64") from None
 
 

@@ -152,7 +152,7 @@ class ChatReader:
 class _Choice:
     """One choice while it speaks. A sound is told when it is whole."""
 
-    __slots__ = ("_form", "_index", "_sound", "calls", "finished")
+    __slots__ = ("_form", "_index", "_sound", "_thought", "calls", "finished")
 
     def __init__(self, calls: Calls, index: int, form: str) -> None:
         self.calls = CalledStream(calls, index)
@@ -160,6 +160,7 @@ class _Choice:
         self._index = index
         self._form = form
         self._sound: list[bytes] = []
+        self._thought: list[str] = []  # since the last signature
 
     def say(self, delta: JsonObject, stated: JsonObject, events: list[Event]) -> None:
         index, content = self._index, delta.get("content")
@@ -167,11 +168,7 @@ class _Choice:
             if content:
                 events.append(TextPiece(content, index, logprobs_of(stated)))
             return
-        for thought in thoughts_of(delta):
-            if thought.text:
-                events.append(ThinkingPiece(thought.text, index))
-            if thought.signature is not None:
-                events.append(ThinkingSigned(thought.signature, index))
+        self._think(delta, events)
         logprobs = logprobs_of(stated)
         for is_thought, said in texts_of(content):
             if is_thought:
@@ -193,6 +190,16 @@ class _Choice:
             events += self.calls.take(entries)
         if isinstance(legacy := delta.get("function_call"), dict):
             events += self.calls.take([{"index": 0, "function": legacy}])
+
+    def _think(self, delta: JsonObject, events: list[Event]) -> None:
+        """A signature may bring along the text that was said before it."""
+        for thought in thoughts_of(delta):
+            if thought.text and not (thought.signature and thought.text == "".join(self._thought)):
+                self._thought.append(thought.text)
+                events.append(ThinkingPiece(thought.text, self._index))
+            if thought.signature is not None:
+                self._thought = []
+                events.append(ThinkingSigned(thought.signature, self._index))
 
     def end(self, events: list[Event]) -> None:
         """Raises GatewayError for a call of nothing."""
