@@ -5,6 +5,7 @@ Nothing is decided here about limits or providers; this is where a body becomes 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 from gateway.admission.stable_prefix import stable_prefix
 from gateway.api.query import with_cursors_opened
@@ -12,9 +13,11 @@ from gateway.api.routes import Endpoint
 from gateway.clock import Clock
 from gateway.dialects.counted import counted
 from gateway.dialects.document import Document
+from gateway.dialects.gemini_stream import GeminiStream
 from gateway.dialects.messages_stream import MessagesStream
 from gateway.dialects.named_files import may_name_files, named_files
 from gateway.dialects.openai_stream import MediaStream, OpenAIStream, ResponsesStream
+from gateway.dialects.relayed_stream import RelayedStream
 from gateway.dialects.sealed_ids import MARK, SealedIds
 from gateway.dialects.structure import SMALL, is_light
 from gateway.dialects.table import inbound
@@ -43,6 +46,12 @@ Prepared = tuple[Work, Candidates]
 Opened = tuple[tuple[str, str], ...]  # as in `Work`
 _NONE_OPENED: Opened = ()
 _REFERENCES = {"previous_response_id": PREVIOUS_RESPONSE_NOT_FOUND, "input_file_id": OBJECT_NOT_FOUND}
+#: How the streams of an endpoint are read that pass unchanged; of the others it is media.
+_STREAMS: dict[str, type[RelayedStream]] = {
+    "responses": ResponsesStream,
+    "messages": MessagesStream,
+    "generate_content": GeminiStream,
+}
 _SEALING = frozenset({"responses", "files", "batches", "uploads"})
 
 
@@ -178,12 +187,8 @@ class Inference:
         if exchange.streaming:
             if endpoint.name in ("chat", "completions"):
                 body, stream = completion_stream_body(document, frame_max, endpoint.name == "chat")
-            elif endpoint.name == "messages":
-                stream = lambda: MessagesStream(frame_max)  # noqa: E731
-            elif endpoint.name == "responses":
-                stream = lambda: ResponsesStream(frame_max)  # noqa: E731
             else:
-                stream = lambda: MediaStream(frame_max)  # noqa: E731
+                stream = partial(_STREAMS.get(endpoint.name, MediaStream), frame_max)
         work = Work(
             "POST",
             endpoint.api,
@@ -192,6 +197,7 @@ class Inference:
             forwarded=forwarded + anthropic_lines(named) if endpoint.dialect == "anthropic" else forwarded,
             pinned=pinned,
             stream=stream,
+            query="alt=sse" if in_path and exchange.streaming else "",
             prefix=stable_prefix(tenant.id, fields, len(raw)) if candidates.has_choice else 0,
             seals_ids=endpoint.name == "responses",
             reasoning="reasoning" in fields or "reasoning_effort" in fields,

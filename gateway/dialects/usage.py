@@ -59,7 +59,16 @@ class _OddReply(msgspec.Struct):
     error: msgspec.Raw = _NOTHING
 
 
+class _Generated(msgspec.Struct):
+    """Of Gemini."""
+
+    usage: Gemini | None = msgspec.field(default=None, name="usageMetadata")
+    error: msgspec.Raw = _NOTHING
+
+
 _reply = msgspec.json.Decoder(_Reply)
+_generated = msgspec.json.Decoder(_Generated)
+_GEMINI = frozenset({"generate_content", "embed_content", "count_content"})
 _response = msgspec.json.Decoder(_Response)
 _event = msgspec.json.Decoder(_Event)
 _odd_reply = msgspec.json.Decoder(_OddReply)
@@ -69,6 +78,8 @@ _NO_DETAILS, _NO_KINDS = Details(), Kinds()
 def read_reply(body: bytes, api: str = "") -> tuple[Usage | None, Any]:
     """(usage, error) of a JSON reply. Raises GatewayError when the body is not one JSON object."""
     usage: Usage | None = None
+    if api in _GEMINI:
+        return _read_generated(body)
     try:
         reply = (_response if api == "responses" else _reply).decode(body)
     except msgspec.MsgspecError:
@@ -79,6 +90,16 @@ def read_reply(body: bytes, api: str = "") -> tuple[Usage | None, Any]:
             searches = _searches(reply) if type(reply) is _Response else 0
             usage = _meant(reply.usage, reply.service_tier, searches)
     return usage, None if error is _NOTHING else msgspec.json.decode(error)
+
+
+def _read_generated(body: bytes) -> tuple[Usage | None, Any]:
+    try:
+        reply = _generated.decode(body)
+    except msgspec.MsgspecError:
+        error = _error_alone(body)
+        return None, None if error is _NOTHING else msgspec.json.decode(error)
+    usage = None if reply.usage is None else _of_gemini(reply.usage)
+    return usage, None if reply.error is _NOTHING else msgspec.json.decode(reply.error)
 
 
 def read_event(data: bytes) -> Usage | None:

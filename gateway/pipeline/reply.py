@@ -20,7 +20,12 @@ from gateway.upstream.response import Response
 
 _ERROR_BODY_MAX = 64 * 1024
 #: What answers with JSON and nothing else.
-_JSON_APIS = frozenset({"chat", "completions", "responses", "embeddings", "moderations", "rerank"})
+_JSON_APIS = frozenset(
+    {
+        "chat", "completions", "responses", "embeddings", "moderations", "rerank", "messages", "count_tokens",
+        "generate_content", "embed_content", "count_content",
+    }
+)  # fmt: skip
 
 _MEDIA_APIS = frozenset({"audio", "images"})
 #: What a proxy or a crashed server says with 200; as sound or an image it would be kept by the caller.

@@ -267,14 +267,15 @@ async def test_a_stream_that_breaks_is_never_whole(by_openai: AsyncOpenAI, behin
 
 
 @every_dialect
-async def test_whole_replies_to_who_wanted_a_stream(by_anthropic: AsyncAnthropic, behind: str) -> None:
-    async with by_anthropic.messages.stream(
-        model=behind,
-        max_tokens=200,
-        messages=[{"role": "user", "content": f"{ASKED} [[sim:json_for_stream]]"}],
-    ) as stream:
-        final = await stream.get_final_message()
-    assert any(block.type == "text" and "lighthouse" in block.text for block in final.content)
+async def test_json_that_is_no_reply_is_none(by_anthropic: AsyncAnthropic, behind: str) -> None:
+    with pytest.raises(anthropic.InternalServerError) as caught:
+        async with by_anthropic.messages.stream(
+            model=behind,
+            max_tokens=200,
+            messages=[{"role": "user", "content": f"{ASKED} [[sim:json_for_stream]]"}],
+        ) as stream:
+            await stream.get_final_message()
+    assert caught.value.status_code == 502
 
 
 async def test_what_is_lost_is_told(gateway: RunningGateway, by_openai: AsyncOpenAI) -> None:
