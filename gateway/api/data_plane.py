@@ -13,8 +13,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.api.azure_paths import PREFIX as AZURE
 from gateway.api.azure_paths import served_path
 from gateway.api.gemini_paths import gemini_route
-from gateway.api.inference import Inference, Opened, Prepared
+from gateway.api.inference import Inference
 from gateway.api.models import ModelCatalogue
+from gateway.api.object_ids import Opened
+from gateway.api.object_requests import Prepared
 from gateway.api.query import parsed_query
 from gateway.api.routes import Endpoint, exact_methods, exact_routes, is_unserved, owned_methods, owned_route
 from gateway.errors import METHOD_NOT_SUPPORTED, UNKNOWN_URL, UNSUPPORTED_ENDPOINT, GatewayError
@@ -157,25 +159,25 @@ class DataPlane:
             return prepared
         query = parsed_query(scope["query_string"])
         if takes == "list":
-            return inference.from_list(endpoint, query, exchange, named)
+            return inference.objects.from_list(endpoint, query, exchange, named)
         pinned, path = None, endpoint.path
         opened: Opened = ()
         if sealed:
-            pinned, real = inference.owner_of(exchange, sealed)
+            pinned, real = inference.ids.owner_of(exchange, sealed)
             path, opened = template.format(real), ((real, sealed),)
         if takes == "upload":
-            prepared, form = await inference.from_upload(
+            prepared, form = await inference.objects.from_upload(
                 endpoint, path, pinned, exchange, named, receive, connection
             )
             forms.append(form)
         elif takes == "json_owned":
-            prepared = await inference.from_owned_json(
+            prepared = await inference.objects.from_owned_json(
                 endpoint, path, pinned, exchange, named, receive, connection
             )
         else:
             assert pinned is not None
             method = scope["method"]
-            prepared = inference.from_owned(endpoint, method, path, pinned, query, exchange, named)
+            prepared = inference.objects.from_owned(endpoint, method, path, pinned, query, exchange, named)
         prepared[0].opened += opened
         return prepared
 

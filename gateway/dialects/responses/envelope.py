@@ -8,9 +8,8 @@ import base64
 import binascii
 import zlib
 
-import orjson
-
-from gateway.chat import Signature, Thinking
+from gateway.chat import JsonObject, Signature, Thinking
+from gateway.dialects.json_text import json_bytes, read_object
 
 _MARK = "gw1:"
 _UNPACKED_MAX = 4 * 1024 * 1024
@@ -23,7 +22,10 @@ def enclosed(thought: Thinking) -> str:
         return ""
     if signature.provider == "openai":
         return signature.data
-    packed = zlib.compress(orjson.dumps([signature.provider, signature.data, signature.id, thought.text]))
+    held: JsonObject = {
+        "provider": signature.provider, "data": signature.data, "id": signature.id, "text": thought.text,
+    }  # fmt: skip
+    packed = zlib.compress(json_bytes(held))
     return _MARK + base64.b64encode(packed).decode("ascii")
 
 
@@ -34,11 +36,11 @@ def opened(content: str, id_: str, text: str) -> Thinking:
     if not content.startswith(_MARK):
         return Thinking(text, Signature("openai", content, id_))
     try:
-        unpacker = zlib.decompressobj()
         packed = base64.b64decode(content[len(_MARK) :], validate=True)
-        provider, data, own_id, said = orjson.loads(unpacker.decompress(packed, _UNPACKED_MAX))
-    except (binascii.Error, zlib.error, orjson.JSONDecodeError, ValueError, TypeError):
-        return Thinking(text)
-    if not all(isinstance(one, str) for one in (provider, data, own_id, said)):
-        return Thinking(text)
-    return Thinking(said, Signature(provider, data, own_id))
+        held = read_object(zlib.decompressobj().decompress(packed, _UNPACKED_MAX))
+    except (binascii.Error, zlib.error):
+        held = None
+    match held:
+        case {"provider": str(provider), "data": str(data), "id": str(own_id), "text": str(said)}:
+            return Thinking(said, Signature(provider, data, own_id))
+    return Thinking(text)
