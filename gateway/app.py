@@ -128,7 +128,7 @@ class App:
             generation, clock, Settlement(clock, metrics, self._log, estimator), reservations
         )
         self.unread = Unread(clock, metrics, self._log)
-        reading, catalogue = Inference(router, ids, estimator), ModelCatalogue(snapshot, clock.utc())
+        reading, catalogue = Inference(router, ids, estimator, clock), ModelCatalogue(snapshot, clock.utc())
         self.data = DataPlane(pipeline, reading, catalogue, self._probes())
         self._swap = Swap(
             pipeline, accounts, health, router, reservations, dispatcher, connections, departed, metrics,

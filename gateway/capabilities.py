@@ -32,6 +32,7 @@ class Capabilities(Record, frozen=True):
     schema_with_tools: bool = True
     n_max: int = 1  # choices of one reply
     logprobs: bool = True
+    fast: bool = False  # it answers faster for a higher price, where that is asked for
     vision: bool = False
     pdf: bool = False
     audio_in: bool = False

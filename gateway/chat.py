@@ -163,6 +163,7 @@ class Parameters(Record, frozen=True):
     end_user: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()
     cache_key: str | None = None
+    auto_cache: CacheTtl | None = None  # the provider is to mark itself what of the request it keeps
     verbosity: str | None = None
     image_out: bool = False  # the answer may have images
     audio_out: JsonObject | None = None  # the answer is to be spoken: voice and format

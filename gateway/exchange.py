@@ -109,7 +109,7 @@ class Sized:
 
 _UNSIZED = Sized()
 #: Endpoints that name a model and only ask how much it would have to read.
-COUNTS_ONLY = frozenset({"responses_input_tokens"})
+COUNTS_ONLY = frozenset({"responses_input_tokens", "count_tokens", "count_content"})
 
 
 @dataclass(slots=True)

@@ -6,11 +6,13 @@ Paths are matched as they came, undecoded: `//v1`, `%2e` and their kin are simpl
 from collections.abc import Awaitable
 from functools import partial
 from typing import NamedTuple
+from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.azure_paths import PREFIX as AZURE
 from gateway.api.azure_paths import served_path
+from gateway.api.gemini_paths import gemini_route
 from gateway.api.inference import Inference, Opened, Prepared
 from gateway.api.models import ModelCatalogue
 from gateway.api.query import parsed_query
@@ -38,7 +40,7 @@ class Asked(NamedTuple):
     endpoint: Endpoint
     sealed: str = ""  # the id in the path, if any
     template: str = ""  # and the path around it
-    deployment: str = ""  # the model, where the path names it
+    model: str = ""  # where the path names it
 
 
 class DataPlane:
@@ -59,7 +61,7 @@ class DataPlane:
         if endpoint is not None and endpoint.takes == "json":
             connection = scope["kaze.connection"]
             prepare = partial(self._from_json, endpoint, receive, connection)
-            return self.pipeline.run(connection, scope["headers"], endpoint.name, "openai", prepare)
+            return self.pipeline.run(connection, scope["headers"], endpoint.name, endpoint.dialect, prepare)
         return self._answer(endpoint, scope, receive, send)
 
     async def _answer(self, endpoint: Endpoint | None, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,6 +74,8 @@ class DataPlane:
             await self._health(scope, receive, send)
         elif raw_path.startswith(AZURE):
             await self._azure(raw_path, scope, receive)
+        elif scope["method"] == "POST" and (route := gemini_route(raw_path)) is not None:
+            await self._serve(Asked(route[0], model=route[1]), _with_key_of_query(scope), receive)
         else:
             await self._uncommon(raw_path, scope, receive)
 
@@ -80,7 +84,7 @@ class DataPlane:
         path, deployment = served_path(raw_path)
         endpoint = _ROUTES.get((scope["method"], path))
         if endpoint is not None:
-            await self._serve(Asked(endpoint, deployment=deployment), scope, receive)
+            await self._serve(Asked(endpoint, model=deployment), scope, receive)
         else:
             await self._uncommon(path, scope, receive)
 
@@ -116,7 +120,8 @@ class DataPlane:
             return await self._prepare_uncommon(asked, exchange, named, scope, receive, forms)
 
         try:
-            await self.pipeline.run(connection, scope["headers"], asked.endpoint.name, "openai", prepare)
+            endpoint = asked.endpoint
+            await self.pipeline.run(connection, scope["headers"], endpoint.name, endpoint.dialect, prepare)
         finally:
             for form in forms:
                 form.close()
@@ -131,20 +136,23 @@ class DataPlane:
         forms: list[Form],
     ) -> Prepared:
         inference, connection = self.inference, scope["kaze.connection"]
-        endpoint, sealed, template, deployment = asked
+        endpoint, sealed, template, model = asked
         takes = endpoint.takes
+        if takes == "model_in_path":
+            query = scope["query_string"]
+            return await inference.from_model_path(
+                endpoint, model, query, receive, connection, exchange, named
+            )
         if takes == "json_or_form":
             is_form = named.get(b"content-type", b"").lower().startswith(b"multipart/")
             takes = "form" if is_form else "json"
-        if takes == "json" and deployment:
-            return await inference.from_deployment(endpoint, deployment, receive, connection, exchange, named)
+        if takes == "json" and model:
+            return await inference.from_deployment(endpoint, model, receive, connection, exchange, named)
         if takes == "json":
             prepared = inference.from_json(endpoint, receive, connection, exchange, named)
             return prepared if isinstance(prepared, tuple) else await prepared
         if takes == "form":
-            prepared, form = await inference.from_form(
-                endpoint, exchange, named, receive, connection, deployment
-            )
+            prepared, form = await inference.from_form(endpoint, exchange, named, receive, connection, model)
             forms.append(form)
             return prepared
         query = parsed_query(scope["query_string"])
@@ -210,8 +218,20 @@ def _allowed(raw_path: bytes) -> str:
     return _METHODS.get(raw_path) or owned_methods(raw_path)
 
 
+def _with_key_of_query(scope: Scope) -> Scope:
+    """Google's callers may present their key as `?key=`: read as the header that it stands for."""
+    given = parse_qs(scope["query_string"]).get(b"key")
+    if not given:
+        return scope
+    lines = [(b"x-goog-api-key", value) for value in given]
+    scope["kaze.connection"].named |= lines
+    return {**scope, "headers": [*scope["headers"], *lines]}
+
+
 def dialect_of(scope: Scope) -> str:
-    """Whose words to use on a path: Anthropic's own, and shared paths asked with its version header."""
+    """Whose words to use on a path: those of its own, and shared paths asked with Anthropic's version header."""
+    if gemini_route(scope["raw_path"]) is not None or scope["raw_path"].startswith(b"/v1beta/"):
+        return "gemini"
     if (scope["raw_path"] + b"/").startswith(_ANTHROPIC):
         return "anthropic"
     if any(name == b"anthropic-version" for name, _ in scope["headers"]):

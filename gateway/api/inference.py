@@ -5,15 +5,22 @@ Nothing is decided here about limits or providers; this is where a body becomes 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 from gateway.admission.stable_prefix import stable_prefix
 from gateway.api.query import with_cursors_opened
 from gateway.api.routes import Endpoint
+from gateway.clock import Clock
+from gateway.dialects.counted import counted
 from gateway.dialects.document import Document
+from gateway.dialects.gemini_stream import GeminiStream
+from gateway.dialects.messages_stream import MessagesStream
 from gateway.dialects.named_files import may_name_files, named_files
 from gateway.dialects.openai_stream import MediaStream, OpenAIStream, ResponsesStream
+from gateway.dialects.relayed_stream import RelayedStream
 from gateway.dialects.sealed_ids import MARK, SealedIds
 from gateway.dialects.structure import SMALL, is_light
+from gateway.dialects.table import inbound
 from gateway.errors import (
     INVALID_VALUE,
     OBJECT_NOT_FOUND,
@@ -21,31 +28,39 @@ from gateway.errors import (
     UNSUPPORTED_ENDPOINT,
     GatewayError,
 )
-from gateway.exchange import Exchange
+from gateway.exchange import COUNTS_ONLY, Exchange
 from gateway.pipeline.authenticate import lower
 from gateway.pipeline.body_check import check_body
-from gateway.pipeline.call import forwarded_lines
 from gateway.pipeline.completion_body import completion_stream_body
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.form import Form, form_text, read_form
+from gateway.pipeline.forwarded import VERSION, anthropic_lines, forwarded_lines
 from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_json_type, read_body
 from gateway.pipeline.router import Candidates, Router, Way
 from gateway.pipeline.sizing import Sizing
-from gateway.pipeline.work import StreamedBody, Work
+from gateway.pipeline.translation import Translation
+from gateway.pipeline.work import Stream, StreamedBody, Work
 from gateway.settings.snapshot import Bounds, ProviderKey, Target, Tenant
 
 Prepared = tuple[Work, Candidates]
 Opened = tuple[tuple[str, str], ...]  # as in `Work`
 _NONE_OPENED: Opened = ()
 _REFERENCES = {"previous_response_id": PREVIOUS_RESPONSE_NOT_FOUND, "input_file_id": OBJECT_NOT_FOUND}
+#: How the streams of an endpoint are read that pass unchanged; of the others it is media.
+_STREAMS: dict[str, type[RelayedStream]] = {
+    "responses": ResponsesStream,
+    "messages": MessagesStream,
+    "generate_content": GeminiStream,
+}
 _SEALING = frozenset({"responses", "files", "batches", "uploads"})
 
 
 class Inference:
     """Reads requests under one snapshot."""
 
-    def __init__(self, router: Router, ids: SealedIds, estimator: Estimator) -> None:
+    def __init__(self, router: Router, ids: SealedIds, estimator: Estimator, clock: Clock) -> None:
         self._router = router
+        self._clock = clock
         self._estimator = estimator
         self._ids = ids
         self._bounds: Bounds = router.snapshot.bounds
@@ -101,6 +116,22 @@ class Inference:
         renamed = document.edited(document.renamed(deployment))
         return self._from_document(endpoint, exchange, named, renamed)
 
+    async def from_model_path(
+        self,
+        endpoint: Endpoint,
+        model: str,
+        query: bytes,
+        receive: Receive,
+        connection: TimedBody,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
+    ) -> Prepared:
+        """A JSON body that names no model, since the path does: so it is at Google."""
+        check_json_type(named)
+        document = await self._document(await read_body(receive, connection, named, self._bounds.body_bytes))
+        exchange.streaming = endpoint.path.startswith(":stream") and b"alt=sse" in query.split(b"&")
+        return self._from_document(endpoint, exchange, named, document, model)
+
     async def _document(self, raw: bytes) -> Document:
         if is_light(raw):
             return Document(raw, self._bounds.json_depth)
@@ -111,15 +142,23 @@ class Inference:
         return document
 
     def _from_document(
-        self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], document: Document
+        self,
+        endpoint: Endpoint,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
+        document: Document,
+        model: str | None = None,
     ) -> Prepared:
+        """`model` is given where the path names it, and the body does not."""
         assert exchange.tenant_key is not None
         tenant = exchange.tenant_key.tenant
         raw, fields, pinned, opened = document.raw, document.fields, None, _NONE_OPENED
         if raw.find(MARK) >= 0 or "previous_response_id" in fields or "input_file_id" in fields:
             document, pinned, opened = self._opened(tenant, document)
             fields = document.fields
-        model = fields.get("model")
+        in_path = model is not None
+        if model is None:
+            model = fields.get("model")
         if model is None and endpoint.api == "moderations":  # which model is then the provider's choice
             return _work(endpoint, named, document.with_model), self._router.without_model(
                 tenant, endpoint.api, None
@@ -128,6 +167,7 @@ class Inference:
             model = document.required_text("model")
         exchange.model, exchange.body_bytes = model, len(raw)
         candidates = self._router.candidates(tenant, model, endpoint.api)
+        is_native = candidates.is_native
         if may_name_files(document.raw) or "conversation" in fields:
             for param, real in _raw_references(endpoint, document, opened):
                 candidates = self._on_own_keys(tenant, candidates, pinned, param, real)
@@ -140,29 +180,37 @@ class Inference:
             exchange.streaming = _asks_for_stream(document, endpoint)
         if "background" in fields:
             exchange.goes_on = fields["background"] is True
-        body: Callable[[Target | None], bytes] = document.with_model
-        stream: Callable[[], OpenAIStream] | None = None
+        forwarded = forwarded_lines(named)
+        body: Callable[[Target | None], bytes] = (lambda _: raw) if in_path else document.with_model
+        stream: Callable[[], Stream] | None = None
         frame_max = self._bounds.frame_bytes
         if exchange.streaming:
             if endpoint.name in ("chat", "completions"):
-                body, stream = completion_stream_body(document, frame_max)
-            elif endpoint.name == "responses":
-                stream = lambda: ResponsesStream(frame_max)  # noqa: E731
+                body, stream = completion_stream_body(document, frame_max, endpoint.name == "chat")
             else:
-                stream = lambda: MediaStream(frame_max)  # noqa: E731
+                stream = partial(_STREAMS.get(endpoint.name, MediaStream), frame_max)
         work = Work(
             "POST",
             endpoint.api,
             endpoint.path,
             body,
-            forwarded=forwarded_lines(named),
+            forwarded=forwarded + anthropic_lines(named) if endpoint.dialect == "anthropic" else forwarded,
             pinned=pinned,
             stream=stream,
+            query="alt=sse" if in_path and exchange.streaming else "",
             prefix=stable_prefix(tenant.id, fields, len(raw)) if candidates.has_choice else 0,
             seals_ids=endpoint.name == "responses",
             reasoning="reasoning" in fields or "reasoning_effort" in fields,
             opened=opened,
         )
+        if not is_native and endpoint.name in COUNTS_ONLY:
+            work.answer = counted(endpoint.name, exchange.sizing.estimate().input)
+        elif not is_native:
+            strict = named.get(b"x-gateway-strict") == b"true"
+            spoken = inbound(endpoint.api, named.get(VERSION, b"").decode("ascii", "replace"))
+            work.at = Translation(
+                work, spoken, exchange, document, forwarded, strict, frame_max, self._clock
+            ).at
         return work, candidates
 
     async def from_form(
@@ -389,6 +437,6 @@ def _tenant(exchange: Exchange) -> Tenant:
 def _asks_for_stream(document: Document, endpoint: Endpoint) -> bool:
     if endpoint.name == "speech":
         return document.text("stream_format") == "sse"
-    if endpoint.name in ("chat", "completions", "responses", "images"):
+    if endpoint.name in ("chat", "completions", "responses", "messages", "images"):
         return document.flag("stream")
     return False

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """`takes` is how the request is read: json (names a model), form (multipart), owned (names an object of a
-    provider key), json_owned (a JSON body that names no model), json_or_form, list, local."""
+    provider key), json_owned (a JSON body that names no model), json_or_form, list, model_in_path."""
 
     name: str  # metric label and log field
     api: str  # capability a provider must have
     takes: str
     path: str  # below the provider's base
+    dialect: str = "openai"  # of the path: whose words requests, replies and errors are in
 
 
 JSON = {
@@ -23,6 +24,10 @@ JSON = {
         "responses_input_tokens", "responses", "json", "/responses/input_tokens"
     ),
     "/responses/compact": Endpoint("responses_compact", "responses", "json", "/responses/compact"),
+    "/messages": Endpoint("messages", "messages", "json", "/messages", "anthropic"),
+    "/messages/count_tokens": Endpoint(
+        "count_tokens", "count_tokens", "json", "/messages/count_tokens", "anthropic"
+    ),
     "/embeddings": Endpoint("embeddings", "embeddings", "json", "/embeddings"),
     "/moderations": Endpoint("moderations", "moderations", "json", "/moderations"),
     "/rerank": Endpoint("rerank", "rerank", "json", "/rerank"),

@@ -11,6 +11,18 @@ import orjson
 from gateway.errors import GatewayError
 
 MESSAGE_MAX = 500
+#: What Google calls a status; any other below 500 is the caller's doing, any other above it ours.
+_GOOGLE = {
+    401: "UNAUTHENTICATED",
+    402: "PERMISSION_DENIED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    405: "NOT_FOUND",
+    408: "DEADLINE_EXCEEDED",
+    429: "RESOURCE_EXHAUSTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
 
 
 def error_status(error: GatewayError, dialect: str) -> int:
@@ -24,6 +36,10 @@ def error_body(error: GatewayError, dialect: str, request_id: str) -> bytes:
     if dialect == "anthropic":
         inner: dict[str, object] = {"type": error.condition.anthropic_type, "message": message}
         return orjson.dumps({"type": "error", "error": inner, "request_id": request_id})
+    if dialect == "gemini":
+        status = error.condition.status
+        word = _GOOGLE.get(status, "INTERNAL" if status >= 500 else "INVALID_ARGUMENT")
+        return orjson.dumps({"error": {"code": status, "message": message, "status": word}})
     condition = error.condition
     detail = {"message": message, "type": condition.type, "param": error.param, "code": condition.code}
     return orjson.dumps({"error": detail})
@@ -54,6 +70,8 @@ def error_frame(
     condition, message = error.condition, error.message[:MESSAGE_MAX]
     if dialect == "anthropic":
         return b"event: error\ndata: " + error_body(error, dialect, request_id) + b"\n\n"
+    if dialect == "gemini":
+        return b"data: " + error_body(error, dialect, request_id) + b"\n\n"
     detail = {"message": message, "type": condition.type, "param": error.param, "code": condition.code}
     if endpoint != "responses":
         return b"data: " + orjson.dumps({"error": detail}) + b"\n\n"

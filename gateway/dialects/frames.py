@@ -12,6 +12,7 @@ from gateway.errors import UPSTREAM_INCOMPLETE, UPSTREAM_INVALID, GatewayError
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _BOM = b"\xef\xbb\xbf"
+_BARE = b"{"
 
 
 class FrameRelay:
@@ -27,6 +28,10 @@ class FrameRelay:
 
     #: Byte sequences that only a frame which needs a look can have. The empty one is in every frame.
     _words: tuple[bytes, ...] = (b"",)
+    #: Whether pings go on: the dialect has them, and its SDKs pass over them.
+    _keeps_pings = False
+    #: Whether JSON that stands there without `data:` is an event: so Google ends a stream with an error.
+    _takes_bare = False
 
     def __init__(self, frame_max: int = 16 * 1024 * 1024) -> None:
         self.content = False
@@ -181,7 +186,7 @@ class FrameRelay:
         untouched = True
         for frame in frames:
             if frame[:6] != b"data: " or len(frame) == 6 or frame.find(b"\n") >= 0:
-                cleaned = [clean for frame in frames if (clean := _cleaned(frame))]
+                cleaned = [clean for frame in frames if (clean := self._cleaned(frame))]
                 untouched = cleaned == frames
                 frames = cleaned
                 break
@@ -190,24 +195,25 @@ class FrameRelay:
             return data
         return b"\n\n".join((*kept, b"")) if kept else b""
 
-
-def _cleaned(frame: bytes) -> bytes:
-    """`frame` without comments, `id:`, `retry:`, events that carry no data and pings, which SDKs stumble over."""
-    lines = frame.split(b"\n")
-    kept = [line for line in lines if line[:5] == b"data:" or line[:6] == b"event:"]
-    if (
-        not any(line[:5] == b"data:" and line[5:].strip() for line in kept)
-        or b"event: ping" in kept
-        or b"event:ping" in kept
-    ):
-        return b""
-    return frame if len(kept) == len(lines) else b"\n".join(kept)
+    def _cleaned(self, frame: bytes) -> bytes:
+        """`frame` without what SDKs stumble over: comments, `id:`, `retry:`, events without data, pings."""
+        if self._takes_bare and frame[:1] == _BARE:
+            return b"data: " + frame.replace(b"\n", b"")  # which stand between its tokens, if anywhere
+        lines = frame.split(b"\n")
+        kept = [line for line in lines if line[:5] == b"data:" or line[:6] == b"event:"]
+        if not any(line[:5] == b"data:" and line[5:].strip() for line in kept):
+            return b""
+        if not self._keeps_pings and (b"event: ping" in kept or b"event:ping" in kept):
+            return b""
+        return frame if len(kept) == len(lines) else b"\n".join(kept)
 
 
 def frame_data(frame: bytes) -> bytes:
-    """The joined `data:` lines of a frame."""
+    """The joined `data:` lines of a frame, or the JSON that stands there without them."""
     if frame[:6] == b"data: " and frame.find(b"\n") < 0:
         return frame[6:]
+    if frame[:1] == _BARE:
+        return frame
     return b"\n".join(line[5:].removeprefix(b" ") for line in frame.split(b"\n") if line[:5] == b"data:")
 
 

@@ -96,8 +96,12 @@ def array(fields: JsonObject, name: str, at: str = "") -> list[Json] | None:
 
 def objects(fields: JsonObject, name: str, at: str = "") -> Iterator[tuple[JsonObject, str]]:
     """The objects of an array with their paths; of none where there is no array."""
-    for index, value in enumerate(array(fields, name, at) or ()):
-        where = path(path(at, name), index)
+    found = array(fields, name, at)
+    if not found:
+        return
+    whole = path(at, name)
+    for index, value in enumerate(found):
+        where = f"{whole}[{index}]"
         if not isinstance(value, dict):
             raise wrong_type(where, "an object")
         yield value, where

@@ -30,6 +30,12 @@ class Losses:
         """It goes on as something that means nearly the same. Raises GatewayError likewise."""
         self._lost("changed", name)
 
+    def copy(self) -> "Losses":
+        """Another one, that begins with these."""
+        other = Losses(self._strict)
+        other._by_kind = {kind: dict(names) for kind, names in self._by_kind.items()}
+        return other
+
     @property
     def names(self) -> tuple[tuple[str, str], ...]:
         """(kind, field) of each."""

@@ -43,7 +43,7 @@ def owned_ids(value: Any, found: set[str] | None = None) -> set[str]:
     return found
 
 
-def frames_of_completion(reply: dict[str, Any], endpoint: str, with_usage: bool) -> bytes:
+def frames_of_completion(reply: dict[str, Any], chat: bool, with_usage: bool) -> bytes:
     """A whole chat or text completion as the frames of a stream, for a provider that would not stream.
 
     Raises GatewayError when it is no completion: frames of nothing would look like a finished, empty answer.
@@ -51,7 +51,6 @@ def frames_of_completion(reply: dict[str, Any], endpoint: str, with_usage: bool)
     choices = _objects(reply.get("choices"))
     if not choices:
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the completion it should be.")
-    chat = endpoint == "chat"
     base: dict[str, Any] = {
         name: reply[name]
         for name in ("id", "created", "model", "system_fingerprint", "service_tier")

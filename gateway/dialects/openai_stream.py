@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import orjson
-
-from gateway.dialects.frames import FrameRelay, frame_data
+from gateway.chat import JsonObject
+from gateway.dialects.frames import frame_data
+from gateway.dialects.json_text import event_object, json_bytes
+from gateway.dialects.openai_reply import frames_of_completion, frames_of_response
+from gateway.dialects.relayed_stream import RelayedStream
 from gateway.dialects.usage import read_event
-from gateway.errors import UPSTREAM_INVALID, GatewayError
+from gateway.errors import GatewayError
 from gateway.exchange import Usage
 
 #: Byte sequences that can only be real keys: inside a JSON string a quote is escaped.
@@ -18,59 +20,23 @@ _CHOICES = b'"choices":[{'
 _LESSONS = 4
 _EMPTY_CHOICES = (b'"choices":[]', b'"choices": []')
 _DONE = b"[DONE]"
-_NAME_MAX = 256  # where the data of an event with a usual name has begun
 
 
-class OpenAIStream(FrameRelay):
-    """Shared by the dialect's streams: usage from the frame that has it, errors inside a 200, rewriting.
+class OpenAIStream(RelayedStream):
+    """Shared by the dialect's streams: usage from the one frame that has it."""
 
-    `rewrites` are byte replacements for whole JSON strings that stay the same through a stream (its id, its
-    model name); they are learned from the first frame by `learn`.
-    """
+    __slots__ = ("_usage_frame",)
 
-    __slots__ = ("_usage_frame", "first", "rewrites")
-
-    #: Whether a reply that is no stream is passed on as it is (audio, images) instead of being made one.
-    tolerates_plain = False
+    _marks = (_DONE,)
 
     def __init__(self, frame_max: int = 16 * 1024 * 1024) -> None:
         super().__init__(frame_max)
         self._usage_frame: bytes | None = None
-        self.first: dict[str, Any] | None = None
-        self.rewrites: list[tuple[bytes, bytes]] = []
 
     def usage(self) -> Usage | None:
-        """The usage that the provider reported so far, if it did."""
         if self._usage_frame is None:
             return None
         return read_event(self._usage_frame)
-
-    def learn(self, first: dict[str, Any]) -> None:
-        """Called once with the first frame's object, before it goes on."""
-        self.first = first
-
-    def _is_whole(self, data: bytes) -> bool:
-        try:
-            return data == _DONE or type(orjson.loads(data)) is dict  # a number could have had more digits
-        except orjson.JSONDecodeError:
-            return False
-
-    def _begin(self, frames: list[bytes]) -> None:
-        for frame in frames:
-            data = frame_data(frame)
-            if data != _DONE:
-                self.learn(_parsed(data))
-                return
-
-    def _pass(self, data: bytes) -> bytes:
-        for old, new in self.rewrites:
-            data = data.replace(old, new)
-        return data
-
-    def _rewritten(self, frames: list[bytes]) -> list[bytes]:
-        for old, new in self.rewrites:
-            frames = [frame.replace(old, new) for frame in frames]
-        return frames
 
 
 class CompletionStream(OpenAIStream):
@@ -79,12 +45,13 @@ class CompletionStream(OpenAIStream):
     With `hide_usage` the frame that only reports usage is kept from the caller, who did not ask for it.
     """
 
-    __slots__ = ("_head", "_lessons", "_tail", "finished", "hides_usage")
+    __slots__ = ("_chat", "_head", "_lessons", "_tail", "finished", "hides_usage")
 
     _words = (*_USAGE, *_FINISH, b'"error":', _DONE)
 
-    def __init__(self, hide_usage: bool, frame_max: int = 16 * 1024 * 1024) -> None:
+    def __init__(self, hide_usage: bool, frame_max: int = 16 * 1024 * 1024, chat: bool = True) -> None:
         super().__init__(frame_max)
+        self._chat = chat
         self.hides_usage = hide_usage
         self.finished = False  # a finish_reason was seen
         #: What a frame of this stream has before and behind its text, once one was seen; nothing begins like this.
@@ -114,7 +81,7 @@ class CompletionStream(OpenAIStream):
         if self.first is None:
             self._begin(frames)
         for position, frame in enumerate(frames):
-            _check(frame)
+            self._check(frame)
             if not self.content and _carries_content(frame):
                 self.content = True
             if frame.find(b'"error":') >= 0 and _is_error(frame):
@@ -131,11 +98,14 @@ class CompletionStream(OpenAIStream):
                 self._usage_frame = frame_data(frame)
         return self._without_usage(frames)
 
+    def frames_of(self, reply: dict[str, Any]) -> bytes:
+        return frames_of_completion(reply, self._chat, not self.hides_usage)
+
     def _usage_asked_for(self) -> bytes:
         """The frame with the usage that the caller asked for, where the provider has it in `x_groq` only."""
         if self.hides_usage or self._usage_frame is None:
             return b""
-        event = _parsed(self._usage_frame)
+        event = event_object(self._usage_frame)
         inner = event.get("x_groq")
         if (
             type(event.get("usage")) is dict
@@ -143,8 +113,9 @@ class CompletionStream(OpenAIStream):
             or type(inner.get("usage")) is not dict
         ):
             return b""
-        made = {name: event[name] for name in ("id", "object", "created", "model") if name in event}
-        frame = b"data: " + orjson.dumps({**made, "choices": [], "usage": inner["usage"]})
+        kept = ("id", "object", "created", "model")
+        made: JsonObject = {name: event[name] for name in kept if name in event}
+        frame = b"data: " + json_bytes({**made, "choices": [], "usage": inner["usage"]})
         return self._rewritten([frame])[0]
 
     def _without_usage(self, frames: list[bytes]) -> list[bytes]:
@@ -194,7 +165,7 @@ class ResponsesStream(OpenAIStream):
         if self.first is None:
             self._begin(frames)
         for position, frame in enumerate(frames):
-            _check(frame)
+            self._check(frame)
             if frame.startswith((b"event: error", b'data: {"error"')):
                 self.failure = frame_data(frame)
                 return self._rewritten(frames[:position])
@@ -202,18 +173,21 @@ class ResponsesStream(OpenAIStream):
             if not self.content and not frame.startswith(self._PREAMBLE):
                 self.content = True
             if self.meet is not None and self._may_name_objects(frame):
-                self.meet(_parsed(frame_data(frame)))
+                self.meet(event_object(frame_data(frame)))
             if frame.startswith(self._TERMINAL):
                 self._usage_frame = frame_data(frame)
                 self.ended = True
                 return self._rewritten(frames if position + 1 == len(frames) else frames[: position + 1])
         return self._rewritten(frames) if self.rewrites else frames
 
+    def frames_of(self, reply: dict[str, Any]) -> bytes:
+        return frames_of_response(reply)
+
     def events_with_ids(self, frames: bytes) -> Iterator[dict[str, Any]]:
         """The events that may name objects at the provider key, of what was relayed before there was `meet`."""
         for frame in frames.split(b"\n\n"):
             if self._may_name_objects(frame):
-                yield _parsed(frame_data(frame))
+                yield event_object(frame_data(frame))
 
     def _may_name_objects(self, frame: bytes) -> bool:
         return frame.startswith(self._TERMINAL) or frame.find(b'"file_id"') >= 0
@@ -225,7 +199,7 @@ class ResponsesStream(OpenAIStream):
             return b""
         why = {"code": error.condition.code, "message": error.message}
         event = {"type": "response.failed", "sequence_number": self.sequence + 1}
-        failed = orjson.dumps({**event, "response": {**begun, "status": "failed", "error": why}})
+        failed = json_bytes({**event, "response": {**begun, "status": "failed", "error": why}})
         return self._pass(b"event: response.failed\ndata: " + failed + b"\n\n")
 
 
@@ -242,7 +216,7 @@ class MediaStream(OpenAIStream):
     def _look(self, frames: list[bytes]) -> list[bytes]:
         self.content = self.content or bool(frames)
         for position, frame in enumerate(frames):
-            _check(frame)
+            self._check(frame)
             if frame.find(b'"error":') >= 0 and _is_error(frame):
                 self.failure = frame_data(frame)
                 return frames[:position]
@@ -259,28 +233,9 @@ def _has(frame: bytes, words: tuple[bytes, bytes]) -> bool:
     return frame.find(words[0]) >= 0 or frame.find(words[1]) >= 0
 
 
-def _check(frame: bytes) -> None:
-    """Refuse an event that is no object. Both its ends show whether it is one; only an odd one is parsed."""
-    if frame[-1:] == b"}" and (frame[:7] == b"data: {" or frame.find(b"\ndata: {", 0, _NAME_MAX) >= 0):
-        return
-    data = frame_data(frame)
-    if data != _DONE:
-        _parsed(data)
-
-
-def _parsed(data: bytes) -> dict[str, Any]:
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        raise GatewayError(UPSTREAM_INVALID, "The provider sent an event that is not JSON.") from None
-    if type(value) is not dict:
-        raise GatewayError(UPSTREAM_INVALID, "The provider sent an event that is not an object.")
-    return value
-
-
 def _is_error(frame: bytes) -> bool:
     data = frame_data(frame)
-    return data != _DONE and bool(_parsed(data).get("error"))
+    return data != _DONE and bool(event_object(data).get("error"))
 
 
 def _is_usage_only(frame: bytes) -> bool:
@@ -290,7 +245,7 @@ def _is_usage_only(frame: bytes) -> bool:
     """
     if not _has(frame, _EMPTY_CHOICES) or not _has(frame, _USAGE):
         return False
-    event = _parsed(frame_data(frame))
+    event = event_object(frame_data(frame))
     return event.get("choices") == [] and type(event.get("usage")) is dict
 
 
@@ -299,7 +254,8 @@ def _carries_content(frame: bytes) -> bool:
     data = frame_data(frame)
     if data == _DONE:
         return True
-    for choice in _parsed(data).get("choices") or ():
+    choices = event_object(data).get("choices")
+    for choice in choices if isinstance(choices, list) else ():
         if type(choice) is not dict:
             continue
         if choice.get("finish_reason") or choice.get("text"):

@@ -3,13 +3,21 @@
 Text that is no JSON object is refused, never taken for `{}` (wire reference §2.0); no text means no arguments.
 """
 
-import orjson
-
 from gateway.chat import Json, JsonObject, ToolCall
 from gateway.dialects.json_fields import path, wrong_value
+from gateway.dialects.json_text import json_text, read_object
 
 #: What a plain-text tool's one argument is called where tools take objects (wire reference §2.1).
 INPUT = "input"
+#: And what such a tool takes there.
+PLAIN_TEXT: JsonObject = {
+    "type": "object",
+    "properties": {INPUT: {"type": "string"}},
+    "required": [INPUT],
+    "additionalProperties": False,
+}
+#: What a reply says of arguments that are no object, to callers who can be told objects only.
+RAW = "_raw"
 
 
 def arguments_object(call: ToolCall) -> JsonObject:
@@ -18,25 +26,29 @@ def arguments_object(call: ToolCall) -> JsonObject:
         return {INPUT: call.arguments}
     if not call.arguments.strip():
         return {}
-    try:
-        value = orjson.loads(call.arguments)
-    except orjson.JSONDecodeError:
-        value = None
-    if not isinstance(value, dict):
+    value = read_object(call.arguments)
+    if value is None:
         raise wrong_value(path(call.at, "arguments"), "must be the text of a JSON object")
     return value
 
 
+def said_object(call: ToolCall) -> JsonObject:
+    """The arguments of a call that a model made, whatever it said."""
+    if call.custom:
+        return {INPUT: call.arguments}
+    if not call.arguments.strip():
+        return {}
+    value = read_object(call.arguments)
+    return {RAW: call.arguments} if value is None else value
+
+
 def arguments_text(value: Json) -> str:
     """Without spaces, in the order of the keys as they came."""
-    return orjson.dumps(value if value is not None else {}).decode()
+    return json_text(value if value is not None else {})
 
 
 def plain_input(arguments: str) -> str:
     """What a model gave to a plain-text tool that it knows as one with an object; all of it, if it is no such."""
-    try:
-        value = orjson.loads(arguments or "{}")
-    except orjson.JSONDecodeError:
-        return arguments
-    said = value.get(INPUT) if isinstance(value, dict) else None
+    value = read_object(arguments or "{}")
+    said = None if value is None else value.get(INPUT)
     return said if isinstance(said, str) else arguments

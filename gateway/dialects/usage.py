@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple, replace
 
+from gateway.chat import JsonObject
 from gateway.dialects.usage_words import Counts, Details, Gemini, Modality, Ollama, Reported
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import NO_USAGE, Kinds, Usage
@@ -19,6 +20,8 @@ from gateway.exchange import NO_USAGE, Kinds, Usage
 _TIER_MAX = 32
 #: What replies call the tier that costs what the price list says.
 _STANDARD = frozenset({"", "default", "auto", "standard", "standard_only", "on_demand"})
+#: Anthropic says this beside the tier, and it is what the price goes by.
+_FAST = "fast"
 _PARTS = 5  # of `Usage`, numbers
 
 _NOTHING = msgspec.Raw(b"null")
@@ -56,7 +59,16 @@ class _OddReply(msgspec.Struct):
     error: msgspec.Raw = _NOTHING
 
 
+class _Generated(msgspec.Struct):
+    """Of Gemini."""
+
+    usage: Gemini | None = msgspec.field(default=None, name="usageMetadata")
+    error: msgspec.Raw = _NOTHING
+
+
 _reply = msgspec.json.Decoder(_Reply)
+_generated = msgspec.json.Decoder(_Generated)
+_GEMINI = frozenset({"generate_content", "embed_content", "count_content"})
 _response = msgspec.json.Decoder(_Response)
 _event = msgspec.json.Decoder(_Event)
 _odd_reply = msgspec.json.Decoder(_OddReply)
@@ -66,6 +78,8 @@ _NO_DETAILS, _NO_KINDS = Details(), Kinds()
 def read_reply(body: bytes, api: str = "") -> tuple[Usage | None, Any]:
     """(usage, error) of a JSON reply. Raises GatewayError when the body is not one JSON object."""
     usage: Usage | None = None
+    if api in _GEMINI:
+        return _read_generated(body)
     try:
         reply = (_response if api == "responses" else _reply).decode(body)
     except msgspec.MsgspecError:
@@ -76,6 +90,16 @@ def read_reply(body: bytes, api: str = "") -> tuple[Usage | None, Any]:
             searches = _searches(reply) if type(reply) is _Response else 0
             usage = _meant(reply.usage, reply.service_tier, searches)
     return usage, None if error is _NOTHING else msgspec.json.decode(error)
+
+
+def _read_generated(body: bytes) -> tuple[Usage | None, Any]:
+    try:
+        reply = _generated.decode(body)
+    except msgspec.MsgspecError:
+        error = _error_alone(body)
+        return None, None if error is _NOTHING else msgspec.json.decode(error)
+    usage = None if reply.usage is None else _of_gemini(reply.usage)
+    return usage, None if reply.error is _NOTHING else msgspec.json.decode(reply.error)
 
 
 def read_event(data: bytes) -> Usage | None:
@@ -94,14 +118,18 @@ def read_event(data: bytes) -> Usage | None:
     return None
 
 
-def read_usage(*reports: bytes, dialect: str = "openai") -> Usage | None:
-    """What a usage object means; of several of one stream, each of all that was used so far, the last word holds.
+def read_usage(*reports: bytes | JsonObject, dialect: str = "openai") -> Usage | None:
+    """What a usage object means, read or not; of several of one stream, each of all that was used so far, the last
+    word holds.
 
     None when it is missing its counts or they cannot be true.
     """
     decoder, meaning = _DIALECTS[dialect]
     try:
-        found, *later = [decoder.decode(text) for text in reports]
+        found, *later = [
+            decoder.decode(one) if isinstance(one, bytes) else msgspec.convert(one, decoder.type)
+            for one in reports
+        ]
     except msgspec.MsgspecError:
         return None
     for one in later:
@@ -143,10 +171,11 @@ def _meant(found: Counts, tier: Any = None, searches: int = 0) -> Usage | None:
     reasoning = out.reasoning_tokens or 0
     kinds = None
     if (tier is not None and tier != "default") or searches or _has_words_of_few(found, into, out):
+        tier = found.speed if found.speed == _FAST else tier or found.service_tier
         if type(found) is Reported and found.iterations:
-            return _sum([_meant(one, tier or found.service_tier) for one in found.iterations])
+            return _sum([_meant(one, tier) for one in found.iterations])
         into = found.input_token_details or into
-        kinds = _kinds(found, into, out, outputs, tier or found.service_tier, searches)
+        kinds = _kinds(found, into, out, outputs, tier, searches)
         cached = cached or found.prompt_cache_hit_tokens or found.cached_tokens or 0
         cached = cached or found.cache_read_input_tokens or 0
         written = written or found.cache_creation_input_tokens or 0
@@ -168,7 +197,8 @@ def _has_words_of_few(found: Counts, into: Details, out: Details) -> Any:
         into.audio_tokens or into.image_tokens is not None or out.audio_tokens or out.image_tokens
         or out.thinking_tokens or found.input_token_details or found.cached_tokens or found.prompt_cache_hit_tokens
         or found.cache_read_input_tokens or found.cache_creation_input_tokens or found.num_search_queries
-        or found.server_tool_use or found.service_tier or (type(found) is Reported and found.iterations)
+        or found.server_tool_use or found.service_tier or found.speed
+        or (type(found) is Reported and found.iterations)
     )  # fmt: skip
 
 

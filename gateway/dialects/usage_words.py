@@ -49,6 +49,7 @@ class Counts(Record):
     cache_creation: CacheWrites | None = None
     server_tool_use: ToolCalls | None = None
     service_tier: Any = None
+    speed: Any = None  # Anthropic
 
 
 class Reported(Counts):

@@ -27,7 +27,7 @@ class Attachments(Record):
 
 
 def attachments(messages: list[Any]) -> Attachments | None:
-    """Of chat messages or of a response's input items; None where all is text, as it mostly is."""
+    """Of messages (OpenAI's, Anthropic's, Gemini's) or a response's input items; None where all is text."""
     found: Attachments | None = None
     left = _LOOKED_AT_MAX
     for message in messages if len(messages) <= _LOOKED_AT_MAX else messages[:_LOOKED_AT_MAX]:
@@ -38,6 +38,8 @@ def attachments(messages: list[Any]) -> Attachments | None:
             continue
         if content is None:
             content = message.get("output")  # of a tool, which may answer with an image
+        if content is None:
+            content = message.get("parts")
         if type(content) is dict:
             content = [content]
         if type(content) is not list or left <= 0:
@@ -66,8 +68,34 @@ def _take(part: dict[str, Any], found: Attachments) -> None:
     elif kind in ("file", "input_file"):
         file = part.get("file")
         chars = _length((file if type(file) is dict else part).get("file_data"))
-        found.pages += min(_PAGES_MAX, 1 + chars / _PAGE_CHARS)
+        _take_pages(chars, found)
+    elif kind in ("image", "document"):
+        source = part.get("source")
+        _take_data(
+            "image/" if kind == "image" else "",
+            _length(source.get("data")) if type(source) is dict else 0,
+            found,
+        )
+    elif kind is None and ("inlineData" in part or "fileData" in part):
+        given = part.get("inlineData") or part.get("fileData")
+        if type(given) is dict:
+            _take_data(str(given.get("mimeType")), _length(given.get("data")), found)
+
+
+def _take_data(media_type: str, chars: int, found: Attachments) -> None:
+    if media_type.startswith("image/"):
+        found.images += 1.0
         found.chars += chars
+    elif media_type.startswith("audio/"):
+        found.audio_s += chars / _COMPRESSED_PER_S
+        found.chars += chars
+    else:
+        _take_pages(chars, found)
+
+
+def _take_pages(chars: int, found: Attachments) -> None:
+    found.pages += min(_PAGES_MAX, 1 + chars / _PAGE_CHARS)
+    found.chars += chars
 
 
 def _length(value: object) -> int:

@@ -13,6 +13,9 @@ _REQUIRED: dict[str, tuple[tuple[str, tuple[type, ...]], ...]] = {
     "completions": (("prompt", (str, list)),),
     "embeddings": (("input", (str, list)),),
     "moderations": (("input", (str, list)),),
+    "messages": (("messages", (list,)),),
+    "count_tokens": (("messages", (list,)),),
+    "generate_content": (("contents", (list, dict)),),
 }
 #: Fields that mean the same at every provider: what their values are, what that is called, and within what bounds
 #: (0, 0: none of ours). Null is absent.

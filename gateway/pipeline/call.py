@@ -6,7 +6,7 @@ within the retry budget; what the caller learns is the last attempt's error, and
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 from gateway.admission.choice import Wish
 from gateway.admission.classes import CLASSES
@@ -35,7 +35,7 @@ from gateway.settings.snapshot import RANKS, Bounds, ProviderKey, Target
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
 from gateway.upstream.refusal import refusal, transport_error
-from gateway.upstream.request_head import AGENT, fixed_head
+from gateway.upstream.request_head import fixed_head
 from gateway.upstream.response import Response
 from gateway.upstream.send import send
 from gateway.upstream.verdict import Kind, verdict_of_failure
@@ -43,7 +43,8 @@ from keys.secret import Secret
 
 _HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 _DOORS_MAX = 4096
-_FORWARDED = (b"openai-beta", b"x-client-request-id")
+#: Ollama's streams: an object a line.
+_LINES = b"application/x-ndjson"
 _NO_WAY = (NO_ELIGIBLE_KEY, REQUEST_TOO_LARGE)
 #: After these the same key may serve it yet; after the others where the provider says when: it rests until then.
 _PUT_BACK: frozenset[Kind] = frozenset({"rate", "ramp", "saturation"})
@@ -176,6 +177,8 @@ class Upstream:
         """One exchange with one provider key, up to where nothing can be mended any more."""
         key, target = permit.way.account.key, permit.way.target
         exchange.attempts += 1
+        if work.at is not None and target is not None:
+            work = work.at(target)
         exchange.provider_key, exchange.target, exchange.overflow = key, target, permit.overflow
         permit.presented = key.secret
         try:
@@ -202,16 +205,16 @@ class Upstream:
             if 200 <= response.status < 300:
                 self._lessons.head(permit, response.headers)
                 content_type = response.header(b"content-type") or b"application/octet-stream"
-                reply = Reply(response, permit, door.identity, content_type)
-                if content_type[:17] == b"text/event-stream":
-                    await open_stream(reply, work, first_byte_s, bounds.frame_gap_s)
+                reply = Reply(response, permit, door.identity, content_type, work)
+                if content_type[:17] == b"text/event-stream" or content_type[:20] == _LINES:
+                    await open_stream(reply, first_byte_s, bounds.frame_gap_s)
                 elif content_type[:16] == b"application/json":
                     if response.complete:
                         whole = response.buffered()
                     else:
                         response.auto_extend = bounds.frame_gap_s
                         whole = await response.read(bounds.reply_bytes)
-                    take_json(reply, work, whole)
+                    take_json(reply, whole)
                 else:
                     check_other(work, content_type)
                     response.auto_extend = bounds.frame_gap_s
@@ -296,20 +299,3 @@ def _request(
         length = b"" if work.method in ("GET", "DELETE") else b"content-length: 0\r\n"
         return fixed + work.forwarded + length + b"\r\n", None
     return _HEAD % (fixed, work.content_type, body.length, work.forwarded), body.pieces()
-
-
-def forwarded_lines(named: dict[bytes, bytes]) -> bytes:
-    """The caller's headers that a provider gets: default deny (wire reference §3.6)."""
-    lines = _usual_lines(named.get(b"user-agent"), named.get(b"accept"))
-    if b"openai-beta" in named or b"x-client-request-id" in named:
-        for name in _FORWARDED:
-            value = named.get(name)
-            if value is not None and len(value) <= 1024:
-                lines += name + b": " + value + b"\r\n"
-    return lines
-
-
-@lru_cache(1024)
-def _usual_lines(agent: bytes | None, accept: bytes | None) -> bytes:
-    lines = b"user-agent: " + AGENT + (b" (" + agent[:128] + b")\r\n" if agent else b"\r\n")
-    return lines + b"accept: " + accept[:256] + b"\r\n" if accept is not None else lines

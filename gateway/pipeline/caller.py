@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from gateway.admission.expected_wait import Forecast
 from gateway.dialects.errors import error_body, error_frame, error_head, error_status
 from gateway.dialects.openai_stream import ResponsesStream
+from gateway.dialects.responses.stream_out import ResponsesWriter
 from gateway.errors import CLIENT_CLOSED, SHUTTING_DOWN, GatewayError
 from gateway.exchange import Exchange
 from gateway.pipeline.reserve import Reservation
@@ -20,7 +21,12 @@ from gateway.pipeline.served_by import attempted_by
 _EVENTS = (
     b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
 )
-_KEEP_ALIVE = b": keep-alive\n\n"
+#: By dialect. Google's SDKs take a comment for JSON, so that nothing can be said to them (wire reference §1.3).
+_KEEP_ALIVES = {
+    "openai": b": keep-alive\n\n",
+    "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n',
+    "gemini": b"",
+}
 #: How often a caller whose stream waits in line is told where it stands, unless keep-alives are due more often.
 _QUEUED_S = 3.0
 
@@ -71,7 +77,9 @@ class Caller:
         self.body_begun = False
         self.finished = False
         self.reservation: Reservation | None = None  # within the limits of the caller's key, if it has any
-        self.responses: ResponsesStream | None = None  # being relayed; how it must fail, should it have to
+        self.responses: ResponsesStream | ResponsesWriter | None = (
+            None  # being relayed; how it must fail, should it have to
+        )
 
     def through(self, wrap: Callable[[Answering], _Wrapped]) -> _Wrapped:
         """Answer through what `wrap` makes of the connection from now on."""
@@ -205,9 +213,10 @@ class Caller:
         beat_s = self._beat_s
         if not self._spoke:
             self.begin_events(b"")
-            if not self._connection.write_paused:
+            keep_alive = _KEEP_ALIVES[self._exchange.dialect]
+            if keep_alive and not self._connection.write_paused:
                 place = self._forecast(self._exchange.request_id)
-                self._connection.write(_KEEP_ALIVE if place is None else _queued(place))
+                self._connection.write(keep_alive if place is None else _queued(place))
                 if place is not None:
                     beat_s = min(beat_s, _QUEUED_S)
         self._spoke = False

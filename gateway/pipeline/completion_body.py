@@ -18,7 +18,7 @@ _NO_STREAM_OPTIONS = frozenset({"mistral"})
 
 
 def completion_stream_body(
-    document: Document, frame_max: int
+    document: Document, frame_max: int, chat: bool
 ) -> tuple[Callable[[Target | None], bytes], Callable[[], CompletionStream]]:
     """What makes the body for a target, and how to read the stream that answers it.
 
@@ -38,4 +38,4 @@ def completion_stream_body(
             edits["stream_options"] = wanted
         return document.spliced(edits)
 
-    return body, lambda: CompletionStream(hide_usage=not asked, frame_max=frame_max)
+    return body, lambda: CompletionStream(not asked, frame_max, chat)

@@ -25,6 +25,8 @@ class _Reading(NamedTuple):
 
 _CHAT = _Reading(("messages",), 1024, talks=True)
 _RESPONSES = _Reading(("input", "instructions"), 1024, talks=True, stored=True)
+_MESSAGES = _Reading(("messages", "system"), 1024, talks=True)
+_CONTENTS = _Reading(("contents", "systemInstruction"), 1024, talks=True)
 #: By endpoint (`gateway.api.routes`); what is not here is all text and writes nothing.
 _READINGS = {
     "chat": _CHAT,
@@ -32,6 +34,11 @@ _READINGS = {
     "responses": _RESPONSES,
     "responses_compact": _RESPONSES,
     "responses_input_tokens": _RESPONSES._replace(answer=0),
+    "messages": _MESSAGES,
+    "count_tokens": _MESSAGES._replace(answer=0),
+    "generate_content": _CONTENTS,
+    "count_content": _CONTENTS._replace(answer=0),
+    "embed_content": _Reading(("content", "requests"), 0),
     "embeddings": _Reading(("input",), 0),
     "moderations": _Reading(("input",), 0),
     "rerank": _Reading(("query", "documents"), 0),
@@ -40,17 +47,28 @@ _READINGS = {
 }
 _OTHER = _Reading((), 0)
 #: Schemas: they are put before the model as some kind of code.
-_SCHEMAS = ("tools", "functions", "response_format", "text")
+_SCHEMAS = ("tools", "functions", "response_format", "text", "output_config")
 _SCHEMA_FIELDS = frozenset(_SCHEMAS)
 _LIMITS = frozenset({"max_completion_tokens", "max_tokens", "max_output_tokens"})
 #: What bears on the answer or puts more before the model; few bodies have any of it.
 _UNUSUAL = frozenset(
-    (*_SCHEMAS, *_LIMITS, "n", "best_of", "reasoning_effort", "reasoning", "web_search_options")
+    (
+        *_SCHEMAS,
+        *_LIMITS,
+        "n",
+        "best_of",
+        "reasoning_effort",
+        "reasoning",
+        "thinking",
+        "generationConfig",
+        "web_search_options",
+    )
 )
 _SEARCHES = 20  # of a request that may search as often as it likes: more than models do
 _EFFORTLESS = (None, "none", "minimal")
 _REASONING = 8  # times as long an answer, until it is learned
 _TRANSCRIPT = 256
+_CHOICES_MAX = 8  # Gemini's `candidateCount`
 _SOUND_BYTES_PER_S = 8000  # 64 kbit/s
 
 #: Tokens around the text: 3 to prime the answer, 3 a message and its role; 12 around all tools, 7 at each
@@ -206,4 +224,19 @@ def _answer(fields: dict[str, Any], unusual: Set[str], expected: int) -> tuple[i
         effort = reasoning.get("effort", "") if type(reasoning) is dict else fields.get("reasoning_effort")
         if effort not in _EFFORTLESS:
             expected *= _REASONING
+    elif "thinking" in unusual:
+        thinking = fields["thinking"]
+        if type(thinking) is dict and thinking.get("type") != "disabled":
+            expected *= _REASONING
+    if "generationConfig" in unusual and type(fields["generationConfig"]) is dict:
+        most, choices = _generation(fields["generationConfig"])
     return expected, choices, None if most is None else most * choices
+
+
+def _generation(stated: dict[str, Any]) -> tuple[int | None, int]:
+    """(limit of one choice, choices) as Gemini's callers state them; what is no such number counts for nothing."""
+    most, choices = stated.get("maxOutputTokens"), stated.get("candidateCount")
+    return (
+        most if type(most) is int and most > 0 else None,
+        choices if type(choices) is int and 0 < choices <= _CHOICES_MAX else 1,
+    )

@@ -10,8 +10,10 @@ from gateway.charge import Makeup
 from gateway.dialects.document import Document
 
 NOTHING: frozenset[str] = frozenset()
+#: Fields that have the answer's format inside: OpenAI's responses, Anthropic's messages.
+_FORMATTED = ("text", "output_config")
 _ATTACHED = {IMAGE: "vision", PAGES: "pdf", AUDIO: "audio_in"}
-_UNFORCED = (None, "auto", "none")
+_UNFORCED = (None, "auto", "none", "AUTO", "NONE")
 
 
 def needs(document: Document, made_of: Makeup) -> frozenset[str]:
@@ -20,13 +22,18 @@ def needs(document: Document, made_of: Makeup) -> frozenset[str]:
     found = {_ATTACHED[kind] for kind, _ in made_of.parts if kind in _ATTACHED}
     if fields.get("tools") or fields.get("functions"):
         found.add("tools")
-        if fields.get("tool_choice") not in _UNFORCED:
+        if _mode(fields.get("tool_choice")) not in _UNFORCED:
             found.add("forced_tool_choice")
-    if _has_schema(fields.get("response_format")) or _has_schema(_format_of(fields.get("text"))):
+    if any(map(_has_schema, (fields.get("response_format"), *map(_format_of, map(fields.get, _FORMATTED))))):
         found.add("native_schema")
     if fields.get("logprobs"):
         found.add("logprobs")
     return frozenset(found) if found else NOTHING
+
+
+def _mode(choice: Any) -> Any:
+    """Of a choice of tools; what names a tool is one of its own."""
+    return choice.get("type") if type(choice) is dict else choice
 
 
 def _format_of(text: Any) -> Any:

@@ -154,6 +154,9 @@ class Pipeline:
 
     async def _serve(self, exchange: Exchange, caller: Caller, work: Work, candidates: Candidates) -> None:
         generation, clock = self.generation, self.clock
+        if work.answer is not None:
+            caller.respond(200, b"content-type: application/json\r\n", work.answer)
+            return
         reservation, now = caller.reservation, clock.monotonic()
         if reservation is not None and not reservation.take(now):
             await reservation.obtain()
@@ -177,7 +180,7 @@ class Pipeline:
                 purse.serves(reply.permit)
             exchange.first_content = clock.monotonic()
             generation.lessons.answered(exchange, reply.permit)
-            await self._relay(exchange, caller, work, reply)
+            await self._relay(exchange, caller, reply)
         finally:
             self._settlement.measure(exchange)
             if purse is not None:
@@ -186,16 +189,16 @@ class Pipeline:
             if reservation is not None:
                 reservation.end()
 
-    async def _relay(self, exchange: Exchange, caller: Caller, work: Work, reply: Reply) -> None:
+    async def _relay(self, exchange: Exchange, caller: Caller, reply: Reply) -> None:
         """Pass the reply on, and end its permit with what it came to."""
         generation, lessons, permit = self.generation, self.generation.lessons, reply.permit
         is_whole = False
         broke: Callable[[Permit, Usage], None] | None = None
         try:
             if reply.body is not None:
-                generation.relay.whole(exchange, reply, work, caller, reply.body)
+                generation.relay.whole(exchange, reply, caller, reply.body)
             else:
-                await generation.relay.relay(exchange, reply, work, caller)
+                await generation.relay.relay(exchange, reply, caller)
             is_whole = True
         except UpstreamFailure as failure:
             broke = partial(lessons.broke, verdict=verdict_of_failure(failure), reason=failure.kind)

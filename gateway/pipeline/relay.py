@@ -10,13 +10,16 @@ from typing import Any
 import orjson
 
 from gateway.dialects.document import Document
-from gateway.dialects.openai_reply import frames_of_completion, frames_of_response, owned_ids
-from gateway.dialects.openai_stream import CompletionStream, OpenAIStream, ResponsesStream
+from gateway.dialects.openai_reply import owned_ids
+from gateway.dialects.openai_stream import ResponsesStream
+from gateway.dialects.relayed_stream import RelayedStream
+from gateway.dialects.responses.stream_out import ResponsesWriter
 from gateway.dialects.sealed_ids import SealedIds
+from gateway.dialects.translated_stream import TranslatedStream
 from gateway.exchange import Exchange
 from gateway.pipeline.caller import Caller
 from gateway.pipeline.reply import Reply, failure_in
-from gateway.pipeline.work import Work
+from gateway.pipeline.work import Stream, Work
 from gateway.pipeline.written import Written
 from gateway.settings.snapshot import Bounds
 from gateway.upstream.failures import UpstreamFailure
@@ -40,18 +43,19 @@ class Relay:
         self._ids = ids
         self._written = written
 
-    async def relay(self, exchange: Exchange, reply: Reply, work: Work, caller: Caller) -> None:
+    async def relay(self, exchange: Exchange, reply: Reply, caller: Caller) -> None:
         """Send the reply as it comes, to its end, unless all of it is here (`whole`).
 
         Raises GatewayError or UpstreamFailure when it breaks; the caller has then seen a part of it.
         """
         if reply.stream is not None:
-            await self._events(exchange, reply, reply.stream, work, caller)
+            await self._events(exchange, reply, reply.stream, caller)
         else:
             await self._pieces(exchange, reply, caller)
 
-    def whole(self, exchange: Exchange, reply: Reply, work: Work, caller: Caller, body: bytes) -> None:
+    def whole(self, exchange: Exchange, reply: Reply, caller: Caller, body: bytes) -> None:
         """Send a whole JSON body; or, where a stream was asked for, the frames that say the same."""
+        work = reply.work
         if reply.usage is not None:
             exchange.usage = reply.usage
         if work.seals_ids:
@@ -66,7 +70,7 @@ class Relay:
         if work.stream is not None:
             stream = work.stream()
             if not stream.tolerates_plain:
-                frames = _as_frames(exchange, stream, body)
+                frames = stream.frames_of(orjson.loads(body))
                 caller.begin_events(_identity(reply, exchange))
                 if frames:
                     caller.write(frames)
@@ -75,12 +79,11 @@ class Relay:
         exchange.relayed_bytes = len(body)
         caller.respond(reply.response.status, _JSON + _identity(reply, exchange) + _cost(exchange), body)
 
-    async def _events(
-        self, exchange: Exchange, reply: Reply, stream: OpenAIStream, work: Work, caller: Caller
-    ) -> None:
-        response, gap_s = reply.response, self._bounds.frame_gap_s
+    async def _events(self, exchange: Exchange, reply: Reply, stream: Stream, caller: Caller) -> None:
+        work, response, gap_s = reply.work, reply.response, self._bounds.frame_gap_s
         held = reply.held
-        self._learn_rewrites(exchange, reply, stream, work)
+        if isinstance(stream, RelayedStream):
+            self._learn_rewrites(exchange, reply, stream, work)
         for old, new in stream.rewrites:
             held = held.replace(old, new)
         if stream.ended:
@@ -90,6 +93,8 @@ class Relay:
             await caller.drain()
         if isinstance(stream, ResponsesStream):
             caller.responses = stream
+        elif isinstance(stream, TranslatedStream) and isinstance(stream.writer, ResponsesWriter):
+            caller.responses = stream.writer
         writing = self._written.of(exchange, reply.permit)
         while not stream.is_over():
             data = await response.chunk()
@@ -125,7 +130,7 @@ class Relay:
                 await caller.drain()
         caller.finish()
 
-    def _learn_rewrites(self, exchange: Exchange, reply: Reply, stream: OpenAIStream, work: Work) -> None:
+    def _learn_rewrites(self, exchange: Exchange, reply: Reply, stream: RelayedStream, work: Work) -> None:
         first = stream.first or {}
         if work.seals_ids:
             tenant, pool = _owner(exchange, reply)
@@ -142,7 +147,7 @@ class Relay:
                 (b'"model":' + orjson.dumps(model), b'"model":' + orjson.dumps(exchange.model))
             )
 
-    def _meet(self, stream: OpenAIStream, tenant: str, pool: str, event: dict[str, Any]) -> None:
+    def _meet(self, stream: RelayedStream, tenant: str, pool: str, event: dict[str, Any]) -> None:
         """From this event of the stream on, the ids in it are sealed."""
         for real in owned_ids(event):
             rewrite = (_quoted(real), _quoted(self._ids.seal(tenant, pool, real)))
@@ -159,7 +164,7 @@ class Relay:
         return body
 
 
-def _note_usage(exchange: Exchange, stream: OpenAIStream, caller: Caller) -> None:
+def _note_usage(exchange: Exchange, stream: Stream, caller: Caller) -> None:
     """Where the end of the answer settles what the caller's key has used, that must be known by then."""
     if caller.reservation is not None:
         exchange.usage = stream.usage() or exchange.usage
@@ -183,15 +188,6 @@ async def _see_out(response: Response) -> None:
         pass  # it is closed then, as it would have been
 
 
-def _as_frames(exchange: Exchange, stream: OpenAIStream, body: bytes) -> bytes:
-    """A provider that answers a streaming request with a whole reply still gives the caller a stream."""
-    value = orjson.loads(body)
-    if isinstance(stream, ResponsesStream):
-        return frames_of_response(value)
-    shows_usage = isinstance(stream, CompletionStream) and not stream.hides_usage
-    return frames_of_completion(value, exchange.endpoint, shows_usage)
-
-
 def _owner(exchange: Exchange, reply: Reply) -> tuple[str, str]:
     assert exchange.tenant_key is not None
     return exchange.tenant_key.tenant.id, reply.permit.way.account.key.id
@@ -209,9 +205,12 @@ def _identity(reply: Reply, exchange: Exchange) -> bytes:
     )
     if exchange.overflow is not None:
         lines += b"x-gateway-overflow: local\r\n"
-    if exchange.purse is not None and exchange.purse.warnings:
-        used = "; ".join(f"budget={name} {percent}%" for name, percent in exchange.purse.warnings)
-        lines += b"x-gateway-warnings: %b\r\n" % used.encode()
+    warned = exchange.purse.warnings if exchange.purse is not None else ()
+    if warned or reply.work.warnings:
+        said = [f"budget={name} {percent}%".encode() for name, percent in warned]
+        if reply.work.warnings:
+            said.append(reply.work.warnings)
+        lines += b"x-gateway-warnings: %b\r\n" % b"; ".join(said)
     for name, value in reply.response.headers:
         if name in _PASSED and len(value) <= 512:
             lines += name + b": " + value + b"\r\n"

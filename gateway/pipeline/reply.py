@@ -3,14 +3,16 @@
 Until there nothing of it was said to the caller, so whatever goes wrong can be mended at another provider key.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import orjson
 
-from gateway.dialects.openai_stream import OpenAIStream
 from gateway.dialects.usage import read_reply
-from gateway.errors import UPSTREAM_INVALID, GatewayError
+from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
 from gateway.exchange import Usage
 from gateway.pipeline.ticket import Permit
-from gateway.pipeline.work import Work
+from gateway.pipeline.work import Stream, Work
 from gateway.record import Record
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.refusal import error_in_success
@@ -18,7 +20,12 @@ from gateway.upstream.response import Response
 
 _ERROR_BODY_MAX = 64 * 1024
 #: What answers with JSON and nothing else.
-_JSON_APIS = frozenset({"chat", "completions", "responses", "embeddings", "moderations", "rerank"})
+_JSON_APIS = frozenset(
+    {
+        "chat", "completions", "responses", "embeddings", "moderations", "rerank", "messages", "count_tokens",
+        "generate_content", "embed_content", "count_content",
+    }
+)  # fmt: skip
 
 _MEDIA_APIS = frozenset({"audio", "images"})
 #: What a proxy or a crashed server says with 200; as sound or an image it would be kept by the caller.
@@ -32,15 +39,16 @@ class Reply(Record, eq=False):
     permit: Permit
     identity: bytes  # header lines that say what served
     content_type: bytes
-    stream: OpenAIStream | None = None
+    work: Work  # as it was sent
+    stream: Stream | None = None
     held: bytes = b""
     body: bytes | None = None
     usage: Usage | None = None  # as the JSON body reports it
 
 
-async def open_stream(reply: Reply, work: Work, first_byte_s: float, gap_s: float) -> None:
+async def open_stream(reply: Reply, first_byte_s: float, gap_s: float) -> None:
     """Read a stream up to its first content; from then on each frame must come within `gap_s`."""
-    response = reply.response
+    response, work = reply.response, reply.work
     if work.stream is None:
         response.abort()
         raise GatewayError(UPSTREAM_INVALID, "The provider answered with a stream that was not asked for.")
@@ -60,12 +68,33 @@ async def open_stream(reply: Reply, work: Work, first_byte_s: float, gap_s: floa
     reply.held = b"".join(held)
 
 
-def take_json(reply: Reply, work: Work, body: bytes) -> None:
+def take_json(reply: Reply, body: bytes) -> None:
     """Take a whole JSON body. Raises GatewayError when it is none, or only says that something went wrong."""
+    work = reply.work
+    if work.read is not None:
+        _take_translated(reply, work.read, body)
+        return
     usage, error = read_reply(body, work.api)
     if error and work.api != "responses":  # there a failed response is an answer, with its error inside
         raise error_in_success(error, reply.permit.way.account.key, work.api)
     reply.body, reply.usage = body, usage
+
+
+def _take_translated(
+    reply: Reply, read: Callable[[dict[str, Any]], tuple[bytes, Usage]], body: bytes
+) -> None:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        value = None
+    if type(value) is not dict:
+        raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
+    try:
+        made, reply.usage = read(value)
+    except ReportedError as error:
+        key = reply.permit.way.account.key
+        raise error_in_success(failure_in(error.event), key, reply.work.api) from error
+    reply.body = made if reply.work.stream is None else body  # of which the stream makes frames
 
 
 def check_other(work: Work, content_type: bytes) -> None:

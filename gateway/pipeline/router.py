@@ -10,7 +10,9 @@ from math import inf
 from gateway.admission.candidate import Candidate
 from gateway.admission.health_table import HealthTable
 from gateway.admission.memory_ledger import LedgerTime
+from gateway.capabilities import capabilities
 from gateway.clock import Clock
+from gateway.dialects.passage import Passage, passage
 from gateway.errors import (
     INVALID_VALUE,
     MODEL_NOT_FOUND,
@@ -35,7 +37,9 @@ class Candidates:
     Never changed: what is asked of it for every request is worked out once.
     """
 
-    __slots__ = ("asked", "first_target", "has_choice", "is_single", "overflow", "route", "targets")
+    __slots__ = (
+        "asked", "first_target", "has_choice", "is_native", "is_single", "overflow", "route", "targets",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -53,6 +57,11 @@ class Candidates:
         self.has_choice = any(len(ways) > 1 for ways in targets)
         #: Whether there is one way and no other, so that nothing needs to be known for choosing.
         self.is_single = len(targets) == 1 and not self.has_choice and not overflow
+        #: Whether every target is asked in the caller's own words.
+        self.is_native = asked is None or all(
+            way.target is None or _is_native(way.target, asked[2])
+            for way in (*chain.from_iterable(targets), *overflow)
+        )
         if not self.is_single:
             for way in (*chain.from_iterable(targets), *overflow):
                 way.is_compared = True
@@ -185,7 +194,17 @@ class Router:
 
 
 def _speaks(target: Target, api: str) -> bool:
-    return api in target.provider.apis and target.provider.dialect in ADAPTERS
+    return target.provider.dialect in ADAPTERS and _passage(target, api) is not None
+
+
+def _is_native(target: Target, api: str) -> bool:
+    way = _passage(target, api)
+    return way is not None and way.native and not way.bridged
+
+
+def _passage(target: Target, api: str) -> Passage | None:
+    provider = target.provider
+    return passage(api, provider.dialect, provider.apis, capabilities(target.facts.known))
 
 
 def is_model_name(name: str) -> bool:

@@ -4,9 +4,11 @@ A `Work` is built from the caller's request once; a retry on another provider ke
 """
 
 from collections.abc import AsyncIterator, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
-from gateway.dialects.openai_stream import OpenAIStream
+from gateway.dialects.relayed_stream import RelayedStream
+from gateway.dialects.translated_stream import TranslatedStream
+from gateway.exchange import Usage
 from gateway.record import Record
 from gateway.settings.snapshot import Target
 
@@ -17,6 +19,9 @@ class StreamedBody(Protocol):
     length: int
 
     def pieces(self) -> AsyncIterator[bytes]: ...
+
+
+Stream = RelayedStream | TranslatedStream
 
 
 class Work(Record, eq=False):
@@ -30,7 +35,7 @@ class Work(Record, eq=False):
     query: str = ""
     forwarded: bytes = b""  # the caller's header lines that pass
     pinned: str | None = None  # pool id of the provider key that owns the object
-    stream: Callable[[], OpenAIStream] | None = None  # how to read a streamed reply; None: none is asked for
+    stream: Callable[[], Stream] | None = None  # how to read a streamed reply; None: none is asked for
     prefix: int = (
         0  # of the prompt, by which its cache is found; 0: nothing could be cached, or nowhere to choose
     )
@@ -39,6 +44,12 @@ class Work(Record, eq=False):
     opened: tuple[
         tuple[str, str], ...
     ] = ()  # (the provider's id, the caller's) of objects that the caller named
+    #: What it is at a target that is not spoken to as the caller speaks; None: at all it is what it is.
+    at: "Callable[[Target], Work] | None" = None
+    #: What the caller gets for a whole JSON reply, and what that used; None: the same bytes.
+    read: Callable[[dict[str, Any]], tuple[bytes, Usage]] | None = None
+    answer: bytes | None = None  # known without asking anybody
+    warnings: bytes = b""  # of what could not be carried over, as `losses.Losses.line`
 
     def in_callers_words(self, message: str) -> str:
         """A provider's message with the ids that the caller knows; ids they did not name are not given away."""

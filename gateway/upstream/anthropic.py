@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from gateway.charge import Charge, Estimate
 from gateway.exchange import Usage
+from gateway.settings.snapshot import Provider
 from gateway.upstream.durations import until_timestamp
 from gateway.upstream.error_reply import ErrorReply, read_error
 from gateway.upstream.forbidden import FORBIDDEN
@@ -16,6 +17,7 @@ from gateway.upstream.observed import HeaderTable, Names, Observed
 from gateway.upstream.resets import next_month
 from gateway.upstream.retry_after import Headers, retry_after_s
 from gateway.upstream.verdict import Rule, Verdict, judge
+from keys.secret import Secret
 
 _429 = frozenset({429})
 _TOKENS = ("itpm", "otpm")
@@ -126,3 +128,11 @@ class Anthropic:
 
 
 CHARGES = Anthropic()
+
+
+def path(provider: Provider, api_path: str, _model: str | None) -> str:
+    return f"{provider.base_path}/v1{api_path}"
+
+
+def credential(secret: Secret) -> bytes:
+    return b"x-api-key: " + secret.reveal().encode() + b"\r\n"

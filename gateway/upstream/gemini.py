@@ -6,10 +6,12 @@ Tokens per minute are input tokens. Quotas per day last until midnight in Los An
 import re
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from gateway.charge import Charge, Estimate
 from gateway.exchange import Usage
 from gateway.record import replace
+from gateway.settings.snapshot import Provider
 from gateway.upstream.dimension import Dimension
 from gateway.upstream.durations import duration
 from gateway.upstream.error_reply import ErrorReply, read_error
@@ -18,6 +20,7 @@ from gateway.upstream.observed import Observed
 from gateway.upstream.resets import next_pacific_midnight
 from gateway.upstream.retry_after import Headers
 from gateway.upstream.verdict import BLOCK_MAX_S, Rule, Verdict, judge
+from keys.secret import Secret
 
 _400 = frozenset({400})
 _403 = frozenset({403})
@@ -130,3 +133,15 @@ def _text(part: dict[str, Any], name: str) -> str:
 
 
 CHARGES = Gemini()
+
+
+def path(provider: Provider, api_path: str, model: str | None) -> str:
+    """`api_path` is what is done with a model (`:generateContent`), or names no model (`/models`)."""
+    if model is None or not api_path.startswith(":"):
+        return f"{provider.base_path}/v1beta{api_path}"
+    return f"{provider.base_path}/v1beta/models/{quote(model, safe='')}{api_path}"
+
+
+def credential(secret: Secret) -> bytes:
+    """Never as `?key=`, which ends up in logs."""
+    return b"x-goog-api-key: " + secret.reveal().encode() + b"\r\n"

@@ -27,7 +27,9 @@ CHARGES = Compatible(
 
 
 def path(provider: Provider, api_path: str, _model: str | None) -> str:
-    return f"{provider.base_path}/v1{api_path}"
+    """Its own APIs stand under `/api`, those it has copied under `/v1`."""
+    own = api_path.startswith("/api/")
+    return provider.base_path + api_path if own else f"{provider.base_path}/v1{api_path}"
 
 
 def credential(secret: Secret) -> bytes:

@@ -8,10 +8,16 @@ from types import ModuleType
 
 from gateway import __version__
 from gateway.settings.snapshot import Origin, ProviderKey
-from gateway.upstream import azure, ollama, openai
+from gateway.upstream import anthropic, azure, gemini, ollama, openai
 
-#: The adapters of providers that speak the OpenAI dialect.
-ADAPTERS: dict[str, ModuleType] = {"openai": openai, "azure": azure, "ollama": ollama}
+#: By dialect: where its APIs live, and how the credential is sent.
+ADAPTERS: dict[str, ModuleType] = {
+    "openai": openai,
+    "azure": azure,
+    "anthropic": anthropic,
+    "gemini": gemini,
+    "ollama": ollama,
+}
 AGENT = f"kaze-gateway/{__version__}".encode()
 
 

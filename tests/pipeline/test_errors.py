@@ -1,4 +1,4 @@
-"""Every row of the error table in both dialects: what the SDKs' error classes are made from."""
+"""Every row of the error table in each dialect: what the SDKs' error classes are made from."""
 
 import json
 from typing import Any
@@ -13,6 +13,10 @@ ROWS = [value for value in vars(errors).values() if isinstance(value, Condition)
 _ANTHROPIC_TYPES = {
     "invalid_request_error", "authentication_error", "billing_error", "permission_error", "not_found_error",
     "conflict_error", "request_too_large", "rate_limit_error", "timeout_error", "api_error", "overloaded_error",
+}  # fmt: skip
+_GOOGLE_WORDS = {
+    "INVALID_ARGUMENT", "UNAUTHENTICATED", "PERMISSION_DENIED", "NOT_FOUND", "RESOURCE_EXHAUSTED", "INTERNAL",
+    "UNAVAILABLE", "DEADLINE_EXCEEDED",
 }  # fmt: skip
 
 #: Wire reference §1.4: condition, OpenAI status type code, Anthropic status type, x-should-retry.
@@ -55,7 +59,7 @@ def test_rows_of_the_wire_reference(row: tuple[Any, ...]) -> None:
 
 
 @pytest.mark.parametrize("condition", ROWS, ids=lambda row: row.name)
-def test_every_row_in_both_dialects(condition: Condition) -> None:
+def test_every_row_in_each_dialect(condition: Condition) -> None:
     error = GatewayError(condition, 'Say "no"\r\n\u2028 ' + "x" * 600, param="messages[0]")
     told = json.loads(error_body(error, "openai", "req_1"))
     assert told == {
@@ -69,10 +73,36 @@ def test_every_row_in_both_dialects(condition: Condition) -> None:
         "error": {"type": condition.anthropic_type, "message": error.message[:500]},
         "request_id": "req_1",
     }
-    assert error_status(error, "openai") == condition.status != 501
+    google = json.loads(error_body(error, "gemini", "req_1"))["error"]
+    assert (google["code"], google["message"]) == (condition.status, error.message[:500])
+    assert google["status"] in _GOOGLE_WORDS
+    assert error_status(error, "openai") == error_status(error, "gemini") == condition.status != 501
     assert error_status(error, "anthropic") == condition.anthropic_status != 501
     if condition is not errors.CLIENT_CLOSED:
         assert condition.anthropic_type in _ANTHROPIC_TYPES
+
+
+@pytest.mark.parametrize(
+    ("condition", "word"),
+    [
+        (errors.INVALID_VALUE, "INVALID_ARGUMENT"),
+        (errors.IDEMPOTENCY_IN_PROGRESS, "INVALID_ARGUMENT"),
+        (errors.REQUEST_TOO_LARGE, "INVALID_ARGUMENT"),
+        (errors.INVALID_API_KEY, "UNAUTHENTICATED"),
+        (errors.MODEL_NOT_ALLOWED, "PERMISSION_DENIED"),
+        (errors.MODEL_NOT_FOUND, "NOT_FOUND"),
+        (errors.RATE_LIMITED, "RESOURCE_EXHAUSTED"),
+        (errors.BUDGET_EXCEEDED, "RESOURCE_EXHAUSTED"),
+        (errors.INTERNAL, "INTERNAL"),
+        (errors.UPSTREAM_ERROR, "INTERNAL"),
+        (errors.QUEUE_FULL, "UNAVAILABLE"),
+        (errors.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
+    ],
+    ids=lambda one: getattr(one, "name", one),
+)
+def test_googles_words(condition: Condition, word: str) -> None:
+    body = json.loads(error_body(GatewayError(condition, "no"), "gemini", "req_1"))
+    assert body == {"error": {"code": condition.status, "message": "no", "status": word}}
 
 
 def test_rows_have_names_of_their_own() -> None:
@@ -104,7 +134,7 @@ def test_the_last_frame_of_a_stream_that_failed(condition: Condition) -> None:
     error = GatewayError(condition, "broke\n\n off")
     for dialect, endpoint, event in (
         ("openai", "chat", None), ("openai", "completions", None), ("openai", "responses", "error"),
-        ("anthropic", "messages", "error"),
+        ("anthropic", "messages", "error"), ("gemini", "generate_content", None),
     ):  # fmt: skip
         frame = error_frame(error, dialect, endpoint, "req_1", 7)
         assert frame.endswith(b"\n\n")

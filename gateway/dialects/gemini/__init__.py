@@ -1,0 +1,1 @@
+"""Google's generateContent, in both directions, whole and streamed."""

@@ -1,0 +1,140 @@
+"""A whole reply of Gemini's, read into neutral nouns."""
+
+import re
+from hashlib import sha256
+
+from gateway.chat import Answer, Block, ChatReply, JsonObject, Media, Signature, Text, Thinking, ToolCall
+from gateway.dialects.gemini.candidate_in import citations, logprobs
+from gateway.dialects.gemini.contents_in import code_fence
+from gateway.dialects.gemini.finish import stop_of
+from gateway.dialects.json_text import json_bytes
+from gateway.dialects.said_fields import dicts, inside, word
+from gateway.dialects.tool_arguments import arguments_text, plain_input
+from gateway.dialects.translation import Sent
+from gateway.dialects.usage import read_usage
+from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
+from gateway.exchange import NO_USAGE, Usage
+from gateway.record import replace
+
+_NO_ID = re.compile(r"[^A-Za-z0-9_-]")
+_ID_MAX = 40
+
+
+def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
+    """Raises GatewayError when it is none, or when the model failed without having said anything."""
+    if body.get("error"):
+        raise ReportedError(json_bytes(body))
+    calls = CallReader(body, sent)
+    answers = tuple(_answer(candidate, calls) for candidate in dicts(body.get("candidates")))
+    if not answers:
+        reason = block_reason(body)
+        if not reason:
+            raise GatewayError(UPSTREAM_INVALID, "The provider's answer has no candidates.")
+        answers = (Answer((), "content_filter", explanation=reason),)
+    return ChatReply(answers, word(body, "responseId"), word(body, "modelVersion"), usage=usage_of(body))
+
+
+def block_reason(body: JsonObject) -> str:
+    """Why the prompt was not even answered; "" when it was not blocked."""
+    reason = word(inside(body, "promptFeedback"), "blockReason")
+    return f"Blocked by provider: {reason}" if reason else ""
+
+
+def usage_of(body: JsonObject) -> Usage:
+    counts = body.get("usageMetadata")
+    found = read_usage(json_bytes(counts), dialect="gemini") if isinstance(counts, dict) else None
+    return found or NO_USAGE
+
+
+def failed(reason: str) -> GatewayError:
+    """Of a candidate that ended for it with nothing said."""
+    return GatewayError(UPSTREAM_INVALID, f"The provider's model failed: {reason}.")
+
+
+class CallReader:
+    """Reads the calls of one reply. Those that come without an id get one that no other reply has."""
+
+    __slots__ = ("_custom", "_made", "_names", "_unique")
+
+    def __init__(self, body: JsonObject, sent: Sent) -> None:
+        given = _NO_ID.sub("_", word(body, "responseId"))[:_ID_MAX]
+        self._unique = given or sha256(json_bytes(body)).hexdigest()[:_ID_MAX]
+        self._names = sent.names
+        tools = sent.request.tools if sent.request is not None else ()
+        self._custom = frozenset(tool.name for tool in tools if tool.custom)
+        self._made = 0
+
+    def call(self, part: JsonObject) -> ToolCall:
+        stated = inside(part, "functionCall")
+        id_ = word(stated, "id")
+        if not id_:
+            id_ = f"call_{self._unique}_{self._made}"
+            self._made += 1
+        name = word(stated, "name")
+        name = self._names.get(name, name)
+        arguments = arguments_text(stated.get("args"))
+        custom = name in self._custom
+        return ToolCall(
+            id_, name, plain_input(arguments) if custom else arguments, "", custom, signature_of(part)
+        )
+
+
+def signature_of(part: JsonObject) -> Signature | None:
+    data = part.get("thoughtSignature")
+    return Signature("gemini", data) if isinstance(data, str) and data else None
+
+
+def media_of(part: JsonObject) -> Media:
+    blob = inside(part, "inlineData")
+    media_type = word(blob, "mimeType")
+    return Media("audio" if media_type.startswith("audio/") else "image", "", media_type, word(blob, "data"))
+
+
+def ran_code(part: JsonObject) -> str:
+    """Code that the model ran at Google, or what came of it, as a text; "" for any other part."""
+    if "executableCode" in part:
+        code = inside(part, "executableCode")
+        return code_fence(word(code, "language"), word(code, "code"))
+    return code_fence(None, word(inside(part, "codeExecutionResult"), "output")) if _RAN in part else ""
+
+
+_RAN = "codeExecutionResult"
+
+
+def _answer(candidate: JsonObject, calls: CallReader) -> Answer:
+    blocks: list[Block] = []
+    for part in dicts(inside(candidate, "content").get("parts")):
+        block = _block(part, calls)
+        if block is not None:
+            blocks.append(block)
+    reason = word(candidate, "finishReason")
+    stop = stop_of(reason, any(type(block) is ToolCall for block in blocks))
+    if stop == "error":
+        if not blocks:
+            raise failed(reason)
+        stop = "stop"
+    if "citationMetadata" in candidate or "groundingMetadata" in candidate:
+        _cite(candidate, blocks)
+    explanation = word(candidate, "finishMessage") if stop == "content_filter" else ""
+    return Answer(tuple(blocks), stop, "", explanation, logprobs(candidate))
+
+
+def _block(part: JsonObject, calls: CallReader) -> Block | None:
+    if "functionCall" in part:
+        return calls.call(part)
+    if "inlineData" in part:
+        return media_of(part)
+    said, signature = word(part, "text") or ran_code(part), signature_of(part)
+    if not said and signature is None:
+        return None
+    return Thinking(said, signature) if part.get("thought") is True else Text(said, signature=signature)
+
+
+def _cite(candidate: JsonObject, blocks: list[Block]) -> None:
+    """Sources go with the last text; their places are in all texts together, and so told where there is one."""
+    texts = [place for place, block in enumerate(blocks) if isinstance(block, Text)]
+    if texts:
+        last = blocks[texts[-1]]
+        assert isinstance(last, Text)
+        whole = last.text if len(texts) == 1 else ""
+        blocks[texts[-1]] = replace(last, citations=tuple(citations(candidate, whole)))

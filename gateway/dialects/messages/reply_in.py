@@ -1,0 +1,99 @@
+"""Anthropic's message as a neutral reply (wire reference §2.1, Response)."""
+
+from gateway.chat import Answer, Block, ChatReply, Citation, Json, JsonObject, Stop, Text, Thinking, ToolCall
+from gateway.dialects.json_text import json_bytes
+from gateway.dialects.messages.stops import DECLINED, neutral_stop
+from gateway.dialects.messages.thoughts import seal_of, signature_of
+from gateway.dialects.tool_arguments import arguments_text, plain_input
+from gateway.dialects.translation import Sent
+from gateway.dialects.usage import usage_of
+from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
+
+_TIERS = {"standard": "default", "batch": "default", "priority": "priority"}
+
+
+def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
+    """Raises GatewayError when it is no message, ReportedError when it is an error."""
+    if body.get("error"):
+        raise ReportedError(json_bytes(body))
+    content = body.get("content")
+    if not isinstance(content, list):
+        raise not_a_message()
+    custom = custom_tools(sent)
+    blocks = [block for one in content if (block := _block(one, sent, custom)) is not None]
+    stop = neutral_stop(body.get("stop_reason"))
+    if sent.answer_tool and stop == "tool_calls" and not any(isinstance(one, ToolCall) for one in blocks):
+        stop = "stop"
+    answer = Answer(
+        tuple(blocks), stop, word(body, "stop_sequence"), explanation_of(stop, body.get("stop_details"))
+    )
+    return ChatReply(
+        (answer,),
+        word(body, "id"),
+        word(body, "model"),
+        usage=usage_of(body),
+        tier=tier_of(body.get("usage")),
+    )
+
+
+def _block(block: Json, sent: Sent, custom: frozenset[str]) -> Block | None:
+    """None for what Anthropic's servers did themselves."""
+    if not isinstance(block, dict):
+        raise not_a_message()
+    kind = block.get("type")
+    if kind == "text":
+        listed = block.get("citations")
+        sources = listed if isinstance(listed, list) else ()
+        citations = [source for one in sources if (source := citation_of(one)) is not None]
+        return Text(word(block, "text"), citations=tuple(citations))
+    if kind == "tool_use":
+        name, arguments = word(block, "name"), arguments_text(block.get("input"))
+        if name == sent.answer_tool:
+            return Text(arguments)
+        name = sent.names.get(name, name)
+        if name in custom:
+            return ToolCall(word(block, "id"), name, plain_input(arguments), custom=True)
+        return ToolCall(word(block, "id"), name, arguments)
+    if kind == "thinking":
+        said = word(block, "thinking")
+        return Thinking(said, signature_of(word(block, "signature"), bool(said)))
+    if kind == "redacted_thinking":
+        return Thinking("", seal_of(word(block, "data")))
+    return None
+
+
+def custom_tools(sent: Sent) -> frozenset[str]:
+    """The tools that take plain text, by the caller's names."""
+    if sent.request is None:
+        return frozenset()
+    return frozenset(tool.name for tool in sent.request.tools if tool.custom)
+
+
+def citation_of(said: Json) -> Citation | None:
+    """Only what has an address is one elsewhere; which of the answer's words it is for, Anthropic does not say."""
+    if not isinstance(said, dict) or not word(said, "url"):
+        return None
+    return Citation(word(said, "url"), word(said, "title"))
+
+
+def tier_of(usage: Json) -> str:
+    if not isinstance(usage, dict):
+        return ""
+    return "priority" if usage.get("speed") == "fast" else _TIERS.get(word(usage, "service_tier"), "")
+
+
+def explanation_of(stop: Stop, details: Json) -> str:
+    """Why it was refused."""
+    if stop != "refusal":
+        return ""
+    said = word(details, "explanation") if isinstance(details, dict) else ""
+    return said or DECLINED
+
+
+def word(fields: JsonObject, name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def not_a_message() -> GatewayError:
+    return GatewayError(UPSTREAM_INVALID, "The provider's answer is not the message it should be.")

@@ -1,0 +1,252 @@
+"""Anthropic's stream as neutral events (wire reference §2.1, Stream events).
+
+What always holds: blocks are known by their index, and a block is of one kind from its start to its stop. One table
+says what each kind of event does, another what opens a block of each kind; what has no row says nothing (Anthropic
+adds kinds as it likes), nor do pieces of blocks that were not opened. The usage of the first event and of later
+ones are totals, so that together they are always all that was used. The stream is whole only with `message_stop`.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from gateway.chat import JsonObject
+from gateway.chat_events import (
+    Begun,
+    CallBegun,
+    CallEnded,
+    CallPiece,
+    Cited,
+    Counted,
+    Event,
+    Over,
+    Stopped,
+    TextPiece,
+    ThinkingPiece,
+    ThinkingSigned,
+)
+from gateway.dialects.event_cutter import EventCutter, ended_early
+from gateway.dialects.json_text import event_object
+from gateway.dialects.messages.reply_in import citation_of, custom_tools, explanation_of, tier_of, word
+from gateway.dialects.messages.stops import neutral_stop
+from gateway.dialects.messages.thoughts import seal_of, signature_of
+from gateway.dialects.tool_arguments import arguments_text, plain_input
+from gateway.dialects.translation import Sent
+from gateway.dialects.usage import read_usage
+from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
+
+_TEXT, _THOUGHT, _CALL, _PLAIN_CALL, _ANSWER = "text", "thought", "call", "plain call", "answer"
+
+
+class _Block:
+    """One that is open. `pieces` is what was said of a call to a plain-text tool; `said`: something was."""
+
+    __slots__ = ("kind", "number", "pieces", "said")
+
+    def __init__(self, kind: str, number: int = 0) -> None:
+        self.kind = kind
+        self.number = number
+        self.pieces: list[str] = []
+        self.said = False
+
+
+class MessagesReader:
+    """Reads one stream."""
+
+    __slots__ = (
+        "_blocks", "_calls", "_custom", "_cutter", "_failure", "_over", "_sent", "_start_usage", "_stopped",
+        "_tier",
+    )  # fmt: skip
+
+    def __init__(self, sent: Sent, frame_max: int) -> None:
+        self._sent = sent
+        self._custom = custom_tools(sent)
+        self._cutter = EventCutter(frame_max)
+        self._blocks: dict[int, _Block] = {}
+        self._calls = 0
+        self._start_usage: JsonObject = {}
+        self._tier = ""
+        self._stopped = False
+        self._over = False
+        self._failure: ReportedError | None = None
+
+    def read(self, data: bytes) -> list[Event]:
+        return self._events(self._cutter.feed(data))
+
+    def finish(self) -> list[Event]:
+        events = self._events(self._cutter.finish())
+        if not self._over and self._failure is None:
+            raise ended_early()
+        return events
+
+    def _events(self, frames: list[tuple[str, bytes]]) -> list[Event]:
+        if self._failure is not None:
+            raise self._failure
+        found: list[Event] = []
+        for _, data in frames:
+            if self._over:
+                break
+            event = event_object(data)
+            kind = event.get("type")
+            if kind == "content_block_delta":
+                self._piece(event, found)
+            elif kind == "error":
+                self._failure = ReportedError(data)
+                if not found:
+                    raise self._failure
+                break  # what came before it is said first
+            elif isinstance(kind, str) and (read := _KINDS.get(kind)) is not None:
+                found += read(self, event)
+        return found
+
+    def begun(self, event: JsonObject) -> list[Event]:
+        message = _object(event, "message")
+        usage = message.get("usage")
+        found: list[Event] = [Begun(word(message, "id"), word(message, "model"))]
+        if isinstance(usage, dict):
+            self._start_usage, self._tier = usage, tier_of(usage)
+            found += self._counted({})
+        return found
+
+    def opened(self, event: JsonObject) -> list[Event]:
+        block = _object(event, "content_block")
+        kind = block.get("type")
+        opens = _OPENINGS.get(kind) if isinstance(kind, str) else None
+        return [] if opens is None else opens(self, _index(event), block)
+
+    def opened_text(self, index: int, block: JsonObject) -> list[Event]:
+        self._blocks[index] = _Block(_TEXT)
+        return [TextPiece(word(block, "text"))] if block.get("text") else []
+
+    def opened_thought(self, index: int, block: JsonObject) -> list[Event]:
+        opened = self._blocks[index] = _Block(_THOUGHT)
+        opened.said = bool(block.get("thinking"))
+        return [ThinkingPiece(word(block, "thinking"))] if opened.said else []
+
+    def sealed_thought(self, _index: int, block: JsonObject) -> list[Event]:
+        signature = seal_of(word(block, "data"))
+        return [] if signature is None else [ThinkingSigned(signature)]
+
+    def opened_call(self, index: int, block: JsonObject) -> list[Event]:
+        name, given = word(block, "name"), block.get("input")
+        if self._sent.answer_tool and name == self._sent.answer_tool:
+            opened = self._blocks[index] = _Block(_ANSWER)
+            found: list[Event] = []
+        else:
+            name = self._sent.names.get(name, name)
+            custom = name in self._custom
+            opened = self._blocks[index] = _Block(_PLAIN_CALL if custom else _CALL, self._calls)
+            self._calls += 1
+            found = [CallBegun(opened.number, word(block, "id"), name, custom)]
+        if given:  # some compatible servers say all of it at once
+            self._say(opened, arguments_text(given), found)
+        return found
+
+    def closed(self, event: JsonObject) -> list[Event]:
+        block = self._blocks.pop(_index(event), None)
+        if block is None or block.kind in (_TEXT, _THOUGHT):
+            return []
+        if block.kind == _ANSWER:
+            return [] if block.said else [TextPiece("{}")]
+        found: list[Event] = [CallEnded(block.number)]
+        if block.kind == _PLAIN_CALL:
+            found.insert(0, CallPiece(block.number, plain_input("".join(block.pieces))))
+        elif not block.said:
+            found.insert(0, CallPiece(block.number, "{}"))
+        return found
+
+    def _piece(self, event: JsonObject, found: list[Event]) -> None:
+        """What a delta adds to its block."""
+        delta, block = _object(event, "delta"), self._blocks.get(_index(event))
+        if block is None:
+            return
+        kind = delta.get("type")
+        if kind == "text_delta":
+            if block.kind == _TEXT:
+                found.append(TextPiece(_said(delta, "text")))
+        elif kind == "input_json_delta":
+            said = _said(delta, "partial_json")
+            if said:
+                self._say(block, said, found)
+        elif kind == "thinking_delta":
+            if block.kind == _THOUGHT:
+                block.said = True
+                found.append(ThinkingPiece(_said(delta, "thinking")))
+        elif kind == "signature_delta":
+            signature = signature_of(_said(delta, "signature"), block.said)
+            if block.kind == _THOUGHT and signature is not None:
+                found.append(ThinkingSigned(signature))
+        elif kind == "citations_delta":
+            citation = citation_of(delta.get("citation"))
+            if citation is not None:
+                found.append(Cited(citation))
+
+    def _say(self, block: _Block, text: str, found: list[Event]) -> None:
+        """A piece of a call's arguments, or of the answer that is one's."""
+        block.said = True
+        if block.kind == _CALL:
+            found.append(CallPiece(block.number, text))
+        elif block.kind == _PLAIN_CALL:
+            block.pieces.append(text)
+        elif block.kind == _ANSWER:
+            found.append(TextPiece(text))
+
+    def delta(self, event: JsonObject) -> list[Event]:
+        """Of the message: why it ended, and what it used by then."""
+        delta, usage = _object(event, "delta"), event.get("usage")
+        found: list[Event] = []
+        if delta.get("stop_reason") is not None and not self._stopped:
+            stop = neutral_stop(delta["stop_reason"])
+            if self._sent.answer_tool and stop == "tool_calls" and not self._calls:
+                stop = "stop"
+            explanation = explanation_of(stop, delta.get("stop_details"))
+            self._stopped = True
+            found.append(Stopped(stop, word(delta, "stop_sequence"), explanation))
+        return found + self._counted(usage if isinstance(usage, dict) else {})
+
+    def _counted(self, usage: JsonObject) -> list[Event]:
+        found = read_usage(self._start_usage, usage)
+        return [] if found is None else [Counted(found, self._tier)]
+
+    def over(self, _event: JsonObject) -> list[Event]:
+        self._over = True
+        return [Over()] if self._stopped else [Stopped("stop"), Over()]
+
+
+_KINDS: Mapping[str, Callable[[MessagesReader, JsonObject], list[Event]]] = MappingProxyType({
+    "message_start": MessagesReader.begun,
+    "content_block_start": MessagesReader.opened,
+    "content_block_stop": MessagesReader.closed,
+    "message_delta": MessagesReader.delta,
+    "message_stop": MessagesReader.over,
+})  # fmt: skip
+_OPENINGS: Mapping[str, Callable[[MessagesReader, int, JsonObject], list[Event]]] = MappingProxyType({
+    "text": MessagesReader.opened_text,
+    "thinking": MessagesReader.opened_thought,
+    "redacted_thinking": MessagesReader.sealed_thought,
+    "tool_use": MessagesReader.opened_call,
+})  # fmt: skip
+
+
+def _object(event: JsonObject, name: str) -> JsonObject:
+    value = event.get(name)
+    if not isinstance(value, dict):
+        raise _odd_event()
+    return value
+
+
+def _index(event: JsonObject) -> int:
+    value = event.get("index")
+    if not isinstance(value, int):
+        raise _odd_event()
+    return value
+
+
+def _said(delta: JsonObject, name: str) -> str:
+    value = delta.get(name)
+    if not isinstance(value, str):
+        raise _odd_event()
+    return value
+
+
+def _odd_event() -> GatewayError:
+    return GatewayError(UPSTREAM_INVALID, "The provider sent an event that its dialect does not have.")

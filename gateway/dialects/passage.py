@@ -1,0 +1,68 @@
+"""How a caller's API reaches a provider: in its own words, bytes as they are, or translated into which of its APIs.
+
+Only what is configured decides here (dialect, `apis`, what is known of the model); a request's own needs may still
+send it to another of the provider's APIs (`responses.bridge`).
+"""
+
+from collections.abc import Set
+
+from gateway.capabilities import Capabilities
+from gateway.record import Record
+
+_OPENAI = frozenset({"openai", "azure"})
+#: Which dialects have an API as the caller writes it. Compatible servers may offer Anthropic's as well.
+_SPOKEN_BY = {
+    "messages": _OPENAI | {"anthropic"},
+    "count_tokens": frozenset({"anthropic"}),
+    "generate_content": frozenset({"gemini"}),
+    "embed_content": frozenset({"gemini"}),
+    "count_content": frozenset({"gemini"}),
+    "chat": _OPENAI,
+    "completions": _OPENAI | {"ollama"},
+}
+_USUAL = _OPENAI | {"ollama"}
+#: What a provider calls an API of its own that callers know under another name.
+_OFFERED_AS = {"embed_content": "embeddings", "count_content": "count_tokens"}
+#: The callers' APIs that are conversations, and what of a dialect's they can be translated to, best first.
+_CONVERSATIONS = frozenset({"chat", "completions", "responses", "messages", "generate_content"})
+_CONVERSES_BY = {
+    "openai": ("chat", "responses"),
+    "azure": ("chat", "responses"),
+    "anthropic": ("messages",),
+    "gemini": ("generate_content",),
+    "ollama": ("chat",),
+}
+#: What is answered by an estimate where the provider does not count.
+_COUNTS = frozenset({"count_tokens", "count_content"})
+_ESTIMATED = "estimate"
+_EMBEDDINGS = frozenset({"embeddings", "embed_content"})
+
+
+class Passage(Record, frozen=True):
+    """`native`: as the caller wrote it, with nothing but its model's name changed. `api` is the provider's.
+
+    `bridged`: some requests must take the provider's `responses` instead.
+    """
+
+    native: bool
+    api: str
+    bridged: bool = False
+
+
+def passage(asked: str, dialect: str, offered: Set[str], can: Capabilities) -> Passage | None:
+    """For the caller's API `asked` at a provider of `dialect` that offers these APIs; None: there is no way."""
+    spoken = dialect in _SPOKEN_BY.get(asked, _USUAL) and _OFFERED_AS.get(asked, asked) in offered
+    bridged = (
+        dialect in _OPENAI
+        and "responses" in offered
+        and not (can.chat_ok and can.chat_tools_ok and can.chat_tools_effort)
+    )
+    if spoken and not (asked == "chat" and bridged and not can.chat_ok):
+        return Passage(True, asked, bridged and asked == "chat")
+    if asked in _CONVERSATIONS:
+        for api in _CONVERSES_BY.get(dialect, ()):
+            if api in offered and (api != "chat" or can.chat_ok or dialect == "ollama"):
+                return Passage(False, api, bridged and api == "chat")
+    elif asked in _EMBEDDINGS and "embeddings" in offered:
+        return Passage(False, "embeddings")
+    return Passage(False, _ESTIMATED) if asked in _COUNTS else None

@@ -1,0 +1,84 @@
+"""A provider's Response object as a neutral reply (wire reference §2.6)."""
+
+from gateway.chat import Answer, Block, ChatReply, JsonObject, Logprob, Stop, ToolCall
+from gateway.dialects.json_fields import objects
+from gateway.dialects.responses import items_in
+from gateway.dialects.translation import Sent
+from gateway.dialects.usage import usage_of
+from gateway.errors import UPSTREAM_ERROR, UPSTREAM_INVALID, GatewayError
+from gateway.record import replace
+
+_STOPS: dict[str, Stop] = {"max_output_tokens": "length", "content_filter": "content_filter"}
+_CALLS = ("function_call", "custom_tool_call")
+
+
+def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
+    """Raises GatewayError for what is no response, and for one that failed."""
+    if not isinstance(body.get("output"), list):
+        raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the response it should be.")
+    if body.get("status") == "failed":
+        raise GatewayError(UPSTREAM_ERROR, failure_of(body))
+    blocks: list[Block] = []
+    logprobs: list[Logprob] = []
+    for item, at in objects(body, "output"):
+        kind = item.get("type")
+        if kind == "message":
+            blocks += items_in.content(item, "content", at)
+            logprobs += _logprobs(item)
+        elif kind in _CALLS:
+            blocks.append(restored(items_in.call(item, at), sent))
+        elif kind == "reasoning":
+            blocks.append(items_in.thought(item, at))
+    called = any(isinstance(block, ToolCall) for block in blocks)
+    created, tier = body.get("created_at"), body.get("service_tier")
+    return ChatReply(
+        (Answer(tuple(blocks), stop_of(body, called), logprobs=tuple(logprobs)),),
+        _text(body, "id"),
+        _text(body, "model"),
+        int(created) if isinstance(created, int | float) else 0,
+        usage_of(body, "responses"),
+        tier if isinstance(tier, str) else "",
+    )
+
+
+def stop_of(response: JsonObject, called: bool) -> Stop:
+    """Why a response that did not fail has ended."""
+    details = response.get("incomplete_details")
+    if response.get("status") == "incomplete" and isinstance(details, dict):
+        reason = details.get("reason")
+        return _STOPS.get(reason, "length") if isinstance(reason, str) else "length"
+    return "tool_calls" if called else "stop"
+
+
+def failure_of(response: JsonObject) -> str:
+    """What a failed response says of it."""
+    error = response.get("error")
+    said = error.get("message") if isinstance(error, dict) else None
+    return said if isinstance(said, str) and said else "The model failed to answer."
+
+
+def restored(call: ToolCall, sent: Sent) -> ToolCall:
+    """With the name that the caller knows the tool by."""
+    name = sent.names.get(call.name)
+    return call if name is None else replace(call, name=name)
+
+
+def _logprobs(item: JsonObject) -> list[Logprob]:
+    found: list[Logprob] = []
+    for part, at in objects(item, "content"):
+        if isinstance(part.get("logprobs"), list):
+            found += [logprob(one) for one, _ in objects(part, "logprobs", at)]
+    return found
+
+
+def logprob(one: JsonObject) -> Logprob:
+    value, top = one.get("logprob"), one.get("top_logprobs")
+    others = (
+        tuple(logprob(other) for other in top if isinstance(other, dict)) if isinstance(top, list) else ()
+    )
+    return Logprob(_text(one, "token"), float(value) if isinstance(value, int | float) else 0.0, others)
+
+
+def _text(fields: JsonObject, name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""

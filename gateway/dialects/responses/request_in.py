@@ -1,0 +1,250 @@
+"""A caller's Responses request as a neutral one (wire reference §2.5)."""
+
+from collections.abc import Iterator
+from typing import cast
+
+from gateway.chat import (
+    Block,
+    ChatRequest,
+    Effort,
+    Format,
+    JsonObject,
+    Parameters,
+    Role,
+    Text,
+    Tool,
+    ToolChoice,
+    ToolResult,
+    Turn,
+)
+from gateway.dialects.json_fields import (
+    array,
+    flag,
+    integer,
+    mapping,
+    missing,
+    number,
+    objects,
+    one_of,
+    path,
+    required_text,
+    text,
+    wrong_type,
+    wrong_value,
+)
+from gateway.dialects.losses import Losses
+from gateway.dialects.responses import items_in
+from gateway.errors import (
+    PREVIOUS_RESPONSE_NOT_FOUND,
+    UNSUPPORTED_PARAMETER,
+    UNSUPPORTED_VALUE,
+    GatewayError,
+)
+
+_NAMES = {
+    "max_output": "max_output_tokens",
+    "parallel_calls": "parallel_tool_calls",
+    "effort": "reasoning.effort",
+    "shows_thinking": "reasoning.summary",
+    "format": "text.format",
+    "verbosity": "text.verbosity",
+    "cache_key": "prompt_cache_key",
+    "end_user": "user",
+    "tier": "service_tier",
+    "logprobs": "top_logprobs",
+}
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_SYSTEM = ("system", "developer")
+_CALLS = ("function_call", "custom_tool_call")
+_RESULTS = ("function_call_output", "custom_tool_call_output")
+#: Of the provider's own tools: what they found has been said in the answer that followed.
+_PAST = ("web_search_call", "file_search_call")
+#: What has no counterpart where no state is kept and nothing goes on behind the caller's back.
+_REFUSED = ("background", "prompt", "conversation")
+_DROPPED = ("max_tool_calls", "context_management", "moderation", "access_programs", "image")
+_UNDERSTOOD = frozenset((
+    "model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "temperature", "top_p",
+    "max_output_tokens", "reasoning", "text", "top_logprobs", "include", "stream", "stream_options", "store",
+    "metadata", "user", "safety_identifier", "prompt_cache_key", "service_tier", "truncation",
+    "previous_response_id", *_REFUSED, *_DROPPED,
+))  # fmt: skip
+_LOGPROBS = "message.output_text.logprobs"
+
+
+def read_request(fields: JsonObject, losses: Losses) -> ChatRequest:
+    """Raises GatewayError for what is no such request or cannot be asked elsewhere, with the caller's path."""
+    _refuse(fields, losses)
+    turns = list(_turns(fields))
+    system: list[Text] = []
+    instructions = text(fields, "instructions")
+    if instructions:
+        system.append(Text(instructions))
+    while turns and turns[0].role == "system":
+        system += [block for block in turns.pop(0).blocks if isinstance(block, Text)]
+    if not turns and not system:
+        raise missing("input")
+    return ChatRequest(
+        tuple(turns),
+        tuple(system),
+        tuple(_tool(tool, at) for tool, at in objects(fields, "tools")),
+        _parameters(fields, losses),
+        flag(fields, "stream") or False,
+        {name: value for name, value in fields.items() if name not in _UNDERSTOOD},
+        _NAMES,
+    )
+
+
+def _refuse(fields: JsonObject, losses: Losses) -> None:
+    if fields.get("previous_response_id") is not None:
+        name = "previous_response_id"
+        raise GatewayError(
+            PREVIOUS_RESPONSE_NOT_FOUND,
+            "The response that this one goes on from is not kept here.",
+            param=name,
+        )
+    for name in _REFUSED:
+        if fields.get(name):
+            raise GatewayError(
+                UNSUPPORTED_PARAMETER, f"`{name}` is not supported by what serves this model.", param=name
+            )
+    for name in _DROPPED:
+        if fields.get(name) is not None:
+            losses.dropped(name)
+    if fields.get("truncation") == "auto":
+        losses.dropped("truncation")
+
+
+def _turns(fields: JsonObject) -> Iterator[Turn]:
+    """Items that belong together are one turn: all that the model said in a row, all results in a row."""
+    given = fields.get("input")
+    if isinstance(given, str):
+        yield Turn("user", (Text(given),), "input")
+        return
+    if given is None:
+        return
+    role: Role | None = None
+    blocks: list[Block] = []
+    began = ""
+    results = False
+    for item, at in objects(fields, "input"):
+        found = _item(item, at)
+        if found is None:
+            continue
+        its_role, its_blocks = found
+        its_results = isinstance(its_blocks[0], ToolResult) if its_blocks else False
+        if its_role == role and (role == "assistant" or (results and its_results)):
+            blocks += its_blocks
+            continue
+        if role is not None:
+            yield Turn(role, tuple(blocks), began)
+        role, blocks, began, results = its_role, list(its_blocks), at, its_results
+    if role is not None:
+        yield Turn(role, tuple(blocks), began)
+
+
+def _item(item: JsonObject, at: str) -> tuple[Role, tuple[Block, ...]] | None:
+    """Who says it, and what; None for what only the provider that made it has a use for."""
+    kind = text(item, "type", at) or "message"
+    if kind == "message":
+        role = one_of(item, "role", ("user", "assistant", *_SYSTEM), at)
+        if role is None:
+            raise missing(path(at, "role"))
+        blocks = items_in.content(item, "content", at)
+        return ("system" if role in _SYSTEM else cast(Role, role)), blocks
+    if kind in _CALLS:
+        return "assistant", (items_in.call(item, at),)
+    if kind in _RESULTS:
+        return "user", (items_in.result(item, at),)
+    if kind == "reasoning":
+        return "assistant", (items_in.thought(item, at),)
+    if kind in _PAST:
+        return None
+    raise GatewayError(
+        UNSUPPORTED_VALUE, f"Items of type '{kind[:64]}' cannot be translated.", param=path(at, "type")
+    )
+
+
+def _tool(tool: JsonObject, at: str) -> Tool:
+    kind = text(tool, "type", at) or "function"
+    if kind not in ("function", "custom"):
+        raise GatewayError(
+            UNSUPPORTED_VALUE,
+            f"Tools of type '{kind[:64]}' run at OpenAI and cannot be translated.",
+            param=path(at, "type"),
+        )
+    return Tool(
+        required_text(tool, "name", at),
+        at,
+        text(tool, "description", at) or "",
+        mapping(tool, "parameters", at) if kind == "function" else None,
+        flag(tool, "strict", at),
+        kind == "custom",
+        mapping(tool, "format", at) if kind == "custom" else None,
+    )
+
+
+def _choice(fields: JsonObject) -> ToolChoice | None:
+    at = "tool_choice"
+    value = fields.get(at)
+    if value is None:
+        return None
+    if isinstance(value, str):
+        mode = one_of(fields, at, ("auto", "none", "required"))
+        return ToolChoice(mode)  # type: ignore[arg-type]
+    if not isinstance(value, dict):
+        raise wrong_type(at, "a string or an object")
+    kind = text(value, "type", at)
+    if kind in ("function", "custom"):
+        return ToolChoice("required", (required_text(value, "name", at),))
+    if kind == "allowed_tools":
+        names = tuple(required_text(tool, "name", where) for tool, where in objects(value, "tools", at))
+        mode = one_of(value, "mode", ("auto", "required"), at) or "auto"
+        return ToolChoice(mode, names)  # type: ignore[arg-type]
+    raise wrong_value(path(at, "type"), "must be function, custom or allowed_tools")
+
+
+def _format(stated: JsonObject) -> Format | None:
+    wanted = mapping(stated, "format", "text")
+    if wanted is None:
+        return None
+    at = "text.format"
+    kind = one_of(wanted, "type", ("text", "json_object", "json_schema"), at)
+    if kind == "json_schema":
+        schema = mapping(wanted, "schema", at)
+        if schema is None:
+            raise missing(path(at, "schema"))
+        name, description = text(wanted, "name", at) or "", text(wanted, "description", at) or ""
+        return Format("schema", schema, name, description, flag(wanted, "strict", at))
+    return Format("json") if kind == "json_object" else Format("text")
+
+
+def _parameters(fields: JsonObject, losses: Losses) -> Parameters:
+    reasoning = mapping(fields, "reasoning") or {}
+    stated = mapping(fields, "text") or {}
+    for name in ("context", "mode"):
+        if reasoning.get(name) is not None:
+            losses.dropped(f"reasoning.{name}")
+    tier = text(fields, "service_tier")
+    if tier == "ultrafast":
+        losses.changed("service_tier")
+        tier = "fast"
+    top = integer(fields, "top_logprobs", least=0)
+    include = array(fields, "include") or []
+    metadata = mapping(fields, "metadata") or {}
+    return Parameters(
+        max_output=integer(fields, "max_output_tokens", least=1),
+        temperature=number(fields, "temperature", least=0, most=2),
+        top_p=number(fields, "top_p", least=0, most=1),
+        logprobs=bool(top) or _LOGPROBS in include,
+        top_logprobs=top,
+        effort=cast(Effort | None, one_of(reasoning, "effort", _EFFORTS, "reasoning")),
+        shows_thinking=True if text(reasoning, "summary", "reasoning") else None,
+        tool_choice=_choice(fields),
+        parallel_calls=flag(fields, "parallel_tool_calls"),
+        format=_format(stated),
+        tier=tier,
+        end_user=text(fields, "safety_identifier") or text(fields, "user"),
+        metadata=tuple((name, value) for name, value in metadata.items() if isinstance(value, str)),
+        cache_key=text(fields, "prompt_cache_key"),
+        verbosity=text(stated, "verbosity", "text"),
+    )

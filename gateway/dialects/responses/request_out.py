@@ -1,0 +1,229 @@
+"""A neutral request as a Responses request to OpenAI (wire reference §2.6): stateless, with sealed thoughts.
+
+`store` is off, and reasoning comes back encrypted: what a model thought between its calls has to be shown again.
+"""
+
+from collections.abc import Iterator
+
+from gateway.capabilities import Capabilities
+from gateway.chat import (
+    ChatRequest,
+    Format,
+    Json,
+    JsonObject,
+    Media,
+    Parameters,
+    Refusal,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Turn,
+)
+from gateway.dialects.losses import Losses
+from gateway.dialects.responses import items_out
+from gateway.dialects.tool_names import OPENAI_NAMES, ToolNames
+from gateway.dialects.translation import Sent
+from gateway.errors import UNSUPPORTED_PARAMETER, UNSUPPORTED_VALUE, GatewayError
+
+_PATH = "/responses"
+_ENCRYPTED = "reasoning.encrypted_content"
+_LOGPROBS = "message.output_text.logprobs"
+#: Without a counterpart there, and without which the answer would be another one.
+_REFUSED = ("stop", "choices", "audio_out")
+_DROPPED = ("seed", "presence_penalty", "frequency_penalty", "top_k", "min_p")
+#: What the caller may have written that means the same here.
+_SHARED = ("prompt_cache_options", "prompt_cache_retention", "moderation")
+
+
+def write_request(request: ChatRequest, model: str, can: Capabilities, losses: Losses) -> Sent:
+    """Raises GatewayError for what the API cannot be asked, with the caller's own path."""
+    names = ToolNames(OPENAI_NAMES, (tool.name for tool in request.tools))
+    body: JsonObject = {"model": model, "input": list(_items(request, names)), "store": False}
+    if request.tools:
+        body["tools"] = [_tool(tool, names) for tool in request.tools]
+    _parameters(request, can, losses, names, body)
+    for name, value in request.others.items():
+        if name in _SHARED:
+            body[name] = value
+        elif value is not None:
+            losses.dropped(name)
+    body["include"] = [_ENCRYPTED, _LOGPROBS] if "top_logprobs" in body else [_ENCRYPTED]
+    if request.stream:
+        body["stream"] = True
+    return Sent(_PATH, body, names=names.restored, api="responses", streams=request.stream, request=request)
+
+
+def _items(request: ChatRequest, names: ToolNames) -> Iterator[Json]:
+    if request.system:
+        yield _message("developer", [items_out.input_part(text) for text in request.system])
+    for turn in request.turns:
+        if turn.role == "assistant":
+            yield from _said(turn, names)
+        elif turn.role == "system":
+            parts = [items_out.input_part(one) for one in turn.blocks if isinstance(one, Text)]
+            yield _message("developer", parts)
+        else:
+            yield from _asked(turn)
+
+
+def _message(role: str, parts: list[JsonObject]) -> JsonObject:
+    return {"type": "message", "role": role, "content": list[Json](parts)}
+
+
+def _asked(turn: Turn) -> Iterator[Json]:
+    parts: list[JsonObject] = []
+    for block in turn.blocks:
+        if isinstance(block, ToolResult):
+            yield items_out.result(block)
+        elif isinstance(block, Text | Media):
+            parts.append(items_out.input_part(block))
+    if parts:
+        yield _message("user", parts)
+
+
+def _said(turn: Turn, names: ToolNames) -> Iterator[Json]:
+    parts: list[Json] = []
+    for block in turn.blocks:
+        if isinstance(block, Text | Refusal):
+            if block.text:
+                parts.append(items_out.output_part(block))
+            continue
+        if parts:
+            yield {"type": "message", "role": "assistant", "content": parts}
+            parts = []
+        if isinstance(block, ToolCall):
+            item = items_out.call(block)
+            item["name"] = names.sent(block.name)
+            yield item
+        elif isinstance(block, Thinking):
+            signature = block.signature
+            if signature is not None and signature.provider == "openai":  # it thinks nobody else's thoughts
+                item = items_out.reasoning(block)
+                if signature.id:
+                    item["id"] = signature.id
+                yield item
+        elif isinstance(block, Media):
+            raise GatewayError(
+                UNSUPPORTED_VALUE, "What an assistant said can have no attachments here.", param=block.at
+            )
+    if parts:
+        yield {"type": "message", "role": "assistant", "content": parts}
+
+
+def _tool(tool: Tool, names: ToolNames) -> JsonObject:
+    said: JsonObject = {"type": "custom" if tool.custom else "function", "name": names.sent(tool.name)}
+    if tool.description:
+        said["description"] = tool.description
+    if tool.custom:
+        if tool.grammar is not None:
+            said["format"] = tool.grammar
+        return said
+    said["parameters"] = tool.schema if tool.schema is not None else {"type": "object", "properties": {}}
+    said["strict"] = tool.strict or False  # there it would be on unless told
+    return said
+
+
+def _parameters(
+    request: ChatRequest, can: Capabilities, losses: Losses, names: ToolNames, body: JsonObject
+) -> None:
+    stated = request.parameters
+    _refuse(request, losses)
+    thinks = stated.effort not in (None, "none")
+    if stated.temperature is not None or stated.top_p is not None:
+        _sampling(request, can, losses, body, thinks)
+    if stated.max_output is not None:
+        body["max_output_tokens"] = stated.max_output
+    reasoning = _reasoning(stated)
+    if reasoning:
+        body["reasoning"] = reasoning
+    formatted: JsonObject = {}
+    if stated.format is not None and stated.format.kind != "text":
+        formatted["format"] = _format(stated.format)
+    if stated.verbosity is not None:
+        formatted["verbosity"] = stated.verbosity
+    if formatted:
+        body["text"] = formatted
+    if stated.tool_choice is not None:
+        body["tool_choice"] = _choice(stated.tool_choice, request.tools, names)
+    if stated.parallel_calls is not None:
+        body["parallel_tool_calls"] = stated.parallel_calls
+    if stated.logprobs and not thinks:
+        body["top_logprobs"] = stated.top_logprobs or 0
+    elif stated.logprobs:
+        losses.dropped(request.named("logprobs"))
+    if stated.tier is not None:
+        body["service_tier"] = stated.tier
+    if stated.end_user is not None:
+        body["safety_identifier"] = stated.end_user
+    if stated.metadata:
+        body["metadata"] = dict(stated.metadata)
+    if stated.cache_key is not None:
+        body["prompt_cache_key"] = stated.cache_key
+
+
+def _refuse(request: ChatRequest, losses: Losses) -> None:
+    stated = request.parameters
+    asked = {
+        "stop": bool(stated.stop),
+        "choices": stated.choices > 1,
+        "audio_out": stated.audio_out is not None,
+    }
+    for noun in _REFUSED:
+        if asked[noun]:
+            name = request.named(noun)
+            raise GatewayError(
+                UNSUPPORTED_PARAMETER,
+                f"`{name}` cannot be asked of this model together with tools.",
+                param=name,
+            )
+    for noun in _DROPPED:
+        if getattr(stated, noun) is not None:
+            losses.dropped(request.named(noun))
+
+
+def _sampling(
+    request: ChatRequest, can: Capabilities, losses: Losses, body: JsonObject, thinks: bool
+) -> None:
+    for noun in ("temperature", "top_p"):
+        value = getattr(request.parameters, noun)
+        if value is None:
+            continue
+        if can.sampling and not thinks:
+            body[noun] = value
+        elif value != 1:  # which is what they do anyway
+            losses.dropped(request.named(noun))
+
+
+def _reasoning(stated: Parameters) -> JsonObject:
+    reasoning: JsonObject = {}
+    if stated.effort is not None:
+        reasoning["effort"] = stated.effort
+    if stated.shows_thinking:
+        reasoning["summary"] = "auto"
+    return reasoning
+
+
+def _format(wanted: Format) -> JsonObject:
+    if wanted.kind == "json":
+        return {"type": "json_object"}
+    said: JsonObject = {"type": "json_schema", "name": wanted.name or "output", "schema": wanted.schema}
+    if wanted.description:
+        said["description"] = wanted.description
+    if wanted.strict is not None:
+        said["strict"] = wanted.strict
+    return said
+
+
+def _choice(choice: ToolChoice, tools: tuple[Tool, ...], names: ToolNames) -> Json:
+    if not choice.names:
+        return choice.mode
+    kinds = {tool.name: "custom" if tool.custom else "function" for tool in tools}
+    listed: list[Json] = [
+        {"type": kinds.get(name, "function"), "name": names.sent(name)} for name in choice.names
+    ]
+    if choice.mode == "required" and len(listed) == 1:
+        return listed[0]
+    return {"type": "allowed_tools", "mode": choice.mode, "tools": listed}

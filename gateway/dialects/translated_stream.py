@@ -1,0 +1,77 @@
+"""A provider's stream in one dialect as the caller's in another: the frames of the one in, those of the other out.
+
+Stands where a stream that passes unchanged stands (`gateway.dialects.frames.FrameRelay`), with the same marks:
+`content` once something was said that another provider could not say as well, `ended` at the stream's own end.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from gateway.chat_events import Begun, Counted, Event, Over
+from gateway.dialects.translation import StreamReader, StreamWriter
+from gateway.errors import ReportedError
+from gateway.exchange import Usage
+
+
+class TranslatedStream:
+    """`frames_of` makes the frames of a whole reply, for a provider that would not stream."""
+
+    __slots__ = (
+        "_reader", "_usage", "content", "ended", "failure", "first", "frames_of", "hid", "rewrites", "writer",
+    )  # fmt: skip
+
+    #: A body that is no stream is never passed on as it is.
+    tolerates_plain = False
+
+    def __init__(
+        self, reader: StreamReader, writer: StreamWriter, frames_of: Callable[[dict[str, Any]], bytes]
+    ) -> None:
+        self._reader = reader
+        self.writer = writer
+        self._usage: Usage | None = None
+        self.frames_of = frames_of
+        self.content = False
+        self.ended = False
+        self.hid = False
+        self.failure: bytes | None = None  # the error that the provider put into it
+        self.first: dict[str, Any] | None = None
+        self.rewrites: list[tuple[bytes, bytes]] = []  # nothing of the provider's own is in it
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes of the provider's in, give back frames. Raises GatewayError for what is no such stream."""
+        try:
+            return self._said(self._reader.read(data))
+        except ReportedError as error:
+            self.failure = error.event
+            return b""
+
+    def finish(self) -> bytes:
+        """The upstream ended cleanly: what must still be said. Raises GatewayError when that was too early."""
+        try:
+            return b"" if self.is_over() else self._said(self._reader.finish())
+        except ReportedError as error:
+            self.failure = error.event
+            return b""
+
+    def usage(self) -> Usage | None:
+        """What the provider reported so far, if it did."""
+        return self._usage
+
+    def is_over(self) -> bool:
+        return self.ended or self.failure is not None
+
+    def _said(self, events: list[Event]) -> bytes:
+        if not events:
+            return b""
+        for event in events:
+            kind = type(event)
+            if kind is Counted:
+                self._usage = event.usage  # type: ignore[union-attr]
+            elif kind is Over:
+                self.ended = True
+                self.content = True
+            elif kind is not Begun:
+                self.content = True
+        frames = self.writer.write(events)
+        self.hid = not frames
+        return frames

@@ -1,0 +1,293 @@
+"""Every official SDK in front of every provider dialect: text, streams, tools, thinking, errors, usage."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anthropic
+import openai
+import pytest
+from anthropic import AsyncAnthropic
+from google import genai
+from google.genai import errors as google_errors
+from google.genai import types
+from openai import AsyncOpenAI
+
+from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
+
+BEHIND = ("openai", "anthropic", "gemini", "ollama")
+ASKED = "Say hello to the lighthouse."
+CALLING = "Weather in Oslo? [[sim:calls=2]]"
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+
+
+def behind_every_dialect(sim: ProviderSim) -> dict[str, Any]:
+    """A provider of each dialect, all scripted; a route is called as its dialect."""
+    providers = [
+        {"id": "openai", "dialect": "openai", "base_url": f"{sim.url}/v1", "flavour": "sim"},
+        *({"id": one, "dialect": one, "base_url": sim.url, "flavour": "sim"} for one in BEHIND[1:]),
+    ]
+    return configuration(
+        sim.url,
+        providers=providers,
+        pools=[
+            {"id": one, "provider": one, "secret": "env:PROVIDER_KEY", "tenants": ["*"]} for one in BEHIND
+        ],
+        models=[{"id": one, "targets": [f"{one}/chat"]} for one in BEHIND],
+        capabilities={"*": {"tools": True, "vision": True, "thinking": "budget"}},
+    )
+
+
+@pytest.fixture
+async def gateway(sim: ProviderSim) -> AsyncIterator[RunningGateway]:
+    async with RunningGateway(behind_every_dialect(sim)) as running:
+        yield running
+
+
+@pytest.fixture
+async def by_openai(gateway: RunningGateway) -> AsyncIterator[AsyncOpenAI]:
+    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture
+async def by_anthropic(gateway: RunningGateway) -> AsyncIterator[AsyncAnthropic]:
+    async with AsyncAnthropic(base_url=gateway.url, api_key=TENANT_KEY, max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture
+async def by_google(gateway: RunningGateway) -> AsyncIterator[Any]:
+    client = genai.Client(api_key=TENANT_KEY, http_options=types.HttpOptions(base_url=gateway.url))
+    yield client.aio
+    await client.aio.aclose()
+
+
+every_dialect = pytest.mark.parametrize("behind", BEHIND)
+
+
+@every_dialect
+async def test_chat(by_openai: AsyncOpenAI, behind: str) -> None:
+    reply = await by_openai.chat.completions.create(
+        model=behind,
+        messages=[{"role": "system", "content": "Be brief."}, {"role": "user", "content": ASKED}],
+        max_completion_tokens=200,
+    )
+    assert "lighthouse" in (reply.choices[0].message.content or "")
+    assert reply.choices[0].finish_reason == "stop"
+    assert reply.usage is not None
+    assert reply.usage.prompt_tokens > 0
+    assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
+
+
+@every_dialect
+async def test_chat_streams(by_openai: AsyncOpenAI, behind: str) -> None:
+    async with by_openai.chat.completions.stream(
+        model=behind,
+        messages=[{"role": "user", "content": ASKED}],
+        stream_options={"include_usage": True},
+    ) as stream:
+        final = await stream.get_final_completion()
+    assert "lighthouse" in (final.choices[0].message.content or "")
+    assert final.choices[0].finish_reason == "stop"
+    assert final.usage is not None
+    assert final.usage.completion_tokens > 0
+
+
+@every_dialect
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_chat_calls_tools(by_openai: AsyncOpenAI, behind: str, streamed: bool) -> None:
+    tools: Any = [
+        {
+            "type": "function",
+            "function": {"name": "weather", "description": "of a city", "parameters": _SCHEMA},
+        }
+    ]
+    messages: Any = [{"role": "user", "content": CALLING}]
+    if streamed:
+        async with by_openai.chat.completions.stream(model=behind, messages=messages, tools=tools) as stream:
+            reply: Any = await stream.get_final_completion()
+    else:
+        reply = await by_openai.chat.completions.create(model=behind, messages=messages, tools=tools)
+    assert reply.choices[0].finish_reason == "tool_calls"
+    calls = reply.choices[0].message.tool_calls
+    assert [call.function.name for call in calls] == ["weather", "weather"]
+    assert len({call.id for call in calls}) == 2
+    messages.append(reply.choices[0].message.model_dump(exclude_none=True))
+    messages += [{"role": "tool", "tool_call_id": call.id, "content": "rain"} for call in calls]
+    again = await by_openai.chat.completions.create(model=behind, messages=messages, tools=tools)
+    assert again.choices[0].message.content is not None or again.choices[0].message.tool_calls
+
+
+@every_dialect
+async def test_responses(by_openai: AsyncOpenAI, behind: str) -> None:
+    reply = await by_openai.responses.create(model=behind, input=ASKED, instructions="Be brief.")
+    assert "lighthouse" in reply.output_text
+    assert reply.status == "completed"
+    assert reply.usage is not None
+    assert reply.usage.input_tokens > 0
+
+
+@every_dialect
+async def test_responses_stream(by_openai: AsyncOpenAI, behind: str) -> None:
+    async with by_openai.responses.stream(model=behind, input=ASKED) as stream:
+        async for _ in stream:
+            pass
+        final = await stream.get_final_response()
+    assert "lighthouse" in final.output_text
+
+
+@every_dialect
+async def test_responses_call_tools(by_openai: AsyncOpenAI, behind: str) -> None:
+    tools: Any = [{"type": "function", "name": "weather", "parameters": _SCHEMA, "strict": True}]
+    reply = await by_openai.responses.create(model=behind, input=CALLING, tools=tools)
+    calls = [item for item in reply.output if item.type == "function_call"]
+    assert [call.name for call in calls] == ["weather", "weather"]
+    past: Any = [
+        {"role": "user", "content": CALLING},
+        *[item.model_dump(exclude_none=True) for item in reply.output],
+        *[{"type": "function_call_output", "call_id": call.call_id, "output": "rain"} for call in calls],
+    ]
+    again = await by_openai.responses.create(model=behind, input=past, tools=tools)
+    assert again.status == "completed"
+
+
+@every_dialect
+async def test_messages(by_anthropic: AsyncAnthropic, behind: str) -> None:
+    reply = await by_anthropic.messages.create(
+        model=behind, max_tokens=200, system="Be brief.", messages=[{"role": "user", "content": ASKED}]
+    )
+    assert reply.type == "message"
+    assert any(block.type == "text" and "lighthouse" in block.text for block in reply.content)
+    assert reply.stop_reason == "end_turn"
+    assert reply.usage.input_tokens > 0
+
+
+@every_dialect
+async def test_messages_stream(by_anthropic: AsyncAnthropic, behind: str) -> None:
+    async with by_anthropic.messages.stream(
+        model=behind, max_tokens=200, messages=[{"role": "user", "content": ASKED}]
+    ) as stream:
+        final = await stream.get_final_message()
+    assert any(block.type == "text" and "lighthouse" in block.text for block in final.content)
+    assert final.stop_reason == "end_turn"
+    assert final.usage.output_tokens > 0
+
+
+@every_dialect
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_messages_use_tools(by_anthropic: AsyncAnthropic, behind: str, streamed: bool) -> None:
+    asked: dict[str, Any] = {
+        "model": behind,
+        "max_tokens": 500,
+        "tools": [{"name": "weather", "description": "of a city", "input_schema": _SCHEMA}],
+        "messages": [{"role": "user", "content": CALLING}],
+    }
+    if streamed:
+        async with by_anthropic.messages.stream(**asked) as stream:
+            reply: Any = await stream.get_final_message()
+    else:
+        reply = await by_anthropic.messages.create(**asked)
+    assert reply.stop_reason == "tool_use"
+    used = [block for block in reply.content if block.type == "tool_use"]
+    assert [block.name for block in used] == ["weather", "weather"]
+    assert all(isinstance(block.input, dict) for block in used)
+    results = [{"type": "tool_result", "tool_use_id": block.id, "content": "rain"} for block in used]
+    asked["messages"] += [
+        {"role": "assistant", "content": [block.model_dump(exclude_none=True) for block in reply.content]},
+        {"role": "user", "content": results},
+    ]
+    again = await by_anthropic.messages.create(**asked)
+    assert again.content
+
+
+@every_dialect
+async def test_tokens_are_counted(by_anthropic: AsyncAnthropic, behind: str) -> None:
+    counted = await by_anthropic.messages.count_tokens(
+        model=behind, messages=[{"role": "user", "content": ASKED}]
+    )
+    assert counted.input_tokens > 0
+
+
+@every_dialect
+async def test_google(by_google: Any, behind: str) -> None:
+    reply = await by_google.models.generate_content(
+        model=behind, contents=ASKED, config=types.GenerateContentConfig(system_instruction="Be brief.")
+    )
+    assert "lighthouse" in reply.text
+    assert reply.candidates[0].finish_reason == types.FinishReason.STOP
+    assert reply.usage_metadata.prompt_token_count > 0
+
+
+@every_dialect
+async def test_google_streams(by_google: Any, behind: str) -> None:
+    said, finish = "", None
+    async for chunk in await by_google.models.generate_content_stream(model=behind, contents=ASKED):
+        said += chunk.text or ""
+        finish = chunk.candidates[0].finish_reason or finish if chunk.candidates else finish
+    assert "lighthouse" in said
+    assert finish == types.FinishReason.STOP
+
+
+@every_dialect
+async def test_google_counts(by_google: Any, behind: str) -> None:
+    counted = await by_google.models.count_tokens(model=behind, contents=ASKED)
+    assert counted.total_tokens > 0
+
+
+@every_dialect
+async def test_refusals_are_in_the_callers_words(
+    by_openai: AsyncOpenAI, by_anthropic: AsyncAnthropic, by_google: Any, behind: str
+) -> None:
+    broken = "[[sim:status=400 message=too_odd]]"
+    with pytest.raises(openai.BadRequestError):
+        await by_openai.chat.completions.create(model=behind, messages=[{"role": "user", "content": broken}])
+    with pytest.raises(anthropic.BadRequestError) as caught:
+        await by_anthropic.messages.create(
+            model=behind, max_tokens=9, messages=[{"role": "user", "content": broken}]
+        )
+    assert caught.value.body["type"] == "error"  # type: ignore[index, call-overload]
+    with pytest.raises(google_errors.ClientError) as google:
+        await by_google.models.generate_content(model=behind, contents=broken)
+    assert google.value.status == "INVALID_ARGUMENT"
+
+
+@every_dialect
+async def test_a_stream_that_breaks_is_never_whole(by_openai: AsyncOpenAI, behind: str) -> None:
+    broken = f"{ASKED} [[sim:frames=8 error_after=3]]"
+    with pytest.raises(openai.APIError):
+        async for _ in await by_openai.chat.completions.create(
+            model=behind, messages=[{"role": "user", "content": broken}], stream=True
+        ):
+            pass
+
+
+@every_dialect
+async def test_json_that_is_no_reply_is_none(by_anthropic: AsyncAnthropic, behind: str) -> None:
+    with pytest.raises(anthropic.InternalServerError) as caught:
+        async with by_anthropic.messages.stream(
+            model=behind,
+            max_tokens=200,
+            messages=[{"role": "user", "content": f"{ASKED} [[sim:json_for_stream]]"}],
+        ) as stream:
+            await stream.get_final_message()
+    assert caught.value.status_code == 502
+
+
+async def test_what_is_lost_is_told(gateway: RunningGateway, by_openai: AsyncOpenAI) -> None:
+    asked: dict[str, Any] = {
+        "model": "anthropic",
+        "messages": [{"role": "user", "content": ASKED}],
+        "seed": 7,
+        "logit_bias": {"5": 1},
+    }
+    raw = await by_openai.chat.completions.with_raw_response.create(**asked)
+    assert "seed" in raw.headers["x-gateway-warnings"]
+    assert "logit_bias" in raw.headers["x-gateway-warnings"]
+    with pytest.raises(openai.BadRequestError) as caught:
+        await by_openai.chat.completions.create(**asked, extra_headers={"x-gateway-strict": "true"})
+    assert caught.value.code == "unsupported_parameter"
