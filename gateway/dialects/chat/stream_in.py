@@ -69,9 +69,9 @@ class ChatReader:
                     break
                 self._frame(frame, events)
         except GatewayError as error:
+            self._failure = error
             if not events:
                 raise
-            self._failure = error
         return events
 
     def finish(self) -> list[Event]:
