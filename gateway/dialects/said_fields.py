@@ -15,6 +15,12 @@ def decimal(fields: JsonObject, name: str) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
+def count(fields: JsonObject, name: str) -> int:
+    """0 for what is no integer."""
+    value = fields.get(name)
+    return value if isinstance(value, int) else 0
+
+
 def inside(fields: JsonObject, name: str) -> JsonObject:
     """An empty object for what is none."""
     value = fields.get(name)

@@ -1,23 +1,43 @@
 """Calls as a provider says them, and as the caller knows their tools."""
 
+import re
+from hashlib import sha256
+
 from gateway.chat import Json, JsonObject, ToolCall
 from gateway.dialects.chat.signatures import thought_signature
+from gateway.dialects.json_text import json_bytes
+from gateway.dialects.said_fields import inside, word
 from gateway.dialects.tool_arguments import arguments_text, plain_input
 from gateway.dialects.translation import Sent
 
 _NO_IDS = ("", "null", "None")
+_NO_ID = re.compile(r"[^a-zA-Z0-9_-]")
+_ID_MAX = 28  # OpenAI takes ids of 40 letters
 
 
 class Calls:
-    """How the calls of one reply are to be read."""
+    """How the calls of one reply are to be read. Those without an id get one that no other reply has, made of that
+    of the reply: a provider's replies have such, and what has not is told apart by all that it says.
+    """
 
-    __slots__ = ("_custom", "_names", "answer_tool")
+    __slots__ = ("_custom", "_made", "_names", "_unique", "answer_tool")
 
     def __init__(self, sent: Sent) -> None:
         self._names = sent.names
+        self._unique = ""
+        self._made = 0
         self.answer_tool = sent.answer_tool
         tools = sent.request.tools if sent.request is not None else ()
         self._custom = frozenset(tool.name for tool in tools if tool.custom)
+
+    def begin(self, reply: JsonObject) -> None:
+        """With the reply, or the first event of its stream."""
+        given = _NO_ID.sub("_", word(reply, "id"))[-_ID_MAX:]
+        self._unique = given or sha256(json_bytes(reply)).hexdigest()[:_ID_MAX]
+
+    def made_id(self) -> str:
+        self._made += 1
+        return f"call_{self._unique}_{self._made - 1}"
 
     def name(self, sent: str) -> str:
         """What the caller calls the tool."""
@@ -30,21 +50,20 @@ class Calls:
     def whole(self, call: JsonObject) -> ToolCall | None:
         """None for what is no call."""
         inner = inner_of(call)
-        sent = inner.get("name")
-        if not isinstance(sent, str) or not sent:
+        sent = word(inner, "name")
+        if not sent:
             return None
         name, said = self.name(sent), arguments_of(inner)
         custom = self.is_custom(name)
         if custom and "input" not in inner:
             said = plain_input(said)
-        return ToolCall(call_id(call), name, said, custom=custom, signature=thought_signature(call))
+        return ToolCall(
+            call_id(call) or self.made_id(), name, said, custom=custom, signature=thought_signature(call)
+        )
 
 
 def inner_of(call: JsonObject) -> JsonObject:
-    inner = call.get("function")
-    if inner is None:
-        inner = call.get("custom")
-    return inner if isinstance(inner, dict) else {}
+    return inside(call, "function") or inside(call, "custom")
 
 
 def arguments_of(inner: JsonObject) -> str:
@@ -58,6 +77,6 @@ def arguments_of(inner: JsonObject) -> str:
 
 
 def call_id(call: JsonObject) -> str:
-    """ "" where the provider gives none: whoever writes the reply makes one."""
-    id_ = call.get("id")
-    return id_ if isinstance(id_, str) and id_ not in _NO_IDS else ""
+    """ "" where the provider gives none."""
+    id_ = word(call, "id")
+    return "" if id_ in _NO_IDS else id_

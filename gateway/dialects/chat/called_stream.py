@@ -16,6 +16,7 @@ from gateway.chat_events import CallBegun, CallPiece, Event, TextPiece
 from gateway.dialects.chat.called import Calls, arguments_of, call_id, inner_of
 from gateway.dialects.chat.signatures import thought_signature
 from gateway.dialects.json_text import read_object
+from gateway.dialects.said_fields import dicts, word
 from gateway.dialects.tool_arguments import plain_input
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 
@@ -51,9 +52,8 @@ class CalledStream:
     def take(self, entries: Json) -> Iterator[Event]:
         """What one event's `tool_calls` say."""
         before = len(self._all)
-        for entry in entries if isinstance(entries, list) else ():
-            if isinstance(entry, dict):
-                yield from self._say(self._call(entry, before), entry)
+        for entry in dicts(entries):
+            yield from self._say(self._call(entry, before), entry)
 
     def end(self) -> Iterator[Event]:
         """No more comes. Raises GatewayError for a call of nothing."""
@@ -69,13 +69,8 @@ class CalledStream:
         known = self._by_id.get(id_)
         if known is None:
             known = self._by_index.get(index) if isinstance(index, int) else self._last
-            name = inner_of(entry).get("name")
-            if (
-                known is not None
-                and isinstance(name, str)
-                and name
-                and (id_ or self._is_other(known, name, before))
-            ):
+            name = word(inner_of(entry), "name")
+            if known is not None and name and (id_ or self._is_other(known, name, before)):
                 known = None
         if known is None:
             known = _Call(id_)
@@ -97,9 +92,9 @@ class CalledStream:
 
     def _say(self, call: _Call, entry: JsonObject) -> Iterator[Event]:
         inner = inner_of(entry)
-        name, said = inner.get("name"), arguments_of(inner)
+        name, said = word(inner, "name"), arguments_of(inner)
         if not call.name:
-            if not isinstance(name, str) or not name:
+            if not name:
                 call.held.append(said)
                 return
             yield from self._begin(call, name, entry)
@@ -124,7 +119,7 @@ class CalledStream:
         call.is_wrapped = not is_plain and self._calls.is_custom(call.name)
         yield CallBegun(
             call.number,
-            call.id,
+            call.id or self._calls.made_id(),
             call.name,
             is_plain or call.is_wrapped,
             thought_signature(entry),

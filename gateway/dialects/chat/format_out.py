@@ -6,6 +6,7 @@ to call a tool, or has tools of its own, the schema is an instruction (wire refe
 
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Format, JsonObject
+from gateway.dialects.answer_tool import ANSWER_TOOL, ANY_JSON
 from gateway.dialects.json_schema import is_strict
 from gateway.dialects.json_text import json_text
 from gateway.dialects.losses import Losses
@@ -13,8 +14,6 @@ from gateway.dialects.schema_words import copied, is_object
 from gateway.record import Record
 
 _NAME = "output"
-_TOOL = "json_tool_call"
-_OBJECT = "Respond with a single JSON object."
 _OF_SCHEMA = "Respond with a single JSON object that is valid under this JSON Schema: "
 _WORD = "json"  # OpenAI refuses to answer in JSON where nobody spoke of it
 
@@ -37,15 +36,15 @@ def ask_format(request: ChatRequest, can: Capabilities, losses: Losses) -> Askin
     if wanted is None or wanted.kind == "text":
         return _AS_IT_COMES
     if wanted.kind == "json" or wanted.schema is None:
-        return Asking({"type": "json_object"}, "" if _speaks_of_json(request) else _OBJECT)
+        return Asking({"type": "json_object"}, "" if _speaks_of_json(request) else ANY_JSON)
     if can.native_schema and (can.schema_with_tools or not request.tools):
         return Asking(_json_schema(wanted, wanted.schema))
     forced = can.tools and can.forced_tool_choice and not request.tools
     if forced and wanted.schema.get("type") == "object":
-        function: JsonObject = {"name": _TOOL, "parameters": wanted.schema}
+        function: JsonObject = {"name": ANSWER_TOOL, "parameters": wanted.schema}
         if wanted.description:
             function["description"] = wanted.description
-        return Asking(tool={"type": "function", "function": function}, tool_name=_TOOL)
+        return Asking(tool={"type": "function", "function": function}, tool_name=ANSWER_TOOL)
     losses.changed(request.named("format"))
     return Asking({"type": "json_object"}, _OF_SCHEMA + json_text(wanted.schema))
 

@@ -61,7 +61,7 @@ class _Messages:
         self._losses = losses
         developer = quirks.developer is not None and quirks.developer.match(model)
         self._instructing = "developer" if developer else "system"
-        self._mark = quirks.cache_mark if quirks.cache_models.match(model) else ""
+        self._mark = quirks.mark_for(model)
 
     def instruct(self, texts: tuple[Text, ...]) -> None:
         content: Json

@@ -71,6 +71,10 @@ class Quirks(Record, frozen=True):
     #: What of a tool's schema it takes; None: all.
     tool_schema: Callable[[JsonObject], JsonObject] | None = None
 
+    def mark_for(self, model: str) -> str:
+        """How parts of a request to the model are marked for its cache; "": not at all."""
+        return self.cache_mark if self.cache_models.match(model) else ""
+
 
 _NEW_OPENAI = re.compile(r"(?:o\d|gpt-(?:[5-9]|\d\d))")
 _OPENAI = Quirks(

@@ -9,6 +9,7 @@ message back as it was brings all of it.
 from collections.abc import Iterable
 
 from gateway.chat import Json, JsonObject, Signature, Thinking
+from gateway.dialects.said_fields import dicts, word
 
 _PLAIN = ("reasoning_content", "reasoning")
 DETAILS, _BLOCKS = "reasoning_details", "thinking_blocks"
@@ -33,46 +34,38 @@ def thoughts_of(message: JsonObject) -> tuple[Thinking, ...]:
 
 def plain_thought(message: JsonObject) -> str:
     for name in _PLAIN:
-        said = message.get(name)
-        if isinstance(said, str) and said:
+        said = word(message, name)
+        if said:
             return said
     return ""
 
 
 def _detailed(details: Json) -> list[Thinking]:
     """Entries with one `index` are one thought: its text, a summary of it, its signature."""
-    entries = [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
     thoughts: dict[object, Thinking] = {}
-    for place, entry in enumerate(entries):
+    for place, entry in enumerate(dicts(details)):
         index = entry.get("index")
         key: object = index if isinstance(index, int) else ("at", place)
         before = thoughts.get(key, Thinking(""))
-        said = _word(entry, "text") or _word(entry, "summary")
+        said = word(entry, "text") or word(entry, "summary")
         thoughts[key] = Thinking(before.text + said, _signature(entry) or before.signature)
     return [one for one in thoughts.values() if one.text or one.signature is not None]
 
 
 def _signature(entry: JsonObject) -> Signature | None:
-    data = _word(entry, _SIGNATURE) or _word(entry, _SEALED)
-    return Signature(_word(entry, "format") or "unknown", data, _word(entry, "id")) if data else None
+    data = word(entry, _SIGNATURE) or word(entry, _SEALED)
+    return Signature(word(entry, "format") or "unknown", data, word(entry, "id")) if data else None
 
 
 def _in_blocks(blocks: Json) -> list[Thinking]:
     """Anthropic's own, as some libraries hand them through."""
     found = []
-    for block in blocks if isinstance(blocks, list) else ():
-        if not isinstance(block, dict):
-            continue
-        seal = _word(block, _SIGNATURE) or _word(block, _SEALED)
-        said = _word(block, "thinking")
+    for block in dicts(blocks):
+        seal = word(block, _SIGNATURE) or word(block, _SEALED)
+        said = word(block, "thinking")
         if said or seal:
             found.append(Thinking(said, Signature("anthropic", seal) if seal else None))
     return found
-
-
-def _word(entry: JsonObject, name: str) -> str:
-    value = entry.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def detail_of(thought: Thinking, index: int) -> JsonObject:

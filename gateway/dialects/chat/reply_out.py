@@ -32,7 +32,7 @@ def write_reply(reply: ChatReply, asked: Asked) -> JsonObject:
     legacy = wants_functions(asked)
     choices: list[Json] = []
     for index, answer in enumerate(reply.answers):
-        message = _message(answer, index, asked, legacy)
+        message = _message(answer, asked, legacy)
         choice: JsonObject = {
             "index": index,
             "message": message,
@@ -68,14 +68,9 @@ def finish_word(stop: Stop, legacy: bool = False) -> str:
     return "function_call" if legacy and stop == "tool_calls" else word
 
 
-def made_call_id(asked: Asked, choice: int, number: int) -> str:
-    """Of a call that the provider gave none."""
-    return f"call_{asked.id}_{choice}_{number}" if choice else f"call_{asked.id}_{number}"
-
-
-def written_call(id_: str, call: ToolCall, arguments: str) -> JsonObject:
+def written_call(call: ToolCall, arguments: str) -> JsonObject:
     kind, said = ("custom", "input") if call.custom else ("function", "arguments")
-    written: JsonObject = {"id": id_, "type": kind, kind: {"name": call.name, said: arguments}}
+    written: JsonObject = {"id": call.id, "type": kind, kind: {"name": call.name, said: arguments}}
     write_signature(written, call.signature)
     return written
 
@@ -115,7 +110,7 @@ def _logprob(one: Logprob) -> JsonObject:
     return {"token": one.token, "logprob": one.logprob, "bytes": [*one.token.encode()]}
 
 
-def _message(answer: Answer, choice: int, asked: Asked, legacy: bool) -> JsonObject:
+def _message(answer: Answer, asked: Asked, legacy: bool) -> JsonObject:
     texts: list[str] = []
     refusals: list[str] = []
     thoughts: list[Thinking] = []
@@ -132,8 +127,7 @@ def _message(answer: Answer, choice: int, asked: Asked, legacy: bool) -> JsonObj
             case Thinking():
                 thoughts.append(block)
             case ToolCall():
-                id_ = block.id or made_call_id(asked, choice, len(calls))
-                calls.append(written_call(id_, block, block.arguments or ("" if block.custom else "{}")))
+                calls.append(written_call(block, block.arguments or ("" if block.custom else "{}")))
             case Refusal():
                 refusals.append(block.text)
             case Media(kind="audio"):

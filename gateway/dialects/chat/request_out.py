@@ -2,6 +2,7 @@
 
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Effort, Json, JsonObject
+from gateway.dialects.chat.cache_marks import OPENAI_MARK
 from gateway.dialects.chat.format_out import ask_format
 from gateway.dialects.chat.messages_out import check_end, write_messages
 from gateway.dialects.chat.quirks import Quirks
@@ -16,8 +17,8 @@ from gateway.errors import UNSUPPORTED_PARAMETER, UNSUPPORTED_VALUE, GatewayErro
 _PATH = "/chat/completions"
 #: What a parameter is where nobody says it: nothing is lost with it.
 _USUAL = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0}
-#: Of what has no noun, what means nothing where it goes.
-_MEANINGLESS = frozenset({"store", "cache_control"})
+#: Of what has no noun: nothing is stored for a caller who could not fetch it.
+_MEANINGLESS = frozenset({"store"})
 _TIERS = {"fast": "priority"}
 _USUAL_TIERS = ("auto", "default")
 _THINKING_ALWAYS = "always"
@@ -39,7 +40,7 @@ def write_request(
     effort = _write_effort(body, request, can, quirks, losses)
     thinks = effort not in (None, "none") or can.thinking == _THINKING_ALWAYS
     lacks = quirks.lacks | quirks.lacks_thinking if thinks else quirks.lacks
-    _write_parameters(body, request, can, quirks, lacks, losses)
+    _write_parameters(body, request, model, can, quirks, lacks, losses)
     write_tools(body, request, can, quirks, names, losses)
     if asking.response_format is not None:
         body["response_format"] = asking.response_format
@@ -94,6 +95,7 @@ def _write_effort(
 def _write_parameters(
     body: JsonObject,
     request: ChatRequest,
+    model: str,
     can: Capabilities,
     quirks: Quirks,
     lacks: frozenset[str],
@@ -131,6 +133,8 @@ def _write_parameters(
             body["service_tier"] = _TIERS.get(parameters.tier, parameters.tier)
         elif parameters.tier not in _USUAL_TIERS:
             losses.dropped(request.named("tier"))
+    if parameters.auto_cache is not None and quirks.mark_for(model) == OPENAI_MARK:
+        body["prompt_cache_options"] = {"mode": "implicit"}
     if parameters.end_user is not None and quirks.end_user:
         body[quirks.end_user] = parameters.end_user
 

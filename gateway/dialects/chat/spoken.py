@@ -7,8 +7,14 @@ from collections.abc import Iterator
 
 from gateway.chat import Citation, Json, JsonObject, Logprob, Media
 from gateway.dialects.data_url import attached
+from gateway.dialects.said_fields import count, decimal, dicts, inside, word
+from gateway.errors import UPSTREAM_INVALID, GatewayError
 
-_SOUND = "audio/"
+_IMAGES, _SOUND = "images", "audio/"
+
+
+def no_completion() -> GatewayError:
+    return GatewayError(UPSTREAM_INVALID, "The provider's answer is not the completion it should be.")
 
 
 def texts_of(content: Json) -> Iterator[tuple[bool, str]]:
@@ -17,9 +23,7 @@ def texts_of(content: Json) -> Iterator[tuple[bool, str]]:
         if content:
             yield False, content
         return
-    for part in content if isinstance(content, list) else ():
-        if not isinstance(part, dict):
-            continue
+    for part in dicts(content):
         thought = part.get("thinking")
         inner = thought if isinstance(thought, list) else (part,) if thought is None else (thought,)
         for one in inner:
@@ -30,28 +34,26 @@ def texts_of(content: Json) -> Iterator[tuple[bool, str]]:
 
 def citations_of(message: JsonObject) -> tuple[Citation, ...]:
     """Of what it says; other annotations than sources on the web are passed over."""
-    annotations = message.get("annotations")
-    found = []
-    for one in annotations if isinstance(annotations, list) else ():
-        source = one.get("url_citation") if isinstance(one, dict) else None
-        if isinstance(source, dict) and isinstance(url := source.get("url"), str):
-            start, end = _count(source, "start_index"), _count(source, "end_index")
-            found.append(Citation(url, _text(source, "title"), start, end))
-    return tuple(found)
+    sources = (inside(one, "url_citation") for one in dicts(message.get("annotations")))
+    return tuple(
+        Citation(url, word(source, "title"), count(source, "start_index"), count(source, "end_index"))
+        for source in sources
+        if (url := word(source, "url"))
+    )
 
 
 def images_of(message: JsonObject) -> Iterator[Media]:
-    images = message.get("images")
-    for one in images if isinstance(images, list) else ():
-        inner = one.get("image_url") if isinstance(one, dict) else None
-        url = inner.get("url") if isinstance(inner, dict) else None
-        if isinstance(url, str) and url:
-            data = attached(url, "images")
-            yield (
-                Media("image", "images", url=url)
-                if data is None
-                else Media("image", "images", data.media_type, data.data)
-            )
+    for one in dicts(message.get("images")):
+        url = word(inside(one, "image_url"), "url")
+        if url:
+            try:
+                data = attached(url, _IMAGES)
+            except GatewayError:
+                raise no_completion() from None  # it is no caller who wrote that
+            if data is None:
+                yield Media("image", _IMAGES, url=url)
+            else:
+                yield Media("image", _IMAGES, data.media_type, data.data)
 
 
 def sound(data: str, form: str) -> Media:
@@ -61,22 +63,10 @@ def sound(data: str, form: str) -> Media:
 
 def logprobs_of(choice: JsonObject) -> tuple[Logprob, ...]:
     stated = choice.get("logprobs")
-    content = stated.get("content") if isinstance(stated, dict) else None
-    return tuple(_logprobs(content, "top_logprobs")) if content else ()
+    if not isinstance(stated, dict):
+        return ()
+    return tuple(_logprob(one, dicts(one.get("top_logprobs"))) for one in dicts(stated.get("content")))
 
 
-def _logprobs(tokens: Json, inner: str) -> Iterator[Logprob]:
-    for one in tokens if isinstance(tokens, list) else ():
-        if isinstance(one, dict) and isinstance(value := one.get("logprob"), int | float):
-            top = tuple(_logprobs(one.get(inner), "")) if inner else ()
-            yield Logprob(_text(one, "token"), value, top)
-
-
-def _text(fields: JsonObject, name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _count(fields: JsonObject, name: str) -> int:
-    value = fields.get(name)
-    return value if isinstance(value, int) else 0
+def _logprob(one: JsonObject, top: list[JsonObject]) -> Logprob:
+    return Logprob(word(one, "token"), decimal(one, "logprob"), tuple(_logprob(other, []) for other in top))

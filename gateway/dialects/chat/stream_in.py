@@ -8,9 +8,8 @@ it was: so what comes out does not depend on how the bytes are cut.
 """
 
 import base64
-import binascii
 
-from gateway.chat import Json, JsonObject
+from gateway.chat import JsonObject
 from gateway.chat_events import (
     Begun,
     Cited,
@@ -29,11 +28,12 @@ from gateway.dialects.chat.called import Calls
 from gateway.dialects.chat.called_stream import CalledStream
 from gateway.dialects.chat.finish import stop_of
 from gateway.dialects.chat.reasoning import thoughts_of
-from gateway.dialects.chat.reply_in import choice_index, no_completion, sound_form
+from gateway.dialects.chat.reply_in import choice_index, sound_form
 from gateway.dialects.chat.signatures import thought_signature
-from gateway.dialects.chat.spoken import citations_of, images_of, logprobs_of, sound, texts_of
+from gateway.dialects.chat.spoken import citations_of, images_of, logprobs_of, no_completion, sound, texts_of
 from gateway.dialects.event_cutter import EventCutter, ended_early
 from gateway.dialects.json_text import event_object, json_bytes, read_object
+from gateway.dialects.said_fields import count, dicts, inside, word
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import GatewayError, ReportedError
@@ -101,13 +101,13 @@ class ChatReader:
         if choices:
             if not self._begun:
                 self._begun = True
-                events.append(_begun(event))
-            for choice in choices if isinstance(choices, list) else ():
-                if isinstance(choice, dict):
-                    self._choice(choice, events, data)
+                self._calls.begin(event)
+                events.append(Begun(word(event, "id"), word(event, "model"), count(event, "created")))
+            for choice in dicts(choices):
+                self._choice(choice, events, data)
         if event.get("usage"):
             self._count(event, event, events)
-        elif isinstance(inner := event.get("x_groq"), dict):
+        elif inner := inside(event, "x_groq"):
             if inner.get("error"):
                 raise ReportedError(json_bytes(inner))
             self._count(inner, event, events)
@@ -129,14 +129,13 @@ class ChatReader:
         stop = stop_of(finish, choice.calls.begun > 0)
         if stop == "error":
             raise ReportedError(data)
-        matched = stated.get("stop_reason")
-        said = matched if isinstance(matched, str) and stop == "stop" else ""
-        events.append(Stopped(stop, said, choice=index))
+        matched = word(stated, "stop_reason") if stop == "stop" else ""
+        events.append(Stopped(stop, matched, choice=index))
 
     def _count(self, holder: JsonObject, event: JsonObject, events: list[Event]) -> None:
-        usage, tier = usage_of(holder), event.get("service_tier")
+        usage = usage_of(holder)
         if usage.source != "none":
-            events.append(Counted(usage, tier if isinstance(tier, str) else ""))
+            events.append(Counted(usage, word(event, "service_tier")))
 
     def _end(self, events: list[Event]) -> None:
         if not self._choices:
@@ -176,19 +175,18 @@ class _Choice:
             else:
                 events.append(TextPiece(said, index, logprobs))
                 logprobs = ()
-        refusal = delta.get("refusal")
-        if isinstance(refusal, str) and refusal:
+        if refusal := word(delta, "refusal"):
             events.append(RefusalPiece(refusal, index))
         events += [Cited(one, index) for one in citations_of(delta)]
         signature = thought_signature(delta)
         if signature is not None:
             events.append(TextSigned(signature, index))
         events += [MediaPiece(one, index) for one in images_of(delta)]
-        if isinstance(audio := delta.get("audio"), dict):
+        if audio := inside(delta, "audio"):
             self._hear(audio, events)
         if (entries := delta.get("tool_calls")) is not None:
             events += self.calls.take(entries)
-        if isinstance(legacy := delta.get("function_call"), dict):
+        if legacy := inside(delta, "function_call"):
             events += self.calls.take([{"index": 0, "function": legacy}])
 
     def _think(self, delta: JsonObject, events: list[Event]) -> None:
@@ -210,20 +208,10 @@ class _Choice:
         events += self.calls.end()
 
     def _hear(self, audio: JsonObject, events: list[Event]) -> None:
-        said, data = audio.get("transcript"), audio.get("data")
-        if isinstance(said, str) and said:
+        if said := word(audio, "transcript"):
             events.append(TextPiece(said, self._index))
-        if isinstance(data, str) and data:
+        if data := word(audio, "data"):
             try:
                 self._sound.append(base64.b64decode(data))  # each piece is padded for itself
-            except binascii.Error:
+            except ValueError:
                 raise no_completion() from None
-
-
-def _begun(event: JsonObject) -> Begun:
-    id_, model, created = event.get("id"), event.get("model"), event.get("created")
-    return Begun(_word(id_), _word(model), created if isinstance(created, int) else 0)
-
-
-def _word(value: Json) -> str:
-    return value if isinstance(value, str) else ""

@@ -33,7 +33,6 @@ from gateway.dialects.chat.reasoning import detail_of
 from gateway.dialects.chat.reply_out import (
     ID,
     finish_word,
-    made_call_id,
     wants_functions,
     write_logprobs,
     written_call,
@@ -150,9 +149,8 @@ class ChatWriter:
         if self._legacy:
             self._delta(event.choice, {"function_call": {"name": event.name, "arguments": ""}})
             return
-        id_ = event.id or made_call_id(self._asked, event.choice, event.number)
-        call = ToolCall(id_, event.name, "", custom=event.custom, signature=event.signature)
-        self._delta(event.choice, {"tool_calls": [{"index": event.number, **written_call(id_, call, "")}]})
+        call = ToolCall(event.id, event.name, "", custom=event.custom, signature=event.signature)
+        self._delta(event.choice, {"tool_calls": [{"index": event.number, **written_call(call, "")}]})
 
     def call_piece(self, event: CallPiece) -> None:
         choice = self._choice(event.choice)

@@ -125,6 +125,7 @@ REQUEST_OUT = (
     Row("modalities", "M", "image_out"),
     Row("audio", "M", "audio_out", "refused where the provider cannot speak"),
     Row("(as the caller wrote it)", "P", "others", "what the provider's flavour knows, all else is dropped"),
+    Row("prompt_cache_options", "M", "auto_cache", "mode implicit, to OpenAI's models that have it"),
     Row("store", "I", "others", "nothing is stored there for a caller who could not fetch it"),
     Row("stream_options", "S", note="`include_usage`, where the provider takes it"),
     Row("messages[].role=developer", "M", "system", "`system` but to OpenAI's newer models; one message"),

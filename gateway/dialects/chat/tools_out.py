@@ -6,17 +6,11 @@ from gateway.dialects.chat.cache_marks import OPENAI_MARK, written_mark
 from gateway.dialects.chat.quirks import Quirks
 from gateway.dialects.json_fields import path, wrong_value
 from gateway.dialects.losses import Losses
-from gateway.dialects.tool_arguments import INPUT
+from gateway.dialects.tool_arguments import PLAIN_TEXT
 from gateway.dialects.tool_names import ToolNames
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 
 _NO_ARGUMENTS: JsonObject = {"type": "object", "properties": {}}
-_PLAIN_TEXT: JsonObject = {
-    "type": "object",
-    "properties": {INPUT: {"type": "string"}},
-    "required": [INPUT],
-    "additionalProperties": False,
-}
 
 
 def write_tools(
@@ -69,7 +63,7 @@ def _tool(tool: Tool, quirks: Quirks, names: ToolNames, losses: Losses) -> Json:
     if tool.custom:
         if tool.grammar is not None:
             losses.dropped(path(tool.at, "format"))
-        stated["parameters"] = _PLAIN_TEXT
+        stated["parameters"] = PLAIN_TEXT
     else:
         schema = tool.schema if tool.schema is not None else _NO_ARGUMENTS
         stated["parameters"] = schema if quirks.tool_schema is None else quirks.tool_schema(schema)

@@ -6,14 +6,11 @@ as the forced call of a tool whose arguments are the answer; where calls cannot 
 
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Format, JsonObject
+from gateway.dialects.answer_tool import ANSWER_TOOL, ANY_JSON
 from gateway.dialects.json_schema import anthropic_schema
 from gateway.dialects.losses import Losses
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 from gateway.record import Record
-
-#: The tool whose arguments are the answer.
-ANSWER_TOOL = "json_tool_call"
-_ANY_JSON = "Respond with a single JSON object."
 
 
 class AnswerForm(Record, frozen=True):
@@ -35,7 +32,7 @@ def answer_form(request: ChatRequest, can: Capabilities, losses: Losses) -> Answ
     name = request.named("format")
     if wanted.kind == "json" or wanted.schema is None:
         losses.changed(name)
-        return AnswerForm(line=_ANY_JSON)
+        return AnswerForm(line=ANY_JSON)
     if can.native_schema and (can.schema_with_tools or not request.tools):
         schema = anthropic_schema(_described(wanted, wanted.schema))
         if schema is not None:

@@ -7,11 +7,12 @@ from types import MappingProxyType
 
 from gateway.capabilities import Capabilities
 from gateway.chat import NO_PARAMETERS, ChatRequest, Json, JsonObject, Parameters
+from gateway.dialects.answer_tool import ANSWER_TOOL
 from gateway.dialects.json_fields import wrong_value
 from gateway.dialects.losses import Losses
 from gateway.dialects.messages.betas import FAST_MODE, beta_line
 from gateway.dialects.messages.cache_marks import FIELD, mark, settle_marks
-from gateway.dialects.messages.format_out import ANSWER_TOOL, AnswerForm, answer_form
+from gateway.dialects.messages.format_out import AnswerForm, answer_form
 from gateway.dialects.messages.table import REQUEST_OUT
 from gateway.dialects.messages.thinking_out import reasoning
 from gateway.dialects.messages.thoughts import PROVIDER

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Json, JsonObject, Tool, ToolCall
+from gateway.dialects.answer_tool import ANSWER_TOOL
 from gateway.dialects.json_fields import path, wrong_value
 from gateway.dialects.json_schema import anthropic_schema
 from gateway.dialects.losses import Losses
 from gateway.dialects.messages.cache_marks import FIELD, mark
-from gateway.dialects.messages.format_out import ANSWER_TOOL
 from gateway.dialects.tool_arguments import PLAIN_TEXT
 from gateway.dialects.tool_names import ToolNames
 from gateway.errors import UNSUPPORTED_PARAMETER, UNSUPPORTED_VALUE, GatewayError

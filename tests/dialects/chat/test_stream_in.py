@@ -147,12 +147,13 @@ def test_which_call_a_piece_belongs_to(
     found = events(data + chunk({}, "tool_calls") + DONE)
     assert [call[1:] for call in calls(found)] == expected
     assert [call.number for call in said(found, CallBegun)] == list(range(len(expected)))
+    assert len({call[0] for call in calls(found)} - {""}) == len(expected), "each has an id of its own"
 
 
 def test_arguments_may_be_an_object() -> None:
     entry = {"function": {"name": "f", "arguments": {"a": "é"}}}
     assert calls(events(chunk({"tool_calls": [entry]}) + chunk({}, "stop") + DONE)) == [
-        ("", "f", '{"a":"é"}')
+        ("call_c_0", "f", '{"a":"é"}')
     ]
 
 
@@ -163,7 +164,7 @@ def test_a_function_call_of_old_is_a_call() -> None:
         + chunk({}, "function_call")
     )
     found = events(data + DONE)
-    assert calls(found) == [("", "f", "{}")]
+    assert calls(found) == [("call_c_0", "f", "{}")]
     assert said(found, Stopped) == [Stopped("tool_calls")]
 
 
