@@ -5,16 +5,15 @@ Nothing connects before the first command.
 """
 
 import asyncio
-from collections.abc import Awaitable
 from contextlib import suppress
-from typing import Any, Protocol, cast
+from typing import Any
 
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisClusterException, RedisError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError, SlotNotCoveredError
 
 from gateway.settings.ledger_url import LedgerUrl, Login, parse
 
@@ -28,32 +27,27 @@ REDIS_ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
 ScriptUnknownError = NoScriptError
 
 
-class Scripted(Protocol):
+class Connection:
     """The part of the library's clients that a ledger uses."""
 
-    def evalsha(self, sha: str, numkeys: int, *keys_and_args: str | bytes) -> Awaitable[Any]: ...
+    def __init__(self, client: Any) -> None:
+        self._client = client
 
-    def eval(self, script: str, numkeys: int, *keys_and_args: str | bytes) -> Awaitable[Any]: ...
+    async def evalsha(self, sha: str, keys: list[str], arguments: list[str | bytes]) -> Any:
+        return await self._client.evalsha(sha, len(keys), *keys, *arguments)
 
-    async def aclose(self) -> None: ...
+    async def eval(self, script: str, keys: list[str], arguments: list[str | bytes]) -> Any:
+        return await self._client.eval(script, len(keys), *keys, *arguments)
 
+    def home(self, _key: str) -> object:
+        """Which server answers for the key, as far as is known now; None before the first call."""
+        return None
 
-def connect(url: str) -> Scripted:
-    """A client for `url`; raises ValueError when it names none."""
-    named = parse(url)
-    if named.form == "sentinel":
-        return _MasterBySentinel(named)
-    if named.form == "cluster":
-        return _cluster(named)
-    if named.socket:
-        address: dict[str, Any] = {"unix_socket_path": named.socket}
-    else:
-        ((host, port),) = named.hosts
-        address = {"host": host, "port": port}
-    return cast(Scripted, Redis(db=named.database, **address, **_options(named)))
+    async def aclose(self) -> None:
+        await self._client.aclose()
 
 
-class _MasterBySentinel:
+class _MasterBySentinel(Connection):
     """The server that the sentinels call the master. They are asked with every new connection, and while it is used
     once in LOOK_S beside the calls: who was the master takes calls for ten seconds more when it lives.
     """
@@ -62,40 +56,75 @@ class _MasterBySentinel:
         each_s = min(CONNECT_S, _SENTINELS_S / len(named.hosts))
         options = {**_bounds(each_s, each_s), **_login(named.sentinel_login), **_tls(named)}
         self._sentinels = Sentinel(named.hosts, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
-        self._master = self._sentinels.master_for(named.service, db=named.database, **_options(named))
+        super().__init__(self._sentinels.master_for(named.service, db=named.database, **_options(named)))
         self._look_at = 0.0
         self._looking: asyncio.Task[None] | None = None
 
-    def evalsha(self, sha: str, numkeys: int, *keys_and_args: str | bytes) -> Awaitable[Any]:
+    async def evalsha(self, sha: str, keys: list[str], arguments: list[str | bytes]) -> Any:
         loop = asyncio.get_running_loop()
         if loop.time() >= self._look_at and (self._looking is None or self._looking.done()):
             self._look_at = loop.time() + LOOK_S
             self._looking = loop.create_task(self._look(), name="ledger-master")
-        return cast(Awaitable[Any], self._master.evalsha(sha, numkeys, *keys_and_args))
+        return await super().evalsha(sha, keys, arguments)
 
-    def eval(self, script: str, numkeys: int, *keys_and_args: str | bytes) -> Awaitable[Any]:
-        return cast(Awaitable[Any], self._master.eval(script, numkeys, *keys_and_args))
+    def home(self, _key: str) -> object:
+        return self._client.connection_pool.master_address
 
     async def aclose(self) -> None:
         if self._looking is not None:
             self._looking.cancel()
         try:
-            await self._master.aclose()
+            await super().aclose()
         finally:
             await self._sentinels.aclose()
 
     async def _look(self) -> None:
         """Leaves the connections to who is the master no more."""
-        pool = self._master.connection_pool
+        pool = self._client.connection_pool
         before = pool.master_address
         with suppress(*REDIS_ERRORS):  # then the calls themselves tell
             if await pool.get_master_address() != before:  # which ends those that nobody uses
                 await pool.update_active_connections_for_reconnect()
 
 
-def _cluster(named: LedgerUrl) -> Scripted:
-    nodes = [ClusterNode(host, port) for host, port in named.hosts]
-    return cast(Scripted, RedisCluster(startup_nodes=nodes, **_options(named)))
+class _NoCommands:
+    """Scripts name their keys. To learn where other commands have theirs the library asks the first node for them
+    all, whenever one is lost: that holds up everything for 80 ms, and fails when the first is the lost one.
+    """
+
+    async def initialize(self, _node: object) -> None:
+        """Nothing is asked."""
+
+
+class _Cluster(Connection):
+    """Whichever node has the key: the client is sent on to it, which is not asking twice."""
+
+    def __init__(self, named: LedgerUrl) -> None:
+        nodes = [ClusterNode(host, port) for host, port in named.hosts]
+        client = RedisCluster(startup_nodes=nodes, **_options(named))
+        client.commands_parser = _NoCommands()  # type: ignore[assignment]
+        super().__init__(client)
+
+    def home(self, key: str) -> object:
+        try:
+            return self._client.get_node_from_key(key).name
+        except SlotNotCoveredError:
+            return None
+
+
+def connect(url: str) -> Connection:
+    """A client for `url`; raises ValueError when it names none."""
+    named = parse(url)
+    if named.form == "sentinel":
+        return _MasterBySentinel(named)
+    if named.form == "cluster":
+        return _Cluster(named)
+    if named.socket:
+        address: dict[str, Any] = {"unix_socket_path": named.socket}
+    else:
+        ((host, port),) = named.hosts
+        address = {"host": host, "port": port}
+    return Connection(Redis(db=named.database, **address, **_options(named)))
 
 
 def _options(named: LedgerUrl) -> dict[str, Any]:
@@ -103,8 +132,7 @@ def _options(named: LedgerUrl) -> dict[str, Any]:
 
 
 def _bounds(connect_s: float = CONNECT_S, reply_s: float = REPLY_S) -> dict[str, Any]:
-    # A command that is repeated by the library would ask twice: repeating is the ledger's decision. (A cluster's
-    # client is sent on to the node that now has the slot all the same.)
+    # A command that is repeated by the library would ask twice: repeating is the ledger's decision.
     return {
         "socket_timeout": reply_s,
         "socket_connect_timeout": connect_s,
