@@ -3,8 +3,8 @@
 When Redis does not answer, answers with an error or answers too late, `exchange` raises
 LedgerUnavailableError within a second; whether the batch was booked is then not known, and the same batch
 again is safe. A Redis that lost its data says so by a new epoch (`membership.py`). Where another server has taken
-the place of the one that answered last, it is told so, and asks every worker for its last minute: a replica does not
-know what it missed.
+the place of the one that answered last, it is told so, and asks every worker for its last minute: a replica does
+not know what it missed.
 
 Needs Redis ≥ 6.2 or Valkey. One script call an exchange, EVALSHA; the text goes along only when the server
 does not know it. At most one call in flight for an account is the caller's duty.
