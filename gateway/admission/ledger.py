@@ -14,6 +14,9 @@ from typing import NamedTuple, Protocol
 from gateway.admission.dimension import AccountTerms
 from gateway.charge import Charge
 
+#: No version ever is: it rises by one a call.
+_AHEAD_OF_ALL = 1 << 52
+
 
 class LedgerUnavailableError(Exception):
     """No answer: whether the batch was booked is not known, and sending it again with its number is safe."""
@@ -101,6 +104,10 @@ class Seen(NamedTuple):
     version: int
     now: int
     elapsed_ms: int  # since just before that call was made
+
+    def elsewhere(self) -> "Seen":
+        """The same of a ledger whose place another has taken: whatever that one knows is behind it."""
+        return self._replace(version=_AHEAD_OF_ALL)
 
 
 class Sent(NamedTuple):

@@ -1,93 +1,150 @@
-"""Which Redis a URL means, and the one way its library is used: no retries of its own, every wait bounded.
+"""Clients for a ledger's URL, and the one way their library is used: no retries of its own, every wait bounded.
 
-A URL that names nothing is a ValueError; everything a server or the network can do wrong
-is one of REDIS_ERRORS. Nothing connects before the first command.
-
-redis:// and rediss:// (TLS, verified) · unix:// · redis+sentinel://host:port,host:port/service[/db] ·
-redis+cluster://host:port — the last two also as rediss+…; user and password as in any URL.
+A URL that names nothing is a ValueError; everything a server or the network can do wrong is one of REDIS_ERRORS.
+Nothing connects before the first command.
 """
 
-from collections.abc import Awaitable
-from typing import Any, Protocol, cast
-from urllib.parse import SplitResult, unquote, urlsplit
+import asyncio
+from contextlib import suppress
+from typing import Any
 
 from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError, SlotNotCoveredError
+
+from gateway.settings.ledger_url import LedgerUrl, Login, parse
 
 CONNECT_S = 0.5
 REPLY_S = 0.5
-_PORT = 6379
-_SENTINEL_PORT = 26379
+LOOK_S = 1.0
+#: Asking all sentinels in turn, the silent ones too, leaves time for the server itself (`redis_ledger.py`).
+_SENTINELS_S = 0.6
 
-REDIS_ERRORS = (RedisError, OSError, TimeoutError)
+REDIS_ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
 ScriptUnknownError = NoScriptError
 
 
-class Scripted(Protocol):
+class Connection:
     """The part of the library's clients that a ledger uses."""
 
-    def evalsha(self, sha: str, numkeys: int, *keys_and_args: str | bytes) -> Awaitable[Any]: ...
+    def __init__(self, client: Any) -> None:
+        self._client = client
 
-    def eval(self, script: str, numkeys: int, *keys_and_args: str | bytes) -> Awaitable[Any]: ...
+    async def evalsha(self, sha: str, keys: list[str], arguments: list[str | bytes]) -> Any:
+        return await self._client.evalsha(sha, len(keys), *keys, *arguments)
 
-    async def aclose(self) -> None: ...
+    async def eval(self, script: str, keys: list[str], arguments: list[str | bytes]) -> Any:
+        return await self._client.eval(script, len(keys), *keys, *arguments)
+
+    def home(self, _key: str) -> object:
+        """Which server answers for the key, as far as is known now; None before the first call."""
+        return None
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
 
 
-def connect(url: str) -> Scripted:
+class _MasterBySentinel(Connection):
+    """The server that the sentinels call the master. They are asked with every new connection, and while it is used
+    once in LOOK_S beside the calls: who was the master takes calls for ten seconds more when it lives.
+    """
+
+    def __init__(self, named: LedgerUrl) -> None:
+        each_s = min(CONNECT_S, _SENTINELS_S / len(named.hosts))
+        options = {**_bounds(each_s, each_s), **_login(named.sentinel_login), **_tls(named)}
+        self._sentinels = Sentinel(named.hosts, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
+        super().__init__(self._sentinels.master_for(named.service, db=named.database, **_options(named)))
+        self._look_at = 0.0
+        self._looking: asyncio.Task[None] | None = None
+
+    async def evalsha(self, sha: str, keys: list[str], arguments: list[str | bytes]) -> Any:
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._look_at and (self._looking is None or self._looking.done()):
+            self._look_at = loop.time() + LOOK_S
+            self._looking = loop.create_task(self._look(), name="ledger-master")
+        return await super().evalsha(sha, keys, arguments)
+
+    def home(self, _key: str) -> object:
+        return self._client.connection_pool.master_address
+
+    async def aclose(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+        try:
+            await super().aclose()
+        finally:
+            await self._sentinels.aclose()
+
+    async def _look(self) -> None:
+        """Leaves the connections to who is the master no more."""
+        pool = self._client.connection_pool
+        before = pool.master_address
+        with suppress(*REDIS_ERRORS):  # then the calls themselves tell
+            if await pool.get_master_address() != before:  # which ends those that nobody uses
+                await pool.update_active_connections_for_reconnect()
+
+
+class _NoCommands:
+    """Scripts name their keys. To learn where other commands have theirs the library asks the first node for them
+    all, whenever one is lost: that holds up everything for 80 ms, and fails when the first is the lost one.
+    """
+
+    async def initialize(self, _node: object) -> None:
+        """Nothing is asked."""
+
+
+class _Cluster(Connection):
+    """Whichever node has the key: the client is sent on to it, which is not asking twice."""
+
+    def __init__(self, named: LedgerUrl) -> None:
+        nodes = [ClusterNode(host, port) for host, port in named.hosts]
+        client = RedisCluster(startup_nodes=nodes, **_options(named))
+        client.commands_parser = _NoCommands()  # type: ignore[assignment]
+        super().__init__(client)
+
+    def home(self, key: str) -> object:
+        try:
+            return self._client.get_node_from_key(key).name
+        except SlotNotCoveredError:
+            return None
+
+
+def connect(url: str) -> Connection:
     """A client for `url`; raises ValueError when it names none."""
-    scheme = url.partition("://")[0]
-    if scheme in ("redis", "rediss", "unix"):
-        return cast(Scripted, Redis.from_url(url, **_bounds()))
-    parts = urlsplit(url)
-    if scheme in ("redis+sentinel", "rediss+sentinel"):
-        return _by_sentinel(parts)
-    if scheme in ("redis+cluster", "rediss+cluster"):
-        return _cluster(parts)
-    raise ValueError(f"no Redis is meant by {scheme}://")
+    named = parse(url)
+    if named.form == "sentinel":
+        return _MasterBySentinel(named)
+    if named.form == "cluster":
+        return _Cluster(named)
+    if named.socket:
+        address: dict[str, Any] = {"unix_socket_path": named.socket}
+    else:
+        ((host, port),) = named.hosts
+        address = {"host": host, "port": port}
+    return Connection(Redis(db=named.database, **address, **_options(named)))
 
 
-def _bounds() -> dict[str, Any]:
+def _options(named: LedgerUrl) -> dict[str, Any]:
+    return {**_bounds(), **_login(named.login), **_tls(named)}
+
+
+def _bounds(connect_s: float = CONNECT_S, reply_s: float = REPLY_S) -> dict[str, Any]:
     # A command that is repeated by the library would ask twice: repeating is the ledger's decision.
     return {
-        "socket_timeout": REPLY_S,
-        "socket_connect_timeout": CONNECT_S,
+        "socket_timeout": reply_s,
+        "socket_connect_timeout": connect_s,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
     }
 
 
-def _by_sentinel(parts: SplitResult) -> Scripted:
-    service, _, database = parts.path.strip("/").partition("/")
-    if not service:
-        raise ValueError("a sentinel URL ends in /SERVICE, the name of what it watches")
-    login = _login(parts)
-    sentinel = Sentinel(_hosts(parts, _SENTINEL_PORT), sentinel_kwargs=_bounds())  # type: ignore[no-untyped-call]
-    tls: dict[str, Any] = {"ssl": True} if parts.scheme.startswith("rediss") else {}
-    return cast(Scripted, sentinel.master_for(service, db=int(database or 0), **login, **tls, **_bounds()))
+def _login(login: Login) -> dict[str, Any]:
+    given = {"username": login.username, "password": login.password.reveal()}
+    return {name: value for name, value in given.items() if value}
 
 
-def _cluster(parts: SplitResult) -> Scripted:
-    host, port = _hosts(parts, _PORT)[0]
-    tls = parts.scheme.startswith("rediss")
-    # Being sent on to the node that now has the slot is not asking twice.
-    bounds = _bounds() | {"retry": Retry(NoBackoff(), 2)}
-    return cast(Scripted, RedisCluster(host=host, port=port, ssl=tls, **_login(parts), **bounds))
-
-
-def _login(parts: SplitResult) -> dict[str, Any]:
-    login = {"username": parts.username, "password": parts.password}
-    return {name: unquote(value) for name, value in login.items() if value}
-
-
-def _hosts(parts: SplitResult, port: int) -> list[tuple[str, int]]:
-    """`host:port,host:port`, as one URL may name several."""
-    found = []
-    for one in parts.netloc.rpartition("@")[2].split(","):
-        host, _, number = one.partition(":") if "]" not in one else one[1:].partition("]:")
-        if not host or not (number or "0").isdigit():
-            raise ValueError("hosts are given as host:port,host:port")
-        found.append((host, int(number or port)))
-    return found
+def _tls(named: LedgerUrl) -> dict[str, Any]:
+    return {"ssl": True, **named.tls_files} if named.tls else {}

@@ -12,7 +12,8 @@ then all of the ceiling counts as used, where the last lease ends. So at worst w
 
 Left open, each for a heartbeat at most: somebody new who comes before all who knew is let in; a worker that had
 been silent for seconds, was granted something after the last answer to anyone else, and is lost with the state;
-what a replica that lagged granted before one came who knew more. And two ledgers that serve at once.
+what a server that came back with an older state grants before one comes who knew more. (A replica that takes its
+master's place is known to be another: `redis_ledger.py`.) And two ledgers that serve at once.
 """
 
 from gateway.admission.ledger import Recall, Seen

@@ -37,14 +37,14 @@ def check_ledger(settings: Settings) -> bool:
 
 
 async def _ledger(url: str) -> bool:
-    client = connect(url)
+    connection = connect(url)
     try:
-        await client.eval("return 1", 0)
+        await connection.eval("return 1", [], [])
     except REDIS_ERRORS as error:
         return _said(False, f"ledger: cannot be reached ({type(error).__name__})")
     finally:
         with suppress(*REDIS_ERRORS):
-            await client.aclose()
+            await connection.aclose()
     return _said(True, "ledger: reached")
 
 

@@ -348,7 +348,7 @@ class ConfigFile(Section):
     ledger: Url | None = Field(
         default=None,
         description="`memory` (one worker, the default), `embedded` (the default with several), or "
-        "`redis://…`, `rediss://…`, `unix://…` for several hosts.",
+        "`redis://…`, `rediss://…`, `unix://…`, `redis+sentinel://…`, `redis+cluster://…` for several hosts.",
     )
     vault: VaultSection | None = Field(default=None, description="The secret store for `vault:` references.")
     secrets: SecretsSection = Field(

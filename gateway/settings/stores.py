@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 
 from gateway.settings import endpoint
-from gateway.settings.ledger_url import fault_in
+from gateway.settings.ledger_url import LedgerUrlError
+from gateway.settings.ledger_url import parse as parse_ledger_url
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path
 from gateway.settings.resolve_providers import find_ca_file, find_secret
@@ -56,8 +57,11 @@ def ledger_of(file: ConfigFile, environ: Mapping[str, str], findings: Findings) 
         "must be memory, embedded, redis://…, rediss://…, unix://…, redis+sentinel://… or redis+cluster://…"
     )
     store = _by_url(kind, _LEDGER, message, ("ledger",), environ, findings)
-    if store.url is not None and (fault := fault_in(store.url.reveal())):
-        findings.add(("ledger",), fault)
+    if store.url is not None:
+        try:
+            parse_ledger_url(store.url.reveal())
+        except LedgerUrlError as error:
+            findings.add(("ledger",), str(error))
     return store
 
 

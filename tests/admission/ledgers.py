@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+from collections.abc import Sequence
 from typing import Protocol
 
 from redis.asyncio import Redis
@@ -81,26 +82,31 @@ class MemoryUnderTest:
 
 
 class RedisUnderTest:
-    def __init__(self, url: str) -> None:
+    """`nodes` are the URLs of what the ledger's URL stands for, where that is not one server."""
+
+    def __init__(self, url: str, nodes: Sequence[str] = ()) -> None:
         self.now = START
-        self._admin = Redis.from_url(url)
-        self._kept: dict[bytes, bytes] = {}
+        self._nodes = [Redis.from_url(node) for node in nodes or (url,)]
+        self._kept: list[dict[bytes, bytes]] = []
         self._ledger = RedisLedger(url, SystemClock(), server_time=lambda: self.now)
 
     async def exchange(self, batch: Batch) -> Answer:
         return await self._ledger.exchange(batch)
 
     async def forget(self) -> None:
-        await self._admin.flushall()
+        for node in self._nodes:
+            await node.flushall()
 
     async def keep(self) -> None:
-        self._kept = {key: await self._admin.dump(key) for key in await self._admin.keys()}
+        self._kept = [{key: await node.dump(key) for key in await node.keys()} for node in self._nodes]
 
     async def go_back(self) -> None:
-        await self._admin.flushall()
-        for key, value in self._kept.items():
-            await self._admin.restore(key, 0, value)
+        await self.forget()
+        for node, kept in zip(self._nodes, self._kept, strict=True):
+            for key, value in kept.items():
+                await node.restore(key, 0, value)
 
     async def aclose(self) -> None:
         await self._ledger.aclose()
-        await self._admin.aclose()
+        for node in self._nodes:
+            await node.aclose()

@@ -31,12 +31,15 @@ class FiguresMissedError(AssertionError):
 
 CASES = [
     ("ceilings", "binding"),
+    ("ceilings", "shared-binding"),
     ("ceilings", "scarce"),
     ("ceilings", "classes"),
     ("noisy-neighbour", "tenants"),
     ("burst", "idle"),
     ("provider-outage", "outage"),
     ("ledger-loss", "safe_share"),
+    ("ledger-loss", "closed"),
+    ("ledger-loss", "open"),
     ("overflow", "local"),
     ("mixed-stream", "mixed"),
     ("secret-rotation", "vault"),

@@ -10,16 +10,15 @@ from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.admission.redis_ledger import RedisLedger
 from gateway.charge import Charge
 from tests.admission.charging import worst
-from tests.admission.conftest import KINDS
 from tests.admission.leases.fleet import Fleet
 from tests.admission.ledgers import terms
-from tests.admission.servers import Server
+from tests.admission.servers import Server, binaries
 from tests.clock import LoopClock
 
 RPM, TPM = 300, 60_000
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["memory", *binaries()])
 async def test_never_over_the_ceiling_and_used_to_the_full(kind: str, servers: dict[str, Server]) -> None:
     def ledger(time: LedgerTime) -> Ledger:
         if kind == "memory":
