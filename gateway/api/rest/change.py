@@ -6,7 +6,8 @@ denied is bounded, and the rows say how many are not there.
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,7 +18,8 @@ from gateway.api.rest.ask import Ask
 from gateway.api.rest.operation import Operation
 from storage.audit import Anchor, Deed, append
 from storage.connection import Connection
-from storage.database import EVERY_TENANT, Database, DatabaseAwayError, DatabaseBusyError
+from storage.database import EVERY_TENANT, DatabaseAwayError, DatabaseBusyError
+from storage.reads import ReadRouter
 
 #: Rows a minute on callers that nobody knows.
 _UNKNOWN_A_MINUTE = 30
@@ -32,12 +34,12 @@ class Changes:
 
     def __init__(
         self,
-        database: Database,
+        reads: ReadRouter,
         anchors: Anchors,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
-        self._database = database
+        self._reads = reads
         self._anchors = anchors
         self._now = now
         self._monotonic = monotonic
@@ -72,7 +74,7 @@ class Changes:
         assert operation.act is not None
         if operation.possible is not None:
             await operation.possible(ask)
-        async with self._database.admin.transaction(EVERY_TENANT) as connection:
+        async with self._transaction() as connection:
             anchor = await self._written_down(connection, _deed(ask, operation.name, _named(ask)))
         await self._anchors.add(anchor)
         return await operation.act(ask)
@@ -92,7 +94,7 @@ class Changes:
         details = {"left_out": left_out} if left_out else None
         deed = replace(_deed(ask, action, _named(ask)), outcome="denied", reason=reason, details=details)
         try:
-            async with self._database.admin.transaction(EVERY_TENANT) as connection:
+            async with self._transaction() as connection:
                 anchor = await append(connection, deed, self._now())
         except (DatabaseAwayError, DatabaseBusyError) as error:
             self._unwritten += left_out + 1
@@ -105,6 +107,15 @@ class Changes:
     async def _written_down(self, connection: Connection, deed: Deed) -> Anchor:
         """Without its row nothing is done."""
         try:
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        """After it, whether or not it is known to be committed, who looks here sees what it wrote."""
+        try:
+            async with self._reads.primary.admin.transaction(EVERY_TENANT) as connection:
+                yield connection
+        finally:
+            self._reads.written()
+
             return await append(connection, deed, self._now())
         except (DatabaseAwayError, DatabaseBusyError, OSError, TimeoutError):
             raise
