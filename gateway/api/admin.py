@@ -31,6 +31,7 @@ from gateway.api.rest.admin_keys import AdminKeys
 from gateway.api.rest.anchors import FILE, Anchors
 from gateway.api.rest.answer import Answer
 from gateway.api.rest.ask import Ask
+from gateway.api.rest.batch import Batch
 from gateway.api.rest.change import Changes
 from gateway.api.rest.openapi import document
 from gateway.api.rest.operation import Operation
@@ -68,8 +69,8 @@ def admin_app(
 ) -> Service:
     """`live` is what runs, `configured` the configuration in force."""
     reads = None if administered is None else administered.reads
-    data_dir = None if administered is None else administered.data_dir
     database = None if reads is None else reads.primary
+    data_dir = None if administered is None else administered.data_dir
     snapshot = configured().snapshot
     previous = snapshot.pepper_previous
     peppers = Peppers(Pepper(snapshot.pepper), None if previous is None else Pepper(previous))
@@ -91,6 +92,7 @@ def admin_app(
         *Audit(reads, anchors).operations(),
         *Running(live, CONTENT_TYPE_LATEST).operations(),
     ]
+    operations.append(Batch(operations).operation())
     operations.append(_own_document(operations))
     changes = None if reads is None else Changes(reads, anchors, clock.utc, clock.monotonic)
     ids = RequestIds()
