@@ -3,9 +3,7 @@
 A resource's body is all of what may be said of it; a change is checked as the whole that it makes.
 """
 
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any, Literal
 
 from gateway.settings.schema import LimitsSection, ModelSection, PoolSection, ProviderSection
 from gateway.settings.schema_types import (
@@ -160,14 +158,14 @@ class BatchPart(Described):
     """What stands for `{id}` in its path."""
     body: dict[str, Any] = {}  # noqa: RUF012 - sections do not change
     """Its body."""
-    if_match: Annotated[ShortText, Field(min_length=1)] | None = None
+    if_match: ShortText | None = None
     """Its `If-Match`."""
 
 
 class BatchBody(Described):
     """Changes of which all are made or none."""
 
-    changes: Annotated[ListOf[BatchPart], Field(min_length=1)]
+    changes: OneOrMore[BatchPart]
     """In the order in which they are made."""
     dry_run: Flag = False
     """Whether they are only tried: what would be refused is, and nothing is made."""
