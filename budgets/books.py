@@ -118,20 +118,21 @@ class Books:
         async with self._pool.transaction(EVERY_TENANT) as connection:
             await connection.execute(_FORGET, before)
 
-    async def standings(self, accounts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
-        """By account and period what is posted, and what workers hold, of those of which there is anything."""
-        async with self._pool.transaction(EVERY_TENANT, readonly=True) as connection:
-            rows = await connection.fetch(
-                _STANDINGS, [one[0] for one in accounts], [one[1] for one in accounts]
-            )
-        return {(row["account"], row["period"]): (row["posted_nusd"], row["reserved_nusd"]) for row in rows}
-
     async def reconcile(self, since: date | None = None) -> list[Difference]:
         """Where sums and rows differ, of periods that began on `since` or later; there are to be none."""
         async with self._pool.transaction(
             EVERY_TENANT, isolation="repeatable_read", readonly=True
         ) as connection:
             return [Difference(*row.values()) for row in await connection.fetch(_RECONCILE, since)]
+
+
+async def standings(
+    pool: Pool, accounts: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[int, int]]:
+    """By account and period what is posted, and what workers hold, of those of which there is anything."""
+    async with pool.transaction(EVERY_TENANT, readonly=True) as connection:
+        rows = await connection.fetch(_STANDINGS, [one[0] for one in accounts], [one[1] for one in accounts])
+    return {(row["account"], row["period"]): (row["posted_nusd"], row["reserved_nusd"]) for row in rows}
 
 
 async def end_leases(connection: Connection, last: Holder) -> None:

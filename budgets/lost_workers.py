@@ -1,17 +1,19 @@
 """Workers that are not heard of and hold slices of hard budgets, and the end of those whose spool is lost.
 
-What they spent, or did not, nobody knows any more: all that they held is posted as spent, a row of the usage log
-for each slice, `source` `unreconciled`. Nothing is freed silently, so no cap is passed. If the spool turns up after
-all, what is in it is posted beside that: too much is counted then, never too little.
+What they spent, or did not, nobody knows any more: all that they held is posted as spent, `source` `unreconciled`.
+Nothing is freed silently, so no cap is passed. If the spool turns up after all, what is in it is posted beside
+that: too much is counted then, never too little.
 Everything happens in the caller's transaction; without a database there is nothing to be told.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from budgets.books import ALIVE_S, FLUSH, close_slices, end_leases
 from budgets.flush_batch import flush_batch
 from budgets.holder import Holder
+from budgets.nested_losses import Loss, Part, losses
 from budgets.spool.record import Intent, Settle
 from storage.connection import Connection
 
@@ -68,8 +70,13 @@ async def _held(connection: Connection, worker: str) -> list[Held]:
     return [Held(*row.values()) for row in await connection.fetch(_HELD, worker, ALIVE_S, "", 1)]
 
 
-async def close_lost(connection: Connection, worker: str, now: float) -> list[Held]:
-    """What it held is spent, and it gets nothing more; empty where it holds nothing. Raises AliveError."""
+async def close_lost(
+    connection: Connection, worker: str, now: float, key_of: Mapping[str, str]
+) -> list[Held]:
+    """What it held is spent, and it gets nothing more; empty where it holds nothing. Raises AliveError.
+
+    `key_of` says of budgets of single tenant keys whose they are.
+    """
     known = await connection.fetchrow(_SEEN, worker, ALIVE_S)
     if known is not None and known["alive"]:
         raise AliveError
@@ -79,20 +86,28 @@ async def close_lost(connection: Connection, worker: str, now: float) -> list[He
     last = Holder(worker, max([one.epoch for one in held] + ([] if known is None else [known["epoch"]])))
     await end_leases(connection, last)
     held = await _held(connection, worker)
-    batch = flush_batch(_spent(one, number, last, now) for number, one in enumerate(held, 1))
+    spent = [_spent(loss, number, last, now) for number, loss in enumerate(_losses(held, key_of), 1)]
+    batch = flush_batch(spent)
     inserted = await connection.fetchval(FLUSH, batch.settled, batch.corrected, None, None, None)
-    if inserted != len(held):
+    if inserted != len(spent):
         raise RuntimeError(f"slices of {worker} were closed before, and are there again")
     await close_slices(connection, last)
     return held
 
 
-def _spent(one: Held, number: int, last: Holder, now: float) -> Settle:
-    at_ms = int(now * 1000) if one.at_ms is None else one.at_ms
+def _losses(held: Sequence[Held], key_of: Mapping[str, str]) -> list[Loss]:
+    return losses(
+        Part(one.account, one.period, one.epoch, one.tenant, key_of.get(one.account, ""), one.held, one.at_ms)
+        for one in held
+    )
+
+
+def _spent(loss: Loss, number: int, last: Holder, now: float) -> Settle:
+    at_ms = int(now * 1000) if loss.at_ms is None else loss.at_ms
     intent = Intent(
-        f"lost-{last.worker}-{last.epoch}", number, at_ms, one.held, ((one.account, one.period),),
-        str(Holder(one.worker, one.epoch)), UNRECONCILED, one.tenant,
+        f"lost-{last.worker}-{last.epoch}", number, at_ms, loss.cost, loss.accounts,
+        str(Holder(last.worker, loss.epoch)), UNRECONCILED, loss.tenant, loss.key,
     )  # fmt: skip
     return Settle(
-        intent, one.held, UNRECONCILED, outcome="lost", settled_ms=int(now * 1000), price_known=False
+        intent, loss.cost, UNRECONCILED, outcome="lost", settled_ms=int(now * 1000), price_known=False
     )

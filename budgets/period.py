@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple
 
 Kind = Literal["day", "week", "month", "total"]
+_DAYS_MAX = {"day": 1, "week": 7, "month": 31}
 _ANCHOR_MAX = {"day": 1, "week": 7, "month": 31, "total": 1}
 #: Later than any clock says.
 NEVER = 1 << 62
@@ -48,6 +49,21 @@ def span(kind: Kind, at: float, anchor: int = 1) -> Span:
             first = _month_start(*_month_before(today.year, today.month), anchor)
         after = _month_start(*_month_after(first.year, first.month), anchor)
     return Span(f"{kind}:{first.isoformat()}", _seconds(first), _seconds(after))
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether a moment can be in both spans, which go by these keys; of months the longest is taken."""
+    (from_one, to_one), (from_other, to_other) = _days(one), _days(other)
+    return from_one < to_other and from_other < to_one
+
+
+def _days(key: str) -> tuple[date, date]:
+    """The first, and the one after the last at the latest."""
+    kind, _, first = key.partition(":")
+    if not first:
+        return date.min, date.max
+    start = date.fromisoformat(first)
+    return start, start + timedelta(days=_DAYS_MAX[kind])
 
 
 def _month_start(year: int, month: int, anchor: int) -> date:

@@ -299,7 +299,9 @@ class App:
         return spending
 
     def _shown(self, router: Router) -> OwnLive:
-        budgets = None if self._spending is None else BudgetOutlook(self._spending)
+        budgets = None
+        if self._spending is not None and self.databases.reads is not None:
+            budgets = BudgetOutlook(self._spending, self.databases.reads)
         grantor, time, clock = self.ledger, self.ledger_time, self._clock
         explainer = Explainer(lambda: router, self._dispatcher, grantor, time, clock, budgets, self._worker)
         queue = QueueReadings(self._worker, self._dispatcher, clock)

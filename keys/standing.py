@@ -4,15 +4,12 @@ Moments are the wall clock's, with a time zone: they must mean the same on every
 clock that jumps forward ends what would have ended by then, and what it jumps back over is good again.
 """
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from keys.digest import KeyDigest
 from keys.scope import UNLIMITED, OutOfScope, Scope, Use
-
-#: The present value of a key and the one before it.
-VALUES_MAX = 2
 
 
 class Ended(Enum):
@@ -37,7 +34,7 @@ class KeyValue:
 
 @dataclass(frozen=True, slots=True)
 class KeyStanding:
-    """A tenant key as far as letting somebody in goes. `values` has the present one first."""
+    """A tenant key as far as letting somebody in goes. `values` has the present one first, then those before it."""
 
     key_id: str
     values: tuple[KeyValue, ...]
@@ -61,26 +58,3 @@ class KeyStanding:
     def refuses(self, digest: KeyDigest, use: Use, now: datetime) -> Refusal | None:
         """Why the value with `digest` may not be used so at `now`, or None: it may."""
         return self.ended(digest, now) or self.scope.refuses(use)
-
-    def rotated(self, digest: KeyDigest, now: datetime, overlap: timedelta) -> "KeyStanding":
-        """With a new value; the present one is good for `overlap` more. One that was still ending ends now."""
-        if any(value.digest == digest for value in self.values):
-            raise ValueError("a new value is another one")
-        if overlap < timedelta(0):
-            raise ValueError("an overlap is not negative")
-        before = replace(self.values[0], until=now + overlap)
-        return replace(self, values=(KeyValue(digest), before)[:VALUES_MAX])
-
-    def revoked(self, at: datetime) -> "KeyStanding":
-        """Ended at `at` with all its values. Another revocation may make it earlier, never later."""
-        return replace(self, revoked_at=at if self.revoked_at is None else min(at, self.revoked_at))
-
-    def rewritten(self, under_previous: KeyDigest, under_current: KeyDigest) -> "KeyStanding":
-        """The same value by its digest under the present pepper."""
-        return replace(
-            self,
-            values=tuple(
-                replace(value, digest=under_current) if value.digest == under_previous else value
-                for value in self.values
-            ),
-        )

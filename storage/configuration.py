@@ -12,11 +12,15 @@ from storage.database import EVERY_TENANT, Database
 _AT_ONCE = 250
 _TENANTS = "SELECT id, weight, models::text, state FROM tenants ORDER BY id"
 _KEYS = """
-SELECT tenant, id, digest, pepper_version, CASE WHEN old_until > now() THEN old_digest END AS old_digest, old_until,
+SELECT k.tenant, id, digest, pepper_version, former, former_until,
     priority, priority_max, limits::text, models, endpoints, addresses::text[], expires_at, revoked_at
-FROM tenant_keys
+FROM tenant_keys k
+LEFT JOIN (
+    SELECT tenant, key, array_agg(digest ORDER BY until) AS former, array_agg(until ORDER BY until) AS former_until
+    FROM former_key_values WHERE until > now() GROUP BY tenant, key
+) AS f ON f.tenant = k.tenant AND f.key = k.id
 WHERE (revoked_at IS NULL OR revoked_at > now()) AND (expires_at IS NULL OR expires_at > now())
-ORDER BY tenant, id"""
+ORDER BY k.tenant, id"""
 _PROVIDERS = """
 SELECT id, dialect, base_url, flavour, local, apis, insecure_http, api_version, egress_proxy, egress_proxy_auth,
     ca_file, echo_model

@@ -35,7 +35,8 @@ _BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 _AWAY = (
     asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError,
-    asyncpg.InternalClientError,  # of a connection that was cut in the middle of something
+    # Of a connection that was cut in the middle of something, or told of the server's end before it asks anything.
+    asyncpg.InternalClientError,
 )  # fmt: skip
 _FAILED = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _LATE = (
@@ -158,7 +159,7 @@ class Pool:
             if pool.get_size() == pool.get_max_size() and not pool.get_idle_size():
                 raise DatabaseBusyError(f"no free connection for {self._lane.name}") from error
             raise self._away("it does not answer") from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except _FAILED as error:
             raise self._away(str(error)) from error
 
     def _translated(self, error: Exception, closed: bool) -> Exception | None:
@@ -196,7 +197,7 @@ class Pool:
             try:
                 async with asyncio.timeout(_CLOSE_S):
                     await pool.close()
-            except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except _FAILED:
                 pool.terminate()
 
 
@@ -243,7 +244,9 @@ class Database:
             try:
                 async with connected(self._dsn) as connection:
                     await connection.execute("SELECT 1", timeout=_CONNECT_S)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (
+                Exception
+            ) as error:  # whatever it is: nobody else looks, and without it there is none for good
                 self._reach.fall(str(error) or type(error).__name__)
                 await asyncio.sleep(_BACKOFF_S[min(tries, len(_BACKOFF_S) - 1)] * random.uniform(0.7, 1.0))
                 tries += 1
@@ -265,7 +268,7 @@ async def connected(dsn: str) -> AsyncIterator[Connection]:
     try:
         yield connection
     finally:
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(*_FAILED):
             await connection.close(timeout=_CLOSE_S)
 
 

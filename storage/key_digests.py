@@ -21,9 +21,9 @@ FROM unnest($1::bytea[], $2::bytea[]) AS made (former, digest)
 WHERE k.digest = made.former RETURNING k.tenant, k.id
 """
 _ENDING = """
-UPDATE tenant_keys AS k SET old_digest = made.digest
+UPDATE former_key_values AS k SET digest = made.digest
 FROM unnest($1::bytea[], $2::bytea[]) AS made (former, digest)
-WHERE k.old_digest = made.former RETURNING k.tenant, k.id
+WHERE k.digest = made.former RETURNING k.tenant, k.key AS id
 """
 _ADMIN = "UPDATE admin_keys SET digest = $2, pepper_version = $3 WHERE digest = $1 RETURNING id"
 

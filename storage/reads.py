@@ -2,6 +2,7 @@
 
 A replica that is away, or lags more than allowed, is left out until it has caught up; without one all reads go to
 the primary. When the primary is away, replicas serve what tolerates lag until the newest known position is too old.
+What an operator may have changed just now is read from a replica only when it has all that was `written` here.
 """
 
 import asyncio
@@ -25,12 +26,14 @@ log = logging.getLogger(__name__)
 
 
 class Read(enum.Enum):
-    """Kinds of reads; each is in `ON_REPLICA`."""
+    """Kinds of reads; each is in `POLICY`."""
 
     CONFIGURATION = "configuration"  # the snapshot, after a notice of its change
     TENANT_KEY = "tenant key"  # a key that the snapshot does not know yet
-    ADMIN = "admin"  # the operator's own change must be seen
-    AUDIT = "audit"
+    ADMIN = "admin"  # one thing with its version, which a change is then made of
+    ADMIN_LIST = "admin list"  # to be looked at
+    AUDIT = "audit"  # to be looked at
+    AUDIT_VERIFY = "audit verify"  # compared with heads that are kept elsewhere
     IDEMPOTENCY = "idempotency"
     BUDGET_CHECK = "budget check"  # the truth is what a slice is taken from
     VECTOR_SEARCH = "vector search"
@@ -38,18 +41,27 @@ class Read(enum.Enum):
     USAGE_REPORT = "usage report"
 
 
-#: Whether a kind may go to a replica: never one that must see what was just written.
-ON_REPLICA = MappingProxyType(
+class Policy(enum.Enum):
+    PRIMARY = "primary"
+    #: A replica that has all that was written here: others' changes may come late, one's own never.
+    AFTER_OWN_WRITES = "after own writes"
+    REPLICA = "replica"
+
+
+#: Never to a replica what must be as it is now.
+POLICY = MappingProxyType(
     {
-        Read.CONFIGURATION: False,
-        Read.TENANT_KEY: False,
-        Read.ADMIN: False,
-        Read.AUDIT: False,
-        Read.IDEMPOTENCY: False,
-        Read.BUDGET_CHECK: True,
-        Read.VECTOR_SEARCH: True,
-        Read.OBSERVATIONS: True,
-        Read.USAGE_REPORT: True,
+        Read.CONFIGURATION: Policy.PRIMARY,
+        Read.TENANT_KEY: Policy.PRIMARY,
+        Read.ADMIN: Policy.PRIMARY,
+        Read.ADMIN_LIST: Policy.AFTER_OWN_WRITES,
+        Read.AUDIT: Policy.AFTER_OWN_WRITES,
+        Read.AUDIT_VERIFY: Policy.PRIMARY,
+        Read.IDEMPOTENCY: Policy.PRIMARY,
+        Read.BUDGET_CHECK: Policy.REPLICA,
+        Read.VECTOR_SEARCH: Policy.REPLICA,
+        Read.OBSERVATIONS: Policy.REPLICA,
+        Read.USAGE_REPORT: Policy.REPLICA,
     }
 )
 
@@ -61,6 +73,8 @@ class Replica:
         self.name = name
         self.database = database
         self.lag_s = math.inf
+        #: All that was committed before it has; by the router's clock.
+        self.reached = -math.inf
 
 
 class ReadRouter:
@@ -79,15 +93,26 @@ class ReadRouter:
         self._lag_s_max = lag_s_max
         self._positions = PrimaryPositions()
         self._turn = itertools.count()
+        self._written_at = monotonic()  # nobody here knows what was written before
         self._measurer: asyncio.Task[None] | None = None
+
+    @property
+    def primary(self) -> Database:
+        return self._primary
 
     def database_for(self, read: Read) -> Database:
         """Replicas that are close enough take turns."""
-        if ON_REPLICA[read]:
-            fit = [replica for replica in self._replicas if self._fits(replica)]
+        policy = POLICY[read]
+        if policy is not Policy.PRIMARY:
+            after = self._written_at if policy is Policy.AFTER_OWN_WRITES else -math.inf
+            fit = [one for one in self._replicas if self._fits(one) and one.reached > after]
             if fit:
                 return fit[next(self._turn) % len(fit)].database
         return self._primary
+
+    def written(self) -> None:
+        """Something was committed here, just now or maybe."""
+        self._written_at = self._monotonic()
 
     def start(self) -> None:
         if self._replicas:
@@ -98,13 +123,15 @@ class ReadRouter:
 
     async def measure(self) -> None:
         """One round: the primary's position first, so that what a replica has since applied counts for it."""
+        asked = self._monotonic()  # what was committed before is in the answer, what is meanwhile may not be
         position = await _position(self._primary, _WRITTEN)
         if position is not None:
-            self._positions.note(self._monotonic(), position)
+            self._positions.note(asked, position)
         for replica in self._replicas:
             applied = await _position(replica.database, _APPLIED)
             fitted = self._fits(replica)
-            replica.lag_s = self._positions.age(self._monotonic(), applied)
+            replica.reached = self._positions.reached(applied)
+            replica.lag_s = self._monotonic() - replica.reached
             if fitted and not self._fits(replica):
                 log.warning("replica %s is left out: %.1f s behind", replica.name, replica.lag_s)
 

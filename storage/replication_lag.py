@@ -25,10 +25,14 @@ class PrimaryPositions:
             self._notes.pop()  # nothing was written since: who is there is as new as now
         self._notes.append((now, position))
 
-    def age(self, now: float, applied: int | None) -> float:
-        """Seconds by which a replica that applied up to there is behind."""
+    def reached(self, applied: int | None) -> float:
+        """When the primary was where a replica is that applied up to there: what was written before, it has."""
         if applied is not None:
             for noted, position in reversed(self._notes):
                 if position <= applied:
-                    return now - noted
-        return math.inf
+                    return noted
+        return -math.inf
+
+    def age(self, now: float, applied: int | None) -> float:
+        """Seconds by which such a replica is behind."""
+        return now - self.reached(applied)

@@ -6,6 +6,8 @@ from types import TracebackType
 from typing import Self
 
 _PIECE = 65_536
+#: PostgreSQL's word that it waits for the next statement.
+_READY = b"Z\x00\x00\x00\x05I"
 
 
 class CutProxy:
@@ -21,6 +23,8 @@ class CutProxy:
         self.asked = 0  # pieces that went to the server
         self.mute = False  # answers are swallowed: the request arrives, its answer does not
         self.mute_at = b""  # from the request on that has this in it
+        self.farewell = b""  # what PostgreSQL says as soon as it is ready, unasked
+        self.farewells = 0
 
     async def __aenter__(self) -> Self:
         await self.mend()
@@ -68,6 +72,9 @@ class CutProxy:
                 self.asked += not answers
                 if not answers and self.mute_at and self.mute_at in piece:
                     self.mute = True
+                if answers and self.farewell and piece.endswith(_READY):
+                    piece += self.farewell
+                    self.farewells += 1
                 if not (answers and self.mute):
                     writer.write(piece)
         except OSError:

@@ -31,6 +31,7 @@ from gateway.api.rest.admin_keys import AdminKeys
 from gateway.api.rest.anchors import FILE, Anchors
 from gateway.api.rest.answer import Answer
 from gateway.api.rest.ask import Ask
+from gateway.api.rest.batch import Batch
 from gateway.api.rest.change import Changes
 from gateway.api.rest.openapi import document
 from gateway.api.rest.operation import Operation
@@ -42,24 +43,20 @@ from gateway.pipeline.databases import Databases
 from gateway.pipeline.request_id import RequestIds
 from keys.digest import Pepper, Peppers
 from keys.secret import Secret
-from storage.database import Database
 from storage.reads import ReadRouter
 
 
 @dataclass(frozen=True, slots=True)
 class Administered:
-    """The database and what belongs to changing it. `data_dir` is where the audit chains' heads are kept."""
+    """The databases and what belongs to changing them. `data_dir` is where the audit chains' heads are kept."""
 
-    database: Database
     reads: ReadRouter
     data_dir: Path | None = None
 
     @classmethod
     def of(cls, databases: Databases, data_dir: Path) -> "Administered | None":
         """None where there is no database."""
-        if databases.primary is None or databases.reads is None:
-            return None
-        return cls(databases.primary, databases.reads, data_dir)
+        return None if databases.reads is None else cls(databases.reads, data_dir)
 
 
 def admin_app(
@@ -71,8 +68,8 @@ def admin_app(
     administered: Administered | None = None,
 ) -> Service:
     """`live` is what runs, `configured` the configuration in force."""
-    database = None if administered is None else administered.database
     reads = None if administered is None else administered.reads
+    database = None if reads is None else reads.primary
     data_dir = None if administered is None else administered.data_dir
     snapshot = configured().snapshot
     previous = snapshot.pepper_previous
@@ -83,20 +80,21 @@ def admin_app(
     keys = AdminKeys(admin_key, database, peppers, clock.utc, clock.monotonic, anchors.add)
     references = References(configured, data_dir)
     operations: list[Operation] = [
-        *tenants.operations(database, references, configured, clock.utc),
-        *tenant_keys.operations(database, references, configured, peppers, taken, clock.utc),
-        *providers.operations(database, references, configured),
-        *pools.operations(database, references, configured, live),
-        *models.operations(database, references, configured),
-        *budgets.operations(database, references, configured, clock.utc),
-        *lost_workers.operations(database, data_dir, clock.utc),
-        *admin_keys.operations(database, keys, peppers, clock.utc),
+        *tenants.operations(reads, references, configured, clock.utc),
+        *tenant_keys.operations(reads, references, configured, peppers, taken, clock.utc),
+        *providers.operations(reads, references, configured),
+        *pools.operations(reads, references, configured, live),
+        *models.operations(reads, references, configured),
+        *budgets.operations(reads, references, configured, clock.utc),
+        *lost_workers.operations(reads, configured, data_dir, clock.utc),
+        *admin_keys.operations(reads, keys, peppers, clock.utc),
         *Usage(reads, clock.utc).operations(),
         *Audit(reads, anchors).operations(),
         *Running(live, CONTENT_TYPE_LATEST).operations(),
     ]
+    operations.append(Batch(operations).operation())
     operations.append(_own_document(operations))
-    changes = None if database is None else Changes(database, anchors, clock.utc, clock.monotonic)
+    changes = None if reads is None else Changes(reads, anchors, clock.utc, clock.monotonic)
     ids = RequestIds()
     return Service(operations, keys, changes, lambda: ids.next(clock.monotonic()), health_routes(draining))
 

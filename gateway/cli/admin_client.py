@@ -66,9 +66,9 @@ class AdminClient:
     def delete(self, *path: str) -> Any:
         return self._ask("DELETE", path, {})
 
-    def post(self, *path: str, body: Any = None) -> Any:
+    def post(self, *path: str, body: Any = None, patience_s: float = _PATIENCE_S) -> Any:
         """A creation is asked for under a key of its own: it is not done twice if the way there breaks."""
-        return self._ask("POST", path, {}, body, {"idempotency-key": str(uuid4())})
+        return self._ask("POST", path, {}, body, {"idempotency-key": str(uuid4())}, patience_s)
 
     def change(self, *path: str, change: Callable[[dict[str, Any]], Any]) -> Any:
         """`change` gives the patch for what is there; whoever changes it meanwhile is not overwritten."""
@@ -101,6 +101,7 @@ class AdminClient:
         query: Mapping[str, str | int],
         body: Any = None,
         headers: Mapping[str, str] | None = None,
+        patience_s: float = _PATIENCE_S,
     ) -> Any:
         try:
             with reaching(), http_client(ssl.create_default_context()) as client:
@@ -110,7 +111,7 @@ class AdminClient:
                     params=query or None,
                     headers={**self._headers, **(headers or {})},
                     json=body,
-                    timeout=_PATIENCE_S,
+                    timeout=patience_s,
                 )
                 found = _json(reply.content)
         except UnreachedError as error:

@@ -1,9 +1,10 @@
 """`kaze apply -f F`: what a file says and a running gateway does not, shown first and then done by the admin API.
 
-Of the file its providers, pools, models, tenants, keys and budgets. What the file does not name is left alone; so
-is what the gateway's own configuration file names, as that is changed there. What else a file may say is for that
-file alone: one that says it is refused, unless it is that very file. Secrets of tenant keys are read here, where
-the command runs, and sent once; those of pools are references and stay that.
+All of it is done or nothing is, in one batch; for a dry run the gateway says whether it would do it. Of the file
+its providers, pools, models, tenants, keys and budgets. What the file does not name is left alone; so is what the
+gateway's own configuration file names, as that is changed there. What else a file may say is for that file alone:
+one that says it is refused, unless it is that very file. Secrets of tenant keys are read here, where the command
+runs, and sent once; those of pools are references and stay that.
 """
 
 import hashlib
@@ -28,6 +29,8 @@ from gateway.settings.schema_types import Section
 from gateway.settings.secrets import UnresolvedError, resolve
 
 _NAME_MAX = 64
+#: Thousands of changes are one transaction.
+_PATIENCE_S = 600.0
 #: The gateway's own file has it.
 _LEFT = "leave alone"
 _GONE = ("deleted", "revoked")
@@ -37,16 +40,18 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One thing of the file: where it is made, where it is, and what is to be said of it."""
+    """One thing of the file: of which kind, where it is, and what is to be said of it."""
 
     name: str
-    made_at: tuple[str, ...]
-    at: tuple[str, ...]
+    plural: str
+    id: str
     document: Row
     #: Said when it is made; of what is there already only its last four characters can be compared.
     secret: str | None = field(default=None, repr=False)
-    #: Where it is if the gateway's own file has it, when that is elsewhere.
-    in_file: tuple[str, ...] | None = None
+    #: Whose it is, where that is said by the path that it is made at.
+    of: str | None = None
+    #: Its id if the gateway's own file has it, when that is another.
+    in_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ class Step:
     wanted: Wanted | None = None
     #: By field, what is there and what is to be.
     fields: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    #: That of what is there.
+    version: int | None = None
 
 
 def apply(file: Path, dry_run: bool, as_json: bool, environ: Mapping[str, str] = os.environ) -> int:
@@ -72,12 +79,12 @@ def apply(file: Path, dry_run: bool, as_json: bool, environ: Mapping[str, str] =
         steps = [*_others(admin, document), *(step for one in wanted for step in _steps(admin, one))]
         _refuse_gone(steps, document)
         _print(steps, as_json)
-        if not dry_run:
-            for step in steps:
-                _do(admin, step)
-            if not as_json:
-                done = sum(step.what in ("create", "change", "rotate") for step in steps)
-                print(f"{done} applied")
+        changes = [part for step in steps for part in _parts(step)]
+        if changes:
+            body = {"changes": changes, "dry_run": dry_run}
+            admin.post("batch", body=body, patience_s=_PATIENCE_S)
+        if not (dry_run or as_json):
+            print(f"{len(changes)} applied")
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
@@ -133,13 +140,8 @@ def _of_tenant(tenant: TenantSection, environ: Mapping[str, str]) -> Iterator[Wa
     yield from _budgets(tenant.budgets, tenant.id, None)
     for key in tenant.keys:
         document = _said(key, {"id", "priority", "priority_max", "limits"})
-        yield Wanted(
-            f"key {tenant.id}:{key.id}",
-            ("tenants", tenant.id, "keys"),
-            ("keys", f"{tenant.id}:{key.id}"),
-            document,
-            _value(key, environ),
-        )
+        name = f"{tenant.id}:{key.id}"
+        yield Wanted(f"key {name}", "keys", name, document, _value(key, environ), of=tenant.id)
         yield from _budgets(key.budgets, tenant.id, key.id)
 
 
@@ -160,8 +162,8 @@ def _budgets(sections: tuple[BudgetSection, ...], tenant: str, key: str | None) 
             "id": name, "tenant": tenant, "key": key, "period": one.period, "anchor_day": one.anchor,
             "limit_nusd": nano(one.usd), "enforce": one.enforce,
         }  # fmt: skip
-        in_file = "budgets", ":".join([tenant, *parts])
-        yield Wanted(f"budget {name}", ("budgets",), ("budgets", name), document, in_file=in_file)
+        in_file = ":".join([tenant, *parts])
+        yield Wanted(f"budget {name}", "budgets", name, document, in_file=in_file)
 
 
 def _short(name: str) -> str:
@@ -173,7 +175,7 @@ def _short(name: str) -> str:
 
 
 def _thing(noun: str, plural: str, name: str, document: Row) -> Wanted:
-    return Wanted(f"{noun} {name}", (plural,), (plural, name), document)
+    return Wanted(f"{noun} {name}", plural, name, document)
 
 
 def _said(section: Section, names: set[str] | None = None) -> Row:
@@ -199,9 +201,9 @@ def _refuse_gone(steps: list[Step], document: Document) -> None:
 
 
 def _steps(admin: AdminClient, wanted: Wanted) -> list[Step]:
-    there = admin.find(*wanted.at)
+    there = admin.find(wanted.plural, wanted.id)
     if there is None and wanted.in_file is not None:
-        there = admin.find(*wanted.in_file)
+        there = admin.find(wanted.plural, wanted.in_file)
     if there is None:
         return [Step("create", wanted.name, wanted)]
     if there.get("state") == "deleted":
@@ -216,24 +218,28 @@ def _steps(admin: AdminClient, wanted: Wanted) -> list[Step]:
     }
     if there.get("version") is None:
         return [Step(_LEFT, wanted.name, None, different)]
-    steps = [Step("change", wanted.name, wanted, different)] if different else []
+    version = there["version"]
+    steps = [Step("change", wanted.name, wanted, different, version)] if different else []
     if wanted.secret is not None and there["tail"] != wanted.secret[-len(there["tail"]) or 0 :]:
         steps.append(Step("rotate", wanted.name, wanted))
     return steps or [Step("same", wanted.name)]
 
 
-def _do(admin: AdminClient, step: Step) -> None:
+def _parts(step: Step) -> Iterator[Row]:
+    """Of the batch; whoever changes meanwhile what is to be changed is not overwritten."""
     wanted = step.wanted
     if wanted is None:
         return
     if step.what == "create":
         said = {**wanted.document, "secret": wanted.document.get("secret", wanted.secret)}
-        admin.post(*wanted.made_at, body={name: value for name, value in said.items() if value is not None})
+        body = {name: value for name, value in said.items() if value is not None}
+        yield {"operation": f"{wanted.plural}.create", "id": wanted.of, "body": body}
     elif step.what == "change":
         patch = {name: value for name, (_, value) in step.fields.items()}
-        admin.change(*wanted.at, change=lambda _: patch)
+        change = {"operation": f"{wanted.plural}.change", "id": wanted.id, "body": patch}
+        yield {**change, "if_match": f'"{step.version}"'}
     elif step.what == "rotate":
-        admin.post(*wanted.at, "rotate", body={"secret": wanted.secret})
+        yield {"operation": f"{wanted.plural}.rotate", "id": wanted.id, "body": {"secret": wanted.secret}}
 
 
 def _print(steps: list[Step], as_json: bool) -> None:

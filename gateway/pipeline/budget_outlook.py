@@ -7,6 +7,7 @@ is as this worker knows it, and `as_of` says so.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from budgets.books import standings
 from budgets.price import ceiling
 from budgets.slices import Exhausted
 from budgets.treasury import Balance
@@ -15,6 +16,7 @@ from gateway.pipeline.spending import Spending, refusal
 from gateway.pipeline.unreported import MEDIA_MAX, OUTPUT_MAX
 from gateway.settings.snapshot import Tenant, TenantKey
 from storage.database import DatabaseAwayError, DatabaseBusyError
+from storage.reads import Read, ReadRouter
 
 Row = dict[str, object]
 #: In these the model writes, up to `OUTPUT_MAX` where no limit is asked for.
@@ -106,8 +108,11 @@ class Funds:
 
 
 class BudgetOutlook:
-    def __init__(self, spending: Spending) -> None:
+    """`reads` says where the books are read, which may be a little behind."""
+
+    def __init__(self, spending: Spending, reads: ReadRouter) -> None:
         self._spending = spending
+        self._reads = reads
 
     async def funds(
         self, tenant: Tenant, key: TenantKey | None, found: Candidates | None, asked: Mapping[str, Any]
@@ -135,7 +140,8 @@ class BudgetOutlook:
         balances = treasury.balances(self._spending.budgets_of(tenant, key))
         accounts = [(one.budget.id, one.span.key) for one in balances]
         try:
-            books = await treasury.books.standings(accounts) if accounts else {}
+            pool = self._reads.database_for(Read.BUDGET_CHECK).reads
+            books = await standings(pool, accounts) if accounts else {}
             as_of = "books"
         except (DatabaseAwayError, DatabaseBusyError):
             books, as_of = {}, "worker"

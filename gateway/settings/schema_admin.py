@@ -3,12 +3,13 @@
 A resource's body is all of what may be said of it; a change is checked as the whole that it makes.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from gateway.settings.schema import LimitsSection, ModelSection, PoolSection, ProviderSection
 from gateway.settings.schema_types import (
     AnchorDay,
     Described,
+    Flag,
     GivenSecret,
     Id,
     ListOf,
@@ -146,3 +147,25 @@ class ExplainBody(Described):
     """The length of the prompt."""
     max_tokens: Tokens | None = None
     """The most that it lets be answered."""
+
+
+class BatchPart(Described):
+    """One of several changes."""
+
+    operation: ShortText
+    """Its name in this document, such as `tenants.create`."""
+    id: ShortText | None = None
+    """What stands for `{id}` in its path."""
+    body: dict[str, Any] = {}  # noqa: RUF012 - sections do not change
+    """Its body."""
+    if_match: ShortText | None = None
+    """Its `If-Match`."""
+
+
+class BatchBody(Described):
+    """Changes of which all are made or none."""
+
+    changes: OneOrMore[BatchPart]
+    """In the order in which they are made."""
+    dry_run: Flag = False
+    """Whether they are only tried: what would be refused is, and nothing is made."""

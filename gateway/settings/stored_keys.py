@@ -79,13 +79,13 @@ def _key(row: Row, tenant: Tenant, budgets: tuple[Budget, ...]) -> TenantKey:
 def _standing(row: Row, scope: Scope) -> KeyStanding | None:
     expires: datetime | None = row["expires_at"]
     revoked: datetime | None = row["revoked_at"]
-    old: bytes | None = row["old_digest"]
-    if expires is None and revoked is None and old is None:
+    former: list[bytes] | None = row["former"]
+    if expires is None and revoked is None and former is None:
         return None
-    values = [KeyValue(KeyDigest("", row["digest"]))]
-    if old is not None:
-        values.append(KeyValue(KeyDigest("", old), row["old_until"]))
-    return KeyStanding(row["id"], tuple(values), scope, expires, revoked)
+    present = KeyValue(KeyDigest("", row["digest"]))
+    ends = zip(former or (), row["former_until"] or (), strict=True)
+    before = (KeyValue(KeyDigest("", digest), until) for digest, until in ends)
+    return KeyStanding(row["id"], (present, *before), scope, expires, revoked)
 
 
 @lru_cache(1024)

@@ -33,7 +33,7 @@ MAY = {
             "providers.change", "providers.delete", "pools.create", "pools.change", "pools.delete", "pools.enable",
             "pools.disable", "pools.drain", "pools.verify", "pools.rotate", "pools.refresh", "models.create",
             "models.change", "models.delete", "budgets.create", "budgets.change", "budgets.delete",
-            "lost-workers.close",
+            "lost-workers.close", "batch",
         ),
         CHANGES,
     ),

@@ -257,6 +257,39 @@ async def test_apply_changes_a_key_and_its_value_at_once(
     assert (key["tail"], key["limits"]["rpm"]) == ("7Gj5", 6)
 
 
+async def test_apply_does_all_or_nothing(
+    admin: Admin, kaze: Kaze, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the gateway refuses, and however late in the file it stands."""
+    file = tmp_path / "wanted.yaml"
+    file.write_text(FILE)
+    await kaze("apply", "-f", str(file))
+    before = await admin.get("/tenants/client-a"), await admin.get("/keys/client-a:web")
+
+    async def refused(why: str) -> None:
+        deeds = await admin.deeds()
+        for words in (["--dry-run"], []):
+            told = await kaze("apply", "-f", str(file), *words, status=1)
+            assert why in told.stderr and "Nothing was done." in told.stderr
+            assert "applied" not in told.stdout
+        assert await admin.deeds() == deeds
+        assert (await admin.get("/tenants/client-a"), await admin.get("/keys/client-a:web")) == before
+
+    # The new value of a key that ended.
+    await admin.rows("UPDATE tenant_keys SET expires_at = now() - interval '1 s' RETURNING 1")
+    before = await admin.get("/tenants/client-a"), await admin.get("/keys/client-a:web")
+    monkeypatch.setenv("CLIENT_A", "Zq8Wm4Rt6Yp2Ls9Dk3Fh7Gj5")
+    file.write_text(FILE.replace("weight: 2", "weight: 3") + "budgets: [{period: day, usd: 1}]\n")
+    await refused("(keys.rotate client-a:web): This key ended at ")
+    assert (await admin.ask("GET", "/budgets/all.day")).status_code == 404
+    # A value that somebody else has.
+    monkeypatch.setenv("CLIENT_A", "J7f3Kq9sLm2Xw8Zt5Bv4Nc6R")
+    more = "\n  - {id: client-b, keys: [{id: web, secret: env:CLIENT_A}]}\n"
+    file.write_text(FILE.replace("weight: 2", "weight: 3").rstrip() + more)
+    await refused("(keys.create client-b): There is a key of that value already.")
+    assert (await admin.ask("GET", "/tenants/client-b")).status_code == 404
+
+
 async def test_apply_says_first_what_is_gone_for_good(admin: Admin, kaze: Kaze, tmp_path: Path) -> None:
     file = tmp_path / "wanted.yaml"
     file.write_text(FILE)

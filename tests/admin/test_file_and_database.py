@@ -27,9 +27,7 @@ async def beside(admin: Admin, sim: ProviderSim) -> AsyncIterator[Admin]:
     config["tenants"][0]["budgets"] = BUDGETS
     file = ConfigFile.model_validate(json.loads(json.dumps(config)))
     clock, snapshot = LoopClock(), admin.gateway.settings.snapshot
-    administered = Administered(
-        admin.database, ReadRouter(admin.database, [], clock.monotonic), admin.data_dir
-    )
+    administered = Administered(ReadRouter(admin.database, [], clock.monotonic), admin.data_dir)
     app = admin_app(
         admin.gateway.settings.admin_key,
         admin.gateway.app.running,

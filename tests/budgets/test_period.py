@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgets.period import ALL_TIME, NEVER, span
+from budgets.period import ALL_TIME, NEVER, overlap, span
 
 
 def at(text: str) -> float:
@@ -64,3 +64,20 @@ def test_all_time_never_ends() -> None:
 def test_days_that_there_are_not(kind: str, anchor: int) -> None:
     with pytest.raises(ValueError, match="no day"):
         span(kind, 0, anchor)  # type: ignore[arg-type]
+
+
+@given(KINDS, KINDS, MOMENTS)
+def test_spans_of_one_moment_overlap(one: tuple, other: tuple, moment: float) -> None:
+    first, second = span(one[0], moment, one[1]), span(other[0], moment, other[1])
+    assert overlap(first.key, second.key) and overlap(second.key, first.key)
+    assert overlap(first.key, ALL_TIME.key)
+
+
+def test_spans_that_follow_each_other_do_not_overlap() -> None:
+    for one, other in (
+        ("day:2026-11-20", "day:2026-11-21"),
+        ("week:2026-11-16", "week:2026-11-23"),
+        ("month:2026-10-01", "month:2026-11-01"),
+        ("month:2026-10-01", "day:2026-11-01"),
+    ):
+        assert not overlap(one, other) and not overlap(other, one)

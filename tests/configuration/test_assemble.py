@@ -28,7 +28,7 @@ POOL = {
 MODEL = {"id": "wise", "targets": ["other/sage"], "overflow": None, "hint": None}
 TENANT = {"id": "beta", "weight": 2.0, "models": "{}", "state": "active"}
 KEY = {
-    "tenant": "beta", "id": "app", "digest": b"1" * 32, "pepper_version": "", "old_digest": None, "old_until": None,
+    "tenant": "beta", "id": "app", "digest": b"1" * 32, "pepper_version": "", "former": None, "former_until": None,
     "priority": "conversation", "priority_max": "supervised", "limits": "{}", "models": ["*"], "endpoints": ["*"],
     "addresses": [], "expires_at": None, "revoked_at": None,
 }  # fmt: skip
@@ -149,14 +149,20 @@ def test_suspended_and_deleted_tenants_have_no_keys_and_their_names_break_nothin
 def test_keys_that_end_and_values_that_are_taken(tmp_path: Path) -> None:
     settings = load_text(VALID, tmp_path)
     taken = next(iter(settings.snapshot.tenant_keys))
-    rotated = {**KEY, "old_digest": b"0" * 32, "old_until": NOW, "expires_at": NOW + timedelta(days=1)}
+    rotated = {
+        **KEY, "former": [b"0" * 32, b"9" * 32], "former_until": [NOW, NOW + timedelta(hours=1)],
+        "expires_at": NOW + timedelta(days=1),
+    }  # fmt: skip
     scoped = {**KEY, "id": "narrow", "digest": b"3" * 32, "models": ["gpt-*"], "addresses": ["10.0.0.0/8"]}
     rows = [rotated, scoped, {**KEY, "id": "thief", "digest": taken}, {**KEY, "tenant": "nobody"}]
     made = put_together(settings, stored(tenant_keys=rows))
     snapshot = made.snapshot
-    assert snapshot.tenant_keys[b"0" * 32] is snapshot.tenant_keys[b"1" * 32]
+    assert (
+        snapshot.tenant_keys[b"0" * 32] is snapshot.tenant_keys[b"1" * 32] is snapshot.tenant_keys[b"9" * 32]
+    )
     standing = snapshot.tenant_keys[b"1" * 32].standing
-    assert standing is not None and standing.values[1].until == NOW
+    assert standing is not None
+    assert [value.until for value in standing.values] == [None, NOW, NOW + timedelta(hours=1)]
     narrow = snapshot.tenant_keys[b"3" * 32]
     assert (
         narrow.scope.models == ("gpt-*",) and narrow.standing is None and narrow.scope.addresses is not None
@@ -172,9 +178,9 @@ def test_what_one_key_had_takes_nothing_from_another(tmp_path: Path) -> None:
     """However such rows came about, and whichever is first."""
     settings = load_text(VALID, tmp_path)
     of_file = next(iter(settings.snapshot.tenant_keys))
-    rotated = {**KEY, "id": "rotated", "old_digest": b"2" * 32, "old_until": NOW}
+    rotated = {**KEY, "id": "rotated", "former": [b"2" * 32], "former_until": [NOW]}
     present = {**KEY, "id": "present", "digest": b"2" * 32}
-    had_files = {**KEY, "id": "third", "digest": b"3" * 32, "old_digest": of_file, "old_until": NOW}
+    had_files = {**KEY, "id": "third", "digest": b"3" * 32, "former": [of_file], "former_until": [NOW]}
     rows = [rotated, present, had_files]
     for order in (rows, rows[::-1]):
         made = put_together(settings, stored(tenant_keys=order))

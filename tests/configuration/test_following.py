@@ -86,8 +86,9 @@ async def test_revoked_expired_and_rotated_keys(gateway: RunningGateway, operato
         await operator.revoke("acme", "one")
         new = mint("two").reveal()
         await operator.do(
-            "UPDATE tenant_keys SET digest = $1, old_digest = digest, old_until = now() + interval '1 hour'"
-            " WHERE id = 'two'",
+            "WITH former AS (INSERT INTO former_key_values (tenant, key, digest, until)"
+            " SELECT tenant, id, digest, now() + interval '1 hour' FROM tenant_keys WHERE id = 'two')"
+            " UPDATE tenant_keys SET digest = $1 WHERE id = 'two'",
             digest(PEPPER, new),
         )
         await in_force(gateway, operator)
@@ -96,7 +97,7 @@ async def test_revoked_expired_and_rotated_keys(gateway: RunningGateway, operato
             200,
             200,
         ]
-        await operator.do("UPDATE tenant_keys SET old_until = now() - interval '1 s' WHERE id = 'two'")
+        await operator.do("UPDATE former_key_values SET until = now() - interval '1 s' WHERE key = 'two'")
         await in_force(gateway, operator)
         assert [(await post(gateway, chat(), key=key)).status for key in (old, new)] == [401, 200]
         assert digest(PEPPER, old) not in gateway.app.following.snapshot.tenant_keys

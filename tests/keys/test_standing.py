@@ -1,5 +1,6 @@
 """Who is let in with which key, when and for what: expiry, rotation, revocation and scope as properties."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, ip_address
 
@@ -16,9 +17,13 @@ PEPPER = Pepper(b"of the tests of who is let in, and when")
 FIRST, SECOND, THIRD, OTHER = (PEPPER.digest(name) for name in ("first", "second", "third", "other"))
 KEY = KeyStanding("web", (KeyValue(FIRST),))
 USE = Use("chat", "smart", ip_address("192.0.2.7"))
-TICK = timedelta(microseconds=1)
 SPANS = st.timedeltas(timedelta(0), timedelta(days=400))
 MOMENTS = SPANS.map(lambda span: START + span)
+
+
+def rotated_twice(first: datetime, second: datetime) -> KeyStanding:
+    """From `FIRST` to `SECOND` to `THIRD`; until when the first two are good."""
+    return KeyStanding("web", (KeyValue(THIRD), KeyValue(SECOND, second), KeyValue(FIRST, first)))
 
 
 def test_a_key_is_good_and_a_stranger_is_not() -> None:
@@ -32,54 +37,30 @@ def test_an_expiry_ends_it_for_good(expires: datetime, now: datetime) -> None:
     assert key.ended(FIRST, now) is (Ended.EXPIRED if now >= expires else None)
 
 
+@given(MOMENTS, MOMENTS)
+def test_a_revocation_ends_it(revoked: datetime, now: datetime) -> None:
+    key = KeyStanding("web", (KeyValue(FIRST),), revoked_at=revoked)
+    assert key.ended(FIRST, now) is (Ended.REVOKED if now >= revoked else None)
+
+
 @given(MOMENTS, MOMENTS, MOMENTS)
-def test_a_revocation_ends_it_and_is_not_taken_back(first: datetime, again: datetime, now: datetime) -> None:
-    key = KEY.revoked(first).revoked(again)
-    assert (key.ended(FIRST, now) is Ended.REVOKED) == (now >= min(first, again))
-
-
-@given(MOMENTS, SPANS, MOMENTS)
-def test_both_values_are_good_until_the_overlap_ends(
-    rotated: datetime, overlap: timedelta, now: datetime
+def test_each_value_before_is_good_until_its_own_end(
+    first: datetime, second: datetime, now: datetime
 ) -> None:
-    key = KEY.rotated(SECOND, rotated, overlap)
-    assert key.ended(SECOND, now) is None
-    assert key.ended(FIRST, now) is (Ended.ROTATED if now >= rotated + overlap else None)
+    key = rotated_twice(first, second)
+    assert key.ended(THIRD, now) is None
+    for value, until in ((FIRST, first), (SECOND, second)):
+        assert key.ended(value, now) is (Ended.ROTATED if now >= until else None)
 
 
-@given(MOMENTS, SPANS, SPANS, SPANS)
-def test_rotating_again_keeps_two_values_and_ends_the_oldest(
-    at: datetime, overlap: timedelta, later: timedelta, again: timedelta
-) -> None:
-    key = KEY.rotated(SECOND, at, overlap).rotated(THIRD, at + later, again)
-    assert len(key.values) == 2
-    assert key.ended(FIRST, at) is Ended.UNKNOWN
-    assert key.ended(SECOND, at + later + again) is Ended.ROTATED
-    assert key.ended(THIRD, at) is None
-
-
-@given(MOMENTS, SPANS, MOMENTS)
+@given(MOMENTS, MOMENTS, MOMENTS, MOMENTS)
 def test_no_overlap_outlives_a_revocation_or_an_expiry(
-    ends: datetime, overlap: timedelta, now: datetime
+    ends: datetime, first: datetime, second: datetime, now: datetime
 ) -> None:
-    for key in (KEY.revoked(ends), KeyStanding("web", (KeyValue(FIRST),), expires_at=ends)):
-        rotated = key.rotated(SECOND, START, overlap)
+    key = rotated_twice(first, second)
+    for ended in (replace(key, revoked_at=ends), replace(key, expires_at=ends)):
         if now >= ends:
-            assert rotated.ended(FIRST, now) is not None and rotated.ended(SECOND, now) is not None
-
-
-def test_a_rotation_to_what_is_there_or_backwards_is_refused() -> None:
-    with pytest.raises(ValueError, match="another"):
-        KEY.rotated(FIRST, START, timedelta(hours=1))
-    with pytest.raises(ValueError, match="negative"):
-        KEY.rotated(SECOND, START, -TICK)
-
-
-def test_a_value_rewritten_under_a_new_pepper_keeps_its_end() -> None:
-    key = KEY.rotated(SECOND, START, timedelta(hours=1)).rewritten(FIRST, OTHER)
-    assert key.ended(FIRST, START) is Ended.UNKNOWN
-    assert key.ended(OTHER, START) is None
-    assert key.ended(OTHER, START + timedelta(hours=1)) is Ended.ROTATED
+            assert None not in {ended.ended(value, now) for value in (FIRST, SECOND, THIRD)}
 
 
 NETWORKS = (parse_network("10.0.0.0/8"), parse_network("192.0.2.7"), parse_network("2001:db8::/32"))

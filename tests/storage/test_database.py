@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from storage.database import (
     connected,
 )
 from storage.embedded_postgres import EmbeddedPostgres
-from tests.clock import passes, standing
+from tests.clock import LIMIT_S, passes, standing
 from tests.cut_proxy import CutProxy
 from tests.postgres import Stored
 
@@ -132,6 +133,36 @@ async def test_while_it_is_away_nobody_waits_for_it(distant: Database, proxy: Cu
     await proxy.mend()
     await distant.answering()
     assert await _value(distant, "SELECT 1") == 1
+
+
+def message(kind: bytes, **fields: str) -> bytes:
+    """An error as PostgreSQL says it."""
+    said = b"".join(name.encode() + value.encode() + b"\x00" for name, value in fields.items()) + b"\x00"
+    return kind + struct.pack("!i", len(said) + 4) + said
+
+
+async def test_a_server_that_ends_while_it_is_looked_for_is_looked_for_again(
+    through: str, proxy: CutProxy
+) -> None:
+    """It says so to whoever has just connected; the session can do nothing any more, not even be closed."""
+    proxy.farewell = message(b"E", S="FATAL", V="FATAL", C="57P02", M="the server ends")
+    database = Database(through)
+    await database.start()
+    while not proxy.farewells:
+        await asyncio.sleep(0.001)
+    assert database.degraded is not None
+    proxy.farewell = b""
+    async with asyncio.timeout(LIMIT_S):
+        await database.answering()
+    proxy.farewell = message(b"E", S="FATAL", V="FATAL", C="57P02", M="the server ends")
+    for _ in range(5):
+        with pytest.raises(DatabaseAwayError):
+            await _value(database, "SELECT 1")
+    proxy.farewell = b""
+    async with asyncio.timeout(LIMIT_S):
+        await database.answering()
+    assert await _value(database, "SELECT 1") == 1
+    await database.close()
 
 
 async def test_a_commit_that_was_cut_off_can_be_repeated(

@@ -14,7 +14,7 @@ from storage.connection import Connection
 from storage.database import Database, connected
 from storage.embedded_postgres import EmbeddedPostgres
 from storage.postgres_cluster import SUPERUSER
-from storage.reads import ON_REPLICA, Read, ReadRouter, Replica
+from storage.reads import POLICY, Policy, Read, ReadRouter, Replica
 from storage.replication_lag import NOTES_MAX, PrimaryPositions
 from tests.storage.servers import PlainServer
 
@@ -81,9 +81,10 @@ async def test_reads_follow_the_replicas_state(replicated: Replicated) -> None:
     router, primary, replica = replicated.router, replicated.primary_database, replicated.replica.database
     assert all(router.database_for(read) is primary for read in Read)  # not measured yet
 
+    replicated.now += 1
     await replicated.close_enough()
     for read in Read:
-        assert router.database_for(read) is (replica if ON_REPLICA[read] else primary)
+        assert router.database_for(read) is (primary if POLICY[read] is Policy.PRIMARY else replica)
     async with router.database_for(Read.VECTOR_SEARCH).reads.transaction() as connection:
         assert await connection.fetchval("SELECT pg_is_in_recovery()")
 
@@ -138,9 +139,52 @@ async def test_without_replicas_nothing_is_measured() -> None:
 
 
 def test_every_kind_of_read_has_its_policy() -> None:
-    assert set(ON_REPLICA) == set(Read)
-    must_see_own_writes = {Read.CONFIGURATION, Read.TENANT_KEY, Read.ADMIN, Read.AUDIT, Read.IDEMPOTENCY}
-    assert not any(ON_REPLICA[read] for read in must_see_own_writes)
+    assert set(POLICY) == set(Read)
+    as_it_is_now = {Read.CONFIGURATION, Read.TENANT_KEY, Read.ADMIN, Read.AUDIT_VERIFY, Read.IDEMPOTENCY}
+    assert {read for read in Read if POLICY[read] is Policy.PRIMARY} == as_it_is_now
+    own = {read for read in Read if POLICY[read] is Policy.AFTER_OWN_WRITES}
+    assert own == {Read.ADMIN_LIST, Read.AUDIT}
+
+
+async def test_who_wrote_reads_it_wherever_it_is_read(replicated: Replicated) -> None:
+    """Others may see it a little later; nothing is asked of the primary but where it is."""
+    router, primary, replica = replicated.router, replicated.primary_database, replicated.replica.database
+    replicated.now += 1
+    await replicated.close_enough()
+    assert router.database_for(Read.ADMIN_LIST) is replica
+    async with connected(replicated.replica_dsn()) as standby:
+        await standby.execute("SELECT pg_wal_replay_pause()")
+        await _until(standby, "SELECT pg_get_wal_replay_pause_state() = 'paused'")
+        async with connected(replicated.primary.owner_dsn) as owner:
+            await owner.execute("CREATE TABLE written AS SELECT 1 AS n; GRANT SELECT ON written TO kaze_app")
+        router.written()
+        assert router.database_for(Read.ADMIN_LIST) is primary
+        for _ in range(2):  # the replica is measured, and has not got it
+            replicated.now += 1
+            await router.measure()
+            assert router.database_for(Read.ADMIN_LIST) is primary
+            assert router.database_for(Read.USAGE_REPORT) is replica
+        await standby.execute("SELECT pg_wal_replay_resume()")
+    async with asyncio.timeout(50):
+        while router.database_for(Read.ADMIN_LIST) is primary:
+            await router.measure()
+            await asyncio.sleep(0.02)
+    async with router.database_for(Read.ADMIN_LIST).reads.transaction() as connection:
+        assert await connection.fetchval("SELECT n FROM written") == 1
+
+
+async def test_what_is_written_while_it_is_measured_is_not_taken_for_older(replicated: Replicated) -> None:
+    """The position that comes back may be from before."""
+    router, primary = replicated.router, replicated.primary_database
+    replicated.now += 1
+    await replicated.close_enough()
+    measuring = asyncio.create_task(router.measure())
+    await asyncio.sleep(0)  # it has asked
+    replicated.now += 1
+    router.written()
+    replicated.now += 1
+    await measuring
+    assert router.database_for(Read.ADMIN_LIST) is primary
 
 
 def test_lag_is_the_age_of_what_was_reached() -> None:

@@ -19,7 +19,7 @@ from gateway.settings.schema_admin import AdminKeyBody
 from keys.digest import Peppers
 from keys.tenant_key import mint
 from storage.connection import Connection
-from storage.database import Database
+from storage.reads import ReadRouter
 
 _TABLE = Table(
     "admin_keys",
@@ -40,14 +40,14 @@ _HIDDEN = frozenset({"digest", "pepper_version"})
 
 
 def operations(
-    database: Database | None, keys: AdminKeys, peppers: Peppers, now: Callable[[], datetime]
+    reads: ReadRouter | None, keys: AdminKeys, peppers: Peppers, now: Callable[[], datetime]
 ) -> list[Operation]:
-    return _AdminKeys(database, keys, peppers, now).operations()
+    return _AdminKeys(reads, keys, peppers, now).operations()
 
 
 class _AdminKeys(Collection):
     def __init__(
-        self, database: Database | None, keys: AdminKeys, peppers: Peppers, now: Callable[[], datetime]
+        self, reads: ReadRouter | None, keys: AdminKeys, peppers: Peppers, now: Callable[[], datetime]
     ) -> None:
         self._keys = keys
         self._peppers = peppers
@@ -61,7 +61,7 @@ class _AdminKeys(Collection):
             check=_check,
             read_only=_READ_ONLY,
         )
-        super().__init__(kind, database)
+        super().__init__(kind, reads)
 
     def operations(self, one: str = "{id}") -> list[Operation]:
         path, schema = "/admin/v1/admin-keys", resource(AdminKeyBody, _READ_ONLY)

@@ -16,10 +16,11 @@ from gateway.api.rest.ask import Ask
 from gateway.api.rest.json_text import dumps, loads
 from gateway.api.rest.operation import PAGING, Operation, Parameter
 from gateway.api.rest.principal import READS
+from gateway.api.rest.reading import database_for
 from gateway.api.rest.schemas import ANYTHING, FLAG, TEXT, WHOLE, fields, listed
 from storage.audit import Anchor, verify_stored
 from storage.connection import Connection
-from storage.database import EVERY_TENANT, Database
+from storage.database import EVERY_TENANT
 from storage.reads import Read, ReadRouter
 
 _FINDINGS_MAX = 1000
@@ -37,7 +38,7 @@ _CHAIN = fields({"tenant": TEXT, "ok": FLAG, "findings": {"type": "array", "item
 
 
 class Audit:
-    """`reads` says which database; the trail is only ever read from the primary."""
+    """`reads` says which database: what is verified is the primary's, as a replica may be behind the kept heads."""
 
     def __init__(self, reads: ReadRouter | None, anchors: Anchors) -> None:
         self._reads = reads
@@ -59,12 +60,6 @@ class Audit:
             ),
         ]  # fmt: skip
 
-    @property
-    def _database(self) -> Database:
-        if self._reads is None:
-            raise Problem(503, "There is no database here.")
-        return self._reads.database_for(Read.AUDIT)
-
     async def _page(self, ask: Ask) -> Answer:
         limit, after = ask.page()
         values: list[object] = [limit + 1, *_cursor(after)]
@@ -79,15 +74,17 @@ class Audit:
             f" WHERE {where} AND ($2::text, $3::text, $4::bigint) IS NOT NULL"
             " ORDER BY a.at DESC, a.tenant DESC, a.seq DESC LIMIT $1"
         )
-        async with self._database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
+        database = database_for(self._reads, Read.AUDIT)
+        async with database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
             rows = [_shown(row["body"], row["details"]) for row in await connection.fetch(query, *values)]
         more = len(rows) > limit
         return Answer({"data": rows[:limit], "next": _after(rows[limit - 1]) if more else None})
 
     async def _verify(self, ask: Ask) -> Answer:
+        database = database_for(self._reads, Read.AUDIT_VERIFY)
         async with self._one_verification:
             anchors = await self._anchors.read()
-            async with self._database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
+            async with database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
                 chains = [
                     await _verified(connection, tenant, anchors)
                     for tenant in await _chains(connection, anchors, ask.query.get("tenant"))

@@ -20,7 +20,8 @@ from gateway.settings.places import Findings
 from gateway.settings.schema_admin import BudgetBody
 from storage.audit import GATEWAY
 from storage.connection import Connection
-from storage.database import EVERY_TENANT, Database
+from storage.database import EVERY_TENANT
+from storage.reads import Read, ReadRouter
 
 _TABLE = Table(
     "budgets",
@@ -45,18 +46,18 @@ _READ_ONLY = {
 
 
 def operations(
-    database: Database | None,
+    reads: ReadRouter | None,
     references: References,
     configured: Callable[[], Configured],
     now: Callable[[], datetime],
 ) -> list[Operation]:
-    return _Budgets(database, references, configured, now).operations()
+    return _Budgets(reads, references, configured, now).operations()
 
 
 class _Budgets(Collection):
     def __init__(
         self,
-        database: Database | None,
+        reads: ReadRouter | None,
         references: References,
         configured: Callable[[], Configured],
         now: Callable[[], datetime],
@@ -75,16 +76,17 @@ class _Budgets(Collection):
             read_only=_READ_ONLY,
             in_file=lambda: configured().budgets(),
         )
-        super().__init__(kind, database)
+        super().__init__(kind, reads)
 
     async def page(self, ask: Ask) -> Answer:
         answer = await super().page(ask)
         assert isinstance(answer.body, dict)
-        return replace(answer, body={**answer.body, "data": await self._balanced(answer.body["data"])})
+        return replace(
+            answer, body={**answer.body, "data": await self._balanced(answer.body["data"], Read.ADMIN_LIST)}
+        )
 
     async def read(self, ask: Ask) -> Answer:
-        answer = await super().read(ask)
-        return await self._with_balance(answer, None)
+        return await self._with_balance(await super().read(ask), Read.ADMIN)
 
     async def create(self, ask: Ask, connection: Connection) -> Done:
         done = await super().create(ask, connection)
@@ -113,19 +115,19 @@ class _Budgets(Collection):
         except ValueError as error:
             findings.add(("anchor_day",), str(error))
 
-    async def _with_balance(self, answer: Answer, connection: Connection | None) -> Answer:
-        [row] = await self._balanced([answer.body], connection)  # type: ignore[list-item]
+    async def _with_balance(self, answer: Answer, where: Connection | Read) -> Answer:
+        [row] = await self._balanced([answer.body], where)  # type: ignore[list-item]
         return replace(answer, body=row)
 
-    async def _balanced(self, rows: list[Row], connection: Connection | None = None) -> list[Row]:
+    async def _balanced(self, rows: list[Row], where: Connection | Read) -> list[Row]:
         """With what was spent, and is held, in the present period."""
         periods = [self._key(row) for row in rows]
         accounts = [str(row["id"]) for row in rows]
-        if connection is None:
-            async with self.database.admin.transaction(EVERY_TENANT, readonly=True) as one:
-                balances = await _balances(one, accounts, periods)
+        if isinstance(where, Read):
+            async with self.database_for(where).admin.transaction(EVERY_TENANT, readonly=True) as connection:
+                balances = await _balances(connection, accounts, periods)
         else:
-            balances = await _balances(connection, accounts, periods)
+            balances = await _balances(where, accounts, periods)
         by_account = {row["account"]: row for row in balances}
         return [self._shown(row, by_account.get(row["id"])) for row in rows]
 

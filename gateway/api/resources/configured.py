@@ -91,6 +91,7 @@ def _key(section: TenantKeySection, tenant: str) -> Row:
         "endpoints": ["*"],
         "addresses": [],
         "tail": "",
+        "old_values": 0,
         **ends,
     }
 

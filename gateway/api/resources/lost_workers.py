@@ -11,13 +11,16 @@ from pathlib import Path
 
 from budgets.lost_workers import AliveError, Held, close_lost, lost_slices
 from budgets.spool.claim import identities
+from gateway.api.resources.configured import Configured
 from gateway.api.rest.answer import Answer, Problem, Row
 from gateway.api.rest.ask import Ask
 from gateway.api.rest.operation import PAGING, Done, Operation
 from gateway.api.rest.principal import CHANGES, READS
+from gateway.api.rest.reading import database_for
 from gateway.api.rest.schemas import FLAG, MOMENT_OR_NULL, TEXT, WHOLE, fields, listed
 from storage.connection import Connection
-from storage.database import EVERY_TENANT, Database
+from storage.database import EVERY_TENANT
+from storage.reads import Read, ReadRouter
 
 _SLICE = fields({"budget": TEXT, "period": TEXT, "epoch": WHOLE, "held_nusd": WHOLE})
 _WORKER = fields(
@@ -31,14 +34,24 @@ _WORKER = fields(
 
 
 def operations(
-    database: Database | None, data_dir: Path | None, now: Callable[[], datetime]
+    reads: ReadRouter | None,
+    configured: Callable[[], Configured],
+    data_dir: Path | None,
+    now: Callable[[], datetime],
 ) -> list[Operation]:
-    return _LostWorkers(database, data_dir, now).operations()
+    return _LostWorkers(reads, configured, data_dir, now).operations()
 
 
 class _LostWorkers:
-    def __init__(self, database: Database | None, data_dir: Path | None, now: Callable[[], datetime]) -> None:
-        self._database = database
+    def __init__(
+        self,
+        reads: ReadRouter | None,
+        configured: Callable[[], Configured],
+        data_dir: Path | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._reads = reads
+        self._configured = configured
         self._spools = None if data_dir is None else data_dir / "spool"
         self._now = now
 
@@ -59,10 +72,9 @@ class _LostWorkers:
 
     async def _page(self, ask: Ask) -> Answer:
         limit, after = ask.page()
-        if self._database is None:
-            raise Problem(503, "There is no database here.")
+        database = database_for(self._reads, Read.ADMIN_LIST)
         here = await self._here()
-        async with self._database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
+        async with database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
             held = await lost_slices(connection, limit + 1, after)
         workers = [_shown(name, list(slices), here) for name, slices in groupby(held, lambda one: one.worker)]
         more = len(workers) > limit
@@ -75,13 +87,19 @@ class _LostWorkers:
                 409, "Its spool is on this machine: it is posted, and its slices closed, by itself."
             )
         try:
-            held = await close_lost(connection, worker, self._now().timestamp())
+            held = await close_lost(connection, worker, self._now().timestamp(), self._key_of())
         except AliveError:
             raise Problem(409, "That worker was heard of within the last 30 s: it lives.") from None
         if not held:
             raise Problem(404, "No such worker holds anything.")
         shown = _shown(worker, held, here)
         return Done(Answer(shown), f"lost-worker/{worker}", before=shown, after={"source": "unreconciled"})
+
+    def _key_of(self) -> dict[str, str]:
+        """Of the budgets of single keys in force."""
+        snapshot = self._configured().snapshot
+        keys = (*snapshot.tenant_keys.values(), *snapshot.awaited_keys)
+        return {budget.id: key.id for key in keys for budget in key.budgets}
 
     async def _here(self) -> frozenset[str]:
         """Whose spools are on this machine."""

@@ -12,13 +12,13 @@ from gateway.api.rest.stored import Column, Table
 from gateway.settings.places import Findings
 from gateway.settings.schema_admin import ModelBody
 from storage.connection import Connection
-from storage.database import Database
+from storage.reads import ReadRouter
 
 _TABLE = Table("models", (Column("id"), Column("targets", "text[]"), Column("overflow"), Column("hint")))
 
 
 def operations(
-    database: Database | None, references: References, configured: Callable[[], Configured]
+    reads: ReadRouter | None, references: References, configured: Callable[[], Configured]
 ) -> list[Operation]:
     async def check(connection: Connection, document: Document, findings: Findings) -> None:
         await references.targets(connection, document["targets"], ("targets",), findings)
@@ -36,7 +36,7 @@ def operations(
         in_file=lambda: configured().models(),
     )
     # A route's name may hold slashes.
-    return Collection(kind, database).operations("{id:path}")
+    return Collection(kind, reads).operations("{id:path}")
 
 
 async def _unneeded(connection: Connection, row: Row) -> None:

@@ -22,7 +22,8 @@ from gateway.api.rest.stored import Column, Table
 from gateway.settings.places import Findings
 from gateway.settings.schema_admin import PoolBody, PoolRotateBody
 from storage.connection import Connection
-from storage.database import EVERY_TENANT, Database, DatabaseAwayError, DatabaseBusyError
+from storage.database import EVERY_TENANT, DatabaseAwayError, DatabaseBusyError
+from storage.reads import Read, ReadRouter
 
 _TABLE = Table(
     "pools",
@@ -60,15 +61,15 @@ _STATES = (
 
 
 def operations(
-    database: Database | None, references: References, configured: Callable[[], Configured], live: Live
+    reads: ReadRouter | None, references: References, configured: Callable[[], Configured], live: Live
 ) -> list[Operation]:
-    return _Pools(database, references, configured, live).operations()
+    return _Pools(reads, references, configured, live).operations()
 
 
 class _Pools(Collection):
     def __init__(
         self,
-        database: Database | None,
+        reads: ReadRouter | None,
         references: References,
         configured: Callable[[], Configured],
         live: Live,
@@ -88,7 +89,7 @@ class _Pools(Collection):
             read_only=_READ_ONLY,
             in_file=lambda: configured().pools(),
         )
-        super().__init__(kind, database)
+        super().__init__(kind, reads)
 
     def operations(self, one: str = "{id}") -> list[Operation]:
         schema = resource(PoolBody, _READ_ONLY)
@@ -158,15 +159,16 @@ class _Pools(Collection):
         try:
             return {str(row["id"]): row for row in await self._live.pools()}
         except Problem:
-            if self._database is None:
+            if self._reads is None:
                 raise
             return {}
 
     async def _stored(self, limit: int, after: str) -> list[Row]:
-        if self._database is None:
+        if self._reads is None:
             return []
         try:
-            async with self._database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
+            database = self.database_for(Read.ADMIN_LIST)
+            async with database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
                 return await _TABLE.page(connection, limit, after)
         except (DatabaseAwayError, DatabaseBusyError):
             return []

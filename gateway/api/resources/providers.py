@@ -16,7 +16,7 @@ from gateway.settings.resolve_providers import resolve_providers
 from gateway.settings.schema import ConfigFile, ProviderSection
 from gateway.settings.schema_admin import ProviderBody
 from storage.connection import Connection
-from storage.database import Database
+from storage.reads import ReadRouter
 
 _TABLE = Table(
     "providers",
@@ -38,7 +38,7 @@ _TABLE = Table(
 
 
 def operations(
-    database: Database | None, references: References, configured: Callable[[], Configured]
+    reads: ReadRouter | None, references: References, configured: Callable[[], Configured]
 ) -> list[Operation]:
     async def check(_: Connection, document: Document, findings: Findings) -> None:
         references.secret(document["egress_proxy_auth"], ("egress_proxy_auth",), findings)
@@ -55,7 +55,7 @@ def operations(
             read_only=STAMPED,
             in_file=lambda: configured().providers(),
         ),
-        database,
+        reads,
     ).operations()
 
 

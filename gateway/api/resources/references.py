@@ -32,9 +32,9 @@ class References:
         if why is not None:
             findings.add(path, why)
 
-    async def tenant_state(self, connection: Connection, tenant: str) -> str | None:
-        """None when there is no such tenant."""
-        query = "SELECT state FROM tenants WHERE id = $1 FOR KEY SHARE"
+    async def tenant_state(self, connection: Connection, tenant: str, *, stays: bool = True) -> str | None:
+        """None when there is no such tenant. Unless it `stays`, nothing is locked: for what is only read."""
+        query = f"SELECT state FROM tenants WHERE id = $1{' FOR KEY SHARE' if stays else ''}"  # noqa: S608
         state: str | None = await connection.fetchval(query, tenant)
         return state or ("active" if tenant in self._configured().snapshot.tenants else None)
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.api.resources.configured import Configured
+from gateway.api.resources.former_values import end_present, with_former
 from gateway.api.resources.references import References, check_moment, refuse_past
 from gateway.api.rest import etag
 from gateway.api.rest.answer import Answer, Problem, Row
@@ -24,6 +25,7 @@ from gateway.api.rest.schemas import (
     STAMPED,
     TEXT,
     TEXT_OR_NULL,
+    WHOLE,
     listed,
     resource,
 )
@@ -37,7 +39,8 @@ from keys.scope import parse_network
 from keys.strength import KEY_CHARS_MIN, weakness
 from keys.tenant_key import mint
 from storage.connection import Connection
-from storage.database import EVERY_TENANT, Database
+from storage.database import EVERY_TENANT
+from storage.reads import Read, ReadRouter
 
 _TABLE = Table(
     "tenant_keys",
@@ -54,8 +57,6 @@ _TABLE = Table(
         Column("tail", settable=False),
         Column("digest", "bytea", settable=False),
         Column("pepper_version", settable=False),
-        Column("old_digest", "bytea", settable=False),
-        Column("old_until", "timestamptz", settable=False),
         Column("revoked_at", "timestamptz", settable=False),
     ),
     ("tenant", "id"),
@@ -64,18 +65,27 @@ _READ_ONLY = {
     "tenant": TEXT,
     "tail": TEXT,
     "old_until": MOMENT_OR_NULL,
+    "old_values": WHOLE,
     "revoked_at": MOMENT_OR_NULL,
     "last_used_at": MOMENT_OR_NULL,
     **STAMPED,
 }
 #: Never leave the database.
-_HIDDEN = frozenset({"digest", "pepper_version", "old_digest"})
+_HIDDEN = frozenset({"digest", "pepper_version"})
+_OF_A_NEW_ONE: Row = {"last_used_at": None, "old_until": None, "old_values": 0}
 _SHOWN_ONCE = {**_READ_ONLY, "secret": TEXT_OR_NULL, "secret_is_new": FLAG, "secret_shown": SHOWN}
+#: Whose a value is or was.
+_OWNER = """
+SELECT tenant, id AS key FROM tenant_keys WHERE digest = ANY ($1::bytea[])
+UNION ALL SELECT tenant, key FROM former_key_values WHERE digest = ANY ($1::bytea[])
+UNION ALL SELECT '*', id FROM admin_keys WHERE digest = ANY ($1::bytea[])
+LIMIT 1
+"""
 _ID_SIGNS = re.compile(r"[a-z0-9]")
 
 
 def operations(
-    database: Database | None,
+    reads: ReadRouter | None,
     references: References,
     configured: Callable[[], Configured],
     peppers: Peppers,
@@ -83,13 +93,13 @@ def operations(
     now: Callable[[], datetime],
 ) -> list[Operation]:
     """`taken` are digests that no tenant key may have: the admin key's."""
-    return _TenantKeys(database, references, configured, peppers, taken, now).operations()
+    return _TenantKeys(reads, references, configured, peppers, taken, now).operations()
 
 
 class _TenantKeys(Collection):
     def __init__(
         self,
-        database: Database | None,
+        reads: ReadRouter | None,
         references: References,
         configured: Callable[[], Configured],
         peppers: Peppers,
@@ -111,7 +121,7 @@ class _TenantKeys(Collection):
             chain=lambda row: str(row["tenant"]),
             read_only=_READ_ONLY,
         )
-        super().__init__(kind, database)
+        super().__init__(kind, reads)
 
     def operations(self, one: str = "{id}") -> list[Operation]:
         of_tenant, key = "/admin/v1/tenants/{id}/keys", f"/admin/v1/keys/{one}"
@@ -135,7 +145,7 @@ class _TenantKeys(Collection):
             ),
             Operation(
                 method="POST", path=f"{key}/rotate", name="keys.rotate",
-                summary="Give a key another value, shown once; the one before is good for a while.",
+                summary="Give a key another value, shown once; those before are good for a while.",
                 roles=CHANGES, change=self._rotate, body=RotateBody, answer=once, repeatable=True,
             ),
             *(
@@ -152,11 +162,12 @@ class _TenantKeys(Collection):
     async def page(self, ask: Ask) -> Answer:
         tenant = ask.path["id"]
         limit, after = ask.page()
-        async with self.database.admin.transaction(EVERY_TENANT) as connection:
-            if await self._references.tenant_state(connection, tenant) is None:
+        database = self.database_for(Read.ADMIN_LIST)
+        async with database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
+            if await self._references.tenant_state(connection, tenant, stays=False) is None:
                 raise Problem(404, "There is no such tenant.")
             rows = await _TABLE.page(connection, limit + 1, after, "tenant = $3", tenant)
-            rows = await _with_use(connection, rows)
+            rows = await self._told(connection, rows)
         return Answer(page_of([_shown(row) for row in rows], self._configured().keys(tenant), limit, after))
 
     async def create(self, ask: Ask, connection: Connection) -> Done:
@@ -202,7 +213,7 @@ class _TenantKeys(Collection):
             if key_id in self._configured().keys(tenant):
                 raise Problem(409, "This key is in the configuration file: change it there.")
             raise Problem(404, "There is no such key.")
-        [row] = await _with_use(connection, [row])
+        [row] = await self._told(connection, [row])
         return row
 
     async def change(self, ask: Ask, connection: Connection) -> Done:
@@ -217,7 +228,7 @@ class _TenantKeys(Collection):
 
     async def put(self, connection: Connection, before: Row, values: Row) -> Done:
         row = await _TABLE.put(connection, [str(before["tenant"]), str(before["id"])], values)
-        [after] = await _with_use(connection, [row])
+        [after] = await self._told(connection, [row])
         return self._done(self.answer(after), before, after)
 
     async def _rotate(self, ask: Ask, connection: Connection) -> Done:
@@ -231,16 +242,14 @@ class _TenantKeys(Collection):
             )
         wanted = ask.section(RotateBody)
         value = _value(str(before["id"]), wanted.secret)
-        made = self._digested(value)
-        if made["digest"] in (before["digest"], before["old_digest"]):
-            raise Problem(422, "The new value is one that the key had before.")
-        await self._refuse_taken(connection, value)
-        # Kept when it ends at once, too: nobody else may have it.
-        until = self._now() + timedelta(seconds=wanted.overlap_s)
-        ending: Row = {"old_digest": before["digest"], "old_until": until}
-        row = await _TABLE.put(connection, [str(before["tenant"]), str(before["id"])], {**made, **ending})
-        [after] = await _with_use(connection, [row])
+        await self._refuse_taken(connection, value, before)
+        await end_present(connection, before, timedelta(seconds=wanted.overlap_s), self._now())
+        row = await _TABLE.put(connection, [str(before["tenant"]), str(before["id"])], self._digested(value))
+        [after] = await self._told(connection, [row])
         return self._with_value(after, before, value, wanted.secret is None)
+
+    async def _told(self, connection: Connection, rows: list[Row]) -> list[Row]:
+        return await with_former(connection, await _with_use(connection, rows), self._now())
 
     async def _revoke(self, ask: Ask, connection: Connection) -> Done:
         before = await self.found(connection, ask, lock=True)
@@ -249,16 +258,21 @@ class _TenantKeys(Collection):
             return self._done(self.answer(before), before, before)
         return await self.put(connection, before, {"revoked_at": self._now()})
 
-    async def _refuse_taken(self, connection: Connection, value: str) -> None:
-        """Also what a key had, or had until it was revoked: who still presents it must not be somebody else."""
+    async def _refuse_taken(self, connection: Connection, value: str, key: Row | None = None) -> None:
+        """Also what a key had, or had until it was revoked: who still presents it must not be somebody else.
+
+        `key` is the one that is to have it now.
+        """
         made = [one.value for one in self._peppers.digests(value)]
+        owner = await connection.fetchrow(_OWNER, made)
+        if (
+            owner is not None
+            and key is not None
+            and (owner["tenant"], owner["key"]) == (key["tenant"], key["id"])
+        ):
+            raise Problem(422, "The new value is one that the key had before.")
         in_force = self._configured().snapshot.tenant_keys
-        query = (
-            "SELECT true FROM tenant_keys WHERE digest = ANY ($1::bytea[]) OR old_digest = ANY ($1::bytea[])"
-            " UNION ALL SELECT true FROM admin_keys WHERE digest = ANY ($1::bytea[]) LIMIT 1"
-        )
-        known = any(one in self._taken or one in in_force for one in made)
-        if known or await connection.fetchval(query, made):
+        if owner is not None or any(one in self._taken or one in in_force for one in made):
             raise Problem(409, "There is a key of that value already.")
 
     def _digested(self, value: str) -> Row:
@@ -285,7 +299,7 @@ def _created(done: Done, headers: dict[str, str]) -> Done:
 
 
 def _shown(row: Row) -> Row:
-    return {"last_used_at": None, **{name: value for name, value in row.items() if name not in _HIDDEN}}
+    return {**_OF_A_NEW_ONE, **{name: value for name, value in row.items() if name not in _HIDDEN}}
 
 
 async def _with_use(connection: Connection, rows: list[Row]) -> list[Row]:

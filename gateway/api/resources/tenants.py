@@ -1,10 +1,11 @@
 """`/tenants`: who pays and whose data is apart. One that is deleted leaves a tombstone.
 
 Its personal fields go, in the tenant, the details of its audit chain and the attribution of its usage; its keys
-end; sums, usage and chain stay. Erasing the attribution is done after the commit, in steps: deleting a deleted
-tenant once more goes on with what is left.
+end; sums, usage and chain stay. Erasing the attribution is done after the commit, once every flush has ended that
+may not have known of it, and in steps: deleting a deleted tenant once more goes on with what is left.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -24,7 +25,8 @@ from gateway.settings.places import Findings
 from gateway.settings.schema_admin import TenantBody
 from storage.audit import GATEWAY
 from storage.connection import Connection
-from storage.database import EVERY_TENANT, Database
+from storage.database import EVERY_TENANT, DatabaseAwayError, DatabaseBusyError
+from storage.reads import Read, ReadRouter
 
 _TABLE = Table(
     "tenants",
@@ -41,20 +43,22 @@ _READ_ONLY = {"state": {"enum": ["active", "suspended", "deleted"]}, **STAMPED}
 _STEP_ROWS = 5000
 _STEPS_MAX = 200
 
+log = logging.getLogger(__name__)
+
 
 def operations(
-    database: Database | None,
+    reads: ReadRouter | None,
     references: References,
     configured: Callable[[], Configured],
     now: Callable[[], datetime],
 ) -> list[Operation]:
-    return _Tenants(database, references, configured, now).operations()
+    return _Tenants(reads, references, configured, now).operations()
 
 
 class _Tenants(Collection):
     def __init__(
         self,
-        database: Database | None,
+        reads: ReadRouter | None,
         references: References,
         configured: Callable[[], Configured],
         now: Callable[[], datetime],
@@ -72,7 +76,7 @@ class _Tenants(Collection):
             in_file=lambda: configured().tenants(),
         )
         self._configured = configured
-        super().__init__(kind, database)
+        super().__init__(kind, reads)
 
     def operations(self, one: str = "{id}") -> list[Operation]:
         [*usual, deletion] = super().operations(one)
@@ -130,15 +134,27 @@ class _Tenants(Collection):
         return done if entry is None else replace(done, answer=Answer(beside(entry, done.after)))
 
     async def _erase_attribution(self, tenant: str) -> Answer:
-        for _ in range(_STEPS_MAX):
-            async with self.database.admin.transaction(EVERY_TENANT) as connection:
-                query = "SELECT erase_usage_attribution($1, $2)"
-                if await connection.fetchval(query, tenant, _STEP_ROWS) < _STEP_ROWS:
-                    return NO_CONTENT
+        try:
+            if await self._erased(tenant):
+                return NO_CONTENT
+        except (DatabaseAwayError, DatabaseBusyError) as error:
+            log.warning("what tenant %s used is not yet stripped of its attribution: %s", tenant, error)
         detail = (
             "It is deleted, but agents and tasks are not yet erased from all of its usage: delete it again."
         )
         raise Problem(503, detail, headers={"retry-after": "1"})
+
+    async def _erased(self, tenant: str) -> bool:
+        """Whether that was all."""
+        database = self.database_for(Read.ADMIN)
+        async with database.admin.transaction(EVERY_TENANT) as connection:
+            await connection.execute("SELECT await_usage_writers()")
+        for _ in range(_STEPS_MAX):
+            async with database.admin.transaction(EVERY_TENANT) as connection:
+                query = "SELECT erase_usage_attribution($1, $2)"
+                if await connection.fetchval(query, tenant, _STEP_ROWS) < _STEP_ROWS:
+                    return True
+        return False
 
     async def _check(self, connection: Connection, document: Document, findings: Findings) -> None:
         await self._references.routes(connection, document["models"], ("models",), findings)

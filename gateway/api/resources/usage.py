@@ -18,6 +18,7 @@ from gateway.api.rest.ask import Ask
 from gateway.api.rest.json_text import dumps, loads
 from gateway.api.rest.operation import PAGING, Operation, Parameter
 from gateway.api.rest.principal import READS
+from gateway.api.rest.reading import database_for
 from gateway.api.rest.schemas import WHOLE, fields, listed
 from storage.connection import Connection
 from storage.database import EVERY_TENANT, Database
@@ -73,9 +74,7 @@ class Usage:
 
     @property
     def _database(self) -> Database:
-        if self._reads is None:
-            raise Problem(503, "There is no database here.")
-        return self._reads.database_for(Read.USAGE_REPORT)
+        return database_for(self._reads, Read.USAGE_REPORT)
 
     async def _grouped(self, ask: Ask) -> Answer:
         limit, after = ask.page()

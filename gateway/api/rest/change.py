@@ -6,7 +6,8 @@ denied is bounded, and the rows say how many are not there.
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,10 +15,11 @@ from gateway.api.rest import once
 from gateway.api.rest.anchors import Anchors
 from gateway.api.rest.answer import Answer, away
 from gateway.api.rest.ask import Ask
-from gateway.api.rest.operation import Operation
+from gateway.api.rest.operation import Done, Operation
 from storage.audit import Anchor, Deed, append
 from storage.connection import Connection
-from storage.database import EVERY_TENANT, Database, DatabaseAwayError, DatabaseBusyError
+from storage.database import EVERY_TENANT, DatabaseAwayError, DatabaseBusyError
+from storage.reads import ReadRouter
 
 #: Rows a minute on callers that nobody knows.
 _UNKNOWN_A_MINUTE = 30
@@ -32,12 +34,12 @@ class Changes:
 
     def __init__(
         self,
-        database: Database,
+        reads: ReadRouter,
         anchors: Anchors,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
-        self._database = database
+        self._reads = reads
         self._anchors = anchors
         self._now = now
         self._monotonic = monotonic
@@ -50,21 +52,24 @@ class Changes:
         change = operation.change
         assert change is not None
         key = once.key_of(ask) if operation.repeatable else None
-        async with self._database.admin.transaction(EVERY_TENANT) as connection:
-            if key is not None:
-                given = await once.begin(connection, ask, key, operation.name, self._now())
-                if given is not None:
-                    return given
-            done = await change(ask, connection)
-            if key is not None:
-                await once.keep(connection, ask, key, done.kept or done.answer, about=done.tenant)
-            details = {"before": done.before, "after": done.after}
-            said = {name: value for name, value in details.items() if value is not None}
-            deed = _deed(ask, operation.name, done.object)
-            anchor = await self._written_down(
-                connection, replace(deed, tenant=done.tenant, details=said or None)
-            )
-        await self._anchors.add(anchor)
+        try:
+            async with self._transaction() as connection:
+                if key is not None:
+                    given = await once.begin(connection, ask, key, operation.name, self._now())
+                    if given is not None:
+                        return given
+                done = await change(ask, connection)
+                if done.undone:
+                    raise _UndoneError
+                if key is not None:
+                    await once.keep(connection, ask, key, done.kept or done.answer, about=done.tenant)
+                anchors = [
+                    await self._written_down(connection, deed) for deed in _deeds(ask, operation.name, done)
+                ]
+        except _UndoneError:
+            return done.answer
+        for anchor in anchors:
+            await self._anchors.add(anchor)
         return done.answer if done.then is None else await done.then()
 
     async def act(self, ask: Ask, operation: Operation) -> Answer:
@@ -72,7 +77,7 @@ class Changes:
         assert operation.act is not None
         if operation.possible is not None:
             await operation.possible(ask)
-        async with self._database.admin.transaction(EVERY_TENANT) as connection:
+        async with self._transaction() as connection:
             anchor = await self._written_down(connection, _deed(ask, operation.name, _named(ask)))
         await self._anchors.add(anchor)
         return await operation.act(ask)
@@ -92,7 +97,7 @@ class Changes:
         details = {"left_out": left_out} if left_out else None
         deed = replace(_deed(ask, action, _named(ask)), outcome="denied", reason=reason, details=details)
         try:
-            async with self._database.admin.transaction(EVERY_TENANT) as connection:
+            async with self._transaction() as connection:
                 anchor = await append(connection, deed, self._now())
         except (DatabaseAwayError, DatabaseBusyError) as error:
             self._unwritten += left_out + 1
@@ -101,6 +106,15 @@ class Changes:
             )
             return
         await self._anchors.add(anchor)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        """After it, whether or not it is known to be committed, who looks here sees what it wrote."""
+        try:
+            async with self._reads.primary.admin.transaction(EVERY_TENANT) as connection:
+                yield connection
+        finally:
+            self._reads.written()
 
     async def _written_down(self, connection: Connection, deed: Deed) -> Anchor:
         """Without its row nothing is done."""
@@ -111,6 +125,21 @@ class Changes:
         except Exception:
             log.exception("%s by %s cannot be written to the audit trail", deed.action, deed.actor)
             raise away("It cannot be written to the audit trail, so it was not done.") from None
+
+
+class _UndoneError(Exception):
+    """Ends a transaction of which nothing is to stay."""
+
+
+def _deeds(ask: Ask, action: str, done: Done) -> list[Deed]:
+    """What a change is written down as: in one order of the chains, as each is held until the transaction ends."""
+    parts = sorted(done.parts or ((action, done),), key=lambda part: part[1].tenant)
+    deeds = []
+    for name, part in parts:
+        details = {"before": part.before, "after": part.after}
+        said = {place: value for place, value in details.items() if value is not None}
+        deeds.append(replace(_deed(ask, name, part.object), tenant=part.tenant, details=said or None))
+    return deeds
 
 
 def _named(ask: Ask) -> str:

@@ -13,6 +13,7 @@ from gateway.api.rest.answer import NO_CONTENT, Answer, Problem, Row
 from gateway.api.rest.ask import Ask, refuse_any, section_of
 from gateway.api.rest.operation import PAGING, Done, Operation
 from gateway.api.rest.principal import CHANGES, READS
+from gateway.api.rest.reading import database_for
 from gateway.api.rest.schemas import listed, resource
 from gateway.api.rest.stored import Table
 from gateway.settings.places import Findings
@@ -20,6 +21,7 @@ from gateway.settings.schema_types import Section
 from storage.audit import GATEWAY
 from storage.connection import Connection
 from storage.database import EVERY_TENANT, Database
+from storage.reads import Read, ReadRouter
 
 Document = dict[str, Any]
 #: Adds to the findings what the whole of a document must be beyond its shape; may read, and lock, other rows.
@@ -74,9 +76,9 @@ class Kind:
 class Collection:
     """The operations of one kind."""
 
-    def __init__(self, kind: Kind, database: Database | None) -> None:
+    def __init__(self, kind: Kind, reads: ReadRouter | None) -> None:
         self._kind = kind
-        self._database = database
+        self._reads = reads
         self._path = f"/admin/v1/{kind.plural}"
 
     def operations(self, one: str = "{id}") -> list[Operation]:
@@ -108,13 +110,15 @@ class Collection:
 
     async def page(self, ask: Ask) -> Answer:
         limit, after = ask.page()
-        async with self.database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
+        async with self.database_for(Read.ADMIN_LIST).admin.transaction(
+            EVERY_TENANT, readonly=True
+        ) as connection:
             rows = await self._kind.table.page(connection, limit + 1, after)
         return Answer(page_of([self._kind.shown(row) for row in rows], self._kind.in_file(), limit, after))
 
     async def read(self, ask: Ask) -> Answer:
         entry = self._kind.in_file().get(ask.path["id"])
-        async with self.database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
+        async with self.database_for(Read.ADMIN).admin.transaction(EVERY_TENANT, readonly=True) as connection:
             if entry is None:
                 return self.answer(await self.found(connection, ask))
             row = await self._kind.table.one(connection, ask.path["id"])
@@ -183,11 +187,8 @@ class Collection:
                 document[name] = value
         return document_of(section_of(kind.body, document))
 
-    @property
-    def database(self) -> Database:
-        if self._database is None:
-            raise Problem(503, "There is no database here.")
-        return self._database
+    def database_for(self, read: Read) -> Database:
+        return database_for(self._reads, read)
 
     async def _checked(self, connection: Connection, document: Document) -> None:
         findings = Findings(None)

@@ -12,6 +12,8 @@ from storage.audit import GATEWAY
 from storage.connection import Connection
 
 Schema = dict[str, Any]
+#: Of a body, where an operation says nothing else.
+BODY_BYTES_MAX = 256 * 1024
 #: Of the headers that say what is changed, and what is the same request again.
 HEADER_CHARS_MAX = 255
 
@@ -37,6 +39,8 @@ class Done:
 
     `kept` is what a repeated idempotency key gets instead of `answer`, which may hold a secret. `then` is done
     after the commit, and its answer is the one given: for what is done elsewhere than in the database.
+    Of one that is made of `parts`, by the names of their operations, the trail has these. What is `undone` was
+    only tried: nothing of it stays.
     """
 
     answer: Answer
@@ -46,6 +50,8 @@ class Done:
     after: Row | None = None
     kept: Answer | None = None
     then: Callable[[], Awaitable[Answer]] | None = None
+    parts: tuple[tuple[str, "Done"], ...] = ()
+    undone: bool = False
 
 
 Read = Callable[[Ask], Awaitable[Answer]]
@@ -75,6 +81,7 @@ class Operation:
     possible: Callable[[Ask], Awaitable[None]] | None = None
     body: type[Section] | None = None
     partial: bool = False
+    body_bytes_max: int = BODY_BYTES_MAX
     parameters: tuple[Parameter, ...] = ()
     versioned: bool = False
     repeatable: bool = False

@@ -24,7 +24,6 @@ from gateway.api.rest.principal import Principal
 from storage.database import DatabaseAwayError, DatabaseBusyError
 
 _OPEN = ("/healthz", "/readyz")
-_BODY_MAX = 256 * 1024
 _BODY_S = 30.0
 _NOBODY = Principal("unknown", "metrics")
 
@@ -158,21 +157,21 @@ async def _read(request: Request, ask: Ask, operation: Operation) -> Ask:
     for name, value in headers.items():
         if not 1 <= len(value) <= HEADER_CHARS_MAX:
             raise Problem(400, f"{name}: must have 1 to {HEADER_CHARS_MAX} characters")
-    body = await _body(request)
+    body = await _body(request, operation.body_bytes_max)
     if body and operation.body is None:
         raise Problem(422, "This takes no body.")
     return Ask(ask.principal, ask.request_id, ask.path, query, headers, body, ask.source)
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def _body(request: Request, bytes_max: int) -> dict[str, Any]:
     content = bytearray()
     try:
         async with asyncio.timeout(_BODY_S):
             async for piece in request.stream():
                 content += piece
-                if len(content) > _BODY_MAX:
+                if len(content) > bytes_max:
                     raise Problem(
-                        413, f"A body has at most {_BODY_MAX} bytes.", headers={"connection": "close"}
+                        413, f"This body has at most {bytes_max} bytes.", headers={"connection": "close"}
                     )
     except TimeoutError:
         raise Problem(408, "The body did not come.", headers={"connection": "close"}) from None
