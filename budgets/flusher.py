@@ -129,10 +129,7 @@ class Flusher:
     def _read(self) -> tuple[FlushBatch, Position, list[Damage]]:
         """In a thread."""
         taken = self._tail.take(FLUSH_RECORDS)
-        batch = FlushBatch()
-        for kind, payload in taken.records:
-            batch.add(kind, payload)
-        return batch, taken.flushed, taken.damage
+        return FlushBatch.of(taken.records), taken.flushed, taken.damage
 
 
 def _set_aside(path: Path, batch: FlushBatch) -> None:
