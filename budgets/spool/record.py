@@ -33,7 +33,6 @@ class Kind(IntEnum):
     CORRECT = 4
 
 
-
 class Intent(msgspec.Struct, frozen=True, array_like=True):
     """Written before anything goes upstream: what may be owed, and by whom."""
 

@@ -64,7 +64,7 @@ def segments(directory: Path) -> list[Segment]:
 
 
 class SegmentScan:
-    """The sound records in `data`, as (kind, payload); it begins at offset `start` of the segment, with record `due`.
+    """The sound records in `data` as (kind, payload); it begins at `start` in the segment, with record `due`.
 
     While the segment is still being written (`ended` false), what is not whole at the end is not there yet. A
     sound record further on proves that what is before it will never be whole. `at` is how far reading has come and
