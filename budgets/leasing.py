@@ -224,7 +224,7 @@ class Leasing:
             if isinstance(decided, Short):
                 continue
             if isinstance(decided, Reserved):
-                one.held.accounts, one.held.warnings = decided
+                one.held.accounts, one.held.warnings = decided.accounts, decided.warnings
                 one.held.at_ms = int(now * 1000)
                 self._decide(one, one.held)
             else:

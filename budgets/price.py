@@ -114,22 +114,25 @@ def checked(price: Price) -> Price:
 
 
 def cost(price: Price, tokens: Tokens, tier: str | None = STANDARD) -> int:
-    """What `tokens` (as `usage.fit` leaves them) came to, in nano-dollars, rounded up."""
+    """What `tokens` (as `usage.fit` leaves them) came to, in nano-dollars, rounded up.
+
+    Each part is counted in its whole, and then by how much it costs otherwise.
+    """
     bands = price.bands(tier)
     rates = bands[0].rates if len(bands) == 1 else rates_at(bands, tokens.input)
     read, written = rates.input, rates.output
-    total = (  # each part as its whole, and then by how much it differs
-        tokens.input * read
-        + tokens.output * written
-        + tokens.cache_read * (rates.cache_read - read)
-        + tokens.cache_write_5m * (rates.cache_write_5m - read)
-        + tokens.cache_write_1h * (rates.cache_write_1h - read)
-        + tokens.audio_in * (rates.audio_in - read)
-        + tokens.image_in * (rates.image_in - read)
-        + tokens.reasoning * (rates.reasoning - written)
-        + tokens.audio_out * (rates.audio_out - written)
-        + tokens.image_out * (rates.image_out - written)
-    )
+    total = tokens.input * read + tokens.output * written
+    if tokens.cache_read:
+        total += tokens.cache_read * (rates.cache_read - read)
+    if tokens.reasoning:
+        total += tokens.reasoning * (rates.reasoning - written)
+    if tokens.cache_write_5m or tokens.cache_write_1h or tokens.audio_in or tokens.image_in:
+        total += tokens.cache_write_5m * (rates.cache_write_5m - read)
+        total += tokens.cache_write_1h * (rates.cache_write_1h - read)
+        total += tokens.audio_in * (rates.audio_in - read) + tokens.image_in * (rates.image_in - read)
+    if tokens.audio_out or tokens.image_out:
+        total += tokens.audio_out * (rates.audio_out - written)
+        total += tokens.image_out * (rates.image_out - written)
     return -(-total // MILLION) + price.per_request + tokens.searches * price.per_search
 
 

@@ -6,6 +6,7 @@ the books away slices are spent; then hard budgets find too little (the caller r
 """
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
@@ -24,7 +25,8 @@ WANTS_MAX = 1000
 Id = TypeVar("Id", bound=Hashable)  # what a reservation is known by
 
 
-class Reserved(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reserved:
     """The request may go; `accounts` go into its INTENT."""
 
     accounts: tuple[tuple[str, str], ...]
@@ -56,7 +58,7 @@ class Levels:
     Those are found again when a period ends, or a slice was forgotten (`version` is `Slices`').
     """
 
-    __slots__ = ("_reserved", "budgets", "hard", "since", "slices", "soft", "until", "version")
+    __slots__ = ("budgets", "hard", "reserved", "since", "slices", "soft", "until", "version")
 
     def __init__(self, budgets: tuple[Budget, ...]) -> None:
         self.budgets = budgets
@@ -69,14 +71,12 @@ class Levels:
         self.soft = tuple([each for each in slices if not each.budget.hard])
         self.since = max(each.span.start for each in slices)
         self.until = min(each.span.end for each in slices)
-        self._reserved = Reserved(tuple([each.account for each in slices]))
+        self.reserved = Reserved(tuple([each.account for each in slices]))
 
-    def reserved(self) -> Reserved:
-        """As they are now."""
-        if not self.soft:
-            return self._reserved
+    def with_warnings(self) -> Reserved:
+        """The same, and what is to be said of soft ones now."""
         found = [(each.budget.id, percent) for each in self.soft if (percent := _warning(each))]
-        return Reserved(self._reserved.accounts, tuple(found)) if found else self._reserved
+        return Reserved(self.reserved.accounts, tuple(found)) if found else self.reserved
 
 
 class Slices(Generic[Id]):
@@ -116,7 +116,7 @@ class Slices(Generic[Id]):
                 each.begun += amount
                 each.amounts.append(amount)
         self._open[one] = amount, slices, expires
-        return levels.reserved()
+        return levels.with_warnings() if levels.soft else levels.reserved
 
     def settle(self, one: Id, cost: int) -> bool:
         """What it came to, even where that is more than was reserved. False when it was resolved before."""

@@ -175,7 +175,7 @@ class Treasury:
             return self._leasing.wait(held, levels, expires, deadline - self._monotonic())
         decided = self._slices.reserve(held, levels, amount, now, expires)
         if isinstance(decided, Reserved):
-            held.accounts, held.warnings = decided
+            held.accounts, held.warnings = decided.accounts, decided.warnings
             return held
         if isinstance(decided, Short):
             return self._leasing.wait(held, levels, expires, deadline - self._monotonic())
@@ -253,7 +253,6 @@ class Treasury:
         held = self._resolve(attempt, state)
         held.over = True
         self._writer.resolve(said)
-        self._flusher.noted()
         if held.accounts:
             self._slices.settle(held, said.cost)
             if self._slices.pressing:
@@ -263,7 +262,6 @@ class Treasury:
         attempt.state = _OVER
         if delta:
             self._writer.resolve(Correct(attempt.intent, 1, delta, reason))
-            self._flusher.noted()
 
     def _resolve(self, attempt: Attempt, state: State) -> Reservation:
         if attempt.state is not _UNDER_WAY:

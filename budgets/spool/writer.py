@@ -65,6 +65,8 @@ class SpoolWriter:
         self._free_bytes = _free_bytes(directory)
         self._free_due = 0.0
         self._closed = False
+        #: Called when a sync begins: there are more records than there were.
+        self.on_growth: Callable[[], None] = _nobody
 
     def begin(self, intent: Intent) -> None:
         """Before anything is sent. SpoolError: it is not written, and nothing may be sent."""
@@ -193,6 +195,7 @@ class SpoolWriter:
             self._timer = None
         position, closing = self._journal.last, self._take_closing()
         self._begun, self._look_at = position.sequence, position.sequence + 1
+        self.on_growth()
         current = [self._journal.file] if self._journal.file >= 0 else []  # closed by nobody but this thread
         deletions, self._deletions = self._deletions, []
         cursor, self._cursor = self._cursor, None
@@ -274,6 +277,10 @@ class SpoolWriter:
             self._marks.append((last, now))
             if len(self._marks) > _MARKS_MAX:
                 self._marks = deque(list(self._marks)[::2])
+
+
+def _nobody() -> None:
+    pass
 
 
 def _free_bytes(directory: Path) -> int:

@@ -3,7 +3,7 @@
 from budgets.price import cost
 from budgets.reservation import Attempt
 from budgets.usage import Tokens, fit
-from gateway.exchange import Usage
+from gateway.exchange import Kinds, Usage
 from gateway.record import Record
 
 
@@ -19,28 +19,28 @@ class Bill(Record, eq=False):
 
 def bill_of(attempt: Attempt, usage: Usage) -> Bill:
     """At the price of when it was begun."""
-    tokens, tier = tokens_of(usage), "" if usage.kinds is None else usage.kinds.tier
+    kinds, tier = usage.kinds, ""
+    if kinds is None:
+        read, written, cached, kept = usage.input, usage.output, usage.cache_read, usage.cache_write
+        tokens = Tokens(read, written, cached, kept, 0, 0, 0, usage.reasoning)
+        if cached + kept > read or usage.reasoning > written:  # not to be believed
+            tokens = fit(tokens)
+    else:
+        tokens, tier = _of_every_kind(usage, kinds), kinds.tier
     return Bill(attempt, usage, tokens, tier, cost(attempt.price, tokens, tier))
 
 
-def tokens_of(usage: Usage) -> Tokens:
-    """As they are priced."""
-    read, written, cached, kept = usage.input, usage.output, usage.cache_read, usage.cache_write
-    kinds, reasoning = usage.kinds, usage.reasoning
-    if kinds is None:
-        tokens = Tokens(read, written, cached, kept, 0, 0, 0, reasoning)
-        # What cannot be is not to be believed; the others are as they should be.
-        return fit(tokens) if cached + kept > read or reasoning > written else tokens
+def _of_every_kind(usage: Usage, kinds: Kinds) -> Tokens:
     return fit(
         Tokens(
-            read,
-            written,
-            cached,
-            kept - kinds.cache_write_1h,
+            usage.input,
+            usage.output,
+            usage.cache_read,
+            usage.cache_write - kinds.cache_write_1h,
             kinds.cache_write_1h,
             kinds.audio_in,
             kinds.image_in,
-            reasoning,
+            usage.reasoning,
             kinds.audio_out,
             kinds.image_out,
             kinds.searches,

@@ -159,10 +159,11 @@ class Spent:
         self._amounts: dict[tuple[str, str], int] = {}
 
     def add(self, provider: str, model: str, amount: int) -> None:
-        key = provider, model
-        if key not in self._amounts and len(self._amounts) >= self._MOST:
-            key = provider, "other"
-        self._amounts[key] = self._amounts.get(key, 0) + amount
+        try:
+            self._amounts[provider, model] += amount
+        except KeyError:
+            key = (provider, model) if len(self._amounts) < self._MOST else (provider, "other")
+            self._amounts[key] = self._amounts.get(key, 0) + amount
 
     def reading(self) -> Reading:
         values = [(key, float(amount)) for key, amount in self._amounts.items()]
