@@ -4,13 +4,16 @@ PostgreSQL takes them apart (`flush.sql`) and adds up only the rows that it inse
 again, or that holds a record twice, changes nothing. Pure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from budgets.spool.record import Correct, Kind, Settle, encoded
 
 #: The one character that no text in PostgreSQL can hold, as JSON writes it.
 _NUL, _NO_NUL = b"\\u0000", b"\\ufffd"
+
+_CORRECT = int(Kind.CORRECT)
 
 
 @dataclass(slots=True)
@@ -18,9 +21,12 @@ class FlushBatch:
     settled: list[str] = field(default_factory=list)
     corrected: list[str] = field(default_factory=list)
 
-    def add(self, kind: int, payload: bytes) -> None:
-        (self.corrected if kind == Kind.CORRECT else self.settled).append(
-            payload.replace(_NUL, _NO_NUL).decode()
+    @classmethod
+    def of(cls, records: Sequence[tuple[int, bytes]]) -> Self:
+        """Of records as (kind, payload)."""
+        return cls(
+            _texts([payload for kind, payload in records if kind != _CORRECT]),
+            _texts([payload for kind, payload in records if kind == _CORRECT]),
         )
 
     def halves(self) -> "tuple[FlushBatch, FlushBatch]":
@@ -39,7 +45,13 @@ class FlushBatch:
 
 def flush_batch(entries: Iterable[Settle | Correct]) -> FlushBatch:
     """The same of records that were read already."""
-    batch = FlushBatch()
-    for entry in entries:
-        batch.add(Kind.CORRECT if isinstance(entry, Correct) else Kind.SETTLE, encoded(entry))
-    return batch
+    return FlushBatch.of(
+        [(Kind.CORRECT if isinstance(one, Correct) else Kind.SETTLE, encoded(one)) for one in entries]
+    )
+
+
+def _texts(payloads: list[bytes]) -> list[str]:
+    """All at once: JSON that was written on one line holds no line feed."""
+    if not payloads:
+        return []
+    return b"\n".join(payloads).replace(_NUL, _NO_NUL).decode().split("\n")

@@ -23,6 +23,8 @@ from storage.database import DatabaseAwayError, DatabaseBusyError
 
 FLUSH_S = 1.0
 FLUSH_RECORDS = 1000
+#: Records in the spool that are reason not to wait until it is time: of each two one is posted.
+_MANY = 2 * FLUSH_RECORDS
 #: Classes of PostgreSQL's error codes that are about what is said, not about how things are: data, integrity.
 _REFUSALS = ("22", "23")
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -77,13 +79,11 @@ class Flusher:
         self._holder = holder
         self._watch = watch
         self._flushed = Position(holder.epoch, 0)
-        self._new = 0
         self._many = asyncio.Event()
+        writer.on_growth = self._grown
 
-    def noted(self) -> None:
-        """A record to be posted was written."""
-        self._new += 1
-        if self._new >= FLUSH_RECORDS:
+    def _grown(self) -> None:
+        if self._writer.unflushed >= _MANY:
             self._many.set()
 
     async def run(self) -> None:
@@ -113,7 +113,6 @@ class Flusher:
                 await self._many.wait()
 
     async def _flush_some(self) -> int:
-        self._new = 0
         self._many.clear()
         batch, flushed, damage = await asyncio.to_thread(self._read)
         if damage:
@@ -129,10 +128,7 @@ class Flusher:
     def _read(self) -> tuple[FlushBatch, Position, list[Damage]]:
         """In a thread."""
         taken = self._tail.take(FLUSH_RECORDS)
-        batch = FlushBatch()
-        for kind, payload in taken.records:
-            batch.add(kind, payload)
-        return batch, taken.flushed, taken.damage
+        return FlushBatch.of(taken.records), taken.flushed, taken.damage
 
 
 def _set_aside(path: Path, batch: FlushBatch) -> None:

@@ -14,8 +14,7 @@ from contextlib import suppress
 from budgets.books import Books
 from budgets.holder import Holder
 from budgets.reservation import Reservation, Unavailable
-from budgets.slice import Budget
-from budgets.slices import Exhausted, Reserved, Short, Slices
+from budgets.slices import Exhausted, Levels, Reserved, Short, Slices
 from budgets.watch import Watch
 from storage.database import DatabaseAwayError, DatabaseBusyError
 
@@ -42,12 +41,13 @@ class Waiting:
         self,
         leasing: "Leasing",
         held: Reservation,
-        budgets: tuple[Budget, ...],
+        levels: Levels,
         expires: float,
         patience_s: float,
     ) -> None:
         self.held = held
-        self.budgets = budgets
+        self.levels = levels
+        self.budgets = levels.budgets
         self.expires = expires
         self.future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
         self._leasing = leasing
@@ -114,18 +114,19 @@ class Leasing:
         """There is something urgent."""
         self._urgent.set()
 
-    def others_wait(self, budgets: tuple[Budget, ...]) -> bool:
+    def others_wait(self, levels: Levels) -> bool:
         """Whether somebody came before, for one of them."""
         awaited = self._awaited
-        return bool(awaited) and any(budget.id in awaited for budget in budgets)
+        return bool(awaited) and any(budget.id in awaited for budget in levels.budgets)
 
     def wait(
-        self, held: Reservation, budgets: tuple[Budget, ...], expires: float, patience_s: float
+        self, held: Reservation, levels: Levels, expires: float, patience_s: float
     ) -> Waiting | Unavailable:
         """In line, unless there is no hope."""
+        budgets = levels.budgets
         if self.away() or len(self._waiting) >= WAITING_MAX:
             return Unavailable(budgets[0], self.reason)
-        one = Waiting(self, held, budgets, expires, min(patience_s, WAIT_S))
+        one = Waiting(self, held, levels, expires, min(patience_s, WAIT_S))
         self._waiting[one] = None
         self._awaited.update(budget.id for budget in budgets if budget.hard)
         self._urgent.set()
@@ -219,11 +220,11 @@ class Leasing:
         """All who wait, in the order in which they came."""
         now = self._now()
         for one in list(self._waiting):
-            decided = self._slices.reserve(one.held, one.budgets, one.held.amount, now, one.expires)
+            decided = self._slices.reserve(one.held, one.levels, one.held.amount, now, one.expires)
             if isinstance(decided, Short):
                 continue
             if isinstance(decided, Reserved):
-                one.held.accounts, one.held.warnings = decided
+                one.held.accounts, one.held.warnings = decided.accounts, decided.warnings
                 one.held.at_ms = int(now * 1000)
                 self._decide(one, one.held)
             else:

@@ -8,12 +8,11 @@ Multipliers for batch, flex and priority are worked in when a price is loaded. D
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from operator import mul
 from types import MappingProxyType
 from typing import NamedTuple
 
 from budgets.money import MILLION
-from budgets.usage import Tokens, by_kind
+from budgets.usage import Tokens
 
 STANDARD = "standard"
 #: Names under which replies and requests mean the standard tier; discounts that a model does not list are none.
@@ -21,7 +20,7 @@ _STANDARD_TOO = frozenset({"", "default", "auto", "standard", "standard_only", "
 
 
 class Rates(NamedTuple):
-    """Nano-dollars per million tokens of each kind, as `usage.by_kind` counts them."""
+    """Nano-dollars per million tokens of each kind; `input` and `output` of what is of no other."""
 
     input: int = 0
     cache_read: int = 0
@@ -115,10 +114,25 @@ def checked(price: Price) -> Price:
 
 
 def cost(price: Price, tokens: Tokens, tier: str | None = STANDARD) -> int:
-    """What `tokens` (as `usage.fit` leaves them) came to, in nano-dollars, rounded up."""
+    """What `tokens` (as `usage.fit` leaves them) came to, in nano-dollars, rounded up.
+
+    Each part is counted in its whole, and then by how much it costs otherwise.
+    """
     bands = price.bands(tier)
     rates = bands[0].rates if len(bands) == 1 else rates_at(bands, tokens.input)
-    total: int = sum(map(mul, by_kind(tokens), rates))
+    read, written = rates.input, rates.output
+    total = tokens.input * read + tokens.output * written
+    if tokens.cache_read:
+        total += tokens.cache_read * (rates.cache_read - read)
+    if tokens.reasoning:
+        total += tokens.reasoning * (rates.reasoning - written)
+    if tokens.cache_write_5m or tokens.cache_write_1h or tokens.audio_in or tokens.image_in:
+        total += tokens.cache_write_5m * (rates.cache_write_5m - read)
+        total += tokens.cache_write_1h * (rates.cache_write_1h - read)
+        total += tokens.audio_in * (rates.audio_in - read) + tokens.image_in * (rates.image_in - read)
+    if tokens.audio_out or tokens.image_out:
+        total += tokens.audio_out * (rates.audio_out - written)
+        total += tokens.image_out * (rates.image_out - written)
     return -(-total // MILLION) + price.per_request + tokens.searches * price.per_search
 
 

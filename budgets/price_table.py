@@ -49,7 +49,7 @@ class PriceTable:
         """What `model` costs `tenant` at `seller` now; of an unknown price `known` is false."""
         if not self._kept_from <= now < self._kept_until:  # a clock may go back, too
             self._kept.clear()
-            self._kept_from, self._kept_until = self._unchanged(now)
+            self._kept_from, self._kept_until = self.unchanged(now)
         key = seller, model, tenant if tenant in self._tenants else "*"
         price = self._kept.get(key)
         if price is None:
@@ -63,7 +63,7 @@ class PriceTable:
         price, steps = self._look_up(seller, model, tenant, now)
         return [*steps, *_lines(price)]
 
-    def _unchanged(self, now: float) -> tuple[float, float]:
+    def unchanged(self, now: float) -> tuple[float, float]:
         """From when until when the prices of `now` hold."""
         midnight = now // _DAY_S * _DAY_S
         changes = [one.effective_from for one in self._overrides]

@@ -7,26 +7,24 @@ Plain nouns: `Treasury` makes them and changes them.
 from enum import Enum, auto
 from typing import NamedTuple
 
-from budgets.price import Price, cost
+import msgspec
+
+from budgets.price import Price
 from budgets.slice import Budget
 from budgets.spool.record import Intent
-from budgets.usage import NOTHING, Tokens
 
 
-class Reservation:
+class Reservation(msgspec.Struct, eq=False):
     """Nano-dollars held for a request until an attempt is settled, or the request is over."""
 
-    __slots__ = ("accounts", "amount", "at_ms", "attempt", "over", "request_id", "warnings")
-
-    def __init__(self, request_id: str, amount: int, at_ms: int) -> None:
-        self.request_id = request_id
-        self.amount = amount
-        self.at_ms = at_ms  # decides the periods it counts in
-        self.accounts: tuple[tuple[str, str], ...] = ()
-        #: Soft budgets that are used up so far, in percent: to be told to the caller.
-        self.warnings: tuple[tuple[str, int], ...] = ()
-        self.attempt: Attempt | None = None  # under way
-        self.over = False
+    request_id: str
+    amount: int
+    at_ms: int  # decides the periods it counts in
+    accounts: tuple[tuple[str, str], ...] = ()
+    #: Soft budgets that are used up so far, in percent: to be told to the caller.
+    warnings: tuple[tuple[str, int], ...] = ()
+    attempt: "Attempt | None" = None  # under way
+    over: bool = False
 
 
 class State(Enum):
@@ -37,24 +35,13 @@ class State(Enum):
     OVER = auto()
 
 
-class Attempt:
+class Attempt(msgspec.Struct, eq=False):
     """One sending upstream: an event of its own, and one row of the usage log."""
 
-    __slots__ = ("_cost", "_counted", "intent", "price", "reservation", "state")
-
-    def __init__(self, reservation: Reservation, intent: Intent, price: Price) -> None:
-        self.reservation = reservation
-        self.intent = intent
-        self.price = price  # that of when it was begun, whatever prices do meanwhile
-        self.state = State.UNDER_WAY
-        self._counted: tuple[Tokens, str] = NOTHING, ""
-        self._cost = -1
-
-    def cost(self, tokens: Tokens, tier: str = "") -> int:
-        """What it comes to, in nano-dollars. Asked for twice, for the caller and for the books, told twice."""
-        if self._cost < 0 or self._counted[0] is not tokens or self._counted[1] != tier:
-            self._counted, self._cost = (tokens, tier), cost(self.price, tokens, tier)
-        return self._cost
+    reservation: Reservation
+    intent: Intent
+    price: Price  # that of when it was begun, whatever prices do meanwhile
+    state: State = State.UNDER_WAY
 
 
 class Unavailable(NamedTuple):

@@ -5,7 +5,8 @@ each once. Pure; who calls it asks the books in the background (`wants`, `hear`)
 the books away slices are spent; then hard budgets find too little (the caller refuses) and soft ones go on.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
@@ -24,7 +25,8 @@ WANTS_MAX = 1000
 Id = TypeVar("Id", bound=Hashable)  # what a reservation is known by
 
 
-class Reserved(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reserved:
     """The request may go; `accounts` go into its INTENT."""
 
     accounts: tuple[tuple[str, str], ...]
@@ -47,7 +49,34 @@ class Exhausted(NamedTuple):
 
 
 #: The amount, what it is taken from, and when nobody is expected to settle it any more.
-_Open = tuple[int, list[Slice], float]
+_Open = tuple[int, tuple[Slice, ...], float]
+
+
+class Levels:
+    """The budgets that a request counts in, all or none; to be kept, as the slices behind them are looked up once.
+
+    Those are found again when a period ends, or a slice was forgotten (`version` is `Slices`').
+    """
+
+    __slots__ = ("budgets", "hard", "reserved", "since", "slices", "soft", "until", "version")
+
+    def __init__(self, budgets: tuple[Budget, ...]) -> None:
+        self.budgets = budgets
+        self.version = -1
+
+    def resolve(self, slices: tuple[Slice, ...], version: int) -> None:
+        """These are the slices, until one's period ends."""
+        self.slices, self.version = slices, version
+        self.hard = tuple([each for each in slices if each.budget.hard])
+        self.soft = tuple([each for each in slices if not each.budget.hard])
+        self.since = max(each.span.start for each in slices)
+        self.until = min(each.span.end for each in slices)
+        self.reserved = Reserved(tuple([each.account for each in slices]))
+
+    def with_warnings(self) -> Reserved:
+        """The same, and what is to be said of soft ones now."""
+        found = [(each.budget.id, percent) for each in self.soft if (percent := _warning(each))]
+        return Reserved(self.reserved.accounts, tuple(found)) if found else self.reserved
 
 
 class Slices(Generic[Id]):
@@ -55,9 +84,9 @@ class Slices(Generic[Id]):
 
     def __init__(self) -> None:
         self._slices: dict[tuple[str, str], Slice] = {}
-        self._current: dict[str, Slice] = {}  # by budget: of the period that lasts
         self._open: dict[Id, _Open] = {}
         self._askings = 0
+        self._version = 0  # counts the slices that were forgotten
         #: Those of which the books should be asked now rather than by and by.
         self.pressing: dict[tuple[str, str], Slice] = {}
 
@@ -66,30 +95,28 @@ class Slices(Generic[Id]):
         return len(self._open)
 
     def reserve(
-        self, one: Id, budgets: Sequence[Budget], amount: int, now: float, expires: float
+        self, one: Id, levels: Levels, amount: int, now: float, expires: float
     ) -> Reserved | Short | Exhausted:
         """Take `amount` from every budget, or from none. What is free passes budgets that have nothing left."""
         if one in self._open:
             raise ValueError("reserved twice")
         if amount < 0:
             raise ValueError("a negative amount")
-        slices = [self._slice(budget, now) for budget in budgets]
+        if levels.version != self._version or not levels.since <= now < levels.until:
+            levels.resolve(tuple([self._slice(budget, now) for budget in levels.budgets]), self._version)
+        slices = levels.slices
         if amount:
-            for each in slices:
-                if each.budget.hard and each.free < amount:
-                    return self._refusal(slices, amount)
-        warnings: list[tuple[str, int]] = []
-        accounts: list[tuple[str, str]] = []
+            for each in levels.hard:
+                if each.granted - each.returned - each.spent - each.reserved < amount:  # `free`, with no call
+                    return self._refusal(slices, amount, now)
         for each in slices:
-            accounts.append(each.account)
+            each.touched = now
             if amount:
                 each.reserved += amount
                 each.begun += amount
                 each.amounts.append(amount)
-            if not each.budget.hard and (percent := _warning(each)):
-                warnings.append((each.budget.id, percent))
         self._open[one] = amount, slices, expires
-        return Reserved(tuple(accounts), tuple(warnings))
+        return levels.with_warnings() if levels.soft else levels.reserved
 
     def settle(self, one: Id, cost: int) -> bool:
         """What it came to, even where that is more than was reserved. False when it was resolved before."""
@@ -102,7 +129,7 @@ class Slices(Generic[Id]):
         for each in slices:
             each.reserved -= amount
             each.spent += cost
-            if cost < amount and each.budget.hard and not each.stocked:
+            if not each.stocked and cost < amount and each.budget.hard:
                 self._press(each)  # others wait for what is left over
         return True
 
@@ -131,7 +158,7 @@ class Slices(Generic[Id]):
             lasting = now < each.span.end and now - each.touched < IDLE_S
             if not lasting and each.complete:
                 if now >= each.span.end + IDLE_S:
-                    self._forget(key, each)
+                    self._forget(key)
                     continue
                 if 0 <= now - each.asked_at < IDLE_S:
                     continue  # from time to time all the same: an answer may have been lost
@@ -173,34 +200,30 @@ class Slices(Generic[Id]):
     def _press(self, each: Slice) -> None:
         self.pressing[each.account] = each
 
-    def _forget(self, key: tuple[str, str], old: Slice) -> None:
+    def _forget(self, key: tuple[str, str]) -> None:
         del self._slices[key]
-        if self._current.get(old.budget.id) is old:
-            del self._current[old.budget.id]
+        self._version += 1
 
-    def _refusal(self, slices: list[Slice], amount: int) -> Short | Exhausted:
+    def _refusal(self, slices: tuple[Slice, ...], amount: int, now: float) -> Short | Exhausted:
         """At least one of them has too little."""
         lacking = [each for each in slices if each.budget.hard and each.free < amount]
         for each in lacking:
             if each.exhausted(amount):
                 return Exhausted(each.budget, each.span, max(0, each.budget.limit - each.spent_in_all))
         for each in slices:
+            each.touched = now
             if each.budget.hard:
                 each.lack(amount)
                 self._press(each)
         return Short(lacking[0].budget, lacking[0].span)
 
     def _slice(self, budget: Budget, now: float) -> Slice:
-        found = self._current.get(budget.id)
-        if found is None or found.budget is not budget or not found.span.start <= now < found.span.end:
-            lasting = span(budget.period, now, budget.anchor)
-            key = budget.id, lasting.key
-            found = self._slices.get(key)
-            if found is None:
-                found = self._slices[key] = Slice(budget, lasting, self._askings + 1)
-            found.budget = budget
-            self._current[budget.id] = found
-        found.touched = now
+        lasting = span(budget.period, now, budget.anchor)
+        key = budget.id, lasting.key
+        found = self._slices.get(key)
+        if found is None:
+            found = self._slices[key] = Slice(budget, lasting, self._askings + 1)
+        found.budget = budget
         return found
 
 

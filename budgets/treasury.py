@@ -23,7 +23,7 @@ from budgets.reconciliation import Reconciliation
 from budgets.recovery import Recovery
 from budgets.reservation import Attempt, Reservation, State, Unavailable
 from budgets.slice import Budget
-from budgets.slices import Exhausted, Reserved, Short, Slices
+from budgets.slices import Exhausted, Levels, Reserved, Short, Slices
 from budgets.spool.claim import Claim, claim_free
 from budgets.spool.journal import Journal
 from budgets.spool.pressure import SpoolBounds
@@ -31,7 +31,6 @@ from budgets.spool.record import Correct, Intent, Settle, Void
 from budgets.spool.replay import unknown
 from budgets.spool.tail import Tail
 from budgets.spool.writer import SpoolWriter
-from budgets.usage import NOTHING, Tokens
 from budgets.watch import Watch
 from storage.database import Database, DatabaseAwayError, DatabaseBusyError
 
@@ -39,6 +38,7 @@ from storage.database import Database, DatabaseAwayError, DatabaseBusyError
 LATE_S = 30.0
 _EXPIRE_S = 1.0
 DRAIN_S = 10.0
+_UNDER_WAY, _GIVEN_UP, _OVER = State  # an enumeration's members are looked up in Python
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +146,15 @@ class Treasury:
         """Post what dead workers left, now rather than at the next round."""
         await self._recovery.round()
 
+    def now_ms(self) -> int:
+        """Milliseconds since 1970, as records have them."""
+        return int(self._now() * 1000.0)
+
+    @property
+    def holder(self) -> str:
+        """Whose slices are charged: goes into every INTENT."""
+        return self._holder
+
     def follow(self, terms: Mapping[str, Budget]) -> None:
         """Budgets have other terms now, by id."""
         self._slices.follow(terms)
@@ -154,91 +163,53 @@ class Treasury:
         return self.prices.price(seller, model, tenant, self._now())
 
     def reserve(
-        self, request_id: str, budgets: tuple[Budget, ...], amount: int, deadline: float
+        self, request_id: str, levels: Levels, amount: int, deadline: float
     ) -> Reservation | Waiting | Exhausted | Unavailable:
         """`amount` nano-dollars, no less than it can cost, out of every budget or none; to be given to `end`."""
         now = self._now()
         held = Reservation(request_id, amount, int(now * 1000))
-        if not budgets:
+        if not levels.budgets:
             return held
         expires = deadline + LATE_S
-        if amount and self._leasing.others_wait(budgets):
-            return self._leasing.wait(held, budgets, expires, deadline - self._monotonic())
-        decided = self._slices.reserve(held, budgets, amount, now, expires)
+        if amount and self._leasing.others_wait(levels):
+            return self._leasing.wait(held, levels, expires, deadline - self._monotonic())
+        decided = self._slices.reserve(held, levels, amount, now, expires)
         if isinstance(decided, Reserved):
-            held.accounts, held.warnings = decided
+            held.accounts, held.warnings = decided.accounts, decided.warnings
             return held
         if isinstance(decided, Short):
-            return self._leasing.wait(held, budgets, expires, deadline - self._monotonic())
+            return self._leasing.wait(held, levels, expires, deadline - self._monotonic())
         return decided
 
-    def begin(
-        self,
-        held: Reservation,
-        number: int,
-        price: Price,
-        *,
-        tenant: str,
-        key: str,
-        provider: str,
-        pool: str,
-        model: str,
-        route: str = "",
-        priority: str = "",
-        agent: str | None = None,
-        task: str | None = None,
-    ) -> Attempt:
-        """Before the attempt is sent; `number` is its own in the request. SpoolError: it must not be sent."""
+    def begin(self, held: Reservation, intent: Intent, price: Price) -> Attempt:
+        """Before the attempt is sent, of which `intent` says all. SpoolError: it must not be sent."""
         if held.over or held.attempt is not None:
             raise ValueError("a reservation is good for one attempt at a time, until it is over")
-        intent = Intent(
-            held.request_id, number, held.at_ms, held.amount, held.accounts, self._holder, price.version, tenant,
-            key, provider, pool, model, route, priority, agent, task,
-        )  # fmt: skip
         self._writer.begin(intent)
         attempt = held.attempt = Attempt(held, intent, price)
         return attempt
 
-    def settle(
-        self,
-        attempt: Attempt,
-        tokens: Tokens = NOTHING,
-        *,
-        source: str = "provider",
-        tier: str = "",
-        status: int = 200,
-        outcome: str = "ok",
-        queue_ms: int = 0,
-        upstream_ms: int = 0,
-        first_token_ms: int = 0,
-    ) -> int:
-        """What it cost, at the price of when it was begun; the reservation is over."""
-        intent, spent = attempt.intent, attempt.cost(tokens, tier)
-        if attempt.state is State.GIVEN_UP:
-            self._correct(attempt, spent - intent.reserved, source)
-            return spent
-        self._settle(
-            attempt,
-            Settle(
-                intent, spent, source, tokens, tier, status, outcome, int(self._now() * 1000), queue_ms,
-                upstream_ms, first_token_ms, attempt.price.known,
-            ),
-        )  # fmt: skip
-        if spent > intent.reserved:
-            self._watch.overrun(intent.request_id, spent - intent.reserved)
-        return spent
+    def settle(self, attempt: Attempt, said: Settle) -> None:
+        """What it came to; the reservation is over."""
+        over = said.cost - attempt.intent.reserved
+        if attempt.state is _GIVEN_UP:
+            self._correct(attempt, over, said.source)
+            return
+        self._settle(attempt, said, _OVER)
+        if over > 0:
+            self._watch.overrun(attempt.intent.request_id, over)
 
     def void(self, attempt: Attempt, reason: str = "") -> None:
         """Nothing is owed for it; what was reserved is there for the next attempt, or for `end`."""
-        if attempt.state is State.GIVEN_UP:
+        if attempt.state is _GIVEN_UP:
             self._correct(attempt, -attempt.intent.reserved, reason)
             return
-        self._resolve(attempt, State.OVER)
+        self._resolve(attempt, _OVER)
         self._writer.resolve(Void(attempt.intent.request_id, attempt.intent.attempt, reason))
 
     def give_up(self, attempt: Attempt) -> None:
         """It will not be known what it cost: as much as was reserved. Heard of later, it is corrected."""
-        self._settle(attempt, unknown(attempt.intent), State.GIVEN_UP)
+        self._settle(attempt, unknown(attempt.intent), _GIVEN_UP)
         self._watch.unknown(attempt.intent.request_id)
 
     def end(self, held: Reservation) -> None:
@@ -278,24 +249,22 @@ class Treasury:
         leased = found.standing.leased if found.standing is not None and budget.hard else None
         return Balance(budget, found.span, found.spent_in_all, found.reserved, found.free, leased)
 
-    def _settle(self, attempt: Attempt, said: Settle, state: State = State.OVER) -> None:
+    def _settle(self, attempt: Attempt, said: Settle, state: State) -> None:
         held = self._resolve(attempt, state)
         held.over = True
         self._writer.resolve(said)
-        self._flusher.noted()
         if held.accounts:
             self._slices.settle(held, said.cost)
             if self._slices.pressing:
                 self._leasing.wake()
 
     def _correct(self, attempt: Attempt, delta: int, reason: str) -> None:
-        attempt.state = State.OVER
+        attempt.state = _OVER
         if delta:
             self._writer.resolve(Correct(attempt.intent, 1, delta, reason))
-            self._flusher.noted()
 
     def _resolve(self, attempt: Attempt, state: State) -> Reservation:
-        if attempt.state is not State.UNDER_WAY:
+        if attempt.state is not _UNDER_WAY:
             raise ValueError("an attempt is resolved once")
         attempt.state, attempt.reservation.attempt = state, None
         return attempt.reservation

@@ -16,9 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from budgets.leasing import Decided, Waiting
+from budgets.price import cost
 from budgets.price_spec import read_price
 from budgets.price_table import PriceTable
 from budgets.reservation import Reservation
+from budgets.slices import Levels
+from budgets.spool.record import Intent, Settle
 from budgets.treasury import Treasury
 from budgets.watch import Watch
 from loadtests.spool_cost import BUDGETS, USED
@@ -44,6 +47,7 @@ class Cost:
         self._money = Treasury(
             spools, database, PriceTable(None), time.time, time.monotonic, watch, flush_s=_LATER
         )
+        self._levels = Levels(BUDGETS)
         self._price = read_price({"input": 3, "cache_read": "0.3", "output": 15}, "test 1")
 
     def _count(self, _: float) -> None:
@@ -88,7 +92,7 @@ class Cost:
     def _reserve(self) -> Decided | Waiting:
         self._number += 1
         name = f"0190c1d2-7e5a-7c3b-9d1e-{self._number:012d}"
-        decided = self._money.reserve(name, BUDGETS, 10**7, _LATER)
+        decided = self._money.reserve(name, self._levels, 10**7, _LATER)
         if not isinstance(decided, Waiting):
             self._serve(decided)
         return decided
@@ -97,11 +101,14 @@ class Cost:
         if not isinstance(held, Reservation):
             raise TypeError(f"there was to be money: {held}")
         money = self._money
-        attempt = money.begin(
-            held, 1, self._price, tenant="client-a", key="web", provider="openai", pool="openai-key-1",
-            model="gpt-5", route="smart", priority="conversation", agent="claude-code", task="fix the tests",
+        intent = Intent(
+            held.request_id, 1, held.at_ms, held.amount, held.accounts, money.holder, self._price.version,
+            "client-a", "web", "openai", "openai-key-1", "gpt-5", "smart", "conversation", "claude-code",
+            "fix the tests",
         )  # fmt: skip
-        money.settle(attempt, USED, tier="default", queue_ms=2, upstream_ms=900, first_token_ms=300)
+        attempt, spent = money.begin(held, intent, self._price), cost(self._price, USED, "default")
+        said = Settle(intent, spent, "provider", USED, "default", 200, "ok", money.now_ms(), 2, 900, 300)
+        money.settle(attempt, said)
         money.end(held)
 
 

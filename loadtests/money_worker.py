@@ -18,7 +18,9 @@ from budgets.price import STANDARD, Band, Price, Rates
 from budgets.price_table import PriceTable
 from budgets.reservation import Reservation
 from budgets.slice import Budget
+from budgets.slices import Levels
 from budgets.spool.pressure import SpoolBounds
+from budgets.spool.record import Intent, Settle
 from budgets.treasury import Treasury
 from budgets.usage import Tokens
 from storage.database import Database
@@ -84,16 +86,18 @@ async def _call(money: Treasury, name: str, served: int, chance: random.Random, 
 
 
 async def _request(money: Treasury, request_id: str, served: int, chance: random.Random) -> None:
-    budgets, amount = chance.choice(PATHS), chance.randint(1, _AMOUNT_MAX)
-    held = money.reserve(request_id, budgets, amount, asyncio.get_running_loop().time() + 2.0)
+    levels, amount = Levels(chance.choice(PATHS)), chance.randint(1, _AMOUNT_MAX)
+    held = money.reserve(request_id, levels, amount, asyncio.get_running_loop().time() + 2.0)
     if isinstance(held, Waiting):
         held = await held.decided()
     if not isinstance(held, Reservation):
         return
     for number in (1, 2):
-        attempt = money.begin(
-            held, number, _TOKEN, tenant=request_id[0], key="web", provider="sim", pool="sim-1", model="m"
-        )
+        intent = Intent(
+            request_id, number, held.at_ms, amount, held.accounts, money.holder, _TOKEN.version,
+            request_id[0], "web", "sim", "sim-1", "m",
+        )  # fmt: skip
+        attempt = money.begin(held, intent, _TOKEN)
         if number == 1 and chance.random() < 0.1:
             money.void(attempt, "refused")  # nothing was served, and it goes elsewhere
             continue
@@ -101,6 +105,6 @@ async def _request(money: Treasury, request_id: str, served: int, chance: random
         os.write(served, f"{request_id} {number} {amount} {cost}\n".encode())
         await asyncio.sleep(chance.random() * 0.01)
         if chance.random() < 0.95:
-            money.settle(attempt, Tokens(input=cost))
+            money.settle(attempt, Settle(intent, cost, "provider", Tokens(input=cost)))
         break
     money.end(held)

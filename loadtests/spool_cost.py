@@ -14,7 +14,7 @@ from pathlib import Path
 from budgets.price import cost
 from budgets.price_spec import read_price
 from budgets.slice import Budget, Grant, Standing
-from budgets.slices import Reserved, Slices
+from budgets.slices import Levels, Reserved, Slices
 from budgets.spool.journal import Journal
 from budgets.spool.record import Intent, Settle
 from budgets.spool.tail import Tail
@@ -73,14 +73,15 @@ def read(directory: Path) -> tuple[float, float]:
 def decide(requests: int) -> float:
     """Microseconds to reserve and settle a request in three nested budgets."""
     slices = Slices[tuple[str, int]]()
-    slices.reserve(("first", 1), BUDGETS, 1, NOW, NOW)
+    levels = Levels(BUDGETS)
+    slices.reserve(("first", 1), levels, 1, NOW, NOW)
     for want in slices.wants(NOW):
         standing = Standing(10**17, 0, 10**12)
         slices.hear([Grant(want.budget, want.period, 10**13, 0, 0, standing, want.asked)])
     ids = [(f"request-{number}", 1) for number in range(requests)]
     began = time.thread_time()
     for one in ids:
-        decided = slices.reserve(one, BUDGETS, 1000, NOW, NOW + 900)
+        decided = slices.reserve(one, levels, 1000, NOW, NOW + 900)
         if not isinstance(decided, Reserved):
             raise TypeError("the slices were to be large enough")
         slices.settle(one, 600)

@@ -11,7 +11,7 @@ from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
-from budgets.spool.record import Correct, Intent, Key, Said, frame, key_of
+from budgets.spool.record import Correct, Intent, Key, Said, Settle, Void, frame
 from budgets.spool.segment import Position, Segment, segment_path
 
 SEGMENT_BYTES = 8 * 1024 * 1024
@@ -35,7 +35,7 @@ class Journal:
         self._directory = directory
         self._segment_bytes = segment_bytes
         self._epoch = epoch
-        self._sequence = 0  # of the last record
+        self.sequence = 0  # of the last record
         self._file = -1
         self._length = 0
         self._first = Position(epoch, 0)
@@ -48,7 +48,7 @@ class Journal:
     @property
     def last(self) -> Position:
         """The last record written."""
-        return Position(self._epoch, self._sequence)
+        return Position(self._epoch, self.sequence)
 
     @property
     def bytes(self) -> int:
@@ -65,21 +65,25 @@ class Journal:
         """The file that is written to; negative when there is none yet."""
         return self._file
 
-    def append(self, said: Said) -> None:
-        """Write a record. SpoolError when that failed; ValueError when it resolves what is not open."""
-        key = key_of(said)
-        if isinstance(said, Intent):
-            if key in self._open:
-                raise ValueError("opened twice")
+    def begin(self, intent: Intent) -> None:
+        """Write that an attempt is sent now. SpoolError when that failed; ValueError when it was before."""
+        key = intent.request_id, intent.attempt
+        if key in self._open:
+            raise ValueError("opened twice")
+        self._write(intent)
+        self._open[key] = intent, self._first
+
+    def resolve(self, said: Settle | Void | Correct) -> None:
+        """Write what came of an attempt. SpoolError when that failed; ValueError when it is not open."""
+        if isinstance(said, Correct):  # of one that was settled before
             self._write(said)
-            self._open[key] = said, self._first
-        elif isinstance(said, Correct):
-            self._write(said)
-        else:
-            if key not in self._open:
-                raise ValueError("not open")
-            self._write(said)
-            del self._open[key]
+            return
+        about = said if isinstance(said, Void) else said.intent
+        key = about.request_id, about.attempt
+        if key not in self._open:
+            raise ValueError("not open")
+        self._write(said)
+        del self._open[key]
 
     def rotate(self) -> None:
         """Begin a new file with the next record."""
@@ -121,35 +125,30 @@ class Journal:
 
     def _after_kept(self) -> Position:
         """The first record after the retired segments."""
-        return self._first if self._file >= 0 else Position(self._epoch, self._sequence + 1)
+        return self._first if self._file >= 0 else Position(self._epoch, self.sequence + 1)
 
     def _write(self, said: Said) -> None:
+        sequence = self.sequence + 1
         try:
-            data = frame(self._sequence + 1, said)
-        except ValueError as error:
-            raise SpoolError(str(error)) from error
-        size = len(data)
-        if self._file < 0 or self._length + size > self._segment_bytes:
-            self._begin()
-        try:
+            data = frame(sequence, said)
+            size = len(data)
+            if self._file < 0 or self._length + size > self._segment_bytes:
+                self._begin()
             written = os.write(self._file, data)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise SpoolError(str(error)) from error
         if written != size:
             self._take_back()
             raise SpoolError("no room for a record")
         self._length += size
-        self._sequence += 1
+        self.sequence = sequence
 
     def _begin(self) -> None:
         self.rotate()
-        first = Position(self._epoch, self._sequence + 1)
+        first = Position(self._epoch, self.sequence + 1)
         path = segment_path(self._directory, first)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_TRUNC
-        try:
-            self._file = os.open(path, flags, 0o600)
-        except OSError as error:
-            raise SpoolError(str(error)) from error
+        self._file = os.open(path, flags, 0o600)
         self._first = first
 
     def _take_back(self) -> None:

@@ -19,7 +19,9 @@ import msgspec
 from budgets.usage import NOTHING, Tokens
 
 HEAD = struct.Struct("<IIQB")
-_BODY = struct.Struct("<QB")
+#: The part of a head that the checksum does not cover, and the part that it does.
+_FRONT, _BODY = struct.Struct("<II"), struct.Struct("<QB")
+_HEAD_BYTES, _FRONT_BYTES = HEAD.size, _FRONT.size
 #: A payload never gets this long: names are bounded where they come in.
 PAYLOAD_MAX = 64 * 1024
 
@@ -29,9 +31,6 @@ class Kind(IntEnum):
     SETTLE = 2
     VOID = 3
     CORRECT = 4
-
-
-KINDS = frozenset(int(kind) for kind in Kind)
 
 
 class Intent(msgspec.Struct, frozen=True, array_like=True):
@@ -105,26 +104,26 @@ encoded = msgspec.json.Encoder().encode
 
 def frame(sequence: int, said: Said) -> bytes:
     """The bytes of a record. ValueError when it is too long to be one."""
-    payload, kind = encoded(said), _KINDS[type(said)]
+    payload = encoded(said)
     length = len(payload)
     if length > PAYLOAD_MAX:
         raise ValueError("a record that is too long")
-    checksum = crc32(payload, crc32(_BODY.pack(sequence, kind), length))
-    return HEAD.pack(length, checksum, sequence, kind) + payload
+    covered = _BODY.pack(sequence, _KINDS[type(said)]) + payload
+    return _FRONT.pack(length, crc32(covered, length)) + covered
 
 
-def read_frame(data: bytes | memoryview, at: int) -> tuple[int, int, bytes] | None:
-    """(sequence, kind, payload) of the whole and sound record at `at`; None when there is none."""
-    start = at + HEAD.size
+def read_frame(data: bytes, at: int) -> tuple[int, int, int] | None:
+    """(sequence, kind, end) of the whole and sound record at `at`, whose payload is after `HEAD`; or None."""
+    start = at + _HEAD_BYTES
     if start > len(data):
         return None
     length, checksum, sequence, kind = HEAD.unpack_from(data, at)
-    if not 0 < length <= PAYLOAD_MAX or start + length > len(data):
+    end = start + length
+    if not 0 < length <= PAYLOAD_MAX or end > len(data):
         return None
-    payload = bytes(data[start : start + length])
-    if checksum != crc32(payload, crc32(_BODY.pack(sequence, kind), length)):
+    if checksum != crc32(data[at + _FRONT_BYTES : end], length):
         return None
-    return sequence, kind, payload
+    return sequence, kind, end
 
 
 def said_in(kind: int, payload: bytes) -> Said | None:

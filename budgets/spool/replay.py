@@ -10,7 +10,7 @@ from pathlib import Path
 
 from budgets.spool.cursor import read_cursor
 from budgets.spool.record import Correct, Intent, Key, Settle, key_of
-from budgets.spool.segment import Damage, Segment, scan_ended, segments
+from budgets.spool.segment import Damage, Position, Segment, said_of, scan_ended, segments
 
 UNKNOWN = "unknown"
 
@@ -34,7 +34,8 @@ class Replay:
         begun: dict[Key, Intent] = {}
         for segment in self._segments:
             scan = scan_ended(segment)
-            for position, said, _ in scan:
+            for said in said_of(scan):
+                position = Position(segment.first.epoch, scan.due - 1)
                 if isinstance(said, Intent):
                     begun[key_of(said)] = said
                     continue

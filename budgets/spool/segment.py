@@ -8,11 +8,11 @@ number that can be found; bytes that are no record are never guessed at. Reading
 
 import re
 import struct
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
-from budgets.spool.record import HEAD, KINDS, Said, read_frame, said_in
+from budgets.spool.record import HEAD, Said, read_frame, said_in
 
 _NAME = re.compile(r"(\d{10})-(\d{20})\.wal")
 _SEQUENCE = struct.Struct("<Q")
@@ -20,6 +20,7 @@ _SEQUENCE = struct.Struct("<Q")
 _LOST_MAX = 256
 #: Where in a record its number stands.
 _SEQUENCE_AT = 8
+_HEAD_BYTES = HEAD.size
 
 
 class Position(NamedTuple):
@@ -48,17 +49,6 @@ class Damage(NamedTuple):
     length: int
 
 
-Read = TypeVar("Read")
-
-
-class Found(NamedTuple):
-    """A record and where it ends."""
-
-    position: Position
-    said: Any  # as `SegmentScan.read` says it
-    end: int
-
-
 def segment_path(directory: Path, first: Position) -> Path:
     return directory / f"{first.epoch:010d}-{first.sequence:020d}.wal"
 
@@ -73,13 +63,13 @@ def segments(directory: Path) -> list[Segment]:
     return sorted(found)
 
 
-class SegmentScan(Generic[Read]):
-    """The records in `data`, which begins at offset `start` of the segment with record `due`.
+class SegmentScan:
+    """The sound records in `data` as (kind, payload); it begins at `start` in the segment, with record `due`.
 
     While the segment is still being written (`ended` false), what is not whole at the end is not there yet. A
-    sound record further on proves that what is before it will never be whole. Afterwards `at` is where reading
-    stopped, `due` the next number, and `damage` and `torn` what was not read. `read` takes a kind and a payload and
-    says what they are read as (None is damage), `only` are the kinds that are read at all.
+    sound record further on proves that what is before it will never be whole. `at` is how far reading has come and
+    `due` the number after the record that was given last; at the end `damage` and `torn` are what was not read.
+    Records of the kinds in `passed_over` are read and not given.
     """
 
     def __init__(
@@ -89,38 +79,34 @@ class SegmentScan(Generic[Read]):
         start: int,
         due: int,
         ended: bool,
-        read: Callable[[int, bytes], Read | None],
-        only: Collection[int] = KINDS,
+        passed_over: Collection[int] = (),
     ) -> None:
+        self.segment = segment
         self.at = start
         self.due = due
         self.damage: list[Damage] = []
         self.torn = False
-        self._segment = segment
         self._data = data
         self._start = start
         self._ended = ended
-        self._read = read
-        self._unwanted = KINDS.difference(only)
+        self._passed_over = passed_over
 
-    def __iter__(self) -> Iterator[Found]:
-        data, start, epoch = self._data, self._start, self._segment.first.epoch
-        while self.at - start < len(data):
-            sound = read_frame(data, self.at - start)
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        data, start, passed_over = self._data, self._start, self._passed_over
+        at, size = self.at - start, len(self._data)
+        while at < size:
+            sound = read_frame(data, at)
             if sound is None or sound[0] < self.due:
                 if not self._resume():
                     self.torn = self._ended
                     return
+                at = self.at - start
                 continue
-            sequence, kind, payload = sound
-            before, self.at, self.due = self.at, self.at + HEAD.size + len(payload), sequence + 1
-            if kind in self._unwanted:
-                continue
-            said = self._read(kind, payload)
-            if said is None:
-                self.damage.append(Damage(self._segment.path, before, self.at - before))
-            else:
-                yield Found(Position(epoch, sequence), said, self.at)
+            sequence, kind, end = sound
+            self.at, self.due = start + end, sequence + 1
+            if kind not in passed_over:
+                yield kind, data[at + _HEAD_BYTES : end]
+            at = end
 
     def _resume(self) -> bool:
         """Go on at the next record that is sound, if there is one."""
@@ -131,12 +117,23 @@ class SegmentScan(Generic[Read]):
                 record = at - _SEQUENCE_AT
                 sound = read_frame(data, record) if record > self.at - start else None
                 if sound is not None and sound[0] == sequence:
-                    self.damage.append(Damage(self._segment.path, self.at, record + start - self.at))
+                    self.damage.append(Damage(self.segment.path, self.at, record + start - self.at))
                     self.at, self.due = record + start, sequence
                     return True
         return False
 
 
-def scan_ended(segment: Segment) -> SegmentScan[Said]:
+def said_of(scan: SegmentScan) -> Iterator[Said]:
+    """What the records say; those that this version cannot read are damage."""
+    for kind, payload in scan:
+        said = said_in(kind, payload)
+        if said is None:
+            length = _HEAD_BYTES + len(payload)
+            scan.damage.append(Damage(scan.segment.path, scan.at - length, length))
+        else:
+            yield said
+
+
+def scan_ended(segment: Segment) -> SegmentScan:
     """All of a file that nobody writes to any more."""
-    return SegmentScan(segment, segment.path.read_bytes(), 0, segment.first.sequence, True, said_in)
+    return SegmentScan(segment, segment.path.read_bytes(), 0, segment.first.sequence, True)

@@ -4,6 +4,7 @@ The files are the queue: it survives what the worker does not, it takes no memor
 batch that failed is read again. Blocks: in a thread. What cannot be read now raises OSError, and is read next time.
 """
 
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from budgets.spool.record import Correct, Kind, Settle, said_in
 from budgets.spool.segment import Damage, Position, Segment, SegmentScan, segments
 
 _READ_BYTES = 1024 * 1024
-_POSTED = frozenset({int(Kind.SETTLE), int(Kind.CORRECT)})
+_NOT_POSTED = frozenset({int(Kind.INTENT), int(Kind.VOID)})
 
 
 class Batch(NamedTuple):
@@ -52,11 +53,8 @@ class Tail:
                     break
                 at, due = 0, segment.first.sequence
             ended = segment.first < files[-1].first if files else True
-            scan = SegmentScan(segment, _read(segment.path, at, ended), at, due, ended, _as_it_is, _POSTED)
-            for found in scan:
-                records.append(found.said)
-                if len(records) == limit:
-                    break
+            scan = SegmentScan(segment, _read(segment.path, at, ended), at, due, ended, _NOT_POSTED)
+            records += islice(scan, limit - len(records))
             moved, at, due = scan.at > at, scan.at, scan.due
             damage += scan.damage
             if not moved:
@@ -69,10 +67,6 @@ class Tail:
     def done(self) -> None:
         """What was taken is flushed."""
         self._segment, self._at, self._due = self._next
-
-
-def _as_it_is(kind: int, payload: bytes) -> tuple[int, bytes]:
-    return kind, payload
 
 
 def _read(path: Path, at: int, ended: bool) -> bytes:

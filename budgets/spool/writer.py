@@ -31,6 +31,7 @@ _MARK_S = 1.0
 _MARKS_MAX = 4096
 #: Settlements that wait for a disk that fails; a worker has fewer attempts under way.
 _WAITING_MAX = 65_536
+_NEVER = 1 << 62
 
 
 class SpoolWriter:
@@ -51,7 +52,8 @@ class SpoolWriter:
         self._thread = ThreadPoolExecutor(1, "spool-sync")
         self._timer: asyncio.TimerHandle | None = None
         self._syncing = False
-        self._unsynced = 0
+        self._begun = 0  # the last record that a sync was begun for
+        self._look_at = 1  # the record after which something is to be done about the next
         self._synced = journal.last
         self._sound = True
         self._deletions: list[Path] = []
@@ -63,30 +65,34 @@ class SpoolWriter:
         self._free_bytes = _free_bytes(directory)
         self._free_due = 0.0
         self._closed = False
+        #: Called when a sync begins: there are more records than there were.
+        self.on_growth: Callable[[], None] = _nobody
 
     def begin(self, intent: Intent) -> None:
         """Before anything is sent. SpoolError: it is not written, and nothing may be sent."""
         try:
             if self._waiting:
                 self._retry()
-            self._journal.append(intent)
+            self._journal.begin(intent)
         except SpoolError:
             self._failed()
             raise
-        self._written()
+        if self._journal.sequence >= self._look_at:
+            self._sync_later()
 
     def resolve(self, said: Settle | Void | Correct) -> None:
         """What came of it. When the disk fails, it is kept and tried again."""
         try:
             if self._waiting:
                 self._retry()
-            self._journal.append(said)
+            self._journal.resolve(said)
         except SpoolError:
             self._failed()
             if len(self._waiting) < _WAITING_MAX:
                 self._waiting.append(said)
             return
-        self._written()
+        if self._journal.sequence >= self._look_at:
+            self._sync_later()
 
     async def durable(self) -> None:
         """Until a power cut would lose nothing that was written; callers limit how long they wait."""
@@ -118,6 +124,11 @@ class SpoolWriter:
         return SpoolState(self._journal.bytes, oldest, self._free_bytes, sound)
 
     @property
+    def _unsynced(self) -> int:
+        """Records that no sync was begun for."""
+        return self._journal.sequence - self._begun
+
+    @property
     def unflushed(self) -> int:
         """Records that are not flushed yet."""
         return max(0, self._journal.last.sequence - self._flushed.sequence)
@@ -144,12 +155,14 @@ class SpoolWriter:
             self._thread.shutdown(wait=False)
         self._tell(self._journal.last, None)
 
-    def _written(self) -> None:
-        self._unsynced += 1
-        if self._unsynced >= SYNC_RECORDS:
-            self._begin_sync()
-        elif self._timer is None:
+    def _sync_later(self) -> None:
+        """There is a first record since the last sync was begun, or as many as may be."""
+        if self._unsynced < SYNC_RECORDS:
             self._arm()
+            self._look_at = self._begun + SYNC_RECORDS
+        else:
+            self._look_at = _NEVER  # if one is under way: it begins the next
+            self._begin_sync()
 
     def _failed(self) -> None:
         self._sound = False
@@ -158,7 +171,7 @@ class SpoolWriter:
     def _retry(self) -> None:
         """Write what could not be written, in its order."""
         while self._waiting:
-            self._journal.append(self._waiting[0])
+            self._journal.resolve(self._waiting[0])
             self._waiting.popleft()
 
     def _arm(self) -> None:
@@ -177,8 +190,12 @@ class SpoolWriter:
             return  # the one under way begins the next when it ends
         self._mark()
         self._syncing = True
-        self._unsynced = 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         position, closing = self._journal.last, self._take_closing()
+        self._begun, self._look_at = position.sequence, position.sequence + 1
+        self.on_growth()
         current = [self._journal.file] if self._journal.file >= 0 else []  # closed by nobody but this thread
         deletions, self._deletions = self._deletions, []
         cursor, self._cursor = self._cursor, None
@@ -260,6 +277,10 @@ class SpoolWriter:
             self._marks.append((last, now))
             if len(self._marks) > _MARKS_MAX:
                 self._marks = deque(list(self._marks)[::2])
+
+
+def _nobody() -> None:
+    pass
 
 
 def _free_bytes(directory: Path) -> int:

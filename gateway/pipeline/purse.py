@@ -8,47 +8,34 @@ for it is there for the next.
 from typing import TYPE_CHECKING
 
 from budgets.reservation import Attempt, Reservation
-from budgets.slice import Budget
 from budgets.spool.journal import SpoolError
-from budgets.usage import NOTHING, Tokens, fit
+from budgets.spool.record import Intent, Settle
 from gateway.errors import NOT_RECORDED, GatewayError
-from gateway.exchange import Exchange, Kinds, Usage
+from gateway.exchange import Exchange, Usage
 from gateway.metrics import Reading
+from gateway.pipeline.bill import Bill, bill_of
 from gateway.pipeline.router import Candidates
+from gateway.pipeline.tariff import Tariff
 from gateway.pipeline.unreported import is_unknown, within_limits
+from gateway.record import Record, field
 
 if TYPE_CHECKING:
     from gateway.pipeline.spending import Spending
     from gateway.pipeline.ticket import Permit
 
 
-class Purse:
+class Purse(Record, eq=False):
     """`candidates` are those that there is money for; with `overflows` that is the local model alone."""
 
-    __slots__ = (
-        "_attempts", "_budgets", "_counted", "_exchange", "_held", "_serving", "_spending",
-        "candidates", "overflows",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        spending: "Spending",
-        exchange: Exchange,
-        candidates: Candidates,
-        budgets: tuple[Budget, ...],
-        held: Reservation,
-        *,
-        overflows: bool = False,
-    ) -> None:
-        self._spending = spending
-        self._exchange = exchange
-        self.candidates = candidates
-        self._budgets = budgets
-        self._held = held
-        self.overflows = overflows
-        self._attempts: dict[Permit, tuple[Reservation, Attempt]] = {}  # under way
-        self._serving: Attempt | None = None
-        self._counted: tuple[Usage | None, Tokens] = None, NOTHING
+    _spending: "Spending"
+    _exchange: Exchange
+    candidates: Candidates
+    _tariff: Tariff
+    _held: Reservation
+    overflows: bool = False
+    _attempts: "dict[Permit, Attempt]" = field(default_factory=dict)  # under way
+    _serving: Attempt | None = None
+    _bill: Bill | None = None  # the last that was asked for
 
     @property
     def warnings(self) -> tuple[tuple[str, int], ...]:
@@ -57,65 +44,64 @@ class Purse:
 
     def begin(self, permit: "Permit") -> None:
         """Write down that it is sent now. Raises GatewayError: it must not be."""
-        exchange, key, target = self._exchange, permit.way.account.key, permit.way.target
-        if target is None or exchange.tenant_key is None:
+        exchange, way = self._exchange, permit.way
+        key, target, route = exchange.tenant_key, way.target, exchange.route
+        if target is None or key is None:
             return
-        held, tenant = self._held, exchange.tenant_key.tenant.id
+        spending, held, tenant = self._spending, self._held, key.tenant.id
         if held.over or held.attempt is not None:  # a second one beside it, or after one that was billed
-            held = self._held = self._spending.again(exchange, self._budgets, held.amount)
-        treasury = self._spending.treasury
-        price = self._spending.price(target, tenant)
+            held = self._held = spending.again(exchange, self._tariff.levels, held.amount)
+        price = self._tariff.price(target) or spending.price(target, tenant)
+        intent = Intent(
+            held.request_id, exchange.attempts, held.at_ms, held.amount, held.accounts, spending.treasury.holder,
+            price.version, tenant, key.id, target.provider.id, way.account.key.id, target.model,
+            "" if route is None else route.label, exchange.priority, exchange.agent, exchange.task,
+        )  # fmt: skip
         try:
-            attempt = treasury.begin(
-                held, exchange.attempts, price, tenant=tenant, key=exchange.tenant_key.id,
-                provider=target.provider.id, pool=key.id, model=target.model,
-                route="" if exchange.route is None else exchange.route.label, priority=exchange.priority,
-                agent=exchange.agent, task=exchange.task,
-            )  # fmt: skip
+            self._attempts[permit] = spending.treasury.begin(held, intent, price)
         except SpoolError:
             message = "The usage record of this request cannot be stored."
             raise GatewayError(NOT_RECORDED, message, retry_after_s=1.0) from None
-        self._attempts[permit] = held, attempt
 
     def failed(self, permit: "Permit", reason: str, *, owed: bool) -> None:
         """It came to nothing. `owed`: the provider may have done the work."""
-        found = self._attempts.pop(permit, None)
-        if found is None:
+        attempt = self._attempts.pop(permit, None)
+        if attempt is None:
             return
         if owed:
-            self._settle(found[1], self._read_only(), reason)
+            self._settle(attempt, self._read_only(), reason)
         else:
-            self._spending.treasury.void(found[1], reason)
-            if found[0] is not self._held:  # another attempt runs beside it, on money of its own
-                self._spending.treasury.end(found[0])
+            self._spending.treasury.void(attempt, reason)
+            if attempt.reservation is not self._held:  # another attempt runs beside it, on money of its own
+                self._spending.treasury.end(attempt.reservation)
 
     def lost(self, permit: "Permit", usage: Usage | None) -> None:
         """It was answered, too late: another attempt serves. What it used is owed all the same."""
-        found = self._attempts.get(permit)
-        if found is not None and usage is not None and self._exchange.ran_model:
+        attempt = self._attempts.get(permit)
+        if attempt is not None and usage is not None and self._exchange.ran_model:
             del self._attempts[permit]
-            self._settle(found[1], usage, "lost")
+            self._settle(attempt, usage, "lost")
 
     def serves(self, permit: "Permit") -> None:
         """Its reply is the one that is relayed."""
-        found = self._attempts.get(permit)
-        self._serving = None if found is None else found[1]
+        self._serving = self._attempts.get(permit)
 
     def cost_of(self, usage: Usage) -> int | None:
         """What the request costs if this is what the attempt that serves used; in nano-dollars."""
-        if self._serving is None:
+        serving = self._serving
+        if serving is None:
             return None
-        spent = self._cost(self._serving, usage) + (self._exchange.cost_nusd or 0)
+        spent = self._exchange.cost_nusd or 0
         if len(self._attempts) > 1:
-            for _, attempt in self._attempts.values():
-                if attempt is not self._serving:
-                    spent += self._cost(attempt, self._read_only())
-        return spent
+            for attempt in self._attempts.values():
+                if attempt is not serving:
+                    spent += bill_of(attempt, self._read_only()).cost
+        return spent + self._billed(serving, usage).cost
 
     def end(self) -> None:
         """The exchange is over, and its usage is known as well as it will be."""
         exchange, treasury = self._exchange, self._spending.treasury
-        for held, attempt in self._attempts.values():
+        for attempt in self._attempts.values():
             usage = exchange.usage if attempt is self._serving else self._read_only()
             if not exchange.ran_model:
                 treasury.void(attempt, "no model ran")
@@ -131,43 +117,32 @@ class Purse:
                 self._settle(attempt, self._read_only(), exchange.outcome)
             else:
                 self._settle(attempt, within_limits(exchange, usage), exchange.outcome)
-            if not held.over:
-                treasury.end(held)
+            if not attempt.reservation.over:
+                treasury.end(attempt.reservation)
         self._attempts.clear()
         if not self._held.over:
             treasury.end(self._held)
 
     def _settle(self, attempt: Attempt, usage: Usage, outcome: str) -> None:
-        exchange = self._exchange
-        done, sent = exchange.upstream_done or exchange.first_content, exchange.sent
-        spent = self._spending.treasury.settle(
-            attempt,
-            self._tokens(usage),
-            source=usage.source,
-            tier="" if usage.kinds is None else usage.kinds.tier,
-            status=exchange.status,
-            outcome=outcome,
-            queue_ms=int(exchange.waited * 1000),
-            upstream_ms=int((done - sent) * 1000) if done and sent else 0,
-            first_token_ms=int((exchange.first_content - sent) * 1000) if exchange.first_content else 0,
-        )
-        exchange.cost_nusd = (exchange.cost_nusd or 0) + spent
-        self._spending.spent.add(attempt.intent.provider, attempt.intent.model, spent)
+        exchange, bill, intent = self._exchange, self._billed(attempt, usage), attempt.intent
+        spending, sent, first = self._spending, exchange.sent, exchange.first_content
+        done = exchange.upstream_done or first
+        said = Settle(
+            intent, bill.cost, usage.source, bill.tokens, bill.tier, exchange.status, outcome,
+            spending.treasury.now_ms(), int(exchange.waited * 1000.0),
+            int((done - sent) * 1000.0) if done and sent else 0, int((first - sent) * 1000.0) if first else 0,
+            attempt.price.known,
+        )  # fmt: skip
+        spending.treasury.settle(attempt, said)
+        exchange.cost_nusd = (exchange.cost_nusd or 0) + bill.cost
+        spending.spent.add(intent.provider, intent.model, bill.cost)
 
-    def _cost(self, attempt: Attempt, usage: Usage) -> int:
-        return attempt.cost(self._tokens(usage), "" if usage.kinds is None else usage.kinds.tier)
-
-    def _tokens(self, usage: Usage) -> Tokens:
-        """As they are priced; the same object for the same usage."""
-        if usage is not self._counted[0]:
-            read, written, reasoning = usage.input, usage.output, usage.reasoning
-            tokens = Tokens(read, written, usage.cache_read, usage.cache_write, 0, 0, 0, reasoning)
-            if usage.kinds is not None:
-                tokens = _of_every_kind(usage, usage.kinds)
-            elif usage.cache_read + usage.cache_write > read or reasoning > written:
-                tokens = fit(tokens)  # not to be believed; others are as they should be
-            self._counted = usage, tokens
-        return self._counted[1]
+    def _billed(self, attempt: Attempt, usage: Usage) -> Bill:
+        """Asked for twice, for the caller and for the books; told twice."""
+        bill = self._bill
+        if bill is None or bill.usage is not usage or bill.attempt is not attempt:
+            bill = self._bill = bill_of(attempt, usage)
+        return bill
 
     def _read_only(self) -> Usage:
         """What is owed for a request that was read and, for all that is known, not answered."""
@@ -184,29 +159,12 @@ class Spent:
         self._amounts: dict[tuple[str, str], int] = {}
 
     def add(self, provider: str, model: str, amount: int) -> None:
-        key = provider, model
-        if key not in self._amounts and len(self._amounts) >= self._MOST:
-            key = provider, "other"
-        self._amounts[key] = self._amounts.get(key, 0) + amount
+        try:
+            self._amounts[provider, model] += amount
+        except KeyError:
+            key = (provider, model) if len(self._amounts) < self._MOST else (provider, "other")
+            self._amounts[key] = self._amounts.get(key, 0) + amount
 
     def reading(self) -> Reading:
         values = [(key, float(amount)) for key, amount in self._amounts.items()]
         return Reading("spend_nanodollars", "Cost of usage.", ("provider", "model"), values, counts=True)
-
-
-def _of_every_kind(usage: Usage, kinds: Kinds) -> Tokens:
-    return fit(
-        Tokens(
-            usage.input,
-            usage.output,
-            usage.cache_read,
-            usage.cache_write - kinds.cache_write_1h,
-            kinds.cache_write_1h,
-            kinds.audio_in,
-            kinds.image_in,
-            usage.reasoning,
-            kinds.audio_out,
-            kinds.image_out,
-            kinds.searches,
-        )
-    )

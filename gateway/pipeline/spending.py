@@ -15,22 +15,24 @@ from budgets.price_file import Seed
 from budgets.price_table import PriceTable, Seller
 from budgets.reservation import Reservation, Unavailable
 from budgets.slice import Budget
-from budgets.slices import Exhausted
+from budgets.slices import Exhausted, Levels
 from budgets.treasury import Treasury
 from gateway.clock import Clock
 from gateway.errors import BUDGET_CANNOT_COVER, BUDGET_EXCEEDED, BUDGET_UNAVAILABLE, OVERLOADED, GatewayError
 from gateway.exchange import Exchange
 from gateway.metrics import Reading
 from gateway.pipeline.purse import Purse, Spent
-from gateway.pipeline.router import Candidates
+from gateway.pipeline.router import Candidates, Way
 from gateway.pipeline.seller import seller_of
+from gateway.pipeline.tariff import Tariff
 from gateway.pipeline.unreported import answer_max
 from gateway.settings.snapshot import PRIORITIES, Provider, Snapshot, Target, Tenant, TenantKey
 from gateway.settings.snapshot import Budget as Cap
 
 _RANKS = {name: rank for rank, name in enumerate(PRIORITIES)}
 _LOOK_S = 0.25
-_PRICES_MAX = 10_000
+_TARIFFS_MAX = 10_000
+_NO_LEVELS = Levels(())
 _AWAY_S, _BUSY_S, _FULL_S = 5.0, 1.0, 5.0
 
 
@@ -45,9 +47,10 @@ class Spending:
         self._exchange_s = snapshot.bounds.exchange_s
         self._seed: Seed | None = None
         self._budgets: dict[str, Budget] = {}
-        self._of_key: dict[TenantKey, tuple[Budget, ...]] = {}
+        self._levels: dict[TenantKey, Levels] = {}
         self._sellers: dict[str, Seller] = {}
-        self._prices: dict[tuple[str, str, str], Price] = {}
+        self._tariffs: dict[tuple[TenantKey, Candidates], Tariff] = {}
+        self._tariffs_hold = 0.0, 0.0  # from, until, in seconds since 1970
         self._classes, self._looked_at = len(PRIORITIES), 0.0
         self.configure(snapshot)
 
@@ -56,16 +59,16 @@ class Spending:
         self._seed = seed
         self.treasury.prices = PriceTable(seed, self._snapshot.prices)
         self._sellers.clear()
-        self._prices.clear()
+        self._forget_tariffs()
 
     def configure(self, snapshot: Snapshot) -> None:
         """Under this one from now on. A budget that is the same stays the same object, as its slices hang on it."""
         if self._seed is not None and snapshot.prices != self._snapshot.prices:
             self.treasury.prices = PriceTable(self._seed, snapshot.prices)
         self._snapshot = snapshot
-        self._of_key.clear()
+        self._levels.clear()
         self._sellers.clear()
-        self._prices.clear()
+        self._forget_tariffs()
         known = self._budgets
         self.treasury.follow(
             {cap.id: self._budget(cap, tenant) for cap, tenant in _caps(snapshot) if cap.id in known}
@@ -81,17 +84,17 @@ class Spending:
         if _RANKS[exchange.priority] >= self._classes:
             message = "Usage records cannot be stored fast enough; less urgent work is refused."
             raise GatewayError(OVERLOADED, message, retry_after_s=_FULL_S)
-        budgets = self._of_key.get(key)
-        if budgets is None:
-            budgets = self._resolved(key)
-        decided = self._reserve(exchange, budgets, self._most(exchange, candidates, key.tenant.id))
+        tariff = self._tariffs.get((key, candidates)) or self._tariff(key, candidates)
+        decided = self._reserve(exchange, tariff.levels, _most(exchange, tariff.asked))
+        if isinstance(decided, Reservation):
+            return Purse(self, exchange, candidates, tariff, decided)
         if isinstance(decided, Waiting):
-            return self._awaited(exchange, candidates, budgets, decided)
-        return self._granted(exchange, candidates, budgets, decided)
+            return self._awaited(exchange, candidates, tariff, decided)
+        return self._free_only(exchange, candidates, tariff, decided)
 
-    def again(self, exchange: Exchange, budgets: tuple[Budget, ...], amount: int) -> Reservation:
+    def again(self, exchange: Exchange, levels: Levels, amount: int) -> Reservation:
         """The same for a further attempt, when what was held was spent. Raises GatewayError."""
-        decided = self._reserve(exchange, budgets, amount)
+        decided = self._reserve(exchange, levels, amount)
         if isinstance(decided, Reservation):
             return decided
         if isinstance(decided, Waiting):
@@ -100,15 +103,8 @@ class Spending:
         raise refusal(decided)
 
     def price(self, target: Target, tenant: str) -> Price:
-        """As it was a quarter of a second ago, at the latest."""
-        key = target.provider.id, target.model, tenant
-        found = self._prices.get(key)
-        if found is None:
-            if len(self._prices) >= _PRICES_MAX:
-                self._prices.clear()
-            found = self.treasury.price(self.seller(target.provider), target.model, tenant)
-            self._prices[key] = found
-        return found
+        """What holds now."""
+        return self.treasury.price(self.seller(target.provider), target.model, tenant)
 
     def check_unpriced(self, exchange: Exchange, path: str) -> None:
         """A batch costs what its file asks for, which nobody has read here: a hard budget could not hold."""
@@ -116,7 +112,7 @@ class Spending:
         assert key is not None
         if path != "/batches":
             return
-        for budget in self._of_key.get(key) or self._resolved(key):
+        for budget in self._levels_of(key).budgets:
             if budget.hard:
                 message = f"What a batch costs is not known before, and the budget {budget.id} is a hard one."
                 raise GatewayError(BUDGET_CANNOT_COVER, message)
@@ -130,7 +126,7 @@ class Spending:
     def budgets_of(self, tenant: Tenant, key: TenantKey | None) -> tuple[Budget, ...]:
         """What a request counts in; without a key of all and of the tenant alone."""
         if key is not None:
-            return self._of_key.get(key) or self._resolved(key)
+            return self._levels_of(key).budgets
         return self._made(self._snapshot.shared_budgets + tenant.budgets, tenant)
 
     def readings(self) -> Iterator[Reading]:
@@ -145,66 +141,60 @@ class Spending:
         yield self.spent.reading()
 
     async def _awaited(
-        self, exchange: Exchange, candidates: Candidates, budgets: tuple[Budget, ...], waiting: Waiting
+        self, exchange: Exchange, candidates: Candidates, tariff: Tariff, waiting: Waiting
     ) -> Purse:
-        return self._granted(exchange, candidates, budgets, await waiting.decided())
-
-    def _granted(
-        self, exchange: Exchange, candidates: Candidates, budgets: tuple[Budget, ...], decided: Decided
-    ) -> Purse:
+        decided = await waiting.decided()
         if isinstance(decided, Reservation):
-            return Purse(self, exchange, candidates, budgets, decided)
-        return self._free_only(exchange, candidates, budgets, decided)
+            return Purse(self, exchange, candidates, tariff, decided)
+        return self._free_only(exchange, candidates, tariff, decided)
 
     def _free_only(
-        self,
-        exchange: Exchange,
-        candidates: Candidates,
-        budgets: tuple[Budget, ...],
-        why: Exhausted | Unavailable,
+        self, exchange: Exchange, candidates: Candidates, tariff: Tariff, why: Exhausted | Unavailable
     ) -> Purse:
         """Without money: only the targets that cost nothing are left, or none."""
-        assert exchange.tenant_key is not None
-        tenant = exchange.tenant_key.tenant.id
-        free = tuple(ways for ways in candidates.targets if self._is_free(ways[0].target, tenant))
-        overflow = candidates.overflow
-        if overflow and not self._is_free(overflow[0].target, tenant):
-            overflow = ()
+        free = tuple(ways for ways in candidates.targets if _is_free(ways, tariff))
+        overflow = candidates.overflow if _is_free(candidates.overflow, tariff) else ()
         if not free and not overflow:
             raise refusal(why)
-        held = self._reserve(exchange, (), 0)
+        held = self._reserve(exchange, _NO_LEVELS, 0)
         assert isinstance(held, Reservation)
         left = Candidates(candidates.route, free or (overflow,), overflow)
-        return Purse(self, exchange, left, budgets, held, overflows=not free)
+        return Purse(self, exchange, left, tariff, held, not free)
 
-    def _reserve(self, exchange: Exchange, budgets: tuple[Budget, ...], amount: int) -> Decided | Waiting:
+    def _reserve(self, exchange: Exchange, levels: Levels, amount: int) -> Decided | Waiting:
         deadline = exchange.deadline or exchange.arrived + self._exchange_s
-        return self.treasury.reserve(exchange.request_id, budgets, amount, deadline)
-
-    def _most(self, exchange: Exchange, candidates: Candidates, tenant: str) -> int:
-        """What it can cost at the dearest of its targets."""
-        estimate, searches = exchange.sizing.estimate(), exchange.sizing.makeup().searches
-        read = max(estimate.input_upper, exchange.body_bytes)
-        written = estimate.output_max or answer_max(exchange)
-        most = 0
-        for ways in candidates.targets:
-            target = ways[0].target
-            if target is not None:
-                amount = ceiling(self.price(target, tenant), read, written, searches)
-                if amount > most:
-                    most = amount
-        return most
-
-    def _is_free(self, target: Target | None, tenant: str) -> bool:
-        return target is None or self.price(target, tenant).free
+        return self.treasury.reserve(exchange.request_id, levels, amount, deadline)
 
     def _look(self, now: float) -> None:
         """What need not be asked for every request: for whom there is room in the spool, and what has a price."""
         self._classes, self._looked_at = self.treasury.admitted_classes(), now
-        self._prices.clear()
+        since, until = self._tariffs_hold
+        unix = self._clock.unix()
+        if not since <= unix < until:  # a clock may go back, too
+            self._tariffs.clear()
+            self._tariffs_hold = self.treasury.prices.unchanged(unix)
 
-    def _resolved(self, key: TenantKey) -> tuple[Budget, ...]:
-        found = self._of_key[key] = self._made(self._snapshot.budgets_of(key), key.tenant)
+    def _forget_tariffs(self) -> None:
+        self._tariffs.clear()
+        self._tariffs_hold = 0.0, 0.0
+
+    def _tariff(self, key: TenantKey, candidates: Candidates) -> Tariff:
+        tenant = key.tenant.id
+        asked = [ways[0].target for ways in candidates.targets]
+        targets = [target for target in asked if target is not None]
+        also = [way.target for way in candidates.overflow[:1] if way.target is not None]
+        by_target = tuple([(target, self.price(target, tenant)) for target in (*targets, *also)])
+        prices = tuple([price for _, price in by_target[: len(targets)]])
+        if len(self._tariffs) >= _TARIFFS_MAX:
+            self._tariffs.clear()
+        found = self._tariffs[key, candidates] = Tariff(self._levels_of(key), prices, by_target)
+        return found
+
+    def _levels_of(self, key: TenantKey) -> Levels:
+        found = self._levels.get(key)
+        if found is None:
+            found = Levels(self._made(self._snapshot.budgets_of(key), key.tenant))
+            self._levels[key] = found
         return found
 
     def _made(self, caps: tuple[Cap, ...], tenant: Tenant) -> tuple[Budget, ...]:
@@ -217,6 +207,27 @@ class Spending:
         if known is None or known != made:
             known = self._budgets[cap.id] = made
         return known
+
+
+def _most(exchange: Exchange, prices: tuple[Price, ...]) -> int:
+    """What it can cost at the dearest of its targets."""
+    estimate, searches = exchange.sizing.estimate(), exchange.sizing.makeup().searches
+    read, written = estimate.input_upper, estimate.output_max or answer_max(exchange)
+    if exchange.body_bytes > read:
+        read = exchange.body_bytes
+    most = 0
+    for price in prices:
+        amount = ceiling(price, read, written, searches)
+        if amount > most:
+            most = amount
+    return most
+
+
+def _is_free(ways: tuple[Way, ...], tariff: Tariff) -> bool:
+    """Whether the target of these ways costs nothing."""
+    target = ways[0].target if ways else None
+    price = None if target is None else tariff.price(target)
+    return price is not None and price.free
 
 
 def _caps(snapshot: Snapshot) -> Iterator[tuple[Cap, str]]:

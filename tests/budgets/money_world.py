@@ -8,11 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from budgets.leasing import Decided, Waiting
-from budgets.price import STANDARD, Band, Price, Rates
+from budgets.price import STANDARD, Band, Price, Rates, cost
 from budgets.price_table import PriceTable
 from budgets.reservation import Attempt, Reservation
 from budgets.slice import Budget
+from budgets.slices import Levels
 from budgets.spool.pressure import SpoolBounds
+from budgets.spool.record import Intent, Settle
 from budgets.treasury import Treasury
 from budgets.usage import Tokens
 from budgets.watch import Watch
@@ -51,7 +53,8 @@ async def open_treasury(
 
 async def reserve(opened: Treasury, request_id: str, budgets: tuple[Budget, ...], amount: int) -> Decided:
     """What is said in the end."""
-    decided = opened.reserve(request_id, budgets, amount, asyncio.get_running_loop().time() + DEADLINE_S)
+    deadline = asyncio.get_running_loop().time() + DEADLINE_S
+    decided = opened.reserve(request_id, Levels(budgets), amount, deadline)
     return await decided.decided() if isinstance(decided, Waiting) else decided
 
 
@@ -62,10 +65,16 @@ async def held(opened: Treasury, request_id: str, budgets: tuple[Budget, ...], a
 
 
 def begin(opened: Treasury, reservation: Reservation, number: int = 1) -> Attempt:
-    return opened.begin(
-        reservation, number, NANO_A_TOKEN, tenant="a", key="web", provider="sim", pool="sim-1", model="m"
-    )
+    intent = Intent(
+        reservation.request_id, number, reservation.at_ms, reservation.amount, reservation.accounts,
+        opened.holder, NANO_A_TOKEN.version, "a", "web", "sim", "sim-1", "m",
+    )  # fmt: skip
+    return opened.begin(reservation, intent, NANO_A_TOKEN)
 
 
-def settle(opened: Treasury, attempt: Attempt, tokens: int) -> int:
-    return opened.settle(attempt, Tokens(input=tokens))
+def settle(opened: Treasury, attempt: Attempt, tokens: int, status: int = 200) -> int:
+    """What it cost."""
+    used = Tokens(input=tokens)
+    spent = cost(attempt.price, used)
+    opened.settle(attempt, Settle(attempt.intent, spent, "provider", used, "", status, "ok", opened.now_ms()))
+    return spent

@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 from hypothesis import strategies as st
+from msgspec import structs
 
 from budgets.price import STANDARD, Band, Bands, Price, Rates, checked
 from budgets.usage import Tokens, fit
@@ -37,7 +38,8 @@ def prices(draw: st.DrawFn) -> Price:
 
 @st.composite
 def tokens(draw: st.DrawFn) -> Tokens:
-    return fit(Tokens(*(draw(COUNT) for _ in Tokens._fields))._replace(searches=draw(st.integers(0, 5))))
+    counts = [draw(COUNT) for _ in Tokens.__struct_fields__]
+    return structs.replace(fit(Tokens(*counts)), searches=draw(st.integers(0, 5)))
 
 
 TIERS = st.sampled_from([None, STANDARD, "default", "batch", "flex", "priority", "fast", "new"])

@@ -15,10 +15,8 @@ def test_settlements_and_corrections_go_as_they_stand_in_the_spool(tmp_path: Pat
     journal = Journal(tmp_path, 1)
     said = [intent(1), settle(intent(1)), intent(2), void(intent(2)), Correct(intent(1), 1, -20, "bill")]
     for one in said:
-        journal.append(one)
-    batch = FlushBatch()
-    for kind, payload in Tail(tmp_path, 1).take(9).records:
-        batch.add(kind, payload)
+        (journal.begin if isinstance(one, Intent) else journal.resolve)(one)
+    batch = FlushBatch.of(Tail(tmp_path, 1).take(9).records)
     assert batch == flush_batch([settle(intent(1)), Correct(intent(1), 1, -20, "bill")])
     assert (len(batch.settled), len(batch.corrected), len(batch)) == (1, 1, 2)
     assert said_in(Kind.CORRECT, batch.corrected[0].encode()) == said[-1]

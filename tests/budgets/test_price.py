@@ -7,6 +7,7 @@ from types import MappingProxyType
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from budgets.money import rate
 from budgets.price import (
@@ -84,15 +85,15 @@ def test_cost_is_a_whole_number_rounded_up_from_the_exact_one(
 
 
 @settings(max_examples=50)
-@given(prices(), tokens(), TIERS, st.sampled_from([*Tokens._fields]), st.integers(1, 500_000))
+@given(prices(), tokens(), TIERS, st.sampled_from([*Tokens.__struct_fields__]), st.integers(1, 500_000))
 def test_more_tokens_of_any_kind_never_cost_less(
     price: Price, used: Tokens, tier: str | None, kind: str, more: int
 ) -> None:
-    grown = used._replace(**{kind: getattr(used, kind) + more})
+    grown = structs.replace(used, **{kind: getattr(used, kind) + more})
     if kind in INPUT_PARTS:
-        grown = grown._replace(input=used.input + more)
+        grown = structs.replace(grown, input=used.input + more)
     elif kind in OUTPUT_PARTS:
-        grown = grown._replace(output=used.output + more)
+        grown = structs.replace(grown, output=used.output + more)
     assert cost(price, grown, tier) >= cost(price, used, tier)
 
 
@@ -101,7 +102,7 @@ def test_more_tokens_of_any_kind_never_cost_less(
 def test_reading_from_the_cache_never_costs_more_than_reading(
     price: Price, used: Tokens, tier: str | None
 ) -> None:
-    assert cost(price, used, tier) <= cost(price, used._replace(cache_read=0), tier)
+    assert cost(price, used, tier) <= cost(price, structs.replace(used, cache_read=0), tier)
 
 
 @settings(max_examples=50)

@@ -8,6 +8,7 @@ import genai_prices
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from budgets.money import NANO
 from budgets.price import FREE, STANDARD, Price, ceiling, checked, cost
@@ -55,7 +56,7 @@ def test_prices_are_those_of_the_package(table: PriceTable) -> None:
         (OPENAI, "gpt-4o-mini", False),
         (Seller("g", "google"), "gemini-2.5-pro", False),
     ):
-        counted = used if long_writes else used._replace(cache_write_5m=0, cache_write_1h=0)
+        counted = used if long_writes else structs.replace(used, cache_write_5m=0, cache_write_1h=0)
         theirs = genai_prices.Usage(
             input_tokens=counted.input,
             output_tokens=counted.output,
@@ -219,7 +220,7 @@ def test_a_price_that_an_operator_writes() -> None:
     dear = read_price({"input": 1, "audio_in": 10, "above": {10: {"input": 2}}}, "dear")
     assert cost(dear, Tokens(11, 0, audio_in=11)) == 110_000
     plain = read_price({"input": 1, "above": {10: {"input": 2}}}, "plain")
-    assert all(cost(plain, Tokens(11, 0)._replace(**{kind: 11})) == 22_000 for kind in INPUT_PARTS)
+    assert all(cost(plain, structs.replace(Tokens(11, 0), **{kind: 11})) == 22_000 for kind in INPUT_PARTS)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from budgets.period import span
 from budgets.slice import Budget, Grant, Want
 from budgets.slice_size import NEAR_REQUESTS, SHARE, STOCK_S, near_cap, slice_size
-from budgets.slices import WANTS_MAX, Exhausted, Reserved, Short, Slices
+from budgets.slices import WANTS_MAX, Exhausted, Levels, Reserved, Short, Slices
 from budgets.spool.record import Intent, Settle
 from tests.budgets.books import Books
 
@@ -33,7 +33,7 @@ def test_two_hundred_at_once_on_a_budget_for_fifty() -> None:
     settled, intents = 0, {}
     for _ in range(100):
         for one, seat in list(waiting.items()):
-            decided = workers[seat].reserve(one, (budget,), 100, NOW, NOW + 60)
+            decided = workers[seat].reserve(one, Levels((budget,)), 100, NOW, NOW + 60)
             if isinstance(decided, Reserved):
                 intents[one] = Intent(*one, 0, 100, decided.accounts, f"w{seat}")
                 settled += 1
@@ -58,7 +58,7 @@ def test_what_reserves_leave_over_lets_others_in() -> None:
     for number in range(200):
         one = f"request-{number}", 1
         for _ in range(3):
-            decided = slices.reserve(one, (budget,), 100, NOW, NOW + 60)
+            decided = slices.reserve(one, Levels((budget,)), 100, NOW, NOW + 60)
             if not isinstance(decided, Short):
                 break
             meet(books, "w", slices)
@@ -78,11 +78,11 @@ def test_far_from_its_cap_a_worker_asks_once_for_many() -> None:
     books, slices, now, short = Books([budget], 4), Slices(), NOW, 0
     for number in range(3000):
         one = f"request-{number}", 1
-        decided = slices.reserve(one, (budget,), 100, now, now + 60)
+        decided = slices.reserve(one, Levels((budget,)), 100, now, now + 60)
         if isinstance(decided, Short):
             short += 1
             meet(books, "w", slices, now)
-            decided = slices.reserve(one, (budget,), 100, now, now + 60)
+            decided = slices.reserve(one, Levels((budget,)), 100, now, now + 60)
         assert isinstance(decided, Reserved)
         slices.settle(one, 60)
         now += 0.01
@@ -100,11 +100,11 @@ def test_far_from_its_cap_a_worker_asks_once_for_many() -> None:
 def test_soft_budgets_warn_and_refuse_nothing() -> None:
     soft, hard = Budget("tenant:a", 1000, "day", hard=False), Budget("all", 10**6, "day")
     books, slices = Books([soft, hard], 1), Slices()
-    slices.reserve(("first", 1), (hard,), 5000, NOW, NOW + 1)
+    slices.reserve(("first", 1), Levels((hard,)), 5000, NOW, NOW + 1)
     meet(books, "w", slices)
     seen = []
     for number in range(12):
-        decided = slices.reserve((f"request-{number}", 1), (soft,), 100, NOW, NOW + 60)
+        decided = slices.reserve((f"request-{number}", 1), Levels((soft,)), 100, NOW, NOW + 60)
         assert isinstance(decided, Reserved)
         seen.append(dict(decided.warnings).get("tenant:a", 0))
         slices.settle((f"request-{number}", 1), 100)
@@ -125,7 +125,7 @@ def test_all_or_none() -> None:
     rich, poor = Budget("all", 10**6, "total"), Budget("key:a/web", 50, "day")
     books, slices = Books([rich, poor], 1), Slices()
     for _ in range(2):
-        decided = slices.reserve(("one", 1), (rich, poor), 100, NOW, NOW + 60)
+        decided = slices.reserve(("one", 1), Levels((rich, poor)), 100, NOW, NOW + 60)
         assert not isinstance(decided, Reserved)
         assert all(each.reserved == 0 for each in slices.slices())
         meet(books, "w", slices)
@@ -136,23 +136,23 @@ def test_all_or_none() -> None:
 def test_what_is_free_passes_a_budget_that_has_nothing() -> None:
     spent = Budget("all", 0, "total")
     slices = Slices()
-    assert isinstance(slices.reserve(("paid", 1), (spent,), 1, NOW, NOW + 60), Short)
-    assert isinstance(slices.reserve(("free", 1), (spent,), 0, NOW, NOW + 60), Reserved)
+    assert isinstance(slices.reserve(("paid", 1), Levels((spent,)), 1, NOW, NOW + 60), Short)
+    assert isinstance(slices.reserve(("free", 1), Levels((spent,)), 0, NOW, NOW + 60), Reserved)
     meet(Books([spent], 1), "w", slices)
-    assert isinstance(slices.reserve(("paid", 1), (spent,), 1, NOW, NOW + 60), Exhausted)
+    assert isinstance(slices.reserve(("paid", 1), Levels((spent,)), 1, NOW, NOW + 60), Exhausted)
 
 
 def test_a_request_counts_in_the_period_in_which_it_was_reserved() -> None:
     budget = Budget("all", 1000, "day")
     books, slices = Books([budget], 1), Slices()
     today = span("day", NOW)
-    slices.reserve(("late", 1), (budget,), 900, today.end - 1, today.end + 60)
+    slices.reserve(("late", 1), Levels((budget,)), 900, today.end - 1, today.end + 60)
     meet(books, "w", slices, today.end - 1)
-    late = slices.reserve(("late", 1), (budget,), 900, today.end - 1, today.end + 60)
+    late = slices.reserve(("late", 1), Levels((budget,)), 900, today.end - 1, today.end + 60)
     assert isinstance(late, Reserved)
-    slices.reserve(("new", 1), (budget,), 900, today.end, today.end + 60)
+    slices.reserve(("new", 1), Levels((budget,)), 900, today.end, today.end + 60)
     meet(books, "w", slices, today.end)
-    new = slices.reserve(("new", 1), (budget,), 900, today.end, today.end + 60)
+    new = slices.reserve(("new", 1), Levels((budget,)), 900, today.end, today.end + 60)
     assert isinstance(new, Reserved) and new.accounts != late.accounts
     assert slices.settle(("late", 1), 400)
     meet(books, "w", slices, today.end + 1)
@@ -162,8 +162,8 @@ def test_a_request_counts_in_the_period_in_which_it_was_reserved() -> None:
 def test_who_is_not_heard_of_is_settled_as_reserved_and_only_once() -> None:
     budget = Budget("all", 1000, "total", hard=False)
     slices = Slices()
-    slices.reserve(("gone", 1), (budget,), 70, NOW, NOW + 10)
-    slices.reserve(("slow", 1), (budget,), 70, NOW, NOW + 20)
+    slices.reserve(("gone", 1), Levels((budget,)), 70, NOW, NOW + 10)
+    slices.reserve(("slow", 1), Levels((budget,)), 70, NOW, NOW + 20)
     assert slices.late(NOW + 9) == []
     assert slices.late(NOW + 10) == [(("gone", 1), 70)]
     assert slices.settle(("gone", 1), 70)
@@ -174,9 +174,9 @@ def test_who_is_not_heard_of_is_settled_as_reserved_and_only_once() -> None:
 def test_more_than_was_reserved_is_counted_and_made_good() -> None:
     budget = Budget("all", 10_000, "total")
     books, slices = Books([budget], 1), Slices()
-    slices.reserve(("one", 1), (budget,), 100, NOW, NOW + 60)
+    slices.reserve(("one", 1), Levels((budget,)), 100, NOW, NOW + 60)
     meet(books, "w", slices)
-    decided = slices.reserve(("one", 1), (budget,), 100, NOW, NOW + 60)
+    decided = slices.reserve(("one", 1), Levels((budget,)), 100, NOW, NOW + 60)
     assert isinstance(decided, Reserved)
     settled = slices.settle(("one", 1), 130)
     assert settled
@@ -189,7 +189,7 @@ def test_more_than_was_reserved_is_counted_and_made_good() -> None:
 def test_an_answer_to_a_slice_before_this_one_is_not_believed() -> None:
     budget = Budget("all", 1000, "day")
     slices, today = Slices(), span("day", NOW)
-    slices.reserve(("one", 1), (budget,), 100, NOW, NOW + 60)
+    slices.reserve(("one", 1), Levels((budget,)), 100, NOW, NOW + 60)
     (want,) = slices.wants(NOW)
     assert want == Want("all", today.key, 100, 100, 0, 1, budget)
     books = Books([budget], 1)
@@ -197,7 +197,7 @@ def test_an_answer_to_a_slice_before_this_one_is_not_believed() -> None:
     assert slices.wants(today.end + 59) != []
     assert slices.wants(today.end + 60) == []  # forgotten
     assert not list(slices.slices())
-    slices.reserve(("two", 1), (budget,), 100, NOW, NOW + 60)  # the clock went back
+    slices.reserve(("two", 1), Levels((budget,)), 100, NOW, NOW + 60)  # the clock went back
     slices.hear([answer])
     assert [each.free for each in slices.slices()] == [0]
     slices.hear([Grant("all", today.key, 150, 20, 100, answer.standing, 9)])
@@ -208,10 +208,10 @@ def test_near_the_cap_what_one_budget_has_is_kept_for_who_waits_for_another() ->
     """Else two budgets would take turns: each given back while the other is waited for."""
     wide, narrow = Budget("all", 100, "total"), Budget("key:a/web", 100, "total")
     books, slices, other = Books([wide, narrow], 2), Slices(), Slices()
-    path = (wide, narrow)
-    other.reserve("theirs", (narrow,), 50, NOW, NOW)
+    path = Levels((wide, narrow))
+    other.reserve("theirs", Levels((narrow,)), 50, NOW, NOW)
     meet(books, "other", other)
-    assert said(other.reserve("theirs", (narrow,), 50, NOW, NOW)) == "Reserved"
+    assert said(other.reserve("theirs", Levels((narrow,)), 50, NOW, NOW)) == "Reserved"
     slices.reserve("one", path, 60, NOW, NOW)
     meet(books, "w", slices)  # there is enough of the wide one
     assert said(slices.reserve("one", path, 60, NOW, NOW)) == "Short"
@@ -228,16 +228,16 @@ def test_leftovers_that_serve_nobody_here_go_back_and_serve_somebody_elsewhere()
     budget = Budget("all", 250, "total")
     books, workers = Books([budget], 2), [Slices(), Slices()]
     for seat, slices in enumerate(workers):
-        slices.reserve("one", (budget,), 50 if seat else 100, NOW, NOW)
-        slices.reserve("two", (budget,), 100, NOW, NOW)
+        slices.reserve("one", Levels((budget,)), 50 if seat else 100, NOW, NOW)
+        slices.reserve("two", Levels((budget,)), 100, NOW, NOW)
         meet(books, f"w{seat}", slices)  # 200 and what is left, 50
-    assert said(workers[0].reserve("one", (budget,), 100, NOW, NOW)) == "Reserved"
-    assert said(workers[1].reserve("two", (budget,), 100, NOW, NOW)) == "Short"
+    assert said(workers[0].reserve("one", Levels((budget,)), 100, NOW, NOW)) == "Reserved"
+    assert said(workers[1].reserve("two", Levels((budget,)), 100, NOW, NOW)) == "Short"
     meet(books, "w1", workers[1])
     assert [each.free for each in workers[1].slices()] == [0]
-    assert said(workers[0].reserve("three", (budget,), 150, NOW, NOW)) == "Short"
+    assert said(workers[0].reserve("three", Levels((budget,)), 150, NOW, NOW)) == "Short"
     meet(books, "w0", workers[0])
-    assert said(workers[0].reserve("three", (budget,), 150, NOW, NOW)) == "Reserved"
+    assert said(workers[0].reserve("three", Levels((budget,)), 150, NOW, NOW)) == "Reserved"
 
 
 def test_many_slices_are_asked_for_in_turn_and_urgent_ones_first() -> None:
@@ -245,8 +245,8 @@ def test_many_slices_are_asked_for_in_turn_and_urgent_ones_first() -> None:
     urgent = Budget("all", 10**6, "day")
     slices = Slices()
     for number, budget in enumerate(budgets):
-        slices.reserve(number, (budget,), 1, NOW, NOW)
-    slices.reserve("urgent", (urgent,), 1, NOW, NOW)
+        slices.reserve(number, Levels((budget,)), 1, NOW, NOW)
+    slices.reserve("urgent", Levels((urgent,)), 1, NOW, NOW)
     assert [want.budget for want in slices.wants(NOW, only_urgent=True)] == ["all"]
     assert slices.wants(NOW, only_urgent=True) == [] and not slices.pressing
     asked = [{want.budget for want in slices.wants(NOW + number)} for number in range(2)]
@@ -270,14 +270,14 @@ def _used_up() -> tuple[Budget, Books, Slices[tuple[str, int]]]:
     """A budget of which nothing is left, as a worker knows from the books."""
     budget = Budget("tenant:a", 1000, "month")
     books, slices = Books([budget], 1), Slices[tuple[str, int]]()
-    assert isinstance(slices.reserve(("r", 1), (budget,), 1000, NOW, NOW + 60), Short)
+    assert isinstance(slices.reserve(("r", 1), Levels((budget,)), 1000, NOW, NOW + 60), Short)
     meet(books, "w", slices)
-    held = slices.reserve(("r", 1), (budget,), 1000, NOW, NOW + 60)
+    held = slices.reserve(("r", 1), Levels((budget,)), 1000, NOW, NOW + 60)
     assert isinstance(held, Reserved)
     slices.settle(("r", 1), 1000)
     books.flush([Settle(Intent("r", 1, 0, 1000, held.accounts, "w"), 1000, "provider")])
     meet(books, "w", slices)
-    assert isinstance(slices.reserve(("s", 1), (budget,), 1, NOW, NOW + 60), Exhausted)
+    assert isinstance(slices.reserve(("s", 1), Levels((budget,)), 1, NOW, NOW + 60), Exhausted)
     return budget, books, slices
 
 
@@ -285,17 +285,17 @@ def test_a_budget_that_was_raised_refuses_nobody_by_what_it_was() -> None:
     """Though the books were not asked since: their word is of before."""
     budget, _, slices = _used_up()
     raised = replace(budget, limit=5000)
-    assert isinstance(slices.reserve(("s", 1), (raised,), 1, NOW, NOW + 60), Short)
+    assert isinstance(slices.reserve(("s", 1), Levels((raised,)), 1, NOW, NOW + 60), Short)
 
 
 def test_a_budget_that_was_lowered_refuses_by_what_it_is() -> None:
     budget, books, slices = _used_up()
     raised = replace(budget, limit=5000)
-    slices.reserve(("s", 1), (raised,), 2000, NOW, NOW + 60)
+    slices.reserve(("s", 1), Levels((raised,)), 2000, NOW, NOW + 60)
     books.budgets[budget.id] = raised
     meet(books, "w", slices)
     lowered = replace(budget, limit=1500)
-    decided = slices.reserve(("t", 1), (lowered,), 4000, NOW, NOW + 60)
+    decided = slices.reserve(("t", 1), Levels((lowered,)), 4000, NOW, NOW + 60)
     assert isinstance(decided, Exhausted) and decided.left == 500
 
 

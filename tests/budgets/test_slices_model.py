@@ -6,7 +6,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from budgets.period import span
 from budgets.slice import Budget, Grant, Want
-from budgets.slices import Exhausted, Reserved, Short, Slices
+from budgets.slices import Exhausted, Levels, Reserved, Short, Slices
 from budgets.spool.record import Intent, Settle
 from budgets.spool.replay import unknown
 from tests.budgets.books import Books
@@ -27,6 +27,7 @@ class Worker:
     def __init__(self, holder: str) -> None:
         self.holder = holder
         self.slices = Slices()
+        self.levels = {name: Levels(path) for name, path in PATHS.items()}  # kept, as a gateway keeps them
         self.under_way: dict[tuple[str, int], Intent] = {}
         self.disk: list[Settle] = []  # its spool: outlives it
         self.replies: list[list[Grant]] = []  # on their way
@@ -59,7 +60,7 @@ class Money(RuleBasedStateMachine):
         self.number += 1
         one = f"request-{self.number}", 1
         held = {(each.budget.id, each.span.key): each.free for each in worker.slices.slices()}
-        decided = worker.slices.reserve(one, PATHS[path], amount, self.now, self.now + 60)
+        decided = worker.slices.reserve(one, worker.levels[path], amount, self.now, self.now + 60)
         if not isinstance(decided, Reserved):
             assert amount  # what is free passes whatever is used up
             account = decided.budget.id, decided.span.key
@@ -211,10 +212,10 @@ class Money(RuleBasedStateMachine):
     def what_fits_is_granted(self) -> None:
         """No phantom: with nothing under way, whoever asks gets all that is not spent."""
         worker = self.workers[0]
-        for path in PATHS.values():
-            left = 10**9
+        for name, path in PATHS.items():
+            levels, left = worker.levels[name], 10**9
             for budget in path:
-                worker.slices.reserve(("probe", self.number), (budget,), 0, self.now, self.now)
+                worker.slices.reserve(("probe", self.number), Levels((budget,)), 0, self.now, self.now)
                 worker.slices.release(("probe", self.number))
                 (lasting,) = [
                     each.span.key for each in worker.slices.slices()
@@ -225,12 +226,12 @@ class Money(RuleBasedStateMachine):
                     left = min(left, budget.limit - self.books.posted[account] - self.forgotten(account))
             one = f"last-{path[-1].id}", 1
             for _ in range(3):
-                decided = worker.slices.reserve(one, path, left, self.now, self.now + 60)
+                decided = worker.slices.reserve(one, levels, left, self.now, self.now + 60)
                 if not isinstance(decided, Short):
                     break
                 worker.slices.hear(self.books.exchange(worker.holder, worker.slices.wants(self.now)))
             assert isinstance(decided, Reserved), (decided, left)
-            over = worker.slices.reserve(("over", 1), path, 1, self.now, self.now + 60)
+            over = worker.slices.reserve(("over", 1), levels, 1, self.now, self.now + 60)
             worker.slices.hear(self.books.exchange(worker.holder, worker.slices.wants(self.now)))
             assert isinstance(over, Short | Exhausted)
             worker.slices.release(one)

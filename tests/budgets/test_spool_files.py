@@ -15,7 +15,7 @@ from budgets.spool.cursor import read_cursor, write_cursor
 from budgets.spool.journal import Journal, SpoolError
 from budgets.spool.record import HEAD, Correct, Kind, Said, frame, read_frame, said_in
 from budgets.spool.replay import UNKNOWN, Replay
-from budgets.spool.segment import Position, Segment, SegmentScan, segments
+from budgets.spool.segment import Position, Segment, SegmentScan, said_of, segments
 from budgets.spool.tail import Tail
 from tests.budgets.entries import intent, settle, void
 
@@ -25,7 +25,7 @@ SAID: list[Said] = [
 
 
 def scan_bytes(data: bytes, ended: bool = True) -> SegmentScan:
-    return SegmentScan(Segment(Position(1, 1), Path("x")), data, 0, 1, ended, said_in)
+    return SegmentScan(Segment(Position(1, 1), Path("x")), data, 0, 1, ended)
 
 
 def close(journal: Journal) -> None:
@@ -36,9 +36,10 @@ def close(journal: Journal) -> None:
 
 @pytest.mark.parametrize("said", SAID)
 def test_a_record_is_read_as_it_was_written(said: Said) -> None:
-    sound = read_frame(b"--" + frame(7, said) + b"--", 2)
+    data = b"--" + frame(7, said) + b"--"
+    sound = read_frame(data, 2)
     assert sound is not None and sound[0] == 7
-    assert said_in(*sound[1:]) == said
+    assert said_in(sound[1], data[2 + HEAD.size : sound[2]]) == said
 
 
 def test_a_record_of_any_later_kind_or_form_is_damage_and_not_a_crash() -> None:
@@ -56,10 +57,10 @@ def test_of_a_file_cut_anywhere_every_whole_record_is_read(length: int) -> None:
         if at <= length:
             whole.append(said)
     scan = scan_bytes(data)
-    assert [found.said for found in scan] == whole
+    assert list(said_of(scan)) == whole
     assert scan.torn == (scan.at < len(data)) and not scan.damage
     later = scan_bytes(data, ended=False)  # still being written: the rest is to come
-    assert [found.said for found in later] == whole and not later.torn
+    assert list(said_of(later)) == whole and not later.torn
 
 
 @settings(deadline=None)
@@ -72,7 +73,7 @@ def test_damage_costs_only_what_it_touched(hit: int, data: st.DataObject) -> Non
     broken[start + offset] ^= data.draw(st.integers(1, 255))
     for ended in (True, False):
         scan = scan_bytes(bytes(broken), ended)
-        assert [found.said for found in scan] == SAID[:hit] + SAID[hit + 1 :]
+        assert list(said_of(scan)) == SAID[:hit] + SAID[hit + 1 :]
         if hit < len(SAID) - 1:
             assert [(one.at, one.length) for one in scan.damage] == [(start, len(frames[hit]))]
         else:
@@ -81,7 +82,7 @@ def test_damage_costs_only_what_it_touched(hit: int, data: st.DataObject) -> Non
 
 def test_zeroes_at_the_end_are_a_torn_tail() -> None:
     scan = scan_bytes(frame(1, SAID[0]) + bytes(5000))
-    assert [found.said for found in scan] == SAID[:1]
+    assert list(said_of(scan)) == SAID[:1]
     assert scan.torn and not scan.damage
 
 
@@ -90,10 +91,10 @@ def write_all(directory: Path, count: int, segment_bytes: int = 2000) -> Journal
     journal = Journal(directory, 1, segment_bytes)
     for number in range(count):
         begun = intent(number)
-        journal.append(begun)
+        journal.begin(begun)
         if number % 7 == 6:
             continue
-        journal.append(void(begun) if number % 5 == 4 else settle(begun))
+        journal.resolve(void(begun) if number % 5 == 4 else settle(begun))
     return journal
 
 
@@ -151,11 +152,11 @@ def test_flushed_files_go_and_what_is_open_is_carried_over(tmp_path: Path) -> No
     assert len(segments(tmp_path)) <= 3
     assert sum(one.path.stat().st_size for one in segments(tmp_path)) == journal.bytes
     assert replayed(tmp_path) == {name: 1000 for name, cost in expected(50).items() if cost == 1000}
-    journal.append(settle(intent(6)))  # carried, and still open
+    journal.resolve(settle(intent(6)))  # carried, and still open
     with pytest.raises(ValueError, match="not open"):
-        journal.append(settle(intent(6)))
+        journal.resolve(settle(intent(6)))
     with pytest.raises(ValueError, match="twice"):
-        journal.append(intent(13))
+        journal.begin(intent(13))
     assert [entry.intent.request_id for entry in tail.take(9).entries] == ["request-6"]
     close(journal)
 
@@ -193,17 +194,17 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 def test_a_record_that_finds_no_room_is_taken_back(tmp_path: Path) -> None:
     journal = Journal(tmp_path, 1)
-    journal.append(intent(0))
-    journal.append(intent(1))
+    journal.begin(intent(0))
+    journal.begin(intent(1))
     with files_of_at_most(journal.bytes + 50):
         for _ in range(3):
             with pytest.raises(SpoolError):
-                journal.append(settle(intent(0)))
+                journal.resolve(settle(intent(0)))
         with pytest.raises(SpoolError):
-            journal.append(intent(2))
+            journal.begin(intent(2))
     assert journal.bytes == segments(tmp_path)[0].path.stat().st_size
     assert journal.open_count == 2
-    journal.append(settle(intent(0)))
+    journal.resolve(settle(intent(0)))
     assert replayed(tmp_path) == {"request-0": 500, "request-1": 1000}
     close(journal)
 

@@ -15,7 +15,7 @@ from budgets.period import span
 from budgets.reconciliation import Reconciliation
 from budgets.reservation import Reservation, Unavailable
 from budgets.slice import Budget, Want
-from budgets.slices import Exhausted
+from budgets.slices import Exhausted, Levels
 from budgets.spool.claim import claim
 from budgets.spool.segment import segments
 from budgets.treasury import LATE_S
@@ -70,10 +70,10 @@ async def test_without_budgets_nobody_is_asked_and_all_is_written_down(
     database: Database, tmp_path: Path
 ) -> None:
     async with open_treasury(tmp_path, database) as opened:
-        reservation = opened.reserve("r1", (), 300, 0.0)
+        reservation = opened.reserve("r1", Levels(()), 300, 0.0)
         assert isinstance(reservation, Reservation)
         settle(opened, begin(opened, reservation), 7)
-        unused = opened.reserve("r2", (), 300, 0.0)
+        unused = opened.reserve("r2", Levels(()), 300, 0.0)
         assert isinstance(unused, Reservation)
         opened.end(unused)
     assert [row["cost_nusd"] for row in await rows(database, "SELECT cost_nusd FROM usage_log")] == [7]
@@ -157,8 +157,8 @@ async def test_reservations_that_nobody_ends_end_by_themselves(database: Databas
         opened.end(await held(opened, "r0", (KEY,), 100))
         stock = opened.balances([KEY])[0].free
         sent, unsent = (
-            opened.reserve("r1", (SOFT,), 70, long_ago),
-            opened.reserve("r2", (SOFT,), 50, long_ago),
+            opened.reserve("r1", Levels((SOFT,)), 70, long_ago),
+            opened.reserve("r2", Levels((SOFT,)), 50, long_ago),
         )
         assert isinstance(sent, Reservation) and isinstance(unsent, Reservation) and stock >= 0
         begin(opened, sent)
@@ -169,16 +169,16 @@ async def test_reservations_that_nobody_ends_end_by_themselves(database: Databas
 async def test_who_stops_waiting_holds_nothing(database: Database, tmp_path: Path) -> None:
     async with open_treasury(tmp_path, database) as opened:
         first = await held(opened, "r1", (KEY,), 800)
-        waiting = opened.reserve("r2", (KEY,), 800, asyncio.get_running_loop().time() + 600)
+        waiting = opened.reserve("r2", Levels((KEY,)), 800, asyncio.get_running_loop().time() + 600)
         assert isinstance(waiting, Waiting)
         task = asyncio.create_task(waiting.decided())
-        behind = opened.reserve("r3", (KEY,), 10, asyncio.get_running_loop().time() + 600)
+        behind = opened.reserve("r3", Levels((KEY,)), 10, asyncio.get_running_loop().time() + 600)
         assert isinstance(behind, Waiting)  # nobody overtakes who came before
         reservation = await behind.decided()  # but whom nobody can serve holds up nobody
         assert isinstance(reservation, Reservation)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        late = opened.reserve("r4", (KEY,), 800, asyncio.get_running_loop().time())
+        late = opened.reserve("r4", Levels((KEY,)), 800, asyncio.get_running_loop().time())
         assert isinstance(late, Waiting) and isinstance(await late.decided(), Unavailable)
         for one in (first, reservation):
             opened.end(one)
@@ -195,8 +195,8 @@ async def test_without_a_database_slices_are_spent_then_hard_budgets_are_unavail
     await opened.start()
     refused = await reserve(opened, "r1", (KEY,), 100)
     assert isinstance(refused, Unavailable) and refused.reason == "away"
-    assert isinstance(opened.reserve("r2", (KEY,), 100, 1e12), Unavailable)  # at once
-    soft = opened.reserve("r3", (SOFT,), 60, 1e12)
+    assert isinstance(opened.reserve("r2", Levels((KEY,)), 100, 1e12), Unavailable)  # at once
+    soft = opened.reserve("r3", Levels((SOFT,)), 60, 1e12)
     assert isinstance(soft, Reservation)
     settle(opened, begin(opened, soft), 60)
     left = begin(opened, await held(opened, "r4", (), 10))
@@ -224,7 +224,7 @@ async def test_books_that_are_locked_are_away_before_their_time_outs_say_so(
             await connection.execute("LOCK TABLE budget_accounts")
             refused = await reserve(opened, "r1", (KEY,), 100)
             assert isinstance(refused, Unavailable) and refused.reason == "away"
-            assert isinstance(opened.reserve("r2", (KEY,), 100, 1e12), Unavailable)  # at once
+            assert isinstance(opened.reserve("r2", Levels((KEY,)), 100, 1e12), Unavailable)  # at once
         await until(lambda: not opened._leasing.away())
         opened.end(await held(opened, "r3", (KEY,), 100))
     await patient.close()
@@ -241,7 +241,7 @@ async def test_a_sibling_posts_what_the_dead_left_and_then_frees_its_slices(
         task.cancel()
     await asyncio.gather(*dead._tasks, return_exceptions=True)
     async with open_treasury(tmp_path, database, Watch(recovered=recovered.append)) as sibling:
-        busy = sibling.reserve("r2", (KEY,), 500, asyncio.get_running_loop().time())
+        busy = sibling.reserve("r2", Levels((KEY,)), 500, asyncio.get_running_loop().time())
         assert isinstance(busy, Waiting) and isinstance(await busy.decided(), Unavailable)
         await dead._writer.close()
         dead._claim.close()
@@ -264,7 +264,7 @@ async def test_a_record_that_the_database_refuses_holds_up_no_other(
     async with open_treasury(tmp_path, database, Watch(refused=refused.append)) as opened:
         for number in range(5):
             reservation = await held(opened, f"r{number}", (), 0)
-            opened.settle(begin(opened, reservation), status=2**40 if number == 2 else 200)
+            settle(opened, begin(opened, reservation), 0, status=2**40 if number == 2 else 200)
     assert len(await rows(database, "SELECT 1 FROM usage_log")) == 4
     assert len(refused) == 1 and '"r2"' in refused[0] and "set aside" in caplog.text
     assert (tmp_path / "spool-0000" / "refused.ndjson").read_text() == refused[0] + "\n"
@@ -285,7 +285,7 @@ async def test_when_the_database_goes_slices_are_spent_and_no_more(
             settle(opened, begin(opened, decided), 1000)
             served += 1
         assert isinstance(decided, Unavailable) and 1 <= served <= free // 1000
-        assert isinstance(opened.reserve("free", (wide,), 0, 1e12), Reservation)
+        assert isinstance(opened.reserve("free", Levels((wide,)), 0, 1e12), Reservation)
         assert opened.readings().spool_records >= served
         assert opened.admitted_classes() == 5
 
