@@ -15,6 +15,7 @@ from gateway.clock import Clock
 from gateway.dialects.counted import counted
 from gateway.dialects.document import Document
 from gateway.dialects.gemini_stream import GeminiStream
+from gateway.dialects.messages.foreign_thoughts import may_have_foreign_thoughts, with_own_thoughts
 from gateway.dialects.messages_stream import MessagesStream
 from gateway.dialects.named_files import may_name_files
 from gateway.dialects.openai_stream import MediaStream, ResponsesStream
@@ -185,6 +186,8 @@ class Inference:
         """What goes to a target that speaks as the caller does."""
         raw, fields = document.raw, document.fields
         forwarded = forwarded_lines(named)
+        if endpoint.name == "messages" and may_have_foreign_thoughts(raw):
+            document = with_own_thoughts(document)
         body: Callable[[Target | None], bytes] = (lambda _: raw) if in_path else document.with_model
         stream: Callable[[], Stream] | None = None
         frame_max = self._bounds.frame_bytes

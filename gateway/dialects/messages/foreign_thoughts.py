@@ -5,6 +5,8 @@ it: without them it is one that it could have answered all along.
 """
 
 from gateway.chat import Json, JsonObject
+from gateway.dialects.document import Document
+from gateway.dialects.json_text import json_bytes, read_object
 from gateway.dialects.messages.thoughts import MARK
 
 _QUOTED = b'"' + MARK.encode()
@@ -13,6 +15,15 @@ _QUOTED = b'"' + MARK.encode()
 def may_have_foreign_thoughts(raw: bytes) -> bool:
     """Whether it is worth looking: nearly never, and then one search is all that it costs."""
     return raw.find(_QUOTED) >= 0
+
+
+def with_own_thoughts(document: Document) -> Document:
+    """The request without those of others."""
+    fields = read_object(document.raw) or {}
+    messages = fields.get("messages")
+    if not isinstance(messages, list):
+        return document
+    return document.edited(document.spliced({"messages": json_bytes(without_foreign_thoughts(messages))}))
 
 
 def without_foreign_thoughts(messages: list[Json]) -> list[Json]:
