@@ -20,10 +20,8 @@ from gateway.chat import (
 from gateway.dialects.json_fields import (
     array,
     flag,
-    integer,
     mapping,
     missing,
-    number,
     objects,
     one_of,
     path,
@@ -34,6 +32,7 @@ from gateway.dialects.json_fields import (
 )
 from gateway.dialects.losses import Losses
 from gateway.dialects.responses import items_in
+from gateway.dialects.responses.table import REQUEST_IN
 from gateway.errors import (
     PREVIOUS_RESPONSE_NOT_FOUND,
     UNSUPPORTED_PARAMETER,
@@ -59,15 +58,10 @@ _CALLS = ("function_call", "custom_tool_call")
 _RESULTS = ("function_call_output", "custom_tool_call_output")
 #: Of the provider's own tools: what they found has been said in the answer that followed.
 _PAST = ("web_search_call", "file_search_call")
-#: What has no counterpart where no state is kept and nothing goes on behind the caller's back.
-_REFUSED = ("background", "prompt", "conversation")
-_DROPPED = ("max_tool_calls", "context_management", "moderation", "access_programs", "image")
-_UNDERSTOOD = frozenset((
-    "model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "temperature", "top_p",
-    "max_output_tokens", "reasoning", "text", "top_logprobs", "include", "stream", "stream_options", "store",
-    "metadata", "user", "safety_identifier", "prompt_cache_key", "service_tier", "truncation",
-    "previous_response_id", *_REFUSED, *_DROPPED,
-))  # fmt: skip
+_REFUSED = tuple(row.field for row in REQUEST_IN if row.verdict == "R" and row.field.isidentifier())
+_DROPPED = tuple(row.field for row in REQUEST_IN if row.verdict == "D" and row.field.isidentifier())
+_SIMPLE = tuple(row for row in REQUEST_IN if row.read is not None)
+_UNDERSTOOD = frozenset(row.field.partition(".")[0].partition("[")[0] for row in REQUEST_IN)
 _LOGPROBS = "message.output_text.logprobs"
 
 
@@ -103,15 +97,13 @@ def _refuse(fields: JsonObject, losses: Losses) -> None:
             param=name,
         )
     for name in _REFUSED:
-        if fields.get(name):
+        if fields.get(name):  # false asks for nothing
             raise GatewayError(
                 UNSUPPORTED_PARAMETER, f"`{name}` is not supported by what serves this model.", param=name
             )
     for name in _DROPPED:
-        if fields.get(name) is not None:
+        if fields.get(name) not in (None, "disabled"):
             losses.dropped(name)
-    if fields.get("truncation") == "auto":
-        losses.dropped("truncation")
 
 
 def _turns(fields: JsonObject) -> Iterator[Turn]:
@@ -224,27 +216,23 @@ def _parameters(fields: JsonObject, losses: Losses) -> Parameters:
     for name in ("context", "mode"):
         if reasoning.get(name) is not None:
             losses.dropped(f"reasoning.{name}")
-    tier = text(fields, "service_tier")
-    if tier == "ultrafast":
+    simple = {
+        row.noun: row.read(fields, row.field)
+        for row in _SIMPLE
+        if row.read is not None and row.field in fields and row.behind not in fields
+    }
+    if simple.get("tier") == "ultrafast":
         losses.changed("service_tier")
-        tier = "fast"
-    top = integer(fields, "top_logprobs", least=0)
+        simple["tier"] = "fast"
     include = array(fields, "include") or []
     metadata = mapping(fields, "metadata") or {}
     return Parameters(
-        max_output=integer(fields, "max_output_tokens", least=1),
-        temperature=number(fields, "temperature", least=0, most=2),
-        top_p=number(fields, "top_p", least=0, most=1),
-        logprobs=bool(top) or _LOGPROBS in include,
-        top_logprobs=top,
+        **simple,  # type: ignore[arg-type]
+        logprobs=bool(simple.get("top_logprobs")) or _LOGPROBS in include,
         effort=cast(Effort | None, one_of(reasoning, "effort", _EFFORTS, "reasoning")),
         shows_thinking=True if text(reasoning, "summary", "reasoning") else None,
         tool_choice=_choice(fields),
-        parallel_calls=flag(fields, "parallel_tool_calls"),
         format=_format(stated),
-        tier=tier,
-        end_user=text(fields, "safety_identifier") or text(fields, "user"),
         metadata=tuple((name, value) for name, value in metadata.items() if isinstance(value, str)),
-        cache_key=text(fields, "prompt_cache_key"),
         verbosity=text(stated, "verbosity", "text"),
     )

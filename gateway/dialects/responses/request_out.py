@@ -24,6 +24,7 @@ from gateway.chat import (
 )
 from gateway.dialects.losses import Losses
 from gateway.dialects.responses import items_out
+from gateway.dialects.responses.table import REQUEST_OUT
 from gateway.dialects.tool_names import OPENAI_NAMES, ToolNames
 from gateway.dialects.translation import Sent
 from gateway.errors import UNSUPPORTED_PARAMETER, UNSUPPORTED_VALUE, GatewayError
@@ -31,11 +32,10 @@ from gateway.errors import UNSUPPORTED_PARAMETER, UNSUPPORTED_VALUE, GatewayErro
 _PATH = "/responses"
 _ENCRYPTED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
-#: Without a counterpart there, and without which the answer would be another one.
-_REFUSED = ("stop", "choices", "audio_out")
-_DROPPED = ("seed", "presence_penalty", "frequency_penalty", "top_k", "min_p")
+_REFUSED = tuple(row.noun for row in REQUEST_OUT if row.verdict == "R")
+_DROPPED = tuple(row.noun for row in REQUEST_OUT if row.verdict == "D")
 #: What the caller may have written that means the same here.
-_SHARED = ("prompt_cache_options", "prompt_cache_retention", "moderation")
+_SHARED = frozenset(row.field for row in REQUEST_OUT if row.verdict == "P")
 
 
 def write_request(request: ChatRequest, model: str, can: Capabilities, losses: Losses) -> Sent:

@@ -148,7 +148,7 @@ def test_what_cannot_be_asked_is_refused_by_its_path(
 def test_what_is_lost_is_said_and_refused_where_nothing_may_be() -> None:
     losses = Losses()
     _read(losses, input="x", truncation="auto", max_tool_calls=3, service_tier="ultrafast", new_thing=1)
-    assert losses.line() == b"dropped=max_tool_calls,truncation; changed=service_tier"
+    assert losses.line() == b"dropped=truncation,max_tool_calls; changed=service_tier"
     with pytest.raises(GatewayError) as caught:
         _read(Losses(strict=True), input="x", truncation="auto")
     assert caught.value.param == "truncation"

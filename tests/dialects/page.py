@@ -1,0 +1,113 @@
+"""`docs/dialects.md`, made of the tables that the dialects use: `python -m tests.dialects.page` writes it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from gateway.capabilities import Capabilities
+from gateway.dialects.chat import table as chat
+from gateway.dialects.field_row import Row
+from gateway.dialects.gemini import table as gemini
+from gateway.dialects.messages import table as messages
+from gateway.dialects.ollama import table as ollama
+from gateway.dialects.passage import passage
+from gateway.dialects.responses import table as responses
+
+PAGE = Path(__file__).parents[2] / "docs" / "dialects.md"
+_HEAD = """# Dialects
+
+Any of the APIs below may be called for any model, whatever its provider speaks. Where both speak the same, bytes pass
+as they are: nothing but the model's name changes, and fields that nobody here knows pass too. Otherwise the request is
+read into neutral nouns (`gateway/chat.py`) and written in the provider's dialect, and so is the answer back.
+
+What a translation cannot carry over and does not change the meaning is dropped, and named in the answer's header
+`x-gateway-warnings: dropped=…; clamped=…; changed=…`, in the caller's words. What would change the meaning is refused
+with 400 and the path of the field. With `x-gateway-strict: true` a request is refused instead of losing anything.
+
+This page is made of the tables that the code uses (`python -m tests.dialects.page`); a test compares them.
+
+## Who reaches whom
+
+`=` passes unchanged, `→` is translated, `–` cannot be asked.
+
+"""
+_LEGEND = """
+## Fields
+
+M mapped · P passed as it is · S made by the gateway · D dropped with a warning · I left out in silence, since it has no
+meaning on the other side · R refused. Nouns are those of `gateway/chat.py`.
+"""
+_CALLERS = ("chat", "completions", "responses", "messages", "generate_content")
+_PROVIDERS = {
+    "OpenAI": ("openai", frozenset({"chat", "completions", "responses"})),
+    "compatible": ("openai", frozenset({"chat", "completions"})),
+    "Azure": ("azure", frozenset({"chat", "completions", "responses"})),
+    "Anthropic": ("anthropic", frozenset({"messages"})),
+    "Gemini": ("gemini", frozenset({"generate_content"})),
+    "Ollama": ("ollama", frozenset({"chat", "completions"})),
+}
+_SECTIONS: tuple[tuple[str, tuple[tuple[str, Iterable[Row]], ...]], ...] = (
+    ("Chat completions", (
+        ("Callers' requests", chat.REQUEST_IN),
+        ("Requests to providers", chat.REQUEST_OUT),
+        ("Providers' replies", chat.REPLY_IN),
+        ("Replies to callers", chat.REPLY_OUT),
+        ("Callers' legacy completions", chat.COMPLETIONS_IN),
+    )),
+    ("Responses", (
+        ("Callers' requests", responses.REQUEST_IN),
+        ("Requests to OpenAI", responses.REQUEST_OUT),
+        ("OpenAI's replies", responses.REPLY_IN),
+        ("Replies to callers", responses.REPLY_OUT),
+    )),
+    ("Anthropic messages", (
+        ("Callers' requests", messages.REQUEST_IN),
+        ("Requests to Anthropic", messages.REQUEST_OUT),
+        ("Anthropic's replies", messages.REPLY_IN),
+        ("Replies to callers", messages.REPLY_OUT),
+    )),
+    ("Gemini generateContent", (
+        ("Callers' requests", gemini.REQUEST_IN),
+        ("Requests to Gemini", gemini.REQUEST_OUT),
+        ("Gemini's replies", gemini.REPLY_IN),
+        ("Replies to callers", gemini.REPLY_OUT),
+    )),
+    ("Ollama", (
+        ("Requests to Ollama", ollama.REQUEST_OUT),
+        ("Ollama's replies", ollama.REPLY_IN),
+    )),
+)  # fmt: skip
+
+
+def page() -> str:
+    """The whole text."""
+    lines = [_HEAD + "| callers' API | " + " | ".join(_PROVIDERS) + " |", "|---|" + "---|" * len(_PROVIDERS)]
+    for asked in _CALLERS:
+        marks = (_mark(asked, dialect, apis) for dialect, apis in _PROVIDERS.values())
+        lines.append(f"| {asked} | " + " | ".join(marks) + " |")
+    lines.append(_LEGEND)
+    for title, tables in _SECTIONS:
+        lines += [f"## {title}", ""]
+        for name, rows in tables:
+            lines += [f"### {name}", "", "| field | | noun | |", "|---|---|---|---|"]
+            lines += [_line(row) for row in rows]
+            lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _mark(asked: str, dialect: str, apis: frozenset[str]) -> str:
+    way = passage(asked, dialect, apis, Capabilities())
+    return "–" if way is None else "=" if way.native else "→"
+
+
+def _line(row: Row) -> str:
+    note = row.note if not row.needs else f"{row.note}; needs `{row.needs}`".removeprefix("; ")
+    noun = f"`{row.noun}`" if row.noun else ""
+    return f"| `{_cell(row.field)}` | {row.verdict} | {noun} | {_cell(note)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
