@@ -15,13 +15,14 @@ from gateway.dialects.responses import table as responses
 PAGE = Path(__file__).parents[2] / "docs" / "dialects.md"
 _HEAD = """# Dialects
 
-Any of the APIs below may be called for any model, whatever its provider speaks. Where both speak the same, bytes pass
-as they are: nothing but the model's name changes, and fields that nobody here knows pass too. Otherwise the request is
-read into neutral nouns (`gateway/chat.py`) and written in the provider's dialect, and so is the answer back.
+Any of the APIs below may be called for any model, whatever its provider speaks. Where both speak the same, bytes
+pass as they are: nothing but the model's name changes, and fields that nobody here knows pass too. Otherwise the
+request is read into neutral nouns (`gateway/chat.py`) and written in the provider's dialect, and so is the answer.
 
 What a translation cannot carry over and does not change the meaning is dropped, and named in the answer's header
-`x-gateway-warnings: dropped=…; clamped=…; changed=…`, in the caller's words. What would change the meaning is refused
-with 400 and the path of the field. With `x-gateway-strict: true` a request is refused instead of losing anything.
+`x-gateway-warnings: dropped=…; clamped=…; changed=…`, in the caller's words. What would change the meaning is
+refused with 400 and the path of the field. With `x-gateway-strict: true` a request is refused instead of losing
+anything.
 
 This page is made of the tables that the code uses (`python -m tests.dialects.page`); a test compares them.
 
@@ -33,8 +34,8 @@ This page is made of the tables that the code uses (`python -m tests.dialects.pa
 _LEGEND = """
 ## Fields
 
-M mapped · P passed as it is · S made by the gateway · D dropped with a warning · I left out in silence, since it has no
-meaning on the other side · R refused. Nouns are those of `gateway/chat.py`.
+M mapped · P passed as it is · S made by the gateway · D dropped with a warning · I left out in silence, since it
+has no meaning on the other side · R refused. Nouns are those of `gateway/chat.py`.
 """
 _CALLERS = ("chat", "completions", "responses", "messages", "generate_content")
 _PROVIDERS = {
