@@ -133,9 +133,10 @@ class Pool:
     ) -> AsyncIterator[Connection]:
         """A transaction that sees the rows of `tenant`; without one, none that belong to a tenant.
 
-        Raises DatabaseAwayError and DatabaseBusyError; what the body raises otherwise passes as it is.
+        Raises DatabaseAwayError and DatabaseBusyError; what the body raises otherwise passes as it is. Whoever is
+        cancelled ends as that, whatever the connection that is rolled back meanwhile comes to.
         """
-        pool = self._pool
+        pool, cancellations = self._pool, _cancellations()
         if self._reach.degraded is not None:
             raise DatabaseAwayError(self._reach.degraded)
         connection = await self._acquire(pool)
@@ -145,6 +146,8 @@ class Pool:
                 yield connection
         except _FAILED as error:
             said = self._translated(error, _is_closed(connection))
+            if _cancellations() > cancellations:
+                raise asyncio.CancelledError from error
             if said is None:
                 raise
             raise said from error
@@ -280,6 +283,12 @@ def connect_options(dsn: str) -> dict[str, Any]:
     if unquote(host).startswith("/"):
         options["ssl"] = False
     return options
+
+
+def _cancellations() -> int:
+    """How often the running task was asked to end."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 def _is_closed(connection: Connection) -> bool:

@@ -5,6 +5,7 @@ import os
 import signal
 import struct
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,30 @@ async def test_while_it_is_away_nobody_waits_for_it(distant: Database, proxy: Cu
     await proxy.mend()
     await distant.answering()
     assert await _value(distant, "SELECT 1") == 1
+
+
+async def test_who_is_cancelled_ends_also_where_the_connection_does(
+    distant: Database, proxy: CutProxy, stored: Stored
+) -> None:
+    """The rollback fails, and its caller is not told that instead: a task that goes on after that never ends."""
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE query = $1 AND state = 'active'"
+    async with connected(stored.superuser) as watching:
+        for number in range(5):
+            query = f"SELECT pg_sleep(100), {number}"
+            working = asyncio.create_task(_value(distant, query))
+            while not await watching.fetchval(asleep, query):
+                await asyncio.sleep(0.001)
+            working.cancel()
+            await proxy.cut()
+            with pytest.raises(asyncio.CancelledError):
+                await working
+            await proxy.mend()
+            with suppress(DatabaseAwayError):
+                await _value(distant, "SELECT 1")
+            await distant.answering()
+        await watching.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sl'"
+        )
 
 
 def message(kind: bytes, **fields: str) -> bytes:

@@ -1,6 +1,7 @@
 """Migrations: in order, once, whole, under a lock, and refused where code and database do not fit."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,25 @@ def test_strange_names_are_refused(tmp_path: Path) -> None:
     (tmp_path / "1_first.sql").write_text("SELECT 1")
     with pytest.raises(SchemaError, match="not named like"):
         load(tmp_path)
+
+
+async def test_values_that_keys_had_outlive_the_change_of_where_they_are_kept(empty: Stored) -> None:
+    """0009: what was promised of a value before holds, also over an upgrade in the middle of it."""
+    known = load()
+    async with connected(empty.owner) as connection:
+        await migrate(connection, APPLICATION, known[:8])
+        await connection.execute("SELECT set_config('app.tenant', '*', false)")
+        await connection.execute("""
+            INSERT INTO tenants (id) VALUES ('a');
+            INSERT INTO tenant_keys (tenant, id, digest, old_digest, old_until) VALUES
+                ('a', 'rotated', sha256('new'), sha256('old'), '2030-01-01Z'),
+                ('a', 'other', sha256('o'), NULL, NULL);
+        """)
+        await migrate(connection, APPLICATION, known)
+        rows = await connection.fetch(
+            "SELECT key, digest = sha256('old') AS its, until FROM former_key_values"
+        )
+        assert [tuple(row.values()) for row in rows] == [("rotated", True, datetime(2030, 1, 1, tzinfo=UTC))]
 
 
 async def test_a_change_of_the_configuration_is_counted_and_told(stored: Stored) -> None:
