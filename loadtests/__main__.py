@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from loadtests import overhead, queue_cost, snapshot_cost, start_time
+from loadtests.report import measured
 from loadtests.scenarios import (
     burst,
     ceilings,
@@ -32,6 +33,7 @@ usage: kaze loadtest SCENARIO [options]        (scripts/load in a checkout)
   overflow         what waits too long goes to a local model
   mixed-stream     streams and plain answers, output tokens binding
   secret-rotation  a provider secret in an OpenBao is rotated under load
+  measured         no scenario: what the runs from ceilings on came to, as rows of a table
 
 kaze loadtest SCENARIO --help tells a scenario's options.
 """
@@ -49,6 +51,7 @@ SCENARIOS: dict[str, Callable[[list[str]], int]] = {
     "overflow": overflow.main,
     "mixed-stream": mixed_stream.main,
     "secret-rotation": secret_rotation.main,
+    "measured": measured.main,
 }
 
 

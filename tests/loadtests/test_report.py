@@ -10,6 +10,8 @@ import pytest
 from loadtests.__main__ import SCENARIOS, main
 from loadtests.figures import Figure
 from loadtests.judged.evidence import Evidence
+from loadtests.peers import ROOT
+from loadtests.report.measured import markdown, rows
 from loadtests.report.page import page
 from loadtests.report.plots import plots
 from loadtests.report.svg import line_chart, nice
@@ -86,6 +88,21 @@ def test_a_summary_is_json_without_the_calls() -> None:
     assert made["verdict"] == "MISSED"
     assert made["outcomes"]["served"] == 200
     assert made["figures"][0]["value"] is None
+
+
+def test_summaries_become_rows_of_the_documents_table() -> None:
+    figures = (
+        Figure("rpm of k used", 98.4, "%", 98, at_least=True),
+        Figure("fullest 60 s window asked for", 100, "% of its ceiling", 100),
+        Figure("provider 429s", 0, "", 0),
+        Figure("rpm used while the ledger was away", 0.2, "%"),
+        Figure("callers' errors", 3, "", 0, tolerance=0),
+    )
+    summary = {"scenario": "ceilings", "runs": [json.loads(json.dumps(result(*figures).as_json()))]}
+    besides = "rpm used while the ledger was away 0.20 %; callers' errors 3 (MISSED); **MISSED**"
+    assert [*rows(summary)] == [("`ceilings` `case`", "98.4 %", "100 %", "0", besides)]
+    lines = (ROOT / "docs/loadtests.md").read_text().splitlines()
+    assert markdown([]).splitlines()[0] in lines, "the table has these columns"
 
 
 @pytest.mark.parametrize("run", EVERY_RUN, ids=lambda run: f"{run.name}-{run.seconds:g}s")
