@@ -80,7 +80,7 @@ def test_thoughts_signatures_and_parallel_calls() -> None:
     assert events(recorded("gemini_thoughts_and_calls"))[0][1:-2] == [
         ThinkingPiece("**Considering the weather**\n\nTwo places, two calls."),
         TextPiece("Let me look."),
-        CallBegun(0, "k3x9a1b2", "get_weather", signature=Signature("gemini", "EtgBCtUBAXLI2nz+sig/1==")),
+        CallBegun(0, "k3x9a1b2", "get_weather", signature=Signature("gemini", "EtgBCtUBAXLI2nz+sig/1w==")),
         CallPiece(0, '{"place":"Zürich","days":2}'),
         CallEnded(0),
         CallBegun(1, "k3x9a1b3", "get_weather"),
