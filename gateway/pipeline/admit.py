@@ -27,7 +27,7 @@ from gateway.metrics import Metrics
 from gateway.pipeline.account import Account, Accounts, share_of
 from gateway.pipeline.attempts import Attempts, group_of
 from gateway.pipeline.charging import Charging
-from gateway.pipeline.outlook import AccountOutlook, way_opens_in
+from gateway.pipeline.outlook import AccountOutlook
 from gateway.pipeline.overflow import Overflow
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Permit, Ticket
@@ -71,22 +71,26 @@ class Dispatcher:
         self.line = Line(Bounds(snapshot.queue.depth_max, snapshot.queue.bytes_max), self._outlook)
         self.attempts = Attempts(self.retries, self.line, self.room)
         self.waiters = Waitlist(self.line, grantor, charging, self._outlook, time, clock, self.room)
-        self._overflow = Overflow(self.line, snapshot, self.retries, metrics)
+        self._overflow = Overflow(self.line, self._outlook, snapshot, self.retries, metrics)
         self._wakes = Wakes(self._dispatch)
         self._expiry: asyncio.TimerHandle | None = None
 
-    def at_once(self, ticket: Ticket, now: float, ahead: bool = False) -> Permit | None:
+    def at_once(
+        self, ticket: Ticket, now: float, ahead: bool = False, passed: tuple[Way, ...] = ()
+    ) -> Permit | None:
         """A permit by the best way that has room and where nobody as urgent waits; None when there is none.
 
-        `ahead`: it went before and was not served, so it stands before all of its class.
+        `ahead`: it went before and was not served, so it stands before all of its class. It is not to go by those
+        `passed`.
         """
         line = self.line
         before = ticket.rank - 1 if ahead else ticket.rank
-        passed = ticket.tried
         while True:
-            way = self._choice.choose(ticket.targets, ticket.wish, passed, _room, now)
+            way = self._choice.choose(ticket.targets, ticket.wish, ticket.tried, _room, now, passed)
             if way is None:
                 return None
+            if way.health.ejected and self._overflow.instead_of(way, ticket, now):
+                continue
             if not line.items or not line.waits_for(way.account.id, before):
                 permit = self._take(ticket, way, now)
                 if permit is not None:
@@ -116,7 +120,7 @@ class Dispatcher:
         ticket.waiting_since = now
         for account in item.signature:
             # Who came back is looked at once more at once: it may be that nothing opens while it may wait.
-            in_s = 0.0 if ticket.came_back else self._outlook.free_in(account, item)
+            in_s = 0.0 if ticket.came_back else self._outlook.looks(ticket, account, now)[1]
             self._wakes.within(account, in_s)
         for way in overflow.add(ticket, item):
             self._wakes.within(way.account.id, max(0.0, ticket.late_from - now))
@@ -175,7 +179,7 @@ class Dispatcher:
             self._wakes.soon(account)
 
     def room_anywhere(self) -> None:
-        """A key's health changed, and with it perhaps others': one that was left out serves when it is the last."""
+        """A key's health changed: others may be the best that somebody has now."""
         for account in self._accounts.by_id:
             self.room(account)
 
@@ -266,13 +270,14 @@ class Dispatcher:
     def _fitting(self, ticket: Ticket, within_s: float, now: float) -> list[Way]:
         """The ways that the ticket may ever go. Raises GatewayError when none of them opens in time."""
         ways = list(ticket.ways())
-        opens_in = min((way_opens_in(way, ticket.rank, now) for way in ways), default=inf)
+        opens_in = min((self._outlook.way_opens_in(ticket, way, now) for way in ways), default=inf)
         if opens_in > within_s:
             raise no_key(opens_in, permanent=all(way.health.state == "invalid" for way in ways))
-        fitting = [way for way in ways if not self._too_large(ticket, way, now)]
-        if not fitting:
+        small = [way for way in ways if self._too_large(ticket, way, now)]
+        if len(small) == len(ways):
             raise too_large(self._charging.of(ticket, ways[0]), ways[0].account.terms)
-        return fitting
+        ticket.tried = (*ticket.tried, *small)
+        return [way for way in ways if way not in small]
 
     def _too_large(self, ticket: Ticket, way: Way, now: float) -> bool:
         if not way.account.limited:
@@ -314,23 +319,22 @@ class Dispatcher:
 
         def try_take(item: Item) -> bool:
             nonlocal soonest
-            free_in = inf
             ticket = item.owner
             assert isinstance(ticket, Ticket) and ticket.future is not None
             if ticket.future.done():  # its exchange was cancelled a moment ago
                 return False
             for way in ticket.at(account):
-                if way.health.open or way.health.allows(ticket.rank, now):
+                if self._outlook.way_opens_in(ticket, way, now) == 0.0:
                     ticket.permit = self._take(ticket, way, now)
                     if ticket.permit is not None:
                         ticket.permit.item = item
                         return True
-                free_in = min(free_in, self._outlook.way_free_in(ticket, way, now))
+            free_in, look_in = self._outlook.looks(ticket, account, now)
             if free_in > item.expires_at - now and self._outlook.too_late(ticket, item, now):
                 if not self._overflow.is_way_out(ticket, now):
                     late.append(item)
             else:
-                soonest = min(soonest, free_in)
+                soonest = min(soonest, look_in)
             return False
 
         for _ in range(_AT_ONCE):
