@@ -3,8 +3,8 @@
 Source: envoyproxy.io, "Outlier detection": five failures in a row, and longer with every ejection. Envoy begins
 with 30 s and adds 30 s each time; here the time doubles from 3 s to 24 s, as what ends it is cheap: one request
 that can still go elsewhere. Who is well again is found out within half a minute, the patience of `Health` for a
-probe of a low class included. Envoy's share of hosts that may be out has no counterpart: who has nothing better goes
-to what is left out (`eligibility`).
+probe of a low class included. Envoy's share of hosts that may be out has no counterpart: who has nothing better
+goes to what is left out (`eligibility`).
 """
 
 CONSECUTIVE_FAILURES = 5

@@ -33,7 +33,7 @@ SUSPECT_S = 30.0
 QUOTA_S = 600.0
 #: What a person grants at the provider is found out this long after, at the latest.
 BARRED_S = 300.0
-#: The longest that a key which fails now and then is left alone because its provider asks for it.
+#: The longest that a key which fails is left alone because its provider asks for it.
 REST_MAX_S = 60.0
 _HISTORY = 32
 
@@ -84,7 +84,8 @@ class Health:
             return self.rests_until if self.ramp is None else max(self.rests_until, self.ramp.opens_at())
         if self.state == "invalid" or self._probe:
             return float("inf")
-        return self.until if rank >= PROBE_RANK else self.until + PROBE_PATIENCE_S
+        patience_s = 0.0 if rank >= PROBE_RANK else PROBE_PATIENCE_S
+        return max(self.until + patience_s, self.rests_until)
 
     def failures(self, now: float) -> int:
         """Failures in a row that are recent enough to make another key the better choice."""
@@ -207,6 +208,7 @@ class Health:
 
     def _fail(self, was_probe: bool, now: float, reason: str, until: float) -> None:
         self.streak, self._failed_at = self.streak + 1, now
+        until = min(until, now + REST_MAX_S)
         if was_probe:
             self._cool(self._ejections.once_more(now), now, f"the probe failed: {reason}", until)
         elif self.state == "healthy" and self.streak >= CONSECUTIVE_FAILURES:
@@ -215,7 +217,7 @@ class Health:
         elif until > now >= self.rests_until:
             self._note(now, self.state, f"its provider asks to be left alone: {reason}", until)
         if until > now:
-            self.rests_until, self.open = max(self.rests_until, min(until, now + REST_MAX_S)), False
+            self.rests_until, self.open = max(self.rests_until, until), False
 
     def _cool(self, seconds: float, now: float, reason: str, until: float) -> None:
         self._become("cooling", now, reason, max(now + seconds, until))

@@ -32,6 +32,7 @@ from gateway.pipeline.reply import Reply, check_other, error_text, open_stream, 
 from gateway.pipeline.router import Candidates
 from gateway.pipeline.served_by import served_by
 from gateway.pipeline.ticket import Permit, Ticket
+from gateway.pipeline.turned_away import not_again
 from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import RANKS, Bounds, ProviderKey, Target
 from gateway.upstream.failures import UpstreamFailure
@@ -156,9 +157,11 @@ class Upstream:
                 if not self._dispatcher.has_way(ticket, now):
                     raise told from None
                 if failed.sent and not self._budget.withdraw(now):
-                    waits = failed.waits or again or ticket.has_sound_way()
-                    if not waits or self._budget.frees_in(now) > CLASSES[rank].ttl_s:
+                    sound, waits = ticket.has_sound_way(), failed.waits or again
+                    if not (waits or sound):
                         raise told from None
+                    if self._budget.frees_in(now) > CLASSES[rank].ttl_s:
+                        raise (told if waits else not_again(told)) from None
                     ticket.owes_retry = True
                 if not overflowed:
                     error = told

@@ -131,9 +131,7 @@ class Explainer:
             **funds.of(way),
         }
 
-    def _reasons(
-        self, way: Way, ways: Sequence[Way], rank: int, charge: Charge, now: float
-    ) -> Iterator[str]:
+    def _reasons(self, way: Way, ways: Sequence[Way], rank: int, charge: Charge, now: float) -> Iterator[str]:
         """Why it would not go that way of those `ways` now."""
         account, health = way.account, way.health
         retries = self._dispatcher.retries

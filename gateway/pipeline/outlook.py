@@ -99,6 +99,12 @@ class AccountOutlook:
                 return False
         return True
 
+    def worth_asking_in(self, item: Item, wait_s: float) -> float:
+        """What one who would wait for `wait_s` is told: in a minute what is ejected has been tried again."""
+        ticket = item.owner
+        assert isinstance(ticket, Ticket)
+        return min(wait_s, _WINDOW_S) if any(way.health.ejected for way in ticket.ways()) else wait_s
+
     def day_is_used_up(self, item: Item) -> bool:
         """Whether what the item waits for is, everywhere, another day."""
         now = self._time.at(self._clock.monotonic())

@@ -64,7 +64,11 @@ class Overflow:
 
     def without_key(self, ticket: Ticket, now: float) -> bool:
         """No key will be in service in time, and so it goes to the local model: from now on it may."""
-        if not ticket.candidates.overflow or not self._is_keyless(ticket, now) or not self._takes_in(ticket, now):
+        if (
+            not ticket.candidates.overflow
+            or not self._is_keyless(ticket, now)
+            or not self._takes_in(ticket, now)
+        ):
             return False
         ticket.overflow(NO_KEY)
         return True

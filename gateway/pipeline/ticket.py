@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 from gateway.admission.choice import Wish
-from gateway.admission.eligibility import SOUND, grade
+from gateway.admission.eligibility import RISING, SOUND, grade
 from gateway.admission.grantor import Grant
 from gateway.admission.item import Item
 from gateway.admission.overflow import NO_KEY, NO_MONEY
@@ -78,8 +78,8 @@ class Ticket(Record, eq=False):
         return [way for way in self.ways() if not self.avoids(way)]
 
     def has_sound_way(self) -> bool:
-        """Whether there is one of which nothing speaks against it but that it may have no room now."""
-        return any(grade(way.health) == SOUND for way in self.prospects())
+        """Whether there is one against which nothing speaks but that it may have no room now."""
+        return any(grade(way.health) in (SOUND, RISING) for way in self.prospects())
 
     def at(self, account: str) -> list[Way]:
         """The ways that lead to `account`."""

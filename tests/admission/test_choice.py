@@ -125,7 +125,9 @@ def test_what_failed_last_is_not_tried_while_no_other_attempt_may_be_made(second
     assert chosen([first[:1], second], by=by, now=now) == "a", "where nothing is better"
     assert chosen([second, first], by=by, now=NOW + 61) == "c", "the minute of that attempt is over"
     second[0].account.in_flight = 1
-    assert chosen([second, first], by=by, now=NOW + 61) is None, "the next attempt is for the one that is there"
+    assert chosen([second, first], by=by, now=NOW + 61) is None, (
+        "the next attempt is for the one that is there"
+    )
 
 
 def test_who_cannot_make_the_deadline_is_last_but_not_left_out() -> None:
