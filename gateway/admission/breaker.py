@@ -1,18 +1,17 @@
 """A circuit breaker for what is never the only way: a local model that failed somebody who could have waited.
 
-    closed ─ a failure            → open, for 3 s, twice as long each time, up to 30 s
+    closed ─ a failure            → open, for 3 s, twice as long each time, up to 24 s
     closed ─ a request refused    → open, for 3 s: it may have been the request's own fault
     open   ─ its time is over     → half open: one at a time
     any    ─ an answer            → closed
 
-`Health` cannot say this. It keeps a target's last key in service whatever it does, and a refusal that it does not
-count as one (no such model, a field that it does not know) would still cost whoever comes next a second attempt.
+`Health` cannot say this: it takes five failures in a row, and a refusal that it does not count as one (no such
+model, a field that it does not know) would still cost whoever comes next a second attempt.
 """
 
 from math import inf
 
-from gateway.admission.ejection import BASE_S
-from gateway.admission.health import RETRIED_AFTER_S
+from gateway.admission.ejection import rest_s
 
 
 class Breaker:
@@ -30,7 +29,7 @@ class Breaker:
         However many requests are `refused`, it stays open no longer: nobody's bad ones cost others the way.
         """
         if now >= self._until:
-            self._until = now + min(RETRIED_AFTER_S * 2.0 ** (0 if refused else self._failures), BASE_S)
+            self._until = now + rest_s(1 if refused else self._failures + 1)
             self._failures = max(self._failures, 1) if refused else min(self._failures + 1, 16)
 
     def answered(self) -> None:

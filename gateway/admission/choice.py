@@ -3,9 +3,8 @@
 Best is the key that has the prompt's cache, if it is not overloaded; else the better of two drawn at random
 (Mitzenmacher, "The power of two choices"): time to first token × (in flight + 1) ÷ (weight × free capacity), as
 Finagle's peak EWMA balancer has it. Where nothing tells them apart they have their turns (stride scheduling).
-Failures in a row count as slowness: a key that fails fast must not draw everything.
-What failed last is gone to while there could be another attempt for each that is under way there, and after all
-others while the budget of these is used up: where requests are few, that is most of the time.
+Failures in a row count as slowness: a key that fails fast must not draw everything. Which of them are open to the
+request at all, by their health and what else it has, is `eligibility`'s to say.
 Deciding changes nothing but whose turn it was; whoever takes the candidate counts it in flight.
 """
 
@@ -15,6 +14,7 @@ from typing import Generic, Literal
 
 from gateway.admission.affinity import Affinity
 from gateway.admission.candidate import AccountT, Candidate
+from gateway.admission.eligibility import opens_at
 from gateway.admission.retry_budget import RetryBudget
 from gateway.record import Record
 
@@ -56,17 +56,22 @@ class Choice(Generic[AccountT]):
         tried: Collection[Candidate[AccountT]],
         has_room: Room[AccountT],
         now: float,
+        passed: Collection[Candidate[AccountT]] = (),
     ) -> Candidate[AccountT] | None:
-        """The candidate to take; None when there is none now, so wait or give up."""
+        """The candidate to take; None when there is none now, so wait or give up.
+
+        What was `tried` is no way any more; what was `passed` is one, but not the one to take now.
+        """
         if wish.deadline and now >= wish.deadline:
             return None
         if len(targets) == 1 and len(targets[0]) == 1:
             only = targets[0][0]
-            if only.health.open and not tried and wish.pinned is None:  # most requests
+            if only.health.open and not tried and not passed and wish.pinned is None:  # most requests
                 return only if has_room(only.account) > 0.0 else None
+        out = (*tried, *passed, *self._closed(targets, wish, tried, now))
         late = False
-        for keys in self._failing_last(targets, now):
-            usable = _usable(keys, wish, tried, now)
+        for keys in targets:
+            usable = _usable(keys, wish, out)
             in_time = _in_time(usable, wish, now) if wish.deadline else usable
             late = late or len(in_time) < len(usable)
             found = self._pick(in_time, wish, has_room, now) if in_time else None
@@ -74,23 +79,20 @@ class Choice(Generic[AccountT]):
                 return self._took(found)
         if late:  # what is expected is no more than that: better late than not at all
             for keys in targets:
-                usable = _usable(keys, wish, tried, now)
+                usable = _usable(keys, wish, out)
                 found = self._pick(usable, wish, has_room, now) if usable else None
                 if found is not None:
                     return self._took(found)
-        found = _last_resort(targets, wish, tried, has_room)
-        return self._took(found) if found is not None else None
+        return None
 
-    def _failing_last(self, targets: Targets[AccountT], now: float) -> Targets[AccountT]:
-        """The targets in their order, and after them once more for the keys that are likely to fail."""
-        doubted = [one for keys in targets for one in keys if one.health.streak]
-        if not doubted:
-            return targets
-        under_way = sum(one.account.in_flight for one in doubted)
-        if self._retries.left(now) > under_way:
-            doubted = [one for one in doubted if one.health.failing(now)]
-        sound = [[one for one in keys if one not in doubted] for keys in targets]
-        return [*sound, *([one for one in keys if one in doubted] for keys in targets)]
+    def _closed(
+        self, targets: Targets[AccountT], wish: Wish, tried: Collection[Candidate[AccountT]], now: float
+    ) -> Sequence[Candidate[AccountT]]:
+        """Those that are not open to the request now."""
+        if all(one.health.open and not one.health.streak for keys in targets for one in keys):
+            return ()
+        ways = [one for keys in targets for one in _usable(keys, wish, tried)]
+        return [one for one in ways if opens_at(one, ways, wish.rank, now, self._retries) > now]
 
     def _took(self, found: Candidate[AccountT]) -> Candidate[AccountT]:
         self._turn = max(self._turn, found.last_turn)
@@ -98,14 +100,14 @@ class Choice(Generic[AccountT]):
         return found
 
     def _in_turn(
-        self, keys: list[Candidate[AccountT]], _wish: Wish, has_room: Room[AccountT], _now: float
+        self, keys: Sequence[Candidate[AccountT]], _wish: Wish, has_room: Room[AccountT], _now: float
     ) -> Candidate[AccountT] | None:
         """The key that has had least of its turns."""
         free = [one for one in keys if has_room(one.account) > 0.0]
         return min(free, key=lambda one: one.last_turn, default=None)
 
     def _adaptive(
-        self, keys: list[Candidate[AccountT]], wish: Wish, has_room: Room[AccountT], now: float
+        self, keys: Sequence[Candidate[AccountT]], wish: Wish, has_room: Room[AccountT], now: float
     ) -> Candidate[AccountT] | None:
         if wish.prefix and len(keys) > 1:
             favourite = self._affinity.favourite(wish.prefix, keys, now)
@@ -119,18 +121,18 @@ class Choice(Generic[AccountT]):
         return self._of_two(keys, wish.size, has_room, now)
 
     def _of_two(
-        self, keys: list[Candidate[AccountT]], size: int, has_room: Room[AccountT], now: float
+        self, keys: Sequence[Candidate[AccountT]], size: int, has_room: Room[AccountT], now: float
     ) -> Candidate[AccountT] | None:
         """The better of the first two with room, in random order: with no room at one, the next is drawn."""
         drawn: list[tuple[Candidate[AccountT], float]] = []
         chance = self._chance.random
         left = len(keys)
-        keys = keys.copy()
+        undrawn = list(keys)
         while left and len(drawn) < 2:
             at = int(chance() * left)
-            one = keys[at]
+            one = undrawn[at]
             left -= 1
-            keys[at] = keys[left]
+            undrawn[at] = undrawn[left]
             room = has_room(one.account)
             if room > 0.0:
                 drawn.append((one, room))
@@ -154,36 +156,15 @@ def _burden(one: Candidate[AccountT], room: float, now: float) -> float:
 
 
 def _usable(
-    keys: Sequence[Candidate[AccountT]], wish: Wish, tried: Collection[Candidate[AccountT]], now: float
-) -> list[Candidate[AccountT]]:
-    rank, pinned = wish.rank, wish.pinned
-    return [
-        one
-        for one in keys
-        if (one.health.open or one.health.allows(rank, now))
-        and one not in tried
-        and (pinned is None or one.key_id == pinned)
-    ]
+    keys: Sequence[Candidate[AccountT]], wish: Wish, out: Collection[Candidate[AccountT]]
+) -> Sequence[Candidate[AccountT]]:
+    """Those that will do, without those that are `out`."""
+    pinned = wish.pinned
+    if not out and pinned is None:
+        return keys
+    return [one for one in keys if one not in out and (pinned is None or one.key_id == pinned)]
 
 
-def _in_time(keys: list[Candidate[AccountT]], wish: Wish, now: float) -> list[Candidate[AccountT]]:
+def _in_time(keys: Sequence[Candidate[AccountT]], wish: Wish, now: float) -> Sequence[Candidate[AccountT]]:
     left = wish.deadline - now
     return [one for one in keys if one.first_token.expected(wish.size, now) < left]
-
-
-def _last_resort(
-    targets: Targets[AccountT],
-    wish: Wish,
-    tried: Collection[Candidate[AccountT]],
-    has_room: Room[AccountT],
-) -> Candidate[AccountT] | None:
-    """When all that may serve this request are out for their health: the one that will be back first.
-
-    Never the last one is left out, but a tenant may use fewer keys than there are.
-    """
-    every = [one for keys in targets for one in keys if wish.pinned is None or one.key_id == wish.pinned]
-    if any(one.health.state == "healthy" for one in every):
-        return None
-    out = [one for one in every if one.health.ejected and one not in tried]
-    free = [one for one in out if has_room(one.account) > 0.0]
-    return min(free, key=lambda one: one.health.until, default=None)

@@ -1,14 +1,17 @@
-"""How long a key that fails is left out, and when it may be: Envoy's outlier detection, for pools of a few keys.
+"""How long a key that fails is left out: Envoy's outlier detection, with times for requests that are dear.
 
-Source: envoyproxy.io, "Outlier detection": five failures in a row, 30 s times the number of ejections, 300 s at
-most. Its share of ejected hosts (10 %, but one at least) is made for dozens of hosts; with a few keys it is half
-of them, and never the last one.
+Source: envoyproxy.io, "Outlier detection": five failures in a row, and longer with every ejection. Envoy begins
+with 30 s and adds 30 s each time; here the time doubles from 3 s to 24 s, as what ends it is cheap: one request
+that can still go elsewhere. Who is well again is found out within half a minute, the patience of `Health` for a
+probe of a low class included. Envoy's share of hosts that may be out has no counterpart: who has nothing better
+goes to what is left out (`eligibility`).
 """
 
 CONSECUTIVE_FAILURES = 5
-BASE_S = 30.0
-LONGEST_S = 300.0
-SHARE_MAX = 0.5
+FIRST_S = 3.0
+LONGEST_S = 24.0
+#: So many times in a row last the longest; more are not remembered.
+_COUNTED_MAX = 4
 #: In service for this long, a key has one ejection less behind it (Envoy: at every sweep, which is 10 s; with
 #: a few requests a minute that would forget between two failures).
 FORGIVEN_AFTER_S = 60.0
@@ -29,9 +32,9 @@ class Ejections:
 
     def again(self, now: float) -> float:
         """It is ejected: seconds for which."""
-        self._count = self.count(now) + 1
+        self._count = min(self.count(now) + 1, _COUNTED_MAX)
         self._back_since = now
-        return min(BASE_S * self._count, LONGEST_S)
+        return rest_s(self._count)
 
     def once_more(self, now: float) -> float:
         """Its probe failed: the same, with nothing forgiven for the time that it was out."""
@@ -43,6 +46,6 @@ class Ejections:
         self._back_since = now
 
 
-def may_eject(others_out: int, others_in_service: int, keys: int) -> bool:
-    """Whether one more of a target's keys may be left out for its health."""
-    return others_in_service > 0 and others_out + 1 <= keys * SHARE_MAX
+def rest_s(times: int) -> float:
+    """How long it is left alone after so many failures of it, one at least."""
+    return min(FIRST_S * 2.0 ** (times - 1), LONGEST_S)

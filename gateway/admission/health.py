@@ -1,54 +1,41 @@
 """Whether one provider key may be used for one model: a state table, decided in this worker alone.
 
-    healthy ─ 5 failures in a row, where the target can spare it → cooling(until)
-    cooling ─ its time is over and a request starts             → probing: that one request and no other
-    probing ─ the probe is answered                             → healthy, on a ramp if it had cooled
-    probing ─ the probe fails                                   → cooling, for longer
-    any     ─ quota used up                                     → quota(until), then probing
-    any     ─ the key may not use the model             → barred(until), then probing
-    any     ─ the credential is refused twice                   → invalid, until a person or a new secret
-    cooling ─ no other key of the target is in service          → healthy
+    healthy ─ 5 failures in a row                   → cooling(until)
+    cooling ─ its time is over and a request starts → probing: that one request and no other
+    probing ─ the probe is answered                 → healthy, on a ramp if it had cooled
+    probing ─ the probe fails                       → cooling, for longer
+    any     ─ quota used up                         → quota(until), then probing
+    any     ─ the key may not use the model         → barred(until), then probing
+    any     ─ the credential is refused twice       → invalid, until a person or a new secret
 
-Healthy or not, nothing starts before the time that a provider in trouble named, for a minute at most.
+What a key that cools may be used for all the same is not its own to say: see `eligibility`. An answer to anything
+that starts there is as good as a probe's. Whatever the state, nothing starts before the time that a provider in
+trouble named, for a minute at most.
 
 A refusal for rates or for want of capacity is no failure. What an attempt says counts only if it started in the
 present state: the many that were under way when a key was left out say nothing new.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator
 
 from gateway.admission.credential import Answer, Credential
-from gateway.admission.ejection import CONSECUTIVE_FAILURES, Ejections, may_eject
+from gateway.admission.ejection import CONSECUTIVE_FAILURES, Ejections
 from gateway.admission.health_change import Change, Kind, State
 from gateway.admission.ramp import Ramp, StartRate, recovery, slowdown
 
 #: Classes from this rank on are probed with; the more urgent only if none of them comes within the patience.
 PROBE_RANK = 2
 PROBE_PATIENCE_S = 3.0
-#: A failure says that the next attempt may fail too for as long as the shortest ejection.
+#: For so long a failure says that the next attempt may fail too.
 SUSPECT_S = 30.0
-#: How often a target is tried whose last key fails, while other targets serve.
-RETRIED_AFTER_S = 3.0
 #: Where a provider does not say when its quota comes back, it is asked again this often.
 QUOTA_S = 600.0
 #: What a person grants at the provider is found out this long after, at the latest.
 BARRED_S = 300.0
-#: The longest that a key which fails now and then is left alone because its provider asks for it.
+#: The longest that a key which fails is left alone because its provider asks for it.
 REST_MAX_S = 60.0
 _HISTORY = 32
-
-
-class Peers(Protocol):
-    """The keys that serve the same target."""
-
-    @property
-    def members(self) -> Sequence["Health"]: ...
-
-    def left(self, now: float) -> None:
-        """One of them is no longer in service."""
-        ...
 
 
 class Health:
@@ -56,20 +43,19 @@ class Health:
 
     __slots__ = (
         "_ejections", "_failed_at", "_hold_s", "_probe", "_since", "_turns", "credential", "ejected", "history",
-        "key_id", "model", "open", "peers", "ramp", "rates", "rests_until", "state", "streak", "until",
+        "key_id", "model", "open", "ramp", "rates", "rests_until", "state", "streak", "until",
     )  # fmt: skip
 
     def __init__(
         self,
         key_id: str,
         model: str,
-        peers: Peers,
         credential: Credential,
         turns: Iterator[int],
         hold_s: float,
     ) -> None:
         self.key_id, self.model = key_id, model
-        self.peers, self.credential = peers, credential
+        self.credential = credential
         self.state: State = "healthy"
         self.open = True
         self.until = 0.0
@@ -98,15 +84,27 @@ class Health:
             return self.rests_until if self.ramp is None else max(self.rests_until, self.ramp.opens_at())
         if self.state == "invalid" or self._probe:
             return float("inf")
-        return self.until if rank >= PROBE_RANK else self.until + PROBE_PATIENCE_S
+        patience_s = 0.0 if rank >= PROBE_RANK else PROBE_PATIENCE_S
+        return max(self.until + patience_s, self.rests_until)
 
     def failures(self, now: float) -> int:
         """Failures in a row that are recent enough to make another key the better choice."""
         return self.streak if self.streak and now - self._failed_at < SUSPECT_S else 0
 
-    def failing(self, now: float) -> bool:
-        """In service only because the target has no other key: another target is the better choice, for a while."""
-        return self.streak >= CONSECUTIVE_FAILURES and now - self._failed_at < RETRIED_AFTER_S
+    @property
+    def doubted(self) -> bool:
+        """The last that is known of it is no answer."""
+        return self.streak > 0 or self.state != "healthy"
+
+    @property
+    def recovering(self) -> bool:
+        """In service again, and given more little by little."""
+        return self.ramp is not None and not self.ramp.asked
+
+    @property
+    def is_probed(self) -> bool:
+        """A probe is under way."""
+        return self._probe > 0
 
     def share(self, now: float) -> float:
         """Of the traffic it was used to, what it is allowed: 1.0 where nothing holds it back."""
@@ -157,9 +155,9 @@ class Health:
             return self.credential.refused(turn, now, reason or "credential refused")
         if turn > self._since and not self._is_out_for_good(now):
             if kind == "quota":
-                self._leave("quota", now, reason or "quota used up", until or now + QUOTA_S)
+                self._become("quota", now, reason or "quota used up", until or now + QUOTA_S)
             elif kind == "model":
-                self._leave("barred", now, reason or "the key may not use this model", now + BARRED_S)
+                self._become("barred", now, reason or "the key may not use this model", now + BARRED_S)
             elif kind == "ramp":
                 self._slow_down(now, reason, until)
             elif kind == "health":
@@ -170,7 +168,7 @@ class Health:
 
     def quarantine(self, now: float, reason: str) -> None:
         """The credential is no good."""
-        self._leave("invalid", now, reason, 0.0)
+        self._become("invalid", now, reason, 0.0)
 
     def give_chance(self, now: float, reason: str) -> None:
         """Another secret, or a person: out of quarantine, by way of a probe."""
@@ -181,11 +179,6 @@ class Health:
         """A person puts it back into service; a refused credential needs `Credential.changed`."""
         if self.state not in ("healthy", "invalid"):
             self._become("healthy", now, reason)
-
-    def recall(self, now: float) -> None:
-        """No other key of the target is in service: whatever its health, it serves."""
-        if self.ejected:
-            self._become("healthy", now, "no other key of the target is in service")
 
     # How states follow each other.
 
@@ -215,39 +208,24 @@ class Health:
 
     def _fail(self, was_probe: bool, now: float, reason: str, until: float) -> None:
         self.streak, self._failed_at = self.streak + 1, now
-        if was_probe and self._may_leave():
+        until = min(until, now + REST_MAX_S)
+        if was_probe:
             self._cool(self._ejections.once_more(now), now, f"the probe failed: {reason}", until)
-        elif was_probe:
-            self._become("healthy", now, f"the probe failed, but no other key is in service: {reason}")
         elif self.state == "healthy" and self.streak >= CONSECUTIVE_FAILURES:
-            if self._may_leave():
-                why = f"{self.streak} failures in a row: {reason}"
-                self._cool(self._ejections.again(now), now, why, until)
-            elif self.streak == CONSECUTIVE_FAILURES:
-                self._note(
-                    now, "healthy", f"{self.streak} failures in a row, but the target needs it: {reason}"
-                )
-        if self.state == "healthy" and until > now:
-            self._rest(min(until, now + REST_MAX_S), now, reason)
+            why = f"{self.streak} failures in a row: {reason}"
+            self._cool(self._ejections.again(now), now, why, until)
+        elif until > now >= self.rests_until:
+            self._note(now, self.state, f"its provider asks to be left alone: {reason}", until)
+        if until > now:
+            self.rests_until, self.open = max(self.rests_until, until), False
 
     def _cool(self, seconds: float, now: float, reason: str, until: float) -> None:
-        self._leave("cooling", now, reason, max(now + seconds, until))
+        self._become("cooling", now, reason, max(now + seconds, until))
         self.ejected = True
-
-    def _rest(self, until: float, now: float, reason: str) -> None:
-        if now >= self.rests_until:
-            self._note(now, "healthy", f"its provider asks to be left alone: {reason}", until)
-        self.rests_until, self.open = max(self.rests_until, until), False
 
     def _is_out_for_good(self, now: float) -> bool:
         """Of what is out for its credential or its quota, what still ran there says nothing new."""
         return self.state == "invalid" or (self.state == "quota" and now < self.until)
-
-    def _may_leave(self) -> bool:
-        others = [one for one in self.peers.members if one is not self]
-        out = sum(one.ejected for one in others)
-        serving = sum(one.state == "healthy" for one in others)
-        return may_eject(out, serving, len(others) + 1)
 
     def _slow_down(self, now: float, reason: str, until: float) -> None:
         if self.state != "healthy":
@@ -256,12 +234,6 @@ class Health:
         self.ramp, self.open = slowdown(self.rates, self.ramp, hold, now), False
         self._note(now, "healthy", f"held at {self.ramp.start:.1f}/s: {reason}", self.ramp.held_until)
         self._since = next(self._turns)
-
-    def _leave(self, state: State, now: float, reason: str, until: float) -> None:
-        was_serving = self.state == "healthy"
-        self._become(state, now, reason, until)
-        if was_serving and state != "cooling":
-            self.peers.left(now)
 
     def _become(self, state: State, now: float, reason: str, until: float = 0.0) -> None:
         self._note(now, state, reason, until)

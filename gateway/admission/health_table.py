@@ -27,9 +27,9 @@ class HealthTable:
         self._keys: tuple[ProviderKey, ...] = ()
         self._targets: dict[tuple[str, str], TargetHealth] = {}
         self.credentials: dict[str, Credential] = {}  # by the key's id
-        self.configure(keys, 0.0)
+        self.configure(keys)
 
-    def configure(self, keys: Iterable[ProviderKey], now: float) -> None:
+    def configure(self, keys: Iterable[ProviderKey]) -> None:
         """These are the keys from now on. Whoever knows that a secret is another one says so to its credential."""
         self._keys = tuple(keys)
         known = self.credentials
@@ -37,9 +37,9 @@ class HealthTable:
         for credential in self.credentials.values():
             credential.uses.clear()
         for (provider_id, model), target in self._targets.items():
-            target.consist_of(self._members(provider_id, model, target), now)
+            target.consist_of(self._members(provider_id, model, target))
 
-    def target(self, provider_id: str, model: str | None, now: float) -> TargetHealth:
+    def target(self, provider_id: str, model: str | None) -> TargetHealth:
         """The keys that serve `model` there; None stands for requests that name no model."""
         name = (provider_id, model or "")
         found = self._targets.get(name)
@@ -47,7 +47,7 @@ class HealthTable:
             if len(self._targets) >= TARGETS_MAX:
                 self._forget()
             found = self._targets[name] = TargetHealth()
-            found.consist_of(self._members(*name, found), now)
+            found.consist_of(self._members(*name, found))
         return found
 
     def refreshed(self, key_id: str) -> None:
@@ -71,7 +71,7 @@ class HealthTable:
             credential = self.credentials[key.id]
             health = target.by_key.get(key.id)
             if health is None or health.credential is not credential:
-                health = Health(key.id, model, target, credential, self._turns, hold_s(key.provider.dialect))
+                health = Health(key.id, model, credential, self._turns, hold_s(key.provider.dialect))
             credential.uses[health] = None
             members.append(health)
         return members

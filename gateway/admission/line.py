@@ -179,7 +179,7 @@ class Line:
         signature = self._signatures.of(item.signature, item.group)
         supply = signature.supply
         if supply is None or now >= supply.until:
-            supply = signature.supply = Supply(item.signature, self._outlook, now)
+            supply = signature.supply = Supply(item, self._outlook, now)
         return forecast(item, signature, self._signatures.near(signature), supply, self._outlook)
 
     def after(self, item_id: str, most: int) -> list[Item]:

@@ -8,6 +8,7 @@ recovered backend, Envoy's slow start: a tenth of the traffic at first.
 """
 
 from collections import deque
+from math import log
 
 _MINUTE_S = 60.0
 #: The rise that OpenAI's guide and `reference/admission.md` §5.9 call safe, a minute.
@@ -18,6 +19,7 @@ RECOVERY_SHARE = 0.1
 #: Requests a second below which nobody is asked to slow down: probing still has to be possible.
 RATE_MIN = 0.2
 _HOLD_S = 900.0
+_LONGEST_S = 3600.0
 _HOLDS_S = {"anthropic": 120.0}
 
 
@@ -69,15 +71,17 @@ class StartRate:
 
 
 class Ramp:
-    """A pace that only rises."""
+    """A pace that only rises. `asked`: by the provider, so it is for everybody."""
 
-    __slots__ = ("_due", "goal", "growth", "held_until", "start")
+    __slots__ = ("_due", "_ends_at", "asked", "goal", "growth", "held_until", "start")
 
-    def __init__(self, start: float, goal: float, held_until: float, growth: float) -> None:
+    def __init__(self, start: float, goal: float, held_until: float, growth: float, *, asked: bool) -> None:
         self.start = start
         self.goal = max(goal, start)
         self.held_until = held_until
         self.growth = growth
+        self.asked = asked
+        self._ends_at = held_until + min(_MINUTE_S * log(self.goal / start, growth), _LONGEST_S)
         self._due = held_until - 1e9  # virtual time at which what was started has been paid for
 
     def rate(self, now: float) -> float:
@@ -85,7 +89,7 @@ class Ramp:
         past = now - self.held_until
         if past <= 0.0:
             return self.start
-        if past >= 60 * _MINUTE_S:  # also keeps the power within a float
+        if past >= _LONGEST_S:  # also keeps the power within a float
             return self.goal
         grown: float = self.start * self.growth ** (past / _MINUTE_S)
         return min(grown, self.goal)
@@ -97,8 +101,8 @@ class Ramp:
         return now > self.held_until and self.rate(now) >= self.goal
 
     def opens_at(self) -> float:
-        """From when on one more may start."""
-        return self._due - 1.0
+        """From when on one more may start. What it did not pace, which is in nobody's way, delays no end."""
+        return min(self._due - 1.0, self._ends_at)
 
     def started(self, now: float) -> None:
         self._due = max(self._due, now) + 1.0 / self.rate(now)
@@ -107,15 +111,15 @@ class Ramp:
 def recovery(rates: StartRate, now: float) -> Ramp:
     """After a probe went well: from a tenth of what the key was used at to all of it, in a minute."""
     goal = max(rates.earlier(now) or 0.0, rates.recent(now), RATE_MIN / RECOVERY_SHARE)
-    return Ramp(goal * RECOVERY_SHARE, goal, now, RECOVERY_GROWTH)
+    return Ramp(goal * RECOVERY_SHARE, goal, now, RECOVERY_GROWTH, asked=False)
 
 
 def slowdown(rates: StartRate, current: Ramp | None, hold: float, now: float) -> Ramp:
     """After a provider asked for a slower rise: back to the previous rate, or below a pace that was too fast."""
     if current is not None and not current.over(now):
-        return Ramp(max(RATE_MIN, current.rate(now) * 0.7), current.goal, now + hold, GROWTH)
+        return Ramp(max(RATE_MIN, current.rate(now) * 0.7), current.goal, now + hold, GROWTH, asked=True)
     recent = rates.recent(now)
     earlier = rates.earlier(now)
     previous = recent / 2 if earlier is None else min(earlier, recent * 0.7)
     start = max(previous, recent / 10, RATE_MIN)
-    return Ramp(start, max(recent, start) * GROWTH, now + hold, GROWTH)
+    return Ramp(start, max(recent, start) * GROWTH, now + hold, GROWTH, asked=True)

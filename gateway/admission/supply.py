@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from math import inf
 
 from gateway.admission.classes import CLASSES, RANKS
-from gateway.admission.item import Work
+from gateway.admission.item import Item, Work
 from gateway.admission.outlook import Outlook
 from gateway.charge import INPUT, OUTPUT, REQUESTS, TOKENS, Charge
 
 _LEAST_LEFT = 0.01
+_WINDOW_S = 60.0
 #: How long rates and what classes took are taken to stay as they were.
 _STAYS_S = 0.25
 
@@ -38,11 +39,16 @@ class Ahead:
 
 
 class Supply:
-    """What the accounts of a signature let through together, and to whom, lately."""
+    """What the accounts of an item's signature let through together, and to whom, lately.
+
+    Those that are not open to it within a window do not count beside others that are.
+    """
 
     __slots__ = ("_floored", "_rates", "until")
 
-    def __init__(self, accounts: Sequence[str], outlook: Outlook, now: float) -> None:
+    def __init__(self, item: Item, outlook: Outlook, now: float) -> None:
+        near = [one for one in item.signature if outlook.opens_in(one, item) <= _WINDOW_S]
+        accounts = near or item.signature
         rates = [sum(rate) for rate in zip(*map(outlook.rates, accounts), strict=True)]
         served = [sum(part) / len(accounts) for part in zip(*map(outlook.served, accounts), strict=True)]
         self.until = now + _STAYS_S

@@ -13,7 +13,7 @@ from math import inf
 
 from gateway.admission.bounds import Bounds
 from gateway.admission.choice import Choice
-from gateway.admission.classes import CLASSES, in_order
+from gateway.admission.classes import in_order
 from gateway.admission.expected_wait import Forecast
 from gateway.admission.grantor import Grantor
 from gateway.admission.item import DEADLINE_UNREACHABLE, Item, Refused
@@ -25,13 +25,14 @@ from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.pipeline.account import Account, Accounts, share_of
-from gateway.pipeline.attempts import Attempts, group_of
+from gateway.pipeline.attempts import Attempts
 from gateway.pipeline.charging import Charging
-from gateway.pipeline.outlook import AccountOutlook, way_opens_in
+from gateway.pipeline.line_items import LineItems
+from gateway.pipeline.outlook import AccountOutlook
 from gateway.pipeline.overflow import Overflow
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Permit, Ticket
-from gateway.pipeline.turned_away import cancelled, no_key, out_of_time, refused, shed, too_large, unreachable
+from gateway.pipeline.turned_away import cancelled, out_of_time, refused, shed, unreachable
 from gateway.pipeline.waitlist import Waitlist
 from gateway.pipeline.wakes import Wakes
 from gateway.settings.snapshot import PRIORITIES, Snapshot
@@ -71,22 +72,26 @@ class Dispatcher:
         self.line = Line(Bounds(snapshot.queue.depth_max, snapshot.queue.bytes_max), self._outlook)
         self.attempts = Attempts(self.retries, self.line, self.room)
         self.waiters = Waitlist(self.line, grantor, charging, self._outlook, time, clock, self.room)
-        self._overflow = Overflow(self.line, snapshot, self.retries, metrics)
+        self._items = LineItems(grantor, charging, self._outlook, time)
+        self._overflow = Overflow(self.line, self._outlook, snapshot, self.retries, metrics)
         self._wakes = Wakes(self._dispatch)
         self._expiry: asyncio.TimerHandle | None = None
 
-    def at_once(self, ticket: Ticket, now: float, ahead: bool = False) -> Permit | None:
+    def at_once(
+        self, ticket: Ticket, now: float, ahead: bool = False, passed: tuple[Way, ...] = ()
+    ) -> Permit | None:
         """A permit by the best way that has room and where nobody as urgent waits; None when there is none.
 
-        `ahead`: it went before and was not served, so it stands before all of its class.
+        `ahead` of all of its class: it went before and was not served. It is not to go by those `passed`.
         """
         line = self.line
         before = ticket.rank - 1 if ahead else ticket.rank
-        passed = ticket.tried
         while True:
-            way = self._choice.choose(ticket.targets, ticket.wish, passed, _room, now)
+            way = self._choice.choose(ticket.targets, ticket.wish, ticket.tried, _room, now, passed)
             if way is None:
                 return None
+            if way.health.ejected and self._overflow.instead_of(way, ticket, now):
+                continue
             if not line.items or not line.waits_for(way.account.id, before):
                 permit = self._take(ticket, way, now)
                 if permit is not None:
@@ -101,13 +106,13 @@ class Dispatcher:
         """
         future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         overflow = self._overflow
-        item = None if overflow.without_key(ticket, now) else self._item(ticket, now)
+        item = None if overflow.without_key(ticket, now) else self._items.of(ticket, now)
         if item is None or (not ticket.came_back and overflow.rather(ticket, item, now)):
             permit = self.at_once(ticket, now, ticket.came_back)
             if permit is not None:
                 future.set_result(permit)
                 return future
-            item = self._item(ticket, now)
+            item = self._items.of(ticket, now)
         if ticket.came_back:
             self.line.put_back(item, now)
         else:
@@ -116,7 +121,7 @@ class Dispatcher:
         ticket.waiting_since = now
         for account in item.signature:
             # Who came back is looked at once more at once: it may be that nothing opens while it may wait.
-            in_s = 0.0 if ticket.came_back else self._outlook.free_in(account, item)
+            in_s = 0.0 if ticket.came_back else self._outlook.looks(ticket, account, now)[1]
             self._wakes.within(account, in_s)
         for way in overflow.add(ticket, item):
             self._wakes.within(way.account.id, max(0.0, ticket.late_from - now))
@@ -175,7 +180,7 @@ class Dispatcher:
             self._wakes.soon(account)
 
     def room_anywhere(self) -> None:
-        """A key's health changed, and with it perhaps others': one that was left out serves when it is the last."""
+        """A key's health changed: others may be the best that somebody has now."""
         for account in self._accounts.by_id:
             self.room(account)
 
@@ -220,7 +225,7 @@ class Dispatcher:
         if not self.line.remove(item):
             return
         try:
-            self._fitting(ticket, item.expires_at - now, now)
+            self._items.fitting(ticket, item.expires_at - now, now)
         except GatewayError as error:
             why = error
         else:
@@ -231,54 +236,14 @@ class Dispatcher:
         self._moved_up(item, at)
 
     def _unreachable(self, item: Item, wait_s: float) -> GatewayError:
-        return unreachable(wait_s, day_is_used_up=self._outlook.day_is_used_up(item))
+        told_s = self._outlook.worth_asking_in(item, wait_s)
+        return unreachable(told_s, day_is_used_up=self._outlook.day_is_used_up(item))
 
     def _moved_up(self, gone: Item, on: str | None = None) -> None:
         """Who left the line (`on` that account, which is seen to) was before others and may have held room."""
         for account in gone.signature:
             if account != on:
                 self.room(account)
-
-    def _item(self, ticket: Ticket, now: float) -> Item:
-        """The ticket as the line knows it. Raises GatewayError when no way will be open to it in time."""
-        exchange, rank = ticket.exchange, ticket.rank
-        assert exchange.tenant_key is not None
-        tenant, route = exchange.tenant_key.tenant, ticket.candidates.route
-        ways = self._fitting(ticket, CLASSES[rank].ttl_s, now)
-        charge = self._charging.of(ticket, ways[0])
-        return Item(
-            exchange.request_id,
-            tuple(dict.fromkeys(way.account.id for way in ways)),
-            rank,
-            tenant.id,
-            charge,
-            share_of(ways[0].account, charge),
-            exchange.body_bytes,
-            exchange.arrived,
-            CLASSES[rank].ttl_s,
-            weight=tenant.weight,
-            deadline=exchange.deadline or None,
-            group=group_of(ticket, ways[0].health.model),
-            hint=route.hint if route is not None else None,
-            owner=ticket,
-        )
-
-    def _fitting(self, ticket: Ticket, within_s: float, now: float) -> list[Way]:
-        """The ways that the ticket may ever go. Raises GatewayError when none of them opens in time."""
-        ways = list(ticket.ways())
-        opens_in = min((way_opens_in(way, ticket.rank, now) for way in ways), default=inf)
-        if opens_in > within_s:
-            raise no_key(opens_in, permanent=all(way.health.state == "invalid" for way in ways))
-        fitting = [way for way in ways if not self._too_large(ticket, way, now)]
-        if not fitting:
-            raise too_large(self._charging.of(ticket, ways[0]), ways[0].account.terms)
-        return fitting
-
-    def _too_large(self, ticket: Ticket, way: Way, now: float) -> bool:
-        if not way.account.limited:
-            return False
-        charge = self._charging.of(ticket, way)
-        return self._grantor.next_free_in(way.account.id, charge, ticket.rank, self._time.at(now)) is None
 
     def _take(self, ticket: Ticket, way: Way, now: float) -> Permit | None:
         """A place for the ticket, by that way, whose health allows it."""
@@ -314,23 +279,21 @@ class Dispatcher:
 
         def try_take(item: Item) -> bool:
             nonlocal soonest
-            free_in = inf
             ticket = item.owner
             assert isinstance(ticket, Ticket) and ticket.future is not None
             if ticket.future.done():  # its exchange was cancelled a moment ago
                 return False
             for way in ticket.at(account):
-                if way.health.open or way.health.allows(ticket.rank, now):
+                if self._outlook.way_opens_in(ticket, way, now) == 0.0:
                     ticket.permit = self._take(ticket, way, now)
                     if ticket.permit is not None:
                         ticket.permit.item = item
                         return True
-                free_in = min(free_in, self._outlook.way_free_in(ticket, way, now))
-            if free_in > item.expires_at - now and self._outlook.too_late(ticket, item, now):
-                if not self._overflow.is_way_out(ticket, now):
-                    late.append(item)
-            else:
-                soonest = min(soonest, free_in)
+            free_in, look_in = self._outlook.looks(ticket, account, now)
+            if free_in <= item.expires_at - now or not self._outlook.too_late(ticket, item, now):
+                soonest = min(soonest, look_in)
+            elif not self._overflow.is_way_out(ticket, now):
+                late.append(item)
             return False
 
         for _ in range(_AT_ONCE):

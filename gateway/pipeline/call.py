@@ -1,7 +1,9 @@
 """Go upstream: send the work to the best provider key, and to the next one while nothing has been said yet.
 
 The one place that retries. An attempt that failed before anything reached the caller may be made again elsewhere,
-within the retry budget; what the caller learns is the last attempt's error, and never our own credential's.
+within the retry budget: at once, or when that allows it, while something sound is there to wait for. One of which
+nothing reached the provider has cost nothing there and needs no budget. What the caller learns is the last
+attempt's error, or why there was no other; never our own credential's.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,6 +32,7 @@ from gateway.pipeline.reply import Reply, check_other, error_text, open_stream, 
 from gateway.pipeline.router import Candidates
 from gateway.pipeline.served_by import served_by
 from gateway.pipeline.ticket import Permit, Ticket
+from gateway.pipeline.turned_away import not_again
 from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import RANKS, Bounds, ProviderKey, Target
 from gateway.upstream.failures import UpstreamFailure
@@ -63,12 +66,13 @@ class Door:
 class AttemptFailedError(Exception):
     """An attempt came to nothing, before anything of it reached the caller. Its permit has ended."""
 
-    def __init__(self, error: GatewayError, kind: Kind) -> None:
+    def __init__(self, error: GatewayError, kind: Kind, *, sent: bool = True) -> None:
         super().__init__(error.message)
         self.error = error
+        self.sent = sent  # else no provider has seen anything of it
         told = kind in _PUT_BACK_WHEN_TOLD and bool(error.retry_after_s)
         self.is_credential = kind == "credential"
-        self.waits = kind in _PUT_BACK  # for an attempt too, where the budget of these is used up
+        self.waits = kind in _PUT_BACK  # for the budget of attempts too, whatever other way there is
         self.put_back = told or self.waits
 
 
@@ -124,7 +128,7 @@ class Upstream:
                 except LookAgainError as other:
                     ticket.look_again(other.candidates)
                 except GatewayError as later:
-                    raise _better(error, later) from None
+                    raise _better(error, later, ticket) from None
                 finally:
                     self._dispatcher.leave(ticket, permit=permit)
                     now = self._waited(exchange, now)
@@ -153,9 +157,12 @@ class Upstream:
                 now = self._clock.monotonic()
                 if not self._dispatcher.has_way(ticket, now):
                     raise told from None
-                if not self._budget.withdraw(now):
-                    if not (failed.waits or again) or self._budget.frees_in(now) > CLASSES[rank].ttl_s:
+                if failed.sent and not self._budget.withdraw(now):
+                    sound, waits = ticket.has_sound_way(), failed.waits or again
+                    if not (waits or sound):
                         raise told from None
+                    if self._budget.frees_in(now) > CLASSES[rank].ttl_s:
+                        raise (told if waits else not_again(told)) from None
                     ticket.owes_retry = True
                 if not overflowed:
                     error = told
@@ -255,7 +262,7 @@ class Upstream:
         verdict = verdict_of_failure(failure)
         self._lessons.failed(permit, error, verdict, sent=failure.sent)
         _billed(exchange, permit, error, owed=failure.sent and not failure.unanswered)
-        return AttemptFailedError(error, verdict.kind)
+        return AttemptFailedError(error, verdict.kind, sent=failure.sent)
 
     def _door(self, key: ProviderKey, target: Target | None, work: Work) -> Door:
         model = target.model if target is not None else None
@@ -281,14 +288,15 @@ def _billed(exchange: Exchange, permit: Permit, error: GatewayError, *, owed: bo
         exchange.purse.failed(permit, error.condition.name, owed=owed)
 
 
-def _better(before: GatewayError | None, later: GatewayError) -> GatewayError:
-    """Why a request that waited is not served: what went wrong before explains more, but for a busy key.
+def _better(before: GatewayError | None, later: GatewayError, ticket: Ticket) -> GatewayError:
+    """Why a request that waited is not served: what went wrong before explains more.
 
-    And for that too where no way is left that could ever serve it.
+    But not a busy key, nor one that failed while another is sound and only full: unless no way is left that could
+    ever serve it.
     """
-    if before is not None and (before.condition is not RATE_LIMITED or later.condition in _NO_WAY):
-        return before
-    return later
+    if before is None or later.condition in _NO_WAY:
+        return before or later
+    return later if before.condition is RATE_LIMITED or ticket.has_sound_way() else before
 
 
 def _request(

@@ -4,11 +4,12 @@ Nothing is taken, charged or changed. The choice between keys of one target also
 served the prompt's beginning, so keys that could serve equally well stand in the order of the configuration.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Any
 
 from gateway.admission.dimension import CONCURRENCY, account_of_tenant_key
+from gateway.admission.eligibility import look_at, opens_at
 from gateway.admission.grantor import Grantor
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.charge import Charge, Estimate
@@ -17,7 +18,6 @@ from gateway.errors import GatewayError
 from gateway.pipeline.account import Account
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.budget_outlook import BudgetOutlook, Funds
-from gateway.pipeline.outlook import way_opens_in
 from gateway.pipeline.router import Router, Way
 from gateway.settings.snapshot import (
     PRIORITIES,
@@ -97,17 +97,17 @@ class Explainer:
             return {**said, "refused": refused, "candidates": [], "overflow": [], "models": {}}
         targets = [target for ways in found.targets if (target := ways[0].target) is not None]
         ways = [way for keys in found.targets for way in keys]
-        rows = [self._way(way, rank, estimate, funds) for way in ways]
+        rows = [self._way(way, ways, rank, estimate, funds) for way in ways]
         rows += _barred(router.snapshot, tenant, targets, {way.key_id for way in ways})
-        overflow = [self._way(way, rank, estimate, funds) for way in found.overflow]
+        overflow = [self._way(way, found.overflow, rank, estimate, funds) for way in found.overflow]
         models = _known_of(found.route)
         return {**said, "refused": None, "candidates": rows, "overflow": overflow, "models": models}
 
-    def _way(self, way: Way, rank: int, estimate: Estimate, funds: Funds) -> Row:
+    def _way(self, way: Way, ways: Sequence[Way], rank: int, estimate: Estimate, funds: Funds) -> Row:
         now, account = self._clock.monotonic(), way.account
         charge = account.adapter.at_start(estimate)
         usage = self._grantor.usage(account.id, self._time.at(now)) if account.limited else ()
-        reasons = [*self._reasons(way, rank, charge, now), *funds.why_not(way)]
+        reasons = [*self._reasons(way, ways, rank, charge, now), *funds.why_not(way)]
         history = way.health.history
         return {
             "target": str(way.target),
@@ -131,14 +131,16 @@ class Explainer:
             **funds.of(way),
         }
 
-    def _reasons(self, way: Way, rank: int, charge: Charge, now: float) -> Iterator[str]:
-        """Why it would not go that way now."""
+    def _reasons(self, way: Way, ways: Sequence[Way], rank: int, charge: Charge, now: float) -> Iterator[str]:
+        """Why it would not go that way of those `ways` now."""
         account, health = way.account, way.health
-        if not (health.open or health.allows(rank, now)):
-            opens_in = way_opens_in(way, rank, now)
-            when = "until a person mends it" if opens_in == inf else f"for {opens_in:.1f} s"
+        retries = self._dispatcher.retries
+        if opens_at(way, ways, rank, now, retries) > now:
+            at = look_at(way, ways, rank, now, retries)
+            when = "until a person mends it" if at == inf else f"for {at - now:.1f} s"
             why = f": {health.history[-1].reason}" if health.history else ""
-            yield f"its health is {health.state}, {when}{why}"
+            state = f"{health.state}, but the last attempt failed" if health.streak else health.state
+            yield f"its health is {state}, {when}{why}"
         if now < account.blocked_until:
             yield f"the provider refused it lately: blocked for {account.blocked_until - now:.1f} s"
         if account.limited:

@@ -87,11 +87,8 @@ class Hedged:
 
     def _second(self, ticket: Ticket, permit: Permit, tokens: int) -> Permit | None:
         """Another way with room to spare, if one more attempt is within every budget."""
-        before = ticket.tried
-        ticket.tried = (*before, permit.way)
         now = self._clock.monotonic()
-        another = self._dispatcher.at_once(ticket, now)
-        ticket.tried = before
+        another = self._dispatcher.at_once(ticket, now, passed=(permit.way,))
         if another is None:
             return None
         account = another.way.account

@@ -7,6 +7,7 @@ they tell of an account changes slowly, and reading them costs more than everyth
 from collections.abc import Callable
 from math import inf
 
+from gateway.admission.eligibility import grade
 from gateway.admission.grantor import Grantor
 from gateway.admission.health_table import HealthTable
 from gateway.admission.hedge import Hedging
@@ -154,7 +155,7 @@ class Lessons:
     def _judge(self, permit: Permit, verdict: Verdict, reason: str) -> None:
         kind, way = verdict.cause or verdict.kind, permit.way
         now = self._clock.monotonic()
-        health, state = way.health, way.health.state
+        health, before = way.health, grade(way.health)
         if kind == "caller" or (kind == "model" and not health.model):
             health.finished(permit.turn, now)  # whoever finds fault with a request is well
         elif kind in ("rate", "saturation"):
@@ -176,7 +177,7 @@ class Lessons:
         else:
             until = now + verdict.block_s if verdict.block_s is not None else 0.0
             health.failed(permit.turn, "health", now, reason, until)
-        if health.state != state:
+        if grade(health) != before:
             self._dispatcher.room_anywhere()
 
     def _nowhere_to_look(self, key: ProviderKey, _: Secret | None) -> None:

@@ -5,11 +5,12 @@ A local model that is away is no way out: its key's health says so, or the break
 
 from collections.abc import Sequence
 
+from gateway.admission.classes import RANKS
 from gateway.admission.line import Line
 from gateway.admission.overflow import NO_KEY, LocalModel
 from gateway.exchange import Exchange
 from gateway.pipeline.account import Account
-from gateway.pipeline.outlook import way_opens_in
+from gateway.pipeline.outlook import key_opens_in
 from gateway.pipeline.router import Way
 from gateway.settings.model_facts import context_of
 from gateway.settings.shipped_models import Flags
@@ -36,19 +37,21 @@ def places(account: Account) -> int:
 def serves(way: Way, reason: str, rank: int, patience_s: float, now: float) -> bool:
     """Whether one who overflows for that reason may hope for it.
 
-    Who could wait for a better model only goes where nothing is wrong; who could not takes what there is, unless it
-    has done nothing but fail.
+    Who could wait for a better model only goes where nothing is wrong; who could not takes what there is, but what
+    was left out for its health only when it is time to try it.
     """
-    opens_in = way_opens_in(way, rank, now)
+    if reason == NO_KEY and way.health.ejected:
+        return key_opens_in(way, RANKS[-1], now) == 0.0
+    opens_in = key_opens_in(way, rank, now)
     if reason == NO_KEY:
-        return opens_in <= patience_s and not way.health.failing(now)
+        return opens_in <= patience_s
     return opens_in == 0.0 and way.account.breaker.closed
 
 
 def may_try(way: Way, rank: int, now: float) -> bool:
     """Whether it is time to see if one that failed answers again."""
     account = way.account
-    return way_opens_in(way, rank, now) == 0.0 and account.breaker.opens_in(account.in_flight, now) == 0.0
+    return key_opens_in(way, rank, now) == 0.0 and account.breaker.opens_in(account.in_flight, now) == 0.0
 
 
 def suits(exchange: Exchange, flags: Flags) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS
+from gateway.admission.eligibility import look_at, opens_at, starts_at
 from gateway.admission.grantor import Grantor
 from gateway.admission.item import Item
 from gateway.admission.memory_ledger import LedgerTime
@@ -16,8 +17,6 @@ from gateway.pipeline.ticket import Ticket
 
 ChargeOf = Callable[[Ticket, Way], Charge]
 _WINDOW_S = WINDOW_MS / 1000
-#: What a probe takes, for all that is known.
-_PROBED_S = 1.0
 
 
 class AccountOutlook:
@@ -49,15 +48,35 @@ class AccountOutlook:
         ticket = item.owner
         assert isinstance(ticket, Ticket)
         now = self._clock.monotonic()
-        opens_in = min((way_opens_in(way, ticket.rank, now) for way in ticket.at(account)), default=inf)
+        opens_in = min((self.way_opens_in(ticket, way, now) for way in ticket.at(account)), default=inf)
         return max(opens_in, self._retry_in(ticket, now))
+
+    def way_opens_in(self, ticket: Ticket, way: Way, now: float) -> float:
+        """Seconds until its health, that of the ticket's others, and what it refused lately open that way to it."""
+        at = way.account.blocked_until
+        if way.health.doubted or not way.health.open:
+            at = max(at, opens_at(way, ticket.prospects(), ticket.rank, now, self._retries))
+        return max(0.0, at - now)
 
     def way_free_in(self, ticket: Ticket, way: Way, now: float) -> float:
         """Seconds until the ticket may go that way, if nothing else is sent; infinity for never."""
-        account = way.account
-        wait_s = max(way_opens_in(way, ticket.rank, now), self._retry_in(ticket, now))
         if ticket.overflowed is not None and ticket.avoids(way):
             return inf
+        return self._fits_in(ticket, way, self.way_opens_in(ticket, way, now), now)
+
+    def looks(self, ticket: Ticket, account: str, now: float) -> tuple[float, float]:
+        """Seconds until the ticket may go on the account; and until it is worth seeing whether it may."""
+        free_in = look_in = inf
+        for way in ticket.at(account):
+            free_in = min(free_in, self.way_free_in(ticket, way, now))
+            if way.health.doubted and not (ticket.overflowed is not None and ticket.avoids(way)):
+                at = look_at(way, ticket.prospects(), ticket.rank, now, self._retries)
+                opens_in = max(0.0, max(at, way.account.blocked_until) - now)
+                look_in = min(look_in, self._fits_in(ticket, way, opens_in, now))
+        return free_in, min(free_in, look_in)
+
+    def _fits_in(self, ticket: Ticket, way: Way, opens_in: float, now: float) -> float:
+        account, wait_s = way.account, max(opens_in, self._retry_in(ticket, now))
         if not account.limited:
             return wait_s
         charge = self._charge_of(ticket, way)
@@ -75,10 +94,16 @@ class AccountOutlook:
         """
         left = item.expires_at - now
         for way in ticket.ways():
-            opens_in = way_opens_in(way, ticket.rank, now)
+            opens_in = self.way_opens_in(ticket, way, now)
             if opens_in <= left and self.way_free_in(ticket, way, now) <= max(left, _WINDOW_S):
                 return False
         return True
+
+    def worth_asking_in(self, item: Item, wait_s: float) -> float:
+        """What one who would wait for `wait_s` is told: in a minute what is ejected has been tried again."""
+        ticket = item.owner
+        assert isinstance(ticket, Ticket)
+        return min(wait_s, _WINDOW_S) if any(way.health.ejected for way in ticket.ways()) else wait_s
 
     def day_is_used_up(self, item: Item) -> bool:
         """Whether what the item waits for is, everywhere, another day."""
@@ -104,13 +129,12 @@ class AccountOutlook:
         return [part / 1000 for part in self._grantor.served(account, now)]
 
 
-def way_opens_in(way: Way, rank: int, now: float) -> float:
-    """Seconds until the key's health, and what it refused lately, allow a request of that class.
+def key_opens_in(way: Way, rank: int, now: float) -> float:
+    """Seconds until the key's own health, and what it refused lately, allow a request of that class.
 
     While it is being probed nobody knows: then when to look again. Infinity: a person must mend it.
     """
     at, health = way.account.blocked_until, way.health
     if not health.open:
-        opens_at = health.opens_at(rank)
-        at = max(at, now + _PROBED_S if opens_at == inf and health.state == "probing" else opens_at)
+        at = max(at, starts_at(health, rank, now))
     return max(0.0, at - now)

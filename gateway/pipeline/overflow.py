@@ -21,7 +21,7 @@ from gateway.admission.retry_budget import RetryBudget
 from gateway.admission.shed import Room
 from gateway.metrics import Metrics
 from gateway.pipeline.local_model import local_model, may_try, places, serves, suits
-from gateway.pipeline.outlook import way_opens_in
+from gateway.pipeline.outlook import AccountOutlook, key_opens_in
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Permit, Ticket
 from gateway.record import Record
@@ -46,8 +46,16 @@ class _Waiting(Record):
 class Overflow:
     """The dispatcher's, which gives out the permits."""
 
-    def __init__(self, line: Line, snapshot: Snapshot, retries: RetryBudget, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        line: Line,
+        outlook: AccountOutlook,
+        snapshot: Snapshot,
+        retries: RetryBudget,
+        metrics: Metrics,
+    ) -> None:
         self._line = line
+        self._outlook = outlook
         self._retries = retries
         self._depth = snapshot.queue.overflow_depth
         self._metrics = metrics
@@ -56,10 +64,20 @@ class Overflow:
 
     def without_key(self, ticket: Ticket, now: float) -> bool:
         """No key will be in service in time, and so it goes to the local model: from now on it may."""
-        if not ticket.candidates.overflow or not _is_keyless(ticket, now) or not self._takes_in(ticket, now):
+        if (
+            not ticket.candidates.overflow
+            or not self._is_keyless(ticket, now)
+            or not self._takes_in(ticket, now)
+        ):
             return False
         ticket.overflow(NO_KEY)
         return True
+
+    def instead_of(self, way: Way, ticket: Ticket, now: float) -> bool:
+        """The same of one for whom there is only that way, left out for its health: unless it is time to try it."""
+        if way.health.allows(ticket.rank, now) and self._retries.allows(now):
+            return False
+        return self.without_key(ticket, now)
 
     def rather(self, ticket: Ticket, item: Item, now: float) -> bool:
         """It goes to the local model rather than wait: from now on it may. Else `ticket.late_from` is known."""
@@ -93,7 +111,7 @@ class Overflow:
         known = self.waiting[account]
         if known.way.account.in_flight >= places(known.way.account):
             return inf  # whoever ends there comes by here
-        opens_in = way_opens_in(known.way, RANKS[-1], now)
+        opens_in = key_opens_in(known.way, RANKS[-1], now)
         if opens_in > 0.0:
             return opens_in
         order = known.order
@@ -128,7 +146,7 @@ class Overflow:
 
     def _reason(self, ticket: Ticket, item: Item, now: float) -> str | None:
         """Why the ticket, which might wait or does, goes to the local model now."""
-        if _is_keyless(ticket, now):
+        if self._is_keyless(ticket, now):
             return NO_KEY if self._takes_in(ticket, now) else None
         waits = self._line.find(item.id) is item
         serving = self._serving(ticket, DEADLINE, now) or (self._to_try(ticket, now) if waits else [])
@@ -141,6 +159,12 @@ class Overflow:
         others = self._line.depth(item.signature) - waits
         reason = overflows(item, others, wait_s, self._depth, local, now)
         return None if reason == DEPTH and self._had_better_wait(ticket, item) else reason
+
+    def _is_keyless(self, ticket: Ticket, now: float) -> bool:
+        """Whether no key will be in service while one of its class may wait. What is ejected is none."""
+        in_service = (way for way in ticket.ways() if not way.health.ejected)
+        opens_in = min((self._outlook.way_opens_in(ticket, way, now) for way in in_service), default=inf)
+        return opens_in > CLASSES[ticket.rank].ttl_s
 
     def _had_better_wait(self, ticket: Ticket, item: Item) -> bool:
         """Whether the local model would hardly do, and another of its kind would have room in the line as well."""
@@ -174,12 +198,6 @@ class Overflow:
         if route.overflow is None or not may_overflow(ticket.rank, route.hint):
             return ()
         return ways if suits(ticket.exchange, route.overflow.facts.said) else ()
-
-
-def _is_keyless(ticket: Ticket, now: float) -> bool:
-    """Whether no key will be in service while one of its class may wait."""
-    opens_in = min((way_opens_in(way, ticket.rank, now) for way in ticket.ways()), default=inf)
-    return opens_in > CLASSES[ticket.rank].ttl_s
 
 
 def _ticket(item: Item) -> Ticket:

@@ -111,12 +111,11 @@ class Router:
     def _is_current(self, way: Way) -> bool:
         """Whether the way still leads where it did."""
         account, model = way.account, "" if way.target is None else way.target.model
-        now = self._clock.monotonic()
         if self.accounts.by_id.get(account.id) is not account or account.blocked_until == inf:
             return False
-        if self.accounts.of(account.key, model, self._time.at(now)) is not account:
+        if self.accounts.of(account.key, model, self._time.now()) is not account:
             return False
-        health = self._health.target(account.key.provider.id, model or None, now).by_key.get(way.key_id)
+        health = self._health.target(account.key.provider.id, model or None).by_key.get(way.key_id)
         return health is way.health
 
     def candidates(self, tenant: Tenant, model: str, api: str) -> Candidates:
@@ -188,7 +187,7 @@ class Router:
                 self._ways.clear()
             now = self._clock.monotonic()
             account = self.accounts.of(key, model, self._time.at(now))
-            health = self._health.target(key.provider.id, model or None, now).by_key[key.id]
+            health = self._health.target(key.provider.id, model or None).by_key[key.id]
             way = self._ways[key, model] = Candidate(account, health, target)
         return way
 

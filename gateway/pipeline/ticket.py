@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 from gateway.admission.choice import Wish
+from gateway.admission.eligibility import RISING, SOUND, grade
 from gateway.admission.grantor import Grant
 from gateway.admission.item import Item
 from gateway.admission.overflow import NO_KEY, NO_MONEY
@@ -35,7 +36,7 @@ class Ticket(Record, eq=False):
     targets: tuple[tuple[Way, ...], ...]  # where it may go: the candidates' own, until it overflows
     rank: int
     wish: Wish
-    tried: tuple[Way, ...] = ()
+    tried: tuple[Way, ...] = ()  # and what never has room enough for it: no ways of its any more
     charges: tuple[tuple[Way, Charge], ...] = ()  # of the ways that were asked for: few
     came_back: bool = False  # it went and was not served: before all who wait
     owes_retry: bool = False  # it may go again when the budget of attempts allows
@@ -71,6 +72,14 @@ class Ticket(Record, eq=False):
             for way in ways:
                 if way not in self.tried and (pinned is None or way.key_id == pinned):
                     yield way
+
+    def prospects(self) -> list[Way]:
+        """Those that it might be sent by."""
+        return [way for way in self.ways() if not self.avoids(way)]
+
+    def has_sound_way(self) -> bool:
+        """Whether there is one against which nothing speaks but that it may have no room now."""
+        return any(grade(way.health) in (SOUND, RISING) for way in self.prospects())
 
     def at(self, account: str) -> list[Way]:
         """The ways that lead to `account`."""

@@ -61,6 +61,12 @@ def out_of_time(item: Item, now: float, wait_s: float) -> GatewayError:
     return GatewayError(QUEUE_TIMEOUT, message, retry_after_s=max(RETRY_LEAST_S, min(wait_s, RETRY_MAX_S)))
 
 
+def not_again(failure: GatewayError) -> GatewayError:
+    """It failed where it went, and may not go on to another in time. A new request may: it is no second attempt."""
+    message = f"{failure.message} Others could serve it, but no further attempt may be made for it now."
+    return GatewayError(OVERLOADED, message, retry_after_s=RETRY_LEAST_S)
+
+
 def cancelled() -> GatewayError:
     return GatewayError(CANCELLED_BY_ADMIN, "An operator cancelled this request while it waited.")
 

@@ -55,8 +55,7 @@ class Waitlist:
             Ask(self._charge_at(account, item), item.rank, self._time.at(item.arrived), item.tenant)
             for item in self._line.heads(account, ranks, most)
             # Who may go on several accounts is advertised on one at a time, or would hold the room of all.
-            if (item.order + turn) % len(item.signature) == item.signature.index(account)
-            and self._outlook.opens_in(account, item) == 0.0
+            if account == self._in_turn(item, item.order + turn)
         )
 
     def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
@@ -75,6 +74,11 @@ class Waitlist:
     def learn(self, batch: Batch, answer: Answer) -> None:
         tags = zip(batch.served, answer.tags, strict=True)
         self._line.learn(batch.account.id, ((one.rank, one.tenant, tag) for one, tag in tags))
+
+    def _in_turn(self, item: Item, turn: int) -> str | None:
+        """Of the accounts that are open to it now, the one whose turn it is."""
+        opened = [one for one in item.signature if self._outlook.opens_in(one, item) == 0.0]
+        return opened[turn % len(opened)] if opened else None
 
     def _charge_at(self, account: str, item: Item) -> Charge:
         ticket = item.owner

@@ -5,6 +5,8 @@ from typing import Any
 from budgets.money import dollars
 from storage.database import Database
 from tests.admin.conftest import Admin
+from tests.admission.keys import fail
+from tests.clock import standing
 from tests.gateway.wire import chat, post
 from tests.postgres import Stored
 from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
@@ -62,6 +64,25 @@ async def test_balances_and_what_is_used_up(sim: ProviderSim) -> None:
         assert (await post(gateway, chat(), key=TENANT_KEY)).status == 200
         [limit] = (await explain({**asked, "tenant": "a", "key": "web"}))["limits"]  # type: ignore[misc]
         assert limit == {"dimension": "rpm", "used": 1, "limit": 5, "free": 4, "fits": True}
+
+
+async def test_a_key_that_failed_is_usable_by_who_has_no_other(sim: ProviderSim) -> None:
+    async with RunningGateway(configuration(sim.openai_url)) as gateway:
+        health = gateway.app._readings._health.target("sim", "chat").by_key["one"]
+        asked = {
+            "tenant": "a", "key": None, "model": "smart", "api": "chat", "priority": None, "input_tokens": 10,
+            "max_tokens": 5,
+        }  # fmt: skip
+
+        async def usable(tenant: str) -> dict[str, Any]:
+            rows: Any = (await gateway.app.running.explain({**asked, "tenant": tenant}))["candidates"]
+            return {row["pool"]: row["why_not"] or True for row in rows if "health" in row}
+
+        with standing():
+            fail(health, 5, gateway.app._clock.monotonic())
+            why = "its health is cooling, for 6.0 s: 5 failures in a row: 503"  # a probe of this class
+            assert await usable("a") == {"one": [why], "two": True}
+            assert await usable("b") == {"one": True}
 
 
 async def test_what_is_known_of_the_models(sim: ProviderSim) -> None:

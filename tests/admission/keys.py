@@ -4,7 +4,6 @@ from itertools import count
 
 from gateway.admission.credential import Credential
 from gateway.admission.health import Health
-from gateway.admission.target_health import TargetHealth
 from gateway.settings.snapshot import Origin, Provider, ProviderKey
 
 
@@ -20,11 +19,10 @@ def provider_key(name: str, at: Provider, models: tuple[str, ...] = ("*",)) -> P
 
 def target(keys: int, hold_s: float = 900.0) -> list[Health]:
     """The health of that many keys for one model."""
-    turns, shared = count(1), TargetHealth()
-    members = [Health(f"key-{n}", "m", shared, Credential(), turns, hold_s) for n in range(keys)]
+    turns = count(1)
+    members = [Health(f"key-{n}", "m", Credential(), turns, hold_s) for n in range(keys)]
     for one in members:
         one.credential.uses[one] = None
-    shared.consist_of(members, 0.0)
     return members
 
 

@@ -15,7 +15,6 @@ from gateway.admission.choice import Choice, Strategy, Wish
 from gateway.admission.credential import Credential
 from gateway.admission.health import Health
 from gateway.admission.retry_budget import RetryBudget
-from gateway.admission.target_health import TargetHealth
 from tests.admission.keys import fail
 
 NOW = 1000.0
@@ -32,9 +31,8 @@ class Account:
 
 def target(names: str, model: str = "m") -> list[Candidate[Account]]:
     """One candidate for each letter."""
-    shared, turns = TargetHealth(), count(1)
-    members = [Health(name, model, shared, Credential(), turns, 900.0) for name in names]
-    shared.consist_of(members, NOW)
+    turns = count(1)
+    members = [Health(name, model, Credential(), turns, 900.0) for name in names]
     return [Candidate(Account(one.key_id), one) for one in members]
 
 
@@ -93,19 +91,26 @@ def test_targets_are_taken_in_order(strategy: Strategy) -> None:
     assert chosen([first, second], Wish(0, pinned="d"), by=by) == "d"
 
 
-def test_a_target_that_fails_is_last_for_a_while() -> None:
+def test_a_target_that_fails_waits_for_its_probe_while_another_is_sound() -> None:
     first, second = target("a"), target("b", "n")
-    retries = RetryBudget()
+    by, low = choice(), Wish(4)
     fail(first[0].health, 4, NOW)
-    assert chosen([first, second], by=choice(retries=retries)) == "a", "another attempt could make it good"
+    assert chosen([first, second], by=by) == "a", "another attempt could make it good"
     fail(first[0].health, 1, NOW)
-    assert chosen([first, second], by=choice(retries=retries)) == "b"
-    assert chosen([first, second], tried=(second[0],)) == "a", "last is not left out"
-    assert chosen([first, second], by=choice(retries=retries), now=NOW + 3) == "a"
+    assert chosen([first, second], by=by) == "b"
+    second[0].account.room = 0.0
+    assert chosen([first, second], by=by) is None, "the sound one is waited for"
+    assert chosen([first, second], tried=(second[0],), by=by) == "a", "the last resort"
+    assert chosen([first], by=by) == "a", "of others, too"
+    second[0].account.room = 1.0
+    assert chosen([first, second], low, by=by, now=NOW + 2.9) == "b"
+    assert chosen([first, second], low, by=by, now=NOW + 3) == "a", "the probe"
+    first[0].health.started(NOW + 3)
+    assert chosen([first, second], low, by=by, now=NOW + 3) == "b", "one and no more"
 
 
 @pytest.mark.parametrize("seconds", [1.0, 40.0])
-def test_what_failed_last_is_last_while_no_other_attempt_may_be_made(seconds: float) -> None:
+def test_what_failed_last_is_not_tried_while_no_other_attempt_may_be_made(seconds: float) -> None:
     first, second, third = target("ab"), target("c", "n"), target("d", "o")
     retries = RetryBudget()
     by, now = choice(retries=retries), NOW + seconds
@@ -116,8 +121,13 @@ def test_what_failed_last_is_last_while_no_other_attempt_may_be_made(seconds: fl
     first[1].health.finished(first[1].health.started(NOW), NOW)
     assert chosen([first, second, third], by=by, now=now) == "b"
     third[0].account.room = first[1].account.room = 0.0
-    assert chosen([first, second, third], by=by, now=now) == "a"
+    assert chosen([first, second, third], by=by, now=now) is None
+    assert chosen([first[:1], second], by=by, now=now) == "a", "where nothing is better"
     assert chosen([second, first], by=by, now=NOW + 61) == "c", "the minute of that attempt is over"
+    second[0].account.in_flight = 1
+    assert chosen([second, first], by=by, now=NOW + 61) is None, (
+        "the next attempt is for the one that is there"
+    )
 
 
 def test_who_cannot_make_the_deadline_is_last_but_not_left_out() -> None:
@@ -251,25 +261,30 @@ def test_a_favourite_that_fails_is_left() -> None:
     assert chosen([keys], wish, by=by) != home.key_id
 
 
-def test_a_tenant_whose_only_key_cools_gets_it_all_the_same() -> None:
+def test_what_cools_is_gone_to_when_there_is_nothing_better() -> None:
     keys = target("ab")
     fail(keys[0].health, 5, NOW)
     assert keys[0].health.state == "cooling"
-    assert chosen([keys[:1]]) == "a"
+    assert chosen([keys[:1]]) == "a", "a tenant may have fewer keys than there are"
     assert chosen([keys[:1]], tried=(keys[0],)) is None
     keys[0].account.room = 0.0
     assert chosen([keys[:1]]) is None
     keys[0].account.room = 1.0
     assert chosen([keys]) == "b"
-    assert chosen([keys], tried=(keys[1],)) is None, "not for a retry"
+    assert chosen([keys], tried=(keys[1],)) == "a"
     keys[1].account.room = 0.0
-    assert chosen([keys]) is None, "nor because the others are full"
+    assert chosen([keys]) is None, "but not because the others are full"
+    keys[1].account.room = 1.0
+    by = choice()
+    assert by.choose([keys], URGENT, (), room, NOW, passed=(keys[1],)) is None, "nor because they were passed"
+    quota(keys[1])
+    assert chosen([keys]) == "a"
 
 
 def test_the_probe_of_a_cooled_key_comes_from_a_low_class() -> None:
     keys, by = target("ab"), choice()
     fail(keys[0].health, 5, NOW)
-    then = NOW + 30
+    then = NOW + 3
     keys[1].account.in_flight = 5
     assert chosen([keys], Wish(0), by=by, now=then) == "b"
     assert chosen([keys], Wish(3), by=by, now=then) == "a"

@@ -34,7 +34,7 @@ class Target(RuleBasedStateMachine):
         self.now = 500.0
         self.keys = [provider_key(f"key-{number}", provider()) for number in range(keys)]
         self.table = HealthTable(self.keys)
-        self.targets = [self.table.target("p", model, self.now) for model in models]
+        self.targets = [self.table.target("p", model) for model in models]
         self.live: list[Attempt] = []
         self.quota: dict[Health, float] = {}
         self.rates: dict[object, tuple[float, float]] = {}
@@ -143,7 +143,7 @@ class Target(RuleBasedStateMachine):
         known = {key.id: key for key in self.keys}
         names = [f"key-{number}" for number in range(count)]
         self.keys = [known.get(name) or provider_key(name, provider()) for name in names]
-        self.table.configure(self.keys, self.now)
+        self.table.configure(self.keys)
         self.live = [one for one in self.live if one.health in self.everyone()]
 
     @invariant()
@@ -161,14 +161,6 @@ class Target(RuleBasedStateMachine):
             if health._probe:
                 assert health.state == "probing"
                 assert not any(health.allows(rank, self.now + 1e6) for rank in range(5))
-
-    @invariant()
-    def someone_serves_while_others_are_out_for_their_health(self) -> None:
-        for target in getattr(self, "targets", []):
-            out = [one for one in target.members if one.ejected]
-            assert len(out) * 2 <= len(target.members)
-            if out:
-                assert any(one.state == "healthy" for one in target.members)
 
     @invariant()
     def quota_lasts_until_its_time(self) -> None:
@@ -196,6 +188,7 @@ class Target(RuleBasedStateMachine):
             assert serves or not health.open
             assert not serves or health.allows(0, self.now) == (self.now >= health.rests_until)
             assert health.rests_until <= self.now + REST_MAX_S
+            assert not (health.ejected and health.recovering)
             assert not health.ejected or health.state in ("cooling", "probing")
             assert health.state != "cooling" or health.ejected
             assert (health.state == "invalid") == health.credential.invalid

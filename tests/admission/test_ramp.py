@@ -82,11 +82,15 @@ def test_a_key_without_a_past_keeps_half_of_what_it_had() -> None:
 def test_a_ramp_never_falls_and_ends(
     start: float, goal: float, hold: float, growth: float, times: list[float]
 ) -> None:
-    ramp = Ramp(start, goal, hold, growth)
+    ramp = Ramp(start, goal, hold, growth, asked=True)
     rates = [ramp.rate(now) for now in sorted(times)]
     assert all(one <= other for one, other in pairwise(rates))
     assert start <= rates[0] and rates[-1] <= ramp.goal
     assert ramp.over(hold + 3601) and (hold == 0 or goal <= start or not ramp.over(hold))
+    for _ in range(20):
+        ramp.started(hold)
+    at, paced = ramp.opens_at(), pytest.approx(hold + 20 / start - 1)
+    assert at <= hold + 3600 and (at == paced or ramp.over(at + 1)), "it ends on time"
 
 
 @given(gaps=st.lists(st.floats(0, 400), min_size=1, max_size=200))

@@ -1,7 +1,8 @@
 """Invariants 1 to 15 of `reference/admission.md` §3.8, as seen from outside; each check names its own.
 
 Broken ones are collected, not raised: most are found in callbacks. 13 (idempotence of a ledger's batches) has no
-end-to-end form while the ledger is this process's own; 7 and 5 have worlds of their own (`test_simulation`).
+end-to-end form while the ledger is this process's own; 7 and 5 have worlds of their own (`test_simulation`). What
+must hold of keys that fail has no number there and is named "health".
 """
 
 from collections import defaultdict
@@ -11,19 +12,22 @@ from gateway.admission.bounds import COUNT
 from gateway.admission.hold import PASSES, hold
 from gateway.admission.item import CLASS_FULL, LINE_FULL, Item
 from gateway.admission.line import Line
+from gateway.errors import UPSTREAM_ERROR, UPSTREAM_OVERLOADED, UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE
 from gateway.pipeline.admit import SHED, Dispatcher
 from gateway.pipeline.router import Way
-from gateway.pipeline.ticket import Ticket
+from gateway.pipeline.ticket import Permit, Ticket
 from gateway.settings.snapshot import PRIORITIES
 from tests.simulation.caller_end import CallerEnd
 from tests.simulation.judge import AXES, WINDOW_S
-from tests.simulation.observed import Observed, Seen, Witness, gone, heads
+from tests.simulation.observed import Observed, Seen, Witness, gone, heads, is_sound
 from tests.simulation.plan import Plan
 from tests.simulation.provider import Providers
 
 #: How long after its moment something may happen.
 SOON_S = 0.02
 _BROKEN_MAX = 20
+#: What a caller is told of a provider that failed.
+_FAILURES = {UPSTREAM_ERROR.code, UPSTREAM_UNREACHABLE.code, UPSTREAM_TIMEOUT.code, UPSTREAM_OVERLOADED.code}
 
 
 class Invariants:
@@ -32,11 +36,12 @@ class Invariants:
     def __init__(self, plan: Plan, providers: Providers, witness: Witness) -> None:
         self._plan, self._providers, self._witness = plan, providers, witness
         witness.on_grant, witness.on_shed = self.priority, self.shed_order
+        witness.on_try = self.only_tried
         #: Heads that could go on an account, at the last look, and how many had gone there.
         self.forecasts: list[tuple[str, float, float]] = []  # of some in line: who, when, how long
         self._could_go: dict[tuple[str, str], int] = {}
 
-    def broken(self, number: int, what: str) -> None:
+    def broken(self, number: int | str, what: str) -> None:
         if len(self._witness.broken) < _BROKEN_MAX:
             self._witness.broken.append(f"{number}: {what}")
 
@@ -52,6 +57,23 @@ class Invariants:
             f"{now:.3f}: class {ticket.rank} ({ticket.exchange.request_id}) went on {way.account.id} "
             f"while {first.id} of class {first.rank} could",
         )
+
+    def only_tried(self, ticket: Ticket, permit: Permit, left: int, now: float) -> None:
+        """Health. While a request has a sound way, what fails gets no more than could be made good; one, if out."""
+        health = permit.way.health
+        if not any(is_sound(way) for way in ticket.ways()):
+            return
+        beside = [
+            one
+            for one in self._witness.open.values()
+            if one is not permit and one.way.health is health and one.turn > health._since
+        ]
+        if left <= 0 or (health.state != "healthy" and (beside or not health.is_probed)):
+            self.broken(
+                "health",
+                f"{now:.3f}: {ticket.exchange.request_id} went to {permit.way.key_id}, {health.state} after "
+                f"{health.streak} failures, beside {len(beside)}, with {left} attempts left and a sound way",
+            )
 
     def shed_order(self, at: Dispatcher, priority: str, reason: str) -> None:
         """9. Nobody makes room, or is refused for want of it, while a lower class has more than it keeps."""
@@ -206,6 +228,16 @@ class Invariants:
             exchange = self._witness.seen[attempt.request].exchange
             if exchange.deadline and attempt.at > exchange.deadline + SOON_S:
                 self.broken(10, f"{attempt.request} left at {attempt.at:.3f}, after {exchange.deadline:.3f}")
+
+    def failures(self) -> None:
+        """Health. No caller is told of a provider's failure while it has a sound way, and time for it."""
+        for seen in {id(one): one for one in self._witness.seen.values()}.values():
+            exchange = seen.exchange
+            if seen.sound_at is not None and not exchange.first_content and exchange.code in _FAILURES:
+                self.broken(
+                    "health",
+                    f"{exchange.request_id} was told {exchange.code}, but had a sound way at {seen.sound_at:.3f}",
+                )
 
     def first_come(self) -> None:
         """8. Of one tenant's requests of one class for the same accounts, the earlier one goes first."""

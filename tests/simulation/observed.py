@@ -7,6 +7,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from gateway.admission.classes import CLASSES
+from gateway.admission.eligibility import RISING, grade
 from gateway.admission.item import Item
 from gateway.admission.next_in_line import LOOK_PAST
 from gateway.charge import Charge
@@ -31,6 +32,8 @@ class Seen:
     permits: int = 0
     first_permit: float = 0.0
     lane: tuple[Any, ...] = ()
+    #: When it last failed or left the line, if it had a sound way then, and time for one more attempt.
+    sound_at: float | None = None
 
 
 class Witness:
@@ -45,6 +48,7 @@ class Witness:
         self.shed: list[tuple[str, str]] = []
         self.on_grant: Any = None
         self.on_shed: Any = None
+        self.on_try: Any = None
 
     def began(self, request: Request, exchange: Exchange, dispatcher: Dispatcher) -> None:
         self.seen[exchange.request_id] = self.seen[request.id] = Seen(request, exchange, dispatcher)
@@ -85,7 +89,21 @@ class Observed(Dispatcher):
         *own, self.witness = parts
         super().__init__(*own)
 
+    def has_way(self, ticket: Ticket, now: float) -> bool:
+        self._left_with(ticket, now, self.retries.frees_in(now) <= CLASSES[ticket.rank].ttl_s)
+        return super().has_way(ticket, now)
+
+    def leave(self, ticket: Ticket, *, permit: Permit | None) -> None:
+        self._left_with(ticket, self._clock.monotonic(), True)
+        super().leave(ticket, permit=permit)
+
+    def _left_with(self, ticket: Ticket, now: float, may_try: bool) -> None:
+        """What it could hope for when it was last asked about."""
+        seen = self.witness.seen[ticket.exchange.request_id]
+        seen.sound_at = now if may_try and any(is_sound(way) for way in ticket.ways()) else None
+
     def _take(self, ticket: Ticket, way: Way, now: float) -> Permit | None:
+        is_tried, left = not is_sound(way), self.retries.left(now)
         contenders = (
             []
             if self._has_floor(ticket, way)
@@ -99,6 +117,8 @@ class Observed(Dispatcher):
         if permit is not None:
             if contenders:
                 self.witness.on_grant(self, ticket, way, contenders, now)
+            if is_tried:
+                self.witness.on_try(ticket, permit, left, now)
             self.witness.granted(ticket, permit, now)
         return permit
 
@@ -111,8 +131,13 @@ class Observed(Dispatcher):
         super().give_back(permit)
 
     def fits(self, item: Item, account: str) -> bool:
-        """Whether the item could go there at this moment."""
-        return not gone(item) and self._outlook.free_in(account, item) == 0.0
+        """Whether the item could go there at this moment, by the best that it has: what is worse is only tried."""
+        ticket = item.owner
+        assert isinstance(ticket, Ticket)
+        if gone(item) or self._outlook.free_in(account, item) > 0.0:
+            return False
+        best = min(grade(way.health) for way in ticket.prospects())
+        return any(grade(way.health) in (best, RISING) for way in ticket.at(account))
 
     def _has_floor(self, ticket: Ticket, way: Way) -> bool:
         """Whether its class may go before more urgent ones."""
@@ -146,6 +171,11 @@ def heads(of: Dispatcher, account: str) -> Iterator[Item]:
             if len(bucket.lanes) <= LOOK_PAST:
                 for lane in bucket.lanes.values():
                     yield lane.head()
+
+
+def is_sound(way: Way) -> bool:
+    """In service, and nothing has failed there since the last answer."""
+    return way.health.state == "healthy" and not way.health.streak
 
 
 def gone(item: Item) -> bool:

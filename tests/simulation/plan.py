@@ -109,6 +109,7 @@ def draw(seed: int, replicas: int = 1) -> Plan:
         plan.snapshot = replace(snapshot, hedge=Hedge(enabled=True, tokens_ratio=0.1))
     plan.requests = _traffic(chance, plan, _capacity(keys))
     _trouble(chance, plan)
+    _outage(Random(f"{seed}/outage"), plan)
     if replicas > 1:
         _share(Random(f"{seed}/shared"), plan)
     return plan
@@ -289,6 +290,28 @@ def _trouble(chance: Random, plan: Plan) -> None:
             kind = chance.choice(["down"] if provider in sliced else ["down", "dial"])
             fault = Fault(kind, begin, begin + chance.uniform(2, 30))
             plan.host_faults.setdefault(provider, []).append(fault)
+
+
+def _outage(chance: Random, plan: Plan) -> None:
+    """In some worlds the first target of a route is dead for long: its provider is away, or all its keys fail."""
+    firsts = [
+        route.targets[0].provider.id for route in plan.snapshot.routes.values() if len(route.targets) > 1
+    ]
+    if not firsts or chance.random() < 0.5:
+        return
+    provider = chance.choice(firsts)
+    begin = BEGIN_S + chance.uniform(1, plan.seconds / 2)
+    end = begin + chance.uniform(20, plan.seconds / 2)
+    lose(plan, provider, Fault(chance.choice(["down", "error"]), begin, end))
+
+
+def lose(plan: Plan, provider: str, fault: Fault) -> None:
+    """All of the provider's keys have that fault, before any others; `down`: nor can it be connected to."""
+    if fault.kind == "down":
+        plan.host_faults.setdefault(provider, []).insert(0, fault)
+    for key in plan.snapshot.provider_keys:
+        if key.provider.id == provider:
+            plan.faults.setdefault(key.id, []).insert(0, fault)
 
 
 def _share(chance: Random, plan: Plan) -> None:

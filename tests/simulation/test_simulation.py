@@ -9,7 +9,7 @@ import pytest
 from gateway.admission.classes import CLASSES
 from gateway.settings.snapshot import Limits, ProviderKey
 from keys.secret import Secret
-from tests.simulation.plan import BEGIN_S, Plan, draw, steady
+from tests.simulation.plan import BEGIN_S, Plan, draw, lose, steady
 from tests.simulation.provider import Fault
 from tests.simulation.world import Report, run
 
@@ -117,6 +117,23 @@ def test_a_target_that_is_away_is_not_felt_however_few_requests_there_are(kind: 
     assert set(report.codes.values()) == {""}
     served = [one for one in report.sent if one.account == "p-0" and one.at > end + 60]
     assert len(served) > 0.9 * (600 - 460) / seconds - 3, "it is in use again"
+
+
+@pytest.mark.parametrize("kind", ["down", "error"])
+def test_a_target_that_is_away_is_not_asked_because_the_other_is_full(kind: str) -> None:
+    """Half of the load has no room at the second: that waits, and nobody is told of the first one's failures."""
+    plan = steady({"p": Limits(rpm=600), "q": Limits(rpm=60)}, [("a", "p", 1, 1.0), ("b", "p", 2, 1.0)], 600.0)
+    route, other = plan.snapshot.routes["p"], plan.snapshot.routes["q"]
+    both = replace(route, targets=(*route.targets, *other.targets))
+    plan.snapshot = replace(plan.snapshot, routes={"p": both})
+    begin, end = BEGIN_S + 100, BEGIN_S + 300
+    lose(plan, "p", Fault(kind, begin, end))
+    report = fine(plan)
+    assert set(report.codes.values()) <= {"", "deadline_unreachable", "queue_timeout", "queue_full", "overloaded"}
+    asked = [one.at for one in report.sent if one.account == "p-0"]
+    assert sum(begin + 10 <= at < end for at in asked) <= (0 if kind == "down" else 200 / 24 + 3), "its probes"
+    assert sum(end <= at < end + 30 for at in asked) >= 3, "back in use"
+    assert sum(at >= end + 120 for at in asked) > 0.9 * (600 - 420) * 2
 
 
 def test_12_what_was_sent_is_not_called_too_large_for_the_keys_that_are_left() -> None:

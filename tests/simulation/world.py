@@ -131,6 +131,7 @@ class World:
             checks.conservation(dispatcher)  # type: ignore[arg-type]
         checks.outcomes(self.ends)
         checks.deadlines()
+        checks.failures()
         checks.first_come()
         checks.retries(now - self.plan.requests[0].at if self.plan.requests else 0.0)
 
