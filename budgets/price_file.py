@@ -12,17 +12,16 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-import msgspec
-
 from budgets.price import Bands
 from budgets.price_match import Match, matches
+from budgets.record import Decoder, Encoder, Record, RecordError, field
 
 _PACKAGE = "genai-prices"
 _FORM = 1  # of the file: raised when what is written below changes
 _MAKING_S = 180  # a second or two, on a machine with nothing else to do
 
 
-class DatedPrice(msgspec.Struct, frozen=True):
+class DatedPrice(Record, frozen=True):
     """What a model costs from a day on."""
 
     since: str  # ISO date, "" for ever before
@@ -31,16 +30,16 @@ class DatedPrice(msgspec.Struct, frozen=True):
     per_search: int = 0
 
 
-class PricedModel(msgspec.Struct, frozen=True):
+class PricedModel(Record, frozen=True):
     """Prices as they came one after the other."""
 
     id: str
     match: Match
     prices: list[DatedPrice]
-    notes: list[str] = []
+    notes: list[str] = field(default_factory=list)
 
 
-class Vendor(msgspec.Struct, frozen=True):
+class Vendor(Record, frozen=True):
     """Who sells models, where, and what is the most they ask for any."""
 
     id: str
@@ -48,14 +47,14 @@ class Vendor(msgspec.Struct, frozen=True):
     match: Match | None
     worst: DatedPrice
     models: list[PricedModel]
-    others: list[str] = []  # whose models it sells too
+    others: list[str] = field(default_factory=list)  # whose models it sells too
 
 
-class Seed(msgspec.Struct, frozen=True):
+class Seed(Record, frozen=True):
     version: str
     vendors: list[Vendor]
     worst: DatedPrice
-    problems: list[str] = []  # what of the package is left out, and why
+    problems: list[str] = field(default_factory=list)  # what of the package is left out, and why
 
     def vendor(self, base_url: str, *names: str) -> Vendor | None:
         """Who is at an address, or goes by one of the names."""
@@ -79,7 +78,7 @@ def load_seed(directory: Path) -> Seed:
     path = seed_path(directory)
     try:
         return _read(path)
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, RecordError):
         command = [sys.executable, "-m", "budgets.price_seed", str(path)]
         subprocess.run(command, check=True, timeout=_MAKING_S, stdin=subprocess.DEVNULL)  # noqa: S603
         return _read(path)
@@ -89,9 +88,9 @@ def save_seed(seed: Seed, path: Path) -> None:
     """All of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(f".{os.getpid()}.new")
-    new.write_bytes(msgspec.json.encode(seed))
+    new.write_bytes(Encoder().encode(seed))
     new.replace(path)
 
 
 def _read(path: Path) -> Seed:
-    return msgspec.json.decode(path.read_bytes(), type=Seed)
+    return Decoder(Seed).decode(path.read_bytes())

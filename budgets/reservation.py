@@ -7,14 +7,13 @@ Plain nouns: `Treasury` makes them and changes them.
 from enum import Enum, auto
 from typing import NamedTuple
 
-import msgspec
-
 from budgets.price import Price
+from budgets.record import Record
 from budgets.slice import Budget
 from budgets.spool.record import Intent
 
 
-class Reservation(msgspec.Struct, eq=False):
+class Reservation(Record, eq=False):
     """Nano-dollars held for a request until an attempt is settled, or the request is over."""
 
     request_id: str
@@ -35,7 +34,7 @@ class State(Enum):
     OVER = auto()
 
 
-class Attempt(msgspec.Struct, eq=False):
+class Attempt(Record, eq=False):
     """One sending upstream: an event of its own, and one row of the usage log."""
 
     reservation: Reservation

@@ -5,13 +5,13 @@ fields say how much of it was what. The parts never add up to more than their wh
 whole bounds the cost. How providers say it is `gateway.dialects.usage`'s. Depends on nothing.
 """
 
-import msgspec
+from budgets.record import Record, asdict
 
 #: More than this no reply has used; such a report is not believed.
 COUNT_MAX = 1_000_000_000
 
 
-class Tokens(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Tokens(Record, frozen=True, array_like=True, gc=False):
     """Made by `fit`, which sees to it that parts stay within their whole."""
 
     input: int = 0
@@ -35,7 +35,7 @@ NOTHING = Tokens()
 
 def fit(tokens: Tokens) -> Tokens:
     """The same with no negative count, and parts that overlap cut down to their whole."""
-    counts = {name: min(max(count, 0), COUNT_MAX) for name, count in msgspec.structs.asdict(tokens).items()}
+    counts = {name: min(max(count, 0), COUNT_MAX) for name, count in asdict(tokens).items()}
     for whole, parts in (("input", INPUT_PARTS), ("output", OUTPUT_PARTS)):
         over = sum(counts[part] for part in parts) - counts[whole]
         for part in parts:

@@ -14,8 +14,7 @@ from enum import IntEnum
 from typing import Any
 from zlib import crc32
 
-import msgspec
-
+from budgets.record import Decoder, Encoder, Record, RecordError
 from budgets.usage import NOTHING, Tokens
 
 HEAD = struct.Struct("<IIQB")
@@ -33,7 +32,7 @@ class Kind(IntEnum):
     CORRECT = 4
 
 
-class Intent(msgspec.Struct, frozen=True, array_like=True):
+class Intent(Record, frozen=True, array_like=True):
     """Written before anything goes upstream: what may be owed, and by whom."""
 
     request_id: str
@@ -54,7 +53,7 @@ class Intent(msgspec.Struct, frozen=True, array_like=True):
     task: str | None = None
 
 
-class Settle(msgspec.Struct, frozen=True, array_like=True):
+class Settle(Record, frozen=True, array_like=True):
     """What an attempt came to."""
 
     intent: Intent
@@ -71,7 +70,7 @@ class Settle(msgspec.Struct, frozen=True, array_like=True):
     price_known: bool = True
 
 
-class Void(msgspec.Struct, frozen=True, array_like=True):
+class Void(Record, frozen=True, array_like=True):
     """Nothing was sent, or nothing is owed for it."""
 
     request_id: str
@@ -79,7 +78,7 @@ class Void(msgspec.Struct, frozen=True, array_like=True):
     reason: str = ""
 
 
-class Correct(msgspec.Struct, frozen=True, array_like=True):
+class Correct(Record, frozen=True, array_like=True):
     """A later correction: an event of its own, never a rewrite. `number` counts from 1 for each attempt."""
 
     intent: Intent
@@ -96,10 +95,10 @@ _TYPES: tuple[tuple[Kind, Any], ...] = (
     (Kind.VOID, Void),
     (Kind.CORRECT, Correct),
 )
-_DECODERS = {int(kind): msgspec.json.Decoder(said) for kind, said in _TYPES}
+_DECODERS = {int(kind): Decoder(said) for kind, said in _TYPES}
 _KINDS = {said: int(kind) for kind, said in _TYPES}
 #: The payload of a record.
-encoded = msgspec.json.Encoder().encode
+encoded = Encoder().encode
 
 
 def frame(sequence: int, said: Said) -> bytes:
@@ -133,7 +132,7 @@ def said_in(kind: int, payload: bytes) -> Said | None:
         return None
     try:
         said: Said = decoder.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (RecordError, UnicodeDecodeError):
         return None
     return said
 
