@@ -1,0 +1,607 @@
+"""Requests to providers: what each is asked, and what it is spared."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.capabilities import USUAL, Capabilities
+from gateway.chat import (
+    Block,
+    CacheTtl,
+    ChatRequest,
+    Effort,
+    Format,
+    Media,
+    Parameters,
+    Refusal,
+    Signature,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Turn,
+)
+from gateway.dialects.chat.dialect import CHAT_IN, chat_out
+from gateway.dialects.chat.quirks import QUIRKS
+from gateway.dialects.losses import Losses
+from gateway.errors import GatewayError
+from tests.dialects.chat.asking import write
+from tests.dialects.conversations import PDF, PNG, requests, spoken
+
+HI = Turn("user", (Text("hi"),), "messages[0]")
+TOOL = Tool("f", "tools[0].function", "d", {"type": "object", "properties": {}})
+SQL = Tool("sql", "tools[1].custom", custom=True, grammar={"syntax": "lark", "definition": "x"})
+EFFORTS = Capabilities(effort_levels=("low", "medium", "high"), thinking="level")
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+
+
+def asking(*turns: Turn, **fields: Any) -> ChatRequest:
+    system = tuple(map(Text, fields.pop("system", ())))
+    tools, others = fields.pop("tools", ()), fields.pop("others", {})
+    names, stream = fields.pop("names", {}), fields.pop("stream", False)
+    return ChatRequest(turns or (HI,), system, tools, Parameters(**fields), stream, others, names)
+
+
+def messages(*turns: Turn, flavour: str = "generic", model: str = "m", **fields: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = write(asking(*turns, **fields), flavour, model)["messages"]
+    return found
+
+
+def lost(request: ChatRequest, flavour: str = "generic", can: Capabilities = USUAL) -> str:
+    losses = Losses()
+    write(request, flavour, "m", can, losses)
+    return losses.line().decode()
+
+
+def refused(
+    request: ChatRequest, flavour: str = "generic", can: Capabilities = USUAL
+) -> tuple[str | None, str | None]:
+    with pytest.raises(GatewayError) as error:
+        write(request, flavour, "m", can)
+    return error.value.condition.code, error.value.param
+
+
+@given(requests())
+def test_there_and_back(request: ChatRequest) -> None:
+    """Of OpenAI's dialect in the middle nothing is lost."""
+    losses = Losses()
+    again = CHAT_IN.request(write(request, "openai", "gpt-4.1", losses=losses), losses)
+    assert losses.line() == b""
+    assert spoken(again) == spoken(request)
+    assert again.parameters == request.parameters or not request.tools
+    assert [(tool.name, tool.description, tool.schema) for tool in again.tools] == [
+        (tool.name, tool.description, tool.schema) for tool in request.tools
+    ]
+    assert again.stream == request.stream
+
+
+@given(st.sampled_from(sorted(QUIRKS)), requests())
+def test_every_provider_can_be_asked(flavour: str, request: ChatRequest) -> None:
+    """And is asked in all the words of the conversation; results follow the calls."""
+    body = write(request, flavour)
+    blocks = [*request.system, *(block for turn in request.turns for block in turn.blocks)]
+    said = json.dumps(body["messages"], ensure_ascii=False)
+    for block in blocks:
+        if isinstance(block, Text):
+            assert json.dumps(block.text, ensure_ascii=False)[1:-1] in said
+    roles = [message["role"] for message in body["messages"]]
+    assert set(roles) <= {"system", "developer", "user", "assistant", "tool"}
+    for place, role in enumerate(roles):
+        if role == "tool":
+            assert roles[place - 1] in ("assistant", "tool")
+
+
+def test_a_plain_request() -> None:
+    sent = chat_out("generic").request(asking(system=["a", "b"], max_output=5), "m", USUAL, Losses())
+    assert (sent.path, sent.streams, sent.api, sent.answer_tool) == ("/chat/completions", False, "chat", "")
+    assert sent.body == {
+        "model": "m",
+        "messages": [{"role": "system", "content": "a\n\nb"}, {"role": "user", "content": "hi"}],
+        "max_tokens": 5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("flavour", "model", "role"),
+    [
+        ("openai", "gpt-6-sol", "developer"), ("openai", "o3", "developer"), ("azure", "gpt-5.4", "developer"),
+        ("openai", "gpt-4.1", "system"), ("groq", "gpt-6", "system"), ("generic", "o3", "system"),
+    ],
+)  # fmt: skip
+def test_who_instructs(flavour: str, model: str, role: str) -> None:
+    assert messages(system=["a"], flavour=flavour, model=model)[0]["role"] == role
+
+
+def test_instructions_in_the_middle() -> None:
+    later = Turn("system", (Text("be brief"),), "messages[1]")
+    assert messages(HI, later, HI)[1] == {"role": "system", "content": "be brief"}
+    for flavour in ("mistral", "vllm"):
+        assert messages(HI, later, HI, flavour=flavour)[1] == {
+            "role": "user",
+            "content": "Operator note (not from the user): be brief",
+        }
+
+
+def result(id_: str, *blocks: Text | Media, error: bool = False) -> ToolResult:
+    return ToolResult(id_, blocks, "messages[2]", is_error=error)
+
+
+def test_results_go_first_then_the_rest_of_the_turn() -> None:
+    turn = Turn("user", (Text("look"), result("a", Text("1"), Text("2")), result("b", error=True)))
+    assert messages(turn) == [
+        {"role": "tool", "tool_call_id": "a", "content": "1\n2"},
+        {"role": "tool", "tool_call_id": "b", "content": "Error: "},
+        {"role": "user", "content": [{"type": "text", "text": "look"}]},
+    ]
+
+
+def test_images_of_a_result_follow_in_the_users_turn() -> None:
+    image = Media("image", "x", "image/png", PNG)
+    assert messages(Turn("user", (result("a", Text("see"), image), Text("and?")))) == [
+        {"role": "tool", "tool_call_id": "a", "content": "see\n[image attached below]"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}},
+                {"type": "text", "text": "and?"},
+            ],
+        },
+    ]
+
+
+def test_parts() -> None:
+    turn = Turn(
+        "user",
+        (
+            Text("a"),
+            Media("image", "x", url="https://a/", detail="low"),
+            Media("audio", "x", "audio/mpeg", "AAAA"),
+            Media("audio", "x", "audio/flac", "AAAA"),
+            Media("document", "x", "application/pdf", PDF),
+            Media("document", "x", "application/pdf", PDF, name="b.pdf"),
+            Media("document", "x", "text/plain", text="plain", name="c.txt"),
+        ),
+    )
+    assert messages(turn)[0]["content"] == [
+        {"type": "text", "text": "a"},
+        {"type": "image_url", "image_url": {"url": "https://a/", "detail": "low"}},
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "mp3"}},
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "flac"}},
+        {
+            "type": "file",
+            "file": {"filename": "document.pdf", "file_data": f"data:application/pdf;base64,{PDF}"},
+        },
+        {"type": "file", "file": {"filename": "b.pdf", "file_data": f"data:application/pdf;base64,{PDF}"}},
+        {"type": "text", "text": "plain"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "media",
+    [
+        Media("image", "at", file_id="file-1"),
+        Media("document", "at", file_id="file-1"),
+        Media("document", "at", url="https://a/"),
+        Media("audio", "at", url="https://a/"),
+    ],
+)
+def test_what_only_another_provider_could_find(media: Media) -> None:
+    assert refused(asking(Turn("user", (media,)))) == ("unsupported_value", "at")
+
+
+def assistant(*blocks: Block, flavour: str = "generic") -> dict[str, Any]:
+    return messages(HI, Turn("assistant", blocks, "messages[1]"), HI, flavour=flavour)[1]
+
+
+def test_what_the_assistant_said() -> None:
+    call = ToolCall("a", "f", '{"a": 1}')
+    written = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+    assert assistant(Text("a"), Text("b")) == {"role": "assistant", "content": "ab"}
+    assert assistant() == {"role": "assistant", "content": ""}
+    assert assistant(call) == {"role": "assistant", "content": None, "tool_calls": [written]}
+    assert assistant(call, flavour="groq") == {"role": "assistant", "tool_calls": [written]}
+    assert assistant(ToolCall("a", "f", ""))["tool_calls"][0]["function"]["arguments"] == "{}"
+    assert assistant(Refusal("no")) == {"role": "assistant", "content": "no"}
+    assert assistant(Refusal("no"), flavour="openai") == {
+        "role": "assistant",
+        "content": None,
+        "refusal": "no",
+    }
+
+
+def test_what_an_assistant_drew_is_lost() -> None:
+    drawn = Turn("assistant", (Text("a"), Media("image", "messages[1].images", "image/png", PNG)))
+    assert lost(asking(HI, drawn, HI)) == "dropped=messages[1].images"
+
+
+def test_plain_text_tools() -> None:
+    call = ToolCall("a", "sql", 'SELECT "x"', custom=True)
+    assert assistant(call, flavour="openai")["tool_calls"] == [
+        {"id": "a", "type": "custom", "custom": {"name": "sql", "input": 'SELECT "x"'}}
+    ]
+    assert assistant(call)["tool_calls"] == [
+        {
+            "id": "a",
+            "type": "function",
+            "function": {"name": "sql", "arguments": '{"input":"SELECT \\"x\\""}'},
+        }
+    ]
+    request = asking(tools=(SQL,))
+    assert write(request, "openai")["tools"] == [
+        {"type": "custom", "custom": {"name": "sql", "format": {"type": "grammar", "grammar": SQL.grammar}}}
+    ]
+    schema = write(request)["tools"][0]["function"]["parameters"]
+    assert schema["required"] == ["input"]
+    assert lost(request) == "dropped=tools[1].custom.format"
+
+
+THOUGHTS = (
+    Thinking("a", Signature("anthropic", "s")),
+    Thinking("b"),
+    Thinking("", Signature("anthropic-claude-v1", "d")),
+)
+
+
+@pytest.mark.parametrize(
+    ("flavour", "fields"),
+    [
+        ("generic", {"content": "c"}),
+        ("openai", {"content": "c"}),
+        ("deepseek", {"content": "c", "reasoning_content": "ab"}),
+        ("xai", {"content": "c", "reasoning_content": "ab"}),
+        ("vllm", {"content": "c", "reasoning_content": "ab", "reasoning": "ab"}),
+        ("mistral", {"content": [
+            {"type": "thinking", "thinking": [{"type": "text", "text": "ab"}]}, {"type": "text", "text": "c"},
+        ]}),
+        ("openrouter", {"content": "c", "reasoning_details": [
+            {"index": 0, "type": "reasoning.text", "text": "a"},
+            {"index": 1, "type": "reasoning.text", "text": "b"},
+            {"index": 2, "format": "anthropic-claude-v1", "type": "reasoning.encrypted", "data": "d"},
+        ]}),
+    ],
+)  # fmt: skip
+def test_reasoning_goes_back_to_who_wants_it(flavour: str, fields: dict[str, Any]) -> None:
+    """Signatures to nobody but who made them."""
+    assert assistant(*THOUGHTS, Text("c"), flavour=flavour) == {"role": "assistant", **fields}
+
+
+def test_signatures_of_gemini_go_to_its_compatible_endpoint_alone() -> None:
+    call = ToolCall("a", "f", "{}", signature=Signature("gemini", "s"))
+    said = Text("a", signature=Signature("gemini", "t"))
+    found = assistant(said, call)
+    assert found["extra_content"] == {"google": {"thought_signature": "t"}}
+    assert found["tool_calls"][0]["extra_content"] == {"google": {"thought_signature": "s"}}
+    assert "extra_content" not in json.dumps(assistant(said, call, flavour="openai"))
+    other = ToolCall("a", "f", "{}", signature=Signature("anthropic", "s"))
+    assert "extra_content" not in assistant(other)["tool_calls"][0]
+
+
+@pytest.mark.parametrize("flavour", ["openai", "mistral"])
+@pytest.mark.parametrize("id_", ["call_1", "x" * 100, "a b c d e", "abc123XYZ", ""])
+def test_ids_of_calls_fit_and_stay_pairs(flavour: str, id_: str) -> None:
+    turn = Turn("user", (result(id_, Text("1")),))
+    found = messages(HI, Turn("assistant", (ToolCall(id_, "f", "{}"),)), turn, flavour=flavour)
+    sent = found[1]["tool_calls"][0]["id"]
+    assert found[2]["tool_call_id"] == sent
+    if flavour == "mistral":
+        assert len(sent) == 9 and sent.isalnum()
+        assert (sent == id_) == (id_ == "abc123XYZ")
+    else:
+        assert 0 < len(sent) <= 64
+        assert (sent == id_) == (0 < len(id_) <= 64)
+
+
+def test_names_of_tools_fit_and_are_told_back() -> None:
+    name = "x" * 100
+    tool = Tool(name, schema={"type": "object"})
+    past = Turn("assistant", (ToolCall("a", name, "{}"),))
+    request = asking(HI, past, HI, tools=(tool,), tool_choice=ToolChoice("required", (name,)))
+    sent = chat_out("generic").request(request, "m", USUAL, Losses())
+    body: Any = sent.body
+    short = body["tools"][0]["function"]["name"]
+    assert len(short) == 64
+    assert sent.names == {short: name}
+    assert body["messages"][1]["tool_calls"][0]["function"]["name"] == short
+    assert body["tool_choice"]["function"]["name"] == short
+
+
+def test_tools() -> None:
+    bare, strict = (
+        Tool("g", "tools[1].function"),
+        Tool("h", "tools[2].function", schema={"$schema": "x", "type": "object"}, strict=True),
+    )
+    found = write(asking(tools=(TOOL, bare, strict)))["tools"]
+    assert [tool["function"] for tool in found] == [
+        {"name": "f", "description": "d", "parameters": TOOL.schema},
+        {"name": "g", "parameters": {"type": "object", "properties": {}}},
+        {"name": "h", "parameters": {"$schema": "x", "type": "object"}, "strict": True},
+    ]
+    mistral = write(asking(tools=(strict,)), "mistral")["tools"][0]["function"]
+    assert mistral == {"name": "h", "parameters": {"type": "object"}}
+    assert lost(asking(tools=(strict,)), "mistral") == "dropped=tools[2].function.strict"
+    assert lost(asking(tools=(strict,)), "xai") == "dropped=tools[2].function.strict"
+
+
+F, G = {"type": "function", "function": {"name": "f"}}, {"type": "function", "function": {"name": "g"}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "openai", "generic", "mistral"),
+    [
+        (ToolChoice("auto"), "auto", "auto", "auto"),
+        (ToolChoice("none"), "none", "none", "none"),
+        (ToolChoice("required"), "required", "required", "any"),
+        (ToolChoice("required", ("f",)), F, F, F),
+        (
+            ToolChoice("required", ("f", "g")),
+            {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [F, G]}}, "required", "any",
+        ),
+        (
+            ToolChoice("auto", ("f",)),
+            {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [F]}}, "auto", "auto",
+        ),
+    ],
+)  # fmt: skip
+def test_which_tools_may_be_called(choice: ToolChoice, openai: Any, generic: Any, mistral: Any) -> None:
+    request = asking(tools=(TOOL, Tool("g"), Tool("other")), tool_choice=choice)
+    for flavour, expected in (("openai", openai), ("generic", generic), ("mistral", mistral)):
+        body = write(request, flavour)
+        assert body["tool_choice"] == expected
+        sent = [tool["function"]["name"] for tool in body["tools"]]
+        assert sent == (list(choice.names) if choice.names and flavour != "openai" else ["f", "g", "other"])
+
+
+def test_a_plain_text_tool_is_chosen_as_what_it_is() -> None:
+    request = asking(tools=(SQL,), tool_choice=ToolChoice("required", ("sql",)))
+    assert write(request, "openai")["tool_choice"] == {"type": "custom", "custom": {"name": "sql"}}
+    assert write(request)["tool_choice"] == {"type": "function", "function": {"name": "sql"}}
+
+
+def test_a_call_that_cannot_be_forced() -> None:
+    must = ToolChoice("required")
+    names = {"tool_choice": "toolConfig"}
+    request = asking(tools=(TOOL,), tool_choice=must, names=names)
+    assert refused(request, can=Capabilities(forced_tool_choice=False)) == ("unsupported_value", "toolConfig")
+    assert refused(asking(tool_choice=must)) == ("invalid_value", "tool_choice")
+    assert "tool_choice" not in write(asking(tool_choice=ToolChoice("auto")))
+
+
+def test_parallel_calls() -> None:
+    assert write(asking(tools=(TOOL,), parallel_calls=False))["parallel_tool_calls"] is False
+    assert "parallel_tool_calls" not in write(asking(parallel_calls=False))
+    cannot = Capabilities(parallel_control=False)
+    assert lost(asking(tools=(TOOL,), parallel_calls=False), can=cannot) == "dropped=parallel_calls"
+    assert lost(asking(tools=(TOOL,), parallel_calls=True), can=cannot) == ""
+
+
+@pytest.mark.parametrize(
+    ("flavour", "field"),
+    [
+        ("openai", "max_completion_tokens"), ("azure", "max_completion_tokens"), ("groq", "max_completion_tokens"),
+        ("generic", "max_tokens"), ("mistral", "max_tokens"), ("xai", "max_tokens"), ("deepseek", "max_tokens"),
+        ("vllm", "max_tokens"), ("openrouter", "max_tokens"),
+    ],
+)  # fmt: skip
+def test_how_much_may_be_said(flavour: str, field: str) -> None:
+    body = write(asking(max_output=50), flavour)
+    assert (body[field], "max_tokens" in body and "max_completion_tokens" in body) == (50, False)
+    small = Capabilities(max_out=20)
+    assert write(asking(max_output=50), flavour, can=small)[field] == 20
+    assert (
+        lost(asking(max_output=50, names={"max_output": "max_tokens"}), flavour, small)
+        == "clamped=max_tokens"
+    )
+
+
+ALL: dict[str, Any] = {
+    "temperature": 0.5, "top_p": 0.9, "top_k": 40, "min_p": 0.1, "seed": 3, "presence_penalty": 0.5,
+    "frequency_penalty": 0.5, "logprobs": True, "top_logprobs": 2, "verbosity": "low", "cache_key": "k",
+    "tier": "flex",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flavour", "dropped"),
+    [
+        ("openai", "top_k,min_p"),
+        ("azure", "top_k,min_p,cache_key,tier"),
+        ("vllm", "verbosity,cache_key,tier"),
+        ("together", "verbosity,cache_key,tier"),
+        ("groq", "top_k,min_p,logprobs,top_logprobs,verbosity,cache_key,tier"),
+        ("mistral", "top_k,min_p,logprobs,top_logprobs,verbosity,cache_key,tier"),
+        ("openrouter", "cache_key,tier"),
+        ("generic", "top_k,min_p,verbosity,cache_key,tier"),
+    ],
+)
+def test_what_a_provider_does_not_take(flavour: str, dropped: str) -> None:
+    assert lost(asking(**ALL), flavour) == f"dropped={dropped}"
+
+
+def test_what_a_model_does_not_take() -> None:
+    request = asking(temperature=0.5, top_p=0.5, presence_penalty=1, logprobs=True, names={"top_p": "topP"})
+    assert lost(request, can=Capabilities(sampling=False)) == "dropped=temperature,topP"
+    assert lost(request, can=Capabilities(penalties=False)) == "dropped=presence_penalty"
+    assert lost(request, can=Capabilities(logprobs=False)) == "dropped=logprobs"
+    usual = asking(temperature=1.0, top_p=1, presence_penalty=0)
+    assert lost(usual, can=Capabilities(sampling=False, penalties=False)) == "", "that is what it does anyway"
+    with pytest.raises(GatewayError):
+        chat_out("generic").request(request, "m", Capabilities(sampling=False), Losses(strict=True))
+
+
+def test_words_of_their_own() -> None:
+    body = write(asking(seed=3, end_user="u", tier="fast", stop=("a",)), "mistral")
+    assert body["random_seed"] == 3
+    assert not {"seed", "user", "safety_identifier", "service_tier"} & body.keys()
+    openai = write(asking(end_user="u", tier="fast"), "openai")
+    assert (openai["safety_identifier"], openai["service_tier"]) == ("u", "priority")
+    assert write(asking(end_user="u"))["user"] == "u"
+    assert lost(asking(tier="auto", metadata=(("a", "b"),), shows_thinking=True)) == ""
+
+
+def test_sequences_that_end_it() -> None:
+    six = tuple("abcdef")
+    assert write(asking(stop=six), "openai")["stop"] == ["a", "b", "c", "d"]
+    assert lost(asking(stop=six, names={"stop": "stop_sequences"}), "openai") == "dropped=stop_sequences"
+    assert write(asking(stop=six), "vllm")["stop"] == list("abcdef")
+
+
+def test_choices() -> None:
+    assert write(asking(choices=3))["n"] == 3
+    assert "n" not in write(asking(choices=1), "groq")
+    assert refused(asking(choices=3, names={"choices": "n"}), "groq") == ("unsupported_value", "n")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sent", "line"),
+    [
+        ({"effort": "high"}, "high", ""),
+        ({"effort": "max"}, "high", "clamped=effort"),
+        ({"effort": "minimal"}, "low", "clamped=effort"),
+        ({"effort": "none"}, "low", "clamped=effort"),
+        ({"thinking_budget": 1024}, "low", "clamped=thinking_budget"),
+        ({"thinking_budget": 2048}, "low", ""),
+        ({"thinking_budget": 5000}, "medium", ""),
+        ({"thinking_budget": 16384}, "high", ""),
+        ({"thinking_budget": 99999}, "high", "clamped=thinking_budget"),
+        ({"effort": "low", "thinking_budget": 99999}, "low", ""),
+    ],
+)
+def test_how_hard_it_is_to_think(wanted: dict[str, Any], sent: Effort, line: str) -> None:
+    request = asking(**wanted)
+    assert write(request, "openai", can=EFFORTS)["reasoning_effort"] == sent
+    assert lost(request, "openai", EFFORTS) == line
+
+
+def test_effort_where_nothing_is_known_of_it() -> None:
+    assert lost(asking(effort="high", names={"effort": "reasoning_effort"})) == "dropped=reasoning_effort"
+    assert lost(asking(effort="none")) == ""
+    assert write(asking(effort="none"), "deepseek")["thinking"] == {"type": "disabled"}
+
+
+def test_what_cannot_be_said_while_it_thinks() -> None:
+    request = asking(effort="medium", temperature=0.2, logprobs=True, presence_penalty=1, stop=("a",))
+    assert lost(request, "openai", EFFORTS) == "dropped=temperature,logprobs"
+    assert lost(request, "xai", EFFORTS) == "dropped=presence_penalty,stop"
+    assert lost(request, "vllm", EFFORTS) == ""
+    calm = asking(effort="none", temperature=0.2)
+    assert write(calm, "openai", can=Capabilities(effort_levels=("none", "low")))["temperature"] == 0.2
+    always = Capabilities(thinking="always")
+    assert lost(asking(temperature=0.2), "openai", always) == "dropped=temperature"
+
+
+def test_a_schema_for_the_answer() -> None:
+    def form(flavour: str = "openai", **fields: Any) -> Any:
+        return write(asking(format=Format("schema", SCHEMA, **fields)), flavour)["response_format"]
+
+    closed = {**SCHEMA, "additionalProperties": False}
+    assert form() == {
+        "type": "json_schema",
+        "json_schema": {"name": "output", "schema": closed, "strict": True},
+    }
+    assert form(name="n", description="d", strict=False) == {
+        "type": "json_schema",
+        "json_schema": {"name": "n", "schema": SCHEMA, "strict": False, "description": "d"},
+    }
+    open_ended = {"type": "object", "properties": {"a": {"type": "string"}, "b": {}}, "required": ["a"]}
+    found = write(asking(format=Format("schema", open_ended)))["response_format"]["json_schema"]
+    assert (found["strict"], found["schema"]) == (False, open_ended)
+
+
+def test_a_schema_without_native_answers_is_a_forced_call() -> None:
+    cannot = Capabilities(native_schema=False)
+    request = asking(format=Format("schema", SCHEMA, description="d"))
+    sent = chat_out("generic").request(request, "m", cannot, Losses())
+    assert sent.answer_tool == "json_tool_call"
+    function = {"name": "json_tool_call", "parameters": SCHEMA, "description": "d"}
+    assert sent.body["tools"] == [{"type": "function", "function": function}]
+    assert sent.body["tool_choice"] == {"type": "function", "function": {"name": "json_tool_call"}}
+    assert "response_format" not in sent.body
+
+
+@pytest.mark.parametrize(
+    ("can", "tools"),
+    [
+        (Capabilities(native_schema=False, forced_tool_choice=False), ()),
+        (Capabilities(native_schema=False), (TOOL,)),
+        (Capabilities(schema_with_tools=False), (TOOL,)),
+    ],
+)
+def test_a_schema_as_the_last_resort_is_said(can: Capabilities, tools: tuple[Tool, ...]) -> None:
+    request = asking(format=Format("schema", SCHEMA), tools=tools, system=["a"])
+    body = write(request, can=can)
+    assert body["response_format"] == {"type": "json_object"}
+    assert body["messages"][0]["content"].startswith("a\n\nRespond with a single JSON object")
+    assert json.dumps(SCHEMA, separators=(",", ":")) in body["messages"][0]["content"]
+    assert lost(request, can=can) == "changed=format"
+
+
+def test_any_json_is_asked_for_in_words_where_nobody_did() -> None:
+    wanted = Format("json")
+    body = write(asking(format=wanted))
+    assert body["response_format"] == {"type": "json_object"}
+    assert body["messages"][0] == {"role": "system", "content": "Respond with a single JSON object."}
+    asked = Turn("user", (Text("Answer in JSON."),))
+    assert [message["role"] for message in write(asking(asked, format=wanted))["messages"]] == ["user"]
+    assert "response_format" not in write(asking(format=Format("text")))
+
+
+def test_streams_are_asked_for_their_usage() -> None:
+    body = write(asking(stream=True))
+    assert (body["stream"], body["stream_options"]) == (True, {"include_usage": True})
+    mistral = write(asking(stream=True), "mistral")
+    assert (mistral["stream"], "stream_options" in mistral) == (True, False)
+    assert "stream" not in write(asking())
+
+
+def test_what_has_no_noun_goes_to_who_knows_it() -> None:
+    others: Any = {"logit_bias": {"1": 2}, "guided_json": {}, "foo": 1, "store": True}
+    body = write(asking(others=others), "vllm")
+    assert (body["logit_bias"], body["guided_json"]) == ({"1": 2}, {})
+    assert lost(asking(others=others), "vllm") == "dropped=foo"
+    assert lost(asking(others=others), "openai") == "dropped=guided_json,foo"
+    assert lost(asking(others=others), "mistral") == "dropped=logit_bias,guided_json,foo"
+
+
+def test_answers_beside_text() -> None:
+    spoken_ = asking(audio_out={"voice": "v", "format": "mp3"}, names={"audio_out": "audio"})
+    body = write(spoken_, "openai")
+    assert (body["modalities"], body["audio"]) == (["text", "audio"], {"voice": "v", "format": "mp3"})
+    assert refused(spoken_, "groq") == ("unsupported_parameter", "audio")
+    drawn = asking(image_out=True, names={"image_out": "modalities"})
+    assert write(drawn, "openrouter")["modalities"] == ["text", "image"]
+    assert lost(drawn, "openai") == "dropped=modalities"
+
+
+@pytest.mark.parametrize(
+    ("flavour", "model", "cache", "mark"),
+    [
+        ("openai", "gpt-5.6-sol", "short", {"prompt_cache_breakpoint": {"mode": "explicit", "ttl": "30m"}}),
+        ("openai", "gpt-6-sol", "long", {"prompt_cache_breakpoint": {"mode": "explicit", "ttl": "12h"}}),
+        ("openai", "gpt-5.4", "long", {}),
+        ("openrouter", "anthropic/claude", "short", {"cache_control": {"type": "ephemeral"}}),
+        ("openrouter", "anthropic/claude", "long", {"cache_control": {"type": "ephemeral", "ttl": "1h"}}),
+        ("generic", "gpt-6", "long", {}),
+    ],
+)
+def test_marks_for_the_cache(flavour: str, model: str, cache: CacheTtl, mark: dict[str, Any]) -> None:
+    marked = Text("a", cache)
+    tool = Tool("f", cache=cache)
+    request = ChatRequest((Turn("user", (marked,)),), (marked,), (tool,), Parameters(auto_cache="short"))
+    body = write(request, flavour, model)
+    for message in body["messages"]:
+        assert message["content"] == ([{"type": "text", "text": "a", **mark}] if mark else "a")
+    assert ("cache_control" in body["tools"][0]) == (flavour == "openrouter")
+    assert ("prompt_cache_options" in body) == ("prompt_cache_breakpoint" in mark)
+
+
+def test_the_assistant_may_have_begun_to_answer() -> None:
+    begun = Turn("assistant", (Text("It is"),), "messages[1]")
+    assert messages(HI, begun)[-1] == {"role": "assistant", "content": "It is"}
+    assert messages(HI, begun, flavour="mistral")[-1]["prefix"] is True
+    assert "prefix" not in messages(HI, begun, HI, flavour="mistral")[1]
+    assert refused(asking(HI, begun), can=Capabilities(prefill=False)) == ("unsupported_value", "messages[1]")
