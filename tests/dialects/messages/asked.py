@@ -3,12 +3,15 @@
 from typing import Any
 
 import orjson
+import pytest
 
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Text, Turn
 from gateway.dialects.losses import Losses
 from gateway.dialects.messages.dialect import MessagesOut
+from gateway.dialects.messages.request_out import write_request
 from gateway.dialects.translation import Sent
+from gateway.errors import GatewayError
 from provider_sim import anthropic_read
 from provider_sim.call import Call, Endpoint
 from provider_sim.message import Reply, Request
@@ -75,3 +78,21 @@ def messages(sent: Sent) -> list[Any]:
 def contents(sent: Sent) -> list[tuple[str, list[str]]]:
     """The role of each message and the kinds of its blocks."""
     return [(one["role"], [block["type"] for block in one["content"]]) for one in messages(sent)]
+
+
+def refused(*turns: Any, can: Capabilities = BUDGET, **more: Any) -> tuple[str | None, str | None]:
+    """(code, param) of the refusal."""
+    with pytest.raises(GatewayError) as caught:
+        MessagesOut().request(ChatRequest(turns or (user("hi"),), **more), "m", can, Losses())
+    return caught.value.condition.code, caught.value.param
+
+
+def lost(*turns: Any, can: Capabilities = BUDGET, **more: Any) -> dict[str, str]:
+    """The fields that go, each with what becomes of it; and none goes where nothing may be lost."""
+    losses = Losses()
+    request = ChatRequest(turns or (user("hi"),), **more)
+    write_request(request, "m", can, losses)
+    if losses.names:
+        with pytest.raises(GatewayError):
+            write_request(request, "m", can, Losses(strict=True))
+    return {name: kind for kind, name in losses.names}

@@ -26,7 +26,7 @@ from gateway.dialects.usage import read_reply as read_relayed
 from gateway.errors import GatewayError, ReportedError
 from gateway.exchange import Kinds, Usage
 from gateway.record import replace
-from tests.dialects.conversations import replies
+from tests.dialects.messages.conversations import replies
 from tests.dialects.messages.sdk import whole
 
 SENT = Sent("/messages", {})

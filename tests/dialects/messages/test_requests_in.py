@@ -26,7 +26,7 @@ from gateway.dialects.messages.table import REQUEST_IN
 from gateway.dialects.messages.versions import FIRST, NEWEST, version_of
 from gateway.errors import GatewayError
 from gateway.record import replace
-from tests.dialects.conversations import PNG
+from tests.dialects.messages.conversations import PNG
 
 JPEG_SAID = {"type": "base64", "media_type": "image/jpeg", "data": PNG}
 PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjQ="}

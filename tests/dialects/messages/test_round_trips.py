@@ -22,8 +22,8 @@ from gateway.dialects.messages.foreign_thoughts import may_have_foreign_thoughts
 from gateway.dialects.messages.thoughts import thinking_block
 from gateway.dialects.messages.versions import NEWEST
 from gateway.record import replace
-from tests.dialects.conversations import requests
 from tests.dialects.messages.asked import accept
+from tests.dialects.messages.conversations import requests
 
 CAN = Capabilities(max_out=1000)
 

@@ -30,7 +30,7 @@ from gateway.dialects.translation import Asked, Sent
 from gateway.dialects.whole_and_stream import Gathered, events_of
 from gateway.errors import GatewayError
 from gateway.exchange import Usage
-from tests.dialects.conversations import replies
+from tests.dialects.messages.conversations import replies
 from tests.dialects.messages.sdk import accumulated, stream_events, whole
 
 ASKED = Asked(ChatRequest(()), "smart", "01ABC", 1_700_000_000, input_tokens=77)
