@@ -213,6 +213,8 @@ def test_instructions_in_the_middle() -> None:
     assert messages(note)[2]["content"][1]["text"] == "Operator note (not from the user): Be brief."
     amid = written(user("q"), assistant(CALL), system("Mind."), user(RESULT), tools=(TOOL,), can=NEWEST)
     assert contents(amid)[2] == ("user", ["tool_result", "text"])
+    before_a_user = written(user("q"), system("Mind."), user("b"), can=NEWEST, model="claude-opus-5-5")
+    assert contents(before_a_user) == [("user", ["text"] * 3)]
 
 
 def test_ant_forced_tool_new_model() -> None:
