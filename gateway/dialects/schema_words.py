@@ -125,6 +125,13 @@ def _both(key: str, left: Json, right: Json) -> Json:
             return max(left, right)
         if key in _MOST:
             return min(left, right)
-    if key == "type" and {"integer", "number"} == {left, right}:
-        return "integer"
+    if key == "type" and (kinds := _kinds(left) & _kinds(right)):
+        return kinds.pop() if len(kinds) == 1 else list[Json](sorted(kinds))
     raise NotInSubsetError("allOf")
+
+
+def _kinds(stated: Json) -> set[str]:
+    """What a value may be; every integer is a number."""
+    several = stated if isinstance(stated, list) else [stated]
+    kinds = {one for one in several if isinstance(one, str)}
+    return kinds | {"integer"} if "number" in kinds else kinds

@@ -5,6 +5,7 @@ from typing import Literal
 
 from gateway.chat import Block, JsonObject, Media, Signature, Text, Thinking, ToolCall, ToolResult, Turn
 from gateway.dialects.data_url import media_type_of
+from gateway.dialects.gemini.file_types import type_of_name
 from gateway.dialects.gemini.spelling import inner, several
 from gateway.dialects.gemini.tool_answers import answer_text
 from gateway.dialects.json_fields import flag, missing, one_of, path, required_text, text, wrong_value
@@ -94,7 +95,8 @@ class _Reader:
 
     def _file(self, part: JsonObject, at: str) -> Block:
         file, at = inner(part, "fileData", at) or {}, path(at, "fileData")
-        uri, media_type = required_text(file, "fileUri", at), (text(file, "mimeType", at) or "").lower()
+        uri = required_text(file, "fileUri", at)
+        media_type = (text(file, "mimeType", at) or type_of_name(uri)).lower()
         url, file_id = ("", uri) if uri.startswith(_STORES) else (uri, "")
         detail = self._image_detail(part, media_type)
         return Media(

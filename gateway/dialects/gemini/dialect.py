@@ -43,7 +43,3 @@ class GeminiOutbound:
 
     def stream(self, sent: Sent, frame_max: int) -> StreamReader:
         return GeminiReader(sent, frame_max)
-
-
-INBOUND = GeminiInbound()
-OUTBOUND = GeminiOutbound()

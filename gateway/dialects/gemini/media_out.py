@@ -5,6 +5,7 @@ import re
 
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Json, JsonObject, Media
+from gateway.dialects.gemini.file_types import type_of_name
 from gateway.dialects.losses import Losses
 from gateway.errors import REQUEST_TOO_LARGE, UNSUPPORTED_VALUE, GatewayError
 
@@ -55,8 +56,8 @@ class MediaParts:
                 UNSUPPORTED_VALUE, f"`{media.at}`: this model cannot get it from there.", param=media.at
             )
         file: dict[str, Json] = {"fileUri": uri}
-        if media.media_type:
-            file["mimeType"] = media.media_type
+        if media_type := media.media_type or type_of_name(uri):
+            file["mimeType"] = media_type
         return {"fileData": file}
 
     def _inlined(self, media: Media, media_type: str, data: str) -> JsonObject:

@@ -20,6 +20,3 @@ class OllamaOutbound:
 
     def stream(self, sent: Sent, frame_max: int) -> StreamReader:
         return OllamaReader(sent, frame_max)
-
-
-OUTBOUND = OllamaOutbound()
