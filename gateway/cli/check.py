@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.cli.unasked import unasked_targets
 from gateway.settings.load import load
 from gateway.settings.problem import ConfigError
 from gateway.settings.server import Settings
@@ -30,7 +29,7 @@ def check(config: Path | None, live: bool, environ: Mapping[str, str] = os.envir
         return 1
     for warning in settings.warnings:
         print(f"warning: {warning}")
-    for sentence in (*unasked_targets(settings.snapshot), *unenforced(settings)):
+    for sentence in unenforced(settings):
         print(f"warning: {sentence}")
     print(_summary(settings))
     if not live:

@@ -8,9 +8,10 @@ import os
 import shlex
 from pathlib import Path
 
+from gateway.capabilities import USUAL
+from gateway.dialects.passage import passage
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Provider
-from gateway.upstream.request_head import ADAPTERS
 
 
 def greeting(settings: Settings, data_url: str, admin_url: str) -> str:
@@ -18,6 +19,7 @@ def greeting(settings: Settings, data_url: str, admin_url: str) -> str:
     lines = [
         "Kaze Gateway is ready.",
         f"  OpenAI base URL   {data_url}/v1",
+        f"  Anthropic, Google {data_url}",
         f"  admin             {admin_url}",
     ]
     lines += [f"  {name:<17} {secret}" for name, secret in made.items()]
@@ -30,9 +32,7 @@ def greeting(settings: Settings, data_url: str, admin_url: str) -> str:
     chatting = [p.id for p in settings.snapshot.providers.values() if chats(p)]
     model = first_model(settings)
     if not chatting:
-        lines.append(
-            "  No configured provider can be asked in the OpenAI dialect: chat requests are refused."
-        )
+        lines.append("  No configured provider has a model that talks: chat requests are refused.")
     elif model is None:  # nothing says which models there are
         names = ", ".join(f"{name}/…" for name in chatting)
         lines.append(f"  Name models as provider/model: {names}")
@@ -56,7 +56,8 @@ def first_model(settings: Settings) -> str | None:
 
 
 def chats(provider: Provider) -> bool:
-    return "chat" in provider.apis and provider.dialect in ADAPTERS
+    """Whether chat completions reach it, as they are or translated."""
+    return passage("chat", provider.dialect, provider.apis, USUAL) is not None
 
 
 def tenant_key_words(settings: Settings, made: str | None) -> str:

@@ -96,28 +96,6 @@ def test_a_provider_without_a_key_is_a_warning(tmp_path: Path, capsys: pytest.Ca
     assert "warning: " in capsys.readouterr().out
 
 
-def test_routes_that_cannot_be_asked_yet_are_a_warning(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = VALID.replace(
-        "pools:",
-        "  - {id: claude, dialect: anthropic, base_url: https://a.example}\n"
-        "pools:\n  - {id: claude-1, provider: claude, secret: env:UPSTREAM}",
-        1,
-    )
-    text = text.replace("models:\n", "models:\n  - {id: deep, targets: [claude/opus]}\n", 1)
-    text = text.replace("targets: [openai/gpt-6-sol]", "targets: [claude/opus, openai/gpt-6-sol]")
-    text = text.replace("models: {smart: openai/gpt-6.1-sol}", "models: {smart: [claude/a, claude/b]}")
-    assert run(text, tmp_path) == 0
-    *warnings, last = capsys.readouterr().out.splitlines()
-    assert warnings == [
-        "warning: model deep: cannot be served yet, no target's dialect is: claude/opus",
-        "warning: model smart: passed over, their dialect is not served yet: claude/opus",
-        "warning: tenant acme: model smart: cannot be served yet, no target's dialect is: claude/a, claude/b",
-    ]
-    assert last.startswith("ok: ")
-
-
 def test_live_tries_every_key(provider: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
         (dialect, "/v1" if dialect == "openai" else "", "") for dialect in ("openai", "anthropic", "gemini")
