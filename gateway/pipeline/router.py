@@ -23,7 +23,6 @@ from gateway.errors import (
 )
 from gateway.pipeline.account import Account, Accounts
 from gateway.settings.snapshot import ModelRoute, ProviderKey, Snapshot, Target, Tenant
-from gateway.upstream.request_head import ADAPTERS
 
 _CACHE_MAX = 4096
 _MODEL_NAME_MAX = 256
@@ -137,7 +136,6 @@ class Router:
             if (key.state == "enabled" or (key.state == "draining" and key.id == pinned))
             and (key.tenants is None or tenant.id in key.tenants)
             and api in key.provider.apis
-            and key.provider.dialect in ADAPTERS
         ]
         if pinned is not None:
             eligible = [key for key in eligible if key.id == pinned]
@@ -193,7 +191,7 @@ class Router:
 
 
 def _speaks(target: Target, api: str) -> bool:
-    return target.provider.dialect in ADAPTERS and _passage(target, api) is not None
+    return _passage(target, api) is not None
 
 
 def _is_native(target: Target, api: str) -> bool:

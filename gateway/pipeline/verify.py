@@ -7,10 +7,11 @@ who sees a key accepted may put it back into service.
 from collections.abc import Callable
 
 from gateway.clock import Clock
+from gateway.dialects.messages.versions import version_line
 from gateway.settings.snapshot import ProviderKey
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
-from gateway.upstream.request_head import ADAPTERS, AGENT, fixed_head
+from gateway.upstream.request_head import AGENT, fixed_head
 from gateway.upstream.send import send
 
 _WITHIN_S = 10.0
@@ -22,9 +23,8 @@ Row = dict[str, object]
 async def verify(key: ProviderKey, pool_of: Callable[[ProviderKey], Pool], clock: Clock) -> Row:
     """`accepted` is null when that could not be found out; `said` is for people."""
     found: Row = {"pool": key.id, "accepted": None, "status": None, "seconds": None}
-    if key.provider.dialect not in ADAPTERS:
-        return {**found, "said": f"providers of dialect {key.provider.dialect} cannot be asked here"}
-    head = fixed_head(key, "GET", "/models", None) + b"user-agent: " + AGENT + b"\r\n\r\n"
+    version = version_line(samples=True) if key.provider.dialect == "anthropic" else b""
+    head = fixed_head(key, "GET", "/models", None) + version + b"user-agent: " + AGENT + b"\r\n\r\n"
     began = clock.monotonic()
     try:
         response = await send(pool_of(key), head, None, _WITHIN_S, _WITHIN_S)
