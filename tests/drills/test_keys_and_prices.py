@@ -117,6 +117,7 @@ async def test_what_was_begun_costs_what_it_cost_then(
     await arrived(sim, 1)
     treasury = gateway.spending.treasury
     treasury.prices = PriceTable(treasury.prices._seed, [Override("new", NANO_A_TOKEN)])
+    gateway.spending._forget_tariffs()  # as its configuration does
     assert (await running).status == 200
     assert (await post(gateway, chat(max_tokens=10))).status == 200
     rows = await posted(gateway, database)

@@ -42,9 +42,3 @@ def test_the_discovered_provider_has_its_hosts_flavour(tmp_path: Path) -> None:
     for url, flavour in (("https://api.groq.com/openai/v1", "groq"), ("http://127.0.0.1:1/v1", "generic")):
         environ = {"KAZE_DATA_DIR": str(tmp_path), "OPENAI_API_KEY": "x", "OPENAI_BASE_URL": url}
         assert load(None, environ, {}).snapshot.providers["openai"].flavour == flavour
-
-
-def test_nothing_is_promised_that_cannot_be_asked(tmp_path: Path) -> None:
-    text = said(tmp_path, ANTHROPIC_API_KEY="x")
-    assert "chat requests are refused" in text
-    assert "curl" not in text
