@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.admission.dimension import AccountTerms
-from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Served, Usage
+from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Queued, Served, Usage
 from gateway.charge import Charge
 from gateway.record import Record
 
@@ -35,6 +35,10 @@ class Waiters(Protocol):
 
     def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
         """What waits for `account` by class, besides the first `asked` that `asks` named."""
+        ...
+
+    def queued(self, account: str) -> tuple[Queued, ...]:
+        """All that waits for `account` by class and tenant, for other workers to know."""
         ...
 
     def served(self, account: str) -> tuple[Served, ...]:
@@ -104,6 +108,10 @@ class Grantor(Protocol):
 
     def served(self, account: str, now: int) -> Sequence[int]:
         """By rank, the part of its narrowest rate that each class took during the last minute, in thousandths."""
+        ...
+
+    def elsewhere(self, account: str, now: int) -> Sequence[Queued]:
+        """What waits for it at other workers, as they told lately."""
         ...
 
     def usage(self, account: str, now: int) -> tuple[Usage, ...]:

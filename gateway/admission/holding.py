@@ -13,7 +13,7 @@ from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms
 from gateway.admission.grantor import Waiters
 from gateway.admission.hand import STOCK_RANK, Hand
 from gateway.admission.last_answer import QUIET_MS
-from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, StockAsk
+from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Queued, StockAsk
 from gateway.admission.lots import Lot
 from gateway.admission.named import named
 from gateway.admission.places import TELL_MS
@@ -118,7 +118,7 @@ class Holding(Hand):
         self.fold(now)
         self.appetite.measure(now)
         self._sweep(now)
-        asks, demand = self._waiting(waiters, now)
+        asks, demand, queued = self._waiting(waiters, now)
         waiting = sum(one.requests for one in demand)
         stock = self.stock.ask(self._in_stock(now), waiting, self.last, now)
         batch = self._unanswered
@@ -135,7 +135,7 @@ class Holding(Hand):
         self._called_at = now
         self._unanswered = batch._replace(
             account=self.terms, seen=self.last.seen(now), in_flight=self.in_flight + self.lots.places,
-            demand=demand, asks=asks, stock=stock, served=named(batch.served, asks),
+            demand=demand, queued=queued, asks=asks, stock=stock, served=named(batch.served, asks),
         )  # fmt: skip
         return self._unanswered
 
@@ -238,15 +238,20 @@ class Holding(Hand):
         )
         self.unsaid.returned(returns)
 
-    def _waiting(self, waiters: Waiters | None, now: int) -> tuple[tuple[Ask, ...], tuple[Demand, ...]]:
+    def _waiting(
+        self, waiters: Waiters | None, now: int
+    ) -> tuple[tuple[Ask, ...], tuple[Demand, ...], tuple[Queued, ...]]:
+        """Who is asked for, what waits besides, and all of that for the others."""
         wished = self.wishes.asked()
         self._asked = ()
         demand: tuple[Demand, ...] = ()
+        queued: tuple[Queued, ...] = ()
         if waiters is not None and self.asking.may_ask(now):
             self._asked = waiters.asks(self.terms.id, self.asking.most)
             demand = waiters.demand(self.terms.id, len(self._asked))
+            queued = waiters.queued(self.terms.id)
         self.asking.called(self._asked, now)
-        return (*wished, *self._asked), demand
+        return (*wished, *self._asked), demand, queued
 
     def _next(self) -> Batch:
         self._number += 1

@@ -21,7 +21,7 @@ from gateway.admission.alone import Alone
 from gateway.admission.dimension import AccountTerms
 from gateway.admission.grantor import Grant, Waiters
 from gateway.admission.lease import Lease
-from gateway.admission.ledger import Ask, Ledger, Observation, Usage
+from gateway.admission.ledger import Ask, Ledger, Observation, Queued, Usage
 from gateway.admission.ledger_calls import Channel, LedgerCalls
 from gateway.admission.ledger_loss import LedgerLoss
 from gateway.admission.memory_ledger import LedgerTime
@@ -193,7 +193,11 @@ class Leases:
         return free_in
 
     def served(self, account: str, now: int) -> tuple[int, ...]:
-        return self._channels[account].last.served(now)
+        channel = self._channels[account]
+        return channel.last.served(channel.lots, now)
+
+    def elsewhere(self, account: str, now: int) -> tuple[Queued, ...]:
+        return self._channels[account].last.elsewhere(now)
 
     def usage(self, account: str, now: int) -> tuple[Usage, ...]:
         channel = self._channels[account]

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from gateway.admission.dimension import AccountTerms
 from gateway.charge import Charge
+from gateway.record import Record
 
 
 class LedgerUnavailableError(Exception):
@@ -86,6 +87,25 @@ class Demand(NamedTuple):
     order: int = 0  # of the head, among those of other workers
 
 
+class Queued(Record, frozen=True, order=True, array_like=True):
+    """All that waits here of one tenant and class, asked for or not; without a tenant, of many of them together.
+
+    What a request counts that may go to several accounts is divided among them.
+    """
+
+    rank: int
+    tenant: str
+    weight: float
+    oldest_s: float  # has waited for so long
+    gone: float  # shares that were let go since it last had nothing waiting
+    count: float
+    share: float
+    requests: float
+    input: float
+    output: float
+    tokens: float
+
+
 class StockAsk(NamedTuple):
     """Up to `units` leases of the same `charge` for requests to come; granted only where there is plenty."""
 
@@ -142,6 +162,7 @@ class Batch(NamedTuple):
     served: tuple[Served, ...] = ()  # and who waits: told only while somebody does
     in_flight: int = 0  # requests on the way and leases in hand, stock included
     demand: tuple[Demand, ...] = ()
+    queued: tuple[Queued, ...] = ()  # for the forecasts of other workers; a ledger only hands it on
     asks: tuple[Ask, ...] = ()  # in the order in which they are to be served
     lease_ms: int = 500
     stock: StockAsk | None = None
@@ -192,6 +213,7 @@ class Answer(NamedTuple):
     usage: tuple[Usage, ...]
     served: tuple[int, ...]  # by rank, thousandths of the ceiling taken lately of the rate it took most of
     tags: tuple[int, ...]  # of those named in the batch's `served`, in their order (`tenant_tags.py`)
+    elsewhere: tuple[Queued, ...]  # what the others told of who waits there
 
     def seen(self, elapsed_ms: int) -> Seen:
         """What the next batch says of this answer."""

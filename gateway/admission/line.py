@@ -17,13 +17,14 @@ from gateway.admission.bounds import Bounds
 from gateway.admission.classes import RANKS
 from gateway.admission.expected_wait import Forecast, forecast
 from gateway.admission.item import DEADLINE_UNREACHABLE, Accepted, Item, Refused, Work
-from gateway.admission.ledger import Served
+from gateway.admission.ledger import Queued, Served
 from gateway.admission.next_in_line import Search
 from gateway.admission.outlook import Outlook
 from gateway.admission.overload import Overload
 from gateway.admission.shed import Room, Victim
 from gateway.admission.signatures import Signature, Signatures
 from gateway.admission.supply import Supply
+from gateway.admission.tally import queued
 
 _ACCEPTED = Accepted()
 _SLACK = 64
@@ -142,6 +143,11 @@ class Line:
         signatures = [one for one in self._signatures.at(account) if one.count]
         return [[(one.buckets[rank].work, len(one.accounts)) for one in signatures] for rank in RANKS]
 
+    def queued(self, account: str, now: float) -> tuple[Queued, ...]:
+        """All that waits for `account` by class and tenant, for other workers to know."""
+        signatures = [one for one in self._signatures.at(account) if one.count]
+        return queued([(one.buckets, 1 / len(one.accounts)) for one in signatures], now)
+
     def remove(self, item: Item) -> bool:
         """Nobody waits for it any more. False if it had already ended."""
         if self.items.get(item.id) is not item:
@@ -180,7 +186,7 @@ class Line:
         supply = signature.supply
         if supply is None or now >= supply.until:
             supply = signature.supply = Supply(item.signature, self._outlook, now)
-        return forecast(item, signature, self._signatures.near(signature), supply, self._outlook)
+        return forecast(item, signature, self._signatures.near(signature), supply, self._outlook, now)
 
     def after(self, item_id: str, most: int) -> list[Item]:
         """The first who wait whose ids are greater, by id. O(n)."""

@@ -6,6 +6,7 @@ from math import inf
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS
 from gateway.admission.grantor import Grantor
 from gateway.admission.item import Item
+from gateway.admission.ledger import Queued
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.admission.retry_budget import RetryBudget
 from gateway.charge import CHARGE_AXES, Charge
@@ -102,6 +103,9 @@ class AccountOutlook:
     def served(self, account: str) -> Sequence[float]:
         now = self._time.at(self._clock.monotonic())
         return [part / 1000 for part in self._grantor.served(account, now)]
+
+    def elsewhere(self, account: str) -> Sequence[Queued]:
+        return self._grantor.elsewhere(account, self._time.at(self._clock.monotonic()))
 
 
 def way_opens_in(way: Way, rank: int, now: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from gateway.admission.classes import RANKS, in_order
 from gateway.admission.grantor import Grantor
 from gateway.admission.item import Item
-from gateway.admission.ledger import Answer, Ask, Batch, Demand, Served
+from gateway.admission.ledger import Answer, Ask, Batch, Demand, Queued, Served
 from gateway.admission.line import Line
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.admission.outlook import Outlook
@@ -68,6 +68,9 @@ class Waitlist:
             if count > 0:
                 found.append(Demand(rank, count, total, head, now_ms))
         return tuple(found)
+
+    def queued(self, account: str) -> tuple[Queued, ...]:
+        return self._line.queued(account, self._clock.monotonic())
 
     def served(self, account: str) -> tuple[Served, ...]:
         return tuple(self._line.served(account, _SERVED_AT_ONCE))
