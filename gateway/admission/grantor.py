@@ -33,8 +33,8 @@ class Waiters(Protocol):
         """What the first who wait for `account` would be charged, in the order in which they are to go."""
         ...
 
-    def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
-        """What waits for `account` by class, besides the first `asked` that `asks` named."""
+    def demand(self, account: str, asked: tuple[Ask, ...]) -> tuple[Demand, ...]:
+        """What waits for `account` by class, besides those that `asks` named."""
         ...
 
     def queued(self, account: str) -> tuple[Queued, ...]:
@@ -104,6 +104,10 @@ class Grantor(Protocol):
 
     def next_free_in(self, account: str, charge: Charge, rank: int, now: int) -> int | None:
         """Milliseconds until `take` may succeed, as far as is known; None: never, it is too large."""
+        ...
+
+    def foresees(self, account: str, now: int) -> bool:
+        """Whether `next_free_in` is what the ledger says, and not what is hoped until it has been asked."""
         ...
 
     def served(self, account: str, now: int) -> Sequence[int]:

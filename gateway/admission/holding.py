@@ -135,7 +135,7 @@ class Holding(Hand):
         self._called_at = now
         self._unanswered = batch._replace(
             account=self.terms, seen=self.last.seen(now), in_flight=self.in_flight + self.lots.places,
-            demand=demand, queued=queued, asks=asks, stock=stock, served=named(batch.served, asks),
+            demand=demand, queued=queued, asks=asks, stock=stock, served=named(batch.served, [*asks, *demand]),
         )  # fmt: skip
         return self._unanswered
 
@@ -160,6 +160,7 @@ class Holding(Hand):
         if self.concurrent and places.crowded(self.lots.places):
             self.unsaid.returned(self.lots.drop(_is_stock))
         wishes = len(answer.verdicts) - len(self._asked)
+        is_news = not self.asking.knows(now)
         denied = self._grant_wishes(answer, now)
         self._take_grants(answer, wishes, now)
         for rank, wait_ms in denied:
@@ -172,7 +173,7 @@ class Holding(Hand):
             self.delay = TELL_MS
         # What takes longer than a window may be longer than somebody waits.
         long = any(verdict.too_large or verdict.wait_ms > WINDOW_MS for verdict in answer.verdicts)
-        return answer.stock > 0 or self._granted > 0 or long
+        return answer.stock > 0 or self._granted > 0 or long or is_news
 
     def unheard(self) -> list[Wish]:
         """There was no answer. Whom nobody lets wait must be answered otherwise."""
@@ -248,7 +249,7 @@ class Holding(Hand):
         queued: tuple[Queued, ...] = ()
         if waiters is not None and self.asking.may_ask(now):
             self._asked = waiters.asks(self.terms.id, self.asking.most)
-            demand = waiters.demand(self.terms.id, len(self._asked))
+            demand = waiters.demand(self.terms.id, self._asked)
             queued = waiters.queued(self.terms.id)
         self.asking.called(self._asked, now)
         return (*wished, *self._asked), demand, queued

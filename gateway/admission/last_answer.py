@@ -106,9 +106,10 @@ class LastAnswer:
         )
 
     def served(self, lots: Lots, now: int) -> tuple[int, ...]:
-        """By rank, thousandths of the narrowest rate. As it had it, less what is in hand: that is charged to the class
-        for which it was granted, and has served nobody. Else a class that is granted what it lacks to its floor
-        would count as having it, and another one would go in its place.
+        """By rank, thousandths of the narrowest rate: as it had it, less what is in hand and has served nobody.
+
+        Else a class would count as having what it was granted because it lacks it (its floor), and another would go
+        in its place.
         """
         if self.answer is None or now - self.before > QUIET_MS:
             return NOTHING_SERVED

@@ -192,6 +192,10 @@ class Leases:
             return self._alone.next_free_in(channel, charge, rank, now)
         return free_in
 
+    def foresees(self, account: str, now: int) -> bool:
+        channel = self._channels[account]
+        return self._loss.lost_at is not None or not channel.terms.dimensions or channel.asking.knows(now)
+
     def served(self, account: str, now: int) -> tuple[int, ...]:
         channel = self._channels[account]
         return channel.last.served(channel.lots, now)

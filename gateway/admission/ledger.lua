@@ -53,7 +53,7 @@ local SETTLES = RETURNS + 6 * return_count
 local OBSERVATIONS = SETTLES + 6 * settle_count
 local SERVED = OBSERVATIONS + 5 * observation_count
 local DEMAND = SERVED + 3 * served_count
-local ASKS = DEMAND + 11 * demand_count
+local ASKS = DEMAND + 12 * demand_count
 local SENT = ASKS + 7 * ask_count
 local RECALL = SENT + 5 * max(0, sent_count)
 
@@ -960,8 +960,9 @@ for i = 1, ask_count do
     ahead[CONCURRENCY] = ahead[CONCURRENCY] + 1
   end
 end
-for place = DEMAND, ASKS - 1, 11 do
-  if B[place + 2] > 0 then wait_here(B[place + 1], K.LAST_TAG, B[place + 3], B[place + 2], place + 3, place + 7) end
+for place = DEMAND, ASKS - 1, 12 do
+  local tag = B[place + 4] < 0 and K.LAST_TAG or tags[B[place + 4]] or 0
+  if B[place + 2] > 0 then wait_here(B[place + 1], tag, B[place + 3], B[place + 2], place + 4, place + 8) end
 end
 
 local stock, stock_at = 0, 0

@@ -78,13 +78,18 @@ class Served(NamedTuple):
 
 
 class Demand(NamedTuple):
-    """What waits here in one class besides the asks of the same batch, and after whatever is asked for."""
+    """What waits here in one class besides the asks of the same batch, and after those.
+
+    Where none of the class is asked for, `head` has its place among all workers' like an ask. Without a tenant it
+    goes after whatever is asked for.
+    """
 
     rank: int
     requests: int
     total: Charge
     head: Charge
-    order: int = 0  # of the head, among those of other workers
+    order: int = 0  # of the head
+    tenant: str = ""  # of the head
 
 
 class Queued(Record, frozen=True, order=True, array_like=True):

@@ -58,7 +58,8 @@ class AccountWire:
             numbers += (rank, amount, int(waits))
             places[rank, tenant] = place
         for demand in batch.demand:
-            numbers += (demand.rank, demand.requests, demand.order, *demand.total, *demand.head)
+            place = places.get((demand.rank, demand.tenant), 0) if demand.tenant else -1
+            numbers += (demand.rank, demand.requests, demand.order, place, *demand.total, *demand.head)
         for charge, rank, order, tenant in batch.asks:
             numbers += (rank, order, places.get((rank, tenant), 0), *charge)
         for age_ms, charge in batch.sent or ():

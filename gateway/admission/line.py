@@ -55,7 +55,7 @@ class Line:
         assert item.id not in self.items, "an item waits once"
         self._enter(item)
         wait = self.expected(item, now).wait_s
-        if wait * CERTAINTY > item.expires_at - now:
+        if _is_late(item, wait, now):
             return Refused(DEADLINE_UNREACHABLE, min(wait, RETRY_MAX_S))
         room = Room(item, self.backlogs, self.bounds, self.overload.step(now))
         reason = room.refusal()
@@ -67,6 +67,11 @@ class Line:
             self._drop(victims[-1])
         self._add(item, now)
         return Accepted(tuple(victims)) if victims else _ACCEPTED
+
+    def is_late(self, item: Item, now: float) -> bool:
+        """Whether it would be refused if it came only now, by what has just become known of its accounts."""
+        self._signatures.of(item.signature, item.group).supply = None
+        return _is_late(item, self.expected(item, now).wait_s, now)
 
     def pick(
         self, account: str, ranks: Sequence[int], try_take: Callable[[Item], bool], now: float
@@ -276,3 +281,7 @@ class Line:
             if item is not None and item.order == order:
                 self._drop(item)
                 self._expired.append(item)
+
+
+def _is_late(item: Item, wait_s: float, now: float) -> bool:
+    return wait_s * CERTAINTY > item.expires_at - now

@@ -127,6 +127,10 @@ class MemoryLedger:
         model = self._whole(account, now)
         return None if model.too_large(charge) else model.free_at(charge, rank, now) - now
 
+    def foresees(self, account: str, now: int) -> bool:  # noqa: ARG002 (the protocol's)
+        """It is the ledger."""
+        return True
+
     def served(self, account: str, now: int) -> tuple[int, ...]:
         """By rank, the part of its narrowest rate that each class took during the last minute, in thousandths."""
         return self._whole(account, now).served()

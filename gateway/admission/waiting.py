@@ -12,7 +12,7 @@ from gateway.admission.ledger import Ask, Batch, Demand, Queued
 from gateway.charge import Charge
 
 ROW_MS = 500
-#: Tag of what waits besides what is asked for: after all that is.
+#: Tag of a head that nobody knows: after all that is asked for.
 LAST_TAG = 1 << 52
 _AXES = range(5)
 
@@ -83,6 +83,11 @@ def _tag(ask: Ask, tags: Tags) -> int:
     return tags.get((ask.rank, ask.tenant), 0)
 
 
+def _place(one: Demand, tags: Tags) -> tuple[int, int]:
+    """Of its head."""
+    return tags.get((one.rank, one.tenant), 0) if one.tenant else LAST_TAG, one.order
+
+
 def _row(rank: int, asks: list[Ask], demand: tuple[Demand, ...], tags: Tags) -> Row | None:
     count, total, head, place = 0, [0] * len(_AXES), None, (0, 0)
     for ask in asks:
@@ -93,7 +98,7 @@ def _row(rank: int, asks: list[Ask], demand: tuple[Demand, ...], tags: Tags) -> 
     for one in demand:
         if one.rank == rank and one.requests > 0:
             count += one.requests
-            head, place = head or by_axis(one.head, 1), place if head else (LAST_TAG, one.order)
+            head, place = head or by_axis(one.head, 1), place if head else _place(one, tags)
             total = [sum(pair) for pair in zip(total, by_axis(one.total, one.requests), strict=True)]
     return None if head is None else Row(rank, count, tuple(total), head, *place)
 

@@ -13,7 +13,7 @@ from math import inf
 
 from gateway.admission.bounds import Bounds
 from gateway.admission.choice import Choice
-from gateway.admission.classes import CLASSES, in_order
+from gateway.admission.classes import in_order
 from gateway.admission.expected_wait import Forecast
 from gateway.admission.grantor import Grantor
 from gateway.admission.item import DEADLINE_UNREACHABLE, Item, Refused
@@ -25,13 +25,14 @@ from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.pipeline.account import Account, Accounts, share_of
-from gateway.pipeline.attempts import Attempts, group_of
+from gateway.pipeline.attempts import Attempts
 from gateway.pipeline.charging import Charging
-from gateway.pipeline.outlook import AccountOutlook, way_opens_in
+from gateway.pipeline.line_items import LineItems
+from gateway.pipeline.outlook import AccountOutlook
 from gateway.pipeline.overflow import Overflow
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Permit, Ticket
-from gateway.pipeline.turned_away import cancelled, no_key, out_of_time, refused, shed, too_large, unreachable
+from gateway.pipeline.turned_away import cancelled, out_of_time, refused, shed, unreachable
 from gateway.pipeline.waitlist import Waitlist
 from gateway.pipeline.wakes import Wakes
 from gateway.settings.snapshot import PRIORITIES, Snapshot
@@ -69,6 +70,7 @@ class Dispatcher:
         self.retries = retries
         self._outlook = AccountOutlook(accounts.by_id, grantor, charging.of, self.retries, time, clock)
         self.line = Line(Bounds(snapshot.queue.depth_max, snapshot.queue.bytes_max), self._outlook)
+        self._items = LineItems(grantor, charging, time)
         self.attempts = Attempts(self.retries, self.line, self.room)
         self.waiters = Waitlist(self.line, grantor, charging, self._outlook, time, clock, self.room)
         self._overflow = Overflow(self.line, snapshot, self.retries, metrics)
@@ -101,17 +103,18 @@ class Dispatcher:
         """
         future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         overflow = self._overflow
-        item = None if overflow.without_key(ticket, now) else self._item(ticket, now)
+        item = None if overflow.without_key(ticket, now) else self._items.of(ticket, now)
         if item is None or (not ticket.came_back and overflow.rather(ticket, item, now)):
             permit = self.at_once(ticket, now, ticket.came_back)
             if permit is not None:
                 future.set_result(permit)
                 return future
-            item = self._item(ticket, now)
+            item = self._items.of(ticket, now)
         if ticket.came_back:
             self.line.put_back(item, now)
         else:
             self._offer(item, now)
+            ticket.foreseen = self._outlook.foresees(item)
         ticket.future = future
         ticket.waiting_since = now
         for account in item.signature:
@@ -220,12 +223,11 @@ class Dispatcher:
         if not self.line.remove(item):
             return
         try:
-            self._fitting(ticket, item.expires_at - now, now)
+            self._items.fitting(ticket, item.expires_at - now, now)
         except GatewayError as error:
             why = error
         else:
-            wait_s = min(self._outlook.free_in(account, item) for account in item.signature)
-            why = self._unreachable(item, min(wait_s, RETRY_MAX_S))
+            why = self._unreachable(item, min(self.line.expected(item, now).wait_s, RETRY_MAX_S))
         self._metrics.shed(PRIORITIES[item.rank], DEADLINE_UNREACHABLE)
         _fail(item, why)
         self._moved_up(item, at)
@@ -238,47 +240,6 @@ class Dispatcher:
         for account in gone.signature:
             if account != on:
                 self.room(account)
-
-    def _item(self, ticket: Ticket, now: float) -> Item:
-        """The ticket as the line knows it. Raises GatewayError when no way will be open to it in time."""
-        exchange, rank = ticket.exchange, ticket.rank
-        assert exchange.tenant_key is not None
-        tenant, route = exchange.tenant_key.tenant, ticket.candidates.route
-        ways = self._fitting(ticket, CLASSES[rank].ttl_s, now)
-        charge = self._charging.of(ticket, ways[0])
-        return Item(
-            exchange.request_id,
-            tuple(dict.fromkeys(way.account.id for way in ways)),
-            rank,
-            tenant.id,
-            charge,
-            share_of(ways[0].account, charge),
-            exchange.body_bytes,
-            exchange.arrived,
-            CLASSES[rank].ttl_s,
-            weight=tenant.weight,
-            deadline=exchange.deadline or None,
-            group=group_of(ticket, ways[0].health.model),
-            hint=route.hint if route is not None else None,
-            owner=ticket,
-        )
-
-    def _fitting(self, ticket: Ticket, within_s: float, now: float) -> list[Way]:
-        """The ways that the ticket may ever go. Raises GatewayError when none of them opens in time."""
-        ways = list(ticket.ways())
-        opens_in = min((way_opens_in(way, ticket.rank, now) for way in ways), default=inf)
-        if opens_in > within_s:
-            raise no_key(opens_in, permanent=all(way.health.state == "invalid" for way in ways))
-        fitting = [way for way in ways if not self._too_large(ticket, way, now)]
-        if not fitting:
-            raise too_large(self._charging.of(ticket, ways[0]), ways[0].account.terms)
-        return fitting
-
-    def _too_large(self, ticket: Ticket, way: Way, now: float) -> bool:
-        if not way.account.limited:
-            return False
-        charge = self._charging.of(ticket, way)
-        return self._grantor.next_free_in(way.account.id, charge, ticket.rank, self._time.at(now)) is None
 
     def _take(self, ticket: Ticket, way: Way, now: float) -> Permit | None:
         """A place for the ticket, by that way, whose health allows it."""
@@ -326,7 +287,7 @@ class Dispatcher:
                         ticket.permit.item = item
                         return True
                 free_in = min(free_in, self._outlook.way_free_in(ticket, way, now))
-            if free_in > item.expires_at - now and self._outlook.too_late(ticket, item, now):
+            if self._is_late(ticket, item, free_in, now):
                 if not self._overflow.is_way_out(ticket, now):
                     late.append(item)
             else:
@@ -350,6 +311,14 @@ class Dispatcher:
             soonest = 0.0
         if soonest < inf:
             self._wakes.within(account, soonest)
+
+    def _is_late(self, ticket: Ticket, item: Item, free_in: float, now: float) -> bool:
+        """Whether one for whom there is no room yet waits in vain, for all that is known."""
+        if not ticket.foreseen and self._outlook.foresees(item):
+            ticket.foreseen = True  # and is told what it would have been told when it came
+            if self.line.is_late(item, now):
+                return True
+        return free_in > item.expires_at - now and self._outlook.too_late(ticket, item, now)
 
     def _goes_over(self, item: Item, way: Way, reason: str) -> bool:
         """Who waits in another line goes to its local model, if there is a place."""

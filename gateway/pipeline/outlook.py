@@ -81,6 +81,11 @@ class AccountOutlook:
                 return False
         return True
 
+    def foresees(self, item: Item) -> bool:
+        """Whether it is known when there is room for it; else there may be until a ledger has answered."""
+        now = self._time.at(self._clock.monotonic())
+        return all(self._grantor.foresees(account, now) for account in item.signature)
+
     def day_is_used_up(self, item: Item) -> bool:
         """Whether what the item waits for is, everywhere, another day."""
         now = self._time.at(self._clock.monotonic())

@@ -2,7 +2,7 @@
 nothing lost, where there is none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway.admission.classes import RANKS, in_order
 from gateway.admission.grantor import Grantor
@@ -48,25 +48,23 @@ class Waitlist:
         return len(self._line) > 0 and self._line.waits_for(account, RANKS[-1])
 
     def asks(self, account: str, most: int) -> tuple[Ask, ...]:
-        now = self._clock.monotonic()
-        turn = int(now * _TURNS_A_SECOND)
-        ranks = in_order(self._grantor.served(account, self._time.at(now)))
-        return tuple(
-            Ask(self._charge_at(account, item), item.rank, self._time.at(item.arrived), item.tenant)
-            for item in self._line.heads(account, ranks, most)
-            # Who may go on several accounts is advertised on one at a time, or would hold the room of all.
-            if (item.order + turn) % len(item.signature) == item.signature.index(account)
-            and self._outlook.opens_in(account, item) == 0.0
-        )
+        served = self._grantor.served(account, self._time.at(self._clock.monotonic()))
+        return self._heads(account, in_order(served), most)
 
-    def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
-        asks = self.asks(account, asked)
+    def demand(self, account: str, asked: tuple[Ask, ...]) -> tuple[Demand, ...]:
         now_ms = self._time.now()
         found = []
         for rank, works in enumerate(self._line.waiting(account)):
-            count, total, head = rest_of(works, [ask.charge for ask in asks if ask.rank == rank])
-            if count > 0:
-                found.append(Demand(rank, count, total, head, now_ms))
+            charges = [ask.charge for ask in asked if ask.rank == rank]
+            count, total, typical = rest_of(works, charges)
+            if count <= 0:
+                continue
+            heads = () if charges else self._heads(account, (rank,), 1)
+            if heads:
+                charge, _, order, tenant = heads[0]
+                found.append(Demand(rank, count, total, charge, order, tenant))
+            else:
+                found.append(Demand(rank, count, total, typical, now_ms))
         return tuple(found)
 
     def queued(self, account: str) -> tuple[Queued, ...]:
@@ -78,6 +76,18 @@ class Waitlist:
     def learn(self, batch: Batch, answer: Answer) -> None:
         tags = zip(batch.served, answer.tags, strict=True)
         self._line.learn(batch.account.id, ((one.rank, one.tenant, tag) for one, tag in tags))
+
+    def _heads(self, account: str, ranks: Sequence[int], most: int) -> tuple[Ask, ...]:
+        """The first who wait for the account, of those who are advertised there at the moment."""
+        now = self._clock.monotonic()
+        turn = int(now * _TURNS_A_SECOND)
+        return tuple(
+            Ask(self._charge_at(account, item), item.rank, self._time.at(item.arrived), item.tenant)
+            for item in self._line.heads(account, ranks, most)
+            # Who may go on several accounts is advertised on one at a time, or would hold the room of all.
+            if (item.order + turn) % len(item.signature) == item.signature.index(account)
+            and self._outlook.opens_in(account, item) == 0.0
+        )
 
     def _charge_at(self, account: str, item: Item) -> Charge:
         ticket = item.owner

@@ -20,10 +20,6 @@ class Told(NamedTuple):
     told_s: float
     came_s: float
 
-    @property
-    def error(self) -> float:
-        return abs(self.told_s - self.came_s) / self.came_s
-
 
 def etas(forecasts: Iterable[tuple[str, float, float]], seen: dict[str, Seen]) -> list[Told]:
     """Of those that waited, were looked at (who, when, expected) and went in the end."""
@@ -48,6 +44,7 @@ def retries(seen: dict[str, Seen], ends: dict[str, CallerEnd]) -> list[Told]:
     return found
 
 
-def error(told: Iterable[Told]) -> float:
-    """The median of |told - came| ÷ came."""
-    return median(one.error for one in told)
+def error(told: Iterable[Told], least_s: float = 0.0) -> float:
+    """The median of |told - came| ÷ came. What came within `least_s` of what was told is right."""
+    off = ((abs(one.told_s - one.came_s), one.came_s) for one in told)
+    return median(by / came_s if by > least_s else 0.0 for by, came_s in off)

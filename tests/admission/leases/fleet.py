@@ -63,7 +63,7 @@ class Line:
         ]
         return tuple(found[:most])
 
-    def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
+    def demand(self, account: str, asked: tuple[Ask, ...]) -> tuple[Demand, ...]:
         return ()
 
     def queued(self, account: str) -> tuple[Queued, ...]:
