@@ -2,14 +2,18 @@
 
 A dataclass runs a line of Python a field each time one is made; a request makes half a dozen of them.
 `replace` makes another of one, with some fields changed. `to_json` writes one as a JSON object, its fields in
-order; TypeError or ValueError for what JSON cannot hold. `Meta` bounds a field of what is decoded.
+order; TypeError or ValueError for what JSON cannot hold. `to_bytes` writes MessagePack, and `Reader(type).decode`
+reads it: ValueError for what is none, or not of that type. `Meta` bounds a field of what is decoded.
 """
 
 from msgspec import Meta, field
 from msgspec import Struct as Record
 from msgspec.json import Encoder
+from msgspec.msgpack import Decoder as Reader
+from msgspec.msgpack import Encoder as Writer
 from msgspec.structs import replace
 
-__all__ = ["Meta", "Record", "field", "replace", "to_json"]
+__all__ = ["Meta", "Reader", "Record", "field", "replace", "to_bytes", "to_json"]
 
 to_json = Encoder().encode
+to_bytes = Writer().encode

@@ -22,6 +22,7 @@ from time import process_time
 from gateway.admission.bounds import Bounds
 from gateway.admission.classes import RANKS
 from gateway.admission.item import Accepted, Item
+from gateway.admission.ledger import Queued
 from gateway.admission.line import Line
 from gateway.charge import Charge
 from loadtests.figures import TOLERANCE, Figure, figure_table
@@ -52,6 +53,9 @@ class Endless:
 
     def served(self, _account: str) -> Sequence[float]:
         return (0.1, 0.2, 0.3, 0.2, 0.2)
+
+    def elsewhere(self, _account: str) -> Sequence[Queued]:
+        return ()
 
 
 class Crowd:

@@ -14,6 +14,8 @@ from gateway.charge import Charge
 POLL_MS = 250
 #: What rises faster than this is worth waiting for: the bucket of a second (`pace.py`) holds it meanwhile.
 POLL_MS_MIN = 20
+#: What it said is known for so long.
+_KNOWN_MS = 2 * POLL_MS
 #: Too early by a rounding is refused, and costs `POLL_MS_MIN`.
 _NOT_EARLY_MS = 2
 #: After a settlement others are waited for, so that one call says them all.
@@ -29,7 +31,7 @@ class Asking:
     """For one account of one worker. `jitter` gives numbers from 0 to 1."""
 
     __slots__ = (
-        "_again", "_missed_rank", "_paused_until", "_refused_rank", "_retry_at", "_unused", "_waits",
+        "_again", "_heard_at", "_missed_rank", "_paused_until", "_refused_rank", "_retry_at", "_unused", "_waits",
         "_wanted_until", "freed", "most", "too_large",
     )  # fmt: skip
 
@@ -42,6 +44,7 @@ class Asking:
         self._missed_rank = _NOBODY  # the most urgent who found no lease since the last call
         self.freed = False  # something was given back since the last call
         self._again = False  # and somebody waited
+        self._heard_at = -_KNOWN_MS  # of who waits
         self._unused = 0  # in how many turns nobody took what was granted
         self._waits = [0] * len(RANKS)
         self.too_large: tuple[Charge, ...] = ()  # of the last asks, by the ledger's word
@@ -101,6 +104,8 @@ class Asking:
         granted = sum(verdict.granted for verdict in verdicts)
         self._waits = [0] * len(RANKS)
         self._refused_rank = min((ask.rank for ask, _ in refused), default=_NOBODY)
+        if asks:
+            self._heard_at = now
         if refused:
             self.most = max(_ASKS_MIN, min(ASKS_MAX, 2 * granted))
             first, wait_ms = refused[0]
@@ -128,6 +133,10 @@ class Asking:
     def is_too_large(self, charge: Charge) -> bool:
         """Whether the ledger said so, of this or of something that is no larger."""
         return any(all(map(int.__ge__, charge, refused)) for refused in self.too_large)
+
+    def knows(self, now: int) -> bool:
+        """Whether the ledger said lately when it may grant something: who waits is asked for all the time."""
+        return now - self._heard_at < _KNOWN_MS
 
     def free_in(self, rank: int, now: int) -> int:
         """Until the next call, or until the ledger may grant the class something, as it said."""

@@ -119,10 +119,10 @@ def _decide(kept: Book, batch: Batch, now: int, *, learning: bool, joined: bool)
     account, membership = kept.account, kept.membership
     if account.concurrency is not None:
         account.concurrency.beat(batch.worker, batch.in_flight, now)
-    rows = kept.waiting.elsewhere(batch.worker, now)
+    rows, elsewhere = kept.waiting.elsewhere(batch.worker, now)
     tags = {(rank, tenant): kept.tags.of(rank, tenant) for rank, tenant, _, _ in batch.served}
     verdicts, refused = _verdicts(kept, batch, rows, tags, now, closed=learning or not joined)
-    kept.waiting.put(batch.worker, refused, batch.demand, tags, now)
+    kept.waiting.put(batch, refused, tags, now)
     live = membership.live(now)
     # Who waits here besides those who asked and got it is served from the stock.
     plenty = not (rows or refused or learning or not joined)
@@ -136,7 +136,7 @@ def _decide(kept: Book, batch: Batch, now: int, *, learning: bool, joined: bool)
     return Answer(
         membership.epoch, membership.version, now, not joined, learning, tuple(verdicts), stock, stock_at,
         bool(rows), tuple(waiting), live, membership.known(), account.usage(now),
-        account.served(), tuple(tags[one.rank, one.tenant] for one in batch.served),
+        account.served(), tuple(tags[one.rank, one.tenant] for one in batch.served), elsewhere,
     )  # fmt: skip
 
 

@@ -3,10 +3,11 @@
     wait = min over accounts of free_in(account, request) + seconds(urgent, peers)
 
 `urgent` is what waits in more urgent classes, `peers` what will go before it in its own by virtual service: of each
-tenant's work as much as brings its tag to that of the request, of which the tenant has some here and may bring more
-meanwhile: as much again as has gone since its lane last was empty. So who always has work waiting counts in full,
-and who sent a little counts with that. Accounts of one signature are one pool of rate (`supply`); work with another
-signature counts by the part of its accounts that are in the pool.
+tenant's work as much as brings its tag to that of the request, of which the tenant has some waiting and may bring
+more meanwhile: as much again as has gone since its lane last was empty. So who always has work waiting counts in
+full, and who sent a little counts with that. Accounts of one signature are one pool of rate (`supply`); work with
+another signature counts by the part of its accounts that are in the pool; work that waits at other workers of a
+shared ledger counts like that which waits here (`tally`).
 
 Everything grows with the tag and with the work before the request, so the wait is monotone in position.
 """
@@ -16,13 +17,12 @@ from typing import NamedTuple
 
 from gateway.admission.fairness import VirtualService
 from gateway.admission.item import Item
-from gateway.admission.lanes import Bucket, Lane, key
+from gateway.admission.lanes import Lane, key
 from gateway.admission.outlook import Outlook
 from gateway.admission.signatures import Signature
 from gateway.admission.supply import Ahead, Supply
+from gateway.admission.tally import CROWD, Tallies, Tally, tallied, together
 
-#: Tenants of a class that are looked at one by one; more are taken together.
-_TENANTS = 16
 #: Items of a lane that are looked at for those that go before one: of a longer lane it is an estimate.
 _SAMPLE = 128
 
@@ -36,25 +36,22 @@ class Forecast(NamedTuple):
     wait_s: float
 
 
-def forecast(item: Item, signature: Signature, near: Near, supply: Supply, outlook: Outlook) -> Forecast:
+def forecast(
+    item: Item, signature: Signature, near: Near, supply: Supply, outlook: Outlook, now: float
+) -> Forecast:
     """Of an item that waits in `signature`, or would; `near` are those that share accounts with it, with parts."""
-    urgent, peers = Ahead(), Ahead()
     rank = item.rank
-    service = signature.services[rank][0]
-    tag = service.start(item.tenant)
-    for other, part in near:
-        lane = other.buckets[rank].lanes.get(item.tenant)
-        if lane is not None:
-            tag += share_before(item, lane) * part / item.weight
+    peers = _peers(item, signature.services[rank][0], near, supply, now)
+    urgent = Ahead()
+    for sum_ in supply.in_all[:rank]:
+        if sum_.count:
+            urgent.add(sum_, 1.0, sum_.count)
     for other, part in near:
         if not other.count:
             continue
         for bucket in other.buckets[:rank]:
             if bucket.work.count:
                 urgent.add(bucket.work, part, bucket.work.count * part)
-        bucket = other.buckets[rank]
-        if bucket.work.count:
-            _add_peers(peers, bucket, tag, service, part)
     free_in = min([outlook.free_in(account, item) for account in item.signature])
     if not urgent.count and not peers.count:
         return Forecast(0, free_in)
@@ -74,28 +71,42 @@ def share_before(item: Item, lane: Lane) -> float:
     return min(lane.work.share, before * len(items) / len(sample))
 
 
-def _add_peers(peers: Ahead, bucket: Bucket, tag: float, service: VirtualService, part: float) -> None:
-    """Of each lane what goes before `tag`; of a crowd, as if all its lanes stood at the clock."""
-    if len(bucket.lanes) > _TENANTS:
-        _add_reached(peers, bucket, (tag - service.clock) * bucket.weight, part)
-        return
-    for lane in bucket.lanes.values():
-        reach = (tag - service.start(lane.tenant)) * lane.weight
+def _peers(item: Item, service: VirtualService, near: Near, supply: Supply, now: float) -> Ahead:
+    """Of each tenant what goes before the item; of a crowd, as if all its lanes stood at the clock."""
+    rank, tenant, away = item.rank, item.tenant, supply.away[item.rank]
+    before = _before_elsewhere(item, away, now)
+    for other, part in near:
+        lane = other.buckets[rank].lanes.get(tenant)
+        if lane is not None:
+            before += share_before(item, lane) * part
+    tag = service.start(tenant) + before / item.weight
+    here = tallied([(other.buckets[rank], part) for other, part in near])
+    tallies = together(here, away) if away else here
+    peers = Ahead()
+    for name, tally in tallies.items():
+        start = service.clock if name == CROWD else service.start(name)
+        reach = (tag - start) * tally.weight
         if reach > 0.0:
-            _add_reached(peers, lane, reach, part)
+            _add_reached(peers, tally, reach)
+    return peers
 
 
-def _add_reached(peers: Ahead, some: Lane | Bucket, reach: float, part: float) -> None:
-    """What of `some` is within `reach`, of what waits and of what is likely to come.
+def _before_elsewhere(item: Item, away: Tallies, now: float) -> float:
+    """The share of its tenant's work at other workers that goes before it: what came earlier."""
+    if not away:
+        return 0.0
+    tally, part = away.get(item.tenant), 1.0
+    if tally is None and (tally := away.get(CROWD)) is not None:
+        part = item.weight / max(tally.weight, item.weight)
+    return 0.0 if tally is None else tally.share * part * tally.before(item.arrived, now)
 
-    Only `part` of it comes here, so it takes that much more of it to cover the reach.
-    """
-    work = some.work
-    share = work.share
-    reach /= part
+
+def _add_reached(peers: Ahead, tally: Tally, reach: float) -> None:
+    """What of it is within `reach`, of what waits and of what is likely to come."""
+    share = tally.share
     if reach < share:
-        part *= reach / share
-        peers.add(work, part, work.count * part)
+        part = reach / share
+        peers.add(tally, part, tally.count * part)
     else:
-        likely = min(reach, share + some.gone) / share if share else 1.0
-        peers.add(work, part * likely, work.count * part)
+        likely = min(reach, share + tally.gone) / share if share else 1.0
+        peers.add(tally, likely, tally.count)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.admission.dimension import AccountTerms
-from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Served, Usage
+from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Queued, Served, Usage
 from gateway.charge import Charge
 from gateway.record import Record
 
@@ -33,8 +33,12 @@ class Waiters(Protocol):
         """What the first who wait for `account` would be charged, in the order in which they are to go."""
         ...
 
-    def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
-        """What waits for `account` by class, besides the first `asked` that `asks` named."""
+    def demand(self, account: str, asked: tuple[Ask, ...]) -> tuple[Demand, ...]:
+        """What waits for `account` by class, besides those that `asks` named."""
+        ...
+
+    def queued(self, account: str) -> tuple[Queued, ...]:
+        """All that waits for `account` by class and tenant, for other workers to know."""
         ...
 
     def served(self, account: str) -> tuple[Served, ...]:
@@ -102,8 +106,16 @@ class Grantor(Protocol):
         """Milliseconds until `take` may succeed, as far as is known; None: never, it is too large."""
         ...
 
+    def foresees(self, account: str, now: int) -> bool:
+        """Whether `next_free_in` is what the ledger says, and not what is hoped until it has been asked."""
+        ...
+
     def served(self, account: str, now: int) -> Sequence[int]:
         """By rank, the part of its narrowest rate that each class took during the last minute, in thousandths."""
+        ...
+
+    def elsewhere(self, account: str, now: int) -> Sequence[Queued]:
+        """What waits for it at other workers, as they told lately."""
         ...
 
     def usage(self, account: str, now: int) -> tuple[Usage, ...]:

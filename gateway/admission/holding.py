@@ -13,7 +13,7 @@ from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms
 from gateway.admission.grantor import Waiters
 from gateway.admission.hand import STOCK_RANK, Hand
 from gateway.admission.last_answer import QUIET_MS
-from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, StockAsk
+from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Queued, StockAsk
 from gateway.admission.lots import Lot
 from gateway.admission.named import named
 from gateway.admission.places import TELL_MS
@@ -118,7 +118,7 @@ class Holding(Hand):
         self.fold(now)
         self.appetite.measure(now)
         self._sweep(now)
-        asks, demand = self._waiting(waiters, now)
+        asks, demand, queued = self._waiting(waiters, now)
         waiting = sum(one.requests for one in demand)
         stock = self.stock.ask(self._in_stock(now), waiting, self.last, now)
         batch = self._unanswered
@@ -135,7 +135,7 @@ class Holding(Hand):
         self._called_at = now
         self._unanswered = batch._replace(
             account=self.terms, seen=self.last.seen(now), in_flight=self.in_flight + self.lots.places,
-            demand=demand, asks=asks, stock=stock, served=named(batch.served, asks),
+            demand=demand, queued=queued, asks=asks, stock=stock, served=named(batch.served, [*asks, *demand]),
         )  # fmt: skip
         return self._unanswered
 
@@ -160,6 +160,7 @@ class Holding(Hand):
         if self.concurrent and places.crowded(self.lots.places):
             self.unsaid.returned(self.lots.drop(_is_stock))
         wishes = len(answer.verdicts) - len(self._asked)
+        is_news = not self.asking.knows(now)
         denied = self._grant_wishes(answer, now)
         self._take_grants(answer, wishes, now)
         for rank, wait_ms in denied:
@@ -172,7 +173,7 @@ class Holding(Hand):
             self.delay = TELL_MS
         # What takes longer than a window may be longer than somebody waits.
         long = any(verdict.too_large or verdict.wait_ms > WINDOW_MS for verdict in answer.verdicts)
-        return answer.stock > 0 or self._granted > 0 or long
+        return answer.stock > 0 or self._granted > 0 or long or is_news
 
     def unheard(self) -> list[Wish]:
         """There was no answer. Whom nobody lets wait must be answered otherwise."""
@@ -238,15 +239,20 @@ class Holding(Hand):
         )
         self.unsaid.returned(returns)
 
-    def _waiting(self, waiters: Waiters | None, now: int) -> tuple[tuple[Ask, ...], tuple[Demand, ...]]:
+    def _waiting(
+        self, waiters: Waiters | None, now: int
+    ) -> tuple[tuple[Ask, ...], tuple[Demand, ...], tuple[Queued, ...]]:
+        """Who is asked for, what waits besides, and all of that for the others."""
         wished = self.wishes.asked()
         self._asked = ()
         demand: tuple[Demand, ...] = ()
+        queued: tuple[Queued, ...] = ()
         if waiters is not None and self.asking.may_ask(now):
             self._asked = waiters.asks(self.terms.id, self.asking.most)
-            demand = waiters.demand(self.terms.id, len(self._asked))
+            demand = waiters.demand(self.terms.id, self._asked)
+            queued = waiters.queued(self.terms.id)
         self.asking.called(self._asked, now)
-        return (*wished, *self._asked), demand
+        return (*wished, *self._asked), demand, queued
 
     def _next(self) -> Batch:
         self._number += 1

@@ -6,12 +6,15 @@ from gateway.admission.account_model import NOTHING_SERVED
 from gateway.admission.booking import STOCK_FREE_PERCENT
 from gateway.admission.day import Midnights
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, Dimension
-from gateway.admission.ledger import Answer, Batch, Recall, Seen, Usage
+from gateway.admission.ledger import Answer, Batch, Queued, Recall, Seen, Usage
+from gateway.admission.lots import Lots
 from gateway.admission.places import Places
 from gateway.charge import CHARGE_AXES, REQUESTS, Charge
 
 #: Afterwards nothing that was sent before counts any more.
 QUIET_MS = WINDOW_MS + 1_000
+#: Who uses an account hears of it at least so often.
+HEARD_MS = 2_000
 _NOT_PACED = ("rpd", "concurrency")
 _CALL_WEIGHT = 0.2
 
@@ -20,8 +23,8 @@ class LastAnswer:
     """`ahead` is the ledger's clock less ours, taken from just before the call: never too small."""
 
     __slots__ = (
-        "_figures", "_known", "_known_since", "_midnights", "_others", "_terms", "_usage", "_whole",
-        "_whole_before", "ahead", "answer", "before", "call_ms", "places", "plenty",
+        "_figures", "_known", "_known_since", "_midnights", "_others", "_rates", "_terms", "_usage",
+        "_whole", "_whole_before", "ahead", "answer", "before", "call_ms", "places", "plenty",
     )  # fmt: skip
 
     def __init__(self, now: int) -> None:
@@ -34,6 +37,7 @@ class LastAnswer:
         self._usage: dict[str, Usage] = {}
         self._terms: AccountTerms | None = None  # for which the figures were made
         self._figures: list[tuple[int, int, int, bool]] = []
+        self._rates: list[tuple[int, int]] = []  # axis and limit of each
         self._whole: Answer | None = None  # the last of a ledger that knew all
         self._whole_before = now
         self._others = 0  # requests that other workers have in flight
@@ -48,6 +52,8 @@ class LastAnswer:
         self.call_ms += _CALL_WEIGHT * (now - before - self.call_ms)
         self._usage = {one.dimension: one for one in answer.usage}
         self._terms = None
+        figures = zip(batch.account.dimensions, answer.usage, strict=True)
+        self._rates = [(one.axis, told.limit) for one, told in figures if one.is_rate]
         if (places := self._usage.get("concurrency")) is not None:
             self.places.heard(places, batch, answer, now)
             self._others = max(0, places.used - self.places.told)
@@ -99,11 +105,27 @@ class LastAnswer:
             answer.epoch, answer.version, answer.now, elapsed_ms, answer.live, Charge(*used), own, today
         )
 
-    def served(self, now: int) -> tuple[int, ...]:
-        """By rank, thousandths of the narrowest rate."""
+    def served(self, lots: Lots, now: int) -> tuple[int, ...]:
+        """By rank, thousandths of the narrowest rate: as it had it, less what is in hand and has served nobody.
+
+        Else a class would count as having what it was granted because it lacks it (its floor), and another would go
+        in its place.
+        """
         if self.answer is None or now - self.before > QUIET_MS:
             return NOTHING_SERVED
-        return self.answer.served
+        if not lots.places:
+            return self.answer.served
+        served = list(self.answer.served)
+        for rank, amounts in lots.by_rank().items():
+            part = max((-(-1000 * amounts[axis] // limit) for axis, limit in self._rates), default=0)
+            served[rank] = max(0, served[rank] - part)
+        return tuple(served)
+
+    def elsewhere(self, now: int) -> tuple[Queued, ...]:
+        """What waits at other workers; of what was told longer than a heartbeat ago nobody knows what is left."""
+        if self.answer is None or now - self.before > HEARD_MS:
+            return ()
+        return self.answer.elsewhere
 
     def ledger_time(self, now: int) -> int:
         """The ledger's clock, not too early."""

@@ -21,7 +21,7 @@ from gateway.admission.alone import Alone
 from gateway.admission.dimension import AccountTerms
 from gateway.admission.grantor import Grant, Waiters
 from gateway.admission.lease import Lease
-from gateway.admission.ledger import Ask, Ledger, Observation, Usage
+from gateway.admission.ledger import Ask, Ledger, Observation, Queued, Usage
 from gateway.admission.ledger_calls import Channel, LedgerCalls
 from gateway.admission.ledger_loss import LedgerLoss
 from gateway.admission.memory_ledger import LedgerTime
@@ -192,8 +192,16 @@ class Leases:
             return self._alone.next_free_in(channel, charge, rank, now)
         return free_in
 
+    def foresees(self, account: str, now: int) -> bool:
+        channel = self._channels[account]
+        return self._loss.lost_at is not None or not channel.terms.dimensions or channel.asking.knows(now)
+
     def served(self, account: str, now: int) -> tuple[int, ...]:
-        return self._channels[account].last.served(now)
+        channel = self._channels[account]
+        return channel.last.served(channel.lots, now)
+
+    def elsewhere(self, account: str, now: int) -> tuple[Queued, ...]:
+        return self._channels[account].last.elsewhere(now)
 
     def usage(self, account: str, now: int) -> tuple[Usage, ...]:
         channel = self._channels[account]

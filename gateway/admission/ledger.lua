@@ -3,7 +3,8 @@
 --
 -- KEYS[1] the book (hash): the state, and a field for each worker  KEYS[2] tags of tenants (hash)  KEYS[3] days (hash)
 -- KEYS[4…] slots (hashes): those of the window, then those of sub-windows by length. All of one account, one hash tag.
--- ARGV[1] the batch and the terms, ARGV[2] the worker's field, ARGV[3] names of the dimensions, ARGV[4…] tenants.
+-- ARGV[1] the batch and the terms, ARGV[2] the worker's field, ARGV[3] names of the dimensions, ARGV[4] what waits there
+-- by tenant, which is handed on to other workers unread, ARGV[5…] tenants.
 --
 -- Everything is integers below 2^53 in doubles, packed flat (ledger_wire.py): exact, and the cheapest there is to read
 -- and write. A charge is named by the place in B before its first axis. A call of the server costs as much as twenty
@@ -52,7 +53,7 @@ local SETTLES = RETURNS + 6 * return_count
 local OBSERVATIONS = SETTLES + 6 * settle_count
 local SERVED = OBSERVATIONS + 5 * observation_count
 local DEMAND = SERVED + 3 * served_count
-local ASKS = DEMAND + 11 * demand_count
+local ASKS = DEMAND + 12 * demand_count
 local SENT = ASKS + 7 * ask_count
 local RECALL = SENT + 5 * max(0, sent_count)
 
@@ -469,16 +470,17 @@ if #days > 0 then
 end
 
 -- ---------------------------------------------------------------- workers (membership.py, waiting.py)
--- A worker: beat, applied, joined, in flight; then its rows, each rank, requests, order, total by axis, head by axis,
--- tag.
+-- A worker: beat, applied, joined, in flight, how many rows; then these, each rank, requests, order, total by axis, head
+-- by axis, tag; then what its batch told of who waits there.
 
-local WORKER, ROW = 4, 14
+local WORKER, ROW = 5, 14
+local elsewhere = {}
 local rows, live, known, untold, others_in_flight = {}, 1, 0, 0, 0
 local waiting = { 0, 0, 0, 0, 0 }
 local applied, joined = 0, 0
 for i = 1, #workers, 2 do
   local text = workers[i + 1]
-  local beat, its_applied, its_joined, its_in_flight = struct.unpack('<dddd', text)
+  local beat, its_applied, its_joined, its_in_flight, its_rows = struct.unpack('<ddddd', text)
   if workers[i] == worker then
     if beat >= now - K.FORGOTTEN_MS then applied, joined = its_applied, its_joined end
   elseif beat < now - K.FORGOTTEN_MS then
@@ -487,12 +489,14 @@ for i = 1, #workers, 2 do
     known = known + its_joined
     if beat >= now - K.LIVE_MS then live, untold = live + 1, untold + 1 - its_joined end
     if beat >= now - K.OWNER_DEAD_MS then others_in_flight = others_in_flight + its_in_flight end
-    if beat >= now - K.ROW_MS and #text > 8 * WORKER then
-      local its = numbers(text, 1)
+    if beat >= now - K.ROW_MS and its_rows > 0 then
+      local last = 8 * (WORKER + ROW * its_rows)
+      local its = numbers(string.sub(text, 1, last), 1)
       for place = WORKER, #its - ROW, ROW do
         rows[#rows + 1] = { its, place }
         waiting[its[place + 1] + 1] = waiting[its[place + 1] + 1] + its[place + 2]
       end
+      if #text > last then elsewhere[#elsewhere + 1] = string.sub(text, last + 1) end
     end
   end
 end
@@ -709,7 +713,7 @@ if served_count > 0 then
       known[all[i]] = { tonumber(string.sub(all[i], 1, 1)) + 1, tag, waited_at }
     end
   end
-  for i = 1, served_count do fields[i] = B[SERVED + 3 * i - 2] .. ':' .. ARGV[3 + i] end
+  for i = 1, served_count do fields[i] = B[SERVED + 3 * i - 2] .. ':' .. ARGV[4 + i] end
   if fresh then
     local count, gone, kept, least = 0, {}, {}, {}
     local function let_off()
@@ -772,7 +776,7 @@ end
 
 -- ---------------------------------------------------------------- decided in every call (booking.py, waiting.py)
 
-local own = { now, applied, joined, 0 }
+local own = { now, applied, joined, 0, 0 }
 local granted, refused = 0, 0
 local verdicts = {}
 if concurrency then concurrency.used = others_in_flight + in_flight end
@@ -956,8 +960,9 @@ for i = 1, ask_count do
     ahead[CONCURRENCY] = ahead[CONCURRENCY] + 1
   end
 end
-for place = DEMAND, ASKS - 1, 11 do
-  if B[place + 2] > 0 then wait_here(B[place + 1], K.LAST_TAG, B[place + 3], B[place + 2], place + 3, place + 7) end
+for place = DEMAND, ASKS - 1, 12 do
+  local tag = B[place + 4] < 0 and K.LAST_TAG or tags[B[place + 4]] or 0
+  if B[place + 2] > 0 then wait_here(B[place + 1], tag, B[place + 3], B[place + 2], place + 4, place + 8) end
 end
 
 local stock, stock_at = 0, 0
@@ -1011,8 +1016,11 @@ end
 
 own[4] = in_flight + granted
 for rank = 0, 4 do
+  if ranks[rank] then own[5] = own[5] + 1 end
   for _, one in ipairs(ranks[rank] or {}) do own[#own + 1] = one end
 end
+local row = packed(own)
+if own[5] > 0 then row = row .. ARGV[4] end
 local answer = {
   S[1], S[2], now, 1 - joined, learning and 1 or 0, stock, stock_at, #rows > 0 and 1 or 0,
   waiting[1], waiting[2], waiting[3], waiting[4], waiting[5], live, known,
@@ -1052,7 +1060,7 @@ if days_changed then
   call('PEXPIRE', KEYS[3], K.DAYS_MS)
 end
 if relearned then call('HSET', KEYS[1], 'lost', packed(R)) end
-call('HSET', KEYS[1], 'state', ARGV[3] .. ';' .. packed(S), worker, packed(own))
+call('HSET', KEYS[1], 'state', ARGV[3] .. ';' .. packed(S), worker, row)
 if renew then
   for i, key in ipairs(KEYS) do
     if i ~= 3 then call('PEXPIRE', key, K.STATE_MS) end
@@ -1060,4 +1068,6 @@ if renew then
 end
 for _, one in ipairs(verdicts) do answer[#answer + 1] = one end
 for _, one in ipairs(tags) do answer[#answer + 1] = one end
-return packed(answer)
+local reply = { packed(answer) }
+for _, one in ipairs(elsewhere) do reply[#reply + 1] = struct.pack('<I4', #one) .. one end
+return table.concat(reply)

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from gateway.admission.dimension import AccountTerms
 from gateway.charge import Charge
+from gateway.record import Record
 
 #: No version ever is: it rises by one a call.
 _AHEAD_OF_ALL = 1 << 52
@@ -80,13 +81,37 @@ class Served(NamedTuple):
 
 
 class Demand(NamedTuple):
-    """What waits here in one class besides the asks of the same batch, and after whatever is asked for."""
+    """What waits here in one class besides the asks of the same batch, and after those.
+
+    Where none of the class is asked for, `head` has its place among all workers' like an ask. Without a tenant it
+    goes after whatever is asked for.
+    """
 
     rank: int
     requests: int
     total: Charge
     head: Charge
-    order: int = 0  # of the head, among those of other workers
+    order: int = 0  # of the head
+    tenant: str = ""  # of the head
+
+
+class Queued(Record, frozen=True, order=True, array_like=True):
+    """All that waits here of one tenant and class, asked for or not; without a tenant, of many of them together.
+
+    What a request counts that may go to several accounts is divided among them.
+    """
+
+    rank: int
+    tenant: str
+    weight: float
+    oldest_s: float  # has waited for so long
+    gone: float  # shares that were let go since it last had nothing waiting
+    count: float
+    share: float
+    requests: float
+    input: float
+    output: float
+    tokens: float
 
 
 class StockAsk(NamedTuple):
@@ -149,6 +174,7 @@ class Batch(NamedTuple):
     served: tuple[Served, ...] = ()  # and who waits: told only while somebody does
     in_flight: int = 0  # requests on the way and leases in hand, stock included
     demand: tuple[Demand, ...] = ()
+    queued: tuple[Queued, ...] = ()  # for the forecasts of other workers; a ledger only hands it on
     asks: tuple[Ask, ...] = ()  # in the order in which they are to be served
     lease_ms: int = 500
     stock: StockAsk | None = None
@@ -199,6 +225,7 @@ class Answer(NamedTuple):
     usage: tuple[Usage, ...]
     served: tuple[int, ...]  # by rank, thousandths of the ceiling taken lately of the rate it took most of
     tags: tuple[int, ...]  # of those named in the batch's `served`, in their order (`tenant_tags.py`)
+    elsewhere: tuple[Queued, ...]  # what the others told of who waits there
 
     def seen(self, elapsed_ms: int) -> Seen:
         """What the next batch says of this answer."""

@@ -1,7 +1,8 @@
 """What goes to `ledger.lua` and comes back: nouns as numbers by position, packed flat. Pure.
 
 Integers below 2^53 as little-endian doubles, for that is what numbers are in the script: exact, and a quarter of
-the script's time less than JSON. Strings (worker, tenants) go beside them.
+the script's time less than JSON. Strings (worker, tenants) go beside them, and so does, in MessagePack, what the
+script only hands on from worker to worker.
 """
 
 import struct
@@ -9,15 +10,17 @@ import struct
 from gateway.admission.classes import RANKS
 from gateway.admission.day import Midnights
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, Dimension
-from gateway.admission.ledger import Answer, Batch, Observation, Usage, Verdict
+from gateway.admission.ledger import Answer, Batch, Observation, Queued, Usage, Verdict
 from gateway.admission.ledger_script import VERSION
 from gateway.admission.window import jitter_ms, slot_ms
+from gateway.record import Reader, to_bytes
 
 _RATE, _DAY, _CONCURRENT = range(3)
 _NO_SEEN = (0, 0, 0, 0, 0)
 _NO_STOCK = (-1, 0, 0, 0, 0, 0)
 _NO_MIDNIGHTS = (0, 0, 0, 0)
 _ANSWER_HEAD = 15
+_queued = Reader(tuple[Queued, ...])
 
 
 class AccountWire:
@@ -55,7 +58,8 @@ class AccountWire:
             numbers += (rank, amount, int(waits))
             places[rank, tenant] = place
         for demand in batch.demand:
-            numbers += (demand.rank, demand.requests, demand.order, *demand.total, *demand.head)
+            place = places.get((demand.rank, demand.tenant), 0) if demand.tenant else -1
+            numbers += (demand.rank, demand.requests, demand.order, place, *demand.total, *demand.head)
         for charge, rank, order, tenant in batch.asks:
             numbers += (rank, order, places.get((rank, tenant), 0), *charge)
         for age_ms, charge in batch.sent or ():
@@ -63,7 +67,14 @@ class AccountWire:
         if batch.recall is not None:
             *when, used, own, today = batch.recall
             numbers += (*when, *used, *own, today)
-        return [_packed(numbers), ":" + batch.worker, self.names, *(one.tenant for one in batch.served)]
+        queued = to_bytes(batch.queued) if batch.queued else b""
+        return [
+            _packed(numbers),
+            ":" + batch.worker,
+            self.names,
+            queued,
+            *(one.tenant for one in batch.served),
+        ]
 
     def _head(self, batch: Batch, reckoned: int, now: int) -> list[int]:
         seen, stock, midnights = batch.seen, batch.stock, self._midnights
@@ -87,9 +98,10 @@ def read_answer(batch: Batch, reply: bytes) -> Answer:
     """What the script returned for `batch`; raises ValueError for anything else."""
     dimensions, asks, tenants = len(batch.account.dimensions), len(batch.asks), len(batch.served)
     at = _ANSWER_HEAD + len(RANKS)  # where usage begins, then verdicts, then tags
-    if len(reply) != 8 * (at + 3 * dimensions + 2 * asks + tenants):
+    count = at + 3 * dimensions + 2 * asks + tenants
+    if len(reply) < 8 * count:
         raise ValueError(f"{len(reply)} bytes")
-    numbers = [int(one) for one in struct.unpack(f"<{len(reply) // 8}d", reply)]
+    numbers = [int(one) for one in struct.unpack_from(f"<{count}d", reply)]
     served, usage = numbers[_ANSWER_HEAD:at], numbers[at : at + 3 * dimensions]
     verdicts = numbers[at + 3 * dimensions :]
     return Answer(
@@ -97,8 +109,18 @@ def read_answer(batch: Batch, reply: bytes) -> Answer:
         tuple(Verdict(verdicts[2 * i], verdicts[2 * i + 1]) for i in range(asks)),
         numbers[5], numbers[6], numbers[7] == 1, tuple(numbers[8:13]), numbers[13], numbers[14],
         tuple(Usage(one.name, *usage[3 * i : 3 * i + 3]) for i, one in enumerate(batch.account.dimensions)),
-        tuple(served), tuple(verdicts[2 * asks :]),
+        tuple(served), tuple(verdicts[2 * asks :]), _elsewhere(reply, 8 * count),
     )  # fmt: skip
+
+
+def _elsewhere(reply: bytes, at: int) -> tuple[Queued, ...]:
+    """What the other workers told, each after its length."""
+    found: list[Queued] = []
+    while at < len(reply):
+        end = at + 4 + int.from_bytes(reply[at : at + 4], "little")
+        found += _queued.decode(reply[at + 4 : end])
+        at = end
+    return tuple(sorted(found))
 
 
 def _dimension(dimension: Dimension, lengths: list[int]) -> tuple[int, int, int, int, int, int, int]:

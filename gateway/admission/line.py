@@ -17,13 +17,14 @@ from gateway.admission.bounds import Bounds
 from gateway.admission.classes import RANKS
 from gateway.admission.expected_wait import Forecast, forecast
 from gateway.admission.item import DEADLINE_UNREACHABLE, Accepted, Item, Refused, Work
-from gateway.admission.ledger import Served
+from gateway.admission.ledger import Queued, Served
 from gateway.admission.next_in_line import Search
 from gateway.admission.outlook import Outlook
 from gateway.admission.overload import Overload
 from gateway.admission.shed import Room, Victim
 from gateway.admission.signatures import Signature, Signatures
 from gateway.admission.supply import Supply
+from gateway.admission.tally import queued
 
 _ACCEPTED = Accepted()
 _SLACK = 64
@@ -54,7 +55,7 @@ class Line:
         assert item.id not in self.items, "an item waits once"
         self._enter(item)
         wait = self.expected(item, now).wait_s
-        if wait * CERTAINTY > item.expires_at - now:
+        if _is_late(item, wait, now):
             return Refused(DEADLINE_UNREACHABLE, min(wait, RETRY_MAX_S))
         room = Room(item, self.backlogs, self.bounds, self.overload.step(now))
         reason = room.refusal()
@@ -66,6 +67,11 @@ class Line:
             self._drop(victims[-1])
         self._add(item, now)
         return Accepted(tuple(victims)) if victims else _ACCEPTED
+
+    def is_late(self, item: Item, now: float) -> bool:
+        """Whether it would be refused if it came only now, by what has just become known of its accounts."""
+        self._signatures.of(item.signature, item.group).supply = None
+        return _is_late(item, self.expected(item, now).wait_s, now)
 
     def pick(
         self, account: str, ranks: Sequence[int], try_take: Callable[[Item], bool], now: float
@@ -142,6 +148,11 @@ class Line:
         signatures = [one for one in self._signatures.at(account) if one.count]
         return [[(one.buckets[rank].work, len(one.accounts)) for one in signatures] for rank in RANKS]
 
+    def queued(self, account: str, now: float) -> tuple[Queued, ...]:
+        """All that waits for `account` by class and tenant, for other workers to know."""
+        signatures = [one for one in self._signatures.at(account) if one.count]
+        return queued([(one.buckets, 1 / len(one.accounts)) for one in signatures], now)
+
     def remove(self, item: Item) -> bool:
         """Nobody waits for it any more. False if it had already ended."""
         if self.items.get(item.id) is not item:
@@ -180,7 +191,7 @@ class Line:
         supply = signature.supply
         if supply is None or now >= supply.until:
             supply = signature.supply = Supply(item, self._outlook, now)
-        return forecast(item, signature, self._signatures.near(signature), supply, self._outlook)
+        return forecast(item, signature, self._signatures.near(signature), supply, self._outlook, now)
 
     def after(self, item_id: str, most: int) -> list[Item]:
         """The first who wait whose ids are greater, by id. O(n)."""
@@ -270,3 +281,7 @@ class Line:
             if item is not None and item.order == order:
                 self._drop(item)
                 self._expired.append(item)
+
+
+def _is_late(item: Item, wait_s: float, now: float) -> bool:
+    return wait_s * CERTAINTY > item.expires_at - now

@@ -136,6 +136,15 @@ class Lots:
             tokens += lot.tokens
         return requests, input_, output, tokens
 
+    def by_rank(self) -> dict[int, list[int]]:
+        """The same by the class that it is charged for."""
+        found: dict[int, list[int]] = {}
+        for lot in self._lots:
+            if lot.places:
+                sums = found.setdefault(lot.rank, [0] * len(CHARGE_AXES))
+                sums[:] = map(int.__add__, sums, lot.amount())
+        return found
+
     def until(self) -> int:
         """When the last of them ends; 0 without any."""
         return self._lots[-1].until if self._lots else 0

@@ -12,7 +12,7 @@ from gateway.admission.allotment import Allotment
 from gateway.admission.booking import Book, book
 from gateway.admission.dimension import AccountTerms
 from gateway.admission.grantor import Grant
-from gateway.admission.ledger import Answer, Batch, Observation, Usage
+from gateway.admission.ledger import Answer, Batch, Observation, Queued, Usage
 from gateway.charge import Charge
 from gateway.clock import Clock
 
@@ -127,9 +127,17 @@ class MemoryLedger:
         model = self._whole(account, now)
         return None if model.too_large(charge) else model.free_at(charge, rank, now) - now
 
+    def foresees(self, account: str, now: int) -> bool:  # noqa: ARG002 (the protocol's)
+        """It is the ledger."""
+        return True
+
     def served(self, account: str, now: int) -> tuple[int, ...]:
         """By rank, the part of its narrowest rate that each class took during the last minute, in thousandths."""
         return self._whole(account, now).served()
+
+    def elsewhere(self, account: str, now: int) -> tuple[Queued, ...]:  # noqa: ARG002 (the protocol's)
+        """Nobody waits anywhere else: it is this process's own."""
+        return ()
 
     def usage(self, account: str, now: int) -> tuple[Usage, ...]:
         """For the admin API and metrics."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.admission.item import Item
+from gateway.admission.ledger import Queued
 
 
 class Outlook(Protocol):
@@ -29,4 +30,8 @@ class Outlook(Protocol):
 
     def served(self, account: str) -> Sequence[float]:
         """By rank, the part of its rate that the class took during the last window."""
+        ...
+
+    def elsewhere(self, account: str) -> Sequence[Queued]:
+        """What waits for it at other workers, as they told lately."""
         ...

@@ -1,4 +1,5 @@
-"""What the accounts of a signature let through, and how long it takes some work to be gone.
+"""What the accounts of a signature let through, what waits for them at other workers, and how long it takes some
+work to be gone.
 
     seconds = max over dimensions of  min( (urgent + peers) / (rate · left),  (peers + own) / (rate · floor) )
 
@@ -8,12 +9,13 @@ Operations Research 1954). Work of a class below its floor need not wait for the
 yield it and the request itself: the second term.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 
 from gateway.admission.classes import CLASSES, RANKS
 from gateway.admission.item import Item, Work
 from gateway.admission.outlook import Outlook
+from gateway.admission.tally import Tally, elsewhere
 from gateway.charge import INPUT, OUTPUT, REQUESTS, TOKENS, Charge
 
 _LEAST_LEFT = 0.01
@@ -30,7 +32,8 @@ class Ahead:
     def __init__(self) -> None:
         self.count = self.requests = self.input = self.output = self.tokens = 0.0
 
-    def add(self, work: Work, part: float, here: float) -> None:
+    def add(self, work: "Work | Tally | Ahead", part: float, here: float) -> None:
+        """`part` of that work, which is `here` many that wait already."""
         self.count += here
         self.requests += work.requests * part
         self.input += work.input * part
@@ -39,12 +42,13 @@ class Ahead:
 
 
 class Supply:
-    """What the accounts of an item's signature let through together, and to whom, lately.
+    """What the accounts of an item's signature let through together, and to whom, lately; and by rank what waits
+    for them at other workers, by tenant (`away`) and `in_all`.
 
     Those that are not open to it within a window do not count beside others that are.
     """
 
-    __slots__ = ("_floored", "_rates", "until")
+    __slots__ = ("_floored", "_rates", "away", "in_all", "until")
 
     def __init__(self, item: Item, outlook: Outlook, now: float) -> None:
         near = [one for one in item.signature if outlook.opens_in(one, item) <= _WINDOW_S]
@@ -52,6 +56,8 @@ class Supply:
         rates = [sum(rate) for rate in zip(*map(outlook.rates, accounts), strict=True)]
         served = [sum(part) / len(accounts) for part in zip(*map(outlook.served, accounts), strict=True)]
         self.until = now + _STAYS_S
+        self.away = elsewhere((one for account in accounts for one in outlook.elsewhere(account)), now)
+        self.in_all = [_sum(tallies.values()) for tallies in self.away]
         #: By rank, for each dimension: its rate for the class when others are before it, and by its floor alone.
         self._rates = [[rate * left_for(rank, served) for rate in rates] for rank in RANKS]
         self._floored = [[rate * row.floor for rate in rates] for row in CLASSES]
@@ -73,6 +79,13 @@ def left_for(rank: int, served: Sequence[float]) -> float:
     for lower in range(rank + 1, len(served)):
         left -= min(served[lower], CLASSES[lower].floor)
     return max(left, CLASSES[rank].floor, _LEAST_LEFT)
+
+
+def _sum(tallies: Iterable[Tally]) -> Ahead:
+    found = Ahead()
+    for one in tallies:
+        found.add(one, 1.0, one.count)
+    return found
 
 
 def _seconds(urgent: float, peers: float, own: int, left: float, floor: float) -> float:

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.admission.classes import CLASSES, RANKS
-from gateway.admission.ledger import Ask, Demand
+from gateway.admission.ledger import Ask, Batch, Demand, Queued
 from gateway.charge import Charge
 
 ROW_MS = 500
-#: Tag of what waits besides what is asked for: after all that is.
+#: Tag of a head that nobody knows: after all that is asked for.
 LAST_TAG = 1 << 52
 _AXES = range(5)
 
@@ -37,21 +37,23 @@ class Waiting:
     __slots__ = ("_rows",)
 
     def __init__(self) -> None:
-        self._rows: dict[str, tuple[int, tuple[Row, ...]]] = {}
+        self._rows: dict[str, tuple[int, tuple[Row, ...], tuple[Queued, ...]]] = {}
 
-    def put(self, worker: str, asks: list[Ask], demand: tuple[Demand, ...], tags: Tags, now: int) -> None:
-        """What waits at `worker` now: the asks that were refused, and what it had besides."""
-        rows = tuple(row for rank in RANKS if (row := _row(rank, asks, demand, tags)) is not None)
+    def put(self, batch: Batch, refused: list[Ask], tags: Tags, now: int) -> None:
+        """What waits at the batch's worker now: the asks that were refused, and what it had besides."""
+        rows = tuple(row for rank in RANKS if (row := _row(rank, refused, batch.demand, tags)) is not None)
         if rows:
-            self._rows[worker] = (now, rows)
+            self._rows[batch.worker] = (now, rows, batch.queued)
         else:
-            self._rows.pop(worker, None)
+            self._rows.pop(batch.worker, None)
 
-    def elsewhere(self, worker: str, now: int) -> list[Row]:
-        """Rows of the other workers that still count; the others are dropped."""
-        for name in [name for name, (at, _) in self._rows.items() if at < now - ROW_MS]:
+    def elsewhere(self, worker: str, now: int) -> tuple[list[Row], tuple[Queued, ...]]:
+        """Rows of the other workers that still count, and what those told besides; the others' are dropped."""
+        for name in [name for name, (at, _, _) in self._rows.items() if at < now - ROW_MS]:
             del self._rows[name]
-        return [row for name, (_, rows) in self._rows.items() if name != worker for row in rows]
+        others = [(rows, queued) for name, (_, rows, queued) in self._rows.items() if name != worker]
+        told = sorted(one for _, queued in others for one in queued)
+        return [row for rows, _ in others for row in rows], tuple(told)
 
 
 def hold(rows: list[Row], ask: Ask, tags: Tags, served: Sequence[int]) -> list[int]:
@@ -81,6 +83,11 @@ def _tag(ask: Ask, tags: Tags) -> int:
     return tags.get((ask.rank, ask.tenant), 0)
 
 
+def _place(one: Demand, tags: Tags) -> tuple[int, int]:
+    """Of its head."""
+    return tags.get((one.rank, one.tenant), 0) if one.tenant else LAST_TAG, one.order
+
+
 def _row(rank: int, asks: list[Ask], demand: tuple[Demand, ...], tags: Tags) -> Row | None:
     count, total, head, place = 0, [0] * len(_AXES), None, (0, 0)
     for ask in asks:
@@ -91,7 +98,7 @@ def _row(rank: int, asks: list[Ask], demand: tuple[Demand, ...], tags: Tags) -> 
     for one in demand:
         if one.rank == rank and one.requests > 0:
             count += one.requests
-            head, place = head or by_axis(one.head, 1), place if head else (LAST_TAG, one.order)
+            head, place = head or by_axis(one.head, 1), place if head else _place(one, tags)
             total = [sum(pair) for pair in zip(total, by_axis(one.total, one.requests), strict=True)]
     return None if head is None else Row(rank, count, tuple(total), head, *place)
 

@@ -117,6 +117,7 @@ class Dispatcher:
             self.line.put_back(item, now)
         else:
             self._offer(item, now)
+            ticket.foreseen = self._outlook.foresees(item)
         ticket.future = future
         ticket.waiting_since = now
         for account in item.signature:
@@ -229,8 +230,7 @@ class Dispatcher:
         except GatewayError as error:
             why = error
         else:
-            wait_s = min(self._outlook.free_in(account, item) for account in item.signature)
-            why = self._unreachable(item, min(wait_s, RETRY_MAX_S))
+            why = self._unreachable(item, min(self.line.expected(item, now).wait_s, RETRY_MAX_S))
         self._metrics.shed(PRIORITIES[item.rank], DEADLINE_UNREACHABLE)
         _fail(item, why)
         self._moved_up(item, at)
@@ -290,7 +290,7 @@ class Dispatcher:
                         ticket.permit.item = item
                         return True
             free_in, look_in = self._outlook.looks(ticket, account, now)
-            if free_in <= item.expires_at - now or not self._outlook.too_late(ticket, item, now):
+            if not self._is_late(ticket, item, free_in, now):
                 soonest = min(soonest, look_in)
             elif not self._overflow.is_way_out(ticket, now):
                 late.append(item)
@@ -313,6 +313,14 @@ class Dispatcher:
             soonest = 0.0
         if soonest < inf:
             self._wakes.within(account, soonest)
+
+    def _is_late(self, ticket: Ticket, item: Item, free_in: float, now: float) -> bool:
+        """Whether one for whom there is no room yet waits in vain, for all that is known."""
+        if not ticket.foreseen and self._outlook.foresees(item):
+            ticket.foreseen = True  # and is told what it would have been told when it came
+            if self.line.is_late(item, now):
+                return True
+        return free_in > item.expires_at - now and self._outlook.too_late(ticket, item, now)
 
     def _goes_over(self, item: Item, way: Way, reason: str) -> bool:
         """Who waits in another line goes to its local model, if there is a place."""

@@ -7,6 +7,7 @@ from gateway.admission.dimension import CONCURRENCY, WINDOW_MS
 from gateway.admission.eligibility import look_at, opens_at, starts_at
 from gateway.admission.grantor import Grantor
 from gateway.admission.item import Item
+from gateway.admission.ledger import Queued
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.admission.retry_budget import RetryBudget
 from gateway.charge import CHARGE_AXES, Charge
@@ -105,6 +106,11 @@ class AccountOutlook:
         assert isinstance(ticket, Ticket)
         return min(wait_s, _WINDOW_S) if any(way.health.ejected for way in ticket.ways()) else wait_s
 
+    def foresees(self, item: Item) -> bool:
+        """Whether it is known when there is room for it; else there may be until a ledger has answered."""
+        now = self._time.at(self._clock.monotonic())
+        return all(self._grantor.foresees(account, now) for account in item.signature)
+
     def day_is_used_up(self, item: Item) -> bool:
         """Whether what the item waits for is, everywhere, another day."""
         now = self._time.at(self._clock.monotonic())
@@ -127,6 +133,9 @@ class AccountOutlook:
     def served(self, account: str) -> Sequence[float]:
         now = self._time.at(self._clock.monotonic())
         return [part / 1000 for part in self._grantor.served(account, now)]
+
+    def elsewhere(self, account: str) -> Sequence[Queued]:
+        return self._grantor.elsewhere(account, self._time.at(self._clock.monotonic()))
 
 
 def key_opens_in(way: Way, rank: int, now: float) -> float:

@@ -45,6 +45,7 @@ class Ticket(Record, eq=False):
     future: "asyncio.Future[Permit] | None" = None
     permit: Permit | None = None  # given to the future
     waiting_since: float = 0.0
+    foreseen: bool = True  # how long it would have to wait was known when it came to
 
     def overflow(self, reason: str) -> None:
         """From now on it goes to the route's local model, or where else there is room first."""

@@ -2,12 +2,12 @@
 nothing lost, where there is none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway.admission.classes import RANKS, in_order
 from gateway.admission.grantor import Grantor
 from gateway.admission.item import Item
-from gateway.admission.ledger import Answer, Ask, Batch, Demand, Served
+from gateway.admission.ledger import Answer, Ask, Batch, Demand, Queued, Served
 from gateway.admission.line import Line
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.admission.outlook import Outlook
@@ -48,25 +48,27 @@ class Waitlist:
         return len(self._line) > 0 and self._line.waits_for(account, RANKS[-1])
 
     def asks(self, account: str, most: int) -> tuple[Ask, ...]:
-        now = self._clock.monotonic()
-        turn = int(now * _TURNS_A_SECOND)
-        ranks = in_order(self._grantor.served(account, self._time.at(now)))
-        return tuple(
-            Ask(self._charge_at(account, item), item.rank, self._time.at(item.arrived), item.tenant)
-            for item in self._line.heads(account, ranks, most)
-            # Who may go on several accounts is advertised on one at a time, or would hold the room of all.
-            if account == self._in_turn(item, item.order + turn)
-        )
+        served = self._grantor.served(account, self._time.at(self._clock.monotonic()))
+        return self._heads(account, in_order(served), most)
 
-    def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
-        asks = self.asks(account, asked)
+    def demand(self, account: str, asked: tuple[Ask, ...]) -> tuple[Demand, ...]:
         now_ms = self._time.now()
         found = []
         for rank, works in enumerate(self._line.waiting(account)):
-            count, total, head = rest_of(works, [ask.charge for ask in asks if ask.rank == rank])
-            if count > 0:
-                found.append(Demand(rank, count, total, head, now_ms))
+            charges = [ask.charge for ask in asked if ask.rank == rank]
+            count, total, typical = rest_of(works, charges)
+            if count <= 0:
+                continue
+            heads = () if charges else self._heads(account, (rank,), 1)
+            if heads:
+                charge, _, order, tenant = heads[0]
+                found.append(Demand(rank, count, total, charge, order, tenant))
+            else:
+                found.append(Demand(rank, count, total, typical, now_ms))
         return tuple(found)
+
+    def queued(self, account: str) -> tuple[Queued, ...]:
+        return self._line.queued(account, self._clock.monotonic())
 
     def served(self, account: str) -> tuple[Served, ...]:
         return tuple(self._line.served(account, _SERVED_AT_ONCE))
@@ -79,6 +81,17 @@ class Waitlist:
         """Of the accounts that are open to it now, the one whose turn it is."""
         opened = [one for one in item.signature if self._outlook.opens_in(one, item) == 0.0]
         return opened[turn % len(opened)] if opened else None
+
+    def _heads(self, account: str, ranks: Sequence[int], most: int) -> tuple[Ask, ...]:
+        """The first who wait for the account, of those who are advertised there at the moment."""
+        now = self._clock.monotonic()
+        turn = int(now * _TURNS_A_SECOND)
+        return tuple(
+            Ask(self._charge_at(account, item), item.rank, self._time.at(item.arrived), item.tenant)
+            for item in self._line.heads(account, ranks, most)
+            # Who may go on several accounts is advertised on one at a time, or would hold the room of all.
+            if account == self._in_turn(item, item.order + turn)
+        )
 
     def _charge_at(self, account: str, item: Item) -> Charge:
         ticket = item.owner

@@ -6,6 +6,7 @@ from math import inf
 from gateway.admission.classes import CLASSES, RANKS
 from gateway.admission.dimension import SET_ASIDE_PERMILLE, AccountTerms, Dimension
 from gateway.admission.item import Item
+from gateway.admission.ledger import Queued
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from tests.admission.manual_clock import ManualClock
 
@@ -43,3 +44,6 @@ class LedgerAccount:
 
     def served(self, _account: str) -> Sequence[float]:
         return [part / 1000 for part in self._ledger.served(_ACCOUNT, self._time.now())]
+
+    def elsewhere(self, _account: str) -> Sequence[Queued]:
+        return self._ledger.elsewhere(_ACCOUNT, self._time.now())

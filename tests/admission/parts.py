@@ -7,6 +7,7 @@ from typing import Any
 from gateway.admission.bounds import Bounds
 from gateway.admission.classes import CLASSES, RANKS
 from gateway.admission.item import Accepted, Item, Refused
+from gateway.admission.ledger import Queued
 from gateway.admission.line import Line
 from gateway.charge import Charge
 
@@ -34,6 +35,7 @@ class Plenty:
         self.waits = free_in or {}
         self.rate = rate
         self.took: list[float] = [0.0] * len(RANKS)
+        self.away: list[Queued] = []
         self.shut: set[tuple[str, str]] = set()  # accounts with groups
 
     def free_in(self, account: str, _item: Item) -> float:
@@ -47,6 +49,9 @@ class Plenty:
 
     def served(self, _account: str) -> Sequence[float]:
         return self.took
+
+    def elsewhere(self, _account: str) -> Sequence[Queued]:
+        return self.away
 
 
 def line(bounds: Bounds = ROOMY, outlook: Plenty | None = None) -> Line:

@@ -4,6 +4,7 @@ from math import inf
 
 import pytest
 
+from gateway.admission.ledger import Queued
 from gateway.admission.supply import left_for
 from tests.admission.parts import IN_ORDER, Plenty, item, line, offered, yes
 
@@ -94,3 +95,78 @@ def test_the_floor_serves_a_class_behind_any_number_of_more_urgent() -> None:
     to = line(outlook=outlook)
     offered(to, *(item(f"urgent{n}", 0, ttl=1e6) for n in range(1000)), item("mine", 2))
     assert to.expected(item("new", 2), 0.0).wait_s == pytest.approx(2 / (10.0 * 0.08))
+
+
+def away(rank: int, tenant: str, count: float, oldest_s: float = 5.0, **more: float) -> Queued:
+    """So many items as `item` makes them, at other workers."""
+    named = {"weight": 1.0, "gone": 0.0, **more}
+    return Queued(
+        rank, tenant, oldest_s=oldest_s, count=count, share=0.001 * count, requests=count,
+        input=100 * count, output=100 * count, tokens=200 * count, **named,
+    )  # fmt: skip
+
+
+def test_what_waits_at_other_workers_is_ahead_like_what_waits_here() -> None:
+    outlook = Plenty(rate=1.0)
+    outlook.away = [away(0, "x", 3), away(1, "t", 8), away(1, "t", 2), away(2, "t", 50)]
+    to = line(outlook=outlook)
+    assert to.expected(item("first"), 0.0) == (13, pytest.approx(13.0)), "and the lower class is not"
+    offered(to, *(item(f"{n}", arrived=0.0) for n in range(5)))
+    assert to.expected(item("new"), 0.0) == (18, pytest.approx(18.0))
+
+
+def test_of_its_own_tenants_work_elsewhere_what_came_earlier_is_ahead() -> None:
+    outlook = Plenty(rate=1.0)
+    outlook.away = [away(1, "t", 10, oldest_s=8.0)]
+    to = line(outlook=outlook)
+    offered(to, item("mine", arrived=4.0), now=4.0)
+    mine = to.find("mine")
+    assert mine is not None
+    assert to.expected(mine, 4.0).position == 10
+    assert to.expected(mine, 8.0).position == 5, "ten came evenly in eight seconds"
+    assert to.expected(mine, 12.5).position == 0
+
+
+def test_what_a_tenant_has_here_and_elsewhere_is_one_lane_of_its_own() -> None:
+    outlook = Plenty(rate=1.0)
+    outlook.away = [away(1, "loud", 100)]
+    to = line(outlook=outlook)
+    offered(to, *(item(f"loud{n}", tenant="loud", ttl=1e3) for n in range(50)))
+    assert to.expected(item("new", tenant="quiet"), 0.0).position == 0
+    offered(to, item("quiet0", tenant="quiet"), item("quiet1", tenant="quiet"))
+    assert to.expected(item("new", tenant="quiet"), 0.0).position == 4, "and not two at each place"
+    outlook.away = [away(1, "quiet", 3), away(1, "loud", 100)]
+    assert to.expected(item("new", tenant="quiet", arrived=1.0), 1.0).position == 10
+    assert to.expected(item("new", tenant="loud", arrived=1.0), 1.0).position == 155
+
+
+def test_who_brings_more_elsewhere_is_expected_to_go_on() -> None:
+    outlook = Plenty(rate=1.0)
+    outlook.away = [away(1, "other", 1, gone=1.0)]
+    to = line(outlook=outlook)
+    offered(to, *(item(f"{n}", tenant="mine", ttl=1e3) for n in range(20)))
+    assert to.expected(item("new", tenant="mine"), 0.0) == (21, pytest.approx(40.0))
+
+
+def test_a_crowd_here_or_elsewhere_is_taken_together() -> None:
+    outlook = Plenty(rate=1.0)
+    outlook.away = [away(1, "", 300, weight=30.0)]
+    to = line(outlook=outlook)
+    offered(to, *(item(f"{n}", tenant="t7", ttl=1e3) for n in range(10)))
+    assert to.expected(item("new", tenant="t7"), 0.0).position == 310
+    outlook.away = [away(1, f"t{n}", 10) for n in range(30)]
+    assert to.expected(item("new", tenant="t7"), 1.0).position == 310
+
+
+def test_what_is_told_of_a_line_is_what_waits_there_by_class_and_tenant() -> None:
+    to = line()
+    offered(to, *(item(f"{n}", 1, "t", arrived=float(n)) for n in range(4)), item("low", 3, "u"), now=4.0)
+    offered(to, item("shared", 1, "t", ("b", "a"), arrived=4.0), item("elsewhere", 1, "t", ("b",)), now=4.0)
+    told = {(one.rank, one.tenant): one for one in to.queued("a", 10.0)}
+    assert told.keys() == {(1, "t"), (3, "u")}
+    mine = told[1, "t"]
+    assert (mine.count, mine.requests, mine.input, mine.oldest_s) == (4.5, 4.5, 450, 10.0)
+    assert mine.share == pytest.approx(0.0045)
+    offered(to, *(item(f"many{n}", 2, f"t{n}", weight=2.0) for n in range(20)), now=4.0)
+    (crowd,) = [one for one in to.queued("a", 10.0) if one.rank == 2]
+    assert (crowd.tenant, crowd.count, crowd.weight) == ("", 20, 40.0)

@@ -8,6 +8,7 @@ from gateway.admission.ledger import (
     Batch,
     Demand,
     Observation,
+    Queued,
     Recall,
     Report,
     Return,
@@ -198,6 +199,38 @@ async def test_more_urgent_work_elsewhere_comes_first(ledger: LedgerUnderTest) -
     ledger.now += 501  # nobody renewed that row
     free = await ledger.exchange(Batch(account, "late", 2, asks=asks(1, rank=0)))
     assert granted(free) == 1 and not free.contention
+
+
+def queued(rank: int, tenant: str, count: float) -> Queued:
+    return Queued(rank, tenant, 1.0, 0.25, 0.0, count, count / 1000, count, count * 9.5, 0.0, count * 9.5)
+
+
+async def test_what_waits_is_told_to_the_other_workers_as_it_was_said(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 2))
+    mine, more = (queued(1, "x", 4.5), queued(3, "käse", 1.0)), (queued(1, "x", 2.0),)
+    first = await ledger.exchange(Batch(account, "a", 1, queued=mine, asks=asks(4, rank=1)))
+    assert granted(first) == 1 and first.elsewhere == ()
+    assert (await ledger.exchange(Batch(account, "b", 1))).elsewhere == mine
+    answer = await ledger.exchange(Batch(account, "b", 2, queued=more, asks=asks(3)))
+    assert answer.elsewhere == mine
+    assert (await ledger.exchange(Batch(account, "c", 1))).elsewhere == (more[0], *mine)
+    await ledger.exchange(Batch(account, "a", 2))  # nothing waits there any more
+    assert (await ledger.exchange(Batch(account, "c", 2))).elsewhere == more
+    ledger.now += 501  # nobody renewed that
+    assert (await ledger.exchange(Batch(account, "c", 3))).elsewhere == ()
+
+
+async def test_who_is_not_asked_for_yet_has_their_place_among_all(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("concurrency", 1))
+    assert granted(await ledger.exchange(Batch(account, "busy", 1, asks=asks(1)))) == 1
+    waits = (Served(2, "t", waits=True),)
+    older = (Demand(2, 3, Charge(3), ONE, 5, "t"),)
+    await ledger.exchange(Batch(account, "a", 1, served=waits, demand=older))
+    await ledger.exchange(Batch(account, "busy", 2))
+    for number, order, first in ((1, 6, False), (2, 4, True)):
+        ask = (Ask(ONE, 2, order, "t"),)
+        answer = await ledger.exchange(Batch(account, "b", number, served=waits, asks=ask))
+        assert answer.verdicts[0].granted is first
 
 
 async def test_what_each_class_took_lately_is_told(ledger: LedgerUnderTest) -> None:

@@ -21,6 +21,7 @@ from gateway.admission.ledger import (
     Batch,
     Demand,
     Observation,
+    Queued,
     Recall,
     Report,
     Return,
@@ -39,6 +40,7 @@ RPM, TPM, RPD, AT_ONCE = 6, 120, 40, 12
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 WORKERS = ("a", "b", "c")
 RANKS, TOKENS, TENANTS = st.integers(0, 4), st.integers(1, 130), st.sampled_from(["", "x", "y", "z"])
+WAITS = st.tuples(RANKS, st.integers(1, 3), st.integers(0, 9), TENANTS)
 
 
 @dataclass
@@ -164,7 +166,7 @@ class LedgerMachine(RuleBasedStateMachine):
         name=st.sampled_from(WORKERS),
         asked=st.lists(st.tuples(RANKS, TOKENS, st.integers(0, 9), TENANTS), max_size=4),
         served=st.lists(st.tuples(RANKS, TENANTS, st.integers(-9, 40), st.booleans()), max_size=4),
-        waits=st.lists(st.tuples(RANKS, st.integers(1, 3)), max_size=2, unique_by=lambda one: one[0]),
+        waits=st.lists(WAITS, max_size=2, unique_by=lambda one: one[0]),
         lease_ms=st.sampled_from([0, 300, 2_000]),
         stock=st.sampled_from([None, 2, 40]),
         fate=st.sampled_from(["answered", "answered", "answered", "answer lost", "never arrived", "twice"]),
@@ -175,8 +177,14 @@ class LedgerMachine(RuleBasedStateMachine):
     ) -> None:  # fmt: skip
         worker = self.workers[name]
         asks = tuple(Ask(Charge(1, tokens=tokens), rank, *place) for rank, tokens, *place in asked)
-        demand = tuple(Demand(rank, n, Charge(n, tokens=9 * n), Charge(1, tokens=9), 4) for rank, n in waits)
+        demand = tuple(
+            Demand(rank, n, Charge(n, tokens=9 * n), Charge(1, tokens=9), *place) for rank, n, *place in waits
+        )
         more: dict[str, Any] = {"lease_ms": lease_ms, "served": tuple(Served(*one) for one in served)}
+        more["queued"] = tuple(
+            Queued(rank, tenant, 1.0, 0.5, 0.1, n, n / 9, n, 0.0, 0.0, 9.5 * n)
+            for rank, n, _, tenant in waits
+        )
         more["stock"] = stock and StockAsk(Charge(1, tokens=3), stock, 2_000)
         batch = self._batch(worker, asks, demand, **({} if worker.unanswered else more))
         worker.unanswered = batch

@@ -65,6 +65,9 @@ class Accounts:
     def served(self, account: str) -> tuple[float, ...]:
         return (0.1, 0.2, 0.2, 0.05, 0.05)
 
+    def elsewhere(self, account: str) -> tuple[()]:
+        return ()
+
 
 class Model:
     """What waits, as a list, and virtual service, as numbers."""

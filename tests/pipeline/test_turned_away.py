@@ -222,8 +222,16 @@ async def test_asks_stand_in_the_order_in_which_they_are_to_go() -> None:
     asks = gate.dispatcher.waiters.asks("k0", 3)
     # Those below their floor go after the top class, by rank; in a lane first come.
     assert [(ask.rank, ask.charge.tokens) for ask in asks] == [(TOP, 20), (SCHEDULED, 40), (SCHEDULED, 30)]
-    (rest,) = gate.dispatcher.waiters.demand("k0", 3)
+    (rest,) = gate.dispatcher.waiters.demand("k0", asks)
     assert (rest.rank, rest.requests, rest.total.tokens) == (EVALUATION, 1, 50)
+    assert (rest.tenant, rest.order) == ("a", asks[0].order), (
+        "it has its place, though it is not asked for yet"
+    )
+    (_, besides) = gate.dispatcher.waiters.demand("k0", asks[:2])
+    assert (besides.rank, besides.tenant) == (EVALUATION, "a")
+    assert gate.dispatcher.waiters.demand("k0", asks[:2])[0].tenant == "", (
+        "who is first of its class is asked for"
+    )
     assert gate.dispatcher.waiters.asks("k0", 0) == ()
 
 

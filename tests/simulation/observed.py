@@ -1,5 +1,6 @@
 """The gateway's own parts, watched: what was granted, ended, shed, and what waited at that moment."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,8 @@ class Witness:
         self.seen: dict[str, Seen] = {}
         self.foreseen: dict[str, Charge] = {}  # by attempt
         self.open: dict[int, Permit] = {}
+        #: Expected of those who came to wait: who, when, how long.
+        self.expected: list[tuple[str, float, float]] = []
         self.shed: list[tuple[str, str]] = []
         self.on_grant: Any = None
         self.on_shed: Any = None
@@ -121,6 +124,13 @@ class Observed(Dispatcher):
                 self.witness.on_try(ticket, permit, left, now)
             self.witness.granted(ticket, permit, now)
         return permit
+
+    def wait(self, ticket: Ticket, now: float) -> asyncio.Future[Permit]:
+        future = super().wait(ticket, now)
+        item = self.line.find(ticket.exchange.request_id)
+        if item is not None:
+            self.witness.expected.append((item.id, now, self.line.expected(item, now).wait_s))
+        return future
 
     def end(self, permit: Permit, charged: Charge | None, now: float) -> None:
         self.witness.ended(permit)

@@ -116,11 +116,17 @@ def draw(seed: int, replicas: int = 1) -> Plan:
 
 
 def steady(
-    limits: dict[str, Limits], sources: Sequence[tuple[str, str, int, float]], seconds: float = TRAFFIC_S
+    limits: dict[str, Limits],
+    sources: Sequence[tuple[str, str, int, float]],
+    seconds: float = TRAFFIC_S,
+    *,
+    replicas: Sequence[float] = (1.0,),
+    depth: int = 1000,
 ) -> Plan:
     """A world without any trouble: a provider with one key each for `limits`, and a route of its name.
 
-    `sources` are (tenant, route, rank, requests a second), all requests alike.
+    `sources` are (tenant, route, rank, requests a second), all requests alike; of each the `replicas` get their
+    shares.
     """
     chance = Random(0)
     keys = [
@@ -129,14 +135,17 @@ def steady(
     ]
     routes = {key.provider.id: ModelRoute(key.provider.id, (Target(key.provider, "m"),)) for key in keys}
     tenants = {name: Tenant(name) for name in sorted({source[0] for source in sources})}
-    snapshot, secrets = _snapshot(chance, keys, routes, tenants, 1000)
-    plan = Plan(0, snapshot, secrets, until=BEGIN_S + seconds)
+    snapshot, secrets = _snapshot(chance, keys, routes, tenants, depth)
+    plan = Plan(0, snapshot, secrets, until=BEGIN_S + seconds, replicas=len(replicas))
     for number, (tenant, route, rank, rate) in enumerate(sources):
         own, at, count = Random(f"{number}/{tenant}/{route}/{rank}"), BEGIN_S, 0
         while (at := at + own.expovariate(rate)) < BEGIN_S + seconds:
             count += 1
             name = f"{tenant}/{route}/{rank}/{count}"
-            plan.requests.append(Request(name, at, tenant, route, rank, 20, 10, 10, 74, stream=False))
+            (at_replica,) = own.choices(range(len(replicas)), replicas) if len(replicas) > 1 else (0,)
+            plan.requests.append(
+                Request(name, at, tenant, route, rank, 20, 10, 10, 74, stream=False, replica=at_replica)
+            )
     plan.requests.sort(key=lambda one: one.at)
     return plan
 

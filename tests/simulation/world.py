@@ -17,6 +17,7 @@ from tests.simulation.plan import Plan, Request
 from tests.simulation.provider import Attempt, Keyed, Providers
 from tests.simulation.replica import Replica, WorldClock
 from tests.simulation.shared import Link, SharedLedger
+from tests.simulation.told import Told, etas, retries
 from tests.simulation.virtual_time import VirtualLoop
 
 #: Between two looks at what must hold at any moment; they come in pairs.
@@ -34,7 +35,8 @@ class Report:
         self.plan, self.broken, self.outcomes, self.attempts = plan, broken, outcomes, attempts
         self.sent: list[Attempt] = []
         self.codes: dict[str, str] = {}  # by request
-        self.forecasts: list[tuple[float, float]] = []  # expected and actual waits from some moment on
+        self.etas: list[Told] = []  # on arrival, and at looks while it waited
+        self.retries: list[Told] = []
 
 
 class World:
@@ -115,10 +117,8 @@ class World:
         report = Report(self.plan, self.witness.broken, codes, len(self.providers.attempts))
         report.sent = self.providers.attempts
         report.codes = {one.request.id: one.exchange.code or "" for one in self.witness.seen.values()}
-        for name, at, wait_s in self.invariants.forecasts:
-            seen = self.witness.seen[name]
-            if seen.permits:
-                report.forecasts.append((wait_s, seen.first_permit - at))
+        report.etas = etas([*self.witness.expected, *self.invariants.forecasts], self.witness.seen)
+        report.retries = retries(self.witness.seen, self.ends)
         return report
 
     def _check_end(self, now: float) -> None:

@@ -11,7 +11,16 @@ from gateway.admission.classes import CLASSES, RANKS
 from gateway.admission.dimension import AccountTerms
 from gateway.admission.grantor import Grant
 from gateway.admission.leases import Leases
-from gateway.admission.ledger import Answer, Ask, Batch, Demand, Ledger, LedgerUnavailableError, Served
+from gateway.admission.ledger import (
+    Answer,
+    Ask,
+    Batch,
+    Demand,
+    Ledger,
+    LedgerUnavailableError,
+    Queued,
+    Served,
+)
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.charge import Charge
 from tests.clock import LoopClock, StillLoop
@@ -54,7 +63,10 @@ class Line:
         ]
         return tuple(found[:most])
 
-    def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
+    def demand(self, account: str, asked: tuple[Ask, ...]) -> tuple[Demand, ...]:
+        return ()
+
+    def queued(self, account: str) -> tuple[Queued, ...]:
         return ()
 
     def served(self, account: str) -> tuple[Served, ...]:

@@ -3,7 +3,7 @@
 import random
 
 from gateway.admission.dimension import Dimension
-from gateway.admission.ledger import Demand
+from gateway.admission.ledger import Ask, Demand
 from gateway.charge import Charge
 from tests.admission.charging import worst
 from tests.admission.leases.fleet import ONE, Fleet, Line
@@ -32,8 +32,8 @@ async def test_stock_serves_without_a_call_where_there_is_plenty() -> None:
 class Crowded(Line):
     """Who says how many more wait than it asks for."""
 
-    def demand(self, account: str, asked: int) -> tuple[Demand, ...]:
-        rest = sum(map(len, self.waiting)) - asked
+    def demand(self, account: str, asked: tuple[Ask, ...]) -> tuple[Demand, ...]:
+        rest = sum(map(len, self.waiting)) - len(asked)
         return (Demand(1, rest, Charge(rest), ONE),) if rest > 0 else ()
 
 
