@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=200, help="how many worlds (default 200)")
     parser.add_argument("--seed", type=int, help="this one only, with what came of it")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed (default 0)")
-    parser.add_argument("--replicas", type=int, default=1, help="gateways in each world (default 1)")
+    parser.add_argument("--replicas", type=int, help="gateways in each world (default: as each is drawn)")
     parser.add_argument(
         "--keep-going", action="store_true", help="do not stop at the first that breaks something"
     )
@@ -38,7 +38,7 @@ def main() -> int:
             print(f"\nseed {seed} breaks:")
             for line in report.broken:
                 print(f"  {line}")
-            print(f"again: scripts/simulate --seed {seed} --replicas {args.replicas}")
+            print(f"again: {report.plan.command}")
             if not args.keep_going:
                 return 1
         if sys.stderr.isatty():

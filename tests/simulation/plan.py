@@ -1,6 +1,8 @@
 """A world drawn from a seed: providers and keys of different tiers, routes, tenants, traffic, bad moments.
 
-Small, so that many can be run: a few minutes of a few requests a second, which fill windows several times over.
+Small, so that many can be run: a few minutes of a few requests a second, which fill windows several times over. Of
+five worlds three have several replicas on one ledger: smaller ones still, as who waits asks it all the time, but
+with more than their windows hold in half a minute.
 """
 
 import hmac
@@ -33,8 +35,16 @@ BEGIN_S = 1000.0  # where virtual time starts
 TRAFFIC_S = 110.0
 #: After the last arrival what waits has so long; then all callers leave.
 DRAIN_S = 65.0
+_REQUESTS_MAX = 220
+#: Of the keys' capacity, how much is offered.
+_LOADS = (0.5, 0.9, 1.5, 2.0, 3.0)
 #: The same with several replicas.
-SHARED_S, SHARED_DRAIN_S = 80.0, 15.0
+REPLICAS = (2, 2, 3, 4, 5, 6, 8)
+_SHARED_S, _SHARED_DRAIN_S = 25.0, 4.0
+_SHARED_REQUESTS_MAX = 110
+_SHARED_LOADS = (1.5, 3.0, 6.0)
+#: Of each kind of their trouble (crashes, ledger lost, calls that go wrong), how often there is none.
+_SPARED = 0.05
 _APIS = frozenset({"chat"})
 _KINDS = ("limit", "error", "overloaded", "hang", "slow", "cut", "quota", "capacity")
 
@@ -80,13 +90,27 @@ class Plan:
     seconds: float = TRAFFIC_S
     until: float = BEGIN_S + TRAFFIC_S + DRAIN_S
 
+    @property
+    def command(self) -> str:
+        """What runs it again."""
+        own = self.replicas == replicas_of(self.seed)
+        return f"scripts/simulate --seed {self.seed}" + ("" if own else f" --replicas {self.replicas}")
 
-def draw(seed: int, replicas: int = 1) -> Plan:
-    """The world of that seed."""
+
+def replicas_of(seed: int) -> int:
+    """How many the world of that seed has."""
+    return 1 if seed % 5 < 2 else Random(f"{seed}/replicas").choice(REPLICAS)
+
+
+def draw(seed: int, replicas: int | None = None) -> Plan:
+    """The world of that seed; with other `replicas` than its own it is another world."""
     chance = Random(seed)
-    providers = [_provider(f"p{number}") for number in range(chance.randint(1, 3))]
+    replicas = replicas_of(seed) if replicas is None else replicas
+    shared = replicas > 1
+    most = 2 if shared else 3
+    providers = [_provider(f"p{number}") for number in range(chance.randint(1, most))]
     keys = [
-        _key(chance, provider, number) for provider in providers for number in range(chance.randint(1, 3))
+        _key(chance, provider, number) for provider in providers for number in range(chance.randint(1, most))
     ]
     routes, local = _routes(chance, providers), None
     if chance.random() < 0.6:
@@ -103,14 +127,16 @@ def draw(seed: int, replicas: int = 1) -> Plan:
     own = {name: Limits(rpm=30) for name in tenants if chance.random() < 0.1}
     snapshot, secrets = _snapshot(chance, keys, routes, tenants, depth, own)
     plan = Plan(seed, snapshot, secrets, replicas=replicas)
-    if replicas > 1:  # who is asked all the time takes longer
-        plan.seconds, plan.until = SHARED_S, BEGIN_S + SHARED_S + SHARED_DRAIN_S
+    if shared:
+        plan.seconds, plan.until = _SHARED_S, BEGIN_S + _SHARED_S + _SHARED_DRAIN_S
     if chance.random() < 0.3:
         plan.snapshot = replace(snapshot, hedge=Hedge(enabled=True, tokens_ratio=0.1))
-    plan.requests = _traffic(chance, plan, _capacity(keys))
+    load = _capacity(keys) * chance.choice(_SHARED_LOADS if shared else _LOADS)
+    most_requests = _SHARED_REQUESTS_MAX if shared else _REQUESTS_MAX
+    plan.requests = _traffic(chance, plan, min(load, most_requests / plan.seconds))
     _trouble(chance, plan)
     _outage(Random(f"{seed}/outage"), plan)
-    if replicas > 1:
+    if shared:
         _share(Random(f"{seed}/shared"), plan)
     return plan
 
@@ -229,10 +255,8 @@ def _snapshot(
     return snapshot, secrets
 
 
-def _traffic(chance: Random, plan: Plan, capacity: float) -> list[Request]:
-    """Several sources, each one tenant's work of one class on one route; half to three times the capacity."""
-    load = capacity * chance.choice([0.5, 0.9, 1.5, 2.0, 3.0])
-    load = min(load, 220 / plan.seconds)
+def _traffic(chance: Random, plan: Plan, load: float) -> list[Request]:
+    """`load` requests a second from several sources, each one tenant's work of one class on one route."""
     shares = [chance.expovariate(1.0) for _ in range(chance.randint(4, 10))]
     requests: list[Request] = []
     for source, share in enumerate(shares):
@@ -326,12 +350,15 @@ def lose(plan: Plan, provider: str, fault: Fault) -> None:
 def _share(chance: Random, plan: Plan) -> None:
     """Replicas that die, a ledger that is lost and comes back knowing nothing, calls that go wrong."""
     plan.snapshot = replace(plan.snapshot, on_ledger_loss=chance.choice(["closed", "safe_share"]))
-    plan.link_loses = chance.choice([0.0, 0.0, 0.01, 0.05])
-    for _ in range(chance.choice([0, 1, 2])):
-        plan.crashes.append((BEGIN_S + chance.uniform(5, plan.seconds), chance.randrange(plan.replicas)))
-    if chance.random() < 0.5:
-        begin = BEGIN_S + chance.uniform(5, plan.seconds)
-        plan.ledger_away.append((begin, begin + chance.choice([0.5, 3.0, 20.0])))
+    begin, end = BEGIN_S + 2, BEGIN_S + plan.seconds
+    if chance.random() >= _SPARED:
+        plan.link_loses = chance.choice([0.01, 0.05])
+    if chance.random() >= _SPARED:
+        for _ in range(chance.choice([1, 1, 2])):
+            plan.crashes.append((chance.uniform(begin, end), chance.randrange(plan.replicas)))
+    if chance.random() >= _SPARED:
+        lost = chance.uniform(begin, end)
+        plan.ledger_away.append((lost, lost + chance.choice([0.5, 3.0, 10.0])))
 
 
 assert len(PRIORITIES) == len(CLASSES)

@@ -1,4 +1,7 @@
-"""Two hundred worlds drawn from seeds; and worlds made for the invariants that need two, or a steady state."""
+"""Two hundred worlds drawn from seeds; and worlds made for the invariants that need two, or a steady state.
+
+In most of them replicas die, the ledger they share is lost, calls to it and answers go astray or are made twice.
+"""
 
 from collections import Counter
 from dataclasses import replace
@@ -8,7 +11,7 @@ import pytest
 from gateway.admission.classes import CLASSES
 from gateway.settings.snapshot import Limits, ProviderKey
 from keys.secret import Secret
-from tests.simulation.plan import BEGIN_S, Plan, draw, lose, steady
+from tests.simulation.plan import BEGIN_S, REPLICAS, Plan, draw, lose, steady
 from tests.simulation.provider import Fault
 from tests.simulation.told import error
 from tests.simulation.world import Report, run
@@ -16,7 +19,6 @@ from tests.simulation.world import Report, run
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]  # nothing but computing, eight seconds each
 SEEDS = 200
 BATCH = 10
-SHARED_SEEDS = 10  # they take longer, as who waits asks the ledger all the time
 
 
 def fine(plan: Plan) -> Report:
@@ -30,8 +32,14 @@ def fine(plan: Plan) -> Report:
 def test_whatever_happens(first: int) -> None:
     for seed in range(first, first + BATCH):
         report = run(draw(seed))
-        told = "\n".join([*report.broken, f"again: scripts/simulate --seed {seed}"])
-        assert not report.broken, told
+        assert not report.broken, "\n".join([*report.broken, f"again: {report.plan.command}"])
+
+
+def test_most_have_several_replicas_and_all_of_their_troubles() -> None:
+    plans = [draw(seed) for seed in range(SEEDS)]
+    assert {plan.replicas for plan in plans} == {1, *REPLICAS}
+    troubled = [plan for plan in plans if plan.crashes and plan.ledger_away and plan.link_loses]
+    assert len(troubled) > SEEDS / 2 and all(plan.replicas > 1 for plan in troubled)
 
 
 def test_a_world_can_break() -> None:
@@ -122,19 +130,26 @@ def test_a_target_that_is_away_is_not_felt_however_few_requests_there_are(kind: 
 @pytest.mark.parametrize("kind", ["down", "error"])
 def test_a_target_that_is_away_is_not_asked_because_the_other_is_full(kind: str) -> None:
     """Half of the load has no room at the second: that waits, and nobody is told of the first one's failures."""
-    sources = [("a", "p", 1, 1.0), ("b", "p", 2, 1.0)]
-    plan = steady({"p": Limits(rpm=600), "q": Limits(rpm=60)}, sources, 600.0)
+    plan = steady(
+        {"p": Limits(rpm=600), "q": Limits(rpm=60)}, [("a", "p", 1, 1.0), ("b", "p", 2, 1.0)], 600.0
+    )
     route, other = plan.snapshot.routes["p"], plan.snapshot.routes["q"]
     both = replace(route, targets=(*route.targets, *other.targets))
     plan.snapshot = replace(plan.snapshot, routes={"p": both})
     begin, end = BEGIN_S + 100, BEGIN_S + 300
     lose(plan, "p", Fault(kind, begin, end))
     report = fine(plan)
-    refused = {"deadline_unreachable", "queue_timeout", "queue_full", "overloaded"}
-    assert set(report.codes.values()) <= {"", *refused}
+    assert set(report.codes.values()) <= {
+        "",
+        "deadline_unreachable",
+        "queue_timeout",
+        "queue_full",
+        "overloaded",
+    }
     asked = [one.at for one in report.sent if one.account == "p-0"]
-    probes = 0 if kind == "down" else 200 / 24 + 3
-    assert sum(begin + 10 <= at < end for at in asked) <= probes
+    assert sum(begin + 10 <= at < end for at in asked) <= (0 if kind == "down" else 200 / 24 + 3), (
+        "its probes"
+    )
     assert sum(end <= at < end + 30 for at in asked) >= 3, "back in use"
     assert sum(at >= end + 120 for at in asked) > 0.9 * (600 - 420) * 2
 
@@ -147,13 +162,6 @@ def test_12_what_was_sent_is_not_called_too_large_for_the_keys_that_are_left() -
     plan.snapshot = replace(plan.snapshot, provider_keys=(key, small))
     plan.faults["p-0"] = [Fault("capacity", 0.0, BEGIN_S + 1e6)]
     assert "request_too_large" not in fine(plan).codes.values()
-
-
-@pytest.mark.parametrize("seed", range(SHARED_SEEDS))
-def test_whatever_happens_to_two_on_one_ledger(seed: int) -> None:
-    """Replicas die, the ledger is lost, calls to it and their answers go astray or are made twice."""
-    report = run(draw(seed, 2))
-    assert not report.broken, [*report.broken, f"again: scripts/simulate --seed {seed} --replicas 2"]
 
 
 def test_retries_are_counted_against_attempts_and_not_against_what_waits() -> None:
