@@ -39,8 +39,8 @@ _REQUESTS_MAX = 220
 #: Of the keys' capacity, how much is offered.
 _LOADS = (0.5, 0.9, 1.5, 2.0, 3.0)
 #: The same with several replicas.
-REPLICAS = (2, 2, 3, 4, 5, 6, 8)
-_SHARED_S, _SHARED_DRAIN_S = 25.0, 4.0
+REPLICAS = (2, 2, 3, 3, 4, 5, 6, 8)
+_SHARED_S, _SHARED_DRAIN_S = 22.0, 3.0
 _SHARED_REQUESTS_MAX = 110
 _SHARED_LOADS = (1.5, 3.0, 6.0)
 #: Of each kind of their trouble (crashes, ledger lost, calls that go wrong), how often there is none.
@@ -107,8 +107,8 @@ def draw(seed: int, replicas: int | None = None) -> Plan:
     chance = Random(seed)
     replicas = replicas_of(seed) if replicas is None else replicas
     shared = replicas > 1
-    most = 2 if shared else 3
-    providers = [_provider(f"p{number}") for number in range(chance.randint(1, most))]
+    providers = [_provider(f"p{number}") for number in range(chance.randint(1, 2 if shared else 3))]
+    most = 3 - len(providers) if shared else 3
     keys = [
         _key(chance, provider, number) for provider in providers for number in range(chance.randint(1, most))
     ]

@@ -85,11 +85,12 @@ class World:
                 self.ends[name].leave()
         await asyncio.sleep(1.0)
         self._check_end(loop.time())
-        await asyncio.sleep(_WINDOW_OVER_S + (_LEASE_OVER_S if self.plan.replicas > 1 else 0.0))
+        await asyncio.sleep(_LEASE_OVER_S if self.plan.replicas > 1 else 0.0)
+        await self._close()
+        await asyncio.sleep(_WINDOW_OVER_S)
         accounts = {name for replica in self.replicas for name in replica.accounts.by_id}
         accounts &= self.shared.ledger._books.keys()  # of all it knows nothing any more when it was lost
         self.invariants.windows_empty(self.shared.ledger, accounts, self.time.now())
-        await self._close()
         return self._report()
 
     async def _given_up(self) -> Report:
