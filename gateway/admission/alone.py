@@ -4,6 +4,10 @@ account has no ceilings. A ledger of its own, kept through all losses.
 What is sent so is in this worker's record of its last minute, and so is taught to a ledger that forgot. A ledger
 that comes back with all it knew is not told of a safe share, which it never grants; it is told of what an open
 account sent.
+
+A safe share begins when every lease that anybody has is over: a call that went astray is no loss. In slices
+(`burst_s`) nothing is set aside, for that would be less than a request: while others still reach the ledger, who does
+not may send in a slice that they have filled. There the provider's refusal is the backstop.
 """
 
 from gateway.admission.dimension import CONCURRENCY, AccountTerms
@@ -13,6 +17,7 @@ from gateway.admission.last_minute import LastMinute
 from gateway.admission.ledger import Observation
 from gateway.admission.ledger_loss import terms_without_ledger
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
+from gateway.admission.window import LEASE_MS_MAX
 from gateway.charge import Charge
 
 #: When to look again where nobody knows.
@@ -23,19 +28,21 @@ _TOLD_RANK = 1
 class Alone:
     """`workers` is how many are configured: the least that shares are reckoned with."""
 
-    __slots__ = ("_blocked", "_ledger", "_mode", "_places", "_untold", "_workers")
+    __slots__ = ("_begun", "_blocked", "_ledger", "_mode", "_places", "_untold", "_workers")
 
     def __init__(self, mode: str, time: LedgerTime, workers: int) -> None:
         self._mode = mode
         self._workers = workers
         self._ledger = MemoryLedger(time)
+        self._begun = 0  # the loss
         self._blocked: dict[str, int] = {}  # by account, until when by the provider's word
         #: By account, how many may be in flight while this loss lasts; None: nothing is granted.
         self._places: dict[str, int | None] = {}
         self._untold: dict[str, LastMinute] = {}
 
-    def begin(self) -> None:
+    def begin(self, now: int) -> None:
         """A loss begins: how many workers share is looked at anew."""
+        self._begun = now
         self._places.clear()
 
     def take(self, holding: Holding, charge: Charge, rank: int, now: int) -> Grant | None:
@@ -88,9 +95,13 @@ class Alone:
             holding.unsaid.settled(holding.last.ledger_time(now - sent.age_ms), sent.charge, _TOLD_RANK)
 
     def _may_send(self, holding: Holding, now: int) -> bool:
-        id_ = holding.terms.id
+        terms = holding.terms
+        id_ = terms.id
+        shares = self._mode == "safe_share" and terms.paced and terms.dimensions
+        if shares and now < self._begun + LEASE_MS_MAX:
+            return False
         if id_ not in self._places:
-            self._open(holding.terms, holding.last.workers, now)
+            self._open(terms, holding.last.workers, now)
         places = self._places[id_]
         return places is not None and holding.in_flight < places
 

@@ -72,6 +72,10 @@ class Asking:
     def may_ask(self, now: int) -> bool:
         return now >= self._paused_until
 
+    def pause(self, until: int) -> None:
+        """Nobody is asked for before."""
+        self._paused_until = until
+
     def used(self, some: bool, now: int) -> None:
         """Whether any of what was granted for those who wait was taken. Nobody is asked for again and again."""
         self._unused = 0 if some else self._unused + 1

@@ -17,6 +17,7 @@ from gateway.admission.ledger import Answer, Ask, Batch, Demand, Observation, Qu
 from gateway.admission.lots import Lot
 from gateway.admission.named import named
 from gateway.admission.places import TELL_MS
+from gateway.admission.relearning import ROUND_MS
 from gateway.admission.stock import Stock
 from gateway.admission.wishes import Wish, Wishes
 from gateway.charge import Charge
@@ -39,8 +40,8 @@ class Holding(Hand):
     """One account of one worker. One call at a time is the caller's duty."""
 
     __slots__ = (
-        "_asked", "_blocked", "_called_at", "_granted", "_jitter", "_number", "_unanswered", "_unused_at",
-        "_worker", "asking", "delay", "stock", "urgent", "wishes",
+        "_asked", "_blocked", "_called_at", "_granted", "_jitter", "_new_until", "_number", "_unanswered",
+        "_unused_at", "_worker", "asking", "delay", "stock", "urgent", "wishes",
     )  # fmt: skip
 
     def __init__(self, terms: AccountTerms, worker: str, now: int, jitter: Callable[[], float]) -> None:
@@ -53,6 +54,7 @@ class Holding(Hand):
         self._asked: tuple[Ask, ...] = ()
         self._granted = 0  # places for those who wait, in the last answer
         self._unused_at = NEVER
+        self._new_until = now
         self.delay = _REPORT_MS
         self.urgent = False
         self._blocked = False  # since the last batch was made: what it is granted was granted in ignorance
@@ -86,11 +88,17 @@ class Holding(Hand):
 
     # ---------------------------------------------------------------- the next call
 
+    def is_unknown(self) -> bool:
+        """The ledger has told nothing of it yet. Then nothing is asked for: a state that was born just now may be in
+        place of one that was lost, and those who knew that come within a round (`relearning.py`).
+        """
+        return self.terms.paced and bool(self.terms.dimensions) and self.last.answer is None
+
     def due(self, now: int) -> int:
         """When the next call is to be made."""
         if not self.terms.dimensions:
             return NEVER
-        if self._unanswered is not None or self.urgent or self.last.relearn:
+        if self._unanswered is not None or self.urgent or self.last.relearn or self.is_unknown():
             return now
         due = self._called_at + self._heartbeat_ms() if self._counts(now) else NEVER
         if (wished := self.wishes.due(now)) is not None:
@@ -102,7 +110,7 @@ class Holding(Hand):
         if (asking := self.asking.due(now)) is not None:
             due = min(due, asking)
         if self.stock.is_low(self._in_stock(now), now):
-            due = min(due, self.stock.due)
+            due = min(due, max(self.stock.due, self._new_until))
         return max(now, min(due, self._unused_at))
 
     def due_after_take(self, now: int) -> int:
@@ -120,12 +128,14 @@ class Holding(Hand):
         self._sweep(now)
         asks, demand, queued = self._waiting(waiters, now)
         waiting = sum(one.requests for one in demand)
-        stock = self.stock.ask(self._in_stock(now), waiting, self.last, now)
+        stock = None
+        if self._may_ask(now):
+            stock = self.stock.ask(self._in_stock(now), waiting, self.last, now)
         batch = self._unanswered
         if batch is None:
             beat = now - self._called_at >= self._heartbeat_ms() and self._counts(now)
             news = self.unsaid or self._owes_places()
-            if not (asks or demand or stock or beat or self.last.relearn or news):
+            if not (asks or demand or stock or beat or self.last.relearn or news or self.is_unknown()):
                 return None
             batch = self._next()
             if waiters is not None and self._asked:
@@ -143,10 +153,13 @@ class Holding(Hand):
         """Take the answer over. Whether those who wait may find something that they did not before."""
         batch, self._unanswered = self._unanswered, None
         assert batch is not None
+        last = self.last
+        if self.is_unknown():
+            self._new_until = max(now, before + ROUND_MS - (answer.now - answer.epoch))
+            self.asking.pause(self._new_until)
         if answer.relearn or answer.epoch != self.epoch:
             self._void(batch, now)
             self.epoch = answer.epoch
-        last = self.last
         last.take(batch, answer, before, now)
         if last.whole:
             self.record.booked()
@@ -201,6 +214,9 @@ class Holding(Hand):
 
     # ----------------------------------------------------------------
 
+    def _may_ask(self, now: int) -> bool:
+        return now >= self._new_until and not self.is_unknown()
+
     def _counts(self, now: int) -> bool:
         """Whether the ledger should know that this worker lives."""
         return self.in_flight > 0 or self.lots.places > 0 or now - self.appetite.last < QUIET_MS
@@ -247,7 +263,7 @@ class Holding(Hand):
         self._asked = ()
         demand: tuple[Demand, ...] = ()
         queued: tuple[Queued, ...] = ()
-        if waiters is not None and self.asking.may_ask(now):
+        if waiters is not None and self.asking.may_ask(now) and self._may_ask(now):
             self._asked = waiters.asks(self.terms.id, self.asking.most)
             demand = waiters.demand(self.terms.id, self._asked)
             queued = waiters.queued(self.terms.id)

@@ -83,9 +83,11 @@ class Leases:
         channel = self._channels.get(terms.id)
         if channel is not None:
             channel.configure(terms)
-            return
-        channel = self._channels[terms.id] = Channel(terms, self._worker, now, self._jitter)
-        self._calls.add(channel)
+        else:
+            channel = self._channels[terms.id] = Channel(terms, self._worker, now, self._jitter)
+            self._calls.add(channel)
+        if channel.is_unknown():
+            self._calls.soon(channel, now)
 
     def close_account(self, account: str) -> None:
         channel = self._channels.pop(account, None)
@@ -214,7 +216,7 @@ class Leases:
     # ---------------------------------------------------------------- as `Owner` of the calls
 
     def lost(self) -> None:
-        self._alone.begin()
+        self._alone.begin(self._time.now())
         if self._on_degraded is not None:
             self._on_degraded(True)
         for channel in self._channels.values():

@@ -28,7 +28,7 @@ CHECKS = [
     response_schema_conformance, negative_data_rejection,
 ]  # fmt: skip
 #: Of each operation, of what is right and of what is wrong: a minute in all where nothing else runs.
-EXAMPLES = 28
+EXAMPLES = 16
 #: Refused for their size, whatever is in them; no check knows these for refusals.
 UNREAD = (414, 431)
 

@@ -42,9 +42,9 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 async def ended(gate: Gate, rank: int, count: int = 1) -> list[asyncio.Task[Permit]]:
-    """So many requests, once each has a permit or an error; no time passes for it but for the calls to a ledger."""
+    """So many requests, once each has a permit or an error; no time passes for it but for the ledger."""
     tasks = [asyncio.create_task(gate.admit(gate.ticket(rank))) for _ in range(count)]
-    for _ in range(50):
+    for _ in range(150):  # a new worker waits a moment before it asks
         if all(task.done() for task in tasks):
             return tasks
         await passes(0.01)

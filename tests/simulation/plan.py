@@ -349,7 +349,10 @@ def lose(plan: Plan, provider: str, fault: Fault) -> None:
 
 def _share(chance: Random, plan: Plan) -> None:
     """Replicas that die, a ledger that is lost and comes back knowing nothing, calls that go wrong."""
-    plan.snapshot = replace(plan.snapshot, on_ledger_loss=chance.choice(["closed", "safe_share"]))
+    sliced = any(key.burst_s is not None for key in plan.snapshot.provider_keys)
+    # In slices nothing is set aside for who is cut off: there a provider's refusal is the backstop (`alone.py`).
+    mode = chance.choice(["closed", "safe_share"])
+    plan.snapshot = replace(plan.snapshot, on_ledger_loss="closed" if sliced else mode)
     begin, end = BEGIN_S + 2, BEGIN_S + plan.seconds
     if chance.random() >= _SPARED:
         plan.link_loses = chance.choice([0.01, 0.05])
@@ -359,6 +362,8 @@ def _share(chance: Random, plan: Plan) -> None:
     if chance.random() >= _SPARED:
         lost = chance.uniform(begin, end)
         plan.ledger_away.append((lost, lost + chance.choice([0.5, 3.0, 10.0])))
+        if len({number for _, number in plan.crashes}) == plan.replicas:
+            plan.crashes.pop()  # what nobody knows any more cannot be told
 
 
 assert len(PRIORITIES) == len(CLASSES)

@@ -22,6 +22,7 @@ from gateway.admission.ledger import (
     Served,
 )
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
+from gateway.admission.relearning import ROUND_MS
 from gateway.charge import Charge
 from tests.clock import LoopClock, StillLoop
 
@@ -201,6 +202,8 @@ class Fleet:
         self.time = LedgerTime(self.clock)
         self.terms = terms
         self.ledger = ledger(self.time)
+        if isinstance(self.ledger, MemoryLedger):  # known for so long that new workers need not wait
+            self.ledger.open_account(terms, self.time.now() - ROUND_MS)
         self.sent: list[tuple[int, Charge]] = []
         self.roads: list[Road] = []
         self.lines: list[Line] = []
