@@ -82,14 +82,17 @@ async def judged(gateway: GatewayProcess) -> None:
 
 
 async def posted(database: Database) -> None:
-    """Every nano-dollar once it is in the books, from more than one worker, and none of it held any more."""
+    """Every nano-dollar once it is in the books, and none of it held any more.
+
+    By whom is not asked: the worker whose lease came first may have had all that there was.
+    """
     spent = {"a": SERVED * FLAT, "b": SERVED * COST}
     async with asyncio.timeout(PATIENCE_S):
         while True:
             async with database.reads.transaction(EVERY_TENANT) as connection:
                 rows = await connection.fetch(
-                    "SELECT tenant, count(*) AS served, sum(cost_nusd)::bigint AS spent,"
-                    " array_agg(holder) AS holders FROM usage_log GROUP BY tenant ORDER BY tenant"
+                    "SELECT tenant, count(*) AS served, sum(cost_nusd)::bigint AS spent"
+                    " FROM usage_log GROUP BY tenant ORDER BY tenant"
                 )
                 balances = await connection.fetch("SELECT * FROM budget_balances ORDER BY account")
             if {row["tenant"]: row["spent"] for row in rows} == spent and not any(
@@ -98,7 +101,6 @@ async def posted(database: Database) -> None:
                 break
             await asyncio.sleep(0.1)
     assert {row["tenant"]: row["served"] for row in rows} == dict.fromkeys("ab", SERVED)
-    assert len({holder for row in rows for holder in row["holders"]}) > 1
     assert {row["account"]: row["posted_nusd"] for row in balances} == {
         "*:total": sum(spent.values()), "a:month": spent["a"], "b:month": spent["b"],
     }  # fmt: skip
