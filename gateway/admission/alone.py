@@ -6,8 +6,8 @@ that comes back with all it knew is not told of a safe share, which it never gra
 account sent.
 
 A safe share begins when every lease that anybody has is over: a call that went astray is no loss. In slices
-(`burst_s`) nothing is set aside, for that would be less than a request: while others still reach the ledger, who does
-not may send in a slice that they have filled. There the provider's refusal is the backstop.
+(`burst_s`) nothing is set aside, for that would be less than a request: while others still reach the ledger, who
+does not may send in a slice that they have filled. There the provider's refusal is the backstop.
 """
 
 from gateway.admission.dimension import CONCURRENCY, AccountTerms

@@ -89,8 +89,8 @@ class Holding(Hand):
     # ---------------------------------------------------------------- the next call
 
     def is_unknown(self) -> bool:
-        """The ledger has told nothing of it yet. Then nothing is asked for: a state that was born just now may be in
-        place of one that was lost, and those who knew that come within a round (`relearning.py`).
+        """The ledger has told nothing of it yet. Then nothing is asked for: a state that was born just now may be
+        in place of one that was lost, and those who knew that come within a round (`relearning.py`).
         """
         return self.terms.paced and bool(self.terms.dimensions) and self.last.answer is None
 

@@ -10,14 +10,14 @@ live then, or has told. Who was not live then holds no lease (`LEASE_MS_MAX`), s
 earlier. When one who was live does not come in time, it may have been granted the rest of the ceiling meanwhile:
 then all of the ceiling counts as used, where the last lease ends. So at worst what leaves the window is granted.
 
-Who is new asks for nothing while the state is younger than a round (`holding.py`), for it cannot tell what was lost
-from what never was.
+Who is new asks for nothing while the state is younger than a round (`holding.py`), for it cannot tell what was
+lost from what never was.
 
-Left open, each for a heartbeat at most: somebody who had not used the account for a minute and comes before all who
-knew is let in; a worker that had been silent for seconds, was granted something after the last answer to anyone else,
-and is lost with the state; what a server that came back with an older state grants before one comes who knew more. (A
-replica that takes its master's place is known to be another: `redis_ledger.py`.) And two ledgers that serve at once,
-and a state that is lost with all who knew it.
+Left open, each for a heartbeat at most: somebody who had not used the account for a minute and comes before all
+who knew is let in; a worker that had been silent for seconds, was granted something after the last answer to
+anyone else, and is lost with the state; what a server that came back with an older state grants before one comes
+who knew more. (A replica that takes its master's place is known to be another: `redis_ledger.py`.) And two
+ledgers that serve at once, and a state that is lost with all who knew it.
 """
 
 from gateway.admission.ledger import Recall, Seen
