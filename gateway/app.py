@@ -32,6 +32,7 @@ from gateway.api.rest.anchors import FILE, Anchors
 from gateway.api.rest.answer import Problem
 from gateway.api.rest.service import Service
 from gateway.clock import Clock, SystemClock
+from gateway.dialects.replay_memory import ReplayMemory
 from gateway.dialects.sealed_ids import SealedIds
 from gateway.errors import KEYS_UNAVAILABLE, GatewayError
 from gateway.loop_lag import LoopLag
@@ -128,7 +129,8 @@ class App:
             generation, clock, Settlement(clock, metrics, self._log, estimator), reservations
         )
         self.unread = Unread(clock, metrics, self._log)
-        reading, catalogue = Inference(router, ids, estimator, clock), ModelCatalogue(snapshot, clock.utc())
+        reading = Inference(router, ids, estimator, ReplayMemory(), clock)
+        catalogue = ModelCatalogue(snapshot, clock.utc())
         self.data = DataPlane(pipeline, reading, catalogue, self._probes())
         self._swap = Swap(
             pipeline, accounts, health, router, reservations, dispatcher, connections, departed, metrics,

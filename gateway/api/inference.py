@@ -20,6 +20,7 @@ from gateway.dialects.messages_stream import MessagesStream
 from gateway.dialects.named_files import may_name_files
 from gateway.dialects.openai_stream import MediaStream, ResponsesStream
 from gateway.dialects.relayed_stream import RelayedStream
+from gateway.dialects.replay_memory import ReplayMemory
 from gateway.dialects.sealed_ids import MARK, SealedIds
 from gateway.dialects.structure import SMALL
 from gateway.dialects.table import inbound
@@ -48,8 +49,11 @@ _STREAMS: dict[str, type[RelayedStream]] = {
 class Inference:
     """Reads requests under one snapshot."""
 
-    def __init__(self, router: Router, ids: SealedIds, estimator: Estimator, clock: Clock) -> None:
+    def __init__(
+        self, router: Router, ids: SealedIds, estimator: Estimator, memory: ReplayMemory, clock: Clock
+    ) -> None:
         self._router = router
+        self._memory = memory
         self._clock = clock
         self._estimator = estimator
         self.ids = ObjectIds(router, ids)
@@ -225,7 +229,9 @@ class Inference:
         strict = named.get(b"x-gateway-strict") == b"true"
         spoken = inbound(endpoint.api, named.get(VERSION, b"").decode("ascii", "replace"))
         forwarded, frame_max = forwarded_lines(named), self._bounds.frame_bytes
-        work.at = Translation(work, spoken, exchange, document, forwarded, strict, frame_max, self._clock).at
+        work.at = Translation(
+            work, spoken, exchange, document, forwarded, strict, frame_max, self._memory, self._clock
+        ).at
 
     async def from_form(
         self,

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.capabilities import capabilities
-from gateway.chat import ChatReply, ChatRequest, JsonObject
+from gateway.chat import ChatReply, JsonObject
 from gateway.clock import Clock
 from gateway.dialects.document import Document
+from gateway.dialects.effort import thinks
 from gateway.dialects.json_text import json_bytes, read_object
 from gateway.dialects.losses import Losses
 from gateway.dialects.passage import passage
+from gateway.dialects.remembered import Remembered
+from gateway.dialects.replay_memory import ReplayMemory, Restored
 from gateway.dialects.responses.bridge import needs_responses
 from gateway.dialects.table import outbound
 from gateway.dialects.translated_stream import TranslatedStream
@@ -31,8 +34,8 @@ class Translation:
     """
 
     __slots__ = (
-        "_clock", "_document", "_exchange", "_fields", "_forwarded", "_frame_max", "_inbound", "_made", "_read",
-        "_strict", "native",
+        "_clock", "_document", "_exchange", "_fields", "_forwarded", "_frame_max", "_inbound", "_made", "_memory",
+        "_owner", "_read", "_strict", "native",
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +47,7 @@ class Translation:
         forwarded: bytes,
         strict: bool,
         frame_max: int,
+        memory: ReplayMemory,
         clock: Clock,
     ) -> None:
         self.native = native
@@ -53,9 +57,12 @@ class Translation:
         self._forwarded = forwarded
         self._strict = strict
         self._frame_max = frame_max
+        self._memory = memory
         self._clock = clock
+        assert exchange.tenant_key is not None, "authenticated before anything is read"
+        self._owner = f"{exchange.tenant_key.tenant.id}/{exchange.tenant_key.id}"
         self._fields: JsonObject | None = None
-        self._read: tuple[ChatRequest, Losses] | None = None
+        self._read: tuple[Restored, Losses] | None = None
         self._made: dict[Target, Work] = {}
 
     def at(self, target: Target) -> Work:
@@ -70,24 +77,30 @@ class Translation:
         way = passage(self.native.api, provider.dialect, provider.apis, can)
         assert way is not None, "a candidate has a way"
         api = way.api
-        if way.bridged and needs_responses(self._request()[0], can):
+        if way.bridged and needs_responses(self._request()[0].request, can):
             api = "responses"
         elif way.native:
             return self.native
-        request, losses = self._request()
+        (request, missing), losses = self._request()
         losses = losses.copy()
+        if missing and thinks(request, can):
+            losses.missing(missing)
         spoken = outbound(provider.dialect, api, provider.flavour)
+        if request.tools:
+            spoken = Remembered(spoken, self._memory, self._owner, request, self._clock.monotonic)
         sent = spoken.request(request, target.model, can, losses)
         return self._work(target, sent, spoken, losses)
 
-    def _request(self) -> tuple[ChatRequest, Losses]:
-        """The caller's request in neutral nouns, and what reading it lost. Raises GatewayError."""
+    def _request(self) -> tuple[Restored, Losses]:
+        """The caller's request in neutral nouns, with what they left out of the conversation, and what reading it
+        lost. Raises GatewayError."""
         if self._read is None:
             fields = self._fields = read_object(self._document.raw)
             assert fields is not None, "a document is an object"
             losses = Losses(self._strict)
             request = replace(self._inbound.request(fields, losses), stream=self._exchange.streaming)
-            self._read = request, losses
+            restored = self._memory.restore(request, self._owner, self._clock.monotonic())
+            self._read = restored, losses
         return self._read
 
     def _work(self, target: Target, sent: Sent, spoken: Outbound, losses: Losses) -> Work:
@@ -121,7 +134,7 @@ class Translation:
         assert self._read is not None and self._fields is not None
         shown = exchange.model if target.provider.echo_model else None
         return Asked(
-            self._read[0],
+            self._read[0].request,
             shown or target.model,
             exchange.request_id.removeprefix("req_"),
             int(self._clock.utc().timestamp()),

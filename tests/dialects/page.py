@@ -24,6 +24,11 @@ What a translation cannot carry over and does not change the meaning is dropped,
 refused with 400 and the path of the field. With `x-gateway-strict: true` a request is refused instead of losing
 anything.
 
+Signatures and sealed thoughts that a provider wants back with its tool calls are kept in the worker's memory, by
+tenant key, for an hour after their last use, and put back where a caller's program has dropped them. Where they are
+not known any more the request goes on without, and says so if the model thinks: `missing=messages[3]`. A signature
+that the caller brings goes first.
+
 This page is made of the tables that the code uses (`python -m tests.dialects.page`); a test compares them.
 
 ## Who reaches whom
