@@ -4,17 +4,19 @@ The caller's JSON is read once, when the first such target is about to be asked,
 target speaks natively stays the bytes that came. Nothing here awaits: translating is arithmetic on parsed JSON.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from gateway.capabilities import capabilities
-from gateway.chat import ChatReply, JsonObject
+from gateway.chat import ChatReply, JsonObject, Media
 from gateway.clock import Clock
+from gateway.dialects.data_url import Attached
 from gateway.dialects.document import Document
 from gateway.dialects.effort import thinks
 from gateway.dialects.json_text import json_bytes, read_object
 from gateway.dialects.losses import Losses
-from gateway.dialects.passage import passage
+from gateway.dialects.named_by_url import to_be_fetched, with_contents
+from gateway.dialects.passage import Passage, passage
 from gateway.dialects.remembered import Remembered
 from gateway.dialects.replay_memory import ReplayMemory, Restored
 from gateway.dialects.responses.bridge import needs_responses
@@ -30,12 +32,12 @@ from gateway.settings.snapshot import Target
 
 class Translation:
     """Of one request. `native` is what goes to those who speak as the caller does, `forwarded` the header lines
-    of the caller's that pass to any other.
+    of the caller's that pass to any other; `contents` what was fetched of the URLs in it, for who cannot do so.
     """
 
     __slots__ = (
         "_clock", "_document", "_exchange", "_fields", "_forwarded", "_frame_max", "_inbound", "_made", "_memory",
-        "_owner", "_read", "_strict", "native",
+        "_owner", "_read", "_strict", "contents", "native",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +53,7 @@ class Translation:
         clock: Clock,
     ) -> None:
         self.native = native
+        self.contents: Mapping[str, Attached] = {}
         self._inbound = inbound
         self._exchange = exchange
         self._document = document
@@ -72,10 +75,22 @@ class Translation:
             made = self._made[target] = self._for(target)
         return made
 
-    def _for(self, target: Target) -> Work:
-        provider, can = target.provider, capabilities(target.facts.known)
+    def to_be_fetched(self, targets: Iterable[Target]) -> Iterator[Media]:
+        """What the request names by URL and some target cannot get. Raises GatewayError for what is no request."""
+        for target in targets:
+            if not self._way(target).native:
+                can = capabilities(target.facts.known)
+                yield from to_be_fetched(self._request()[0].request, target.provider.dialect, can)
+
+    def _way(self, target: Target) -> Passage:
+        provider = target.provider
+        can = capabilities(target.facts.known)
         way = passage(self.native.api, provider.dialect, provider.apis, can)
         assert way is not None, "a candidate has a way"
+        return way
+
+    def _for(self, target: Target) -> Work:
+        provider, can, way = target.provider, capabilities(target.facts.known), self._way(target)
         api = way.api
         if way.bridged and needs_responses(self._request()[0].request, can):
             api = "responses"
@@ -85,6 +100,8 @@ class Translation:
         losses = losses.copy()
         if missing and thinks(request, can):
             losses.missing(missing)
+        if self.contents and not can.fetches_urls:
+            request = with_contents(request, self.contents)
         spoken = outbound(provider.dialect, api, provider.flavour)
         if request.tools:
             spoken = Remembered(spoken, self._memory, self._owner, request, self._clock.monotonic)
