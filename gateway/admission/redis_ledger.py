@@ -27,11 +27,20 @@ _ACCOUNTS_MAX = 10_000
 
 
 class RedisLedger:
-    """`server_time` stands in for the server's clock where a test must move it."""
+    """An answer that takes longer than `call_s` is none. `server_time` stands in for the server's clock where a
+    test must move it.
+    """
 
-    __slots__ = ("_connection", "_homes", "_script", "_server_time", "_sha", "_time", "_wires")
+    __slots__ = ("_call_s", "_connection", "_homes", "_script", "_server_time", "_sha", "_time", "_wires")
 
-    def __init__(self, url: str, clock: Clock, server_time: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        server_time: Callable[[], int] | None = None,
+        call_s: float = _CALL_S,
+    ) -> None:
+        self._call_s = call_s
         self._connection: Connection = connect(url)
         self._homes: dict[str, object] = {}  # of accounts: whose answer was the last
         self._script = ledger_script()
@@ -50,7 +59,7 @@ class RedisLedger:
         forced = 0 if self._server_time is None else self._server_time()
         arguments = wire.arguments(batch, forced or self._time.now(), forced)
         try:
-            async with asyncio.timeout(_CALL_S):
+            async with asyncio.timeout(self._call_s):
                 reply = await self._call(wire.keys, arguments)
             answer = read_answer(batch, reply)
         except REDIS_ERRORS as error:

@@ -16,6 +16,7 @@ from gateway.clock import SystemClock
 
 START = 1_790_000_000_000
 _SERIAL = itertools.count()
+_PATIENCE_S = 30.0  # on a machine that may be busy
 
 
 def terms(*dimensions: Dimension, paced: bool = True, set_aside_permille: int = 0) -> AccountTerms:
@@ -88,7 +89,7 @@ class RedisUnderTest:
         self.now = START
         self._nodes = [Redis.from_url(node) for node in nodes or (url,)]
         self._kept: list[dict[bytes, bytes]] = []
-        self._ledger = RedisLedger(url, SystemClock(), server_time=lambda: self.now)
+        self._ledger = RedisLedger(url, SystemClock(), server_time=lambda: self.now, call_s=_PATIENCE_S)
 
     async def exchange(self, batch: Batch) -> Answer:
         return await self._ledger.exchange(batch)
