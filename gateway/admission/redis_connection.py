@@ -62,7 +62,9 @@ class _MasterBySentinel(Connection):
         each_s = min(waits.connect_s, _SENTINELS_S / len(named.hosts))
         options = {**_bounds(Waits(each_s, each_s)), **_login(named.sentinel_login), **_tls(named)}
         self._sentinels = Sentinel(named.hosts, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
-        super().__init__(self._sentinels.master_for(named.service, db=named.database, **_options(named, waits)))
+        super().__init__(
+            self._sentinels.master_for(named.service, db=named.database, **_options(named, waits))
+        )
         self._look_at = 0.0
         self._looking: asyncio.Task[None] | None = None
 
