@@ -19,17 +19,14 @@ from gateway.admission.ledger import Answer, Batch, LedgerUnavailableError
 from gateway.admission.ledger_script import ledger_script
 from gateway.admission.ledger_wire import AccountWire, read_answer
 from gateway.admission.memory_ledger import LedgerTime
-from gateway.admission.redis_connection import REDIS_ERRORS, Connection, ScriptUnknownError, connect
+from gateway.admission.redis_connection import REDIS_ERRORS, Connection, ScriptUnknownError, Waits, connect
 from gateway.clock import Clock
 
-_CALL_S = 1.0
 _ACCOUNTS_MAX = 10_000
 
 
 class RedisLedger:
-    """An answer that takes longer than `call_s` is none. `server_time` stands in for the server's clock where a
-    test must move it.
-    """
+    """`server_time` stands in for the server's clock where a test must move it."""
 
     __slots__ = ("_call_s", "_connection", "_homes", "_script", "_server_time", "_sha", "_time", "_wires")
 
@@ -38,10 +35,10 @@ class RedisLedger:
         url: str,
         clock: Clock,
         server_time: Callable[[], int] | None = None,
-        call_s: float = _CALL_S,
+        waits: Waits = Waits(),  # noqa: B008 (immutable)
     ) -> None:
-        self._call_s = call_s
-        self._connection: Connection = connect(url)
+        self._call_s = waits.call_s
+        self._connection: Connection = connect(url, waits)
         self._homes: dict[str, object] = {}  # of accounts: whose answer was the last
         self._script = ledger_script()
         # The name by which Redis knows a script, not a safeguard.
