@@ -19,6 +19,7 @@ from gateway.dialects.messages.foreign_thoughts import may_have_foreign_thoughts
 from gateway.dialects.messages_stream import MessagesStream
 from gateway.dialects.named_files import may_name_files
 from gateway.dialects.openai_stream import MediaStream, ResponsesStream
+from gateway.dialects.passage import EMBEDDINGS
 from gateway.dialects.relayed_stream import RelayedStream
 from gateway.dialects.sealed_ids import MARK, SealedIds
 from gateway.dialects.structure import SMALL
@@ -27,6 +28,7 @@ from gateway.exchange import COUNTS_ONLY, Exchange
 from gateway.pipeline.authenticate import lower
 from gateway.pipeline.body_check import check_body
 from gateway.pipeline.completion_body import completion_stream_body
+from gateway.pipeline.embedding_translation import EmbeddingTranslation
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.form import Form, form_text, read_form
 from gateway.pipeline.forwarded import VERSION, anthropic_lines, forwarded_lines
@@ -223,6 +225,9 @@ class Inference:
             work.answer = counted(endpoint.name, exchange.sizing.estimate().input)
             return
         strict = named.get(b"x-gateway-strict") == b"true"
+        if endpoint.name in EMBEDDINGS:
+            work.at = EmbeddingTranslation(work, exchange, document, forwarded_lines(named), strict).at
+            return
         spoken = inbound(endpoint.api, named.get(VERSION, b"").decode("ascii", "replace"))
         forwarded, frame_max = forwarded_lines(named), self._bounds.frame_bytes
         work.at = Translation(work, spoken, exchange, document, forwarded, strict, frame_max, self._clock).at

@@ -30,6 +30,10 @@ class Losses:
         """It goes on as something that means nearly the same. Raises GatewayError likewise."""
         self._lost("changed", name)
 
+    def estimated(self, name: str) -> None:
+        """A number of the answer is ours, as the provider does not tell it: nothing of the request was lost."""
+        self._by_kind.setdefault("estimated", {})[name] = None
+
     def copy(self) -> "Losses":
         """Another one, that begins with these."""
         other = Losses(self._strict)

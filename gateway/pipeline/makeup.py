@@ -11,6 +11,7 @@ from gateway.admission.calibration import AUDIO, IMAGE, PAGES, UNSEEN
 from gateway.admission.text_kind import CODE, sample, text_kind
 from gateway.charge import Makeup
 from gateway.dialects.document import Document
+from gateway.dialects.passage import EMBEDDINGS
 from gateway.pipeline.attachments import Attachments, attachments
 
 
@@ -104,6 +105,7 @@ def makeup(document: Document, endpoint: str) -> Makeup:
                 parts += _parts_of(carried)
     elif tokens := _tokens_given(fields.get(text[0])) if text else 0:
         flat, size = tokens, 0
+    texts = _texts(fields) if endpoint in EMBEDDINGS else 1
     choices, output_max, searches = 1, None if answer else 0, 0
     unusual = _UNUSUAL.intersection(fields)
     if unusual:
@@ -130,7 +132,7 @@ def makeup(document: Document, endpoint: str) -> Makeup:
     if stored and _is_partly_unseen(fields):
         parts.append((UNSEEN, 1.0))
     flat_upper = flat + _TEMPLATE_UPPER if talks else flat
-    return Makeup(tuple(parts), flat, flat_upper, answer, choices, output_max, searches)
+    return Makeup(tuple(parts), flat, flat_upper, answer, choices, output_max, searches, texts)
 
 
 def form_makeup(endpoint: str, size: int) -> Makeup:
@@ -155,6 +157,14 @@ def _longest_text(document: Document, names: tuple[str, ...]) -> tuple[int, int,
 def _parts_of(carried: Attachments) -> list[tuple[int, float]]:
     sizes = ((IMAGE, carried.images), (AUDIO, carried.audio_s), (PAGES, carried.pages))
     return [(kind, size) for kind, size in sizes if size]
+
+
+def _texts(fields: dict[str, Any]) -> int:
+    """How many a request for embeddings has."""
+    several = fields.get("input") or fields.get("requests")
+    if type(several) is not list or not several or type(several[0]) is int:
+        return 1
+    return len(several)
 
 
 def _tokens_given(text: object) -> int:

@@ -3,7 +3,7 @@
 A `Work` is built from the caller's request once; a retry on another provider key asks it for another body.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Protocol
 
 from gateway.dialects.relayed_stream import RelayedStream
@@ -46,8 +46,10 @@ class Work(Record, eq=False):
     ] = ()  # (the provider's id, the caller's) of objects that the caller named
     #: What it is at a target that is not spoken to as the caller speaks; None: at all it is what it is.
     at: "Callable[[Target], Work] | None" = None
-    #: What the caller gets for a whole JSON reply, and what that used; None: the same bytes.
-    read: Callable[[dict[str, Any]], tuple[bytes, Usage]] | None = None
+    #: Further bodies of the same request, which the provider takes in parts: sent on the same key, one after another.
+    rest: tuple[bytes, ...] = ()
+    #: What the caller gets for the JSON replies, one for each body, and what they used; None: the same bytes.
+    read: Callable[[Sequence[dict[str, Any]]], tuple[bytes, Usage]] | None = None
     answer: bytes | None = None  # known without asking anybody
     warnings: bytes = b""  # of what could not be carried over, as `losses.Losses.line`
 
