@@ -14,6 +14,7 @@ from gateway.api.routes import Endpoint
 from gateway.clock import Clock
 from gateway.dialects.counted import counted
 from gateway.dialects.document import Document
+from gateway.dialects.embeddings.gemini import with_model as contents_with_model
 from gateway.dialects.gemini_stream import GeminiStream
 from gateway.dialects.messages.foreign_thoughts import may_have_foreign_thoughts, with_own_thoughts
 from gateway.dialects.messages_stream import MessagesStream
@@ -191,6 +192,8 @@ class Inference:
         if endpoint.name == "messages" and may_have_foreign_thoughts(raw):
             document = with_own_thoughts(document)
         body: Callable[[Target | None], bytes] = (lambda _: raw) if in_path else document.with_model
+        if endpoint.name == "embed_content":
+            body = partial(contents_with_model, document)
         stream: Callable[[], Stream] | None = None
         frame_max = self._bounds.frame_bytes
         if exchange.streaming:

@@ -77,7 +77,7 @@ def passage(asked: str, dialect: str, offered: Set[str], can: Capabilities) -> P
 
 
 def _embeds(spoken: bool, asked: str, dialect: str, can: Capabilities) -> Passage:
-    """Google's callers keep to Google's bound themselves; OpenAI's may bring more than a compatible server takes."""
+    """Google's callers keep to Google's bound; OpenAI's may bring more than a compatible server takes."""
     most = min(max(1, can.embedding_batch_max), _TEXTS_MAX[dialect])
     if spoken and (asked == "embed_content" or most == INPUTS_MAX):
         return Passage(True, asked)

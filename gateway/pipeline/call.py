@@ -185,11 +185,7 @@ class Upstream:
         key, target = permit.way.account.key, permit.way.target
         exchange.attempts += 1
         if work.at is not None and target is not None:
-            try:
-                work = work.at(target)
-            except BaseException:
-                self._dispatcher.give_back(permit)
-                raise
+            work = self._at(work.at, target, permit)
         exchange.provider_key, exchange.target, exchange.overflow = key, target, permit.overflow
         permit.presented = key.secret
         try:
@@ -252,10 +248,18 @@ class Upstream:
             self._lessons.abandoned(permit, NO_USAGE)
             raise
 
+    def _at(self, work_at: Callable[[Target], Work], target: Target, permit: Permit) -> Work:
+        """What `target` gets. Raises GatewayError for what it cannot be asked: then the permit has ended."""
+        try:
+            return work_at(target)
+        except BaseException:
+            self._dispatcher.give_back(permit)
+            raise
+
     async def _rest(
         self, exchange: Exchange, permit: Permit, door: Door, work: Work, size: int
     ) -> list[bytes]:
-        """The answers to the further parts of a request whose first was answered with `size` bytes, by the same key.
+        """The same key's answers to the further parts of a request whose first was answered with `size` bytes.
 
         Raises UpstreamFailure, GatewayError for an answer that is none, and AttemptFailedError.
         """

@@ -105,7 +105,9 @@ def makeup(document: Document, endpoint: str) -> Makeup:
                 parts += _parts_of(carried)
     elif tokens := _tokens_given(fields.get(text[0])) if text else 0:
         flat, size = tokens, 0
-    texts = _texts(fields) if endpoint in EMBEDDINGS else 1
+    texts = 1
+    if endpoint in EMBEDDINGS:
+        texts = document.count("input", b'"[') or document.count("requests", b"{") or 1
     choices, output_max, searches = 1, None if answer else 0, 0
     unusual = _UNUSUAL.intersection(fields)
     if unusual:
@@ -157,14 +159,6 @@ def _longest_text(document: Document, names: tuple[str, ...]) -> tuple[int, int,
 def _parts_of(carried: Attachments) -> list[tuple[int, float]]:
     sizes = ((IMAGE, carried.images), (AUDIO, carried.audio_s), (PAGES, carried.pages))
     return [(kind, size) for kind, size in sizes if size]
-
-
-def _texts(fields: dict[str, Any]) -> int:
-    """How many a request for embeddings has."""
-    several = fields.get("input") or fields.get("requests")
-    if type(several) is not list or not several or type(several[0]) is int:
-        return 1
-    return len(several)
 
 
 def _tokens_given(text: object) -> int:

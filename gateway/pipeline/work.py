@@ -46,7 +46,7 @@ class Work(Record, eq=False):
     ] = ()  # (the provider's id, the caller's) of objects that the caller named
     #: What it is at a target that is not spoken to as the caller speaks; None: at all it is what it is.
     at: "Callable[[Target], Work] | None" = None
-    #: Further bodies of the same request, which the provider takes in parts: sent on the same key, one after another.
+    #: Further bodies, of a request that the provider takes in parts: sent on the same key, one after another.
     rest: tuple[bytes, ...] = ()
     #: What the caller gets for the JSON replies, one for each body, and what they used; None: the same bytes.
     read: Callable[[Sequence[dict[str, Any]]], tuple[bytes, Usage]] | None = None

@@ -2,12 +2,13 @@
 
 from gateway.capabilities import Capabilities
 from gateway.chat import Json, JsonObject
+from gateway.dialects.document import Document
 from gateway.dialects.embeddings.seam import texts
 from gateway.dialects.embeddings.table import REQUESTS
 from gateway.dialects.embeddings.vectors import checked, read_vector, unit
 from gateway.dialects.gemini.spelling import camel, inner, several
 from gateway.dialects.json_fields import integer, missing, path, required_text, text, wrong_value
-from gateway.dialects.json_text import json_bytes
+from gateway.dialects.json_text import json_bytes, read_object
 from gateway.dialects.losses import Losses
 from gateway.dialects.said_fields import dicts, inside
 from gateway.dialects.translation import Sent
@@ -15,6 +16,7 @@ from gateway.dialects.usage import read_usage
 from gateway.embedding import EmbeddingReply, EmbeddingRequest, Input, Vector
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError, ReportedError
 from gateway.exchange import NO_USAGE
+from gateway.settings.snapshot import Target
 
 #: How many contents batchEmbedContents takes.
 BATCH_MAX = 100
@@ -75,6 +77,24 @@ class GeminiOut:
         reported = inside(body, "usageMetadata")
         usage = read_usage(reported, dialect="gemini") if reported else None
         return EmbeddingReply(_whole(checked(vectors, request), request, can), usage or NO_USAGE)
+
+
+def with_model(document: Document, target: Target | None) -> bytes:
+    """A caller's body with the provider's name of the model wherever the caller's stands: Google compares them."""
+    if target is None or document.raw.find(b'"model"') < 0:
+        return document.raw
+    fields = read_object(document.raw) or {}
+    named = f"models/{target.model}"
+    edits: dict[str, bytes] = {}
+    if "model" in fields:
+        edits["model"] = json_bytes(named)
+    requests = fields.get(REQUESTS)
+    if isinstance(requests, list):
+        renamed = [
+            {**one, "model": named} if isinstance(one, dict) and "model" in one else one for one in requests
+        ]
+        edits[REQUESTS] = json_bytes(renamed)
+    return document.spliced(edits) if edits else document.raw
 
 
 def _whole(vectors: tuple[Vector, ...], request: EmbeddingRequest, can: Capabilities) -> tuple[Vector, ...]:

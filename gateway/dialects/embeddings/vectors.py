@@ -6,7 +6,6 @@ from base64 import b64decode, b64encode
 from math import fsum, sqrt
 
 from gateway.chat import Json
-from gateway.dialects.said_fields import dicts
 from gateway.embedding import EmbeddingRequest, Vector
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 
