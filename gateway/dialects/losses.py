@@ -3,6 +3,8 @@
 The line is `dropped=logit_bias,seed; clamped=temperature`, ASCII, at most 1 KiB (wire reference, verdict D).
 """
 
+from collections.abc import Iterable
+
 from gateway.errors import UNSUPPORTED_PARAMETER, GatewayError
 
 _LINE_MAX = 1024
@@ -33,6 +35,10 @@ class Losses:
     def estimated(self, name: str) -> None:
         """A number of the answer is ours, as the provider does not tell it: nothing of the request was lost."""
         self._by_kind.setdefault("estimated", {})[name] = None
+
+    def missing(self, names: Iterable[str]) -> None:
+        """What was said before is not known any more. Nobody is refused for it: they could not bring it."""
+        self._by_kind.setdefault("missing", {}).update(dict.fromkeys(names))
 
     def copy(self) -> "Losses":
         """Another one, that begins with these."""

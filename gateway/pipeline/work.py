@@ -3,7 +3,7 @@
 A `Work` is built from the caller's request once; a retry on another provider key asks it for another body.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from gateway.dialects.relayed_stream import RelayedStream
@@ -46,6 +46,8 @@ class Work(Record, eq=False):
     ] = ()  # (the provider's id, the caller's) of objects that the caller named
     #: What it is at a target that is not spoken to as the caller speaks; None: at all it is what it is.
     at: "Callable[[Target], Work] | None" = None
+    #: What has to be had before it goes anywhere, once its caller's limits have let it in; None: nothing.
+    before: Callable[[], Awaitable[None]] | None = None
     #: Further bodies, of a request that the provider takes in parts: sent on the same key, one after another.
     rest: tuple[bytes, ...] = ()
     #: What the caller gets for the JSON replies, one for each body, and what they used; None: the same bytes.

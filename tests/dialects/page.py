@@ -29,6 +29,17 @@ A request for embeddings with more texts than a provider takes goes to it in par
 provider key; each counts as a request against its ceilings, and the vectors come back as one answer, in order. The
 caller gets all of them or an error. Tokens instead of texts are refused where the provider takes only texts.
 
+Signatures and sealed thoughts that a provider wants back with its tool calls are kept in the worker's memory, by
+tenant key, for an hour after their last use, and put back where a caller's program has dropped them. Where they are
+not known any more the request goes on without, and says so if the model thinks: `missing=messages[3]`. A signature
+that the caller brings goes first.
+
+Images and files that are named by URL go on as URLs where the model gets them itself (`fetches_urls` of
+`capabilities`). For others they are fetched if the tenant has `fetch_urls: true`, and refused if not: by https from
+port 443, from hosts all of whose addresses are public, up to 10 MiB each within 10 s, 20 URLs and 20 MiB a request
+within 20 s, 4 at a time of a tenant's and 16 of a worker's; redirects are followed within the same origin alone.
+Nothing of the caller's is sent along, and no proxy is used.
+
 This page is made of the tables that the code uses (`python -m tests.dialects.page`); a test compares them.
 
 ## Who reaches whom
