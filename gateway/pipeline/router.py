@@ -10,7 +10,6 @@ from math import inf
 from gateway.admission.candidate import Candidate
 from gateway.admission.health_table import HealthTable
 from gateway.admission.memory_ledger import LedgerTime
-from gateway.capabilities import capabilities
 from gateway.clock import Clock
 from gateway.dialects.passage import Passage, passage
 from gateway.errors import (
@@ -22,6 +21,7 @@ from gateway.errors import (
     GatewayError,
 )
 from gateway.pipeline.account import Account, Accounts
+from gateway.pipeline.model_can import model_can
 from gateway.settings.snapshot import ModelRoute, ProviderKey, Snapshot, Target, Tenant
 
 _CACHE_MAX = 4096
@@ -201,7 +201,7 @@ def _is_native(target: Target, api: str) -> bool:
 
 def _passage(target: Target, api: str) -> Passage | None:
     provider = target.provider
-    return passage(api, provider.dialect, provider.apis, capabilities(target.facts.known))
+    return passage(api, provider.dialect, provider.apis, model_can(target.facts))
 
 
 def is_model_name(name: str) -> bool:

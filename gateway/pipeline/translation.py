@@ -7,7 +7,6 @@ target speaks natively stays the bytes that came. Nothing here awaits: translati
 from collections.abc import Callable
 from typing import Any
 
-from gateway.capabilities import capabilities
 from gateway.chat import ChatReply, ChatRequest, JsonObject
 from gateway.clock import Clock
 from gateway.dialects.document import Document
@@ -20,6 +19,7 @@ from gateway.dialects.translated_stream import TranslatedStream
 from gateway.dialects.translation import Asked, Inbound, Outbound, Sent
 from gateway.dialects.whole_and_stream import events_of
 from gateway.exchange import Exchange, Usage
+from gateway.pipeline.model_can import model_can
 from gateway.pipeline.work import Work
 from gateway.record import replace
 from gateway.settings.snapshot import Target
@@ -66,7 +66,7 @@ class Translation:
         return made
 
     def _for(self, target: Target) -> Work:
-        provider, can = target.provider, capabilities(target.facts.known)
+        provider, can = target.provider, model_can(target.facts)
         way = passage(self.native.api, provider.dialect, provider.apis, can)
         assert way is not None, "a candidate has a way"
         api = way.api
