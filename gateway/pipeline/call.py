@@ -183,9 +183,13 @@ class Upstream:
     async def _attempt(self, exchange: Exchange, work: Work, permit: Permit) -> Reply:
         """One exchange with one provider key, up to where nothing can be mended any more."""
         key, target = permit.way.account.key, permit.way.target
-        exchange.attempts += 1
         if work.at is not None and target is not None:
-            work = work.at(target)
+            try:
+                work = work.at(target)
+            except BaseException:  # it cannot be asked that: nothing is sent
+                self._dispatcher.give_back(permit)
+                raise
+        exchange.attempts += 1
         exchange.provider_key, exchange.target, exchange.overflow = key, target, permit.overflow
         permit.presented = key.secret
         try:

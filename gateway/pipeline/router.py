@@ -11,6 +11,8 @@ from gateway.admission.candidate import Candidate
 from gateway.admission.health_table import HealthTable
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.clock import Clock
+from gateway.dialects.chat.quirks import quirks_of
+from gateway.dialects.chat.request_patch import request_patch
 from gateway.dialects.passage import Passage, passage
 from gateway.errors import (
     INVALID_VALUE,
@@ -195,8 +197,17 @@ def _speaks(target: Target, api: str) -> bool:
 
 
 def _is_native(target: Target, api: str) -> bool:
-    way = _passage(target, api)
-    return way is not None and way.native and not way.bridged
+    """Whether every request goes to the target as it came."""
+    way, provider = _passage(target, api), target.provider
+    if way is None or not way.native or way.bridged:
+        return False
+    if api != "chat":
+        return True
+    mends = quirks_of(provider.dialect, provider.flavour).odd_words
+    return (
+        not mends
+        and request_patch(provider.dialect, provider.flavour, target.model, model_can(target.facts)) is None
+    )
 
 
 def _passage(target: Target, api: str) -> Passage | None:

@@ -5,10 +5,16 @@ target speaks natively stays the bytes that came. Nothing here awaits: translati
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from gateway.capabilities import Capabilities
 from gateway.chat import ChatReply, ChatRequest, JsonObject
 from gateway.clock import Clock
+from gateway.dialects.chat.mended_reply import Mender
+from gateway.dialects.chat.mended_stream import MendedStream
+from gateway.dialects.chat.quirks import quirks_of
+from gateway.dialects.chat.request_patch import request_patch
 from gateway.dialects.document import Document
 from gateway.dialects.json_text import json_bytes, read_object
 from gateway.dialects.losses import Losses
@@ -19,6 +25,7 @@ from gateway.dialects.translated_stream import TranslatedStream
 from gateway.dialects.translation import Asked, Inbound, Outbound, Sent
 from gateway.dialects.whole_and_stream import events_of
 from gateway.exchange import Exchange, Usage
+from gateway.pipeline.completion_body import asks_for_usage, streamed_body
 from gateway.pipeline.model_can import model_can
 from gateway.pipeline.work import Work
 from gateway.record import replace
@@ -73,7 +80,7 @@ class Translation:
         if way.bridged and needs_responses(self._request()[0], can):
             api = "responses"
         elif way.native:
-            return self.native
+            return self._mended(target, can) if api == "chat" else self.native
         request, losses = self._request()
         losses = losses.copy()
         spoken = outbound(provider.dialect, api, provider.flavour)
@@ -113,8 +120,25 @@ class Translation:
             stream=stream if exchange.streaming else None,
             reasoning=native.reasoning,
             read=read,
-            warnings=losses.line(),
+            losses=losses,
         )
+
+    def _mended(self, target: Target, can: Capabilities) -> Work:
+        """What goes to a provider that speaks as the caller does, and yet not quite (`chat.quirks`)."""
+        provider, native, document = target.provider, self.native, self._document
+        patch = request_patch(provider.dialect, provider.flavour, target.model, can)
+        quirks = quirks_of(provider.dialect, provider.flavour)
+        work = native
+        if patch is not None and patch.concerns(document):
+            losses = Losses(self._strict)
+            sent = document.edited(document.spliced(*patch.edits(document, losses)))
+            body = streamed_body(document, sent) if native.stream is not None else sent.with_model
+            work = replace(native, body=body, losses=losses, at=None)
+        if quirks.odd_words:
+            hides_usage, frame_max = not asks_for_usage(document), self._frame_max
+            stream = None if native.stream is None else partial(MendedStream, quirks, hides_usage, frame_max)
+            work = replace(work, stream=stream, mend=Mender(quirks).whole, at=None)
+        return work
 
     def _asked(self, target: Target) -> Asked:
         exchange = self._exchange
