@@ -32,6 +32,7 @@ from gateway.api.rest.anchors import FILE, Anchors
 from gateway.api.rest.answer import Problem
 from gateway.api.rest.service import Service
 from gateway.clock import Clock, SystemClock
+from gateway.dialects.replay_memory import ReplayMemory
 from gateway.dialects.sealed_ids import SealedIds
 from gateway.errors import KEYS_UNAVAILABLE, GatewayError
 from gateway.loop_lag import LoopLag
@@ -69,6 +70,7 @@ from gateway.request_log import RequestLog
 from gateway.settings.following import Following
 from gateway.settings.server import Settings
 from gateway.settings.snapshot import Snapshot
+from gateway.upstream.fetch import Fetcher
 from keys.digest import Pepper, digest
 from storage.background import end_tasks
 
@@ -97,6 +99,7 @@ class App:
         self._data_dir = settings.data_dir
         self._worker = worker
         self._connections = connections = Connections(snapshot.bounds)
+        self._fetcher = Fetcher(snapshot.bounds)
         self.registry = CollectorRegistry()
         metrics = Metrics(self.registry, lambda: self.live)
         self.databases = Databases(settings.database, database_dsn, clock.monotonic)
@@ -128,7 +131,8 @@ class App:
             generation, clock, Settlement(clock, metrics, self._log, estimator), reservations
         )
         self.unread = Unread(clock, metrics, self._log)
-        reading, catalogue = Inference(router, ids, estimator, clock), ModelCatalogue(snapshot, clock.utc())
+        reading = Inference(router, ids, estimator, ReplayMemory(), self._fetcher, clock)
+        catalogue = ModelCatalogue(snapshot, clock.utc())
         self.data = DataPlane(pipeline, reading, catalogue, self._probes())
         self._swap = Swap(
             pipeline, accounts, health, router, reservations, dispatcher, connections, departed, metrics,
@@ -236,6 +240,7 @@ class App:
         if self._spending is not None:
             await self._spending.treasury.close()
         await self.databases.close()
+        self._fetcher.close()
         await self._connections.aclose()
         if self._leases is not None:
             await self._leases.aclose()

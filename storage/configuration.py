@@ -10,7 +10,7 @@ from storage.database import EVERY_TENANT, Database
 
 #: Rows for which the caller's loop is held up at a time.
 _AT_ONCE = 250
-_TENANTS = "SELECT id, weight, models::text, state FROM tenants ORDER BY id"
+_TENANTS = "SELECT id, weight, models::text, fetch_urls, state FROM tenants ORDER BY id"
 _KEYS = """
 SELECT k.tenant, id, digest, pepper_version, former, former_until,
     priority, priority_max, limits::text, models, endpoints, addresses::text[], expires_at, revoked_at

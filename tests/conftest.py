@@ -16,9 +16,10 @@ pytest_plugins = ["tests.sharing", "tests.postgres"]
 platform.processor()  # SDKs ask for it, Python runs `uname` the first time: not to be taken for the gateway's doing
 AUDIT = Audit()  # for the whole run: a hook cannot be taken out
 AUDIT.install()
-# How long an example takes is the machine's affair, which may stand still in the middle of one.
+# How long an example takes is the machine's affair, which may stand still in the middle of one. Half of the usual
+# number, where a test does not say how many: there are so many of them, and they run at every change.
 hypothesis.settings.register_profile(
-    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "patient", deadline=None, max_examples=50, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("patient")
 

@@ -6,7 +6,7 @@ Nothing connects before the first command.
 
 import asyncio
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
@@ -17,14 +17,20 @@ from redis.exceptions import NoScriptError, RedisClusterException, RedisError, S
 
 from gateway.settings.ledger_url import LedgerUrl, Login, parse
 
-CONNECT_S = 0.5
-REPLY_S = 0.5
 LOOK_S = 1.0
 #: Asking all sentinels in turn, the silent ones too, leaves time for the server itself (`redis_ledger.py`).
 _SENTINELS_S = 0.6
 
 REDIS_ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
 ScriptUnknownError = NoScriptError
+
+
+class Waits(NamedTuple):
+    """How long for what, in seconds."""
+
+    connect_s: float = 0.5
+    reply_s: float = 0.5
+    call_s: float = 1.0  # for all that one call needs
 
 
 class Connection:
@@ -52,11 +58,13 @@ class _MasterBySentinel(Connection):
     once in LOOK_S beside the calls: who was the master takes calls for ten seconds more when it lives.
     """
 
-    def __init__(self, named: LedgerUrl) -> None:
-        each_s = min(CONNECT_S, _SENTINELS_S / len(named.hosts))
-        options = {**_bounds(each_s, each_s), **_login(named.sentinel_login), **_tls(named)}
+    def __init__(self, named: LedgerUrl, waits: Waits) -> None:
+        each_s = min(waits.connect_s, _SENTINELS_S / len(named.hosts))
+        options = {**_bounds(Waits(each_s, each_s)), **_login(named.sentinel_login), **_tls(named)}
         self._sentinels = Sentinel(named.hosts, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
-        super().__init__(self._sentinels.master_for(named.service, db=named.database, **_options(named)))
+        super().__init__(
+            self._sentinels.master_for(named.service, db=named.database, **_options(named, waits))
+        )
         self._look_at = 0.0
         self._looking: asyncio.Task[None] | None = None
 
@@ -73,6 +81,7 @@ class _MasterBySentinel(Connection):
     async def aclose(self) -> None:
         if self._looking is not None:
             self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         try:
             await super().aclose()
         finally:
@@ -99,9 +108,9 @@ class _NoCommands:
 class _Cluster(Connection):
     """Whichever node has the key: the client is sent on to it, which is not asking twice."""
 
-    def __init__(self, named: LedgerUrl) -> None:
+    def __init__(self, named: LedgerUrl, waits: Waits) -> None:
         nodes = [ClusterNode(host, port) for host, port in named.hosts]
-        client = RedisCluster(startup_nodes=nodes, **_options(named))
+        client = RedisCluster(startup_nodes=nodes, **_options(named, waits))
         client.commands_parser = _NoCommands()  # type: ignore[assignment]
         super().__init__(client)
 
@@ -112,30 +121,30 @@ class _Cluster(Connection):
             return None
 
 
-def connect(url: str) -> Connection:
+def connect(url: str, waits: Waits = Waits()) -> Connection:  # noqa: B008 (immutable)
     """A client for `url`; raises ValueError when it names none."""
     named = parse(url)
     if named.form == "sentinel":
-        return _MasterBySentinel(named)
+        return _MasterBySentinel(named, waits)
     if named.form == "cluster":
-        return _Cluster(named)
+        return _Cluster(named, waits)
     if named.socket:
         address: dict[str, Any] = {"unix_socket_path": named.socket}
     else:
         ((host, port),) = named.hosts
         address = {"host": host, "port": port}
-    return Connection(Redis(db=named.database, **address, **_options(named)))
+    return Connection(Redis(db=named.database, **address, **_options(named, waits)))
 
 
-def _options(named: LedgerUrl) -> dict[str, Any]:
-    return {**_bounds(), **_login(named.login), **_tls(named)}
+def _options(named: LedgerUrl, waits: Waits) -> dict[str, Any]:
+    return {**_bounds(waits), **_login(named.login), **_tls(named)}
 
 
-def _bounds(connect_s: float = CONNECT_S, reply_s: float = REPLY_S) -> dict[str, Any]:
+def _bounds(waits: Waits) -> dict[str, Any]:
     # A command that is repeated by the library would ask twice: repeating is the ledger's decision.
     return {
-        "socket_timeout": reply_s,
-        "socket_connect_timeout": connect_s,
+        "socket_timeout": waits.reply_s,
+        "socket_connect_timeout": waits.connect_s,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
     }

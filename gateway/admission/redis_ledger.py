@@ -19,20 +19,26 @@ from gateway.admission.ledger import Answer, Batch, LedgerUnavailableError
 from gateway.admission.ledger_script import ledger_script
 from gateway.admission.ledger_wire import AccountWire, read_answer
 from gateway.admission.memory_ledger import LedgerTime
-from gateway.admission.redis_connection import REDIS_ERRORS, Connection, ScriptUnknownError, connect
+from gateway.admission.redis_connection import REDIS_ERRORS, Connection, ScriptUnknownError, Waits, connect
 from gateway.clock import Clock
 
-_CALL_S = 1.0
 _ACCOUNTS_MAX = 10_000
 
 
 class RedisLedger:
     """`server_time` stands in for the server's clock where a test must move it."""
 
-    __slots__ = ("_connection", "_homes", "_script", "_server_time", "_sha", "_time", "_wires")
+    __slots__ = ("_call_s", "_connection", "_homes", "_script", "_server_time", "_sha", "_time", "_wires")
 
-    def __init__(self, url: str, clock: Clock, server_time: Callable[[], int] | None = None) -> None:
-        self._connection: Connection = connect(url)
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        server_time: Callable[[], int] | None = None,
+        waits: Waits = Waits(),  # noqa: B008 (immutable)
+    ) -> None:
+        self._call_s = waits.call_s
+        self._connection: Connection = connect(url, waits)
         self._homes: dict[str, object] = {}  # of accounts: whose answer was the last
         self._script = ledger_script()
         # The name by which Redis knows a script, not a safeguard.
@@ -50,7 +56,7 @@ class RedisLedger:
         forced = 0 if self._server_time is None else self._server_time()
         arguments = wire.arguments(batch, forced or self._time.now(), forced)
         try:
-            async with asyncio.timeout(_CALL_S):
+            async with asyncio.timeout(self._call_s):
                 reply = await self._call(wire.keys, arguments)
             answer = read_answer(batch, reply)
         except REDIS_ERRORS as error:

@@ -20,6 +20,7 @@ from gateway.dialects.messages_stream import MessagesStream
 from gateway.dialects.named_files import may_name_files
 from gateway.dialects.openai_stream import CompletionStream, MediaStream, ResponsesStream
 from gateway.dialects.relayed_stream import RelayedStream
+from gateway.dialects.replay_memory import ReplayMemory
 from gateway.dialects.sealed_ids import MARK, SealedIds
 from gateway.dialects.structure import SMALL
 from gateway.dialects.table import inbound
@@ -28,6 +29,7 @@ from gateway.pipeline.authenticate import lower
 from gateway.pipeline.body_check import check_body
 from gateway.pipeline.completion_body import asks_for_usage, streamed_body
 from gateway.pipeline.estimate import Estimator
+from gateway.pipeline.fetching import fetch_named
 from gateway.pipeline.form import Form, form_text, read_form
 from gateway.pipeline.forwarded import VERSION, anthropic_lines, forwarded_lines
 from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_json_type, read_body
@@ -36,6 +38,7 @@ from gateway.pipeline.sizing import Sizing
 from gateway.pipeline.translation import Translation
 from gateway.pipeline.work import Stream, StreamedBody, Work
 from gateway.settings.snapshot import Bounds, Target, Tenant
+from gateway.upstream.fetch import Fetcher
 
 #: How the streams of an endpoint are read that pass unchanged; of the others it is media.
 _STREAMS: dict[str, type[RelayedStream]] = {
@@ -48,8 +51,18 @@ _STREAMS: dict[str, type[RelayedStream]] = {
 class Inference:
     """Reads requests under one snapshot."""
 
-    def __init__(self, router: Router, ids: SealedIds, estimator: Estimator, clock: Clock) -> None:
+    def __init__(
+        self,
+        router: Router,
+        ids: SealedIds,
+        estimator: Estimator,
+        memory: ReplayMemory,
+        fetcher: Fetcher,
+        clock: Clock,
+    ) -> None:
         self._router = router
+        self._memory = memory
+        self.fetcher = fetcher
         self._clock = clock
         self._estimator = estimator
         self.ids = ObjectIds(router, ids)
@@ -170,7 +183,7 @@ class Inference:
         if candidates.has_choice:
             work.prefix = stable_prefix(tenant.id, fields, len(raw))
         if not is_native:
-            self._translate(work, endpoint, exchange, named, document)
+            self._translate(work, endpoint, exchange, named, document, candidates)
         return work, candidates
 
     def _work(
@@ -219,6 +232,7 @@ class Inference:
         exchange: Exchange,
         named: dict[bytes, bytes],
         document: Document,
+        candidates: Candidates,
     ) -> None:
         """Some target does not speak as the caller does, or needs to be asked otherwise."""
         if endpoint.name in COUNTS_ONLY:
@@ -227,7 +241,13 @@ class Inference:
         strict = named.get(b"x-gateway-strict") == b"true"
         spoken = inbound(endpoint.api, named.get(VERSION, b"").decode("ascii", "replace"))
         forwarded, frame_max = forwarded_lines(named), self._bounds.frame_bytes
-        work.at = Translation(work, spoken, exchange, document, forwarded, strict, frame_max, self._clock).at
+        translation = Translation(
+            work, spoken, exchange, document, forwarded, strict, frame_max, self._memory, self._clock
+        )
+        work.at = translation.at
+        tenant = tenant_of(exchange)
+        if tenant.fetch_urls and document.raw.find(b"https:") >= 0:
+            work.before = partial(fetch_named, translation, candidates, self.fetcher, tenant.id)
 
     async def from_form(
         self,

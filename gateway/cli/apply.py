@@ -128,7 +128,7 @@ def _wanted(file: ConfigFile, environ: Mapping[str, str]) -> Iterator[Wanted]:
     for model in file.models:
         yield _thing("model", "models", model.id, _said(model))
     for tenant in file.tenants:
-        document = _said(tenant, {"id", "weight", "models"})
+        document = _said(tenant, {"id", "weight", "models", "fetch_urls"})
         yield _thing("tenant", "tenants", tenant.id, document)
     for pool in file.pools:
         yield _thing("pool", "pools", pool.id, _said(pool))

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import get_args
 
-from gateway.chat import Effort
+from gateway.capabilities import Capabilities
+from gateway.chat import ChatRequest, Effort
 
 LEVELS: tuple[Effort, ...] = get_args(Effort)  # least first
 #: The most tokens of thought that a level stands for where budgets are asked for.
@@ -24,3 +25,11 @@ def effort_of_budget(tokens: int) -> Effort:
         if tokens <= most:
             return level
     return "xhigh"
+
+
+def thinks(request: ChatRequest, can: Capabilities) -> bool:
+    """Whether the model thinks about it: of itself, or since it is asked to."""
+    if can.thinking in ("always", "level"):
+        return True
+    said = request.parameters
+    return can.thinking != "none" and (said.effort not in (None, "none") or bool(said.thinking_budget))

@@ -3,6 +3,8 @@
 The line is `dropped=logit_bias,seed; clamped=temperature`, ASCII, at most 1 KiB (wire reference, verdict D).
 """
 
+from collections.abc import Iterable
+
 from gateway.errors import UNSUPPORTED_PARAMETER, GatewayError
 
 _LINE_MAX = 1024
@@ -29,6 +31,10 @@ class Losses:
     def changed(self, name: str) -> None:
         """It goes on as something that means nearly the same. Raises GatewayError likewise."""
         self._lost("changed", name)
+
+    def missing(self, names: Iterable[str]) -> None:
+        """What was said before is not known any more. Nobody is refused for it: they could not bring it."""
+        self._by_kind.setdefault("missing", {}).update(dict.fromkeys(names))
 
     def copy(self) -> "Losses":
         """Another one, that begins with these."""

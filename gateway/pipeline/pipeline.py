@@ -164,6 +164,9 @@ class Pipeline:
         exchange.queued = now
         purse: Purse | None = None
         try:
+            if work.before is not None:
+                await work.before()
+                exchange.queued = clock.monotonic()
             if self.spending is not None and candidates.first_target is not None:
                 held = self.spending.hold(exchange, candidates)
                 purse = exchange.purse = held if isinstance(held, Purse) else await held

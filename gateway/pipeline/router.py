@@ -4,6 +4,7 @@ That depends only on the snapshot and is worked out once per (tenant, model, API
 dialect or APIs cannot serve is a candidate; which candidate has room, and whose health allows it, is asked later.
 """
 
+from collections.abc import Iterator
 from itertools import chain
 from math import inf
 
@@ -41,6 +42,12 @@ class Candidates:
     __slots__ = (
         "asked", "first_target", "has_choice", "is_native", "is_single", "overflow", "route", "targets",
     )  # fmt: skip
+
+    @property
+    def every_target(self) -> Iterator[Target]:
+        """Each one once, the local model's last."""
+        ways = chain(*self.targets, self.overflow)
+        return iter(dict.fromkeys(way.target for way in ways if way.target is not None))
 
     def __init__(
         self,

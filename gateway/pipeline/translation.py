@@ -4,28 +4,27 @@ The caller's JSON is read once, when the first such target is about to be asked,
 target speaks natively stays the bytes that came. Nothing here awaits: translating is arithmetic on parsed JSON.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from gateway.capabilities import Capabilities
-from gateway.chat import ChatReply, ChatRequest, JsonObject
+from gateway.chat import ChatReply, JsonObject, Media
 from gateway.clock import Clock
-from gateway.dialects.chat.mended_reply import Mender
-from gateway.dialects.chat.mended_stream import MendedStream
-from gateway.dialects.chat.quirks import quirks_of
-from gateway.dialects.chat.request_patch import request_patch
+from gateway.dialects.data_url import Attached
 from gateway.dialects.document import Document
+from gateway.dialects.effort import thinks
 from gateway.dialects.json_text import json_bytes, read_object
 from gateway.dialects.losses import Losses
-from gateway.dialects.passage import passage
+from gateway.dialects.named_by_url import to_be_fetched, with_contents
+from gateway.dialects.passage import Passage, passage
+from gateway.dialects.remembered import Remembered
+from gateway.dialects.replay_memory import ReplayMemory, Restored
 from gateway.dialects.responses.bridge import needs_responses
 from gateway.dialects.table import outbound
 from gateway.dialects.translated_stream import TranslatedStream
 from gateway.dialects.translation import Asked, Inbound, Outbound, Sent
 from gateway.dialects.whole_and_stream import events_of
 from gateway.exchange import Exchange, Usage
-from gateway.pipeline.completion_body import asks_for_usage, streamed_body
+from gateway.pipeline.mended import mended
 from gateway.pipeline.model_can import model_can
 from gateway.pipeline.work import Work
 from gateway.record import replace
@@ -34,12 +33,12 @@ from gateway.settings.snapshot import Target
 
 class Translation:
     """Of one request. `native` is what goes to those who speak as the caller does, `forwarded` the header lines
-    of the caller's that pass to any other.
+    of the caller's that pass to any other; `contents` what was fetched of the URLs in it, for who cannot do so.
     """
 
     __slots__ = (
-        "_clock", "_document", "_exchange", "_fields", "_forwarded", "_frame_max", "_inbound", "_made", "_read",
-        "_strict", "native",
+        "_clock", "_document", "_exchange", "_fields", "_forwarded", "_frame_max", "_inbound", "_made", "_memory",
+        "_owner", "_read", "_strict", "contents", "native",
     )  # fmt: skip
 
     def __init__(
@@ -51,18 +50,23 @@ class Translation:
         forwarded: bytes,
         strict: bool,
         frame_max: int,
+        memory: ReplayMemory,
         clock: Clock,
     ) -> None:
         self.native = native
+        self.contents: Mapping[str, Attached] = {}
         self._inbound = inbound
         self._exchange = exchange
         self._document = document
         self._forwarded = forwarded
         self._strict = strict
         self._frame_max = frame_max
+        self._memory = memory
         self._clock = clock
+        assert exchange.tenant_key is not None, "authenticated before anything is read"
+        self._owner = f"{exchange.tenant_key.tenant.id}/{exchange.tenant_key.id}"
         self._fields: JsonObject | None = None
-        self._read: tuple[ChatRequest, Losses] | None = None
+        self._read: tuple[Restored, Losses] | None = None
         self._made: dict[Target, Work] = {}
 
     def at(self, target: Target) -> Work:
@@ -72,29 +76,52 @@ class Translation:
             made = self._made[target] = self._for(target)
         return made
 
-    def _for(self, target: Target) -> Work:
-        provider, can = target.provider, model_can(target.facts)
+    def to_be_fetched(self, targets: Iterable[Target]) -> Iterator[Media]:
+        """What the request names by URL and some target cannot get. Raises GatewayError for what is no request."""
+        for target in targets:
+            if not self._way(target).native:
+                can = model_can(target.facts)
+                yield from to_be_fetched(self._request()[0].request, target.provider.dialect, can)
+
+    def _way(self, target: Target) -> Passage:
+        provider = target.provider
+        can = model_can(target.facts)
         way = passage(self.native.api, provider.dialect, provider.apis, can)
         assert way is not None, "a candidate has a way"
+        return way
+
+    def _for(self, target: Target) -> Work:
+        provider, can, way = target.provider, model_can(target.facts), self._way(target)
         api = way.api
-        if way.bridged and needs_responses(self._request()[0], can):
+        if way.bridged and needs_responses(self._request()[0].request, can):
             api = "responses"
         elif way.native:
-            return self._mended(target, can) if api == "chat" else self.native
-        request, losses = self._request()
+            if api != "chat":
+                return self.native
+            losses = Losses(self._strict)
+            return mended(self.native, self._document, target, can, losses, self._frame_max)
+        (request, missing), losses = self._request()
         losses = losses.copy()
+        if missing and thinks(request, can):
+            losses.missing(missing)
+        if self.contents and not can.fetches_urls:
+            request = with_contents(request, self.contents)
         spoken = outbound(provider.dialect, api, provider.flavour)
+        if request.tools:
+            spoken = Remembered(spoken, self._memory, self._owner, request, self._clock.monotonic)
         sent = spoken.request(request, target.model, can, losses)
         return self._work(target, sent, spoken, losses)
 
-    def _request(self) -> tuple[ChatRequest, Losses]:
-        """The caller's request in neutral nouns, and what reading it lost. Raises GatewayError."""
+    def _request(self) -> tuple[Restored, Losses]:
+        """The caller's request in neutral nouns, with what they left out of the conversation, and what reading it
+        lost. Raises GatewayError."""
         if self._read is None:
             fields = self._fields = read_object(self._document.raw)
             assert fields is not None, "a document is an object"
             losses = Losses(self._strict)
             request = replace(self._inbound.request(fields, losses), stream=self._exchange.streaming)
-            self._read = request, losses
+            restored = self._memory.restore(request, self._owner, self._clock.monotonic())
+            self._read = restored, losses
         return self._read
 
     def _work(self, target: Target, sent: Sent, spoken: Outbound, losses: Losses) -> Work:
@@ -123,29 +150,12 @@ class Translation:
             losses=losses,
         )
 
-    def _mended(self, target: Target, can: Capabilities) -> Work:
-        """What goes to a provider that speaks as the caller does, and yet not quite (`chat.quirks`)."""
-        provider, native, document = target.provider, self.native, self._document
-        patch = request_patch(provider.dialect, provider.flavour, target.model, can)
-        quirks = quirks_of(provider.dialect, provider.flavour)
-        work = native
-        if patch is not None and patch.concerns(document):
-            losses = Losses(self._strict)
-            sent = document.edited(document.spliced(*patch.edits(document, losses)))
-            body = streamed_body(document, sent) if native.stream is not None else sent.with_model
-            work = replace(native, body=body, losses=losses, at=None)
-        if quirks.odd_words:
-            hides_usage, frame_max = not asks_for_usage(document), self._frame_max
-            stream = None if native.stream is None else partial(MendedStream, quirks, hides_usage, frame_max)
-            work = replace(work, stream=stream, mend=Mender(quirks).whole, at=None)
-        return work
-
     def _asked(self, target: Target) -> Asked:
         exchange = self._exchange
         assert self._read is not None and self._fields is not None
         shown = exchange.model if target.provider.echo_model else None
         return Asked(
-            self._read[0],
+            self._read[0].request,
             shown or target.model,
             exchange.request_id.removeprefix("req_"),
             int(self._clock.utc().timestamp()),

@@ -3,7 +3,7 @@
 A `Work` is built from the caller's request once; a retry on another provider key asks it for another body.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
 from gateway.dialects.losses import Losses
@@ -47,6 +47,8 @@ class Work(Record, eq=False):
     ] = ()  # (the provider's id, the caller's) of objects that the caller named
     #: What it is at a target that is not spoken to as the caller speaks; None: at all it is what it is.
     at: "Callable[[Target], Work] | None" = None
+    #: What has to be had before it goes anywhere, once its caller's limits have let it in; None: nothing.
+    before: Callable[[], Awaitable[None]] | None = None
     #: What the caller gets for a whole JSON reply, and what that used; None: the same bytes.
     read: Callable[[dict[str, Any]], tuple[bytes, Usage]] | None = None
     #: The same of the body of one that is passed on, but for what its provider says in its own way.

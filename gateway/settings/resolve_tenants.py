@@ -63,7 +63,9 @@ def resolve_tenants(
                 findings.add(at, f"no such model route{suggestion(name, list(routes))}")
             models[name] = _targets(targets, file, providers, facts, at, findings)
         budgets = _budgets(section.budgets, (section.id,), (*path, "budgets"), findings)
-        tenants[section.id] = Tenant(section.id, section.weight, MappingProxyType(models), budgets)
+        tenants[section.id] = Tenant(
+            section.id, section.weight, MappingProxyType(models), budgets, section.fetch_urls
+        )
     return tenants
 
 

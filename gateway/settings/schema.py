@@ -184,6 +184,10 @@ class TenantSection(Section):
         default={},
         description="What a route means for this tenant: route → `provider/model` or a list of them.",
     )
+    fetch_urls: Flag = Field(
+        default=False,
+        description="Fetch what its requests name by URL (https, public addresses) for models that cannot.",
+    )
     budgets: ListOf[BudgetSection] = Field(default=(), description="Caps on all of its keys together.")
     keys: ListOf[TenantKeySection] = Field(default=(), description="Its keys.")
 

@@ -40,6 +40,8 @@ class TenantBody(Described):
     """Its share inside a priority class, 0.001 to 1000."""
     models: dict[ModelName, OneOrMore[TargetName]] = {}  # noqa: RUF012 - sections do not change
     """What a route means for this tenant: route → `provider/model` or a list of them."""
+    fetch_urls: Flag = False
+    """Fetch what its requests name by URL (https, public addresses) for models that cannot."""
 
 
 class KeyBody(Described):

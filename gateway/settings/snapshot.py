@@ -204,6 +204,9 @@ class Tenant:
     weight: float = 1.0
     models: Mapping[str, tuple[Target, ...]] = field(default_factory=lambda: MappingProxyType({}))
     budgets: tuple[Budget, ...] = ()
+    fetch_urls: bool = (
+        False  # what its requests name by URL is fetched for models that cannot get it themselves
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -110,7 +110,12 @@ def _model(row: Row) -> ModelSection:
 
 
 def _tenant(row: Row) -> TenantSection:
-    given = {"id": row["id"], "weight": row["weight"], "models": json.loads(row["models"])}
+    given = {
+        "id": row["id"],
+        "weight": row["weight"],
+        "models": json.loads(row["models"]),
+        "fetch_urls": row["fetch_urls"],
+    }
     return section_of(TenantSection, given)
 
 

@@ -27,12 +27,13 @@ _Address = tuple[socket.AddressFamily, tuple[object, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where to and by what way."""
+    """Where to and by what way. `address` is the host's, where it was looked up before: it is not asked again."""
 
     origin: Origin
     proxy: Origin | None
     proxy_auth: Secret | None
     ca_file: str | None
+    address: str | None = None
 
 
 async def dial(route: Route, make: Callable[[], Connection]) -> Connection:
@@ -62,7 +63,7 @@ async def _straight(route: Route, make: Callable[[], Connection]) -> Connection:
     loop = asyncio.get_running_loop()
     origin = route.origin
     context = client_context(route.ca_file) if origin.tls else None
-    sock = await _tcp(origin)
+    sock = await _tcp(route.address or origin.host, origin.port)
     try:
         _, connection = await loop.create_connection(
             make, sock=sock, ssl=context, server_hostname=origin.host if context else None
@@ -78,7 +79,7 @@ async def _through(route: Route, proxy: Origin, make: Callable[[], Connection]) 
     origin = route.origin
     context = client_context(route.ca_file) if origin.tls else None
     hop = client_context(route.ca_file) if proxy.tls else None  # whose authority is often as private
-    sock = await _tcp(proxy)
+    sock = await _tcp(proxy.host, proxy.port)
     try:
         raw, tunnel = await loop.create_connection(
             lambda: Tunnel(loop), sock=sock, ssl=hop, server_hostname=proxy.host if hop else None
@@ -107,10 +108,10 @@ async def _through(route: Route, proxy: Origin, make: Callable[[], Connection]) 
     return connection
 
 
-async def _tcp(origin: Origin) -> socket.socket:
+async def _tcp(host: str, port: int) -> socket.socket:
     """A connected socket: the first address that answers, each next one started when the last is slow."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = _interleaved([(info[0], info[4]) for info in found])
     if len(addresses) == 1:
         return await _one(*addresses[0])

@@ -29,10 +29,11 @@ class Pool:
         proxy: Origin | None = None,
         proxy_auth: Secret | None = None,
         ca_file: str | None = None,
+        address: str | None = None,
     ) -> None:
         self.origin = origin
         self._bounds = bounds
-        self._route = Route(origin, proxy, proxy_auth, ca_file)
+        self._route = Route(origin, proxy, proxy_auth, ca_file, address)
         self._room = memoryview(bytearray(READ_BYTES))
         self._idle: list[Connection] = []  # oldest first
         self._all: set[Connection] = set()

@@ -10,12 +10,14 @@ from redis.asyncio import Redis
 from gateway.admission.dimension import AccountTerms, Dimension
 from gateway.admission.ledger import Answer, Ask, Batch
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
+from gateway.admission.redis_connection import Waits
 from gateway.admission.redis_ledger import RedisLedger
 from gateway.charge import Charge
 from gateway.clock import SystemClock
 
 START = 1_790_000_000_000
 _SERIAL = itertools.count()
+_PATIENT = Waits(10.0, 10.0, 30.0)  # with a machine that may be busy
 
 
 def terms(*dimensions: Dimension, paced: bool = True, set_aside_permille: int = 0) -> AccountTerms:
@@ -88,7 +90,7 @@ class RedisUnderTest:
         self.now = START
         self._nodes = [Redis.from_url(node) for node in nodes or (url,)]
         self._kept: list[dict[bytes, bytes]] = []
-        self._ledger = RedisLedger(url, SystemClock(), server_time=lambda: self.now)
+        self._ledger = RedisLedger(url, SystemClock(), server_time=lambda: self.now, waits=_PATIENT)
 
     async def exchange(self, batch: Batch) -> Answer:
         return await self._ledger.exchange(batch)

@@ -26,7 +26,7 @@ POOL = {
     "state": "enabled",
 }  # fmt: skip
 MODEL = {"id": "wise", "targets": ["other/sage"], "overflow": None, "hint": None}
-TENANT = {"id": "beta", "weight": 2.0, "models": "{}", "state": "active"}
+TENANT = {"id": "beta", "weight": 2.0, "models": "{}", "fetch_urls": False, "state": "active"}
 KEY = {
     "tenant": "beta", "id": "app", "digest": b"1" * 32, "pepper_version": "", "former": None, "former_until": None,
     "priority": "conversation", "priority_max": "supervised", "limits": "{}", "models": ["*"], "endpoints": ["*"],

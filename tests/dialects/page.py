@@ -25,6 +25,17 @@ What a translation cannot carry over and does not change the meaning is dropped,
 refused with 400 and the path of the field. With `x-gateway-strict: true` a request is refused instead of losing
 anything.
 
+Signatures and sealed thoughts that a provider wants back with its tool calls are kept in the worker's memory, by
+tenant key, for an hour after their last use, and put back where a caller's program has dropped them. Where they are
+not known any more the request goes on without, and says so if the model thinks: `missing=messages[3]`. A signature
+that the caller brings goes first.
+
+Images and files that are named by URL go on as URLs where the model gets them itself (`fetches_urls` of
+`capabilities`). For others they are fetched if the tenant has `fetch_urls: true`, and refused if not: by https from
+port 443, from hosts all of whose addresses are public, up to 10 MiB each within 10 s, 20 URLs and 20 MiB a request
+within 20 s, 4 at a time of a tenant's and 16 of a worker's; redirects are followed within the same origin alone.
+Nothing of the caller's is sent along, and no proxy is used.
+
 This page is made of the tables that the code uses (`python -m tests.dialects.page`); a test compares them.
 
 ## Who reaches whom
@@ -36,13 +47,12 @@ _FLAVOURS = """
 ## Compatible providers
 
 Chat completions of callers to providers of the same dialect stay the bytes that came, but for what the provider's
-`flavour` or the model does not take (`capabilities`, see [`models.md`](models.md)): the limit and other fields under
-its own name, what it refuses left out, efforts that it lacks clamped, temperatures and penalties that the model
-refuses left out. In messages `developer` is `system`, and earlier reasoning stands where the provider looks for it.
-Of answers, thoughts are copied to `reasoning_content`, parts become text, calls get ids and indices, words for why it
-ended are OpenAI's, usage counts what OpenAI's counts, and an answer that ended by an error is one. What is lost is
-named as above, or refused with `x-gateway-strict`. A flavour without a row, `generic` among them, is asked
-according to what is known of the model alone.
+`flavour` or the model does not take (`capabilities`, see [`models.md`](models.md)): the limit and other fields get
+its own names, what it refuses is left out, efforts that it lacks are clamped. In messages `developer` is `system`,
+and earlier reasoning stands where the provider looks for it. Of answers, thoughts are copied to
+`reasoning_content`, parts become text, calls get ids and indices, words for why it ended are OpenAI's, usage counts
+what OpenAI's counts, and an answer that ended by an error is one. What is lost is named as above, or refused with
+`x-gateway-strict`. A flavour without a row, `generic` among them, is asked by what is known of the model alone.
 
 | flavour | limit | other names | left out | answers |
 |---|---|---|---|---|

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from asyncpg import DeadlockDetectedError
 
 from keys.tenant_key import mint
 from storage.database import Database, connected
@@ -130,9 +131,18 @@ async def _held(stored: Stored) -> AsyncIterator[None]:
     tables = (
         "usage_log, budget_accounts, budget_posted, budget_slices, tenants, tenant_keys, audit_log, workers"
     )
-    async with connected(stored.superuser) as connection, connection.transaction():
-        await connection.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
+    async with connected(stored.superuser) as connection:
+        while True:
+            taking = connection.transaction()
+            await taking.start()
+            try:
+                await connection.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
+            except DeadlockDetectedError:  # with the gateway, which takes some of them in another order
+                await taking.rollback()
+            else:
+                break
         yield
+        await taking.rollback()
 
 
 @asynccontextmanager

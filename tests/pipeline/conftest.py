@@ -1,14 +1,14 @@
-"""Time stands still here, on asyncio's own loop and on uvloop: a test moves it."""
+"""Time stands still here, on the loop that the gateway runs on: a test moves it."""
 
 import asyncio
 from collections.abc import Callable
 
 import pytest
 
-from tests.clock import StillLoop, StillUVLoop
+from tests.clock import StillUVLoop
 
 
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"asyncio": StillLoop, "uvloop": StillUVLoop}
+    return {"uvloop": StillUVLoop}

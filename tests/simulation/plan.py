@@ -39,8 +39,8 @@ _REQUESTS_MAX = 220
 #: Of the keys' capacity, how much is offered.
 _LOADS = (0.5, 0.9, 1.5, 2.0, 3.0)
 #: The same with several replicas.
-REPLICAS = (2, 2, 3, 3, 4, 5, 6, 8)
-_SHARED_S, _SHARED_DRAIN_S = 22.0, 3.0
+REPLICAS = (2, 2, 2, 3, 3, 4, 5, 8)
+_SHARED_S, _SHARED_DRAIN_S = 18.0, 3.0
 _SHARED_REQUESTS_MAX = 110
 _SHARED_LOADS = (1.5, 3.0, 6.0)
 #: Of each kind of their trouble (crashes, ledger lost, calls that go wrong), how often there is none.

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]  # nothing but computi
 MOST = 0.30
 #: Of a class that gets what others leave, each by itself.
 MOST_OF_FLOORS = 0.45
-REPLICAS = {"one": (1.0,), "two": (1.0, 1.0), "four": (1.0,) * 4, "four, uneven": (8.0, 4.0, 2.0, 1.0)}
+REPLICAS = {"one": (1.0,), "four": (1.0,) * 4, "four, uneven": (8.0, 4.0, 2.0, 1.0)}
 DEPTH = 240  # of all lines together
 
 

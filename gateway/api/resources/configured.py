@@ -37,7 +37,7 @@ class Configured:
 
     def tenants(self) -> dict[str, Row]:
         return {
-            one.id: _shown(one, {"id", "weight", "models"}, name="", state="active")
+            one.id: _shown(one, {"id", "weight", "models", "fetch_urls"}, name="", state="active")
             for one in self._tenants()
         }
 

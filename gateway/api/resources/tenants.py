@@ -35,6 +35,7 @@ _TABLE = Table(
         Column("name"),
         Column("weight", "double precision"),
         Column("models", "jsonb"),
+        Column("fetch_urls", "boolean"),
         Column("state", settable=False),
     ),
 )

@@ -19,7 +19,7 @@ _RESOLUTIONS = {
 #: Models before Gemini 3 know no more than this.
 _ULTRA, _HIGH = _RESOLUTIONS["original"], _RESOLUTIONS["high"]
 #: Google's own stores, and films that it watches at their place.
-_GOOGLES = re.compile(
+GOOGLES = re.compile(
     r"gs://|files/|https://generativelanguage\.googleapis\.com/"
     r"|https://(?:www\.|m\.)?youtube\.com/|https://youtu\.be/"
 )
@@ -51,7 +51,7 @@ class MediaParts:
         if media.data:
             return self._inlined(media, media.media_type, media.data)
         uri = media.url or media.file_id
-        if _GOOGLES.match(uri) is None and (media.file_id or not self._can.fetches_urls):
+        if GOOGLES.match(uri) is None and (media.file_id or not self._can.fetches_urls):
             raise GatewayError(
                 UNSUPPORTED_VALUE, f"`{media.at}`: this model cannot get it from there.", param=media.at
             )

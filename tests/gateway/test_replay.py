@@ -1,0 +1,118 @@
+"""Callers drop what they do not know: what a provider wants back of its reply reaches it all the same."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from openai import AsyncOpenAI
+
+from tests.gateway.test_translation import behind_every_dialect
+from tests.running import OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway
+
+CALLING = "[[sim:thinking=20 calls=2]] Weather in Oslo?"
+TOOLS: Any = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+streamed = pytest.mark.parametrize("streams", [False, True])
+
+
+@pytest.fixture
+async def gateway(sim: ProviderSim) -> AsyncIterator[RunningGateway]:
+    configured = behind_every_dialect(sim)
+    thinking = {"anthropic": "budget", "gemini": "level", "openai": "none", "ollama": "none"}
+    configured["models"] = [{"id": one, "targets": [f"{one}/{one}-chat"]} for one in thinking]
+    configured["capabilities"] = {
+        f"{one}-chat": {"tools": True, "thinking": kind} for one, kind in thinking.items()
+    }
+    configured["capabilities"]["openai-chat"]["chat_tools_ok"] = False
+    async with RunningGateway(configured) as running:
+        yield running
+
+
+def sdk(gateway: RunningGateway, key: str = TENANT_KEY) -> AsyncOpenAI:
+    return AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0)
+
+
+async def calls_of(client: AsyncOpenAI, model: str, streams: bool) -> list[Any]:
+    """Of a reply to the question."""
+    asked: dict[str, Any] = {
+        "model": model,
+        "messages": question(),
+        "tools": TOOLS,
+        "reasoning_effort": "low",
+    }
+    if not streams:
+        reply = await client.chat.completions.create(**asked)
+    else:
+        async with client.chat.completions.stream(**asked) as stream:
+            reply = await stream.get_final_completion()
+    calls = reply.choices[0].message.tool_calls
+    assert calls
+    return list(calls)
+
+
+def question() -> Any:
+    return [{"role": "user", "content": CALLING}]
+
+
+async def answered(client: AsyncOpenAI, model: str, calls: list[Any], **more: Any) -> Any:
+    """The answer to what the tools said, by a client that brings the bare calls back."""
+    bare = [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.function.name, "arguments": call.function.arguments},
+        }
+        for call in calls
+    ]
+    results = [{"role": "tool", "tool_call_id": call.id, "content": "rain"} for call in calls]
+    messages: Any = [*question(), {"role": "assistant", "content": None, "tool_calls": bare}, *results]
+    return await client.chat.completions.with_raw_response.create(
+        model=model, messages=messages, tools=TOOLS, reasoning_effort="low", **more
+    )
+
+
+def sent(sim: ProviderSim) -> Any:
+    return json.loads(sim.requests()[-1]["body"])
+
+
+@streamed
+async def test_gem_tool_signature_roundtrip(sim: ProviderSim, gateway: RunningGateway, streams: bool) -> None:
+    async with sdk(gateway) as client:
+        calls = await calls_of(client, "gemini", streams)
+        given = calls[0].model_extra["extra_content"]["google"]["thought_signature"]
+        raw = await answered(client, "gemini", calls)
+    parts = [part for content in sent(sim)["contents"] for part in content["parts"] if "functionCall" in part]
+    assert [part.get("thoughtSignature") for part in parts] == [given, None]
+    assert "missing" not in raw.headers.get("x-gateway-warnings", "")
+
+
+@streamed
+async def test_sealed_reasoning_stands_before_the_calls_it_led_to(
+    sim: ProviderSim, gateway: RunningGateway, streams: bool
+) -> None:
+    async with sdk(gateway) as client:
+        calls = await calls_of(client, "openai", streams)
+        await answered(client, "openai", calls)
+    kinds = [item["type"] for item in sent(sim)["input"]]
+    assert kinds == ["message", "reasoning", *["function_call"] * 2, *["function_call_output"] * 2]
+    assert sent(sim)["input"][1]["encrypted_content"].startswith("gAAAAA")
+
+
+@streamed
+async def test_signed_thoughts_begin_the_turn_that_they_began(
+    sim: ProviderSim, gateway: RunningGateway, streams: bool
+) -> None:
+    async with sdk(gateway) as client:
+        await answered(client, "anthropic", await calls_of(client, "anthropic", streams))
+    said = sent(sim)["messages"][1]["content"]
+    assert [block["type"] for block in said] == ["thinking", "tool_use", "tool_use"]
+    assert said[0]["signature"].startswith("ErUB")
+
+
+async def test_what_another_key_was_given_is_not_known(sim: ProviderSim, gateway: RunningGateway) -> None:
+    async with sdk(gateway) as client, sdk(gateway, OTHER_KEY) as other:
+        calls = await calls_of(client, "gemini", streams=False)
+        given = calls[0].model_extra["extra_content"]["google"]["thought_signature"]
+        raw = await answered(other, "gemini", calls, extra_headers={"x-gateway-strict": "true"})
+    assert given not in sim.requests()[-1]["body"]
+    assert raw.headers["x-gateway-warnings"] == "missing=messages[1]"
