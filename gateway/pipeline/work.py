@@ -3,7 +3,7 @@
 A `Work` is built from the caller's request once; a retry on another provider key asks it for another body.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from gateway.dialects.losses import Losses
@@ -49,9 +49,11 @@ class Work(Record, eq=False):
     at: "Callable[[Target], Work] | None" = None
     #: What has to be had before it goes anywhere, once its caller's limits have let it in; None: nothing.
     before: Callable[[], Awaitable[None]] | None = None
-    #: What the caller gets for a whole JSON reply, and what that used; None: the same bytes.
-    read: Callable[[dict[str, Any]], tuple[bytes, Usage]] | None = None
-    #: The same of the body of one that is passed on, but for what its provider says in its own way.
+    #: Further bodies, of a request that the provider takes in parts: sent on the same key, one after another.
+    rest: tuple[bytes, ...] = ()
+    #: What the caller gets for the JSON replies, one for each body, and what they used; None: the same bytes.
+    read: Callable[[Sequence[dict[str, Any]]], tuple[bytes, Usage]] | None = None
+    #: The body of one that is passed on, but for what its provider says in its own way; None: the same bytes.
     mend: Callable[[bytes], bytes] | None = None
     answer: bytes | None = None  # known without asking anybody
     losses: Losses | None = None  # what could not be carried over; None: nothing, and it could be

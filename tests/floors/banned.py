@@ -72,7 +72,7 @@ def _used(module: Module) -> Iterator[str]:
     """Full names that the code loads, and modules that it imports as a whole."""
     for one in module.imports:
         yield one.target.partition(".")[0]
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load):
             name = module.dotted(node)
             if name is not None:
@@ -81,7 +81,7 @@ def _used(module: Module) -> Iterator[str]:
 
 def _offences(module: Module) -> Iterator[str]:
     """What depends on the arguments of a call."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if not isinstance(node, ast.Call):
             continue
         name = module.dotted(node.func)

@@ -39,6 +39,11 @@ class Module:
         return self.path.endswith("__init__.py")
 
     @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All of the tree, walked once for all rules."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
     def imports(self) -> list[Import]:
         return list(self._imports(self.tree, typing_only=False))
 
@@ -46,7 +51,7 @@ class Module:
     def aliases(self) -> dict[str, str]:
         """What local names stand for: `{"t": "time", "sleep": "time.sleep"}`."""
         found: dict[str, str] = {}
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     found[alias.asname or alias.name.partition(".")[0]] = (

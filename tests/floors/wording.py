@@ -33,7 +33,7 @@ def file_lines(sources: Sources) -> Findings:
 def function_lines(sources: Sources) -> Findings:
     found: Findings = {}
     for module in sources.values():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > FUNCTION_LINES_MAX:
@@ -54,6 +54,8 @@ def open_ends(sources: Sources) -> Findings:
     """Work put off in a comment."""
     found: Counter[str] = Counter()
     for module in sources.values():
+        if not _OPEN_END.search(module.text):
+            continue
         for token in tokenize.generate_tokens(io.StringIO(module.text).readline):
             if token.type == tokenize.COMMENT and _OPEN_END.search(token.string):
                 found[module.path] += 1
@@ -64,14 +66,14 @@ def module_state(sources: Sources) -> Findings:
     """Containers of a module that its code changes or that are not named like constants; `global`."""
     found: Counter[str] = Counter()
     for module in sources.product.values():
-        changed = set(_changed_names(module.tree))
+        changed = set(_changed_names(module.nodes))
         for name, value in _assigned(module.tree):
             mutable = isinstance(value, _CONTAINERS) or (
                 isinstance(value, ast.Call) and module.dotted(value.func) in _MUTABLE_CALLS
             )
             if mutable and name != "__all__" and (name in changed or not name.isupper()):
                 found[f"{module.path}: {name}"] += 1
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Global):
                 found[f"{module.path}: global"] += 1
     return dict(found)
@@ -85,21 +87,19 @@ def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
             yield node.target.id, node.value
 
 
-def _changed_names(tree: ast.Module) -> Iterator[str]:
+def _changed_names(nodes: list[ast.AST]) -> Iterator[str]:
     """Names that functions of the module change in place; building a table at import is not changing it."""
     functions = (
-        node
-        for node in ast.walk(tree)
+        list(ast.walk(node))
+        for node in nodes
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
     )
     for function in functions:
-        own = {argument.arg for argument in ast.walk(function) if isinstance(argument, ast.arg)}
+        own = {argument.arg for argument in function if isinstance(argument, ast.arg)}
         own |= {
-            node.id
-            for node in ast.walk(function)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            node.id for node in function if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         }
-        for node in ast.walk(function):
+        for node in function:
             target: ast.expr | None = None
             if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
                 target = node.value
