@@ -55,6 +55,7 @@ class Makeup(Record, frozen=True, gc=False):
     choices: int = 1
     output_max: int | None = None  # of all choices; None when the caller does not say
     searches: int = 0  # that the provider may make, and bill by the call
+    texts: int = 1  # that are embedded, each for itself
 
 
 #: Before anything was read.

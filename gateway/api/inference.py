@@ -14,11 +14,13 @@ from gateway.api.routes import Endpoint
 from gateway.clock import Clock
 from gateway.dialects.counted import counted
 from gateway.dialects.document import Document
+from gateway.dialects.embeddings.gemini import with_model as contents_with_model
 from gateway.dialects.gemini_stream import GeminiStream
 from gateway.dialects.messages.foreign_thoughts import may_have_foreign_thoughts, with_own_thoughts
 from gateway.dialects.messages_stream import MessagesStream
 from gateway.dialects.named_files import may_name_files
 from gateway.dialects.openai_stream import MediaStream, ResponsesStream
+from gateway.dialects.passage import EMBEDDINGS
 from gateway.dialects.relayed_stream import RelayedStream
 from gateway.dialects.replay_memory import ReplayMemory
 from gateway.dialects.sealed_ids import MARK, SealedIds
@@ -28,6 +30,7 @@ from gateway.exchange import COUNTS_ONLY, Exchange
 from gateway.pipeline.authenticate import lower
 from gateway.pipeline.body_check import check_body
 from gateway.pipeline.completion_body import completion_stream_body
+from gateway.pipeline.embedding_translation import EmbeddingTranslation
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.fetching import fetch_named
 from gateway.pipeline.form import Form, form_text, read_form
@@ -202,6 +205,8 @@ class Inference:
         if endpoint.name == "messages" and may_have_foreign_thoughts(raw):
             document = with_own_thoughts(document)
         body: Callable[[Target | None], bytes] = (lambda _: raw) if in_path else document.with_model
+        if endpoint.name == "embed_content":
+            body = partial(contents_with_model, document)
         stream: Callable[[], Stream] | None = None
         frame_max = self._bounds.frame_bytes
         if exchange.streaming:
@@ -237,6 +242,9 @@ class Inference:
             work.answer = counted(endpoint.name, exchange.sizing.estimate().input)
             return
         strict = named.get(b"x-gateway-strict") == b"true"
+        if endpoint.name in EMBEDDINGS:
+            work.at = EmbeddingTranslation(work, exchange, document, forwarded_lines(named), strict).at
+            return
         spoken = inbound(endpoint.api, named.get(VERSION, b"").decode("ascii", "replace"))
         forwarded, frame_max = forwarded_lines(named), self._bounds.frame_bytes
         translation = Translation(

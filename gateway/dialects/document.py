@@ -21,6 +21,7 @@ from gateway.settings.snapshot import Target
 
 _values = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _value = msgspec.json.Decoder(msgspec.Raw)
+_items = msgspec.json.Decoder(list[msgspec.Raw])
 _MEMBER = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 #: Up to here copying a piece of a body is cheaper than a view of it.
 _COPY_MAX = 16 * 1024
@@ -129,6 +130,16 @@ class Document:
     def span(self, name: str) -> tuple[int, int]:
         """Where the value of the top-level member `name` stands in `raw`; (0, 0) when there is none."""
         return self._spans.get(name, _NOWHERE)
+
+    def count(self, name: str, kinds: bytes) -> int:
+        """How many items the array in `name` has, however long its text is; 0 when there is none, or its first item
+        begins with another byte than these.
+        """
+        start, end = self.span(name)
+        if self.raw[start : start + 1] != b"[":
+            return 0
+        items = _items.decode(self.raw[start:end])
+        return len(items) if items and bytes(items[0])[0] in kinds else 0
 
     def with_model(self, target: Target | None) -> bytes:
         """The body with the provider's name of the model; as it is for no target."""

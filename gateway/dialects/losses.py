@@ -32,6 +32,10 @@ class Losses:
         """It goes on as something that means nearly the same. Raises GatewayError likewise."""
         self._lost("changed", name)
 
+    def estimated(self, name: str) -> None:
+        """A number of the answer is ours, as the provider does not tell it: nothing of the request was lost."""
+        self._by_kind.setdefault("estimated", {})[name] = None
+
     def missing(self, names: Iterable[str]) -> None:
         """What was said before is not known any more. Nobody is refused for it: they could not bring it."""
         self._by_kind.setdefault("missing", {}).update(dict.fromkeys(names))

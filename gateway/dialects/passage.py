@@ -7,6 +7,8 @@ send it to another of the provider's APIs (`responses.bridge`).
 from collections.abc import Set
 
 from gateway.capabilities import Capabilities
+from gateway.dialects.embeddings.gemini import BATCH_MAX
+from gateway.embedding import INPUTS_MAX
 from gateway.record import Record
 
 _OPENAI = frozenset({"openai", "azure"})
@@ -15,6 +17,7 @@ _SPOKEN_BY = {
     "messages": _OPENAI | {"anthropic"},
     "count_tokens": frozenset({"anthropic"}),
     "generate_content": frozenset({"gemini"}),
+    "embeddings": _OPENAI,
     "embed_content": frozenset({"gemini"}),
     "count_content": frozenset({"gemini"}),
     "chat": _OPENAI,
@@ -35,23 +38,30 @@ _CONVERSES_BY = {
 #: What is answered by an estimate where the provider does not count.
 _COUNTS = frozenset({"count_tokens", "count_content"})
 _ESTIMATED = "estimate"
-_EMBEDDINGS = frozenset({"embeddings", "embed_content"})
+EMBEDDINGS = frozenset({"embeddings", "embed_content"})
+#: The dialects that have them, and how many texts one request takes there, whatever the model.
+_TEXTS_MAX = {"openai": INPUTS_MAX, "azure": INPUTS_MAX, "gemini": BATCH_MAX, "ollama": INPUTS_MAX}
 
 
 class Passage(Record, frozen=True):
     """`native`: as the caller wrote it, with nothing but its model's name changed. `api` is the provider's.
 
-    `bridged`: some requests must take the provider's `responses` instead.
+    `bridged`: some requests must take the provider's `responses` instead. `texts_max`: more texts than so many are
+    embedded in several requests; 0: all go in one.
     """
 
     native: bool
     api: str
     bridged: bool = False
+    texts_max: int = 0
 
 
 def passage(asked: str, dialect: str, offered: Set[str], can: Capabilities) -> Passage | None:
     """For the caller's API `asked` at a provider of `dialect` that offers these APIs; None: there is no way."""
     spoken = dialect in _SPOKEN_BY.get(asked, _USUAL) and _OFFERED_AS.get(asked, asked) in offered
+    if asked in EMBEDDINGS:
+        has_them = "embeddings" in offered and dialect in _TEXTS_MAX
+        return _embeds(spoken, asked, dialect, can) if has_them else None
     bridged = (
         dialect in _OPENAI
         and "responses" in offered
@@ -63,6 +73,12 @@ def passage(asked: str, dialect: str, offered: Set[str], can: Capabilities) -> P
         for api in _CONVERSES_BY.get(dialect, ()):
             if api in offered and (api != "chat" or can.chat_ok or dialect == "ollama"):
                 return Passage(False, api, bridged and api == "chat")
-    elif asked in _EMBEDDINGS and "embeddings" in offered:
-        return Passage(False, "embeddings")
     return Passage(False, _ESTIMATED) if asked in _COUNTS else None
+
+
+def _embeds(spoken: bool, asked: str, dialect: str, can: Capabilities) -> Passage:
+    """Google's callers keep to Google's bound; OpenAI's may bring more than a compatible server takes."""
+    most = min(max(1, can.embedding_batch_max), _TEXTS_MAX[dialect])
+    if spoken and (asked == "embed_content" or most == INPUTS_MAX):
+        return Passage(True, asked)
+    return Passage(False, "embeddings", texts_max=most)

@@ -6,7 +6,7 @@ as they please. So sums decide: where a part is larger than its whole, or the to
 beside it. Numbers that cannot be true are not believed: None, and the caller estimates.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -173,7 +173,7 @@ def _meant(found: Counts, tier: Any = None, searches: int = 0) -> Usage | None:
     if (tier is not None and tier != "default") or searches or _has_words_of_few(found, into, out):
         tier = found.speed if found.speed == _FAST else tier or found.service_tier
         if type(found) is Reported and found.iterations:
-            return _sum([_meant(one, tier) for one in found.iterations])
+            return summed([_meant(one, tier) for one in found.iterations])
         into = found.input_token_details or into
         kinds = _kinds(found, into, out, outputs, tier, searches)
         cached = cached or found.prompt_cache_hit_tokens or found.cached_tokens or 0
@@ -267,9 +267,9 @@ def _of_ollama(found: Ollama) -> Usage | None:
     return Usage(found.prompt_eval_count or 0, found.eval_count or 0, source="provider")
 
 
-def _sum(several: list[Usage | None]) -> Usage | None:
-    """None unless all of them are known."""
-    known = [one for one in several if one is not None]
+def summed(several: Sequence[Usage | None]) -> Usage | None:
+    """What several together used, as reported; None unless all of them are known."""
+    known = [one for one in several if one is not None and one.source != "none"]
     if len(known) < len(several):
         return None
     more = [one.kinds or _NO_KINDS for one in known]

@@ -185,7 +185,7 @@ class Upstream:
         key, target = permit.way.account.key, permit.way.target
         exchange.attempts += 1
         if work.at is not None and target is not None:
-            work = work.at(target)
+            work = self._at(work.at, target, permit)
         exchange.provider_key, exchange.target, exchange.overflow = key, target, permit.overflow
         permit.presented = key.secret
         try:
@@ -221,7 +221,11 @@ class Upstream:
                     else:
                         response.auto_extend = bounds.frame_gap_s
                         whole = await response.read(bounds.reply_bytes)
-                    take_json(reply, whole)
+                    if not work.rest:
+                        take_json(reply, whole)
+                    else:
+                        response.release()
+                        take_json(reply, whole, *await self._rest(exchange, permit, door, work, len(whole)))
                 else:
                     check_other(work, content_type)
                     response.auto_extend = bounds.frame_gap_s
@@ -234,7 +238,7 @@ class Upstream:
             response.release()
             verdict = verdict_of_error(error)
             self._lessons.failed(permit, error, verdict, sent=True)
-            _billed(exchange, permit, error, owed=verdict.kind == "health")
+            _billed(exchange, permit, error, owed=verdict.kind == "health" or bool(work.rest))
             raise AttemptFailedError(error, verdict.kind) from error
         except AttemptFailedError:
             response.release()
@@ -244,16 +248,60 @@ class Upstream:
             self._lessons.abandoned(permit, NO_USAGE)
             raise
 
+    def _at(self, work_at: Callable[[Target], Work], target: Target, permit: Permit) -> Work:
+        """What `target` gets. Raises GatewayError for what it cannot be asked: then the permit has ended."""
+        try:
+            return work_at(target)
+        except BaseException:
+            self._dispatcher.give_back(permit)
+            raise
+
+    async def _rest(
+        self, exchange: Exchange, permit: Permit, door: Door, work: Work, size: int
+    ) -> list[bytes]:
+        """The same key's answers to the further parts of a request whose first was answered with `size` bytes.
+
+        Raises UpstreamFailure, GatewayError for an answer that is none, and AttemptFailedError.
+        """
+        bounds, wholes = self._bounds, list[bytes]()
+        for body in work.rest:
+            head = _HEAD % (door.head, work.content_type, len(body), work.forwarded)
+            try:
+                response = await send(door.pool, head, body, bounds.first_frame_s, bounds.exchange_s)
+            except UpstreamFailure as failure:
+                failure.sent, failure.unanswered = True, False  # the parts before it were
+                raise
+            try:
+                if not 200 <= response.status < 300:
+                    why = await error_text(response)
+                    raise self._refused(exchange, permit, response, why, work, owed=True)
+                content_type = response.header(b"content-type") or b""
+                if content_type[:16] != b"application/json":
+                    check_other(work, content_type)
+                response.auto_extend = bounds.frame_gap_s
+                wholes.append(await response.read(bounds.reply_bytes - size))
+                size += len(wholes[-1])
+            finally:
+                response.release()
+        return wholes
+
     def _refused(
-        self, exchange: Exchange, permit: Permit, response: Response, why: bytes, work: Work
+        self,
+        exchange: Exchange,
+        permit: Permit,
+        response: Response,
+        why: bytes,
+        work: Work,
+        *,
+        owed: bool = False,
     ) -> AttemptFailedError:
-        """A status that is not 2xx: what it means for the key, and for the caller."""
+        """A status that is not 2xx: what it means for the key, and for the caller. `owed`: parts were answered."""
         account = permit.way.account
         verdict = account.adapter.verdict(response.status, response.headers, why, self._clock.utc())
         self._lessons.observe(permit, response.headers)
         error = refusal(response.status, response.headers, why, account.key, work.api, verdict.kind)
         self._lessons.failed(permit, error, verdict, sent=True)
-        _billed(exchange, permit, error, owed=False)
+        _billed(exchange, permit, error, owed=owed)
         return AttemptFailedError(error, verdict.kind)
 
     def _failed(

@@ -1,11 +1,16 @@
 """What an exchange would be charged by each way it may go: the provider's rule, on the estimate for that model."""
 
+from math import ceil
+
+from gateway.capabilities import capabilities
 from gateway.charge import Charge, Estimate
+from gateway.dialects.passage import passage
 from gateway.pipeline.account import Account
 from gateway.pipeline.estimate import Estimator
-from gateway.pipeline.router import Way
+from gateway.pipeline.router import Candidates, Way
 from gateway.pipeline.ticket import Ticket
 from gateway.record import replace
+from gateway.settings.snapshot import Target
 
 #: What names no model is not counted against a model's ceilings.
 NOTHING = Charge()
@@ -39,9 +44,22 @@ class Charging:
             tenant, made_of = exchange.tenant_key.tenant.id, exchange.sizing.makeup()
             estimate = self._estimator.estimate(made_of, tenant, route.label, target.model)
         charge = account.adapter.at_start(estimate)
+        texts = exchange.sizing.makeup().texts
         if charge.tokens > account.least_tokens or charge.input + charge.output > account.least_tokens:
             charge = _within(account, estimate, charge)
+        return charge if texts == 1 else _in_parts(candidates, target, charge, texts)
+
+
+def _in_parts(candidates: Candidates, target: Target, charge: Charge, texts: int) -> Charge:
+    """`charge` with as many requests as it takes to have so many texts embedded there."""
+    if candidates.asked is None:
         return charge
+    provider = target.provider
+    way = passage(candidates.asked[2], provider.dialect, provider.apis, capabilities(target.facts.known))
+    most = 0 if way is None else way.texts_max
+    if not most:
+        return charge
+    return replace(charge, requests=charge.requests * ceil(texts / most))
 
 
 def _within(account: Account, estimate: Estimate, charge: Charge) -> Charge:

@@ -11,6 +11,7 @@ from gateway.admission.calibration import AUDIO, IMAGE, PAGES, UNSEEN
 from gateway.admission.text_kind import CODE, sample, text_kind
 from gateway.charge import Makeup
 from gateway.dialects.document import Document
+from gateway.dialects.passage import EMBEDDINGS
 from gateway.pipeline.attachments import Attachments, attachments
 
 
@@ -104,6 +105,9 @@ def makeup(document: Document, endpoint: str) -> Makeup:
                 parts += _parts_of(carried)
     elif tokens := _tokens_given(fields.get(text[0])) if text else 0:
         flat, size = tokens, 0
+    texts = 1
+    if endpoint in EMBEDDINGS:
+        texts = document.count("input", b'"[') or document.count("requests", b"{") or 1
     choices, output_max, searches = 1, None if answer else 0, 0
     unusual = _UNUSUAL.intersection(fields)
     if unusual:
@@ -130,7 +134,7 @@ def makeup(document: Document, endpoint: str) -> Makeup:
     if stored and _is_partly_unseen(fields):
         parts.append((UNSEEN, 1.0))
     flat_upper = flat + _TEMPLATE_UPPER if talks else flat
-    return Makeup(tuple(parts), flat, flat_upper, answer, choices, output_max, searches)
+    return Makeup(tuple(parts), flat, flat_upper, answer, choices, output_max, searches, texts)
 
 
 def form_makeup(endpoint: str, size: int) -> Makeup:

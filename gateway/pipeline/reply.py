@@ -3,11 +3,12 @@
 Until there nothing of it was said to the caller, so whatever goes wrong can be mended at another provider key.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
 
+from gateway.dialects.json_text import read_object
 from gateway.dialects.usage import read_reply
 from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
 from gateway.exchange import Usage
@@ -68,11 +69,13 @@ async def open_stream(reply: Reply, first_byte_s: float, gap_s: float) -> None:
     reply.held = b"".join(held)
 
 
-def take_json(reply: Reply, body: bytes) -> None:
-    """Take a whole JSON body. Raises GatewayError when it is none, or only says that something went wrong."""
+def take_json(reply: Reply, body: bytes, *rest: bytes) -> None:
+    """Take a whole JSON body, and those of the work's further parts. Raises GatewayError when one is none, or only
+    says that something went wrong.
+    """
     work = reply.work
     if work.read is not None:
-        _take_translated(reply, work.read, body)
+        _take_translated(reply, work.read, body, *rest)
         return
     usage, error = read_reply(body, work.api)
     if error and work.api != "responses":  # there a failed response is an answer, with its error inside
@@ -81,20 +84,18 @@ def take_json(reply: Reply, body: bytes) -> None:
 
 
 def _take_translated(
-    reply: Reply, read: Callable[[dict[str, Any]], tuple[bytes, Usage]], body: bytes
+    reply: Reply, read: Callable[[Sequence[dict[str, Any]]], tuple[bytes, Usage]], *bodies: bytes
 ) -> None:
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        value = None
-    if type(value) is not dict:
+    values = [read_object(body) for body in bodies]
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
     try:
-        made, reply.usage = read(value)
+        made, reply.usage = read(known)
     except ReportedError as error:
         key = reply.permit.way.account.key
         raise error_in_success(failure_in(error.event), key, reply.work.api) from error
-    reply.body = made if reply.work.stream is None else body  # of which the stream makes frames
+    reply.body = made if reply.work.stream is None else bodies[0]  # of which the stream makes frames
 
 
 def check_other(work: Work, content_type: bytes) -> None:

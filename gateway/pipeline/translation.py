@@ -4,7 +4,7 @@ The caller's JSON is read once, when the first such target is about to be asked,
 target speaks natively stays the bytes that came. Nothing here awaits: translating is arithmetic on parsed JSON.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.capabilities import capabilities
@@ -125,7 +125,8 @@ class Translation:
         asked = self._asked(target)
         body = json_bytes(sent.body)
 
-        def read(value: dict[str, Any]) -> tuple[bytes, Usage]:
+        def read(values: Sequence[dict[str, Any]]) -> tuple[bytes, Usage]:
+            (value,) = values
             reply = spoken.reply(value, sent)
             return json_bytes(inbound.reply(reply, asked)), reply.usage
 

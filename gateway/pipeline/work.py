@@ -3,7 +3,7 @@
 A `Work` is built from the caller's request once; a retry on another provider key asks it for another body.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from gateway.dialects.relayed_stream import RelayedStream
@@ -48,8 +48,10 @@ class Work(Record, eq=False):
     at: "Callable[[Target], Work] | None" = None
     #: What has to be had before it goes anywhere, once its caller's limits have let it in; None: nothing.
     before: Callable[[], Awaitable[None]] | None = None
-    #: What the caller gets for a whole JSON reply, and what that used; None: the same bytes.
-    read: Callable[[dict[str, Any]], tuple[bytes, Usage]] | None = None
+    #: Further bodies, of a request that the provider takes in parts: sent on the same key, one after another.
+    rest: tuple[bytes, ...] = ()
+    #: What the caller gets for the JSON replies, one for each body, and what they used; None: the same bytes.
+    read: Callable[[Sequence[dict[str, Any]]], tuple[bytes, Usage]] | None = None
     answer: bytes | None = None  # known without asking anybody
     warnings: bytes = b""  # of what could not be carried over, as `losses.Losses.line`
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gateway.capabilities import Capabilities
 from gateway.dialects.chat import table as chat
+from gateway.dialects.embeddings import table as embeddings
 from gateway.dialects.field_row import Row
 from gateway.dialects.gemini import table as gemini
 from gateway.dialects.messages import table as messages
@@ -23,6 +24,10 @@ What a translation cannot carry over and does not change the meaning is dropped,
 `x-gateway-warnings: dropped=…; clamped=…; changed=…`, in the caller's words. What would change the meaning is
 refused with 400 and the path of the field. With `x-gateway-strict: true` a request is refused instead of losing
 anything.
+
+A request for embeddings with more texts than a provider takes goes to it in parts, one after another on the same
+provider key; each counts as a request against its ceilings, and the vectors come back as one answer, in order. The
+caller gets all of them or an error. Tokens instead of texts are refused where the provider takes only texts.
 
 Signatures and sealed thoughts that a provider wants back with its tool calls are kept in the worker's memory, by
 tenant key, for an hour after their last use, and put back where a caller's program has dropped them. Where they are
@@ -48,14 +53,14 @@ _LEGEND = """
 M mapped · P passed as it is · S made by the gateway · D dropped with a warning · I left out in silence, since it
 has no meaning on the other side · R refused. Nouns are those of `gateway/chat.py`.
 """
-_CALLERS = ("chat", "completions", "responses", "messages", "generate_content")
+_CALLERS = ("chat", "completions", "responses", "messages", "generate_content", "embeddings", "embed_content")
 _PROVIDERS = {
-    "OpenAI": ("openai", frozenset({"chat", "completions", "responses"})),
-    "compatible": ("openai", frozenset({"chat", "completions"})),
-    "Azure": ("azure", frozenset({"chat", "completions", "responses"})),
+    "OpenAI": ("openai", frozenset({"chat", "completions", "responses", "embeddings"})),
+    "compatible": ("openai", frozenset({"chat", "completions", "embeddings"})),
+    "Azure": ("azure", frozenset({"chat", "completions", "responses", "embeddings"})),
     "Anthropic": ("anthropic", frozenset({"messages"})),
-    "Gemini": ("gemini", frozenset({"generate_content"})),
-    "Ollama": ("ollama", frozenset({"chat", "completions"})),
+    "Gemini": ("gemini", frozenset({"generate_content", "embeddings"})),
+    "Ollama": ("ollama", frozenset({"chat", "completions", "embeddings"})),
 }
 _SECTIONS: tuple[tuple[str, tuple[tuple[str, Iterable[Row]], ...]], ...] = (
     ("Chat completions", (
@@ -86,6 +91,18 @@ _SECTIONS: tuple[tuple[str, tuple[tuple[str, Iterable[Row]], ...]], ...] = (
     ("Ollama", (
         ("Requests to Ollama", ollama.REQUEST_OUT),
         ("Ollama's replies", ollama.REPLY_IN),
+    )),
+    ("Embeddings", (
+        ("OpenAI's callers' requests", embeddings.OPENAI_IN),
+        ("Requests to OpenAI and compatible servers", embeddings.OPENAI_REQUEST),
+        ("Their replies", embeddings.OPENAI_REPLY_IN),
+        ("Replies to OpenAI's callers", embeddings.OPENAI_REPLY_OUT),
+        ("Google's callers' requests", embeddings.GEMINI_IN),
+        ("Requests to Gemini", embeddings.GEMINI_REQUEST),
+        ("Gemini's replies", embeddings.GEMINI_REPLY_IN),
+        ("Replies to Google's callers", embeddings.GEMINI_REPLY_OUT),
+        ("Requests to Ollama", embeddings.OLLAMA_REQUEST),
+        ("Ollama's replies", embeddings.OLLAMA_REPLY_IN),
     )),
 )  # fmt: skip
 

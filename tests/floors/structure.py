@@ -29,6 +29,7 @@ FLOORS = {
     "gateway.record": 1,
     "gateway.chat": 1,
     "gateway.chat_events": 1,
+    "gateway.embedding": 1,
     "gateway.capabilities": 1,
     "gateway.metrics": 1,
     "gateway.request_log": 1,
