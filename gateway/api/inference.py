@@ -136,7 +136,8 @@ class Inference:
         """A JSON body that names no model, since the path does: so it is at Google."""
         check_json_type(named)
         document = await self._read(receive, connection, named)
-        exchange.streaming = endpoint.path.startswith(":stream") and b"alt=sse" in query.split(b"&")
+        exchange.streaming = endpoint.path.startswith(":stream")
+        exchange.as_array = exchange.streaming and b"alt=sse" not in query.split(b"&")
         return self._from_document(endpoint, exchange, named, document, model)
 
     async def _read(self, receive: Receive, connection: TimedBody, named: dict[bytes, bytes]) -> Document:
