@@ -54,6 +54,8 @@ def capabilities(flags: Mapping[str, object]) -> Capabilities:
     """Of what is known: unknown names and values of another type are passed over."""
     fields = Capabilities.__struct_fields__
     known = {name: value for name, value in flags.items() if name in fields and _fits(name, value)}
+    if "effort_levels" in known:
+        known["effort_levels"] = tuple(known["effort_levels"])  # type: ignore[arg-type]
     return Capabilities(**known) if known else USUAL  # type: ignore[arg-type]
 
 

@@ -37,6 +37,8 @@ SOCKET_PATH_BYTES_MAX = 103
 LOG_BYTES_MAX = 4 * 1024 * 1024
 #: Where it lives when root runs it and its user cannot reach the data directory.
 ELSEWHERE = Path("/var/lib/kaze")
+#: Says there which directory it stands for.
+WHOSE = "directory"
 _SAID_MAX = 64 * 1024
 _START_S = 60.0  # a crash leaves at most `max_wal_size` to be read again
 _LOOK_S = 0.01
@@ -163,6 +165,7 @@ class EmbeddedPostgres:
             elsewhere.mkdir(parents=True, exist_ok=True)
             for path in (ELSEWHERE, elsewhere):
                 path.chmod(0o711)
+            (elsewhere / WHOSE).write_bytes(os.fsencode(directory))
             directory.rmdir()
             directory.symlink_to(elsewhere)
             log.warning(

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import shutil
 import subprocess
 import tempfile
@@ -12,31 +13,23 @@ from pathlib import Path
 import pytest
 
 from storage.database import Database, connected
-from storage.embedded_postgres import ELSEWHERE, EmbeddedPostgres
+from storage.embedded_postgres import ELSEWHERE, WHOSE, EmbeddedPostgres
 from storage.migrate import migrate
 from storage.postgres_cluster import APPLICATION, OWNER
 from tests.cut_proxy import CutProxy
 from tests.storage.servers import RunningPostgres
 
 _NUMBERS = itertools.count(1)
-_WERE_THERE = pytest.StashKey[set[Path]]()
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    session.stash[_WERE_THERE] = set(_elsewhere())
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """What servers left where root's directories are closed to them; each is tens of megabytes."""
     if hasattr(session.config, "workerinput"):
         return  # one process of several: the first one tidies up
-    for home in set(_elsewhere()) - session.stash[_WERE_THERE]:
-        if not (home / "data" / "postmaster.pid").exists():
+    for home in list(ELSEWHERE.iterdir()) if ELSEWHERE.is_dir() else []:
+        whose = home / WHOSE
+        if whose.exists() and not os.path.lexists(whose.read_text()):
             shutil.rmtree(home, ignore_errors=True)
-
-
-def _elsewhere() -> list[Path]:
-    return list(ELSEWHERE.iterdir()) if ELSEWHERE.is_dir() else []
 
 
 @dataclass(frozen=True)

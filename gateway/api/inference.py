@@ -19,7 +19,7 @@ from gateway.dialects.gemini_stream import GeminiStream
 from gateway.dialects.messages.foreign_thoughts import may_have_foreign_thoughts, with_own_thoughts
 from gateway.dialects.messages_stream import MessagesStream
 from gateway.dialects.named_files import may_name_files
-from gateway.dialects.openai_stream import MediaStream, ResponsesStream
+from gateway.dialects.openai_stream import CompletionStream, MediaStream, ResponsesStream
 from gateway.dialects.passage import EMBEDDINGS
 from gateway.dialects.relayed_stream import RelayedStream
 from gateway.dialects.replay_memory import ReplayMemory
@@ -29,7 +29,7 @@ from gateway.dialects.table import inbound
 from gateway.exchange import COUNTS_ONLY, Exchange
 from gateway.pipeline.authenticate import lower
 from gateway.pipeline.body_check import check_body
-from gateway.pipeline.completion_body import completion_stream_body
+from gateway.pipeline.completion_body import asks_for_usage, streamed_body
 from gateway.pipeline.embedding_translation import EmbeddingTranslation
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.fetching import fetch_named
@@ -212,7 +212,9 @@ class Inference:
         frame_max = self._bounds.frame_bytes
         if exchange.streaming:
             if endpoint.name in ("chat", "completions"):
-                body, stream = completion_stream_body(document, frame_max, endpoint.name == "chat")
+                body = streamed_body(document)
+                hides_usage, is_chat = not asks_for_usage(document), endpoint.name == "chat"
+                stream = partial(CompletionStream, hides_usage, frame_max, is_chat)
             else:
                 stream = partial(_STREAMS.get(endpoint.name, MediaStream), frame_max)
         return Work(

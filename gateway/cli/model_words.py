@@ -18,6 +18,7 @@ def abilities(known: Known) -> str:
 
 
 def origin(known: Known) -> str:
-    """The package's edition and model, and what the configuration says."""
-    own = f"capabilities: {', '.join(known['configured'])}" if known["configured"] else None
-    return "; ".join(part for part in (own, known["source"]) if part) or "-"
+    """What the configuration says, the package's edition and model, and what the gateway's own data say."""
+    said = (("capabilities", known["configured"]), ("shipped", known["shipped"]))
+    configured, shipped = (f"{where}: {', '.join(names)}" if names else None for where, names in said)
+    return "; ".join(part for part in (configured, known["source"], shipped) if part) or "-"

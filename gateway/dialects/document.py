@@ -8,7 +8,7 @@ exactly as the caller wrote them (wire reference §3.1).
 
 import re
 from codecs import getincrementaldecoder
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import suppress
 from typing import Any
 
@@ -26,6 +26,7 @@ _MEMBER = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.
 #: Up to here copying a piece of a body is cheaper than a view of it.
 _COPY_MAX = 16 * 1024
 _NOWHERE = 0, 0
+_NONE: frozenset[str] = frozenset()
 _SHORT = 4096
 _DECODED = 1024 * 1024
 _STAND_INS: dict[bytes, Any] = {b"[": [None], b"{": {"": None}, b'"': "…"}
@@ -66,12 +67,10 @@ class Document:
         yield document
 
     def edited(self, raw: bytes) -> "Document":
-        """The document of `raw`, which is this one's with some strings replaced, and needs no new checks."""
+        """The document of `raw`, which is this one's with some values replaced, and needs no new checks."""
         document = Document.__new__(Document)
         document.raw = raw
-        document._spans = _spans(raw)
-        document.fields = document._fields()
-        return document
+        return document  # what is read of it is read when it is asked for
 
     def let_go(self) -> None:
         """Keep the text alone, for who has to wait: what was read of it is read again if it is asked for.
@@ -84,7 +83,7 @@ class Document:
                 del self._spans
 
     def __getattr__(self, name: str) -> Any:
-        """Of what `let_go` took away; what is there is never looked for here."""
+        """Of what `let_go` took away, or `edited` left for later; what is there is never looked for here."""
         if name == "_spans":
             self._spans = _spans(self.raw)
             return self._spans
@@ -153,8 +152,14 @@ class Document:
         """The body with another model named in it, or with one where it named none."""
         return self.spliced({"model": orjson.dumps(model)})
 
-    def spliced(self, edits: dict[str, bytes]) -> bytes:
-        """The body with the values of the named top-level members replaced (or added first) by JSON text."""
+    def spliced(self, edits: dict[str, bytes], left_out: Set[str] = _NONE) -> bytes:
+        """The body with the values of the named top-level members replaced (or added first) by JSON text.
+
+        Without those that are `left_out`.
+        """
+        if not left_out.isdisjoint(self._spans):
+            short = Document.edited(self, _without(self.raw, self._spans, left_out))
+            return short.spliced(edits) if edits else short.raw
         pieces: list[bytes] = []
         raw, position = self.raw, 0
         for name, (start, end) in self._spans.items():
@@ -169,6 +174,28 @@ class Document:
             brace = raw.index(b"{") + 1
             pieces[0] = raw[:brace] + b",".join(added) + (b"," if self._spans else b"") + pieces[0][brace:]
         return b"".join(pieces)
+
+
+def without_members(raw: bytes, names: Set[str]) -> bytes:
+    """`raw`, a JSON object that is known to be well-formed, without its top-level members of these names."""
+    return _without(raw, _spans(raw), names)
+
+
+def member(raw: bytes, name: str) -> bytes | None:
+    """The text of a top-level member's value; None where a well-formed JSON object has none of that name."""
+    span = _spans(raw).get(name)
+    return None if span is None else raw[slice(*span)]
+
+
+def _without(raw: bytes, spans: dict[str, tuple[int, int]], names: Set[str]) -> bytes:
+    first = position = raw.index(b"{") + 1
+    kept: list[bytes] = []
+    for name, (start, end) in spans.items():
+        if name not in names:
+            lead = raw[position:start]  # its key, and before that a comma where it is not the first
+            kept.append((lead if position == first else lead.partition(b",")[2]) + raw[start:end])
+        position = end
+    return raw[:first] + b",".join(kept) + raw[position:]
 
 
 def _check_utf8(raw: bytes) -> Iterator[None]:

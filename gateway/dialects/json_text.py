@@ -1,5 +1,7 @@
 """JSON as the dialects write it and as providers send it: compact, in the order of the keys as they came."""
 
+from collections.abc import Callable
+
 import orjson
 
 from gateway.chat import Json, JsonObject
@@ -7,6 +9,8 @@ from gateway.errors import UPSTREAM_INVALID, GatewayError
 
 #: Any JSON value as bytes. Raises TypeError for what JSON cannot hold.
 json_bytes = orjson.dumps
+#: Any JSON value of its text. Raises ValueError for what is none.
+read_json: Callable[[bytes], Json] = orjson.loads
 
 
 def json_text(value: Json) -> str:

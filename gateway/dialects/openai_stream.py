@@ -47,7 +47,7 @@ class CompletionStream(OpenAIStream):
 
     __slots__ = ("_chat", "_head", "_lessons", "_tail", "finished", "hides_usage")
 
-    _words = (*_USAGE, *_FINISH, b'"error":', _DONE)
+    _words: tuple[bytes, ...] = (*_USAGE, *_FINISH, b'"error":', _DONE)
 
     def __init__(self, hide_usage: bool, frame_max: int = 16 * 1024 * 1024, chat: bool = True) -> None:
         super().__init__(frame_max)

@@ -2,11 +2,11 @@
 
 from math import ceil
 
-from gateway.capabilities import capabilities
 from gateway.charge import Charge, Estimate
 from gateway.dialects.passage import passage
 from gateway.pipeline.account import Account
 from gateway.pipeline.estimate import Estimator
+from gateway.pipeline.model_can import model_can
 from gateway.pipeline.router import Candidates, Way
 from gateway.pipeline.ticket import Ticket
 from gateway.record import replace
@@ -55,7 +55,7 @@ def _in_parts(candidates: Candidates, target: Target, charge: Charge, texts: int
     if candidates.asked is None:
         return charge
     provider = target.provider
-    way = passage(candidates.asked[2], provider.dialect, provider.apis, capabilities(target.facts.known))
+    way = passage(candidates.asked[2], provider.dialect, provider.apis, model_can(target.facts))
     most = 0 if way is None else way.texts_max
     if not most:
         return charge

@@ -7,7 +7,7 @@ caller gets all vectors or none, since those of different models have nothing to
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.capabilities import Capabilities, capabilities
+from gateway.capabilities import Capabilities
 from gateway.dialects.document import Document
 from gateway.dialects.embeddings.by_api import embedding_inbound, embedding_outbound
 from gateway.dialects.embeddings.seam import joined
@@ -16,6 +16,7 @@ from gateway.dialects.losses import Losses
 from gateway.dialects.passage import passage
 from gateway.embedding import EmbeddingRequest
 from gateway.exchange import NO_USAGE, Exchange, Usage
+from gateway.pipeline.model_can import model_can
 from gateway.pipeline.work import Work
 from gateway.record import replace
 from gateway.settings.snapshot import Target
@@ -41,7 +42,7 @@ class EmbeddingTranslation:
 
     def at(self, target: Target) -> Work:
         """The work as `target` gets it. Raises GatewayError for what it cannot be asked."""
-        provider, can = target.provider, capabilities(target.facts.known)
+        provider, can = target.provider, model_can(target.facts)
         way = passage(self.native.api, provider.dialect, provider.apis, can)
         assert way is not None, "a candidate has a way"
         if way.native:
@@ -74,10 +75,9 @@ class EmbeddingTranslation:
                 usage = Usage(exchange.sizing.estimate().input, source="estimated")
                 reply = replace(reply, usage=usage)
                 losses.estimated("usage")
-                work.warnings = losses.line()
             return json_bytes(inbound.reply(reply, parts[0], shown or target.model)), reply.usage
 
-        work = Work(
+        return Work(
             "POST",
             sent[0].api,
             sent[0].path,
@@ -85,6 +85,5 @@ class EmbeddingTranslation:
             forwarded=self._forwarded,
             rest=tuple(rest),
             read=read,
-            warnings=losses.line(),
+            losses=losses,
         )
-        return work

@@ -206,10 +206,11 @@ def _identity(reply: Reply, exchange: Exchange) -> bytes:
     if exchange.overflow is not None:
         lines += b"x-gateway-overflow: local\r\n"
     warned = exchange.purse.warnings if exchange.purse is not None else ()
-    if warned or reply.work.warnings:
+    lost = reply.work.losses
+    if warned or (lost is not None and lost.names):
         said = [f"budget={name} {percent}%".encode() for name, percent in warned]
-        if reply.work.warnings:
-            said.append(reply.work.warnings)
+        if lost is not None and lost.names:
+            said.append(lost.line())
         lines += b"x-gateway-warnings: %b\r\n" % b"; ".join(said)
     for name, value in reply.response.headers:
         if name in _PASSED and len(value) <= 512:

@@ -77,6 +77,11 @@ def take_json(reply: Reply, body: bytes, *rest: bytes) -> None:
     if work.read is not None:
         _take_translated(reply, work.read, body, *rest)
         return
+    if work.mend is not None:
+        try:
+            body = work.mend(body)
+        except ReportedError as failed:
+            raise _reported(reply, failed) from failed
     usage, error = read_reply(body, work.api)
     if error and work.api != "responses":  # there a failed response is an answer, with its error inside
         raise error_in_success(error, reply.permit.way.account.key, work.api)
@@ -93,9 +98,12 @@ def _take_translated(
     try:
         made, reply.usage = read(known)
     except ReportedError as error:
-        key = reply.permit.way.account.key
-        raise error_in_success(failure_in(error.event), key, reply.work.api) from error
+        raise _reported(reply, error) from error
     reply.body = made if reply.work.stream is None else bodies[0]  # of which the stream makes frames
+
+
+def _reported(reply: Reply, error: ReportedError) -> GatewayError:
+    return error_in_success(failure_in(error.event), reply.permit.way.account.key, reply.work.api)
 
 
 def check_other(work: Work, content_type: bytes) -> None:

@@ -11,8 +11,9 @@ from math import inf
 from gateway.admission.candidate import Candidate
 from gateway.admission.health_table import HealthTable
 from gateway.admission.memory_ledger import LedgerTime
-from gateway.capabilities import capabilities
 from gateway.clock import Clock
+from gateway.dialects.chat.quirks import quirks_of
+from gateway.dialects.chat.request_patch import request_patch
 from gateway.dialects.passage import Passage, passage
 from gateway.errors import (
     INVALID_VALUE,
@@ -23,6 +24,7 @@ from gateway.errors import (
     GatewayError,
 )
 from gateway.pipeline.account import Account, Accounts
+from gateway.pipeline.model_can import model_can
 from gateway.settings.snapshot import ModelRoute, ProviderKey, Snapshot, Target, Tenant
 
 _CACHE_MAX = 4096
@@ -202,13 +204,22 @@ def _speaks(target: Target, api: str) -> bool:
 
 
 def _is_native(target: Target, api: str) -> bool:
-    way = _passage(target, api)
-    return way is not None and way.native and not way.bridged
+    """Whether every request goes to the target as it came."""
+    way, provider = _passage(target, api), target.provider
+    if way is None or not way.native or way.bridged:
+        return False
+    if api != "chat":
+        return True
+    mends = quirks_of(provider.dialect, provider.flavour).odd_words
+    return (
+        not mends
+        and request_patch(provider.dialect, provider.flavour, target.model, model_can(target.facts)) is None
+    )
 
 
 def _passage(target: Target, api: str) -> Passage | None:
     provider = target.provider
-    return passage(api, provider.dialect, provider.apis, capabilities(target.facts.known))
+    return passage(api, provider.dialect, provider.apis, model_can(target.facts))
 
 
 def is_model_name(name: str) -> bool:

@@ -7,7 +7,6 @@ target speaks natively stays the bytes that came. Nothing here awaits: translati
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from gateway.capabilities import capabilities
 from gateway.chat import ChatReply, JsonObject, Media
 from gateway.clock import Clock
 from gateway.dialects.data_url import Attached
@@ -25,6 +24,8 @@ from gateway.dialects.translated_stream import TranslatedStream
 from gateway.dialects.translation import Asked, Inbound, Outbound, Sent
 from gateway.dialects.whole_and_stream import events_of
 from gateway.exchange import Exchange, Usage
+from gateway.pipeline.mended import mended
+from gateway.pipeline.model_can import model_can
 from gateway.pipeline.work import Work
 from gateway.record import replace
 from gateway.settings.snapshot import Target
@@ -79,23 +80,26 @@ class Translation:
         """What the request names by URL and some target cannot get. Raises GatewayError for what is no request."""
         for target in targets:
             if not self._way(target).native:
-                can = capabilities(target.facts.known)
+                can = model_can(target.facts)
                 yield from to_be_fetched(self._request()[0].request, target.provider.dialect, can)
 
     def _way(self, target: Target) -> Passage:
         provider = target.provider
-        can = capabilities(target.facts.known)
+        can = model_can(target.facts)
         way = passage(self.native.api, provider.dialect, provider.apis, can)
         assert way is not None, "a candidate has a way"
         return way
 
     def _for(self, target: Target) -> Work:
-        provider, can, way = target.provider, capabilities(target.facts.known), self._way(target)
+        provider, can, way = target.provider, model_can(target.facts), self._way(target)
         api = way.api
         if way.bridged and needs_responses(self._request()[0].request, can):
             api = "responses"
         elif way.native:
-            return self.native
+            if api != "chat":
+                return self.native
+            losses = Losses(self._strict)
+            return mended(self.native, self._document, target, can, losses, self._frame_max)
         (request, missing), losses = self._request()
         losses = losses.copy()
         if missing and thinks(request, can):
@@ -144,7 +148,7 @@ class Translation:
             stream=stream if exchange.streaming else None,
             reasoning=native.reasoning,
             read=read,
-            warnings=losses.line(),
+            losses=losses,
         )
 
     def _asked(self, target: Target) -> Asked:

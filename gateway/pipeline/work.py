@@ -6,6 +6,7 @@ A `Work` is built from the caller's request once; a retry on another provider ke
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from gateway.dialects.losses import Losses
 from gateway.dialects.relayed_stream import RelayedStream
 from gateway.dialects.translated_stream import TranslatedStream
 from gateway.exchange import Usage
@@ -52,8 +53,10 @@ class Work(Record, eq=False):
     rest: tuple[bytes, ...] = ()
     #: What the caller gets for the JSON replies, one for each body, and what they used; None: the same bytes.
     read: Callable[[Sequence[dict[str, Any]]], tuple[bytes, Usage]] | None = None
+    #: The body of one that is passed on, but for what its provider says in its own way; None: the same bytes.
+    mend: Callable[[bytes], bytes] | None = None
     answer: bytes | None = None  # known without asking anybody
-    warnings: bytes = b""  # of what could not be carried over, as `losses.Losses.line`
+    losses: Losses | None = None  # what could not be carried over; None: nothing, and it could be
 
     def in_callers_words(self, message: str) -> str:
         """A provider's message with the ids that the caller knows; ids they did not name are not given away."""

@@ -1,15 +1,17 @@
-"""What is known of a model: by the configuration's `capabilities`, and by the package where these say nothing.
+"""What is known of a model: by the configuration's `capabilities`, else by the data that are shipped.
 
-Looked up when a snapshot is made, for every target that it names. Pure but for the package's data, which are read
-once. What the package says may be wrong or old: nothing is refused by it, and the configuration goes first.
+These are the gateway's own file and, where that says nothing, the package. Looked up when a snapshot is made, for
+every target that it names. What is shipped may be wrong or old: nothing is refused by it, and the configuration
+goes first.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Protocol
 
+from gateway.settings.shipped_capabilities import ShippedCapabilities, shipped_capabilities
 from gateway.settings.shipped_models import Flags, shipped_models
 
 #: Who is meant in the package by our names for dialects and flavours, where that is another name.
@@ -24,6 +26,7 @@ class ModelFacts:
     said: Flags = field(default_factory=lambda: _NONE, hash=False)
     known: Flags = field(default_factory=lambda: _NONE, hash=False)
     source: str = ""  # what of the package it is from; "" where that has no such model
+    shipped: tuple[str, ...] = ()  # the flags that are the gateway's own file's
 
     @property
     def supports(self) -> dict[str, bool]:
@@ -31,8 +34,13 @@ class ModelFacts:
         return {name: value for name, value in self.known.items() if isinstance(value, bool)}
 
     def told(self) -> dict[str, object]:
-        """For people: all of it, from where, and what of it is the configuration's."""
-        return {**self.known, "source": self.source or None, "configured": sorted(self.said)}
+        """For people: all of it, from where, and what of it is the configuration's and the gateway's own."""
+        return {
+            **self.known,
+            "source": self.source or None,
+            "configured": sorted(self.said),
+            "shipped": sorted(self.shipped),
+        }
 
 
 UNKNOWN = ModelFacts()
@@ -58,7 +66,7 @@ class Models:
 
     def __init__(self, patterns: Mapping[str, Flags]) -> None:
         self._patterns = patterns
-        self._of_name: dict[str, Flags] = {}
+        self._own = shipped_capabilities()
         self._made: dict[tuple[str, str], ModelFacts] = {}
 
     def named(self, provider: Vendor, model: str) -> ModelFacts:
@@ -71,11 +79,12 @@ class Models:
 
     def of(self, provider: Vendor, model: str) -> ModelFacts:
         """Of any, under a name that may be a caller's: nothing is kept."""
-        said = self._said(model)
-        shipped = shipped_facts(provider.base_url, _names(provider), model)
+        said, names = self._said(model), _names(provider)
+        shipped = shipped_facts(provider.base_url, names, model, self._own)
         if not said:
             return shipped
-        return ModelFacts(said, MappingProxyType({**shipped.known, **said}), shipped.source)
+        own = tuple(name for name in shipped.shipped if name not in said)
+        return ModelFacts(said, MappingProxyType({**shipped.known, **said}), shipped.source, own)
 
     def _said(self, model: str) -> Flags:
         """Of several patterns that fit the least: a flag that one denies, the smallest size."""
@@ -89,10 +98,15 @@ class Models:
         return MappingProxyType(found) if found else _NONE
 
 
-def shipped_facts(base_url: str, names: Iterable[str], model: str) -> ModelFacts:
-    """What the package says of a model that is sold there, or by one of that name."""
+def shipped_facts(
+    base_url: str, names: Collection[str], model: str, own: ShippedCapabilities | None = None
+) -> ModelFacts:
+    """What is shipped of a model that is sold there, or by one of that name. `own` is the gateway's file."""
     source, flags = shipped_models().of(base_url, names, model)
-    return ModelFacts(known=flags, source=source) if flags else UNKNOWN
+    ours = (own or shipped_capabilities()).of(names, model)
+    if not ours:
+        return ModelFacts(known=flags, source=source) if flags else UNKNOWN
+    return ModelFacts(known=MappingProxyType({**flags, **ours}), source=source, shipped=tuple(ours))
 
 
 def context_of(flags: Flags) -> int | None:

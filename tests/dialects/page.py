@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gateway.capabilities import Capabilities
 from gateway.dialects.chat import table as chat
+from gateway.dialects.chat.quirks import QUIRKS, Quirks
 from gateway.dialects.embeddings import table as embeddings
 from gateway.dialects.field_row import Row
 from gateway.dialects.gemini import table as gemini
@@ -46,6 +47,20 @@ This page is made of the tables that the code uses (`python -m tests.dialects.pa
 
 `=` passes unchanged, `→` is translated, `–` cannot be asked.
 
+"""
+_FLAVOURS = """
+## Compatible providers
+
+Chat completions of callers to providers of the same dialect stay the bytes that came, but for what the provider's
+`flavour` or the model does not take (`capabilities`, see [`models.md`](models.md)): the limit and other fields get
+its own names, what it refuses is left out, efforts that it lacks are clamped. In messages `developer` is `system`,
+and earlier reasoning stands where the provider looks for it. Of answers, thoughts are copied to
+`reasoning_content`, parts become text, calls get ids and indices, words for why it ended are OpenAI's, usage counts
+what OpenAI's counts, and an answer that ended by an error is one. What is lost is named as above, or refused with
+`x-gateway-strict`. A flavour without a row, `generic` among them, is asked by what is known of the model alone.
+
+| flavour | limit | other names | left out | answers |
+|---|---|---|---|---|
 """
 _LEGEND = """
 ## Fields
@@ -113,6 +128,7 @@ def page() -> str:
     for asked in _CALLERS:
         marks = (_mark(asked, dialect, apis) for dialect, apis in _PROVIDERS.values())
         lines.append(f"| {asked} | " + " | ".join(marks) + " |")
+    lines.append(_FLAVOURS + "\n".join(_quirky(*row) for row in QUIRKS.items() if row[0] != "sim"))
     lines.append(_LEGEND)
     for title, tables in _SECTIONS:
         lines += [f"## {title}", ""]
@@ -126,6 +142,17 @@ def page() -> str:
 def _mark(asked: str, dialect: str, apis: frozenset[str]) -> str:
     way = passage(asked, dialect, apis, Capabilities())
     return "–" if way is None else "=" if way.native else "→"
+
+
+def _quirky(flavour: str, quirks: Quirks) -> str:
+    limit = "new models: " * (quirks.developer is not None) + f"`{quirks.max_tokens}`"
+    renamed = ", ".join(f"`{usual}` is `{own}`" for usual, own in quirks.renamed)
+    left_out = {*quirks.refuses, *(() if quirks.asks_usage else ("stream_options",))}
+    named = ", ".join(f"`{name}`" for name in sorted(left_out))
+    thinking = ", ".join(f"`{name}`" for name in sorted(quirks.lacks_thinking - left_out))
+    gone = "; while it thinks ".join(part for part in (named, thinking) if part)
+    gone = gone if named or not thinking else f"while it thinks {gone}"
+    return f"| {flavour} | {limit} | {renamed} | {gone} | {'mended' if quirks.odd_words else 'as they are'} |"
 
 
 def _line(row: Row) -> str:

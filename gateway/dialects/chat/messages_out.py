@@ -1,5 +1,6 @@
 """Instructions and turns as the messages of a chat completions request."""
 
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from gateway.chat import (
@@ -159,7 +160,7 @@ class _Messages:
         if calls:
             message["tool_calls"] = calls
         if thoughts and quirks.thinking:
-            _think(message, thoughts, quirks.thinking)
+            give_back(message, thoughts, quirks.thinking)
         self.out.append(message)
 
     def _call(self, call: ToolCall) -> Json:
@@ -176,17 +177,22 @@ class _Messages:
     def _call_id(self, id_: str) -> str:
         """The same for a call and its result; one that the provider would not take is replaced by its hash."""
         letters = self._quirks.call_id_letters
-        if not letters:
-            return id_ if 0 < len(id_) <= _CALL_ID_MAX else f"call_{sha256(id_.encode()).hexdigest()[:24]}"
-        fits = len(id_) == letters and id_.isalnum() and id_.isascii()
-        return id_ if fits else sha256(id_.encode()).hexdigest()[:letters]
+        if letters:
+            return call_id_of(id_, letters)
+        return id_ if 0 < len(id_) <= _CALL_ID_MAX else f"call_{sha256(id_.encode()).hexdigest()[:24]}"
+
+
+def call_id_of(id_: str, letters: int) -> str:
+    """Of so many letters and digits: the call's own where it is such, else made of it."""
+    fits = len(id_) == letters and id_.isalnum() and id_.isascii()
+    return id_ if fits else sha256(id_.encode()).hexdigest()[:letters]
 
 
 def _texts(turn: Turn) -> tuple[Text, ...]:
     return tuple(block for block in turn.blocks if isinstance(block, Text))
 
 
-def _think(message: JsonObject, thoughts: list[Thinking], fields: tuple[str, ...]) -> None:
+def give_back(message: JsonObject, thoughts: Sequence[Thinking], fields: Iterable[str]) -> None:
     """Give back earlier reasoning where the provider looks for it."""
     text = "".join(thought.text for thought in thoughts)
     for name in fields:

@@ -1,7 +1,8 @@
-"""In what providers of chat completions differ, as data: wire reference §2.10, left column.
+"""In what providers of chat completions differ, as data: wire reference §2.10.
 
 Rows are by flavour; a provider without one gets what nearly all compatible servers take. Nouns are those of
-`gateway.chat.Parameters`.
+`gateway.chat.Parameters`. By the same rows requests are written for callers of other dialects (`request_out`), and
+those of callers who speak it themselves mended (`request_patch`), as are the replies to these (`mended_reply`).
 """
 
 import re
@@ -70,11 +71,21 @@ class Quirks(Record, frozen=True):
     gemini_signatures: bool = False  # thought signatures of Gemini's stand with the calls
     #: What of a tool's schema it takes; None: all.
     tool_schema: Callable[[JsonObject], JsonObject] | None = None
+    #: What callers of chat completions may send and it refuses, `fields`, `name` and unknown ones of messages.
+    refuses: frozenset[str] = frozenset()
+    names: bool = True
+    strict_messages: bool = False
+    #: Only a reply that has one of these may be other than OpenAI's would be.
+    odd_words: tuple[bytes, ...] = ()
+    odd_calls: bool = False  # ids of calls may be `null`, and all their indices 0
 
     def mark_for(self, model: str) -> str:
         """How parts of a request to the model are marked for its cache; "": not at all."""
         return self.cache_mark if self.cache_models.match(model) else ""
 
+
+#: Of messages and deltas that bring reasoning in a field of its own.
+_REASONING = (b'"reasoning":"', b'"reasoning": "')
 
 _NEW_OPENAI = re.compile(r"(?:o\d|gpt-(?:[5-9]|\d\d))")
 _OPENAI = Quirks(
@@ -106,7 +117,11 @@ QUIRKS: dict[str, Quirks] = {
         refusals=True,
     ),
     "vllm": Quirks(
-        lacks=_RARE - _SAMPLED, mid_system=False, thinking=("reasoning", "reasoning_content"), stops_max=64
+        lacks=_RARE - _SAMPLED,
+        mid_system=False,
+        thinking=("reasoning", "reasoning_content"),
+        stops_max=64,
+        odd_words=_REASONING,
     ),
     "groq": Quirks(
         max_tokens="max_completion_tokens",
@@ -114,6 +129,9 @@ QUIRKS: dict[str, Quirks] = {
         fields=frozenset({"include_reasoning", "reasoning_format", "search_settings", "documents"}),
         choices_max=1,
         nulls=False,
+        refuses=_LOGPROBS | {"logit_bias"},
+        strict_messages=True,
+        odd_words=(*_REASONING, b'"x_groq"'),
     ),
     # Refuses every field that it does not know.
     "mistral": Quirks(
@@ -129,6 +147,17 @@ QUIRKS: dict[str, Quirks] = {
         call_id_letters=9,
         thinking=("content",),
         asks_usage=False,
+        refuses=_LOGPROBS
+        | {
+            "logit_bias", "store", "user", "safety_identifier", "service_tier", "verbosity", "top_k", "min_p",
+            "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "web_search_options",
+        },
+        names=False,
+        strict_messages=True,
+        odd_words=(
+            b'"content":[', b'"content": [', b'"tool_calls":[', b'"tool_calls": [', b'"model_length"', b'"error"',
+        ),
+        odd_calls=True,
     ),
     # In a turn with tools its reasoning must be given back.
     "deepseek": Quirks(
@@ -136,12 +165,14 @@ QUIRKS: dict[str, Quirks] = {
         choices_max=1,
         thinking=("reasoning_content",),
         effort_off=("thinking", "disabled"),
+        odd_words=(b'"insufficient_system_resource"', b'"prompt_cache_hit_tokens"'),
     ),
     "xai": Quirks(
         lacks_thinking=frozenset({"presence_penalty", "frequency_penalty", "stop"}),
         fields=frozenset({"search_parameters", "deferred", "logit_bias"}),
         strict_tools=False,
         thinking=("reasoning_content",),
+        odd_words=(b'"reasoning_tokens"',),
     ),
     "openrouter": Quirks(
         lacks=frozenset({"tier", "cache_key"}),
@@ -150,8 +181,14 @@ QUIRKS: dict[str, Quirks] = {
         thinking=("reasoning_details",),
         cache_mark="cache_control",
         media=frozenset({"audio", "image"}),
+        odd_words=(*_REASONING, b'"error"'),
     ),
-    "together": Quirks(lacks=_RARE - _SAMPLED),
+    "together": Quirks(lacks=_RARE - _SAMPLED, odd_words=_REASONING),
 }  # fmt: skip
 #: Of a provider of which nothing is known; Google's compatible endpoint is one.
 USUAL = Quirks(gemini_signatures=True)
+
+
+def quirks_of(dialect: str, flavour: str) -> Quirks:
+    """Of a provider of OpenAI's dialect; Azure is a flavour of it here."""
+    return QUIRKS.get("azure" if dialect == "azure" else flavour, USUAL)

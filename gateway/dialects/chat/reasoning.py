@@ -13,7 +13,8 @@ from gateway.dialects.said_fields import dicts, word
 
 _PLAIN = ("reasoning_content", "reasoning")
 DETAILS, _BLOCKS = "reasoning_details", "thinking_blocks"
-_FIELDS = frozenset({*_PLAIN, DETAILS, _BLOCKS})
+#: Where reasoning may stand in a message.
+THOUGHTS = frozenset({*_PLAIN, DETAILS, _BLOCKS})
 #: Providers whose signed text travels with the seal, not as text of its own: what OpenAI shows is a summary.
 _SUMMARISED = "openai"
 _SIGNATURE, _SEALED = "signature", "data"
@@ -21,7 +22,7 @@ _SIGNATURE, _SEALED = "signature", "data"
 
 def thoughts_of(message: JsonObject) -> tuple[Thinking, ...]:
     """Of a message, or of a delta. What is not understood in these fields is none: nobody has defined them."""
-    if _FIELDS.isdisjoint(message):
+    if THOUGHTS.isdisjoint(message):
         return ()
     found = _detailed(message.get(DETAILS)) or _in_blocks(message.get(_BLOCKS))
     plain = plain_thought(message)

@@ -6,7 +6,7 @@ from gateway.dialects.chat.cache_marks import OPENAI_MARK
 from gateway.dialects.chat.format_out import ask_format
 from gateway.dialects.chat.messages_out import check_end, write_messages
 from gateway.dialects.chat.quirks import Quirks
-from gateway.dialects.chat.table import WRITTEN
+from gateway.dialects.chat.table import UNSAID, WRITTEN
 from gateway.dialects.chat.tools_out import write_tools
 from gateway.dialects.effort import effort_of_budget, nearest
 from gateway.dialects.losses import Losses
@@ -15,8 +15,6 @@ from gateway.dialects.translation import Sent
 from gateway.errors import UNSUPPORTED_PARAMETER, UNSUPPORTED_VALUE, GatewayError
 
 _PATH = "/chat/completions"
-#: What a parameter is where nobody says it: nothing is lost with it.
-_USUAL = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0}
 #: Of what has no noun: nothing is stored for a caller who could not fetch it.
 _MEANINGLESS = frozenset({"store"})
 _TIERS = {"fast": "priority"}
@@ -108,7 +106,7 @@ def _write_parameters(
             continue
         if row.noun not in lacks and (not row.needs or getattr(can, row.needs)):
             body[row.field] = value
-        elif _USUAL.get(row.noun) != value:
+        elif UNSAID.get(row.noun) != value:
             losses.dropped(request.named(row.noun))
     for usual, own in quirks.renamed:
         if usual in body:
@@ -126,7 +124,7 @@ def _write_parameters(
         if stops:
             body["stop"] = stops
     if parameters.choices > 1:
-        _check_choices(request, max(can.n_max, quirks.choices_max))
+        check_choices(parameters.choices, max(can.n_max, quirks.choices_max), request.named("choices"))
         body["n"] = parameters.choices
     if parameters.tier is not None:
         if "tier" not in lacks:
@@ -139,9 +137,9 @@ def _write_parameters(
         body[quirks.end_user] = parameters.end_user
 
 
-def _check_choices(request: ChatRequest, most: int) -> None:
-    if request.parameters.choices > most:
-        name = request.named("choices")
+def check_choices(choices: int, most: int, name: str) -> None:
+    """Raises GatewayError for more answers than there can be; `name` is the caller's of the field."""
+    if choices > most:
         said = f"`{name}` must be {most} or less for the model that serves this."
         raise GatewayError(UNSUPPORTED_VALUE, said, param=name)
 

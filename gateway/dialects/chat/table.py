@@ -106,6 +106,8 @@ WRITTEN = (
     Row("verbosity", "M", "verbosity"),
     Row("prompt_cache_key", "M", "cache_key"),
 )
+#: What a parameter is where nobody says it: nothing is lost with it.
+UNSAID = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0}
 REQUEST_OUT = (
     Row("model", "S", note="the target's"),
     *WRITTEN,

@@ -1,0 +1,158 @@
+"""A caller's chat completions as the provider takes them, where both speak the same and yet not quite.
+
+The caller's bytes stay what they are: single top-level values are replaced, left out, or put under another name.
+What there is to do for a model is worked out once, from the flavour's `Quirks` and what the model can; a request
+that has none of the fields concerned is known by one set and a few searches, and passes untouched.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple, get_args
+
+from gateway.capabilities import Capabilities
+from gateway.chat import Effort, Json, JsonObject
+from gateway.dialects.chat.message_patch import MessagePatch
+from gateway.dialects.chat.quirks import QUIRKS, Quirks, quirks_of
+from gateway.dialects.chat.request_out import check_choices
+from gateway.dialects.chat.table import UNSAID, WRITTEN
+from gateway.dialects.document import Document
+from gateway.dialects.effort import nearest
+from gateway.dialects.json_fields import path
+from gateway.dialects.json_text import json_bytes, read_json
+from gateway.dialects.losses import Losses
+
+#: Dropped without a word: they say nothing of the answer.
+_SILENT = frozenset({"stream_options", "store", "user", "safety_identifier"})
+_EFFORT, _NONE = "reasoning_effort", "none"
+_LIMITS = ("max_tokens", "max_completion_tokens")
+_STRICT = b'"strict"'
+_KEPT = 1024
+
+
+class Edits(NamedTuple):
+    """What `Document.spliced` takes."""
+
+    values: dict[str, bytes]
+    left_out: set[str]
+
+
+class RequestPatch:
+    """Of one model at one kind of provider. `fields` are those that may have to be changed."""
+
+    __slots__ = (
+        "_can", "_drops", "_drops_thinking", "_effort", "_messages", "_quirks", "_renames", "_thinks", "fields",
+    )  # fmt: skip
+
+    def __init__(self, quirks: Quirks, model: str, can: Capabilities, *, known: bool) -> None:
+        """`known`: the quirks are this provider's own, not those of servers of which nothing is known."""
+        self._quirks = quirks
+        self._can = can
+        lacking = {row.field for row in WRITTEN if row.needs and not getattr(can, row.needs)}
+        self._thinks = can.thinking == "always"
+        can_think = can.thinking != _NONE or bool(can.effort_levels)
+        thinking = frozenset(quirks.lacks_thinking) if known and can_think else frozenset()
+        self._drops = frozenset(lacking | (quirks.refuses if known else set()))
+        if known and not quirks.asks_usage:
+            self._drops |= {"stream_options"}
+        self._drops_thinking = thinking - self._drops
+        self._effort = bool(can.effort_levels) or (known and quirks.effort_off is not None)
+        self._renames = dict(quirks.renamed) | _limit_renamed(quirks, model) if known else {}
+        self._messages = MessagePatch(quirks) if known else None
+        choices = {"n"} if known and quirks.choices_max == 1 else set()
+        efforts = {_EFFORT} if self._effort or self._drops_thinking else set()
+        always = self._drops_thinking if self._thinks else set()
+        self.fields = frozenset(self._drops | self._renames.keys() | efforts | choices | always)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no request is ever concerned."""
+        return not self.fields and self._quirks.strict_tools and not (self._messages and self._messages.marks)
+
+    def concerns(self, document: Document) -> bool:
+        """Whether the request may have to be changed."""
+        if not self.fields.isdisjoint(document.fields) or self._has_strict_tools(document):
+            return True
+        return self._messages is not None and self._messages.concerns(document)
+
+    def edits(self, document: Document, losses: Losses) -> Edits:
+        """Raises GatewayError for what the provider cannot be asked, and where nothing may be lost."""
+        made = Edits({}, set())
+        fields = document.fields
+        if "n" in self.fields and type(choices := fields.get("n")) is int:
+            check_choices(choices, max(self._can.n_max, self._quirks.choices_max), "n")
+        thinks = self._write_effort(fields, made, losses)
+        drops = self._drops | self._drops_thinking if thinks else self._drops
+        for name in sorted(drops & fields.keys()):
+            value = fields[name]
+            made.left_out.add(name)
+            if value is not None and value is not False and UNSAID.get(name) != value and name not in _SILENT:
+                losses.dropped(name)
+        for name, own in self._renames.items():
+            if name in fields and name not in made.left_out:
+                made.left_out.add(name)
+                if fields.get(own) is None and fields[name] is not None:
+                    start, end = document.span(name)
+                    made.values[own] = document.raw[start:end]
+        if self._has_strict_tools(document):
+            self._write_tools(document, made, losses)
+        if self._messages is not None and self._messages.concerns(document):
+            changed = self._messages.changed(document, losses)
+            if changed is not None:
+                made.values["messages"] = json_bytes(changed)
+        return made
+
+    def _write_effort(self, fields: JsonObject, made: Edits, losses: Losses) -> bool:
+        """Whether the model thinks before it answers, as far as the request and what is known of it say."""
+        wanted = fields.get(_EFFORT)
+        if wanted is None:
+            return self._thinks
+        if not self._effort or wanted not in get_args(Effort):
+            return wanted != _NONE
+        if wanted == _NONE and self._quirks.effort_off is not None:
+            field, kind = self._quirks.effort_off
+            made.left_out.add(_EFFORT)
+            made.values[field] = json_bytes({"type": kind})
+            return False
+        if not self._can.effort_levels:
+            return wanted != _NONE
+        sent: Effort = nearest(wanted, self._can.effort_levels)  # type: ignore[arg-type]
+        if sent != wanted:
+            losses.clamped(_EFFORT)
+            made.values[_EFFORT] = json_bytes(sent)
+        return sent != _NONE
+
+    def _has_strict_tools(self, document: Document) -> bool:
+        return not self._quirks.strict_tools and document.raw.find(_STRICT, *document.span("tools")) >= 0
+
+    def _write_tools(self, document: Document, made: Edits, losses: Losses) -> None:
+        tools = read_json(document.raw[slice(*document.span("tools"))])
+        if not isinstance(tools, list):
+            return
+        written: list[Json] = []
+        for place, tool in enumerate(tools):
+            function = tool.get("function") if isinstance(tool, dict) else None
+            if not isinstance(tool, dict) or not isinstance(function, dict) or "strict" not in function:
+                written.append(tool)
+                continue
+            if function["strict"]:
+                losses.dropped(path(path("tools", place), "function.strict"))
+            kept: JsonObject = {name: value for name, value in function.items() if name != "strict"}
+            written.append({**tool, "function": kept})
+        made.values["tools"] = json_bytes(written)
+
+
+@lru_cache(_KEPT)
+def request_patch(dialect: str, flavour: str, model: str, can: Capabilities) -> RequestPatch | None:
+    """None where no request to the model ever has to be changed."""
+    known = dialect == "azure" or flavour in QUIRKS
+    quirks = quirks_of(dialect, flavour)
+    made = RequestPatch(quirks, model, can, known=known)
+    return None if made.is_empty else made
+
+
+def _limit_renamed(quirks: Quirks, model: str) -> dict[str, str]:
+    """OpenAI's new name of the limit is known to few others; its old one to all but OpenAI's own new models."""
+    old, new = _LIMITS
+    if quirks.max_tokens == old:
+        return {new: old}
+    is_new = quirks.developer is not None and quirks.developer.match(model) is not None
+    return {old: new} if is_new else {}
