@@ -129,6 +129,7 @@ class Exchange:  # no Record: those are slow to write to, and this one is writte
     body_bytes: int = 0  # of the request, as far as it is held in memory
     route: ModelRoute | None = None
     streaming: bool = False
+    as_array: bool = False  # its stream is one JSON array
     goes_on: bool = False  # the model may work on when the reply is over
     sizing: Sizing = _UNSIZED  # of its body, for the target that is asked first
     target: Target | None = None

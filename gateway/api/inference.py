@@ -17,6 +17,7 @@ from gateway.dialects.counted import counted
 from gateway.dialects.document import Document
 from gateway.dialects.embeddings.gemini import with_model as contents_with_model
 from gateway.dialects.gemini_stream import GeminiStream
+from gateway.dialects.losses import Losses
 from gateway.dialects.messages.foreign_thoughts import may_have_foreign_thoughts, with_own_thoughts
 from gateway.dialects.messages_stream import MessagesStream
 from gateway.dialects.named_files import may_name_files
@@ -154,7 +155,8 @@ class Inference:
         """A JSON body that names no model, since the path does: so it is at Google."""
         check_json_type(named)
         document = await self._read(receive, connection, named)
-        exchange.streaming = endpoint.path.startswith(":stream") and b"alt=sse" in query.split(b"&")
+        exchange.streaming = endpoint.path.startswith(":stream")
+        exchange.as_array = exchange.streaming and b"alt=sse" not in query.split(b"&")
         return self._from_document(endpoint, exchange, named, document, model)
 
     async def _read(self, receive: Receive, connection: TimedBody, named: dict[bytes, bytes]) -> Document:
@@ -248,6 +250,7 @@ class Inference:
             seals_ids=endpoint.name == "responses",
             reasoning="reasoning" in fields or "reasoning_effort" in fields,
             opened=opened,
+            losses=Losses(strict=True) if _is_strict(named) else None,
         )
 
     def _translate(
@@ -264,7 +267,7 @@ class Inference:
         if endpoint.name in COUNTS_ONLY:
             work.answer = counted(endpoint.name, exchange.sizing.estimate().input)
             return
-        strict = named.get(b"x-gateway-strict") == b"true"
+        strict = _is_strict(named)
         if endpoint.name in EMBEDDINGS:
             work.at = EmbeddingTranslation(work, exchange, document, forwarded_lines(named), strict).at
             return
@@ -318,6 +321,11 @@ class Inference:
         target, route = candidates.first_target, candidates.route
         assert target is not None and route is not None, "what names a model has a target"
         return Sizing(source, endpoint.name, self._estimator, tenant.id, route.label, target.model)
+
+
+def _is_strict(named: dict[bytes, bytes]) -> bool:
+    """Whether the caller wants nothing lost."""
+    return named.get(b"x-gateway-strict") == b"true"
 
 
 def _asks_for_stream(document: Document, endpoint: Endpoint) -> bool:

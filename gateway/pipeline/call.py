@@ -33,6 +33,7 @@ from gateway.pipeline.router import Candidates
 from gateway.pipeline.served_by import served_by
 from gateway.pipeline.ticket import Permit, Ticket
 from gateway.pipeline.turned_away import not_again
+from gateway.pipeline.unwanted import Unwanted
 from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import RANKS, Bounds, ProviderKey, Target
 from gateway.upstream.failures import UpstreamFailure
@@ -66,9 +67,10 @@ class Door:
 class AttemptFailedError(Exception):
     """An attempt came to nothing, before anything of it reached the caller. Its permit has ended."""
 
-    def __init__(self, error: GatewayError, kind: Kind, *, sent: bool = True) -> None:
+    def __init__(self, error: GatewayError, kind: Kind, *, sent: bool = True, mends: bool = False) -> None:
         super().__init__(error.message)
         self.error = error
+        self.mends = mends  # without what was refused the same provider key may serve it
         self.sent = sent  # else no provider has seen anything of it
         told = kind in _PUT_BACK_WHEN_TOLD and bool(error.retry_after_s)
         self.is_credential = kind == "credential"
@@ -101,6 +103,7 @@ class Upstream:
             self._hedged = Hedged(hedging, dispatcher, lessons, self._budget, clock)
         #: Whether the key of that id has another secret than the one that was refused.
         self.has_another_secret: Callable[[str, Secret | None], Awaitable[bool]] = _nobody_knows
+        self._unwanted = Unwanted()
         self._doors: dict[tuple[ProviderKey, str, str, str | None, str], Door] = {}
 
     def configure(self) -> None:
@@ -120,6 +123,7 @@ class Upstream:
             ticket.overflow(NO_MONEY)
         now = exchange.queued
         error: GatewayError | None = None
+        mended = False
         while True:
             permit = self._dispatcher.at_once(ticket, now, ticket.came_back)
             if permit is None:
@@ -146,13 +150,14 @@ class Upstream:
                 told.message = work.in_callers_words(told.message)
                 # Of a lesser model than was asked for its no is not the last word, whatever it says.
                 overflowed = permit.overflow is not None
-                if not overflowed and not failed.error.condition.retryable:
+                mends, mended = failed.mends and not mended, mended or failed.mends  # once
+                if not (overflowed or mends or failed.error.condition.retryable):
                     raise told from None
                 ticket.came_back = True
                 again = failed.is_credential and await self.has_another_secret(
                     permit.way.key_id, permit.presented
                 )
-                if overflowed or not (failed.put_back or again):
+                if not mends and (overflowed or not (failed.put_back or again)):
                     ticket.tried = (*ticket.tried, permit.way)
                 now = self._clock.monotonic()
                 if not self._dispatcher.has_way(ticket, now):
@@ -164,7 +169,7 @@ class Upstream:
                     if self._budget.frees_in(now) > CLASSES[rank].ttl_s:
                         raise (told if waits else not_again(told)) from None
                     ticket.owes_retry = True
-                if not overflowed:
+                if not (overflowed or mends):
                     error = told
 
     def _waited(self, exchange: Exchange, since: float) -> float:
@@ -184,8 +189,8 @@ class Upstream:
         """One exchange with one provider key, up to where nothing can be mended any more."""
         key, target = permit.way.account.key, permit.way.target
         exchange.attempts += 1
-        if work.at is not None and target is not None:
-            work = self._at(work.at, target, permit)
+        if target is not None and (work.at is not None or self._unwanted):
+            work = self._at(work, target, permit)
         exchange.provider_key, exchange.target, exchange.overflow = key, target, permit.overflow
         permit.presented = key.secret
         try:
@@ -248,10 +253,12 @@ class Upstream:
             self._lessons.abandoned(permit, NO_USAGE)
             raise
 
-    def _at(self, work_at: Callable[[Target], Work], target: Target, permit: Permit) -> Work:
+    def _at(self, work: Work, target: Target, permit: Permit) -> Work:
         """What `target` gets. Raises GatewayError for what it cannot be asked: then the permit has ended."""
         try:
-            return work_at(target)
+            if work.at is not None:
+                work = work.at(target)
+            return self._unwanted.spared(work, target, self._clock.monotonic()) if self._unwanted else work
         except BaseException:
             self._dispatcher.give_back(permit)
             raise
@@ -302,7 +309,10 @@ class Upstream:
         error = refusal(response.status, response.headers, why, account.key, work.api, verdict.kind)
         self._lessons.failed(permit, error, verdict, sent=True)
         _billed(exchange, permit, error, owed=owed)
-        return AttemptFailedError(error, verdict.kind)
+        target, mends = permit.way.target, False
+        if target is not None and verdict.kind == "caller" and not owed:
+            mends = self._unwanted.learn(work, target, response.status, why, self._clock.monotonic())
+        return AttemptFailedError(error, verdict.kind, mends=mends)
 
     def _failed(
         self, exchange: Exchange, permit: Permit, error: GatewayError, failure: UpstreamFailure

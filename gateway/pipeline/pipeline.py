@@ -19,6 +19,7 @@ from gateway.pipeline.authenticate import OWN_HEADERS, Authenticator, UnknownKey
 from gateway.pipeline.call import Upstream
 from gateway.pipeline.caller import Caller, Connection
 from gateway.pipeline.interrupt import Interrupt
+from gateway.pipeline.json_array import JsonArray
 from gateway.pipeline.lessons import Lessons, verdict_of_error
 from gateway.pipeline.purse import Purse
 from gateway.pipeline.relay import Relay
@@ -121,6 +122,8 @@ class Pipeline:
                 deadline = self._arm(exchange, interrupt)
             prepared = prepare(exchange, named)  # read, estimate, find candidates
             work, candidates = prepared if isinstance(prepared, tuple) else await prepared
+            if exchange.as_array:
+                caller.through(JsonArray)
             if key.scope is not UNLIMITED:
                 check_model(key, exchange.model)
             # Waiting and streams may last, and what is held for each counts: the head has been read.

@@ -28,6 +28,8 @@ from gateway.upstream.response import Response
 
 #: Headers of a reply that a caller may see (wire reference §3.6); everything else stays with us.
 _PASSED = frozenset({b"openai-processing-ms", b"openai-version", b"content-disposition"})
+#: What replies call the model's name; the second is Google's.
+_MODEL = ("model", "modelVersion")
 _LAST_PACKET_S = 0.5
 _JSON = b"content-type: application/json\r\n"
 _IDENTITY = b"%bx-gateway-attempts: %d\r\n%b, upstream;dur=%.3f, gateway;dur=%.3f\r\n"
@@ -61,12 +63,9 @@ class Relay:
         if work.seals_ids:
             body = self._sealed(exchange, reply, work, body)
         if reply.permit.way.account.key.provider.echo_model and exchange.model is not None:
-            document = Document(body)
-            body = (
-                document.spliced({"model": orjson.dumps(exchange.model)})
-                if "model" in document.fields
-                else body
-            )
+            document, named = Document(body), orjson.dumps(exchange.model)
+            edits = {name: named for name in _MODEL if name in document.fields}
+            body = document.spliced(edits) if edits else body
         if work.stream is not None:
             stream = work.stream()
             if not stream.tolerates_plain:
@@ -141,11 +140,8 @@ class Relay:
                 for event in stream.events_with_ids(reply.held):
                     meet(event)
                 stream.meet = meet
-        model = first.get("model")
-        if reply.permit.way.account.key.provider.echo_model and isinstance(model, str):
-            stream.rewrites.append(
-                (b'"model":' + orjson.dumps(model), b'"model":' + orjson.dumps(exchange.model))
-            )
+        if reply.permit.way.account.key.provider.echo_model:
+            stream.rewrites += _renaming(first, reply.held, exchange.model)
 
     def _meet(self, stream: RelayedStream, tenant: str, pool: str, event: dict[str, Any]) -> None:
         """From this event of the stream on, the ids in it are sealed."""
@@ -191,6 +187,18 @@ async def _see_out(response: Response) -> None:
 def _owner(exchange: Exchange, reply: Reply) -> tuple[str, str]:
     assert exchange.tenant_key is not None
     return exchange.tenant_key.tenant.id, reply.permit.way.account.key.id
+
+
+def _renaming(first: dict[str, Any], held: bytes, model: str | None) -> list[tuple[bytes, bytes]]:
+    """The members of a stream's `first` event that name the model, as they stand in what is `held` of it."""
+    found: list[tuple[bytes, bytes]] = []
+    for name in _MODEL:
+        if isinstance(first.get(name), str):
+            for key in (b'"%b":' % name.encode(), b'"%b": ' % name.encode()):  # Google puts a space there
+                said = key + orjson.dumps(first[name])
+                if held.find(said) >= 0:
+                    found.append((said, key + orjson.dumps(model)))
+    return found
 
 
 def _identity(reply: Reply, exchange: Exchange) -> bytes:

@@ -165,6 +165,7 @@ class Translation:
             stream=stream if exchange.streaming else None,
             reasoning=native.reasoning,
             read=read,
+            named=asked.request.named,
             losses=losses,
         )
 

@@ -56,6 +56,9 @@ class Work(Record, eq=False):
     #: The body of one that is passed on, but for what its provider says in its own way; None: the same bytes.
     mend: Callable[[bytes], bytes] | None = None
     answer: bytes | None = None  # known without asking anybody
+    named: Callable[[str], str] | None = (
+        None  # the caller's name of a noun; None: fields are the caller's own
+    )
     losses: Losses | None = None  # what could not be carried over; None: nothing, and it could be
 
     def in_callers_words(self, message: str) -> str:

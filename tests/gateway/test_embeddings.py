@@ -141,6 +141,20 @@ async def test_more_than_gemini_takes_goes_in_parts_and_comes_back_in_order(
     assert (line["attempts"], line["input_tokens"]) == (1, made.usage.prompt_tokens)
 
 
+async def test_a_compatible_server_that_takes_few_is_asked_in_parts(sim: ProviderSim) -> None:
+    config = {**before_each_dialect(sim), "capabilities": {"embed": {"embedding_batch_max": 2}}}
+    async with (
+        RunningGateway(config) as gateway,
+        AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0) as client,
+    ):
+        made = await client.embeddings.create(model="openai", input=[*TEXTS, *TEXTS, "end"], dimensions=8)
+        tokens = await client.embeddings.create(model="openai", input=[[1, 2], [3], [4, 5]], dimensions=8)
+    assert are_of(made, [*TEXTS, *TEXTS, "end"], 8)
+    assert are_of(tokens, ["1 2", "3", "4 5"], 8)
+    sizes = [len(orjson.loads(one["body"])["input"]) for one in sim.requests()]
+    assert sizes == [2, 2, 2, 1, 2, 1]
+
+
 async def test_every_part_counts_against_the_ceilings(
     gateway: RunningGateway, by_openai: AsyncOpenAI
 ) -> None:
