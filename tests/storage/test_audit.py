@@ -187,7 +187,7 @@ async def test_every_tampering_shows(database: Database) -> None:
 async def test_what_is_written_after_a_cut_does_not_make_the_chain_whole_again(
     stored: Stored, database: Database, attack: str, first: int
 ) -> None:
-    """Each row's head is kept as the gateway keeps it: of the rows that were cut off, and of those in their place."""
+    """Each head is kept as the gateway does it: of the rows that were cut off, and of those in their place."""
     kept = [Anchor(row.tenant, row.seq, row.hash) for row in await _chain(database, 5)]
     async with connected(stored.superuser) as connection, connection.transaction():
         await connection.execute("SET LOCAL session_replication_role = replica")
