@@ -56,6 +56,7 @@ from gateway.pipeline.queue_readings import QueueReadings
 from gateway.pipeline.readings import Readings, lease_counts
 from gateway.pipeline.relay import Relay
 from gateway.pipeline.reserve import Reservations
+from gateway.pipeline.response_store import ResponseStore
 from gateway.pipeline.router import Router
 from gateway.pipeline.secret_sources import secret_sources
 from gateway.pipeline.settle import Settlement
@@ -146,6 +147,7 @@ class App:
         pipeline.unknown = self._unknown_key
         self._spending = pipeline.spending = self._books(settings, snapshot, metrics)
         self._stored_answers = self._kept_for_all(pipeline, snapshot)
+        self._responses = self._kept_responses(reading)
         metrics.also(partial(self._scraped, metrics))
         #: What runs, as the admin API shows it.
         self.running = self._shown(router)
@@ -171,6 +173,8 @@ class App:
             await self._spending.treasury.start()
         if self._stored_answers is not None:
             self._stored_answers.start()
+        if self._responses is not None:
+            self._responses.start()
         await self._secrets.start()
         await self._secrets.warm(self.following.snapshot)
         self._renew()
@@ -237,6 +241,8 @@ class App:
         await self._key_use.close()
         if self._stored_answers is not None:
             await self._stored_answers.close()
+        if self._responses is not None:
+            await self._responses.close()
         if self._spending is not None:
             await self._spending.treasury.close()
         await self.databases.close()
@@ -322,6 +328,13 @@ class App:
         bounds, sweeps = snapshot.bounds, self._worker == 0
         made = StoredAnswers(self.databases.primary, bounds.idempotent_answer_bytes // 4, sweeps=sweeps)
         pipeline.idempotency.stored = made
+        return made
+
+    def _kept_responses(self, reading: Inference) -> ResponseStore | None:
+        """Responses that callers may go on from; None where there is no database."""
+        if self.databases.primary is None:
+            return None
+        made = reading.responses.store = ResponseStore(self.databases.primary, sweeps=self._worker == 0)
         return made
 
     def _leased(self, settings: Settings, time: LedgerTime, metrics: Metrics) -> Leases | None:

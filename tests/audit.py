@@ -25,7 +25,7 @@ MAY_START_PROCESSES = (
     "tests/serving/", "tests/sim/test_control.py", "tests/settings/", "tests/javascript/", "tests/test_audit.py",
     "tests/test_sharing.py",
     "tests/admin/", "tests/admission/", "tests/budgets/", "tests/configuration/", "tests/drills/",
-    "tests/idempotency/", "tests/keys/", "tests/spending/", "tests/storage/",
+    "tests/idempotency/", "tests/keys/", "tests/responses/", "tests/spending/", "tests/storage/",
     "tests/loadtests/test_scenarios.py",
 )  # fmt: skip
 

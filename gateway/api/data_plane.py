@@ -3,7 +3,7 @@
 Paths are matched as they came, undecoded: `//v1`, `%2e` and their kin are simply unknown URLs.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
 from urllib.parse import parse_qs
@@ -19,6 +19,7 @@ from gateway.api.object_ids import Opened
 from gateway.api.object_requests import Prepared
 from gateway.api.query import parsed_query
 from gateway.api.routes import Endpoint, exact_methods, exact_routes, is_unserved, owned_methods, owned_route
+from gateway.dialects.sealed_ids import MARK
 from gateway.errors import METHOD_NOT_SUPPORTED, UNKNOWN_URL, UNSUPPORTED_ENDPOINT, GatewayError
 from gateway.exchange import Exchange
 from gateway.pipeline.authenticate import UnknownKeyError
@@ -99,6 +100,9 @@ class DataPlane:
         owned = owned_route(method, raw_path)
         if owned is not None:
             endpoint, collection, sealed, action = owned
+            if collection == "responses" and MARK.decode() not in sealed:
+                await self._kept(endpoint, sealed, action, scope)
+                return
             template = f"/{collection}/{{}}" + (f"/{action}" if action else "")
             await self._serve(Asked(endpoint, sealed, template), scope, receive)
             return
@@ -183,14 +187,33 @@ class DataPlane:
 
     async def _models(self, raw_path: bytes, scope: Scope) -> None:
         """The catalogue is local: it says what this tenant may put in `model`."""
-        exchange = self.pipeline.aside("models", dialect_of(scope))
+
+        async def answer(key: TenantKey) -> bytes:
+            return self.catalogue.answer(key, raw_path, scope["query_string"])
+
+        await self._answer_here("models", answer, scope)
+
+    async def _kept(self, endpoint: Endpoint, id_: str, action: str, scope: Scope) -> None:
+        """So are the responses that are kept here."""
+
+        def answer(key: TenantKey) -> Awaitable[bytes]:
+            responses, query = self.inference.responses, scope["query_string"]
+            return responses.answer(key.tenant.id, scope["method"], id_, action, query)
+
+        await self._answer_here(endpoint.name, answer, scope)
+
+    async def _answer_here(
+        self, endpoint: str, answer: Callable[[TenantKey], Awaitable[bytes]], scope: Scope
+    ) -> None:
+        """An exchange that needs no provider."""
+        exchange = self.pipeline.aside(endpoint, dialect_of(scope))
         caller = Caller(scope["kaze.connection"], exchange)
         try:
             key = await self._authenticated(scope["headers"])
             exchange.tenant_key, exchange.priority = key, key.priority
-            check_use(key, "models", scope["client"])
+            check_use(key, endpoint, scope["client"])
             caller.reservation = self.pipeline.reservations.begin(exchange)
-            body = self.catalogue.answer(key, raw_path, scope["query_string"])
+            body = await answer(key)
             caller.respond(200, b"content-type: application/json\r\n", body)
         except GatewayError as error:
             caller.fail(error)

@@ -8,6 +8,7 @@ from functools import partial
 
 from gateway.admission.stable_prefix import stable_prefix
 from gateway.api.document_of import document_of
+from gateway.api.kept_responses import KeptResponses
 from gateway.api.object_ids import NONE_OPENED, ObjectIds, Opened, raw_references, tenant_of
 from gateway.api.object_requests import ObjectRequests, Prepared, other_work
 from gateway.api.routes import Endpoint
@@ -36,6 +37,7 @@ from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.fetching import fetch_named
 from gateway.pipeline.form import Form, form_text, read_form
 from gateway.pipeline.forwarded import VERSION, anthropic_lines, forwarded_lines
+from gateway.pipeline.keeping import Keeping
 from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_json_type, read_body
 from gateway.pipeline.router import Candidates, Router
 from gateway.pipeline.sizing import Sizing
@@ -70,6 +72,7 @@ class Inference:
         self._clock = clock
         self._estimator = estimator
         self.ids = ObjectIds(router, ids)
+        self.responses = KeptResponses(router.snapshot.bounds)
         self.objects = ObjectRequests(router, ids, self.ids)
         self._bounds: Bounds = router.snapshot.bounds
 
@@ -91,7 +94,10 @@ class Inference:
             return self._from_slow_json(endpoint, exchange, named, receive, connection)
         if len(raw) > SMALL:  # those that may be heavy
             return self._from_heavy_json(endpoint, exchange, named, raw)
-        return self._from_document(endpoint, exchange, named, Document(raw, self._bounds.json_depth))
+        document = Document(raw, self._bounds.json_depth)
+        if "previous_response_id" in document.fields and self.responses.goes_on(endpoint.name, document):
+            return self._going_on(endpoint, exchange, named, document)
+        return self._from_document(endpoint, exchange, named, document)
 
     async def _from_slow_json(
         self,
@@ -107,7 +113,17 @@ class Inference:
     async def _from_heavy_json(
         self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], raw: bytes
     ) -> Prepared:
-        return self._from_document(endpoint, exchange, named, await document_of(raw, self._bounds.json_depth))
+        document = await document_of(raw, self._bounds.json_depth)
+        if "previous_response_id" in document.fields and self.responses.goes_on(endpoint.name, document):
+            return await self._going_on(endpoint, exchange, named, document)
+        return self._from_document(endpoint, exchange, named, document)
+
+    async def _going_on(
+        self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], document: Document
+    ) -> Prepared:
+        """A request that goes on from a response that is kept here."""
+        document, keeping = await self.responses.expanded(tenant_of(exchange).id, document)
+        return self._from_document(endpoint, exchange, named, document, keeping=keeping)
 
     async def from_deployment(
         self,
@@ -122,6 +138,8 @@ class Inference:
         check_json_type(named)
         document = await self._read(receive, connection, named)
         renamed = document.edited(document.renamed(deployment))
+        if self.responses.goes_on(endpoint.name, renamed):
+            return await self._going_on(endpoint, exchange, named, renamed)
         return self._from_document(endpoint, exchange, named, renamed)
 
     async def from_model_path(
@@ -152,8 +170,10 @@ class Inference:
         named: dict[bytes, bytes],
         document: Document,
         model: str | None = None,
+        keeping: Keeping | None = None,
     ) -> Prepared:
-        """`model` is given where the path names it, and the body does not."""
+        """`model` is given where the path names it, and the body does not; `keeping` where the conversation is
+        ours."""
         assert exchange.tenant_key is not None
         tenant = exchange.tenant_key.tenant
         raw, fields, pinned, opened = document.raw, document.fields, None, NONE_OPENED
@@ -187,8 +207,8 @@ class Inference:
         work = self._work(endpoint, exchange, named, document, in_path, pinned, opened)
         if candidates.has_choice:
             work.prefix = stable_prefix(tenant.id, fields, len(raw))
-        if not is_native:
-            self._translate(work, endpoint, exchange, named, document, candidates)
+        if not is_native or keeping is not None:
+            self._translate(work, endpoint, exchange, named, document, candidates, keeping)
         return work, candidates
 
     def _work(
@@ -241,6 +261,7 @@ class Inference:
         named: dict[bytes, bytes],
         document: Document,
         candidates: Candidates,
+        keeping: Keeping | None,
     ) -> None:
         """Some target does not speak as the caller does, or needs to be asked otherwise."""
         if endpoint.name in COUNTS_ONLY:
@@ -257,6 +278,8 @@ class Inference:
         )
         work.at = translation.at
         tenant = tenant_of(exchange)
+        if endpoint.name == "responses":
+            translation.keeping = keeping or self.responses.keeping(tenant.id, document)
         if tenant.fetch_urls and document.raw.find(b"https:") >= 0:
             work.before = partial(fetch_named, translation, candidates, self.fetcher, tenant.id)
 

@@ -14,22 +14,30 @@ from gateway.exchange import Usage
 
 
 class TranslatedStream:
-    """`frames_of` makes the frames of a whole reply, for a provider that would not stream."""
+    """`frames_of` makes the frames of a whole reply, for a provider that would not stream; `over` is told when the
+    last frame is written.
+    """
 
     __slots__ = (
-        "_reader", "_usage", "content", "ended", "failure", "first", "frames_of", "hid", "rewrites", "writer",
+        "_over", "_reader", "_usage", "content", "ended", "failure", "first", "frames_of", "hid", "rewrites",
+        "writer",
     )  # fmt: skip
 
     #: A body that is no stream is never passed on as it is.
     tolerates_plain = False
 
     def __init__(
-        self, reader: StreamReader, writer: StreamWriter, frames_of: Callable[[dict[str, Any]], bytes]
+        self,
+        reader: StreamReader,
+        writer: StreamWriter,
+        frames_of: Callable[[dict[str, Any]], bytes],
+        over: Callable[[], None] | None = None,
     ) -> None:
         self._reader = reader
         self.writer = writer
         self._usage: Usage | None = None
         self.frames_of = frames_of
+        self._over = over
         self.content = False
         self.ended = False
         self.hid = False
@@ -74,4 +82,6 @@ class TranslatedStream:
                 self.content = True
         frames = self.writer.write(events)
         self.hid = not frames
+        if self.ended and self._over is not None:
+            self._over()
         return frames

@@ -25,6 +25,7 @@ class Asked(Record, frozen=True):
     fields: JsonObject = field(
         default_factory=dict
     )  # of the request, as the caller wrote them: some dialects echo them
+    stored: bool = False  # the reply is kept here, and can be gone on from
 
 
 class Sent(Record, frozen=True):

@@ -5,6 +5,7 @@ target speaks natively stays the bytes that came. Nothing here awaits: translati
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from gateway.chat import ChatReply, JsonObject, Media
@@ -19,11 +20,13 @@ from gateway.dialects.passage import Passage, passage
 from gateway.dialects.remembered import Remembered
 from gateway.dialects.replay_memory import ReplayMemory, Restored
 from gateway.dialects.responses.bridge import needs_responses
+from gateway.dialects.responses.stream_out import ResponsesWriter
 from gateway.dialects.table import outbound
 from gateway.dialects.translated_stream import TranslatedStream
-from gateway.dialects.translation import Asked, Inbound, Outbound, Sent
+from gateway.dialects.translation import Asked, Inbound, Outbound, Sent, StreamWriter
 from gateway.dialects.whole_and_stream import events_of
 from gateway.exchange import Exchange, Usage
+from gateway.pipeline.keeping import Keeping
 from gateway.pipeline.mended import mended
 from gateway.pipeline.model_can import model_can
 from gateway.pipeline.work import Work
@@ -33,12 +36,13 @@ from gateway.settings.snapshot import Target
 
 class Translation:
     """Of one request. `native` is what goes to those who speak as the caller does, `forwarded` the header lines
-    of the caller's that pass to any other; `contents` what was fetched of the URLs in it, for who cannot do so.
+    of the caller's that pass to any other; `contents` what was fetched of the URLs in it, for who cannot do so;
+    `keeping` puts the reply away where its caller may go on from it.
     """
 
     __slots__ = (
         "_clock", "_document", "_exchange", "_fields", "_forwarded", "_frame_max", "_inbound", "_made", "_memory",
-        "_owner", "_read", "_strict", "contents", "native",
+        "_owner", "_read", "_strict", "contents", "keeping", "native",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +58,7 @@ class Translation:
         clock: Clock,
     ) -> None:
         self.native = native
+        self.keeping: Keeping | None = None
         self.contents: Mapping[str, Attached] = {}
         self._inbound = inbound
         self._exchange = exchange
@@ -79,9 +84,14 @@ class Translation:
     def to_be_fetched(self, targets: Iterable[Target]) -> Iterator[Media]:
         """What the request names by URL and some target cannot get. Raises GatewayError for what is no request."""
         for target in targets:
-            if not self._way(target).native:
+            if not self._way(target).native or self._goes_on:
                 can = model_can(target.facts)
                 yield from to_be_fetched(self._request()[0].request, target.provider.dialect, can)
+
+    @property
+    def _goes_on(self) -> bool:
+        """From a response that is kept here: in the words of other providers, too."""
+        return self.keeping is not None and self.keeping.previous is not None
 
     def _way(self, target: Target) -> Passage:
         provider = target.provider
@@ -95,7 +105,7 @@ class Translation:
         api = way.api
         if way.bridged and needs_responses(self._request()[0].request, can):
             api = "responses"
-        elif way.native:
+        elif way.native and not self._goes_on:
             if api != "chat":
                 return self.native
             losses = Losses(self._strict)
@@ -119,24 +129,31 @@ class Translation:
             fields = self._fields = read_object(self._document.raw)
             assert fields is not None, "a document is an object"
             losses = Losses(self._strict)
+            if fields.get("store") is True and self.keeping is None and self.native.api == "responses":
+                losses.dropped("store")
             request = replace(self._inbound.request(fields, losses), stream=self._exchange.streaming)
             restored = self._memory.restore(request, self._owner, self._clock.monotonic())
             self._read = restored, losses
         return self._read
 
     def _work(self, target: Target, sent: Sent, spoken: Outbound, losses: Losses) -> Work:
-        exchange, native, inbound = self._exchange, self.native, self._inbound
+        exchange, native, inbound, keeping = self._exchange, self.native, self._inbound, self.keeping
         asked = self._asked(target)
         body = json_bytes(sent.body)
 
         def read(values: Sequence[dict[str, Any]]) -> tuple[bytes, Usage]:
             (value,) = values
             reply = spoken.reply(value, sent)
-            return json_bytes(inbound.reply(reply, asked)), reply.usage
+            written = inbound.reply(reply, asked)
+            if keeping is not None:
+                keeping.keep(written)
+            return json_bytes(written), reply.usage
 
         def stream() -> TranslatedStream:
             reader = spoken.stream(sent, self._frame_max)
-            return TranslatedStream(reader, inbound.stream(asked), _frames_of(spoken, sent, inbound, asked))
+            writer = inbound.stream(asked)
+            over = None if keeping is None else partial(_keep_whole, keeping, writer)
+            return TranslatedStream(reader, writer, _frames_of(spoken, sent, writer, over), over)
 
         return Work(
             "POST",
@@ -162,15 +179,24 @@ class Translation:
             exchange.request_id.removeprefix("req_"),
             int(self._clock.utc().timestamp()),
             exchange.sizing.estimate().input,
-            self._fields,
+            self._fields if self.keeping is None else self._fields | self.keeping.echoed,
+            self.keeping is not None and self.keeping.keeps,
         )
 
 
 def _frames_of(
-    spoken: Outbound, sent: Sent, inbound: Inbound, asked: Asked
+    spoken: Outbound, sent: Sent, writer: StreamWriter, over: Callable[[], None] | None
 ) -> Callable[[dict[str, Any]], bytes]:
     def frames_of(value: dict[str, Any]) -> bytes:
         reply: ChatReply = spoken.reply(value, sent)
-        return inbound.stream(asked).write(events_of(reply))
+        frames = writer.write(events_of(reply))
+        if over is not None:
+            over()
+        return frames
 
     return frames_of
+
+
+def _keep_whole(keeping: Keeping, writer: StreamWriter) -> None:
+    if isinstance(writer, ResponsesWriter) and writer.whole is not None:
+        keeping.keep(writer.whole)

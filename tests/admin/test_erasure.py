@@ -6,7 +6,9 @@ from msgspec.structs import replace
 
 from budgets.books import FLUSH, Books
 from budgets.flush_batch import flush_batch
+from storage import stored_responses
 from storage.database import EVERY_TENANT, connected
+from storage.stored_responses import Stored
 from tests.admin.conftest import TENANT, Admin
 from tests.budgets.entries import intent, settle
 
@@ -60,3 +62,12 @@ async def test_what_cannot_be_waited_for_is_erased_when_it_is_deleted_again(admi
         assert refused.status_code == 503 and "delete it again" in refused.json()["detail"]
     assert (await admin.ask("DELETE", f"/tenants/{TENANT}")).status_code == 204
     assert await attributed(admin) == {("", "", 40)}
+
+
+async def test_kept_responses_go_with_their_tenant(admin: Admin) -> None:
+    await admin.tenant()
+    async with admin.database.flushes.transaction(EVERY_TENANT) as connection:
+        both = [Stored(tenant, "resp_1", None, b"[]", b"[]", b"{}") for tenant in (TENANT, "another")]
+        await stored_responses.keep(connection, both, 60.0)
+    assert (await admin.ask("DELETE", f"/tenants/{TENANT}")).status_code == 204
+    assert [row["tenant"] for row in await admin.rows("SELECT tenant FROM stored_responses")] == ["another"]

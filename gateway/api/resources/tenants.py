@@ -116,6 +116,7 @@ class _Tenants(Collection):
         )  # fmt: skip
         await connection.execute("DELETE FROM tenant_key_use WHERE tenant = $1", tenant)
         await connection.execute("DELETE FROM budgets WHERE tenant = $1", tenant)
+        await connection.execute("DELETE FROM stored_responses WHERE tenant = $1", tenant)
         await connection.execute(
             "DELETE FROM idempotent_answers WHERE tenant = $1 OR tenant = $2 AND about = $1", tenant, GATEWAY
         )

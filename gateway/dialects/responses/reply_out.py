@@ -76,7 +76,7 @@ def response(
     made["tools"] = made["tools"] or []
     made["text"] = made["text"] or {"format": {"type": "text"}}
     made["reasoning"] = made["reasoning"] or {"effort": None, "summary": None}
-    made["store"] = False
+    made["store"] = asked.stored
     made["usage"] = None if usage is None else usage_object(usage)
     if answer is not None:
         reason = _INCOMPLETE.get(answer.stop)

@@ -83,6 +83,7 @@ class ResponsesWriter:
         "_stopped",
         "_usage",
         "sequence",
+        "whole",
     )
 
     def __init__(self, asked: Asked) -> None:
@@ -95,6 +96,7 @@ class ResponsesWriter:
         self._stopped: Stopped | None = None
         self._usage: Usage | None = None
         self._out: list[bytes] = []
+        self.whole: JsonObject | None = None  # the response that the last event has told
         self.sequence = 0  # the number that the next event will carry
 
     def write(self, events: Iterable[Event]) -> bytes:
@@ -161,8 +163,8 @@ class ResponsesWriter:
         answer = Answer((), stopped.stop, explanation=stopped.explanation)
         items = [self._items[index] for index in sorted(self._items)]
         status = status_of(stopped.stop)
-        whole = response(self._asked, status, items, answer, self._usage or Usage())
-        self._say(f"response.{status}", {"response": whole})
+        self.whole = response(self._asked, status, items, answer, self._usage or Usage())
+        self._say(f"response.{status}", {"response": self.whole})
 
     # messages
 
