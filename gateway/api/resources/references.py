@@ -72,9 +72,7 @@ class References:
                 findings.add((*path, index), "is named twice")
             seen.add(name)
 
-    async def local_target(
-        self, connection: Connection, name: str, path: Path, findings: Findings
-    ) -> None:
+    async def local_target(self, connection: Connection, name: str, path: Path, findings: Findings) -> None:
         """`provider/model` is at a provider that there is and that is local."""
         id_ = name.partition("/")[0]
         found = await self.provider(connection, id_)
