@@ -74,10 +74,14 @@ class LedgerFile:
             self._ledger.take_over(taken_over(kept, record.written, elapsed_ms, now), now)
 
     async def _write_on(self) -> None:
-        while not self._closing.is_set():
+        last = False
+        while not last:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_EVERY_S):
                     await self._closing.wait()
+            last = (
+                self._closing.is_set()
+            )  # before it writes: what is used while it does has to be written, too
             await self._write()
 
     async def _write(self) -> None:
