@@ -14,7 +14,7 @@ from gateway.pipeline.money_watch import MoneyWatch
 from storage.database import EVERY_TENANT, Database
 from tests.gateway.wire import Reply, chat, exchange, post, request, settled
 from tests.postgres import Stored
-from tests.running import ADMIN_KEY, ProviderSim, RunningGateway, configuration
+from tests.running import ADMIN_KEY, PROVIDER_SECRET, ProviderSim, RunningGateway, configuration
 
 _WATCHED = (
     "gateway_budget_overruns_total", "gateway_budget_overrun_nanodollars_total", "gateway_usage_unknown_total",
@@ -138,6 +138,26 @@ async def test_what_is_free_passes_a_budget_that_is_used_up(
         assert (reply.headers["x-gateway-overflow"], reply.headers["x-gateway-provider"]) == ("local", "own")
         (row,) = await posted(gateway, database)
         assert (row["cost_nusd"], row["provider"]) == (0, "own")
+
+
+async def test_a_hard_budget_is_not_passed_through_a_local_model_that_has_a_price(
+    sim: ProviderSim, stored: Stored, database: Database
+) -> None:
+    usd = 0.002
+    config = budgeted(sim, usd)
+    config["providers"].append({**config["providers"][0], "id": "own", "local": True, "flavour": "vllm"})
+    config["pools"] = [
+        {"id": "one", "provider": "sim", "secret": "env:PROVIDER_KEY"},
+        {"id": "own", "provider": "own", "secret": "env:PROVIDER_KEY_2"},
+    ]
+    config["models"][0] |= {"overflow": "own/small", "hint": "fast"}
+    config["prices"] = [{"id": "own", "provider": "own", "model": "small", "input": 1, "output": 10}]
+    async with RunningGateway(config, database_dsn=stored.application) as gateway:
+        sim.fault(quota=True, credential=PROVIDER_SECRET)  # so that all of them overflow
+        await asyncio.gather(*(post(gateway, chat(max_tokens=50)) for _ in range(40)))
+        found = await posted(gateway, database)
+        assert {row["provider"] for row in found} == {"own"}
+        assert sum(row["cost_nusd"] for row in found) <= (await balance(database))[1] <= int(usd * NANO)
 
 
 async def test_an_attempt_that_was_refused_costs_nothing(
