@@ -1,5 +1,6 @@
 """Verdicts on evidence made by hand, on both sides of every promise."""
 
+from dataclasses import replace
 from math import inf, isnan
 
 import pytest
@@ -15,7 +16,9 @@ from loadtests.judged.waiting import wait_figure
 from loadtests.judged.windows import kept, rolling, used
 from loadtests.offered.call import Call
 from loadtests.offered.stream import CLASSES
+from loadtests.scenarios import ceilings
 from loadtests.scenarios.provider_outage import recovery
+from loadtests.world.charge_rows import ChargeRow
 from loadtests.world.watch import Sample
 from tests.loadtests.evidence import call, evidence, layout, row
 
@@ -56,6 +59,17 @@ def test_use_is_what_was_taken_after_warming_up() -> None:
     assert used(evidence(rows=refused), ["k"], "rpm", 98).value == 0
     tokens = [row(float(at), "produced", output=1) for at in range(120)]
     assert used(evidence(rows=tokens, otpm=60), ["k"], "otpm", 98).verdict == "ok"
+
+
+@pytest.mark.parametrize(("taken", "verdict"), [(270, "ok"), (150, "MISSED"), (0, "MISSED")])
+def test_the_classes_short_form_judges_how_full_the_window_got(taken: int, verdict: str) -> None:
+    """150 of 300 in ten seconds is three times what a minute's ceiling gives in that time, and half a window."""
+    run = ceilings.classes(ci=True)
+    charges: dict[str, list[ChargeRow]] = {key.id: [] for key in run.layout.keys}
+    charges["tier-1"] = [row(at / 30) for at in range(taken)]
+    made = replace(evidence(seconds=10.0, since=0.0), layout=run.layout, charges=charges)
+    [filled] = [figure for figure in run.judge(made) if figure.name.startswith("rpm of ")]
+    assert filled.verdict == verdict
 
 
 def test_without_a_log_nothing_is_said_about_ceilings() -> None:
