@@ -53,9 +53,11 @@ THINGS = (
         },
         "kaze pool create key-1 --set provider=anthropic --set secret=env:KEY_1 --set limits.rpm=4000",
         {
-            "disable": "Take it out of service.", "enable": "Take it into service again.",
-            "drain": "Send nothing more to it.", "verify": "Reach the provider with it.",
-            "rotate": "Read its secret again.",
+            "disable": "Take it out of service.", "enable": "Take it into service again, also after a refusal.",
+            "drain": "Send nothing more to it.",
+            "verify": "Reach the provider with it; accepted, it is back in service.",
+            "refresh": "Read its secret again and try it, also one of the configuration file's.",
+            "rotate": "Point it at another secret, or read the present one again.",
         },
     ),
     Thing(
