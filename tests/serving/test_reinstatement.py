@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ KEY = "tenant-key-0123456789abcdef"
 
 
 @contextmanager
-def started(tmp_path: Path, sim_url: str, workers: int, *, database: bool) -> Iterator[GatewayProcess]:
+def started(tmp_path: Path, sim_url: str, workers: int) -> Iterator[GatewayProcess]:
     config = {
         "providers": [{"id": "p", "dialect": "openai", "base_url": sim_url, "flavour": "sim"}],
         "pools": [{"id": "one", "provider": "p", "secret": "env:PROVIDER", "tenants": ["*"]}],
@@ -27,7 +28,7 @@ def started(tmp_path: Path, sim_url: str, workers: int, *, database: bool) -> It
     (tmp_path / "kaze.yaml").write_text(json.dumps(config))
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "tenant-key").write_text(KEY)
-    env = environ(PROVIDER="provider-secret-0123456789", TENANT=KEY, database=database)
+    env = environ(PROVIDER="provider-secret-0123456789", TENANT=KEY)
     options = ("--workers", str(workers), "--config", str(tmp_path / "kaze.yaml"), "--shutdown-grace", "0")
     with GatewayProcess(tmp_path / "data", *options, env=env) as gateway:
         yield gateway
@@ -45,12 +46,24 @@ def states(gateway: GatewayProcess) -> list[str]:
     return [one["health"] for one in live.get("workers", ())] or [one["state"] for one in live["health"]]
 
 
-def kaze(gateway: GatewayProcess, *words: str) -> dict[str, Any]:
+def printed(gateway: GatewayProcess, *words: str) -> str:
     env = environ(KAZE_ADMIN_URL=gateway.admin_url, KAZE_ADMIN_KEY=gateway.admin_key)
-    ran = run_to_end([sys.executable, "-m", "gateway", *words, "--json"], env)
+    ran = run_to_end([sys.executable, "-m", "gateway", *words], env)
     assert ran.returncode == 0, ran.stderr
-    said: dict[str, Any] = json.loads(ran.stdout)
+    return ran.stdout
+
+
+def kaze(gateway: GatewayProcess, *words: str) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(printed(gateway, *words, "--json"))
     return said
+
+
+def table(gateway: GatewayProcess) -> dict[str, str]:
+    """What `kaze pool list` shows people of the one key, by column."""
+    head, row = (line.rstrip() for line in printed(gateway, "pool", "list").splitlines())
+    starts = [match.start() for match in re.finditer(r"\S+(?: \S+)*", head)]
+    ends = [*starts[1:], None]
+    return {head[at:end].strip(): row[at:end].strip() for at, end in zip(starts, ends, strict=True)}
 
 
 def left_out(gateway: GatewayProcess, workers: int, state: str) -> None:
@@ -70,16 +83,12 @@ def back(gateway: GatewayProcess, verb: str, workers: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("fault", "state", "workers", "database"),
-    [
-        ({"status": 401}, "invalid", 2, False),
-        ({"status": 401}, "invalid", 2, True),
-        ({"quota": True}, "quota", 1, False),
-    ],
-    ids=["refused, two workers", "refused, with a database", "quota used up"],
+    ("fault", "state", "workers"),
+    [({"status": 401}, "invalid", 2), ({"quota": True}, "quota", 1)],
+    ids=["refused, two workers", "quota used up"],
 )
 async def test_every_verb_puts_it_back(
-    tmp_path: Path, sim: ProviderSim, fault: dict[str, Any], state: str, workers: int, database: bool
+    tmp_path: Path, sim: ProviderSim, fault: dict[str, Any], state: str, workers: int
 ) -> None:
     loop = asyncio.get_running_loop()
 
@@ -90,14 +99,17 @@ async def test_every_verb_puts_it_back(
         asyncio.run_coroutine_threadsafe(done(), loop).result()
 
     def run() -> None:
-        with started(tmp_path, sim.openai_url, workers, database=database) as gateway:
+        with started(tmp_path, sim.openai_url, workers) as gateway:
             for verb in ("verify", "refresh", "enable"):
                 on_loop(sim.fault, **fault)
                 left_out(gateway, workers, state)
-                on_loop(sim.provider.rules.clear, None)
+                on_loop(sim.clear_faults)
+                listed = table(gateway)
+                assert (listed["state"], listed["problem"].split(":")[0]) == (state, "chat"), listed
                 assert ask(gateway) == 503, "no time and no request brings it back"
                 assert back(gateway, verb, workers)["reinstated"] is True
                 assert kaze(gateway, "pool", verb, "one")["reinstated"] is False
+                assert (table(gateway)["state"], table(gateway)["problem"]) == ("enabled", "-")
 
     await asyncio.to_thread(run)
 
@@ -106,7 +118,7 @@ async def test_who_is_still_refused_stays_out(tmp_path: Path, sim: ProviderSim) 
     sim.fault(status=401)
 
     def run() -> None:
-        with started(tmp_path, sim.openai_url, 2, database=False) as gateway:
+        with started(tmp_path, sim.openai_url, 2) as gateway:
             left_out(gateway, 2, "invalid")
             said = kaze(gateway, "pool", "verify", "one")
             assert (said["accepted"], said["reinstated"]) == (False, False)
