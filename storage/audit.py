@@ -148,7 +148,11 @@ class Verification:
 
     def __init__(self, tenant: str, anchors: Iterable[Anchor] = ()) -> None:
         self._tenant = tenant
-        self._anchors = {anchor.seq: anchor.hash for anchor in anchors if anchor.tenant == tenant}
+        # All that were kept of a row: after a cut, what is written next is anchored under the same number again.
+        self._anchors: dict[int, set[bytes]] = {}
+        for anchor in anchors:
+            if anchor.tenant == tenant:
+                self._anchors.setdefault(anchor.seq, set()).add(anchor.hash)
         self._seq = 0
         self._hash = ORIGIN
         self._bare: list[int] = []  # rows whose details are not there, which a tombstone to come may explain
@@ -168,8 +172,7 @@ class Verification:
             yield Finding("altered", self._tenant, row.seq)
         else:
             self._look_for_details(row, said)
-        anchored = self._anchors.get(row.seq)
-        if anchored is not None and anchored != row.hash:
+        if self._anchors.get(row.seq, set()) - {row.hash}:
             yield Finding("rewritten", self._tenant, row.seq)
         if row.seq > self._seq:
             self._seq, self._hash = row.seq, row.hash

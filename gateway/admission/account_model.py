@@ -5,6 +5,7 @@ All or nothing: a request is granted on every dimension that it costs something 
 
 from collections.abc import Sequence
 
+from gateway.admission.classes import claims_floor
 from gateway.admission.concurrency import Concurrency
 from gateway.admission.day import Day
 from gateway.admission.dimension import CONCURRENCY, AccountTerms, Dimension
@@ -19,9 +20,10 @@ NOTHING_SERVED = (0, 0, 0, 0, 0)
 class AccountModel:
     """State of one account. Every method but `used_by` brings what it looks at up to `now` first."""
 
-    __slots__ = ("concurrency", "counts_output", "days", "paced", "rates", "terms")
+    __slots__ = ("_as", "concurrency", "counts_output", "days", "paced", "rates", "terms")
 
     def __init__(self, terms: AccountTerms, now: int) -> None:
+        self._as = 0  # the class like which the last charge that fits goes
         self.rates: list[Rate] = []
         self.days: list[Day] = []
         self.concurrency: Concurrency | None = None
@@ -72,14 +74,21 @@ class AccountModel:
 
     def fits(self, charge: Charge, rank: int, hold: Sequence[int], now: int, at: int) -> bool:
         """Whether a lease until `at` may be granted while `hold` (by axis) is kept for others. After `touch`."""
+        self._as = rank if self.paced else 0
+        if self._fits(charge, self._as, hold, now, at):
+            return True
+        if not self._as or not claims_floor(rank, self.served()):
+            return False
+        self._as = 0
+        return self._fits(charge, 0, hold, now, at)
+
+    def _fits(self, charge: Charge, rank: int, hold: Sequence[int], now: int, at: int) -> bool:
         concurrency, units = self.concurrency, charge.units()
         if concurrency is not None and not concurrency.fits(1, hold[CONCURRENCY], now):
             return False
         for day in self.days:
             if units[day.axis] and not day.fits(units[day.axis], hold[day.axis], at, now):
                 return False
-        if not self.paced:
-            rank = 0
         for rate in self.rates:
             wanted = units[rate.axis]
             if wanted and not rate.fits(wanted, rank, hold[rate.axis], now):
@@ -93,7 +102,7 @@ class AccountModel:
             rank = 0
         for rate in self.rates:
             if units[rate.axis]:
-                rate.commit(units[rate.axis], rank, at)
+                rate.commit(units[rate.axis], rank, at, overdraw=self._as == 0)
         for day in self.days:
             day.charge(units[day.axis], at)
         if self.concurrency is not None:
@@ -167,14 +176,14 @@ class AccountModel:
     def served(self) -> tuple[int, ...]:
         """By rank, in thousandths of the ceiling, what each class took lately of the rate it took most of.
 
-        A class that took less than its floor of every rate goes right after the top class.
+        What goes first by it says `classes.in_order`: a class must lack its floor of every rate.
         """
         taken = [rate.share.of(rate.ceiling.limit) for rate in self.rates]
         return tuple(map(max, *taken)) if len(taken) > 1 else taken[0] if taken else NOTHING_SERVED
 
     def free_at(self, charge: Charge, rank: int, now: int) -> int:
         """When `charge` first fits if nothing else happens; of a day or a place in flight, when to look again."""
-        if not self.paced:
+        if not self.paced or claims_floor(rank, self.served()):
             rank = 0
         at = now if self.concurrency is None else self.concurrency.free_at(1, now)
         for day in self.days:

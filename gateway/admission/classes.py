@@ -39,7 +39,24 @@ RANKS = tuple(range(len(CLASSES)))
 TENANT_SHARE = 0.5
 
 
+#: Of a ceiling, what the top class has whatever waits: all but the others' floors.
+TOP_SHARE_PERMILLE = 1000 - sum(one.floor_permille for one in CLASSES)
+
+
 def in_order(served: Sequence[int]) -> tuple[int, ...]:
-    """The top class, then those that got (`served`, thousandths of a ceiling) less than their floor, then all."""
+    """The top class, then those that got (`served`, thousandths of a ceiling) less than their floor, then all.
+
+    When the top class has more than the floors leave, it comes after those: they are kept against it, too.
+    """
     below = [rank for rank in RANKS[1:] if served[rank] < CLASSES[rank].floor_permille]
-    return (0, *below, *RANKS[1:]) if below else RANKS
+    if not below:
+        return RANKS
+    first = (*below, 0) if served[0] >= TOP_SHARE_PERMILLE else (0, *below)
+    return (*first, *RANKS[1:])
+
+
+def claims_floor(rank: int, served: Sequence[int]) -> bool:
+    """Whether the class goes before the top one, and like it: it has less than its floor, and the top class more
+    than the floors leave (reference §3.4).
+    """
+    return rank > 0 and served[rank] < CLASSES[rank].floor_permille and served[0] >= TOP_SHARE_PERMILLE

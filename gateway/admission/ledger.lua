@@ -439,6 +439,15 @@ local function served(rank)
   return most
 end
 
+local function is_below_floor(rank)
+  local FLOORS = K.FLOOR_PERMILLE
+  return served(rank) < FLOORS[rank + 1]
+end
+
+local function claims_floor(rank)
+  return rank > 0 and served(0) >= K.TOP_SHARE_PERMILLE and is_below_floor(rank)
+end
+
 local function share_add(rate, rank, units)
   local place = rate.place + rank + 1
   S[place] = max(0, S[place] + units * K.SHARE_SCALE)
@@ -790,7 +799,7 @@ if ask_count > 0 or stock_wanted > 0 then
     end
     return false
   end
-  fits = function(charge, rank, hold, at)
+  local function fits_as(charge, rank, hold, at)
     if concurrency and (now < concurrency.blocked_until
       or concurrency.used + 1 + hold[CONCURRENCY] > concurrency.limit) then
       return false
@@ -802,7 +811,6 @@ if ask_count > 0 or stock_wanted > 0 then
         return false
       end
     end
-    if not paced then rank = 0 end
     for k = 1, #rates do
       local rate = rates[k]
       local units, held = B[charge + rate.axis], hold[rate.axis]
@@ -820,6 +828,14 @@ if ask_count > 0 or stock_wanted > 0 then
     end
     return true
   end
+  local as = 0
+  fits = function(charge, rank, hold, at)
+    as = paced and rank or 0
+    if fits_as(charge, as, hold, at) then return true end
+    if as == 0 or not claims_floor(rank) then return false end
+    as = 0
+    return fits_as(charge, 0, hold, at)
+  end
   commit = function(charge, rank, at)
     if not paced then rank = 0 end
     for k = 1, #rates do
@@ -828,7 +844,7 @@ if ask_count > 0 or stock_wanted > 0 then
       if units > 0 then
         add(rate.slots, rate.axis, at, units)
         if rate.burst then add(rate.burst, rate.axis, at, units) end
-        spend(rate, units, rate.way, rank == 0)
+        spend(rate, units, rate.way, as == 0)
         share_add(rate, rank, units)
       end
     end
@@ -872,7 +888,7 @@ local function free_at(charge, rank)
     local usable = floor((limit * K.CREDIT_USABLE_BELOW_PERCENT - 1) / 100)
     return min(at, left_at(rate.slots, rate.axis, rate.slots.used[rate.axis] - usable))
   end
-  if not paced then rank = 0 end
+  if not paced or claims_floor(rank) then rank = 0 end
   local at = now
   if concurrency then
     local room = concurrency.used + 1 <= concurrency.limit
@@ -904,10 +920,10 @@ end
 
 local hold
 if #rows > 0 and ask_count > 0 then
-  -- The top class, then those below their floor, then the others.
-  local FLOORS = K.FLOOR_PERMILLE
+  -- The top class, then those below their floor, then the others; those below first where the top class has its share.
   local function urgency(rank)
-    return (rank == 0 or served(rank) < FLOORS[rank + 1]) and rank or rank + 5
+    if rank == 0 then return served(0) >= K.TOP_SHARE_PERMILLE and 5 or 0 end
+    return is_below_floor(rank) and rank or rank + 5
   end
   hold = function(ask, ahead)
     local held = { ahead[1], ahead[2], ahead[3], ahead[4], ahead[5] }

@@ -26,7 +26,7 @@ from gateway.admission import (
     window,
 )
 
-VERSION = 7
+VERSION = 8
 #: What nobody touched for so long is forgotten: longer than anything in it counts.
 _STATE_MS = 600_000
 _DAYS_MS = 3 * 86_400_000
@@ -40,6 +40,7 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
     "DAYS_KEPT": day.DAYS_KEPT,
     "DAYS_MS": _DAYS_MS,
     "FLOOR_PERMILLE": tuple(row.floor_permille for row in classes.CLASSES),
+    "TOP_SHARE_PERMILLE": classes.TOP_SHARE_PERMILLE,
     "FORGOTTEN_MS": membership.FORGOTTEN_MS,
     "FULL": ceiling.FULL,
     "HELD_MS": dimension.WINDOW_MS + window.jitter_ms(dimension.WINDOW_MS),

@@ -1,7 +1,7 @@
 """Pacing of one rate: a bucket of about one second that only the top class may overdraw. Pure; milliseconds.
 
 The rule of design §6: what makes urgent work wait is capacity that went out, and so comes back, in lumps. Every
-send drains the bucket; all but the top class wait until it holds what they need.
+send drains the bucket; all wait until it holds what they need, but the top class and who claims a floor against it.
 
 A burst from idle goes at once, on credit. Credit is what the bucket could not hold while little was sent, so it is
 time that was left unused; but that lies before the burst, and a window that begins with the burst does not see it.

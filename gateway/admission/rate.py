@@ -103,12 +103,12 @@ class Rate:
             free = min(free, max(self.pace.level, self.pace.credit if usable else 0) // SCALE)
         return free
 
-    def commit(self, units: int, rank: int, at: int) -> None:
-        """Charge what `fits` has just let through at `at`, where its lease ends."""
+    def commit(self, units: int, rank: int, at: int, *, overdraw: bool) -> None:
+        """Charge what `fits` has just let through at `at`, where its lease ends. `overdraw`: like the top class."""
         self.window.add(at, units)
         if self.burst is not None:
             self.burst.add(at, units)
-        self.pace.spend(units, self._way, overdraw=rank == 0)
+        self.pace.spend(units, self._way, overdraw=overdraw)
         self.share.add(rank, units)
 
     def give_back(self, units: int, rank: int, at: int) -> None:

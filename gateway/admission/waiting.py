@@ -7,7 +7,7 @@ died holds nobody up.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from gateway.admission.classes import CLASSES, RANKS
+from gateway.admission.classes import CLASSES, RANKS, TOP_SHARE_PERMILLE
 from gateway.admission.ledger import Ask, Batch, Demand, Queued
 from gateway.charge import Charge
 
@@ -59,8 +59,8 @@ class Waiting:
 def hold(rows: list[Row], ask: Ask, tags: Tags, served: Sequence[int]) -> list[int]:
     """What others get before `ask`, by axis: all of more urgent classes, the heads of its own that go first.
 
-    Order between classes (design §6): the top class, then those below their floor, then the others, each by rank.
-    `served` is what each took lately, in thousandths of the ceiling.
+    The order between classes is that of `classes.in_order`; `served` is what each took lately, in thousandths of
+    the ceiling.
     """
     own, place = _urgency(ask.rank, served), (_tag(ask, tags), ask.order)
     held = [0] * len(_AXES)
@@ -75,8 +75,9 @@ def hold(rows: list[Row], ask: Ask, tags: Tags, served: Sequence[int]) -> list[i
 
 
 def _urgency(rank: int, served: Sequence[int]) -> int:
-    first = rank == 0 or served[rank] < CLASSES[rank].floor_permille
-    return rank if first else rank + len(RANKS)
+    if rank == 0:
+        return len(RANKS) if served[0] >= TOP_SHARE_PERMILLE else 0
+    return rank if served[rank] < CLASSES[rank].floor_permille else rank + len(RANKS)
 
 
 def _tag(ask: Ask, tags: Tags) -> int:

@@ -66,10 +66,12 @@ def test_5_what_is_stuck_at_one_provider_delays_nobody_at_another() -> None:
     assert moments([*others, *stuck]) == moments(others)
 
 
-def test_6_every_class_gets_its_floor_and_the_ceiling_is_used() -> None:
-    """6. At twice the load, most of it urgent, each class that waits gets its part of every minute."""
+@pytest.mark.parametrize(
+    "loads", [(0.2, 1.2, 0.3, 0.2, 0.1), (1.6, 0.5, 0.3, 0.2, 0.1)], ids=["conversation", "supervised"]
+)
+def test_6_every_class_gets_its_floor_and_the_ceiling_is_used(loads: tuple[float, ...]) -> None:
+    """6. At twice the load, most of it of one class, each class that waits gets its part of every minute."""
     rpm = 240
-    loads = (0.2, 1.2, 0.3, 0.2, 0.1)
     sources = [("a", "p", rank, load * rpm / 60) for rank, load in enumerate(loads)]
     report = fine(steady({"p": Limits(rpm=rpm)}, sources, seconds=300.0))
     for minute in range(2, 5):
@@ -78,7 +80,7 @@ def test_6_every_class_gets_its_floor_and_the_ceiling_is_used() -> None:
         assert sum(sent.values()) >= 0.97 * rpm
         for rank, row in enumerate(CLASSES):
             # The floor is of a fading sum: a minute may have a little less.
-            assert sent[rank] >= 0.8 * row.floor * rpm, (minute, sent)
+            assert sent[rank] >= 0.75 * row.floor * rpm, (minute, sent)
 
 
 def test_7_equal_tenants_are_served_alike_however_much_one_asks_for() -> None:

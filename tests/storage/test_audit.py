@@ -176,6 +176,31 @@ async def test_every_tampering_shows(database: Database) -> None:
     assert found(anew, anchor) == [("rewritten", 6)]
 
 
+@pytest.mark.parametrize(
+    ("attack", "first"),
+    [
+        ("DELETE FROM audit_details WHERE seq > 3; DELETE FROM audit_log WHERE seq > 3", 4),
+        ("DELETE FROM audit_details; DELETE FROM audit_log", 1),
+    ],
+    ids=["cut", "written anew"],
+)
+async def test_what_is_written_after_a_cut_does_not_make_the_chain_whole_again(
+    stored: Stored, database: Database, attack: str, first: int
+) -> None:
+    """Each head is kept as the gateway does it: of the rows that were cut off, and of those in their place."""
+    kept = [Anchor(row.tenant, row.seq, row.hash) for row in await _chain(database, 5)]
+    async with connected(stored.superuser) as connection, connection.transaction():
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute(attack)
+    after = await _chain(database, 7)
+    kept += [Anchor(row.tenant, row.seq, row.hash) for row in after[first - 1 :]]
+    async with database.reads.transaction("a") as reading:
+        found = await _findings(reading, "a", *kept)
+    assert [(finding.kind, finding.seq) for finding in found] == [
+        ("rewritten", seq) for seq in range(first, 6)
+    ]
+
+
 async def test_tampering_behind_the_triggers_shows(stored: Stored, database: Database) -> None:
     await _chain(database, 5)
     async with database.reads.transaction("a") as reading:
