@@ -6,7 +6,7 @@ While the database is away everything raises DatabaseAwayError or DatabaseBusyEr
 spent, records wait in the spool.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -51,6 +51,11 @@ DELETE FROM budget_slices AS s USING budget_accounts AS a
 WHERE (a.account, a.period) = (s.account, s.period)
     AND s.period <> 'total' AND split_part(s.period, ':', 2) < $1::date::text
     AND (a.enforce = 'soft' OR s.granted_nusd = s.returned_nusd + s.spent_nusd)
+"""
+_SET_ASIDE = """
+UPDATE budget_slices AS s SET worker = $3 FROM budget_accounts AS a
+WHERE (a.account, a.period) = (s.account, s.period) AND a.enforce = 'hard'
+    AND s.worker = $1 AND s.epoch = ANY($2::bigint[]) AND s.granted_nusd > s.returned_nusd + s.spent_nusd
 """
 _LOCK_HELD = """
 SELECT 1 FROM budget_accounts WHERE (account, period) IN (
@@ -107,10 +112,16 @@ class Books:
             )
             return inserted
 
-    async def close(self, last: Holder) -> None:
-        """`last` and all epochs of its worker before hold nothing any more. Only when all they spent is posted."""
+    async def close(self, last: Holder, damaged: Collection[int] = ()) -> None:
+        """`last` and all epochs of its worker before hold nothing any more. Only when all they spent is posted.
+
+        Of `damaged` epochs not all is known: what they held of hard budgets is held by `set_aside_name` now.
+        """
         async with self._pool.transaction(EVERY_TENANT) as connection:
             await end_leases(connection, last)
+            if damaged:
+                name = set_aside_name(last.worker)
+                await connection.execute(_SET_ASIDE, last.worker, list(damaged), name)
             await close_slices(connection, last)
 
     async def forget(self, before: date) -> None:
@@ -133,6 +144,11 @@ async def standings(
     async with pool.transaction(EVERY_TENANT, readonly=True) as connection:
         rows = await connection.fetch(_STANDINGS, [one[0] for one in accounts], [one[1] for one in accounts])
     return {(row["account"], row["period"]): (row["posted_nusd"], row["reserved_nusd"]) for row in rows}
+
+
+def set_aside_name(worker: str) -> str:
+    """Who holds what a worker held whose spool was damaged: nobody that is ever heard of."""
+    return f"{worker}-damaged"
 
 
 async def end_leases(connection: Connection, last: Holder) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from budgets.books import Books
 from budgets.flush_batch import FlushBatch
 from budgets.holder import Holder
+from budgets.spool.damaged import keep, say
 from budgets.spool.segment import Damage, Position
 from budgets.spool.tail import Tail
 from budgets.spool.writer import SpoolWriter
@@ -115,11 +116,12 @@ class Flusher:
     async def _flush_some(self) -> int:
         self._many.clear()
         batch, flushed, damage = await asyncio.to_thread(self._read)
-        if damage:
-            self._watch.damaged(sum(one.length for one in damage))
         if len(batch):
             await self._posting.post(batch, (self._holder, flushed.sequence))
         self._tail.done()
+        if damage:
+            say(damage)
+            self._watch.damaged(len(damage))
         if flushed > self._flushed:
             self._flushed = flushed
             self._writer.flushed(flushed)
@@ -128,6 +130,7 @@ class Flusher:
     def _read(self) -> tuple[FlushBatch, Position, list[Damage]]:
         """In a thread."""
         taken = self._tail.take(FLUSH_RECORDS)
+        keep(taken.damage)
         return FlushBatch.of(taken.records), taken.flushed, taken.damage
 
 

@@ -1,8 +1,9 @@
 """What dead workers left: their spools are posted, then their slices closed, by whoever sits in their place.
 
 In this order, and each again if it is interrupted: until all that a worker spent is posted, what it held is nobody
-else's. This worker's own earlier starts come first, then the spools that no living process holds. With the database
-away everything stays where it is, and the next round tries again.
+else's; of a start whose spool was damaged it stays charged. This worker's own earlier starts come first, then the
+spools that no living process holds. With the database away everything stays where it is, and the next round tries
+again.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from budgets.flush_batch import FlushBatch, flush_batch
 from budgets.flusher import FLUSH_RECORDS, Posting
 from budgets.holder import Holder
 from budgets.spool.claim import Claim, claim, seats
+from budgets.spool.damaged import damaged_epochs, kept_files, say
 from budgets.spool.record import Correct, Settle
 from budgets.spool.replay import Replay
 from budgets.watch import Watch
@@ -71,6 +73,7 @@ class Recovery:
             for path in await asyncio.to_thread(seats, self._root):
                 if path != self._own:
                     await self._sibling(path)
+            self._watch.kept(await asyncio.to_thread(kept_files, self._root))
 
     async def _sibling(self, path: Path) -> None:
         taken = await asyncio.to_thread(claim, path)
@@ -91,9 +94,10 @@ class Recovery:
             await self._posting.post(batch)
             count += len(batch)
         await asyncio.to_thread(replay.finish)
-        await self._books.close(last)
         if replay.damage:
-            self._watch.damaged(sum(one.length for one in replay.damage))
+            say(replay.damage)
+            self._watch.damaged(len(replay.damage))
+        await self._books.close(last, await asyncio.to_thread(damaged_epochs, path))
         if count:
             log.warning("%d usage records of a worker that died are posted", count)
             self._watch.recovered(count)

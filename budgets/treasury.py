@@ -25,6 +25,7 @@ from budgets.reservation import Attempt, Reservation, State, Unavailable
 from budgets.slice import Budget
 from budgets.slices import Exhausted, Levels, Reserved, Short, Slices
 from budgets.spool.claim import Claim, claim_free
+from budgets.spool.damaged import damaged_epochs
 from budgets.spool.journal import Journal
 from budgets.spool.pressure import SpoolBounds
 from budgets.spool.record import Correct, Intent, Settle, Void
@@ -130,7 +131,8 @@ class Treasury:
                 await self.flush()
                 await self._leasing.drain()
                 if not self._writer.unflushed and not self._slices.open_count:
-                    await self.books.close(Holder.of(self._holder))
+                    damaged = await asyncio.to_thread(damaged_epochs, self._claim.path)
+                    await self.books.close(Holder.of(self._holder), damaged)
         except (TimeoutError, DatabaseAwayError, DatabaseBusyError, OSError) as error:
             log.warning("usage records stay in the spool: %s", error or "no time left")
         try:

@@ -18,5 +18,6 @@ class Watch:
     unknown: Callable[[str], None] = _nothing  # a request of which it will not be known what it cost
     recovered: Callable[[int], None] = _nothing  # records that a dead worker had left
     refused: Callable[[str], None] = _nothing  # a record that the database does not take, set aside
-    damaged: Callable[[int], None] = _nothing  # bytes of a spool that cannot be read
+    damaged: Callable[[int], None] = _nothing  # places of a spool that cannot be read
+    kept: Callable[[int], None] = _nothing  # damaged files that are there to be looked at, each time
     differ: Callable[[list[Difference]], None] = _nothing  # what the reconciliation found, each time

@@ -12,7 +12,6 @@ from starlette.applications import Starlette
 from budgets.price_file import load_seed
 from budgets.price_table import PriceTable
 from budgets.treasury import Treasury
-from budgets.watch import Watch
 from gateway.admission.affinity import Affinity
 from gateway.admission.choice import Choice
 from gateway.admission.grantor import Grantor
@@ -50,6 +49,7 @@ from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.explain import Explainer
 from gateway.pipeline.key_use import KeyUse
 from gateway.pipeline.lessons import Lessons
+from gateway.pipeline.money_watch import MoneyWatch
 from gateway.pipeline.pipeline import Generation, Pipeline
 from gateway.pipeline.provider_secrets import ProviderSecrets
 from gateway.pipeline.queue_readings import QueueReadings
@@ -292,19 +292,20 @@ class App:
         """The money of this worker; None where there is no database to keep the books."""
         if self.databases.primary is None:
             return None
-        clock = self._clock
+        clock, watched = self._clock, MoneyWatch(metrics)
         treasury = Treasury(
             settings.data_dir / "spool",
             self.databases.primary,
             PriceTable(None),
             clock.unix,
             clock.monotonic,
-            Watch(flushed=metrics.flushed),
+            watched.watch,
             reconciles=self._worker == 0,
         )
         spending = Spending(treasury, snapshot, clock)
         self._swap.followers.append(spending.configure)
         metrics.also(spending.readings)
+        metrics.also(watched.readings)
         return spending
 
     def _shown(self, router: Router, by_person: Reinstatement) -> OwnLive:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from budgets.spool.cursor import read_cursor
+from budgets.spool.damaged import keep
 from budgets.spool.record import Correct, Intent, Key, Settle, key_of
-from budgets.spool.segment import Damage, Position, Segment, said_of, scan_ended, segments
+from budgets.spool.segment import Damage, Position, Segment, SegmentScan, said_of, scan_ended, segments
 
 UNKNOWN = "unknown"
 
@@ -45,7 +46,7 @@ class Replay:
                     yield said
             self.damage += scan.damage
             if scan.torn:
-                self.torn.append(segment.path)
+                self._torn(segment, scan)
         for intent in begun.values():
             yield unknown(intent)
         self._complete = True
@@ -54,12 +55,17 @@ class Replay:
         """Everything that `entries` gave is posted: nothing of it is needed any more."""
         if not self._complete:
             raise RuntimeError("not everything was read")
-        damaged = {damage.path for damage in self.damage}
+        keep(self.damage)
         for _, path in self._segments:
-            if path in damaged:
-                path.rename(path.with_suffix(".damaged"))
-            else:
-                path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+
+    def _torn(self, segment: Segment, scan: SegmentScan) -> None:
+        """A torn end; where the file after it goes on with a later number, records were there: that is damage."""
+        self.torn.append(segment.path)
+        following = (one.first for one in self._segments if one.first > segment.first)
+        after = next(following, None)
+        if after is not None and after.epoch == segment.first.epoch and after.sequence > scan.due:
+            self.damage.append(Damage(segment.path, scan.at, segment.path.stat().st_size - scan.at))
 
 
 def unknown(intent: Intent) -> Settle:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from budgets.spool.record import HEAD, Said, read_frame, said_in
 
-_NAME = re.compile(r"(\d{10})-(\d{20})\.wal")
+#: Of a file: epoch, first number.
+NAME = re.compile(r"(\d{10})-(\d{20})\.wal")
 _SEQUENCE = struct.Struct("<Q")
 #: Numbers that are looked for after damage, one pass over the file each; so many records may be lost at once.
 _LOST_MAX = 256
@@ -57,7 +58,7 @@ def segments(directory: Path) -> list[Segment]:
     """Those of a directory, as they were written."""
     found = []
     for path in directory.iterdir():
-        match = _NAME.fullmatch(path.name)
+        match = NAME.fullmatch(path.name)
         if match is not None:
             found.append(Segment(Position(int(match[1]), int(match[2])), path))
     return sorted(found)

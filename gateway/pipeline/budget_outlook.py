@@ -72,7 +72,7 @@ class Funds:
         self, costs: Mapping[str, int], amount: int = 0, standings: Iterable[_Standing] = ()
     ) -> None:
         self._costs = costs
-        self._amount = amount  # held for it before it may queue: what its dearest target can cost
+        self._amount = amount  # held for it before it may queue: what the dearest of these can cost
         self._standings = tuple(standings)
 
     def rows(self) -> list[Row]:
@@ -132,8 +132,7 @@ class BudgetOutlook:
             for way in ways[:1]
             if way.target is not None
         }
-        amount = max((costs.get(str(ways[0].target), 0) for ways in found.targets if ways), default=0)
-        return Funds(costs, amount, standings)
+        return Funds(costs, max(costs.values(), default=0), standings)
 
     async def _standings(self, tenant: Tenant, key: TenantKey | None) -> list[_Standing]:
         treasury = self._spending.treasury

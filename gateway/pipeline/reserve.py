@@ -1,4 +1,4 @@
-"""What an exchange must hold before it may queue: the tenant key's own limits. Budgets' slices will grow in here.
+"""What an exchange must hold of its tenant key's own limits before it may queue; money is `spending`'s.
 
 Taken before anything goes upstream, or refused at once: these limits are the tenant's, so nobody waits for them.
 One request and the tokens it is thought to take are charged, and at its end what it really used; what never went

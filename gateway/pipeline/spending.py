@@ -85,7 +85,7 @@ class Spending:
             message = "Usage records cannot be stored fast enough; less urgent work is refused."
             raise GatewayError(OVERLOADED, message, retry_after_s=_FULL_S)
         tariff = self._tariffs.get((key, candidates)) or self._tariff(key, candidates)
-        decided = self._reserve(exchange, tariff.levels, _most(exchange, tariff.asked))
+        decided = self._reserve(exchange, tariff.levels, _most(exchange, tariff.prices))
         if isinstance(decided, Reservation):
             return Purse(self, exchange, candidates, tariff, decided)
         if isinstance(decided, Waiting):
@@ -180,11 +180,9 @@ class Spending:
 
     def _tariff(self, key: TenantKey, candidates: Candidates) -> Tariff:
         tenant = key.tenant.id
-        asked = [ways[0].target for ways in candidates.targets]
-        targets = [target for target in asked if target is not None]
-        also = [way.target for way in candidates.overflow[:1] if way.target is not None]
-        by_target = tuple([(target, self.price(target, tenant)) for target in (*targets, *also)])
-        prices = tuple([price for _, price in by_target[: len(targets)]])
+        targets = [way.target for ways in (*candidates.targets, candidates.overflow) for way in ways[:1]]
+        by_target = tuple([(one, self.price(one, tenant)) for one in targets if one is not None])
+        prices = tuple([price for _, price in by_target if not price.free])
         if len(self._tariffs) >= _TARIFFS_MAX:
             self._tariffs.clear()
         found = self._tariffs[key, candidates] = Tariff(self._levels_of(key), prices, by_target)
@@ -210,7 +208,7 @@ class Spending:
 
 
 def _most(exchange: Exchange, prices: tuple[Price, ...]) -> int:
-    """What it can cost at the dearest of its targets."""
+    """What it can cost at the dearest target that may get it."""
     estimate, searches = exchange.sizing.estimate(), exchange.sizing.makeup().searches
     read, written = estimate.input_upper, estimate.output_max or answer_max(exchange)
     if exchange.body_bytes > read:

@@ -10,7 +10,7 @@ class Tariff(Record, eq=False):
     """The budgets that count, and what each target charges; until prices or the configuration change."""
 
     levels: Levels
-    asked: tuple[Price, ...]  # of the targets that are asked; money is held for the dearest
+    prices: tuple[Price, ...]  # of those below that cost anything; money is held for the dearest
     by_target: tuple[tuple[Target, Price], ...]  # of these and of the local model: few
 
     def price(self, target: Target) -> Price | None:

@@ -11,7 +11,7 @@ from gateway.settings.problem import Path
 from gateway.settings.resolve_providers import find_kept, is_duplicate, limits_of
 from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection
 from gateway.settings.snapshot import RANKS, Budget, ModelRoute, Provider, Target, Tenant, TenantKey
-from gateway.settings.validate import suggestion
+from gateway.settings.validate import check_local, suggestion
 from keys.digest import digest
 from keys.secret import Secret
 from keys.strength import KEY_CHARS_MIN, weakness
@@ -32,7 +32,10 @@ def resolve_routes(
         targets = _targets(section.targets, file, providers, facts, (*path, "targets"), findings)
         overflow = None
         if section.overflow is not None:
-            overflow = _target(section.overflow, file, providers, facts, (*path, "overflow"), findings)
+            at: Path = (*path, "overflow")
+            overflow = _target(section.overflow, file, providers, facts, at, findings)
+            if overflow is not None:
+                check_local(overflow.provider.id, overflow.provider.local, at, findings)
         routes[section.id] = ModelRoute(section.id, targets, overflow, section.hint)
     return routes
 

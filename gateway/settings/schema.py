@@ -155,7 +155,9 @@ class ModelSection(Section):
     id: ModelName = Field(description="The name, printable ASCII without spaces.")
     targets: OneOrMore[TargetName] = Field(description="`provider/model`, in order of preference.")
     overflow: TargetName | None = Field(
-        default=None, description="`provider/model` that takes what waits too long."
+        default=None,
+        description="`provider/model` of a local provider (`local: true`, no other), which takes what would wait "
+        "too long.",
     )
     hint: Id | None = Field(
         default=None, description="What the route is for; `fast` and `embed` overflow early."

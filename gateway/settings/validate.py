@@ -96,6 +96,13 @@ def suggestion(word: str, known: list[str]) -> str:
     return f"; did you mean `{close[0]}`?" if close else ""
 
 
+def check_local(provider: str, local: bool, path: Path, findings: Findings) -> None:
+    """Adds a problem unless `provider`, to which a route overflows, is a model server of ours."""
+    if not local:
+        message = f"`{provider}` is not local: overflow goes to models of our own, never to a paid one"
+        findings.add(path, message)
+
+
 def check_apis(apis: tuple[str, ...], path: Path, findings: Findings) -> None:
     """Adds a problem for each name that is not an API."""
     for index, api in enumerate(apis):

@@ -166,7 +166,8 @@ async def test_apply_does_or_refuses_all_that_a_file_may_say(
     file = tmp_path / "wanted.yaml"
     text = """
 budgets: [{period: month, usd: 90, anchor: 15}, {period: day, usd: 4, enforce: soft}]
-models: [{id: deep, targets: [sim/chat], overflow: sim/small}]
+models: [{id: deep, targets: [sim/chat], overflow: own/small}]
+providers: [{id: own, dialect: ollama, base_url: "http://127.0.0.1:1", local: true}]
 """
     file.write_text(text)
     await kaze("apply", "-f", str(file))
@@ -174,10 +175,13 @@ models: [{id: deep, targets: [sim/chat], overflow: sim/small}]
     assert (made["scope"], made["anchor_day"], made["limit_nusd"]) == ("all", 15, 90_000_000_000)
     assert {step["what"] for step in await as_json(kaze, "apply", "-f", str(file))} == {"same"}
     # What the file does not say any more is the default again.
-    file.write_text(text.replace(", overflow: sim/small", "").replace(", anchor: 15", ""))
+    file.write_text(text.replace(", overflow: own/small", "").replace(", anchor: 15", ""))
     changed = (await kaze("apply", "-f", str(file))).stdout
-    assert 'overflow: "sim/small" -> null' in changed and "anchor_day: 15 -> 1" in changed
+    assert 'overflow: "own/small" -> null' in changed and "anchor_day: 15 -> 1" in changed
     assert (await admin.get("/models/deep"))["overflow"] is None
+    file.write_text("models: [{id: deep, targets: [sim/chat], overflow: sim/small}]")
+    paid = await kaze("apply", "-f", str(file), status=1)
+    assert "overflow: `sim` is not local" in paid.stderr
     # What the gateway's file has is left alone, and said to be another.
     file.write_text("tenants: [{id: a, weight: 7}]")
     assert "weight: 1.0 -> 7.0" in (await kaze("apply", "-f", str(file))).stdout

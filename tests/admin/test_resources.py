@@ -13,6 +13,8 @@ from tests.gateway.wire import chat, post
 from tests.running import OTHER_KEY, ProviderSim
 
 PROVIDER = {"id": "anthropic", "dialect": "anthropic", "base_url": "https://api.anthropic.com"}
+#: A model server of ours.
+OWN = {"id": "own", "dialect": "ollama", "base_url": "http://127.0.0.1:1", "local": True}
 #: What rows may refer to.
 FOR_ROWS = "env:KAZE_PROVIDER_X"
 PROXY = {"egress_proxy": "http://127.0.0.1:3128"}
@@ -39,7 +41,7 @@ async def test_a_thing_lives_from_creation_to_deletion(admin: Admin) -> None:
     for path, body, patch in (
         ("/providers", PROVIDER, {"echo_model": True}),
         ("/pools", POOL, {"limits": {"rpm": 5}, "weight": 2.5}),
-        ("/models", MODEL, {"overflow": "sim/local"}),
+        ("/models", MODEL, {"hint": "embed"}),
         ("/tenants", {"id": "client-a", "name": "A", "models": {"smart": ["sim/chat"]}}, {"weight": 3.0}),
         ("/budgets", {"id": "b", "period": "month", "limit_nusd": 5}, {"limit_nusd": 7, "enforce": "soft"}),
     ):
@@ -74,6 +76,18 @@ async def test_null_in_a_change_is_the_default_again(admin: Admin) -> None:
     refused = await admin.change("/pools/speedrun-1", {"secret": None})
     assert refused.status_code == 422
     assert "secret" in refused.json()["errors"][0]["field"]
+
+
+async def test_a_provider_stays_local_while_routes_overflow_to_it(admin: Admin) -> None:
+    await admin.make("/providers", OWN)
+    await admin.make("/models", {"id": "fast", "targets": ["sim/chat"], "overflow": "own/small"})
+    refused = await admin.change("/providers/own", {"local": False, "base_url": "https://own.example"})
+    assert refused.status_code == 422
+    [fault] = refused.json()["errors"]
+    assert (fault["field"], fault["detail"]) == ("local", "must stay true while fast overflow to it")
+    assert (await admin.change("/models/fast", {"overflow": None})).status_code == 200
+    changed = await admin.change("/providers/own", {"local": False, "base_url": "https://own.example"})
+    assert changed.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -119,7 +133,8 @@ async def test_null_in_a_change_is_the_default_again(admin: Admin) -> None:
         ),
         ("/models", {"id": "m1", "targets": []}, "targets"),
         ("/models", {"id": "m1", "targets": ["sim/a", "sim/a"]}, "targets[1]"),
-        ("/models", {"id": "m1", "targets": ["sim/a"], "overflow": "none/b"}, "overflow[0]"),
+        ("/models", {"id": "m1", "targets": ["sim/a"], "overflow": "none/b"}, "overflow"),
+        ("/models", {"id": "m1", "targets": ["sim/a"], "overflow": "sim/b"}, "overflow"),
         ("/budgets", {"period": "month", "limit_nusd": -1}, "limit_nusd"),
         ("/budgets", {"period": "month", "limit_nusd": 1.5}, "limit_nusd"),
         ("/budgets", {"period": "week", "limit_nusd": 1, "anchor_day": 8}, "anchor_day"),

@@ -11,6 +11,7 @@ import pytest
 from budgets.books import Books
 from budgets.holder import Holder
 from budgets.leasing import Waiting
+from budgets.lost_workers import close_lost, lost_slices
 from budgets.period import span
 from budgets.reconciliation import Reconciliation
 from budgets.reservation import Reservation, Unavailable
@@ -18,7 +19,7 @@ from budgets.slice import Budget, Want
 from budgets.slices import Exhausted, Levels
 from budgets.spool.claim import claim
 from budgets.spool.segment import segments
-from budgets.treasury import LATE_S
+from budgets.treasury import LATE_S, Treasury
 from budgets.watch import Watch
 from storage.connection import Row
 from storage.database import ADMIN, EVERY_TENANT, FLUSHES, READS, Database
@@ -255,6 +256,75 @@ async def test_a_sibling_posts_what_the_dead_left_and_then_frees_its_slices(
         await sibling.recover()
         assert recovered == [1]
     assert await posted(database) == {"key:a/web": 600}
+
+
+async def _left_damaged(root: Path, database: Database) -> None:
+    """A worker is killed that spent 600 of the key's 1000, and of the first of two requests nothing can be read."""
+    dead = treasury(root, database)
+    await dead.start()
+    dead._tasks[1].cancel()  # nothing is posted
+    first = await held(dead, "r1", (KEY,), 300)
+    settle(dead, begin(dead, first), 300)
+    settle(dead, begin(dead, await held(dead, "r2", (KEY,), 300)), 300)
+    for task in dead._tasks:
+        task.cancel()
+    await asyncio.gather(*dead._tasks, return_exceptions=True)
+    await dead._writer.close()
+    dead._claim.close()
+    (segment,) = segments(root / "spool-0000")
+    data = bytearray(segment.path.read_bytes())
+    for at in (at for at in range(len(data)) if data.startswith(b'"r1"', at)):
+        data[at + 1] ^= 1
+    segment.path.write_bytes(data)
+
+
+async def _decided_now(opened: Treasury) -> str:
+    """Of 500 for the key: `held` by others, as long as nobody says that it is spent."""
+    asked = opened.reserve("r3", Levels((KEY,)), 500, asyncio.get_running_loop().time())
+    decided = await asked.decided() if isinstance(asked, Waiting) else asked
+    return "held" if isinstance(decided, Unavailable) else str(decided)
+
+
+async def test_what_a_damaged_spool_does_not_tell_any_more_is_not_freed(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await _left_damaged(tmp_path, database)
+    damaged: list[int] = []
+    kept: list[int] = []
+    async with open_treasury(tmp_path, database, Watch(damaged=damaged.append, kept=kept.append)) as again:
+        await again.recover()
+        assert await _decided_now(again) == "held"  # 600 are spent, of which the books know 300
+    assert await posted(database) == {"key:a/web": 300} and damaged == [1] and kept[-1] == 1
+    (path,) = (tmp_path / "spool-0000").glob("*.damaged")
+    assert f"{path}: " in caplog.text and " bytes at 0 are no usage record" in caplog.text
+    async with open_treasury(tmp_path, database, Watch(kept=kept.append)) as later:  # and after any restart
+        await later.recover()
+        assert await _decided_now(later) == "held" and kept[-1] == 1
+    async with database.admin.transaction(EVERY_TENANT) as connection:
+        (lost,) = await lost_slices(connection, 10)
+        assert lost.worker.endswith("-damaged") and lost.held >= 300
+        assert await close_lost(connection, lost.worker, time.time(), {}) == [lost]
+        assert await lost_slices(connection, 10) == []
+    assert await posted(database) == {"key:a/web": 300 + lost.held}
+    assert await Books(database.flushes).reconcile() == []
+
+
+async def test_a_worker_that_finds_its_own_spool_damaged_frees_nothing_at_its_end(
+    database: Database, tmp_path: Path
+) -> None:
+    opened = treasury(tmp_path, database)
+    await opened.start()
+    opened._tasks[1].cancel()
+    for name in ("r1", "r2"):
+        settle(opened, begin(opened, await held(opened, name, (KEY,), 300)), 300)
+    (segment,) = segments(tmp_path / "spool-0000")
+    with segment.path.open("r+b") as file:
+        file.seek(segment.path.read_bytes().rindex(b'"r1"') + 1)
+        file.write(b"x")
+    settle(opened, begin(opened, await held(opened, "r3", (KEY,), 10)), 10)
+    await opened.close()
+    async with database.admin.transaction(EVERY_TENANT) as connection:
+        assert [one.worker.endswith("-damaged") for one in await lost_slices(connection, 10)] == [True]
 
 
 async def test_a_record_that_the_database_refuses_holds_up_no_other(

@@ -102,6 +102,13 @@ def test_a_row_that_cannot_stand_is_left_out_with_all_that_stands_on_it(tmp_path
     )
 
 
+def test_a_route_that_overflows_to_a_paid_provider_is_left_out(tmp_path: Path) -> None:
+    made = put_together(load_text(VALID, tmp_path), stored(models=[{**MODEL, "overflow": "other/small"}]))
+    assert "wise" not in made.snapshot.routes
+    [line] = made.refused
+    assert line.startswith("models wise: overflow: `other` is not local: ")
+
+
 def test_what_a_row_was_when_it_was_good_stays_in_its_place(tmp_path: Path) -> None:
     settings = load_text(VALID, tmp_path)
     good = put_together(settings, stored())

@@ -83,6 +83,11 @@ CASES = [
     ("[openai/gpt-6-sol]", "[]", "14: models[0].targets: must not be empty"),
     ("[openai/gpt-6-sol]", "[openai/a, openai/a]", "14: models[0].targets[1]: is named twice"),
     ("local/llama3.2", "lokal/llama3.2", "15: models[1].overflow: no such provider; did you mean `local`?"),
+    (
+        "overflow: local/llama3.2",
+        "overflow: openai/gpt-6-sol",
+        "15: models[1].overflow: `openai` is not local: overflow goes to models of our own, never to a paid one",
+    ),
     ("provider: openai", "provider: opena", "6: pools[0].provider: no such provider; did you mean `openai`?"),
     ("tenants: [acme]", "tenants: [acmee]", "8: pools[0].tenants[0]: no such tenant; did you mean `acme`?"),
     (

@@ -15,10 +15,10 @@ def main() -> int:
         description="Worlds of callers, gateways and providers on virtual time, drawn from seeds and judged by "
         "invariants 1 to 15. Exit status 1 when one is broken; the command that repeats it is printed.",
     )
-    parser.add_argument("--seeds", type=int, default=200, help="how many worlds (default 200)")
+    parser.add_argument("--seeds", type=_count, default=200, help="how many worlds (default 200)")
     parser.add_argument("--seed", type=int, help="this one only, with what came of it")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed (default 0)")
-    parser.add_argument("--replicas", type=int, help="gateways in each world (default: as each is drawn)")
+    parser.add_argument("--replicas", type=_count, help="gateways in each world (default: as each is drawn)")
     parser.add_argument(
         "--keep-going", action="store_true", help="do not stop at the first that breaks something"
     )
@@ -47,6 +47,14 @@ def main() -> int:
             )
     print(f"{len(seeds)} worlds, {requests} requests, {failed} broken, {time.monotonic() - began:.1f} s")
     return 1 if failed else 0
+
+
+def _count(text: str) -> int:
+    """At least 1; argparse says what is wrong and exits with status 2."""
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {count}")
+    return count
 
 
 if __name__ == "__main__":

@@ -5,13 +5,22 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from budgets.books import Difference
 from budgets.money import NANO
+from gateway.metrics import Metrics
+from gateway.pipeline.money_watch import MoneyWatch
 from storage.database import EVERY_TENANT, Database
 from tests.gateway.wire import Reply, chat, exchange, post, request, settled
 from tests.postgres import Stored
-from tests.running import ADMIN_KEY, ProviderSim, RunningGateway, configuration
+from tests.running import ADMIN_KEY, PROVIDER_SECRET, ProviderSim, RunningGateway, configuration
 
+_WATCHED = (
+    "gateway_budget_overruns_total", "gateway_budget_overrun_nanodollars_total", "gateway_usage_unknown_total",
+    "gateway_usage_recovered_total", "gateway_usage_refused_total", "gateway_spool_damaged_total",
+    "gateway_budget_differences",
+)  # fmt: skip
 _MODEL = "gpt-4o-mini"
 
 
@@ -131,6 +140,26 @@ async def test_what_is_free_passes_a_budget_that_is_used_up(
         assert (row["cost_nusd"], row["provider"]) == (0, "own")
 
 
+async def test_a_hard_budget_is_not_passed_through_a_local_model_that_has_a_price(
+    sim: ProviderSim, stored: Stored, database: Database
+) -> None:
+    usd = 0.002
+    config = budgeted(sim, usd)
+    config["providers"].append({**config["providers"][0], "id": "own", "local": True, "flavour": "vllm"})
+    config["pools"] = [
+        {"id": "one", "provider": "sim", "secret": "env:PROVIDER_KEY"},
+        {"id": "own", "provider": "own", "secret": "env:PROVIDER_KEY_2"},
+    ]
+    config["models"][0] |= {"overflow": "own/small", "hint": "fast"}
+    config["prices"] = [{"id": "own", "provider": "own", "model": "small", "input": 1, "output": 10}]
+    async with RunningGateway(config, database_dsn=stored.application) as gateway:
+        sim.fault(quota=True, credential=PROVIDER_SECRET)  # so that all of them overflow
+        await asyncio.gather(*(post(gateway, chat(max_tokens=50)) for _ in range(40)))
+        found = await posted(gateway, database)
+        assert {row["provider"] for row in found} == {"own"}
+        assert sum(row["cost_nusd"] for row in found) <= (await balance(database))[1] <= int(usd * NANO)
+
+
 async def test_an_attempt_that_was_refused_costs_nothing(
     gateway: RunningGateway, database: Database, sim: ProviderSim
 ) -> None:
@@ -148,6 +177,29 @@ async def test_metrics_tell_of_money(gateway: RunningGateway, database: Database
     assert f'gateway_spend_nanodollars_total{{model="{_MODEL}",provider="sim"}} {cost_of(reply)}.0\n' in text
     assert 'gateway_budget_used_ratio{budget="a:day"}' in text
     assert "gateway_spool_records 0.0\n" in text
+    assert 'gateway_degraded{dependency="spool",mode="damaged"} 0.0\n' in text
+    for name in _WATCHED:
+        assert f"{name} 0.0\n" in text
+
+
+def test_all_that_money_tells_of_itself_is_counted() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, lambda: 0)
+    watched = MoneyWatch(metrics)
+    metrics.also(watched.readings)
+    told = watched.watch
+    told.overrun("r1", 30)
+    told.unknown("r2")
+    told.recovered(3)
+    told.refused("{}")
+    told.damaged(2)
+    told.kept(1)
+    told.differ([Difference("b", "total", 1, 2, 2, 2)])
+    assert [registry.get_sample_value(name) for name in _WATCHED] == [1, 30, 1, 3, 1, 2, 1]
+    labels = {"dependency": "spool", "mode": "damaged"}
+    assert registry.get_sample_value("gateway_degraded", labels) == 1
+    told.kept(0)
+    assert registry.get_sample_value("gateway_degraded", labels) == 0
 
 
 async def test_a_budget_that_is_raised_serves_at_once_and_stays_raised(

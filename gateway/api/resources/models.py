@@ -23,7 +23,7 @@ def operations(
     async def check(connection: Connection, document: Document, findings: Findings) -> None:
         await references.targets(connection, document["targets"], ("targets",), findings)
         if document["overflow"] is not None:
-            await references.targets(connection, [document["overflow"]], ("overflow",), findings)
+            await references.local_target(connection, document["overflow"], ("overflow",), findings)
 
     kind = Kind(
         noun="model",

@@ -40,8 +40,10 @@ _TABLE = Table(
 def operations(
     reads: ReadRouter | None, references: References, configured: Callable[[], Configured]
 ) -> list[Operation]:
-    async def check(_: Connection, document: Document, findings: Findings) -> None:
+    async def check(connection: Connection, document: Document, findings: Findings) -> None:
         references.secret(document["egress_proxy_auth"], ("egress_proxy_auth",), findings)
+        if not document["local"]:
+            await _check_overflow(connection, document["id"], findings)
         await _check(document, findings)
 
     return Collection(
@@ -77,6 +79,14 @@ async def _check(document: Document, findings: Findings) -> None:
     section = section_of({**document, "egress_proxy_auth": None})
     found = await asyncio.to_thread(_found_wrong, section)
     findings.problems.extend(found.problems)
+
+
+async def _check_overflow(connection: Connection, id_: str, findings: Findings) -> None:
+    """No route overflows to what is no model server of ours."""
+    query = "SELECT id FROM models WHERE split_part(overflow, '/', 1) = $1 ORDER BY id LIMIT 5"
+    routes = [row["id"] for row in await connection.fetch(query, id_)]
+    if routes:
+        findings.add(("local",), f"must stay true while {', '.join(routes)} overflow to it")
 
 
 def _found_wrong(section: ProviderSection) -> Findings:

@@ -12,7 +12,7 @@ from gateway.api.rest.ask import refuse_any
 from gateway.settings.places import Findings
 from gateway.settings.problem import Path
 from gateway.settings.row_secrets import RowSecrets
-from gateway.settings.validate import suggestion
+from gateway.settings.validate import check_local, suggestion
 from storage.connection import Connection
 
 
@@ -71,6 +71,15 @@ class References:
             if name in seen:
                 findings.add((*path, index), "is named twice")
             seen.add(name)
+
+    async def local_target(self, connection: Connection, name: str, path: Path, findings: Findings) -> None:
+        """`provider/model` is at a provider that there is and that is local."""
+        id_ = name.partition("/")[0]
+        found = await self.provider(connection, id_)
+        if found is None:
+            findings.add(path, "no such provider")
+        else:
+            check_local(id_, found[1], path, findings)
 
     async def routes(
         self, connection: Connection, names: Iterable[str], path: Path, findings: Findings
