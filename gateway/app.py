@@ -150,9 +150,7 @@ class App:
         self._responses = self._kept_responses(reading)
         metrics.also(partial(self._scraped, metrics))
         #: What runs, as the admin API shows it.
-        self.running = self._shown(
-            router, Reinstatement(self._keys, health, self._secrets, connections, dispatcher, clock)
-        )
+        self.running = self._shown(router, health)
         self.admin = self._operated(settings, administers)
 
     def _is_draining(self) -> bool:
@@ -308,13 +306,16 @@ class App:
         metrics.also(watched.readings)
         return spending
 
-    def _shown(self, router: Router, by_person: Reinstatement) -> OwnLive:
+    def _shown(self, router: Router, health: HealthTable) -> OwnLive:
         budgets = None
         if self._spending is not None and self.databases.reads is not None:
             budgets = BudgetOutlook(self._spending, self.databases.reads)
         grantor, time, clock = self.ledger, self.ledger_time, self._clock
         explainer = Explainer(lambda: router, self._dispatcher, grantor, time, clock, budgets, self._worker)
         queue = QueueReadings(self._worker, self._dispatcher, clock)
+        by_person = Reinstatement(
+            self._keys, health, self._secrets, self._connections, self._dispatcher, clock
+        )
         return OwnLive(
             self.registry, self.state, queue, explainer, by_person=by_person, reload=self._reload_now
         )  # fmt: skip

@@ -8,9 +8,7 @@ import pytest
 
 from keys.tenant_key import key_id_of
 from tests.admin.conftest import Admin
-from tests.clock import passes, until
-from tests.gateway.wire import chat, post
-from tests.running import OTHER_KEY, ProviderSim
+from tests.clock import until
 
 PROVIDER = {"id": "anthropic", "dialect": "anthropic", "base_url": "https://api.anthropic.com"}
 #: A model server of ours.
@@ -301,28 +299,6 @@ async def test_a_pool_is_put_out_of_service_and_back(admin: Admin) -> None:
         assert (await admin.ask("POST", f"/pools/speedrun-1/{verb}")).json()["state"] == state
     elsewhere = await admin.ask("POST", "/pools/speedrun-1/rotate", {"secret": "env:KAZE_PROVIDER_OTHER"})
     assert (elsewhere.json()["secret"], elsewhere.json()["version"]) == ("env:KAZE_PROVIDER_OTHER", 5)
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [("/pools/one/enable", None), ("/batch", {"changes": [{"operation": "pools.enable", "id": "one"}]})],
-)
-async def test_enabling_what_was_enabled_brings_back_a_refused_key(
-    admin: Admin, sim: ProviderSim, path: str, body: object
-) -> None:
-    sim.fault(status=401)
-    for _ in range(2):
-        await post(admin.gateway, chat(), key=OTHER_KEY)
-    sim.clear_faults()
-    assert (await post(admin.gateway, chat(), key=OTHER_KEY)).status == 503
-    assert (await admin.get("/pools/one"))["live"]["health"][0]["state"] == "invalid"
-    reply = await admin.ask("POST", path, body)
-    assert reply.status_code == 200, reply.text
-    assert body or reply.json()["reinstated"] is True
-    assert (await admin.get("/pools/one"))["live"]["health"][0]["state"] == "probing"
-    asked = asyncio.create_task(post(admin.gateway, chat(), key=OTHER_KEY))
-    await passes(3)  # an urgent class is the probe where nobody else comes
-    assert (await asked).status == 200
 
 
 async def test_pools_in_service_stand_beside_those_of_the_database(admin: Admin) -> None:
