@@ -1,7 +1,7 @@
 """Requests per day of one account, counted from midnight to midnight where the provider keeps its days. Pure.
 
-Counts live as long as the ledger does. After a restart a day begins at nothing until the provider's headers say
-otherwise, as they are the only ones who know.
+Counts live as long as the ledger does, or as what it left to the one after it (`checkpoint`, a server's snapshots).
+Where that is lost a day begins at nothing until the provider's headers say otherwise: only they know then.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -11,6 +11,7 @@ from gateway.admission.ceiling import Ceiling
 from gateway.admission.dimension import Dimension
 
 DAYS_KEPT = 2
+_NOON_MS = 12 * 3_600_000
 
 
 class Midnights:
@@ -63,6 +64,11 @@ class Day:
 
     def used(self, at: int) -> int:
         return self._counts.get(self._midnights.day_of(at), 0)
+
+    def counted(self, now: int) -> list[tuple[int, int]]:
+        """Noon and count of this day, and of the next where something is charged there already."""
+        today = self._midnights.day_of(now)
+        return [(day + _NOON_MS, count) for day, count in self._counts.items() if day >= today and count]
 
     def fits(self, units: int, hold: int, at: int, now: int) -> bool:
         return now >= self.blocked_until and self.used(at) + units + hold <= self.ceiling.limit

@@ -1,6 +1,8 @@
 """The ledger of one process: the model itself, and besides a fast path that costs microseconds and never awaits.
 
-It cannot be away. When the process ends, what it knew ends with it: the next one starts with empty windows.
+It cannot be away. What it knows ends with its process, except for what was written down: `checkpoint` says what is
+charged, `take_over` tells it the next one. That is done once a second (`serving.ledger_file`): a process that is
+killed forgets what it sent since; one that is stopped in order, nothing.
 
 `take`, `give_back`, `sent`, `correct` and `settle` are for the process's own exchanges: what they charge, they
 charge at once, where it is sent or at the end of that slot (`allotment`). `exchange` is the protocol of all
@@ -10,6 +12,7 @@ ledgers, on the same state. `now` is the ledger's clock (`LedgerTime`), never st
 from gateway.admission.account_model import NO_HOLD, AccountModel
 from gateway.admission.allotment import Allotment
 from gateway.admission.booking import Book, book
+from gateway.admission.checkpoint import Checkpoint, checkpoint, learn, still_counting
 from gateway.admission.dimension import AccountTerms
 from gateway.admission.grantor import Grant
 from gateway.admission.ledger import Answer, Batch, Observation, Queued, Usage
@@ -41,12 +44,14 @@ class LedgerTime:
 class MemoryLedger:
     """Accounts by id. An account is made by `open_account` or by the first batch that names it."""
 
-    __slots__ = ("_allotments", "_books", "_time")
+    __slots__ = ("_allotments", "_books", "_former", "_time")
 
     def __init__(self, time: LedgerTime) -> None:
         self._time = time
         self._books: dict[str, Book] = {}
         self._allotments: dict[str, Allotment] = {}
+        #: Of those that nobody has opened yet, what was taken over.
+        self._former: dict[str, Checkpoint] = {}
 
     def open_account(self, terms: AccountTerms, now: int) -> None:
         """Before the first `take`; again when its limits changed. What is charged stays charged."""
@@ -56,11 +61,34 @@ class MemoryLedger:
             self._allotments[terms.id] = Allotment(kept.account, _SELF)
         self._allotments[terms.id].close(now)
         kept.account.configure(terms, now)
+        if self._former:
+            self._remember(terms.id, now)
 
     def close_account(self, account: str) -> None:
         """Nobody has anything there any more, and its windows do not count: forget it."""
         self._books.pop(account, None)
         self._allotments.pop(account, None)
+        self._former.pop(account, None)
+
+    def accounts(self) -> list[str]:
+        """Those of which it knows something."""
+        return [*self._books, *self._former]
+
+    def checkpoint(self, account: str, now: int) -> Checkpoint | None:
+        """What is charged there and counts still; None if nothing is."""
+        if account in self._books:
+            return checkpoint(account, self._whole(account, now), now)
+        former = self._former.pop(account, None)
+        kept = None if former is None else still_counting(former, now)
+        if kept is not None:
+            self._former[account] = kept
+        return kept
+
+    def take_over(self, kept: Checkpoint, now: int) -> None:
+        """So much was charged before this ledger was there, by its own clock (`checkpoint.taken_over`)."""
+        self._former[kept.account] = kept
+        if kept.account in self._books:
+            self._remember(kept.account, now)
 
     def take(self, account: str, charge: Charge, rank: int, now: int) -> Grant | None:
         """A place for `charge` on every dimension, or None and nothing is charged. Its sender goes at once."""
@@ -152,6 +180,8 @@ class MemoryLedger:
     async def exchange(self, batch: Batch) -> Answer:
         """As `Ledger.exchange`; never raises."""
         now = self._time.now()
+        if batch.account.id in self._former:
+            self.open_account(batch.account, now)
         allotment = self._allotments.get(batch.account.id)
         if allotment is not None:
             allotment.close(now)
@@ -177,6 +207,11 @@ class MemoryLedger:
             model.settle(Charge(0, 0, later - room, 0), grant.rank, now, now)
             grant.charge = Charge(requests, input_, held + later - room, tokens)
         grant.late = output
+
+    def _remember(self, account: str, now: int) -> None:
+        former = self._former.pop(account, None)
+        if former is not None:
+            learn(self._whole(account, now), former, now)
 
     def _whole(self, account: str, now: int) -> AccountModel:
         """The model at `now`, with nothing of it allotted."""

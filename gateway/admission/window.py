@@ -76,6 +76,12 @@ class Window:
         self.used -= taken
         return taken
 
+    def charged(self) -> tuple[int, list[int]]:
+        """The last moment of the newest slot, and units by slot up to that, the oldest first. After `expire`."""
+        ring, first, end = self._ring, self._first % self._count, self._last % self._count + 1
+        units = ring[first:end] if first < end else ring[first:] + ring[:end]
+        return (self._last + 1) * self._slot_ms - 1, units
+
     def free_at(self, excess: int) -> int | None:
         """When `excess` of the units will have left, should nothing be added; None when there are fewer."""
         freed = 0

@@ -152,7 +152,7 @@ def explain(
 def _explained(found: dict[str, Any]) -> str:
     parts = [f"{found['tenant']} asks for {found['model']} as {found['priority']} (worker {found['worker']})"]
     if found["refused"] is not None:
-        return f"{parts[0]}: refused, {found['refused']['message']}"
+        parts[0] += f": refused, {found['refused']['message']}"
     for name in ("limits", "budgets"):
         rows = found[name]
         if rows:
@@ -163,7 +163,7 @@ def _explained(found: dict[str, Any]) -> str:
             [
                 place,
                 one["target"],
-                one["pool"],
+                one["pool"] or "-",
                 cell("cost_nusd", one.get("cost_nusd")),
                 "yes" if one["usable"] else "no",
                 _full(one),

@@ -4,7 +4,7 @@ Nothing is taken, charged or changed. The choice between keys of one target also
 served the prompt's beginning, so keys that could serve equally well stand in the order of the configuration.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from math import inf
 from typing import Any
 
@@ -18,7 +18,7 @@ from gateway.errors import GatewayError
 from gateway.pipeline.account import Account
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.budget_outlook import BudgetOutlook, Funds
-from gateway.pipeline.router import Router, Way
+from gateway.pipeline.router import Router, Way, speaks
 from gateway.settings.snapshot import (
     PRIORITIES,
     RANKS,
@@ -93,15 +93,16 @@ class Explainer:
         if self._budgets is not None:
             funds = await self._budgets.funds(tenant, key, found, asked)
             said["budgets"] = funds.rows()
-        if found is None:
-            return {**said, "refused": refused, "candidates": [], "overflow": [], "models": {}}
-        targets = [target for ways in found.targets if (target := ways[0].target) is not None]
-        ways = [way for keys in found.targets for way in keys]
+        route = router.snapshot.resolve(tenant, asked["model"])
+        ways = [] if found is None else [way for keys in found.targets for way in keys]
         rows = [self._way(way, ways, rank, estimate, funds) for way in ways]
-        rows += _barred(router.snapshot, tenant, targets, {way.key_id for way in ways})
-        overflow = [self._way(way, found.overflow, rank, estimate, funds) for way in found.overflow]
-        models = _known_of(found.route)
-        return {**said, "refused": None, "candidates": rows, "overflow": overflow, "models": models}
+        used = {(way.target, way.key_id) for way in ways}
+        for target in () if route is None else route.targets:
+            rows += _barred(router.snapshot, tenant, target, asked["api"], used)
+        local = () if found is None else found.overflow
+        overflow = [self._way(way, local, rank, estimate, funds) for way in local]
+        models = _known_of(route)
+        return {**said, "refused": refused, "candidates": rows, "overflow": overflow, "models": models}
 
     def _way(self, way: Way, ways: Sequence[Way], rank: int, estimate: Estimate, funds: Funds) -> Row:
         now, account = self._clock.monotonic(), way.account
@@ -206,20 +207,23 @@ def _rank(priority: str | None, key: TenantKey | None) -> int:
     return wanted if key is None else max(wanted, RANKS[key.priority_max])
 
 
-def _barred(snapshot: Snapshot, tenant: Tenant, targets: list[Target], used: set[str]) -> Iterator[Row]:
-    """The keys of these providers that are not for such a request at all."""
-    for target in targets:
-        for key in snapshot.provider_keys:
-            if key.provider.id == target.provider.id and key.id not in used:
-                yield {
-                    "target": str(target),
-                    "pool": key.id,
-                    "usable": False,
-                    "why_not": list(_why_barred(key, tenant, target)),
-                }
+def _barred(
+    snapshot: Snapshot, tenant: Tenant, target: Target, api: str, used: Set[tuple[Target | None, str]]
+) -> Iterator[Row]:
+    """The keys of its provider that are not for such a request at all."""
+    keys = [key for key in snapshot.provider_keys if key.provider.id == target.provider.id]
+    if not keys:
+        why = ["no key of its provider is in force"]
+        yield {"target": str(target), "pool": None, "usable": False, "why_not": why}
+    for key in keys:
+        if (target, key.id) not in used:
+            why = list(_why_barred(key, tenant, target, api))
+            yield {"target": str(target), "pool": key.id, "usable": False, "why_not": why}
 
 
-def _why_barred(key: ProviderKey, tenant: Tenant, target: Target) -> Iterator[str]:
+def _why_barred(key: ProviderKey, tenant: Tenant, target: Target, api: str) -> Iterator[str]:
+    if not speaks(target, api):
+        yield f"its provider does not offer '{api}' in this dialect"
     if key.tenants is not None and tenant.id not in key.tenants:
         yield "it is not for this tenant"
     if not key.serves(target.model):

@@ -169,19 +169,19 @@ class Router:
         usable = [(target, self.snapshot.keys_for(tenant, target)) for target in route.targets]
         if model not in self.snapshot.routes and not any(keys for _, keys in usable):
             raise model_not_found(model)  # whether a provider exists is not this tenant's to learn
-        speaks = [(target, keys) for target, keys in usable if _speaks(target, api)]
-        if not speaks:
+        spoken = [(target, keys) for target, keys in usable if speaks(target, api)]
+        if not spoken:
             raise GatewayError(
                 UNSUPPORTED_ENDPOINT,
                 f"The model `{model[:128]}` is served by a provider that does not offer '{api}' in this dialect.",
                 param="model",
             )
-        targets = tuple(tuple(self._way(key, target) for key in keys) for target, keys in speaks if keys)
+        targets = tuple(tuple(self._way(key, target) for key in keys) for target, keys in spoken if keys)
         if not targets:
             raise GatewayError(NO_ELIGIBLE_KEY, f"No provider key may serve `{model[:128]}` for this tenant.")
         local = route.overflow
         overflow: tuple[Way, ...] = ()
-        if local is not None and _speaks(local, api):
+        if local is not None and speaks(local, api):
             overflow = tuple(self._way(key, local) for key in self.snapshot.keys_for(tenant, local))
         return Candidates(route, targets, overflow, (tenant.id, model, api))
 
@@ -199,7 +199,8 @@ class Router:
         return way
 
 
-def _speaks(target: Target, api: str) -> bool:
+def speaks(target: Target, api: str) -> bool:
+    """Whether the target's provider can be asked by that API."""
     return _passage(target, api) is not None
 
 

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+from gateway.admission.memory_ledger import MemoryLedger
 from gateway.api.protocol import bounded_protocol
 from gateway.app import App
 from gateway.clock import SystemClock
@@ -11,6 +12,7 @@ from gateway.serving.collector import set_aside_what_stays
 from gateway.serving.database import application_dsn
 from gateway.serving.drain import drain
 from gateway.serving.launch import Launch
+from gateway.serving.ledger_file import LedgerFile
 from gateway.serving.listener import IDLE_S, Listener
 from gateway.serving.stop import StopSignal, on_hangup
 from gateway.settings.server import Settings
@@ -28,9 +30,14 @@ async def run_single(
     """Serve until told to stop, then drain. The admin listener answers to the last, so that it can be watched."""
     bounds = settings.snapshot.bounds
     app = App(settings, database_dsn=application_dsn(settings), reread=launch.settings, administers=True)
+    kept = None
+    if isinstance(app.ledger, MemoryLedger):
+        kept = LedgerFile(app.ledger, app.ledger_time, settings.data_dir, SystemClock())
     callers = Listener(app.data, data, protocol=bounded_protocol(bounds, IDLE_S, app.unread.refused))
     operators = Listener(app.admin, admin, protocol=bounded_protocol(bounds, IDLE_S, problems=True))
     await app.start()
+    if kept is not None:
+        await kept.start()
     on_hangup(app.reload_soon)
     set_aside_what_stays()
     try:
@@ -42,3 +49,5 @@ async def run_single(
     finally:
         await asyncio.gather(callers.close(0.0), operators.close(0.2))
         await app.aclose()
+        if kept is not None:
+            await kept.close()

@@ -40,6 +40,31 @@ async def test_a_request_that_would_be_refused_says_so(admin: Admin) -> None:
         assert reply.status_code == status
 
 
+async def test_where_nothing_is_eligible_each_candidate_says_why(sim: ProviderSim) -> None:
+    config = configuration(sim.openai_url)
+    for pool in config["pools"]:
+        pool["tenants"] = ["b"]
+    config["pools"][0]["models"] = ["other*"]
+    config["providers"][0]["apis"] = ["chat"]
+    config["providers"].append({**config["providers"][0], "id": "keyless"})
+    config["models"][0]["targets"].append("keyless/m")
+    asked = {
+        "tenant": "a", "key": None, "model": "smart", "api": "rerank", "priority": None, "input_tokens": 10,
+        "max_tokens": 5,
+    }  # fmt: skip
+    async with RunningGateway(config) as gateway:
+        found: Any = await gateway.app.running.explain({**asked, "api": "chat"})
+        assert found["refused"]["code"] == "no_eligible_key"
+        assert [(one["pool"], one["usable"], one["why_not"]) for one in found["candidates"]] == [
+            (config["pools"][0]["id"], False, ["it is not for this tenant", "it is not for this model"]),
+            (config["pools"][1]["id"], False, ["it is not for this tenant"]),
+            (None, False, ["no key of its provider is in force"]),
+        ]
+        found = await gateway.app.running.explain(asked)
+        assert found["refused"]["code"] == "unsupported_endpoint"
+        assert "does not offer 'rerank'" in found["candidates"][0]["why_not"][0]
+
+
 async def test_balances_and_what_is_used_up(sim: ProviderSim) -> None:
     config = configuration(sim.openai_url)
     config["pools"][0]["limits"] = {"rpm": 1, "itpm": 1000}
