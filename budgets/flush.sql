@@ -26,7 +26,7 @@ inserted AS (
         priority, input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
         audio_input_tokens, image_input_tokens, reasoning_tokens, audio_output_tokens, image_output_tokens,
         searches, reserved_nusd, cost_nusd, price_version, price_known, source, tier, status, outcome,
-        started_at, settled_at, queue_ms, upstream_ms, first_token_ms, accounts)
+        started_at, settled_at, queue_ms, upstream_ms, first_token_ms, accounts, overflow)
     SELECT date_trunc('month', day)::date, day, begun ->> 0, (begun ->> 1)::int, number, begun ->> 5,
            begun ->> 7, begun ->> 8,
            CASE WHEN deleted.tenant IS NULL THEN coalesce(begun ->> 14, '') ELSE '' END,
@@ -36,7 +36,8 @@ inserted AS (
            (used ->> 4)::bigint, (used ->> 5)::bigint, (used ->> 6)::bigint, (used ->> 7)::bigint,
            (used ->> 8)::bigint, (used ->> 9)::bigint, (used ->> 10)::bigint,
            reserved, cost, begun ->> 6, price_known, source, tier, status, outcome,
-           started_at, to_timestamp(settled_ms / 1000.0), queue_ms, upstream_ms, first_token_ms, begun -> 4
+           started_at, to_timestamp(settled_ms / 1000.0), queue_ms, upstream_ms, first_token_ms, begun -> 4,
+           coalesce((begun ->> 16)::boolean, false)  -- records of before do not say
     FROM dated LEFT JOIN deleted ON deleted.tenant = begun ->> 7
     ON CONFLICT (month, request_id, attempt, number) DO NOTHING
     RETURNING number > 0 AS correction, holder, accounts, cost_nusd),

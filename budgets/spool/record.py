@@ -51,6 +51,7 @@ class Intent(Record, frozen=True, array_like=True):
     priority: str = ""
     agent: str | None = None
     task: str | None = None
+    overflow: bool = False  # made at the route's local model, in place of waiting
 
 
 class Settle(Record, frozen=True, array_like=True):

@@ -56,6 +56,7 @@ class Purse(Record, eq=False):
             held.request_id, exchange.attempts, held.at_ms, held.amount, held.accounts, spending.treasury.holder,
             price.version, tenant, key.id, target.provider.id, way.account.key.id, target.model,
             "" if route is None else route.label, exchange.priority, exchange.agent, exchange.task,
+            permit.overflow is not None,
         )  # fmt: skip
         try:
             self._attempts[permit] = spending.treasury.begin(held, intent, price)

@@ -47,6 +47,7 @@ class Line(Record):
     attempts: int | None = None
     agent: str | None = None
     task: str | None = None
+    overflow: bool = False  # a local model's answer, in place of a wait
 
 
 class Settlement:
@@ -117,6 +118,7 @@ class Settlement:
                 exchange.attempts,
                 exchange.agent,
                 exchange.task,
+                exchange.overflow is not None,
             )
         )
 

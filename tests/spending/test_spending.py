@@ -1,17 +1,20 @@
 """What requests cost, end to end: budgets keep, every attempt is in the log once, and the caller is told."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from budgets.books import Difference
+from budgets.books import FLUSH, Difference
 from budgets.money import NANO
+from budgets.spool.record import Kind, encoded, said_in
 from gateway.metrics import Metrics
 from gateway.pipeline.money_watch import MoneyWatch
 from storage.database import EVERY_TENANT, Database
+from tests.budgets.entries import intent, settle
 from tests.gateway.wire import Reply, chat, exchange, post, request, settled
 from tests.postgres import Stored
 from tests.running import ADMIN_KEY, PROVIDER_SECRET, ProviderSim, RunningGateway, configuration
@@ -72,6 +75,7 @@ async def test_an_answer_says_what_it_cost_and_so_do_log_and_budget(
     assert 0 < cost < NANO // 1000
     assert (row["cost_nusd"], row["source"], row["tenant"], row["key"]) == (cost, "provider", "a", "web")
     assert (row["provider"], row["model"], row["attempt"]) == ("sim", _MODEL, 1)
+    assert row["overflow"] is False
     assert row["request_id"] == reply.headers["x-request-id"]
     assert (await balance(database))[0] == cost
     (line,) = await gateway.log_lines(1)
@@ -137,7 +141,9 @@ async def test_what_is_free_passes_a_budget_that_is_used_up(
         assert reply.status == 200
         assert (reply.headers["x-gateway-overflow"], reply.headers["x-gateway-provider"]) == ("local", "own")
         (row,) = await posted(gateway, database)
-        assert (row["cost_nusd"], row["provider"]) == (0, "own")
+        assert (row["cost_nusd"], row["provider"], row["overflow"]) == (0, "own", True)
+        (line,) = await gateway.log_lines(1)
+        assert line["overflow"] is True
 
 
 async def test_a_hard_budget_is_not_passed_through_a_local_model_that_has_a_price(
@@ -216,3 +222,14 @@ async def test_a_budget_that_is_raised_serves_at_once_and_stays_raised(
         assert (await post(gateway, chat())).status == 200
         async with database.admin.transaction(EVERY_TENANT) as connection:
             assert await connection.fetchval("SELECT limit_nusd FROM budget_accounts") == NANO
+
+
+async def test_a_record_of_before_overflow_was_marked_is_read_and_posted(database: Database) -> None:
+    said = settle(intent(1))
+    begun, *rest = json.loads(encoded(said))
+    old = json.dumps([begun[:-1], *rest])
+    assert said_in(Kind.SETTLE, old.encode()) == said
+    async with database.flushes.transaction(EVERY_TENANT) as connection:
+        assert await connection.fetchval(FLUSH, [old], [], None, None, None) == 1
+    (row,) = await rows(database)
+    assert (row["cost_nusd"], row["overflow"]) == (said.cost, False)

@@ -37,6 +37,7 @@ RECORD = (
     "cache_write_1h_tokens", "audio_input_tokens", "image_input_tokens", "reasoning_tokens",
     "audio_output_tokens", "image_output_tokens", "searches", "cost_nusd", "price_version", "price_known",
     "source", "tier", "status", "outcome", "started_at", "queue_ms", "upstream_ms", "first_token_ms",
+    "overflow",
 )  # fmt: skip
 _STEP_ROWS = 1000
 _DAYS_MAX = 3700
