@@ -54,6 +54,7 @@ from gateway.pipeline.pipeline import Generation, Pipeline
 from gateway.pipeline.provider_secrets import ProviderSecrets
 from gateway.pipeline.queue_readings import QueueReadings
 from gateway.pipeline.readings import Readings, lease_counts
+from gateway.pipeline.reinstatement import Reinstatement
 from gateway.pipeline.relay import Relay
 from gateway.pipeline.reserve import Reservations
 from gateway.pipeline.response_store import ResponseStore
@@ -65,12 +66,11 @@ from gateway.pipeline.spending import Spending
 from gateway.pipeline.stored_answers import StoredAnswers
 from gateway.pipeline.swap import Swap
 from gateway.pipeline.unread import Unread
-from gateway.pipeline.verify import verify
 from gateway.pipeline.written import Written
 from gateway.request_log import RequestLog
 from gateway.settings.following import Following
 from gateway.settings.server import Settings
-from gateway.settings.snapshot import Snapshot
+from gateway.settings.snapshot import ProviderKey, Snapshot
 from gateway.upstream.fetch import Fetcher
 from keys.digest import Pepper, digest
 from storage.background import end_tasks
@@ -150,7 +150,7 @@ class App:
         self._responses = self._kept_responses(reading)
         metrics.also(partial(self._scraped, metrics))
         #: What runs, as the admin API shows it.
-        self.running = self._shown(router)
+        self.running = self._shown(router, health)
         self.admin = self._operated(settings, administers)
 
     def _is_draining(self) -> bool:
@@ -213,12 +213,8 @@ class App:
             "config": self._configuration(),
         }
 
-    async def _verify(self, pool: str) -> dict[str, object]:
-        keys = {key.id: key for key in self.pipeline.generation.snapshot.provider_keys}
-        return await verify(keys[pool], self._connections.of, self._clock)
-
-    async def _refresh(self, pool: str) -> dict[str, object]:
-        return {"pool": pool, "changed": await self._secrets.look(pool)}
+    def _keys(self) -> dict[str, ProviderKey]:
+        return {key.id: key for key in self.pipeline.generation.snapshot.provider_keys}
 
     async def _reload_now(self) -> dict[str, object]:
         problem = await self.reload()
@@ -310,16 +306,18 @@ class App:
         metrics.also(watched.readings)
         return spending
 
-    def _shown(self, router: Router) -> OwnLive:
+    def _shown(self, router: Router, health: HealthTable) -> OwnLive:
         budgets = None
         if self._spending is not None and self.databases.reads is not None:
             budgets = BudgetOutlook(self._spending, self.databases.reads)
         grantor, time, clock = self.ledger, self.ledger_time, self._clock
         explainer = Explainer(lambda: router, self._dispatcher, grantor, time, clock, budgets, self._worker)
         queue = QueueReadings(self._worker, self._dispatcher, clock)
+        by_person = Reinstatement(
+            self._keys, health, self._secrets, self._connections, self._dispatcher, clock
+        )
         return OwnLive(
-            self.registry, self.state, queue, explainer,
-            verify=self._verify, refresh=self._refresh, reload=self._reload_now,
+            self.registry, self.state, queue, explainer, by_person=by_person, reload=self._reload_now
         )  # fmt: skip
 
     def _kept_for_all(self, pipeline: Pipeline, snapshot: Snapshot) -> StoredAnswers | None:

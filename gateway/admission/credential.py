@@ -16,6 +16,8 @@ class Use(Protocol):
 
     def give_chance(self, now: float, reason: str) -> None: ...
 
+    def reinstate(self, now: float, reason: str) -> bool: ...
+
 
 class Credential:
     """The secret of one provider key. Turns are the numbers that `Health.started` gives out."""

@@ -175,10 +175,12 @@ class Health:
         if self.state == "invalid":
             self._become("probing", now, reason, now)
 
-    def reinstate(self, now: float, reason: str) -> None:
-        """A person puts it back into service; a refused credential needs `Credential.changed`."""
+    def reinstate(self, now: float, reason: str) -> bool:
+        """A person puts it back into service; whether it was out. Quarantine is for `Credential.changed` to end."""
         if self.state not in ("healthy", "invalid"):
             self._become("healthy", now, reason)
+            return True
+        return self.state == "invalid"
 
     # How states follow each other.
 

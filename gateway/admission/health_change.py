@@ -1,10 +1,12 @@
 """What a key's health can be, what changes it, and the record of a change."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from gateway.record import Record
 
-State = Literal["healthy", "cooling", "probing", "quota", "barred", "invalid"]
+#: From the worst on.
+State = Literal["invalid", "quota", "barred", "cooling", "probing", "healthy"]
+STATES: tuple[State, ...] = get_args(State)
 #: What a failed attempt says of the key (`reference/admission.md` §1.4). `rate` and `capacity` say nothing.
 Kind = Literal["rate", "capacity", "quota", "model", "credential", "ramp", "health"]
 

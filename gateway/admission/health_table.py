@@ -54,6 +54,15 @@ class HealthTable:
         """The key's secret was fetched anew after a refusal; what starts from now on carries it."""
         self.credentials[key_id].refreshed(next(self._turns))
 
+    def reinstate(self, key_id: str, now: float, reason: str) -> bool:
+        """A person says that the key is good: it is tried again, whatever it was left out for; whether it was."""
+        credential = self.credentials.get(key_id)
+        if credential is None:  # not in service: it begins anew when it is
+            return False
+        was_out = [use.reinstate(now, reason) for use in credential.uses]
+        credential.changed(now, reason)
+        return any(was_out)
+
     def state(self, key_id: str, now: float) -> list[dict[str, object]]:
         """For the admin API: every model of a key that is not simply healthy, or has a history."""
         return [

@@ -14,8 +14,16 @@ from gateway.pipeline.explain import Explainer, NotKnownError
 from gateway.pipeline.queue_readings import QueueReadings
 
 State = Callable[[], dict[str, Any]]
-#: Reaches a provider with the key of that id, or reads its secret anew; says what came of it.
-OnPool = Callable[[str], Awaitable[Row]]
+
+
+class ByPerson(Protocol):
+    """What may be done for the provider key of that id; each says what came of it."""
+
+    async def verify(self, pool: str) -> Row: ...
+
+    async def refresh(self, pool: str) -> Row: ...
+
+    async def enable(self, pool: str) -> Row: ...
 
 
 class Live(Protocol):
@@ -41,6 +49,8 @@ class Live(Protocol):
 
     async def refresh(self, pool: str) -> Row: ...
 
+    async def enable(self, pool: str) -> Row: ...
+
     async def reload(self) -> Row: ...
 
 
@@ -54,16 +64,14 @@ class OwnLive:
         queue: QueueReadings,
         explainer: Explainer,
         *,
-        verify: OnPool | None = None,
-        refresh: OnPool | None = None,
+        by_person: ByPerson | None = None,
         reload: Callable[[], Awaitable[Row]] | None = None,
     ) -> None:
         self._registry = registry
         self._state = state
         self._queue = queue
         self._explainer = explainer
-        self._verify = verify
-        self._refresh = refresh
+        self._by_person = by_person
         self._reload = reload
 
     async def metrics(self) -> bytes:
@@ -94,10 +102,13 @@ class OwnLive:
             raise Problem(404, str(error)) from None
 
     async def verify(self, pool: str) -> Row:
-        return await _given(self._verify)(self._known(pool))
+        return await self._able().verify(self._known(pool))
 
     async def refresh(self, pool: str) -> Row:
-        return await _given(self._refresh)(self._known(pool))
+        return await self._able().refresh(self._known(pool))
+
+    async def enable(self, pool: str) -> Row:
+        return await self._able().enable(self._known(pool))
 
     async def reload(self) -> Row:
         if self._reload is None:
@@ -109,8 +120,7 @@ class OwnLive:
             raise Problem(404, "There is no such pool in service.")
         return pool
 
-
-def _given(action: OnPool | None) -> OnPool:
-    if action is None:
-        raise Problem(501, "This process cannot do that.")
-    return action
+    def _able(self) -> ByPerson:
+        if self._by_person is None:
+            raise Problem(501, "This process cannot do that.")
+        return self._by_person

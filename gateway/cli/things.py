@@ -3,13 +3,14 @@
 What there is to say of a thing is the admin API's affair: commands name fields as it does (`--set name=value`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from gateway.cli.asking import AsJson, asking, show, show_rows
 from gateway.cli.fields import FieldError, merged, parsed
 from gateway.cli.shell import Argument, BadParameter, Option, Typer
+from gateway.cli.standing import as_it_stands
 
 Name = Annotated[str, Argument(help="Its id.")]
 Sets = Annotated[list[str] | None, Option("--set", metavar="NAME=VALUE", help="A field; may be given again.")]
@@ -17,7 +18,10 @@ Sets = Annotated[list[str] | None, Option("--set", metavar="NAME=VALUE", help="A
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """`columns`: what a list shows, the field by what it is called. `verbs`: with what they do."""
+    """`columns`: what a list shows, the field by what it is called; of each row as `standing` has it for people.
+
+    `verbs`: with what they do.
+    """
 
     noun: str
     plural: str
@@ -26,6 +30,7 @@ class Thing:
     example: str
     verbs: Mapping[str, str] = field(default_factory=dict)
     changes: bool = True
+    standing: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
 
 _KEY_COLUMNS = {"role": "role", "kind": "kind", "expires": "expires_at", "revoked": "revoked_at"}
@@ -53,10 +58,13 @@ THINGS = (
         },
         "kaze pool create key-1 --set provider=anthropic --set secret=env:KEY_1 --set limits.rpm=4000",
         {
-            "disable": "Take it out of service.", "enable": "Take it into service again.",
-            "drain": "Send nothing more to it.", "verify": "Reach the provider with it.",
-            "rotate": "Read its secret again.",
+            "disable": "Take it out of service.", "enable": "Take it into service again, also after a refusal.",
+            "drain": "Send nothing more to it.",
+            "verify": "Reach the provider with it; accepted, it is back in service.",
+            "refresh": "Read its secret again and try it, also one of the configuration file's.",
+            "rotate": "Point it at another secret, or read the present one again.",
         },
+        standing=as_it_stands,
     ),
     Thing(
         "model", "models", "Model routes and hints.",
@@ -99,7 +107,14 @@ def _commands(thing: Thing) -> Typer:
     @app.command("list", epilog=epilog)
     def _list(as_json: AsJson = False) -> None:
         """All of them."""
-        asking(lambda admin: show_rows(admin.listed(thing.plural), thing.columns, as_json))
+
+        def run(admin: Any) -> None:
+            rows = admin.listed(thing.plural)
+            if thing.standing is not None and not as_json:
+                rows = [thing.standing(row) for row in rows]
+            show_rows(rows, thing.columns, as_json)
+
+        asking(run)
 
     @app.command("show", epilog=epilog)
     def _show(name: Name, as_json: AsJson = False) -> None:

@@ -138,7 +138,11 @@ class Explainer:
         retries = self._dispatcher.retries
         if opens_at(way, ways, rank, now, retries) > now:
             at = look_at(way, ways, rank, now, retries)
-            when = "until a person mends it" if at == inf else f"for {at - now:.1f} s"
+            when = (
+                f"until a person mends it (kaze pool verify {way.key_id})"
+                if at == inf
+                else f"for {at - now:.1f} s"
+            )
             why = f": {health.history[-1].reason}" if health.history else ""
             state = f"{health.state}, but the last attempt failed" if health.streak else health.state
             yield f"its health is {state}, {when}{why}"

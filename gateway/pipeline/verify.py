@@ -1,7 +1,6 @@
 """Whether a provider takes a key: its list of models is asked for, by the way that requests go.
 
-Nothing that a provider says is repeated: its words may hold parts of the key. What is found out changes no health;
-who sees a key accepted may put it back into service.
+Nothing that a provider says is repeated: its words may hold parts of the key. What is found out changes no health.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Asks every worker on its unix socket, each within a second.
+"""Asks every worker on its unix socket, each within a second, unless it asks others in its turn.
 
 A worker that is dead, silent or says something else than expected is missing from the answers; the others
 are not held up by it.
@@ -15,7 +15,7 @@ from gateway.serving.seat import Seat
 
 TIMEOUT_S = 1.0
 #: For what a worker asks of others in its turn.
-_DEED_S = 15.0
+DEED_S = 15.0
 _OK = frozenset({200})
 
 
@@ -53,11 +53,14 @@ class Gatherer:
         *,
         method: str = "GET",
         statuses: frozenset[int] = _OK,
+        timeout_s: float = TIMEOUT_S,
     ) -> list[Answer]:
         """The answers, of one of `statuses`, of those workers that gave one, in the order of the seats."""
         target = f"{path}?{query}" if query else path
         headers = {"authorization": authorization, "accept": "*/*"}
-        answers = await asyncio.gather(*(self._ask(seat, method, target, headers) for seat in self._clients))
+        answers = await asyncio.gather(
+            *(self._ask(seat, method, target, headers, timeout_s=timeout_s) for seat in self._clients)
+        )
         return [answer for answer in answers if answer is not None and answer.status in statuses]
 
     async def ask_one(
@@ -65,7 +68,7 @@ class Gatherer:
     ) -> Answer | None:
         """What one worker says to a POST, if it is one of `statuses`."""
         headers = {"authorization": authorization, "content-type": "application/json"}
-        answer = await self._ask(seat, "POST", path, headers, body, _DEED_S)
+        answer = await self._ask(seat, "POST", path, headers, body, DEED_S)
         return answer if answer is not None and answer.status in statuses else None
 
     async def _ask(

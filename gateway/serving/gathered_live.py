@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from gateway.api.paging import Page
 from gateway.api.rest.answer import Problem, Row, away
 from gateway.api.rest.json_text import dumps, loads
-from gateway.serving.gather import Answer, Gatherer
+from gateway.serving.gather import DEED_S, Answer, Gatherer
 from gateway.serving.merge_config import merge_config
 from gateway.serving.merge_pools import merge_pools
 from gateway.serving.merge_queue import merge_queue
@@ -23,6 +23,8 @@ from keys.secret import Secret
 
 #: What a worker may say of one request.
 _OF_ONE = frozenset({200, 204, 404})
+#: Whether a provider accepts a key, from the worst on.
+_VERDICTS = (False, None, True)
 #: What it may say to a deed; all but the first are problems that are passed on.
 _OF_DEED = frozenset({200, 400, 404, 409, 422, 501, 503})
 
@@ -111,18 +113,19 @@ class GatheredLive:
         return await self._by_first("/admin/v1/explain", dumps(asked))
 
     async def verify(self, pool: str) -> Row:
-        return await self._by_first(f"/admin/v1/pools/{quote(pool, safe='')}/verify", b"")
+        """By every worker, with the secret that it has; the worst that the provider said is what counts."""
+        said = await self._by_every(pool, "verify")
+        worst = min(said, key=lambda row: _VERDICTS.index(row["accepted"]))
+        return {**worst, **_reinstated(said)}
 
     async def refresh(self, pool: str) -> Row:
         """At every worker, as each keeps secrets of its own."""
-        answers = await self._gatherer.ask(
-            f"/admin/v1/pools/{quote(pool, safe='')}/refresh", "", self._authorization,
-            method="POST", statuses=_OF_DEED,
-        )  # fmt: skip
-        said = [_told(answer) for answer in answers]
-        if len(said) < len(self._seats):
-            raise away("A worker does not answer: it goes on with the secret that it has.")
-        return {"workers": said}
+        said = await self._by_every(pool, "refresh")
+        return {"pool": pool, "changed": any(row["changed"] for row in said), **_reinstated(said)}
+
+    async def enable(self, pool: str) -> Row:
+        """At every worker, as each has learned for itself what is out."""
+        return {"pool": pool, **_reinstated(await self._by_every(pool, "enable"))}
 
     async def reload(self) -> Row:
         """Here and by every worker; the first refusal speaks for all, as the file is one."""
@@ -154,6 +157,16 @@ class GatheredLive:
             raise away("A worker that may have it does not answer.")
         return None
 
+    async def _by_every(self, pool: str, verb: str) -> list[Row]:
+        answers = await self._gatherer.ask(
+            f"/admin/v1/pools/{quote(pool, safe='')}/{verb}", "", self._authorization,
+            method="POST", statuses=_OF_DEED, timeout_s=DEED_S,
+        )  # fmt: skip
+        said = [_told(answer) for answer in answers]
+        if len(said) < len(self._seats):
+            raise away("A worker does not answer: there the key is as it was.")
+        return said
+
     async def _by_first(self, path: str, body: bytes) -> Row:
         for seat in self._seats:
             answer = await self._gatherer.ask_one(seat, path, self._authorization, body, _OF_DEED)
@@ -167,6 +180,10 @@ def _told(answer: Answer) -> Row:
     if answer.status != HTTPStatus.OK:
         raise Problem(answer.status, str(said.get("detail", "")))
     return {**said, "worker": answer.seat.number}
+
+
+def _reinstated(said: list[Row]) -> Row:
+    return {"reinstated": any(row["reinstated"] for row in said), "workers": said}
 
 
 def _nobody() -> Problem:

@@ -7,8 +7,8 @@ says how full they are as it last heard: the fullest counts. Health is each work
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-#: From the worst on.
-_STATES = ("invalid", "quota", "barred", "cooling", "probing", "healthy")
+from gateway.admission.health_change import STATES
+
 _HISTORY_MAX = 32
 
 Row = dict[str, Any]
@@ -63,7 +63,7 @@ def _dimension(rows: Sequence[Row]) -> Row:
 
 
 def _health(rows: Sequence[Row]) -> Row:
-    worst = min(rows, key=lambda row: _STATES.index(row["state"]))
+    worst = min(rows, key=lambda row: STATES.index(row["state"]))
     history = sorted((change for row in rows for change in row["history"]), key=lambda one: -one["ago_s"])
     return {
         **worst,
@@ -75,7 +75,7 @@ def _health(rows: Sequence[Row]) -> Row:
 
 def _states(health: Iterable[Row]) -> str:
     """The worst over the models of a key."""
-    return min((row["state"] for row in health), key=_STATES.index, default=_STATES[-1])
+    return min((row["state"] for row in health), key=STATES.index, default=STATES[-1])
 
 
 def _alike(rows: Iterable[Row], name: str) -> Iterable[list[Row]]:

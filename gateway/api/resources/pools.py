@@ -6,6 +6,7 @@ While the database is away what is live is shown all the same.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 from typing import cast
 
 from gateway.api.live import Live
@@ -53,8 +54,11 @@ _UNNAMED = fields(
 )
 #: What is changed is looked at again by whoever has it in force.
 _NOT_YET: Row = {"live": None, "problem": None}
+#: Of a key that is enabled, whether it had been left out for its health; null where nobody has it in service yet.
+_ENABLED = {"reinstated": {"type": ["boolean", "null"]}}
+#: The same where there is no database, of which nothing else is told.
+_REINSTATED = fields({"pool": TEXT, **_ENABLED})
 _STATES = (
-    ("enable", "enabled", "Take a provider key into service again."),
     ("disable", "disabled", "Take a provider key out of service."),
     ("drain", "draining", "Send nothing more to a provider key; what is under way goes on."),
 )
@@ -107,6 +111,12 @@ class _Pools(Collection):
             replace(listing, answer=listed({"anyOf": [schema, _UNNAMED]})),
             *usual,
             *states,
+            Operation(
+                method="POST", path=f"{path}/enable", name="pools.enable",
+                summary="Take a provider key into service again, also one that was left out for its health.",
+                roles=CHANGES, change=self._enable, act=self._reinstate,
+                answer={"anyOf": [resource(PoolBody, {**_READ_ONLY, **_ENABLED}), _REINSTATED]},
+            ),
             Operation(
                 method="POST", path=f"{path}/verify", name="pools.verify",
                 summary="Reach the provider with this key.",
@@ -183,6 +193,24 @@ class _Pools(Collection):
         if entry is None:
             return done
         return replace(done, answer=Answer({**beside(entry, done.after), **_NOT_YET}))
+
+    async def _enable(self, ask: Ask, connection: Connection) -> Done:
+        """Enabled it may have been all along: a refused key waits for somebody to say that it is good."""
+        done = await self._becomes("enabled", ask, connection)
+
+        async def reinstated() -> Answer:
+            was_out = None
+            try:
+                was_out = (await self._live.enable(ask.path["id"]))["reinstated"]
+            except Problem as problem:
+                if problem.status != HTTPStatus.NOT_FOUND:
+                    raise
+            return replace(done.answer, body={**cast(Row, done.answer.body), "reinstated": was_out})
+
+        return replace(done, then=reinstated)
+
+    async def _reinstate(self, ask: Ask) -> Answer:
+        return Answer(await self._live.enable(ask.path["id"]))
 
     async def _rotate(self, ask: Ask, connection: Connection) -> Done:
         """A new place is a change of the configuration; the present one is read again after the commit."""

@@ -60,10 +60,11 @@ Change = Callable[[Ask, Connection], Awaitable[Done]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """Exactly one of `read`, `change` (of the database, in one transaction with its audit row) and `act`.
+    """One of `read`, `change` (of the database, in one transaction with its audit row) and `act`.
 
     `act` is a deed elsewhere: it is written down first, when `possible` did not refuse; in a process without a
-    database (a worker, which its supervisor asks) it is simply done.
+    database (a worker, which its supervisor asks) it is simply done. Beside a `change` it is what of it can be done
+    there.
     `body` is what is sent, all of it or a `partial` one, and `answer` the schema of what comes back. What is
     `versioned` is changed with If-Match only; what is `repeatable` takes an idempotency key.
     """

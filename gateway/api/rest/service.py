@@ -96,13 +96,13 @@ class Service:
     async def _answer(self, ask: Ask, operation: Operation) -> Answer:
         if operation.read is not None:
             return await operation.read(ask)
-        if operation.act is not None and self._changes is None:
-            return await operation.act(ask)
         if self._changes is None:
-            raise away("There is no database here.")
-        if operation.act is not None:
-            return await self._changes.act(ask, operation)
-        return await self._changes.carry_out(ask, operation)
+            if operation.act is None:
+                raise away("There is no database here.")
+            return await operation.act(ask)
+        if operation.change is not None:
+            return await self._changes.carry_out(ask, operation)
+        return await self._changes.act(ask, operation)
 
     async def _denied(self, ask: Ask, action: str, *, known: bool = True) -> None:
         if self._changes is not None:
