@@ -136,7 +136,8 @@ class Spending:
             "spool_records", "Usage records that are not in the database yet.", (), [((), now.spool_records)]
         )
         yield Reading("spool_oldest_seconds", "Age of the oldest of these.", (), [((), now.spool_oldest_s)])
-        ratios = [((name,), ratio) for name, ratio in self.treasury.used_ratios()]
+        there = {cap.id for cap, _ in _caps(self._snapshot)}  # who is deleted still counts in its period
+        ratios = [((name,), ratio) for name, ratio in self.treasury.used_ratios() if name in there]
         yield Reading("budget_used_ratio", "Spent part of a budget in its period.", ("budget",), ratios)
         yield self.spent.reading()
 
