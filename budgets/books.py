@@ -26,7 +26,7 @@ _OPEN_ACCOUNTS, _EXCHANGE, FLUSH, _CLOSE, _RECONCILE = (
     for name in ("open_accounts", "exchange", "flush", "close", "reconcile")
 )
 #: Of accounts just made: what was posted to them before, by budgets that were soft or had another life.
-_BEGIN = """
+_RECOUNT = """
 UPDATE budget_accounts AS a SET committed_nusd =
     coalesce((SELECT sum(posted_nusd) FROM budget_posted p WHERE (p.account, p.period) = (a.account, a.period)), 0)
     + coalesce((SELECT sum(granted_nusd - returned_nusd - spent_nusd) FROM budget_slices s
@@ -162,6 +162,11 @@ async def close_slices(connection: Connection, last: Holder) -> None:
     await connection.execute(_CLOSE, *last)
 
 
+async def recount(connection: Connection, accounts: Sequence[str], periods: Sequence[str]) -> None:
+    """What is committed of accounts that are new, or have another kind of cap now: of soft ones nobody keeps it."""
+    await connection.execute(_RECOUNT, accounts, periods)
+
+
 async def _granted(connection: Connection, holder: Holder, wants: Sequence[Want]) -> list[Grant]:
     names, periods = [want.budget for want in wants], [want.period for want in wants]
     terms = [want.terms for want in wants]
@@ -173,8 +178,8 @@ async def _granted(connection: Connection, holder: Holder, wants: Sequence[Want]
         [one.limit for one in terms],
         ["hard" if one.hard else "soft" for one in terms],
     )
-    if made := [row for row in opened if row["made"]]:
-        await connection.execute(_BEGIN, [row["account"] for row in made], [row["period"] for row in made])
+    if opened:
+        await recount(connection, [row["account"] for row in opened], [row["period"] for row in opened])
     rows = await connection.fetch(
         _EXCHANGE,
         *holder,

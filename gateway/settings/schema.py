@@ -319,7 +319,8 @@ class ConfigFile(Section):
     )
     ledger: Url | None = Field(
         default=None,
-        description="`memory` (one worker, the default), `embedded` (the default with several), or "
+        description="`memory` (one worker, the default; kept in the data directory over a restart), "
+        "`embedded` (the default with several), or "
         "`redis://…`, `rediss://…`, `unix://…`, `redis+sentinel://…`, `redis+cluster://…` for several hosts.",
     )
     vault: VaultSection | None = Field(default=None, description="The secret store for `vault:` references.")

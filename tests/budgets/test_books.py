@@ -156,6 +156,7 @@ def test_a_row_says_all_that_the_record_said(stored_books: PostgresBooks) -> Non
         "smart", "m\ufffd", "openai", "key-1", "conversation", *range(1, 12), 900, 800, "v1", False, "estimated",
         "flex", 200, "ok", datetime(2026, 11, 18, 11, 6, 40, 123000, tzinfo=UTC),
         datetime(2026, 11, 18, 11, 6, 41, tzinfo=UTC), 4, 5, 6, '[["tenant:a", "day:2026-11-18"]]',
+        False,
     ]  # fmt: skip
     assert (second["number"], second["cost_nusd"], second["source"], second["outcome"]) == (
         1,

@@ -110,7 +110,7 @@ async def test_what_http_refuses_has_its_line_and_counts(
         assert line["request_id"] == reply.headers["x-request-id"]
         assert (line["status"], line["code"], line["outcome"]) == (status, code, "refused")
         assert (line["attempts"], line["usage_source"]) == (0, "none")
-        known = {"ts", "request_id", "status", "code", "outcome", "attempts", "usage_source"}
+        known = {"ts", "request_id", "status", "code", "outcome", "attempts", "usage_source", "overflow"}
         assert {name for name in line if line[name] is not None} == known
         assert (await exchange(gateway, data, admin=True)).status == status  # operators' are not callers'
         seen = await scrape(gateway)

@@ -75,8 +75,10 @@ def listing(gateway: GatewayProcess) -> dict[str, Any]:
 
 
 def test_who_waits_at_any_worker_is_listed_shown_and_cancelled(gateway: GatewayProcess) -> None:
-    socks: list[socket.socket] = []
+    socks = [asked(gateway)]
     try:
+        # Just started, both workers wait a moment before they ask the ledger for anything.
+        eventually(lambda: gateway.admin("/admin/v1/pools").json()["data"][0]["live"]["in_flight"] == 1)
 
         def all_known() -> bool:
             """Requests until some wait at both workers; and then until every one goes or waits."""

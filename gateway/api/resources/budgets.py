@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
+from budgets.books import recount
 from budgets.period import Kind as PeriodKind
 from budgets.period import Span, span
 from gateway.api.resources.configured import Configured
@@ -99,6 +100,8 @@ class _Budgets(Collection):
             "UPDATE budget_accounts SET limit_nusd = $3, enforce = $4 WHERE account = $1 AND period = $2",
             before["id"], self._key(done.after or before), values["limit_nusd"], values["enforce"],
         )  # fmt: skip
+        if values["enforce"] != before["enforce"]:  # of soft ones nobody keeps what is leased
+            await recount(connection, [str(before["id"])], [self._key(done.after or before)])
         return replace(done, answer=await self._with_balance(done.answer, connection))
 
     async def _check(self, connection: Connection, document: Document, findings: Findings) -> None:
@@ -110,6 +113,9 @@ class _Budgets(Collection):
                 findings.add(("key",), "no such key of that tenant")
         elif tenant != "*":
             await self._references.tenants(connection, [tenant], ("tenant",), findings)
+        others = "SELECT 1 FROM budget_accounts WHERE account = $1 AND tenant <> $2 LIMIT 1"
+        if await connection.fetchval(others, document["id"], tenant) is not None:
+            findings.add(("id",), "counts what somebody else spent: take another")
         try:
             span(document["period"], 0.0, document["anchor_day"])
         except ValueError as error:
