@@ -105,7 +105,7 @@ async def test_a_master_that_was_relieved_and_lives_is_left(pair: WatchedPair, c
     worker = Worker(client(pair.url))
     first = await worker.asks(4)
     before = pair.fail_over()
-    for _ in range(50):  # until the first look at which the sentinel is through
+    for _ in range(500):  # until the first look at which the sentinel is through
         await passes(LOOK_S)
         if (await worker.heard(0)).epoch > first.epoch:
             break
