@@ -314,7 +314,10 @@ class App:
         if self._spending is not None and self.databases.reads is not None:
             budgets = BudgetOutlook(self._spending, self.databases.reads)
         grantor, time, clock = self.ledger, self.ledger_time, self._clock
-        explainer = Explainer(lambda: router, self._dispatcher, grantor, time, clock, budgets, self._worker)
+        explainer = Explainer(
+            lambda: router, self._dispatcher, grantor, time, clock, self.pipeline.reservations, budgets,
+            self._worker,
+        )  # fmt: skip
         queue = QueueReadings(self._worker, self._dispatcher, clock)
         by_person = Reinstatement(
             self._keys, health, self._secrets, self._connections, self._dispatcher, clock

@@ -111,6 +111,11 @@ class AccountOutlook:
         now = self._time.at(self._clock.monotonic())
         return all(self._grantor.foresees(account, now) for account in item.signature)
 
+    def is_shut(self, item: Item) -> bool:
+        """Whether nothing it waits for is granted while the ledger is away: nobody can tell when that ends."""
+        now = self._time.at(self._clock.monotonic())
+        return all(self._grantor.is_shut(account, now) for account in item.signature)
+
     def day_is_used_up(self, item: Item) -> bool:
         """Whether what the item waits for is, everywhere, another day."""
         now = self._time.at(self._clock.monotonic())
