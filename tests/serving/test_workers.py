@@ -84,8 +84,8 @@ def test_nobody_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     options, env = ("--workers", "2", "--shutdown-grace", "1"), environ(database=True)
     with GatewayProcess(tmp_path / "data", *options, env=env) as gateway:
         processes = [row["process"] for row in both_serving(gateway)]
-        for pid_file in ("postgres/data/postmaster.pid", "valkey/valkey.pid"):
-            processes.append(int((gateway.data_dir / pid_file).read_text().split()[0]))
+        files = [gateway.data_dir / name for name in ("postgres/data/postmaster.pid", "valkey/valkey.pid")]
+        processes += [int(path.read_text().split()[0]) for path in files]
         ends = [os.pidfd_open(process) for process in processes]
         gateway.process.kill()
         for end in ends:
