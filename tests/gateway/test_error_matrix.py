@@ -67,6 +67,7 @@ MATRIX = {
     "queue_timeout": ("InternalServerError", "OverloadedError", True),
     "deadline_unreachable": ("InternalServerError", "OverloadedError", True),
     "cancelled": ("InternalServerError", "OverloadedError", False),
+    "limits_unavailable": ("InternalServerError", "OverloadedError", True),
     "shutting_down": ("InternalServerError", "OverloadedError", True),
     "upstream_timeout": ("InternalServerError", "GatewayTimeoutError", True),
     "deadline_exceeded": ("InternalServerError", "GatewayTimeoutError", False),
