@@ -1,10 +1,15 @@
 """What a Responses request asks to be kept of its reply, and what it goes on from itself."""
 
-from gateway.chat import JsonObject
+import re
+
+from gateway.chat import Json, JsonObject
+from gateway.dialects.json_text import read_object
 from gateway.dialects.responses.kept import parts
 from gateway.pipeline.response_store import ResponseStore
 from gateway.record import Record
 from storage.stored_responses import Stored
+
+_ITEM = re.compile(r"input\[(\d+)\]")
 
 
 class Keeping(Record, frozen=True):
@@ -20,6 +25,17 @@ class Keeping(Record, frozen=True):
     def echoed(self) -> JsonObject:
         """What the answer says of it."""
         return {"previous_response_id": self.previous}
+
+    def own_path(self, param: str | None, items: Json) -> str | None:
+        """The caller's path of what is at fault in `items`, the whole conversation; theirs are the last of them."""
+        found = _ITEM.match(param or "")
+        if param is None or found is None or self.previous is None or not isinstance(items, list):
+            return param
+        own = read_object(b'{"own":' + self.input + b"}") or {}
+        mine = own["own"]
+        assert isinstance(mine, list), "what was put away"
+        place = int(found[1]) - (len(items) - len(mine))
+        return f"input[{place}]{param[found.end() :]}" if place >= 0 else "previous_response_id"
 
     def keep(self, response: JsonObject) -> None:
         """The whole reply, once it is; one that failed is none."""

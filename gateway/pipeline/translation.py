@@ -26,6 +26,7 @@ from gateway.dialects.table import outbound
 from gateway.dialects.translated_stream import TranslatedStream
 from gateway.dialects.translation import Asked, Inbound, Outbound, Sent, StreamWriter
 from gateway.dialects.whole_and_stream import events_of
+from gateway.errors import GatewayError
 from gateway.exchange import Exchange, Usage
 from gateway.pipeline.keeping import Keeping
 from gateway.pipeline.mended import mended
@@ -79,7 +80,12 @@ class Translation:
         """The work as `target` gets it. Raises GatewayError for what it cannot be asked."""
         made = self._made.get(target)
         if made is None:
-            made = self._made[target] = self._for(target)
+            try:
+                made = self._made[target] = self._for(target)
+            except GatewayError as error:
+                if self.keeping is not None and self._fields is not None:
+                    error.param = self.keeping.own_path(error.param, self._fields.get("input"))
+                raise
         return made
 
     def to_be_fetched(self, targets: Iterable[Target]) -> Iterator[Media]:

@@ -173,6 +173,16 @@ async def test_what_is_not_to_be_kept_is_not(gateway: RunningGateway, streams: b
             await client.responses.retrieve(second.id)
 
 
+async def test_a_fault_is_shown_where_its_caller_wrote_it(gateway: RunningGateway) -> None:
+    """Not where it came to stand behind the conversation that was kept."""
+    async with sdk(gateway) as client:
+        first = await made(client, False)
+        bad = [{"role": "user", "content": "a"}, {"role": "user", "content": [{"type": "no_such_part"}]}]
+        with pytest.raises(openai.BadRequestError) as caught:
+            await made(client, False, input=bad, previous_response_id=first.id)
+    assert (caught.value.param or "").startswith("input[1].content[0]")
+
+
 async def test_resp_previous_id(sim: ProviderSim) -> None:
     """Without a database nothing is kept, and that is said."""
     async with RunningGateway(behind_every_dialect(sim)) as gateway, sdk(gateway) as client:
