@@ -32,7 +32,7 @@ from gateway.pipeline.outlook import AccountOutlook
 from gateway.pipeline.overflow import Overflow
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Permit, Ticket
-from gateway.pipeline.turned_away import cancelled, out_of_time, refused, shed, unreachable
+from gateway.pipeline.turned_away import cancelled, full, out_of_time, refused, shed, unreachable
 from gateway.pipeline.waitlist import Waitlist
 from gateway.pipeline.wakes import Wakes
 from gateway.settings.snapshot import PRIORITIES, Snapshot
@@ -241,7 +241,11 @@ class Dispatcher:
         self._moved_up(item, at)
 
     def _unreachable(self, item: Item, wait_s: float) -> GatewayError:
+        ticket, now = item.owner, self._clock.monotonic()
+        assert isinstance(ticket, Ticket)
         told_s = self._outlook.worth_asking_in(item, wait_s)
+        if self._outlook.are_full(ticket, item.expires_at - now, now):
+            return full(told_s)
         return unreachable(told_s, day_is_used_up=self._outlook.day_is_used_up(item))
 
     def _moved_up(self, gone: Item, on: str | None = None) -> None:

@@ -16,6 +16,7 @@ from gateway.errors import (
     OVERLOADED,
     QUEUE_FULL,
     QUEUE_TIMEOUT,
+    RATE_LIMITED,
     REQUEST_TOO_LARGE,
     GatewayError,
 )
@@ -84,6 +85,12 @@ def no_key(opens_in_s: float, *, permanent: bool) -> GatewayError:
         "All provider keys that may serve this request are out of service for now.",
         retry_after_s=None if opens_in_s == inf else max(RETRY_LEAST_S, opens_in_s),
     )
+
+
+def full(free_in_s: float) -> GatewayError:
+    """All keys that may serve it were refused for their rates, for longer than it may wait."""
+    message = "All provider keys that may serve this request have reached their providers' rate limits."
+    return GatewayError(RATE_LIMITED, message, retry_after_s=max(RETRY_LEAST_S, free_in_s))
 
 
 def too_large(charge: Charge, terms: AccountTerms) -> GatewayError:
