@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from loadtests import overhead, queue_cost, snapshot_cost, start_time
+from loadtests import overhead, queue_cost, snapshot_cost, start_time, translation_cost
 from loadtests.report import measured
 from loadtests.scenarios import (
     burst,
@@ -23,6 +23,7 @@ usage: kaze loadtest SCENARIO [options]        (scripts/load in a checkout)
 
   overhead         what it costs to have the gateway in the way: latency, CPU, memory
   queue-cost       what 10,000 waiting requests cost: CPU to enter and to go, memory
+  translation-cost what a caller of one dialect costs before a provider of another: CPU a request, a stream's event
   snapshot-cost    what another configuration of 1,000 tenants costs: time until it is in force, memory
   start-time       seconds from `kaze serve` to ready, everything embedded: first and later starts
   ceilings         provider ceilings used to the full and never tripped, by one worker and by several
@@ -41,6 +42,7 @@ kaze loadtest SCENARIO --help tells a scenario's options.
 SCENARIOS: dict[str, Callable[[list[str]], int]] = {
     "overhead": overhead.main,
     "queue-cost": queue_cost.main,
+    "translation-cost": translation_cost.main,
     "snapshot-cost": snapshot_cost.main,
     "start-time": start_time.main,
     "ceilings": ceilings.main,

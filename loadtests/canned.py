@@ -66,6 +66,23 @@ def answer_body() -> bytes:
     return with_padding(ANSWER_BYTES - len(with_padding(0)))
 
 
+@cache
+def messages_answer_body() -> bytes:
+    """The same answer in Anthropic's words."""
+    answer = json.loads(answer_body())
+    said = {
+        "id": "msg_bench",
+        "type": "message",
+        "role": "assistant",
+        "model": "static",
+        "content": [{"type": "text", "text": answer["choices"][0]["message"]["content"]}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 21, "output_tokens": 50},
+    }
+    return json.dumps(said, separators=(",", ":")).encode()
+
+
 def frame(content: str, *, last: bool = False) -> bytes:
     """One server-sent event holding one chunk of a chat completion."""
     finish = '"stop"' if last else "null"

@@ -21,7 +21,7 @@ database: {database}
 ledger: {ledger}
 bounds: {{upstream_connections: 4096}}
 providers:
-  - {{id: bench, dialect: openai, base_url: "http://127.0.0.1:{bench}/v1"}}
+  - {{id: bench, dialect: {dialect}, base_url: "http://127.0.0.1:{bench}{path}"}}
   - {{id: bulk, dialect: openai, base_url: "http://127.0.0.1:{bulk}/v1"}}
 pools:
   - {{id: bench-key, provider: bench, secret: "env:BENCH_PROVIDER_KEY", tenants: ["*"], limits: {pool_limits}}}
@@ -42,12 +42,21 @@ _BUDGETS = "[{period: month, usd: 100000000, enforce: hard}]"
 """Checked on every request and never reached: a limit that is not set costs nothing."""
 
 
-def config(bench_port: int, bulk_port: int, ledger: str | None = None, *, database: bool = False) -> str:
+def config(
+    bench_port: int,
+    bulk_port: int,
+    ledger: str | None = None,
+    *,
+    database: bool = False,
+    dialect: str = "openai",
+) -> str:
     """The kaze.yaml of the run; with a ledger, limits on every dimension of provider key and tenant key.
 
-    With a database, a budget, prices and usage records.
+    With a database, a budget, prices and usage records. `dialect` is the provider's.
     """
     return _CONFIG.format(
+        dialect=dialect,
+        path="/v1" if dialect == "openai" else "",
         bench=bench_port,
         bulk=bulk_port,
         database="embedded" if database else "none",
@@ -74,6 +83,8 @@ class GatewayPlan:
     """With limits on every dimension, kept in this ledger (memory, embedded); None: no limits."""
     database: bool = False
     """With a budget, prices and usage records, in a PostgreSQL beside it."""
+    dialect: str = "openai"
+    """The provider's."""
     tenant_key: str = "kaze-bench-" + secrets.token_hex(16)
     admin_key: str = "kaze-bench-" + secrets.token_hex(16)
 
@@ -81,7 +92,9 @@ class GatewayPlan:
         """The gateway, not started yet, and its admin port. `prefix` are modules that run it (profilers)."""
         port, admin_port = free_port(), free_port()
         file = self.folder / "kaze.yaml"
-        file.write_text(config(self.bench_port, self.bulk_port, self.ledger, database=self.database))
+        file.write_text(
+            config(self.bench_port, self.bulk_port, self.ledger, database=self.database, dialect=self.dialect)
+        )
         data = self.folder / "data"
         if self.command:
             line = self.command.format(

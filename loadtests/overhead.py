@@ -67,6 +67,11 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
         action="store_true",
         help="with a budget, prices and usage records, in a PostgreSQL beside it",
     )
+    parser.add_argument(
+        "--translated",
+        action="store_true",
+        help="before a provider that speaks Anthropic's dialect: JSON only",
+    )
     parser.add_argument("--quick", action="store_true", help="one round of 1 s loads, 500 open streams")
     parser.add_argument("--own-generator", action="store_true", help="do not use wrk for JSON")
     parser.add_argument("--assert", action="store_true", dest="asserted", help="fail when a target is missed")
@@ -87,6 +92,8 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     given.only = [] if given.only == "none" else given.only.split(",")
     if unknown := set(given.only) - set(SCENARIOS):
         parser.error(f"--only: unknown {', '.join(sorted(unknown))}; known: {', '.join(SCENARIOS)}, none")
+    if given.translated:
+        given.only = [name for name in given.only if name == "json"]
     if given.quick:
         given.rounds, given.duration = 1, 1.0
     return given
@@ -97,12 +104,13 @@ def servers(given: argparse.Namespace, cores: Cores, folder: Path) -> Iterator[t
     """All servers up, the gateway's idle memory read before anything is asked of it, and warmed up."""
     with ExitStack() as stack:
 
-        def up(name: str, module: str, core: int) -> Peer:
+        def up(name: str, module: str, core: int, *words: str) -> Peer:
             port = free_port()
-            command = python(module, "--port", str(port))
+            command = python(module, "--port", str(port), *words)
             return stack.enter_context(Peer(name, command, core=core, port=port, log=folder / f"{name}.log"))
 
-        upstream = up("direct", "loadtests.static_upstream", cores.load)
+        dialect = "anthropic" if given.translated else "openai"
+        upstream = up("direct", "loadtests.static_upstream", cores.load, "--dialect", dialect)
         bulk = up("bulk", "loadtests.static_upstream", cores.load)
         static = up("static", "loadtests.static_answer", cores.gateway)
         plan = GatewayPlan(
@@ -113,6 +121,7 @@ def servers(given: argparse.Namespace, cores: Cores, folder: Path) -> Iterator[t
             cores.gateway,
             given.limits,
             given.database,
+            dialect,
         )
         within = given.profile == "pyinstrument"
         prefix = profiling.pyinstrument_prefix(given.output.parent / "profile.txt") if within else ()
@@ -134,6 +143,7 @@ def servers(given: argparse.Namespace, cores: Cores, folder: Path) -> Iterator[t
             quick=given.quick,
             limits=given.limits,
             database=given.database,
+            translated=given.translated,
         )
         for peer in (upstream, static, gateway):
             stage.bench.run(peer, Shape(concurrency=16, seconds=WARM_UP_S))
@@ -174,6 +184,7 @@ def conditions(given: argparse.Namespace, cores: Cores, use_wrk: bool) -> dict[s
         "gateway_command": given.gateway_command or "python -m gateway serve",
         "limits": given.limits or "none",
         "database": given.database,
+        "translated": given.translated,
         "load_average": os.getloadavg()[0],
     }
 

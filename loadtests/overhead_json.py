@@ -22,10 +22,12 @@ class Promise(NamedTuple):
 
     cpu_us: float
     ratio: float
-    added_ms: float
+    added_ms: float | None
 
 
 def _promise(stage: Stage) -> Promise:
+    if stage.translated:
+        return Promise(150, 6.5, None)
     if stage.database:
         return Promise(83, 3.6, 0.15)
     return Promise(75, 3.3, 0.14) if stage.limits else Promise(65, 2.8, 0.12)

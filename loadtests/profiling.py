@@ -18,7 +18,7 @@ from loadtests.scenario import Stage, progress
 SECONDS = 8.0
 SAMPLES_PER_S = 500
 TOP = 30
-IDLE = "wait (threading.py"
+IDLE = ("wait (threading.py", "_worker (concurrent/futures/thread.py")
 """Threads that wait for work (the log's writer) look busy to py-spy and are left out."""
 SHAPES = {
     "json": Shape(concurrency=64, seconds=SECONDS),
@@ -44,7 +44,7 @@ def top_functions(collapsed: Iterable[str]) -> list[tuple[str, int, int]]:
         if not stack:
             continue
         frames = stack.split(";")
-        if IDLE in frames[-1]:
+        if any(idle in frames[-1] for idle in IDLE):
             continue
         own[frames[-1]] += int(count)
         for name in set(frames):
@@ -69,12 +69,15 @@ def worker_pid(gateway: Peer) -> int:
 
 
 def record(stage: Stage, folder: Path) -> str:
-    """Profile JSON and streams at concurrency 64; files into `folder`, the top lists returned."""
+    """Profile JSON, and streams of the callers' own dialect, at concurrency 64; files into `folder`, the top lists
+    returned."""
     program = py_spy()
     if program is None:
         return "py-spy is not installed (scripts/setup dev installs it)"
     said = []
     for name, shape in SHAPES.items():
+        if shape.stream and stage.translated:
+            continue
         progress(f"profiling {name} for {SECONDS:.0f} s")
         load = stage.bench.start(stage.gateway, shape)
         file = folder / f"profile-{name}.collapsed.txt"

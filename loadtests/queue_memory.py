@@ -22,7 +22,7 @@ from loadtests.canned import request_body
 from loadtests.peers import Peer, choose_cores, free_port, python
 from loadtests.process_cost import largest_own
 from loadtests.slow_readers import allow_many_files
-from loadtests.static_upstream import JSON_ANSWER
+from loadtests.static_upstream import JSON_ANSWERS
 
 BODY_BYTES = 2_000
 _KEY_VARIABLE = "BENCH_TENANT_KEY"
@@ -88,7 +88,7 @@ class _Holding(asyncio.Protocol):
         at = self._got.find(b"content-length: ")
         if len(self._got) >= end + 4 + int(self._got[at + 16 : self._got.index(b"\r\n", at)]):
             self._got.clear()
-            self._transport.write(JSON_ANSWER)
+            self._transport.write(JSON_ANSWERS["openai"])
 
 
 class _Caller(asyncio.Protocol):

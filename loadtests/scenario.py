@@ -33,6 +33,8 @@ class Stage:
     own."""
     database: bool = False
     """With a budget, prices and usage records, which have targets of their own, too."""
+    translated: bool = False
+    """Before a provider that speaks another dialect than the callers."""
 
 
 @dataclass(slots=True)

@@ -14,13 +14,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple, cast
 
 import httptools
 import uvloop
 
-from loadtests.canned import DONE, MARKER, STREAM_FRAMES, answer_body, frame, usage_frame
+from loadtests.canned import (
+    DONE,
+    MARKER,
+    STREAM_FRAMES,
+    answer_body,
+    frame,
+    messages_answer_body,
+    usage_frame,
+)
 
 HEAD_BYTES = 4096
 """How much of a request's body is looked at for the model and for what it asks of a stream."""
@@ -32,7 +40,11 @@ _USAGE = re.compile(rb'"include_usage"\s*:\s*true')
 
 _JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 _STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-JSON_ANSWER = _JSON_HEAD % len(answer_body()) + answer_body()
+#: By the dialect that is spoken. Streams are OpenAI's alone.
+JSON_ANSWERS = {
+    name: _JSON_HEAD % len(body) + body
+    for name, body in (("openai", answer_body()), ("anthropic", messages_answer_body()))
+}
 
 
 class Script(NamedTuple):
@@ -65,7 +77,8 @@ def script(suffix: bytes, usage: bool) -> Script:
 class StaticUpstream(asyncio.Protocol):
     """One connection from a gateway or a caller; requests one after another."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
         self._transport: asyncio.Transport
         self._parser = httptools.HttpRequestParser(self)
         self._head = b""
@@ -100,7 +113,7 @@ class StaticUpstream(asyncio.Protocol):
     def on_message_complete(self) -> None:
         head = self._head
         if _STREAM.search(head) is None:
-            self._transport.write(JSON_ANSWER)
+            self._transport.write(self._answer)
             return
         model = _MODEL.search(head)
         self._script = script(model[1] if model else b"", _USAGE.search(head) is not None)
@@ -135,13 +148,14 @@ class StaticUpstream(asyncio.Protocol):
             self._script = None
 
 
-async def serve(host: str, port: int) -> asyncio.Server:
+async def serve(host: str, port: int, dialect: str = "openai") -> asyncio.Server:
     """Listen; the caller closes the server."""
-    return await asyncio.get_running_loop().create_server(StaticUpstream, host, port, backlog=4096)
+    upstream = partial(StaticUpstream, JSON_ANSWERS[dialect])
+    return await asyncio.get_running_loop().create_server(upstream, host, port, backlog=4096)
 
 
-async def _forever(host: str, port: int) -> None:
-    async with await serve(host, port) as server:
+async def _forever(host: str, port: int, dialect: str) -> None:
+    async with await serve(host, port, dialect) as server:
         await server.serve_forever()
 
 
@@ -150,8 +164,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="loadtests.static_upstream", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--dialect", choices=sorted(JSON_ANSWERS), default="openai", help="of JSON answers")
     given = parser.parse_args()
-    uvloop.run(_forever(given.host, given.port))
+    uvloop.run(_forever(given.host, given.port, given.dialect))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 from loadtests import static_upstream
 from loadtests.canned import ANSWER_BYTES, MARKER, REQUEST_BYTES, answer_body, request_body
 from loadtests.generator import LINGER_S, Load, Tally, request_bytes, run
-from loadtests.static_upstream import JSON_ANSWER
+from loadtests.static_upstream import JSON_ANSWERS
 from tests.clock import LIMIT_S, passes
 
 
@@ -87,8 +87,8 @@ async def test_streams_of_the_upstream_have_fifty_frames_and_hide_usage() -> Non
     ("answer", "why"),
     [
         (b"HTTP/1.1 500 Oops\r\ncontent-length: 2\r\n\r\n{}", "status 500"),
-        (JSON_ANSWER.replace(MARKER, MARKER[::-1]), "marker"),
-        (JSON_ANSWER.replace(b"}}", b"]]"), "cut short"),
+        (JSON_ANSWERS["openai"].replace(MARKER, MARKER[::-1]), "marker"),
+        (JSON_ANSWERS["openai"].replace(b"}}", b"]]"), "cut short"),
     ],
 )
 async def test_a_wrong_answer_is_an_error(answer: bytes, why: str) -> None:
@@ -100,14 +100,14 @@ async def test_a_wrong_answer_is_an_error(answer: bytes, why: str) -> None:
 
 
 async def test_an_answer_cut_off_is_an_error() -> None:
-    async with listening(await wrong_server(JSON_ANSWER[:-10], close=True)) as port:
+    async with listening(await wrong_server(JSON_ANSWERS["openai"][:-10], close=True)) as port:
         tally = await ran(load(port))
     assert not tally.answers
     assert any("connection lost" in fault for fault in tally.faults)
 
 
 async def test_an_answer_that_never_ends_is_an_error() -> None:
-    async with listening(await wrong_server(JSON_ANSWER[:-10])) as port:
+    async with listening(await wrong_server(JSON_ANSWERS["openai"][:-10])) as port:
         task = asyncio.create_task(ran(load(port, concurrency=2)))
         while not task.done():
             await passes(LINGER_S)
