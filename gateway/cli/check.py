@@ -37,7 +37,7 @@ def check(config: Path | None, live: bool, environ: Mapping[str, str] = os.envir
     from gateway.cli.check_stores import check_database, check_ledger, with_secrets
 
     reached = all([check_database(settings), check_ledger(settings)])
-    if settings.needs_sim:
+    if "sim" in settings.companions:
         print("no provider is configured: kaze serve starts the scripted one, so there is none to reach")
         return 0 if reached else 1
     keys, all_there = with_secrets(settings)

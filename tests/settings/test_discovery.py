@@ -17,13 +17,14 @@ from tests.settings.loading import ENVIRON, VALID, load_text, problems
 
 
 def bare(directory: Path, sim_url: str | None = None, **environ: str) -> Settings:
-    return load(None, {"KAZE_DATA_DIR": str(directory), **environ}, {}, sim_url)
+    beside = {} if sim_url is None else {"sim": sim_url}
+    return load(None, {"KAZE_DATA_DIR": str(directory), **environ}, {}, beside)
 
 
 def test_nothing_at_all_needs_the_scripted_provider(tmp_path: Path) -> None:
     settings = bare(tmp_path)
-    assert settings.needs_sim
-    started = settings.with_sim("http://127.0.0.1:4321/v1")
+    assert settings.companions == {"sim"}
+    started = settings.with_beside({"sim": "http://127.0.0.1:4321/v1"})
     assert started.created == settings.created
     for complete in (started, bare(tmp_path, "http://127.0.0.1:4321/v1")):
         snapshot = complete.snapshot
@@ -44,7 +45,7 @@ def test_nothing_at_all_needs_the_scripted_provider(tmp_path: Path) -> None:
 
 def test_settings_with_a_provider_have_no_place_for_the_scripted_one(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="of their own"):
-        load_text(VALID, tmp_path).with_sim("http://127.0.0.1:1/v1")
+        load_text(VALID, tmp_path).with_beside({"sim": "http://127.0.0.1:1/v1"})
 
 
 def test_credentials_are_made_once_and_kept(tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ def test_providers_of_the_environment(tmp_path: Path) -> None:
         tmp_path, OPENAI_API_KEY="o1", ANTHROPIC_API_KEY="a1", GEMINI_API_KEY="g1", OLLAMA_HOST="0.0.0.0"
     )
     snapshot = settings.snapshot
-    assert not settings.needs_sim
+    assert not settings.companions
     assert {name: provider.dialect for name, provider in snapshot.providers.items()} == {
         "openai": "openai",
         "anthropic": "anthropic",
@@ -128,7 +129,7 @@ def test_providers_of_the_environment(tmp_path: Path) -> None:
 
 
 def test_empty_variables_are_not_set(tmp_path: Path) -> None:
-    assert bare(tmp_path, OPENAI_API_KEY="", OLLAMA_HOST="").needs_sim
+    assert bare(tmp_path, OPENAI_API_KEY="", OLLAMA_HOST="").companions == {"sim"}
 
 
 def test_a_base_url_of_the_environment(tmp_path: Path) -> None:
