@@ -10,12 +10,10 @@ import socket
 import sys
 from collections.abc import Sequence
 
-import uvicorn
-
 from local_models.weights import NotInstalledError, require_installed
 
 #: The gateway goes first.
-_NICENESS = 10
+_NICENESS = 5
 _GRACE_S = 1
 
 
@@ -47,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(listener: socket.socket) -> None:
     # Imported here: the libraries take a second, and who waits for the address need not.
+    import uvicorn
+
     from local_models.application import application
     from local_models.chat import serve_chat
     from local_models.embedding import EmbeddingModel
