@@ -150,6 +150,8 @@ OVERLOADED = Condition(
 )
 #: Whether a key is one cannot be found out: what keeps them is away.
 KEYS_UNAVAILABLE = replace(OVERLOADED, name="keys_unavailable", code="keys_unavailable")
+#: How full a tenant key's limits are cannot be found out: the ledger that counts them is away.
+LIMITS_UNAVAILABLE = replace(OVERLOADED, name="limits_unavailable", code="limits_unavailable")
 QUEUE_FULL = replace(OVERLOADED, name="queue_full", code="queue_full")
 QUEUE_TIMEOUT = replace(OVERLOADED, name="queue_timeout", code="queue_timeout")
 DEADLINE_UNREACHABLE = replace(OVERLOADED, name="deadline_unreachable", code="deadline_unreachable")
