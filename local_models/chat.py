@@ -1,7 +1,7 @@
 """The model that talks, SmolLM2-135M-Instruct, and the HTTP server that its library brings: all of llama.cpp's.
 
 It answers chat completions, completions, responses and messages, streams them, and stops generating when whoever
-asked has gone.
+asked has gone: at once in a stream, otherwise when for a second it has told nobody anything.
 """
 
 import os

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +30,12 @@ def models() -> Iterator[httpx2.Client]:
             assert client.get("/health").status_code == 200  # once they are loaded
             yield client
         process.terminate()
+
+
+def at_rest(models: httpx2.Client) -> bool:
+    """Asked rarely: llama.cpp looks who has left an unfinished answer when for a second it told nobody anything."""
+    time.sleep(2.5)
+    return busy(models) == [False, False]
 
 
 def busy(models: httpx2.Client) -> list[bool]:
@@ -63,10 +70,10 @@ def test_who_leaves_a_stream_is_not_answered_any_further(models: httpx2.Client) 
         lines = stream.iter_lines()
         next(lines)
         assert sorted(busy(models)) == [False, True]
-    eventually(lambda: busy(models) == [False, False])
+    eventually(lambda: at_rest(models))
 
 
 def test_who_leaves_before_the_answer_is_not_answered(models: httpx2.Client) -> None:
     with pytest.raises(httpx2.ReadTimeout):
         models.post("/v1/chat/completions", json=LONG, timeout=1.0)
-    eventually(lambda: busy(models) == [False, False])
+    eventually(lambda: at_rest(models))
