@@ -7,11 +7,13 @@ seconds.
 import asyncio
 import logging
 import socket
+from collections.abc import Collection
 
 from gateway.clock import Clock
 from gateway.serving.backoff import Backoff
 from gateway.serving.child import Child
 from gateway.serving.refusal import StartError
+from local_models.weights import NotInstalledError, require_installed
 from storage.background import end_tasks
 
 _START_S = 20.0
@@ -21,6 +23,17 @@ _READY_BYTES_MAX = 256
 _WORDS = {"sim": "the scripted provider", "local": "the provider of the local models"}
 
 log = logging.getLogger(__name__)
+
+
+def refuse_missing(companions: Collection[str]) -> None:
+    """Raises StartError where one of them needs what is not installed."""
+    if "local" in companions:
+        try:
+            require_installed()
+        except NotInstalledError as error:
+            raise StartError(
+                f"with_local: {error} is not installed; scripts/setup local installs it"
+            ) from error
 
 
 class ProviderBeside:

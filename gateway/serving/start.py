@@ -14,7 +14,7 @@ import uvloop
 
 from budgets.price_file import load_seed
 from gateway.clock import SystemClock
-from gateway.serving.beside import ProviderBeside
+from gateway.serving.beside import ProviderBeside, refuse_missing
 from gateway.serving.claim import DataDirClaim
 from gateway.serving.database import DatabaseBeside
 from gateway.serving.greeting import greeting
@@ -38,6 +38,7 @@ def start(launch: Launch) -> int:
         # Looked at first and made later: a start that is refused must not make credentials that nobody sees.
         plan = launch.settings(persist=False)
         send_messages_to_stderr(plan.log_level)
+        refuse_missing(plan.companions)
         with ExitStack() as stack:
             stack.enter_context(DataDirClaim(plan.data_dir))
             data = stack.enter_context(listen_tcp(plan.host, plan.port, "port"))
