@@ -1,4 +1,4 @@
-"""The standard tests of LangChain (`langchain-tests`) with its clients of OpenAI and Anthropic, before each dialect.
+"""LangChain's standard tests (`langchain-tests`), with its clients of OpenAI and Anthropic before each dialect.
 
 They may not be overridden, so what a model must say exactly for one of them is told to the provider beforehand, and
 the pictures and papers that they fetch from the web are in the folder beside.
