@@ -127,7 +127,7 @@ class App:
         router = Router(snapshot, accounts, health, time, clock)
         self._readings = Readings(accounts, dispatcher, grantor, health, time, clock)
         reservations = Reservations(grantor, time, departed)
-        self._reloads: set[asyncio.Task[str | None]] = set()
+        self._reloads: set[asyncio.Task[None]] = set()
         self.pipeline = pipeline = Pipeline(
             generation, clock, Settlement(clock, metrics, self._log, estimator), reservations
         )
@@ -186,10 +186,13 @@ class App:
         return await self.following.reload()
 
     def reload_soon(self) -> None:
-        """The same for who cannot wait for it."""
-        task = asyncio.create_task(self.reload(), name="reload")
+        """The same for a signal, which cannot wait for it; that it was is written down."""
+        task = asyncio.create_task(self._reload_by_signal(), name="reload")
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
+
+    async def _reload_by_signal(self) -> None:
+        await self.admin.reloaded_by_signal(await self.reload())
 
     def drain(self) -> None:
         """Not ready any more; new exchanges are refused, those in flight go on."""
@@ -311,7 +314,10 @@ class App:
         if self._spending is not None and self.databases.reads is not None:
             budgets = BudgetOutlook(self._spending, self.databases.reads)
         grantor, time, clock = self.ledger, self.ledger_time, self._clock
-        explainer = Explainer(lambda: router, self._dispatcher, grantor, time, clock, budgets, self._worker)
+        explainer = Explainer(
+            lambda: router, self._dispatcher, grantor, time, clock, self.pipeline.reservations, budgets,
+            self._worker,
+        )  # fmt: skip
         queue = QueueReadings(self._worker, self._dispatcher, clock)
         by_person = Reinstatement(
             self._keys, health, self._secrets, self._connections, self._dispatcher, clock

@@ -14,6 +14,8 @@ class Condition:
 
     `should_retry` is what SDKs are told in `x-should-retry`; None leaves them to their own rules. `retryable` is
     for ourselves: another provider key may succeed where this happened; a caller's own fault would only repeat.
+    `anthropic_code` is Anthropic's finer word, by which its SDK chooses a class, `anthropic_says` how its message
+    begins, by which programs know that a conversation must be shortened.
     """
 
     name: str
@@ -24,6 +26,8 @@ class Condition:
     anthropic_type: str
     should_retry: bool | None = None
     retryable: bool = False
+    anthropic_code: str | None = None
+    anthropic_says: str = ""
 
 
 _REQUEST = "invalid_request_error"
@@ -45,7 +49,7 @@ INVALID_VALUE = _bad_request("invalid_value")
 #: What the model behind cannot be asked, or would have to lose where nothing may be lost.
 UNSUPPORTED_PARAMETER = _bad_request("unsupported_parameter")
 UNSUPPORTED_VALUE = _bad_request("unsupported_value")
-CONTEXT_TOO_LONG = _bad_request("context_length_exceeded")
+CONTEXT_TOO_LONG = replace(_bad_request("context_length_exceeded"), anthropic_says="prompt is too long: ")
 BAD_FRAMING = _bad_request("bad_framing")
 AMBIGUOUS_CREDENTIALS = _bad_request("ambiguous_credentials")
 PREVIOUS_RESPONSE_NOT_FOUND = _bad_request("previous_response_not_found")
@@ -85,6 +89,9 @@ URI_TOO_LONG = Condition("uri_too_long", 414, _REQUEST, "uri_too_long", 414, _RE
 UNSUPPORTED_MEDIA_TYPE = Condition(
     "unsupported_media_type", 415, _REQUEST, "unsupported_media_type", 400, _REQUEST
 )
+UNSUPPORTED_ENCODING = replace(
+    UNSUPPORTED_MEDIA_TYPE, name="unsupported_encoding", anthropic_code="request_body_encoding_unsupported"
+)
 HEADERS_TOO_LARGE = Condition("headers_too_large", 431, _REQUEST, "headers_too_large", 431, _REQUEST)
 RATE_LIMITED = Condition(
     "rate_limit_exceeded",
@@ -107,7 +114,12 @@ INSUFFICIENT_QUOTA = Condition(
     retryable=True,
 )
 #: The tenant's own money: nothing helps but another period, or a person.
-BUDGET_EXCEEDED = replace(INSUFFICIENT_QUOTA, name="budget_exceeded", retryable=False)
+BUDGET_EXCEEDED = replace(
+    INSUFFICIENT_QUOTA,
+    name="budget_exceeded",
+    retryable=False,
+    anthropic_code="enforced_spend_limit_reached",
+)
 BUDGET_UNAVAILABLE = Condition(
     "budget_unavailable",
     503,
@@ -125,7 +137,7 @@ UPSTREAM_ERROR = _upstream("upstream_error", 502, "upstream_error")
 UPSTREAM_UNREACHABLE = _upstream("upstream_unreachable", 502, "upstream_error")
 UPSTREAM_INVALID = _upstream("upstream_invalid_response", 502, "upstream_error")
 #: The same, where asking again would only bring the same again and be paid for again.
-UPSTREAM_TOO_LARGE = replace(UPSTREAM_INVALID, name="upstream_too_large", retryable=False)
+UPSTREAM_TOO_LARGE = replace(UPSTREAM_INVALID, name="upstream_too_large", should_retry=False, retryable=False)
 UPSTREAM_INCOMPLETE = _upstream("upstream_incomplete", 502, "server_error")
 UPSTREAM_OVERLOADED = Condition(
     "upstream_overloaded",
@@ -150,6 +162,8 @@ OVERLOADED = Condition(
 )
 #: Whether a key is one cannot be found out: what keeps them is away.
 KEYS_UNAVAILABLE = replace(OVERLOADED, name="keys_unavailable", code="keys_unavailable")
+#: How full a tenant key's limits are cannot be found out: the ledger that counts them is away.
+LIMITS_UNAVAILABLE = replace(OVERLOADED, name="limits_unavailable", code="limits_unavailable")
 QUEUE_FULL = replace(OVERLOADED, name="queue_full", code="queue_full")
 QUEUE_TIMEOUT = replace(OVERLOADED, name="queue_timeout", code="queue_timeout")
 DEADLINE_UNREACHABLE = replace(OVERLOADED, name="deadline_unreachable", code="deadline_unreachable")

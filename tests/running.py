@@ -121,7 +121,7 @@ class RunningGateway:
 
     async def log_lines(self, count: int) -> list[dict[str, Any]]:
         """The request log once it has `count` lines."""
-        while len(lines := self._log.read_text().splitlines()) < count:
+        while len(lines := self._log.read_text().split("\n")[:-1]) < count:  # the last may be half written
             await asyncio.sleep(0)  # in which the thread that writes them may run
         return [json.loads(line) for line in lines]
 

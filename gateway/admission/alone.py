@@ -88,6 +88,10 @@ class Alone:
         wait_ms = self._ledger.next_free_in(holding.terms.id, charge, rank, now)
         return wait_ms or _LOOK_AGAIN_MS
 
+    def is_shut(self, holding: Holding, now: int) -> bool:
+        """Whether nothing is granted while this loss lasts."""
+        return not self._may_send(holding, now) and self._places.get(holding.terms.id, 0) is None
+
     def tell(self, holding: Holding, now: int) -> None:
         """The ledger is back: what it must know."""
         untold = self._untold.pop(holding.terms.id, None)

@@ -110,6 +110,11 @@ class Grantor(Protocol):
         """Whether `next_free_in` is what the ledger says, and not what is hoped until it has been asked."""
         ...
 
+    def is_shut(self, account: str, now: int) -> bool:
+        """Whether no more is granted until a shared ledger answers again, or knows again what was used: nobody can
+        tell how full the account is, nor when there is room."""
+        ...
+
     def served(self, account: str, now: int) -> Sequence[int]:
         """By rank, the part of its narrowest rate that each class took during the last minute, in thousandths."""
         ...

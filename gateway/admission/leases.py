@@ -198,6 +198,12 @@ class Leases:
         channel = self._channels[account]
         return self._loss.lost_at is not None or not channel.terms.dimensions or channel.asking.knows(now)
 
+    def is_shut(self, account: str, now: int) -> bool:
+        channel = self._channels[account]
+        if self._loss.lost_at is None and (channel.terms.paced or channel.last.whole):
+            return False
+        return self._alone.is_shut(channel, now)
+
     def served(self, account: str, now: int) -> tuple[int, ...]:
         channel = self._channels[account]
         return channel.last.served(channel.lots, now)

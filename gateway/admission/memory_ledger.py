@@ -159,6 +159,10 @@ class MemoryLedger:
         """It is the ledger."""
         return True
 
+    def is_shut(self, account: str, now: int) -> bool:  # noqa: ARG002 (the protocol's)
+        """It is never away."""
+        return False
+
     def served(self, account: str, now: int) -> tuple[int, ...]:
         """By rank, the part of its narrowest rate that each class took during the last minute, in thousandths."""
         return self._whole(account, now).served()

@@ -67,7 +67,7 @@ def _list(
     tenant: Annotated[str | None, Option(help="The chain of a tenant; `*` the gateway's own.")] = None,
     actor: Annotated[str | None, Option(help="Who did it.")] = None,
     action: Annotated[str | None, Option(help="What was done.")] = None,
-    outcome: Annotated[str | None, Option(help="done or denied.")] = None,
+    outcome: Annotated[str | None, Option(help="done, denied, begun or failed.")] = None,
     limit: Annotated[int, Option(min=1, max=200, help="How many.")] = 50,
     as_json: AsJson = False,
 ) -> None:

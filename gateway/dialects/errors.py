@@ -5,12 +5,14 @@ can take a broken answer for a finished one.
 """
 
 import math
+import re
 
 import orjson
 
 from gateway.errors import GatewayError
 
 MESSAGE_MAX = 500
+_INDEX = re.compile(r"\[(\d+)\]")
 #: What Google calls a status; any other below 500 is the caller's doing, any other above it ours.
 _GOOGLE = {
     401: "UNAUTHENTICATED",
@@ -34,8 +36,7 @@ def error_body(error: GatewayError, dialect: str, request_id: str) -> bytes:
     """The JSON body of a refusal."""
     message = error.message[:MESSAGE_MAX]
     if dialect == "anthropic":
-        inner: dict[str, object] = {"type": error.condition.anthropic_type, "message": message}
-        return orjson.dumps({"type": "error", "error": inner, "request_id": request_id})
+        return orjson.dumps({"type": "error", "error": _anthropic(error), "request_id": request_id})
     if dialect == "gemini":
         status = error.condition.status
         word = _GOOGLE.get(status, "INTERNAL" if status >= 500 else "INVALID_ARGUMENT")
@@ -43,6 +44,20 @@ def error_body(error: GatewayError, dialect: str, request_id: str) -> bytes:
     condition = error.condition
     detail = {"message": message, "type": condition.type, "param": error.param, "code": condition.code}
     return orjson.dumps({"error": detail})
+
+
+def _anthropic(error: GatewayError) -> dict[str, object]:
+    """Its errors have no field for the offending path: the message begins with that, in its own notation."""
+    condition, message = error.condition, error.message
+    begins = condition.anthropic_says
+    if not begins and error.param is not None:
+        begins = _INDEX.sub(r".\1", error.param) + ": "
+    if begins not in message:
+        message = begins + message
+    inner: dict[str, object] = {"type": condition.anthropic_type, "message": message[:MESSAGE_MAX]}
+    if condition.anthropic_code is not None:
+        inner["details"] = {"error_code": condition.anthropic_code}
+    return inner
 
 
 def error_head(error: GatewayError) -> bytes:

@@ -29,8 +29,8 @@ class Account:
     """A provider key, or one of its model classes where those have ceilings of their own."""
 
     __slots__ = (
-        "adapter", "attempts", "blocked_until", "breaker", "dimensions", "failures", "id", "in_flight",
-        "key", "last_rate_limited", "last_refusal", "least_tokens", "limited", "limits", "lowered_at",
+        "adapter", "attempts", "blocked_until", "breaker", "dimensions", "failures", "full_until", "id",
+        "in_flight", "key", "last_rate_limited", "last_refusal", "least_tokens", "limited", "limits", "lowered_at",
         "observed_at", "room", "room_as_of", "seconds", "terms", "weight",
     )  # fmt: skip
 
@@ -45,8 +45,9 @@ class Account:
         self.last_rate_limited: float | None = None
         #: By dimension, when a refusal last said that its ceiling is lower than thought.
         self.lowered_at: dict[str, float] = {}
-        #: Until then nothing goes there: a refusal that none of its dimensions accounts for.
+        #: Until then nothing goes there, by the provider's word; and as far as that was about its rates.
         self.blocked_until = 0.0
+        self.full_until = 0.0
         #: For what overflows to it.
         self.breaker = Breaker()
         self.observed_at = 0.0
@@ -65,6 +66,12 @@ class Account:
         self.least_tokens = min(self.limits.input, self.limits.output, self.limits.tokens)
         self.dimensions = frozenset(dimension.name for dimension in terms.dimensions)
         self.limited = bool(terms.dimensions)
+
+    def refused(self, until: float, *, full: bool = False) -> None:
+        """The provider wants to be left alone until then; because the account is `full`, or for its own reasons."""
+        self.blocked_until = max(self.blocked_until, until)
+        if full:
+            self.full_until = max(self.full_until, until)
 
     def lasted(self, seconds: float) -> None:
         """A request was under way there for so long."""

@@ -32,7 +32,7 @@ from gateway.pipeline.outlook import AccountOutlook
 from gateway.pipeline.overflow import Overflow
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Permit, Ticket
-from gateway.pipeline.turned_away import cancelled, out_of_time, refused, shed, unreachable
+from gateway.pipeline.turned_away import cancelled, full, out_of_time, refused, shed, unreachable
 from gateway.pipeline.waitlist import Waitlist
 from gateway.pipeline.wakes import Wakes
 from gateway.settings.snapshot import PRIORITIES, Snapshot
@@ -198,7 +198,12 @@ class Dispatcher:
     def forecast(self, request_id: str) -> Forecast | None:
         """Where a request stands in the line; None if it does not wait."""
         item = self.line.find(request_id)
-        return None if item is None else self.line.expected(item, self._clock.monotonic())
+        return None if item is None else self.expected(item, self._clock.monotonic())
+
+    def expected(self, item: Item, now: float) -> Forecast:
+        """Where an item stands, as people are told: no end is in sight while it hangs on a ledger that is away."""
+        place = self.line.expected(item, now)
+        return place._replace(wait_s=inf) if self._outlook.is_shut(item) else place
 
     def close(self) -> None:
         """No more wakes. Who waits is ended by its exchange."""
@@ -216,7 +221,7 @@ class Dispatcher:
             raise refused(verdict, len(self.line))
         for victim in verdict.victims:
             self._metrics.shed(PRIORITIES[victim.rank], SHED)
-            _fail(victim, shed(self.line.expected(victim, now).wait_s))
+            _fail(victim, shed(self.expected(victim, now).wait_s))
             self._moved_up(victim)
 
     def _turn_away(self, item: Item, at: str, now: float) -> None:
@@ -236,7 +241,11 @@ class Dispatcher:
         self._moved_up(item, at)
 
     def _unreachable(self, item: Item, wait_s: float) -> GatewayError:
+        ticket, now = item.owner, self._clock.monotonic()
+        assert isinstance(ticket, Ticket)
         told_s = self._outlook.worth_asking_in(item, wait_s)
+        if self._outlook.are_full(ticket, item.expires_at - now, now):
+            return full(told_s)
         return unreachable(told_s, day_is_used_up=self._outlook.day_is_used_up(item))
 
     def _moved_up(self, gone: Item, on: str | None = None) -> None:
@@ -350,7 +359,8 @@ class Dispatcher:
         now = self._clock.monotonic()
         for item in self.line.expire(now):
             self._metrics.shed(PRIORITIES[item.rank], EXPIRED)
-            _fail(item, out_of_time(item, now, self.line.expected(item, now).wait_s))
+            wait_s = self.line.expected(item, now).wait_s
+            _fail(item, out_of_time(item, now, wait_s, ledger_is_away=self._outlook.is_shut(item)))
             self._moved_up(item)
         self._expiry = None
         self._arm_expiry()

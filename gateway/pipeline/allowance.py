@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, Dimension
 from gateway.admission.grantor import Grantor
 from gateway.admission.ledger import Usage
+from gateway.admission.ledger_loss import PROBE_MS_MAX
 from gateway.admission.window import jitter_ms, slot_ms
 from gateway.charge import REQUESTS, Charge, Estimate
 from gateway.dialects.rate_limit_head import Standing, rate_limit_head
-from gateway.errors import RATE_LIMITED, REQUEST_TOO_LARGE, GatewayError
+from gateway.errors import LIMITS_UNAVAILABLE, RATE_LIMITED, REQUEST_TOO_LARGE, GatewayError
 
 #: After so long a charge has left its window for certain.
 _FREE_AFTER_MS = WINDOW_MS + jitter_ms(WINDOW_MS) + slot_ms(WINDOW_MS)
@@ -100,6 +101,8 @@ class Allowance:
         return self._head
 
     def _made(self, dialect: str, now: int) -> bytes:
+        if self._grantor.is_shut(self.account, now):
+            return b""  # what was known of them counts no more
         # Requests at once have no header, and nobody knows when they are free.
         levels = self._grantor.levels(self.account, now)
         reset_ms = self.newest + _FREE_AFTER_MS - now
@@ -125,6 +128,15 @@ class Allowance:
             RATE_LIMITED,
             f"Rate limit reached for key '{self.key_id}' on {reached}. Please try again in {wait_ms / 1000:g} s.",
             retry_after_s=wait_ms / 1000,
+        )
+
+    def unknown(self) -> GatewayError:
+        """The shared ledger is away, and nothing is granted without it."""
+        self._head_dialect = ""  # its lines said what was known
+        return GatewayError(
+            LIMITS_UNAVAILABLE,
+            f"The limits of key '{self.key_id}' cannot be checked: the ledger that counts them is away.",
+            retry_after_s=PROBE_MS_MAX / 1000,
         )
 
     def _tightest(

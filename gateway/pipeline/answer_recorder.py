@@ -8,6 +8,7 @@ from functools import partial
 
 from gateway.pipeline.caller import Answering
 from gateway.pipeline.kept_answers import Answer
+from gateway.pipeline.wrapping import Wrapping
 
 #: What belongs to one request and not to its answer.
 _OWN = frozenset({b"x-request-id", b"request-id", b"content-length", b"server-timing", b"x-gateway-queue-ms"})
@@ -15,11 +16,11 @@ _LIMITS = (b"x-ratelimit-", b"anthropic-ratelimit-")
 _WARNINGS = b"x-gateway-warnings: "
 
 
-class AnswerRecorder:
+class AnswerRecorder(Wrapping):
     """`answer` is there once the whole of it went through. With a `warning` the caller is told so beside it."""
 
     def __init__(self, connection: Answering, bytes_max: int, warning: bytes = b"") -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._warning = warning
         self._last: Callable[[], None] | None = None  # what is held back
         self._holds = True
@@ -28,17 +29,6 @@ class AnswerRecorder:
         self._head = b""
         self._parts: list[bytes] = []
         self.answer: Answer | None = None
-
-    @property
-    def gone(self) -> bool:
-        return self._connection.gone
-
-    @property
-    def write_paused(self) -> bool:
-        return self._connection.write_paused
-
-    async def drain(self) -> None:
-        await self._connection.drain()
 
     def respond(self, status: int, head: bytes, body: bytes) -> None:
         self._begin(status, head, body)
@@ -66,9 +56,6 @@ class AnswerRecorder:
         last, self._last = self._last, None
         if last is not None:
             last()
-
-    def abort(self) -> None:
-        self._connection.abort()
 
     def _begin(self, status: int, head: bytes, first: bytes) -> None:
         self._status = status

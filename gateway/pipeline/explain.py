@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from math import inf
 from typing import Any
 
-from gateway.admission.dimension import CONCURRENCY, account_of_tenant_key
+from gateway.admission.dimension import CONCURRENCY
 from gateway.admission.eligibility import look_at, opens_at
 from gateway.admission.grantor import Grantor
 from gateway.admission.memory_ledger import LedgerTime
@@ -18,6 +18,7 @@ from gateway.errors import GatewayError
 from gateway.pipeline.account import Account
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.budget_outlook import BudgetOutlook, Funds
+from gateway.pipeline.reserve import Reservations
 from gateway.pipeline.router import Router, Way, speaks
 from gateway.settings.snapshot import (
     PRIORITIES,
@@ -32,6 +33,7 @@ from gateway.settings.snapshot import (
 
 Row = dict[str, object]
 _OUTPUT_TOKENS = 500
+_LEDGER_AWAY = "the shared ledger is away"
 #: What a shared ledger may take to answer, which is no wait for room.
 _ASKED_MS = 250
 
@@ -50,6 +52,7 @@ class Explainer:
         grantor: Grantor,
         time: LedgerTime,
         clock: Clock,
+        reservations: Reservations,
         budgets: BudgetOutlook | None = None,
         worker: int = 0,
     ) -> None:
@@ -58,6 +61,7 @@ class Explainer:
         self._grantor = grantor
         self._time = time
         self._clock = clock
+        self._reservations = reservations
         self._budgets = budgets
         self._worker = worker
 
@@ -152,6 +156,8 @@ class Explainer:
             wait_ms = self._grantor.next_free_in(account.id, charge, rank, self._time.at(now))
             if wait_ms is None:
                 yield "the request is larger than one of its ceilings"
+            elif wait_ms > 0 and self._grantor.is_shut(account.id, self._time.at(now)):
+                yield f"{_LEDGER_AWAY}: until it answers nothing goes there (on_ledger_loss)"
             elif wait_ms > _ASKED_MS or (wait_ms > 0 and not self._has_room(account, charge, now)):
                 yield f"one of its ceilings is used up: room in {wait_ms / 1000:.1f} s"
         if self._dispatcher.line.waits_for(account.id, rank):
@@ -167,10 +173,12 @@ class Explainer:
 
     def _limits_of(self, key: TenantKey, estimate: Estimate) -> list[Row]:
         """The tenant key's own ceilings."""
-        terms = account_of_tenant_key(key)
-        if not terms.dimensions:
+        allowance = self._reservations.allowance(key)
+        if allowance is None:
             return []
+        account = allowance.account
         now = self._time.at(self._clock.monotonic())
+        is_shut = self._grantor.is_shut(account, now)
         needed = {"itpm": estimate.input, "otpm": estimate.output, "tpm": estimate.input + estimate.output}
         return [
             {
@@ -178,9 +186,10 @@ class Explainer:
                 "used": one.used,
                 "limit": one.limit,
                 "free": max(0, one.limit - one.used),
-                "fits": one.used + needed.get(one.dimension, 1) <= one.limit,
+                "fits": not is_shut and one.used + needed.get(one.dimension, 1) <= one.limit,
+                "problem": f"{_LEDGER_AWAY} (on_ledger_loss)" if is_shut else None,
             }
-            for one in self._grantor.usage(terms.id, now)
+            for one in self._grantor.usage(account, now)
         ]
 
 

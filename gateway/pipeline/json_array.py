@@ -5,30 +5,20 @@ So Google answers who does not say `alt=sse`. An error is an element as well: th
 
 from gateway.dialects.frames import frame_data
 from gateway.pipeline.caller import Answering
+from gateway.pipeline.wrapping import Wrapping
 
 _EVENTS, _JSON = b"content-type: text/event-stream; charset=utf-8\r\n", b"content-type: application/json\r\n"
 
 
-class JsonArray:
+class JsonArray(Wrapping):
     """What holds: between `start` and the end all that went out is the beginning of one array."""
 
-    __slots__ = ("_any", "_connection", "_tail")
+    __slots__ = ("_any", "_tail")
 
     def __init__(self, connection: Answering) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._any = False  # elements went out
         self._tail = b""  # the beginning of a frame
-
-    @property
-    def gone(self) -> bool:
-        return self._connection.gone
-
-    @property
-    def write_paused(self) -> bool:
-        return self._connection.write_paused
-
-    async def drain(self) -> None:
-        await self._connection.drain()
 
     def respond(self, status: int, head: bytes, body: bytes) -> None:
         """A refusal, or a stream that was kept."""
@@ -44,9 +34,6 @@ class JsonArray:
 
     def finish(self, last: bytes = b"") -> None:
         self._connection.finish(self._elements(last) + b"]")
-
-    def abort(self) -> None:
-        self._connection.abort()
 
     def _elements(self, data: bytes) -> bytes:
         *frames, self._tail = (self._tail + data).split(b"\n\n")

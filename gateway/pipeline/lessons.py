@@ -164,7 +164,7 @@ class Lessons:
         elif kind == "capacity":
             health.failed(permit.turn, "capacity", now)
             block_s = _CAPACITY_BLOCK_S if verdict.block_s is None else min(verdict.block_s, _BLOCK_MAX_S)
-            way.account.blocked_until = max(way.account.blocked_until, now + block_s)
+            way.account.refused(now + block_s)
         elif kind == "credential":
             if health.failed(permit.turn, "credential", now, reason) == "refresh":
                 self.refused(way.account.key, permit.presented)
@@ -187,24 +187,23 @@ class Lessons:
         """A refusal for rates although the ledger saw room: someone else uses the key, or its ceiling is lower."""
         account = permit.way.account
         account.last_rate_limited = now
-        dimension = "concurrency" if verdict.kind == "saturation" else verdict.dimension
+        is_busy = verdict.kind == "saturation"
+        dimension = "concurrency" if is_busy else verdict.dimension
         block_s = _RATE_BLOCK_S if verdict.block_s is None else verdict.block_s
         if dimension != "rpd":
-            block_s = min(block_s, _MINUTE_BLOCK_MAX_S)
+            block_s = min(block_s, _BLOCK_MAX_S if is_busy else _MINUTE_BLOCK_MAX_S)
+        account.refused(now + block_s, full=not is_busy)
         if dimension in account.dimensions:
             blocked_ms = 0 if dimension == "concurrency" else int(block_s * 1000)
             unexpected = _is_news(account, dimension, permit.began, now)
             observation = Observation(dimension, blocked_ms=blocked_ms, unexpected=unexpected)
             self._grantor.observe(account.id, observation, self._time.at(now))
-            if blocked_ms:
-                return
         elif account.limited:
             usage = self._grantor.usage(account.id, self._time.at(now))
             fullest = max(usage, key=lambda one: one.used / one.limit if one.limit else 0.0).dimension
             if _is_news(account, fullest, permit.began, now):
                 observation = Observation(fullest, unexpected=True)
                 self._grantor.observe(account.id, observation, self._time.at(now))
-        account.blocked_until = max(account.blocked_until, now + min(block_s, _BLOCK_MAX_S))
 
     def _observe(self, account: Account, headers: Headers, now: float) -> None:
         for seen in account.adapter.observe(headers, self._clock.utc()):

@@ -12,7 +12,7 @@ from gateway.pipeline.charging import Charging
 from gateway.pipeline.outlook import AccountOutlook
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Ticket
-from gateway.pipeline.turned_away import no_key, too_large
+from gateway.pipeline.turned_away import full, no_key, too_large
 
 
 class LineItems:
@@ -55,6 +55,8 @@ class LineItems:
         ways = list(ticket.ways())
         opens_in = min((self._outlook.way_opens_in(ticket, way, now) for way in ways), default=inf)
         if opens_in > within_s:
+            if self._outlook.are_full(ticket, within_s, now):
+                raise full(opens_in)
             raise no_key(opens_in, permanent=all(way.health.state == "invalid" for way in ways))
         small = [way for way in ways if self._too_large(ticket, way, now)]
         ticket.tried = (*ticket.tried, *small)

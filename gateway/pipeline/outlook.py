@@ -54,7 +54,21 @@ class AccountOutlook:
 
     def way_opens_in(self, ticket: Ticket, way: Way, now: float) -> float:
         """Seconds until its health, that of the ticket's others, and what it refused lately open that way to it."""
-        at = way.account.blocked_until
+        return max(self._serves_in(ticket, way, now), way.account.blocked_until - now)
+
+    def are_full(self, ticket: Ticket, within_s: float, now: float) -> bool:
+        """Whether all keys that are in service within that time have been refused for their rates for longer."""
+        serving = [way for way in ticket.ways() if self._serves_in(ticket, way, now) <= within_s]
+        return bool(serving) and all(self._full_for(way.account, now) > within_s for way in serving)
+
+    def _full_for(self, account: Account, now: float) -> float:
+        """Seconds, by what the provider told this worker, or another one of the same ledger."""
+        told = self._grantor.usage(account.id, self._time.at(now)) if account.limited else ()
+        return max([account.full_until - now, *(one.blocked_ms / 1000 for one in told)])
+
+    def _serves_in(self, ticket: Ticket, way: Way, now: float) -> float:
+        """Seconds until that way is open for its health, and that of the ticket's others."""
+        at = now
         if way.health.doubted or not way.health.open:
             at = max(at, opens_at(way, ticket.prospects(), ticket.rank, now, self._retries))
         return max(0.0, at - now)
@@ -110,6 +124,11 @@ class AccountOutlook:
         """Whether it is known when there is room for it; else there may be until a ledger has answered."""
         now = self._time.at(self._clock.monotonic())
         return all(self._grantor.foresees(account, now) for account in item.signature)
+
+    def is_shut(self, item: Item) -> bool:
+        """Whether nothing it waits for is granted while the ledger is away: nobody can tell when that ends."""
+        now = self._time.at(self._clock.monotonic())
+        return all(self._grantor.is_shut(account, now) for account in item.signature)
 
     def day_is_used_up(self, item: Item) -> bool:
         """Whether what the item waits for is, everywhere, another day."""

@@ -104,7 +104,7 @@ class QueueReadings:
             {
                 "priority": PRIORITIES[bucket.rank],
                 "depth": bucket.work.count,
-                "expected_wait_ms": _ms(self._line.expected(_newest(bucket), now).wait_s),
+                "expected_wait_ms": _ms(self._dispatcher.expected(_newest(bucket), now).wait_s),
             }
             for bucket in signature.buckets
             if bucket.lanes
@@ -122,7 +122,7 @@ class QueueReadings:
     def _row(self, item: Item) -> dict[str, object]:
         ticket, now = item.owner, self._clock.monotonic()
         assert isinstance(ticket, Ticket)
-        exchange, place = ticket.exchange, self._line.expected(item, now)
+        exchange, place = ticket.exchange, self._dispatcher.expected(item, now)
         assert exchange.tenant_key is not None
         deadline = None
         if item.deadline is not None:

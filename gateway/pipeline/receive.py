@@ -11,6 +11,7 @@ from gateway.errors import (
     CLIENT_CLOSED,
     REQUEST_TIMEOUT,
     REQUEST_TOO_LARGE,
+    UNSUPPORTED_ENCODING,
     UNSUPPORTED_MEDIA_TYPE,
     GatewayError,
 )
@@ -32,7 +33,7 @@ def check_encoding(named: dict[bytes, bytes]) -> None:
     """Compressed bodies are not taken: a few bytes could become gigabytes."""
     encoding = named.get(b"content-encoding")
     if encoding is not None and encoding.strip().lower() not in (b"", b"identity"):
-        raise GatewayError(UNSUPPORTED_MEDIA_TYPE, "Compressed request bodies are not supported.")
+        raise GatewayError(UNSUPPORTED_ENCODING, "Compressed request bodies are not supported.")
 
 
 def check_length(named: dict[bytes, bytes], limit: int) -> None:

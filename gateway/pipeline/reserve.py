@@ -47,6 +47,13 @@ class Reservations:
                     self._departed.went(allowance.terms.id, self._time.now())
         self._former = {id_: one for id_, one in self._former.items() if self._departed.remembers(id_)}
 
+    def allowance(self, key: TenantKey) -> Allowance | None:
+        """What a key that is in force may use; None when it has no limits."""
+        try:
+            return self._allowances[key]
+        except KeyError:
+            return self._opened(key)
+
     def _opened(self, key: TenantKey) -> Allowance | None:
         """Of a key that is used for the first time since it is as it is."""
         terms = account_of_tenant_key(key)
@@ -62,10 +69,7 @@ class Reservations:
     def begin(self, exchange: Exchange) -> "Reservation | None":
         """For an authenticated exchange what will hold its place; None when its key has no limits."""
         assert exchange.tenant_key is not None
-        try:
-            allowance = self._allowances[exchange.tenant_key]
-        except KeyError:
-            allowance = self._opened(exchange.tenant_key)
+        allowance = self.allowance(exchange.tenant_key)
         return None if allowance is None else Reservation(exchange, allowance, self._grantor, self._time)
 
 
@@ -98,6 +102,8 @@ class Reservation(Record, eq=False):
         grant = self._grant = await self._grantor.obtain(account, charge, _RANK)
         now = self._time.now()
         if grant is None:
+            if self._grantor.is_shut(account, now):
+                raise allowance.unknown()
             wait_ms = self._grantor.next_free_in(account, charge, _RANK, now)
             raise allowance.used_up(charge, wait_ms or LOOK_AGAIN_MS, now)
         allowance.charged(charge, now)

@@ -5,25 +5,23 @@ from another worker a moment later. With the database away as many wait as fit, 
 """
 
 import asyncio
-import itertools
 import logging
-from contextlib import suppress
+from collections.abc import Sequence
 
 from gateway.errors import OVERLOADED, PREVIOUS_RESPONSE_NOT_FOUND, REQUEST_TOO_LARGE, GatewayError
 from storage import stored_responses as rows
 from storage.background import end_tasks
+from storage.connection import Connection
 from storage.database import EVERY_TENANT, REFUSED, Database, DatabaseAwayError, DatabaseBusyError
 from storage.stored_responses import Stored
+from storage.write_behind import WriteBehind
 
 KEPT_S = 30 * 24 * 3600.0
 #: A larger one is not kept.
 ONE_MAX = 8 * 1024 * 1024
 _WAITING_BYTES = 32 * 1024 * 1024
-_BATCH = 64
-_BATCH_BYTES = 16 * 1024 * 1024
+_WAITING_MAX = 4096
 _CHAIN_MAX = 1000
-_RETRY_S = 1.0
-_CLOSE_S = 2.0
 #: In which another worker writes what it has just answered.
 _LOOK_AGAIN_S = (0.1, 0.4)
 _SWEEP_EVERY_S = 60.0
@@ -41,38 +39,32 @@ class ResponseStore:
     def __init__(self, database: Database, *, sweeps: bool) -> None:
         self._database = database
         self._sweeps = sweeps
-        self._waiting: dict[tuple[str, str], Stored] = {}  # oldest first
-        self._bytes = 0  # of these
-        self._writing = asyncio.Lock()
-        self._wake = asyncio.Event()
+        self._waiting: WriteBehind[tuple[str, str], Stored] = WriteBehind(
+            database,
+            "responses",
+            _write,
+            count_max=_WAITING_MAX,
+            bytes_max=_WAITING_BYTES,
+            given_up=_given_up,
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._write_on(), name="stored-responses")]
+        self._tasks = [asyncio.create_task(self._waiting.run(), name="stored-responses")]
         if self._sweeps:
             self._tasks.append(asyncio.create_task(self._keep_swept(), name="stored-responses-sweep"))
 
     async def close(self) -> None:
         """After the last request has ended."""
         await end_tasks(*self._tasks)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_S):
-                while self._waiting and await self._write():
-                    pass
+        await self._waiting.close()
 
     def keep(self, response: Stored) -> None:
         """From now on it can be gone on from; nothing is waited for."""
         if response.size > ONE_MAX:
             log.warning("response %s is larger than %d bytes and not kept", response.id, ONE_MAX)
             return
-        self._leave(response)  # another attempt said it, too
-        self._waiting[response.tenant, response.id] = response
-        self._bytes += response.size
-        while self._bytes > _WAITING_BYTES:
-            given_up = next(iter(self._waiting.values()))
-            self._leave(given_up)
-            log.warning("response %s is not kept: the database has been away too long", given_up.id)
-        self._wake.set()
+        self._waiting.add((response.tenant, response.id), response)
 
     async def conversation(self, tenant: str, id_: str, bytes_max: int) -> list[Stored]:
         """The response and all that it goes on from, oldest first. Raises GatewayError when a part is not there."""
@@ -104,15 +96,14 @@ class ResponseStore:
 
     async def delete(self, tenant: str, id_: str) -> bool:
         """Whether it was there. Raises GatewayError while the database is away."""
-        async with self._writing:
+        async with self._waiting.writing:
             waiting = self._waiting.get((tenant, id_))
             try:
                 async with self._database.reads.transaction(tenant) as connection:
                     there = await rows.delete(connection, tenant, id_)
             except _AWAY as error:
                 raise _away() from error
-            if waiting is not None:
-                self._leave(waiting)
+            self._waiting.drop((tenant, id_))
             return there or waiting is not None
 
     async def _look(self, tenant: str, id_: str, bytes_max: int) -> list[Stored]:
@@ -130,45 +121,6 @@ class ResponseStore:
         except _AWAY as error:
             raise _away() from error
 
-    def _leave(self, response: Stored) -> None:
-        left = self._waiting.pop((response.tenant, response.id), None)
-        if left is not None:
-            self._bytes -= left.size
-
-    async def _write_on(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._waiting:
-                if not await self._write():
-                    await asyncio.sleep(_RETRY_S)
-
-    async def _write(self) -> bool:
-        """The oldest that wait, in one transaction; False: later."""
-        async with self._writing:
-            batch = self._batch()
-            try:
-                async with self._database.flushes.transaction(EVERY_TENANT) as connection:
-                    await rows.keep(connection, batch, KEPT_S)
-            except _AWAY as error:
-                log.debug("responses are stored later: %s", error)
-                return False
-            except REFUSED:
-                log.exception("responses cannot be stored")
-            for one in batch:
-                self._leave(one)
-            return True
-
-    def _batch(self) -> list[Stored]:
-        batch: list[Stored] = []
-        size = 0
-        for one in itertools.islice(self._waiting.values(), _BATCH):
-            size += one.size
-            if batch and size > _BATCH_BYTES:
-                break
-            batch.append(one)
-        return batch
-
     async def _keep_swept(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_EVERY_S)
@@ -183,6 +135,14 @@ class ResponseStore:
             async with self._database.flushes.transaction(EVERY_TENANT) as connection:
                 if await rows.sweep(connection, _SWEPT_MAX) < _SWEPT_MAX:
                     return
+
+
+async def _write(connection: Connection, responses: Sequence[Stored]) -> None:
+    await rows.keep(connection, responses, KEPT_S)
+
+
+def _given_up(response: Stored) -> None:
+    log.warning("response %s is not kept: the database has been away too long", response.id)
 
 
 def _away() -> GatewayError:

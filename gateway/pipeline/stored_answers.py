@@ -10,15 +10,17 @@ what was claimed before wait for it, as many as fit, and are given up when their
 import asyncio
 import itertools
 import logging
-from contextlib import suppress
+from collections.abc import Sequence
 from uuid import uuid4
 
 from gateway.pipeline.kept_answers import KEPT_S, Answer, in_progress, key_reused
 from gateway.record import Record
 from storage import idempotent_answers as rows
 from storage.background import end_tasks
+from storage.connection import Connection
 from storage.database import EVERY_TENANT, REFUSED, Database, DatabaseAwayError, DatabaseBusyError
 from storage.idempotent_answers import Answered, Claim, Kept, Name
+from storage.write_behind import WriteBehind
 
 #: Longer than any worker stands still; not longer, as the callers of one that died are told to come back so long.
 CLAIM_S = 30.0
@@ -26,12 +28,8 @@ _RENEW_S = 10.0
 _SWEEP_EVERY = 6  # renewals
 _SWEPT_MAX = 1000
 _SWEEPS_MAX = 50
-#: How long an answer is held back for being stored, and a close for what is left.
+#: How long an answer is held back for being stored.
 _STORED_WITHIN_S = 1.0
-_CLOSE_S = 2.0
-_RETRY_S = 1.0
-_BATCH = 64
-_BATCH_BYTES = 16 * 1024 * 1024
 _WAITING_MAX = 4096
 
 _FAILED = (DatabaseAwayError, DatabaseBusyError, REFUSED)
@@ -56,30 +54,31 @@ class StoredAnswers:
 
     def __init__(self, database: Database, bytes_max: int, *, sweeps: bool) -> None:
         self._database = database
-        self._bytes_max = bytes_max
         self._sweeps = sweeps
         self._holder = uuid4().hex
         self._numbers = itertools.count(1)
         self._running: set[Claim] = set()
-        self._ended: dict[Claim, _Ended] = {}  # oldest first
-        self._bytes = 0  # of these
-        self._writing = asyncio.Lock()  # two transactions that change the same rows could wait for each other
-        self._wake = asyncio.Event()
+        self._ended: WriteBehind[Claim, _Ended] = WriteBehind(
+            database,
+            "answers to idempotency keys",
+            _write,
+            count_max=_WAITING_MAX,
+            bytes_max=bytes_max,
+            given_up=_done,
+            tried=_all_done,
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         self._tasks = [
-            asyncio.create_task(self._write_on(), name="idempotent-answers"),
+            asyncio.create_task(self._ended.run(), name="idempotent-answers"),
             asyncio.create_task(self._keep_up(), name="idempotent-claims"),
         ]
 
     async def close(self) -> None:
         """After the last request has ended. What cannot be stored now is not: its claims lapse."""
         await end_tasks(*self._tasks)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_S):
-                while self._ended and await self._write():
-                    pass
+        await self._ended.close()
 
     async def begin(self, name: Name, digest: bytes) -> Answer | Claim | None:
         """What was answered before; or the claim, which owes one `end`; or None, where the database is away.
@@ -111,57 +110,8 @@ class StoredAnswers:
     def _end(self, claim: Claim, answer: Answer | None) -> "asyncio.Future[None]":
         self._running.discard(claim)
         one = _Ended(claim, answer, asyncio.get_running_loop().create_future())
-        self._ended[claim] = one
-        self._bytes += one.size
-        while len(self._ended) > _WAITING_MAX or self._bytes > self._bytes_max:
-            self._over(next(iter(self._ended.values())))
-        self._wake.set()
+        self._ended.add(claim, one)
         return one.tried
-
-    def _over(self, one: _Ended) -> None:
-        """Stored, or given up."""
-        if self._ended.pop(one.claim, None) is not None:
-            self._bytes -= one.size
-        _done(one)
-
-    async def _write_on(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._ended:
-                if not await self._write():
-                    await asyncio.sleep(_RETRY_S)
-
-    async def _write(self) -> bool:
-        """The oldest that wait, in one transaction; False: later."""
-        batch = self._batch()
-        try:
-            async with self._writing, self._database.flushes.transaction(EVERY_TENANT) as connection:
-                await rows.release(connection, [one.claim for one in batch if one.answer is None])
-                await rows.keep(
-                    connection, [_answered(one) for one in batch if one.answer is not None], KEPT_S
-                )
-        except (DatabaseAwayError, DatabaseBusyError) as error:
-            log.debug("answers to idempotency keys are stored later: %s", error)
-            return False
-        except REFUSED:
-            log.exception("answers to idempotency keys cannot be stored")
-        finally:
-            for one in batch:
-                _done(one)
-        for one in batch:
-            self._over(one)
-        return True
-
-    def _batch(self) -> list[_Ended]:
-        batch: list[_Ended] = []
-        size = 0
-        for one in itertools.islice(self._ended.values(), _BATCH):
-            size += one.size
-            if batch and size > _BATCH_BYTES:
-                break
-            batch.append(one)
-        return batch
 
     async def _keep_up(self) -> None:
         """Renew what runs, and now and then delete what has expired."""
@@ -177,7 +127,7 @@ class StoredAnswers:
     async def renew(self) -> None:
         """What runs goes on being this worker's."""
         if self._running:
-            async with self._writing, self._database.flushes.transaction(EVERY_TENANT) as connection:
+            async with self._ended.writing, self._database.flushes.transaction(EVERY_TENANT) as connection:
                 await rows.renew(connection, self._running, CLAIM_S)
 
     async def sweep(self) -> None:
@@ -203,6 +153,16 @@ def _answered(one: _Ended) -> Answered:
     return Answered(
         one.claim, one.answer.status, [(name, value) for name, _, value in lines], one.answer.body
     )
+
+
+async def _write(connection: Connection, ended: Sequence[_Ended]) -> None:
+    await rows.release(connection, [one.claim for one in ended if one.answer is None])
+    await rows.keep(connection, [_answered(one) for one in ended if one.answer is not None], KEPT_S)
+
+
+def _all_done(ended: Sequence[_Ended]) -> None:
+    for one in ended:
+        _done(one)
 
 
 def _done(one: _Ended) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.chat import ChatReply, JsonObject, Media
 from gateway.clock import Clock
+from gateway.dialects.chat.quirks import quirks_of
 from gateway.dialects.data_url import Attached
 from gateway.dialects.document import Document
 from gateway.dialects.effort import thinks
@@ -105,7 +106,7 @@ class Translation:
         api = way.api
         if way.bridged and needs_responses(self._request()[0].request, can):
             api = "responses"
-        elif way.native and not self._goes_on:
+        elif way.native and not self._goes_on and not self._needs_memory(target):
             if api != "chat":
                 return self.native
             losses = Losses(self._strict)
@@ -121,6 +122,15 @@ class Translation:
             spoken = Remembered(spoken, self._memory, self._owner, request, self._clock.monotonic)
         sent = spoken.request(request, target.model, can, losses)
         return self._work(target, sent, spoken, losses)
+
+    def _needs_memory(self, target: Target) -> bool:
+        """Whether it speaks as the caller does, and yet wants back what callers leave out (`replay_memory`)."""
+        provider = target.provider
+        return (
+            self.native.api == "chat"
+            and "tools" in self._document.fields
+            and quirks_of(provider.dialect, provider.flavour).needs_thinking
+        )
 
     def _request(self) -> tuple[Restored, Losses]:
         """The caller's request in neutral nouns, with what they left out of the conversation, and what reading it

@@ -4,6 +4,7 @@ from math import inf, isfinite
 
 from gateway.admission.dimension import CONCURRENCY, AccountTerms
 from gateway.admission.item import OVERLOAD, Item, Refused
+from gateway.admission.ledger_loss import PROBE_MS_MAX
 from gateway.admission.line import RETRY_MAX_S
 from gateway.charge import Charge
 from gateway.errors import (
@@ -15,6 +16,7 @@ from gateway.errors import (
     OVERLOADED,
     QUEUE_FULL,
     QUEUE_TIMEOUT,
+    RATE_LIMITED,
     REQUEST_TOO_LARGE,
     GatewayError,
 )
@@ -49,15 +51,18 @@ def shed(wait_s: float) -> GatewayError:
     )
 
 
-def out_of_time(item: Item, now: float, wait_s: float) -> GatewayError:
+def out_of_time(item: Item, now: float, wait_s: float, *, ledger_is_away: bool = False) -> GatewayError:
     """Its deadline passed, or the patience of its class, before its turn came.
 
-    A request like it could now expect to wait `wait_s`.
+    A request like it could now expect to wait `wait_s`; while the ledger is away nobody can tell.
     """
     if item.deadline is not None and now >= item.deadline:
         seconds = item.deadline - item.arrived
         return GatewayError(DEADLINE_EXCEEDED, f"Deadline of {seconds:g} s exceeded.")
     message = f"No provider key had room within {item.ttl:g} s."
+    if ledger_is_away:
+        message = f"{message} The ledger that counts what they have used is away."
+        return GatewayError(QUEUE_TIMEOUT, message, retry_after_s=PROBE_MS_MAX / 1000)
     return GatewayError(QUEUE_TIMEOUT, message, retry_after_s=max(RETRY_LEAST_S, min(wait_s, RETRY_MAX_S)))
 
 
@@ -80,6 +85,12 @@ def no_key(opens_in_s: float, *, permanent: bool) -> GatewayError:
         "All provider keys that may serve this request are out of service for now.",
         retry_after_s=None if opens_in_s == inf else max(RETRY_LEAST_S, opens_in_s),
     )
+
+
+def full(free_in_s: float) -> GatewayError:
+    """All keys that may serve it were refused for their rates, for longer than it may wait."""
+    message = "All provider keys that may serve this request have reached their providers' rate limits."
+    return GatewayError(RATE_LIMITED, message, retry_after_s=max(RETRY_LEAST_S, free_in_s))
 
 
 def too_large(charge: Charge, terms: AccountTerms) -> GatewayError:

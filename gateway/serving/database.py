@@ -33,20 +33,23 @@ log = logging.getLogger(__name__)
 
 
 class DatabaseBeside:
-    """Does nothing where there is no database."""
+    """Where there is no database it only ends what an earlier gateway, killed outright, left running."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._store = settings.database
         self._data_dir = settings.data_dir
         self._clock = clock
         self._keeper: asyncio.Task[None] | None = None
+        connections = settings.workers * (CONNECTIONS_MAX + 1)
+        self._in_data_dir = EmbeddedPostgres(settings.data_dir / DIRECTORY, connections)
         self._postgres: EmbeddedPostgres | None = None
         if settings.database.kind == "embedded":
-            connections = settings.workers * (CONNECTIONS_MAX + 1)
-            self._postgres = EmbeddedPostgres(settings.data_dir / DIRECTORY, connections)
+            self._postgres = self._in_data_dir
 
     async def start(self) -> None:
         """Raises StartError: the embedded one does not come up, or the schema does not fit."""
+        if self._postgres is None:
+            await asyncio.to_thread(self._in_data_dir.end_leftover)
         if self._store.kind == "none":
             return
         try:

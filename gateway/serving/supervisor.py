@@ -46,7 +46,7 @@ class Supervisor:
         self._stop = stop
         self._totals = Totals()
         self._seats: list[Seat] = []
-        self._reloads: set[asyncio.Task[str | None]] = set()
+        self._reloads: set[asyncio.Task[None]] = set()
 
     async def run(self, *, data: socket.socket, admin: socket.socket, ready: Callable[[], None]) -> None:
         """Serve until told to stop; `ready` is called when every worker serves."""
@@ -57,8 +57,8 @@ class Supervisor:
             gatherer = Gatherer(self._seats)
             stack.push_async_callback(gatherer.aclose)
             databases, following = await self._configuration(stack)
-            on_hangup(lambda: self._hang_up(following))
             app = self._admin(gatherer, databases, following)
+            on_hangup(lambda: self._hang_up(following, app))
             protocol = bounded_protocol(bounds, IDLE_S, problems=True)
             listener = Listener(app, admin, protocol=protocol)
             listener.open()
@@ -123,10 +123,14 @@ class Supervisor:
         for seat in self._seats:
             seat.socket.unlink(missing_ok=True)
 
-    def _hang_up(self, following: Following) -> None:
+    def _hang_up(self, following: Following, app: Service) -> None:
         for seat in self._seats:
             seat.hang_up()
-        task = asyncio.create_task(following.reload(), name="reload")
+
+        async def reload() -> None:
+            await app.reloaded_by_signal(await following.reload())
+
+        task = asyncio.create_task(reload(), name="reload")
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
 

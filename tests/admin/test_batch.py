@@ -102,6 +102,24 @@ async def test_what_not_everybody_may_do_is_no_part(admin: Admin) -> None:
     assert ("batch", "", "denied") in await admin.deeds()
 
 
+async def test_what_the_role_may_not_do_is_denied_as_a_part_too(admin: Admin) -> None:
+    await admin.tenant()
+    operator = await admin.of_role("operator")
+    before = len(await admin.deeds())
+    owned = (
+        part("tenants.delete", "client-a"),
+        part("admin-keys.create", None, {"id": "x", "role": "owner"}),
+    )
+    for one in owned:
+        reply = await admin.ask("POST", "/batch", {"changes": [*MADE[:1], one]}, key=operator)
+        assert reply.status_code == 403
+        assert reply.json()["detail"].startswith(f"changes[1] ({one['operation']}")
+    assert (await admin.deeds())[before:] == [
+        ("tenants.delete", "client-a", "denied"), ("admin-keys.create", "", "denied")
+    ]  # fmt: skip
+    assert {row["actor"] for row in (await admin.get("/audit?outcome=denied"))["data"]} == {"of-operator"}
+
+
 async def test_a_dry_run_says_what_would_be_and_leaves_nothing(admin: Admin) -> None:
     before = await tables(admin)
     headers = {"idempotency-key": "once"}

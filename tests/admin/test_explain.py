@@ -86,9 +86,11 @@ async def test_balances_and_what_is_used_up(sim: ProviderSim) -> None:
         assert (balance["dimension"], balance["used"], balance["free"]) == ("rpm", 1, 0)
         too_large = (await explain({**asked, "input_tokens": 5000}))["candidates"]
         assert "larger than" in too_large[0]["why_not"][0]  # type: ignore[index]
+        unused = (await explain({**asked, "tenant": "a", "key": "web"}))["limits"]
+        assert [(row["used"], row["fits"]) for row in unused] == [(0, True)]  # type: ignore[attr-defined]
         assert (await post(gateway, chat(), key=TENANT_KEY)).status == 200
         [limit] = (await explain({**asked, "tenant": "a", "key": "web"}))["limits"]  # type: ignore[misc]
-        assert limit == {"dimension": "rpm", "used": 1, "limit": 5, "free": 4, "fits": True}
+        assert limit == {"dimension": "rpm", "used": 1, "limit": 5, "free": 4, "fits": True, "problem": None}
 
 
 async def test_a_key_that_failed_is_usable_by_who_has_no_other(sim: ProviderSim) -> None:

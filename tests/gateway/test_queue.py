@@ -307,7 +307,7 @@ async def test_who_came_back_and_has_nothing_to_hope_for_is_told_at_once(sim: Pr
         with standing():
             sim.fault(status=429, retry_after=600, count=1)
             reply = await ask(gateway)
-        assert (reply.status, reply.error()["code"]) == (503, "no_eligible_key")
+        assert (reply.status, reply.error()["code"]) == (429, "rate_limit_exceeded")
         assert int(reply.headers["retry-after"]) == 60
 
 

@@ -7,11 +7,35 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI
 
+from tests.dialects.chat.asking import frames
 from tests.gateway.test_translation import behind_every_dialect
 from tests.running import OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway
 
 CALLING = "[[sim:thinking=20 calls=2]] Weather in Oslo?"
 TOOLS: Any = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+_SSE = {"content-type": "text/event-stream"}
+_CALL: Any = {
+    "id": "call_00_a",
+    "type": "function",
+    "function": {"name": "weather", "arguments": '{"city": "Oslo"}'},
+}
+_DEEPSEEK: Any = {
+    "id": "1",
+    "object": "chat.completion",
+    "choices": [
+        {
+            "index": 0,
+            "message": {
+                "role": "assistant",
+                "content": "",
+                "reasoning_content": "Look at the weather.",
+                "tool_calls": [_CALL],
+            },
+            "finish_reason": "tool_calls",
+        }
+    ],
+    "usage": {"prompt_tokens": 20, "completion_tokens": 12, "total_tokens": 32},
+}
 streamed = pytest.mark.parametrize("streams", [False, True])
 
 
@@ -24,6 +48,12 @@ async def gateway(sim: ProviderSim) -> AsyncIterator[RunningGateway]:
         f"{one}-chat": {"tools": True, "thinking": kind} for one, kind in thinking.items()
     }
     configured["capabilities"]["openai-chat"]["chat_tools_ok"] = False
+    deepseek = {"id": "deepseek", "dialect": "openai", "base_url": f"{sim.url}/v1", "flavour": "deepseek"}
+    configured["providers"].append(deepseek)
+    configured["pools"].append(
+        {"id": "deepseek", "provider": "deepseek", "secret": "env:PROVIDER_KEY", "tenants": ["*"]}
+    )
+    configured["models"].append({"id": "deepseek", "targets": ["deepseek/deepseek-chat"]})
     async with RunningGateway(configured) as running:
         yield running
 
@@ -107,6 +137,20 @@ async def test_signed_thoughts_begin_the_turn_that_they_began(
     said = sent(sim)["messages"][1]["content"]
     assert [block["type"] for block in said] == ["thinking", "tool_use", "tool_use"]
     assert said[0]["signature"].startswith("ErUB")
+
+
+@streamed
+async def test_20_deepseek_reasoning_replay(sim: ProviderSim, gateway: RunningGateway, streams: bool) -> None:
+    """It speaks as the caller does, and refuses a turn with its own calls without what it thought there."""
+    if streams:
+        sim.script(chunks=[frames("chat_deepseek_calls")], headers=_SSE)
+    else:
+        sim.script(body=_DEEPSEEK, headers=[["content-type", "application/json"]])
+    async with sdk(gateway) as client:
+        calls = await calls_of(client, "deepseek", streams)
+        await answered(client, "deepseek", calls)
+    said = sent(sim)["messages"][1]
+    assert (said["reasoning_content"], said["tool_calls"][0]["id"]) == ("Look at the weather.", "call_00_a")
 
 
 async def test_what_another_key_was_given_is_not_known(sim: ProviderSim, gateway: RunningGateway) -> None:

@@ -53,6 +53,21 @@ async def test_longer_than_its_class_may_wait_it_is_told(gateway: RunningGateway
     assert len(sim.requests()) == 1
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+async def test_a_key_that_is_full_for_longer_is_a_rate_limit_in_the_callers_dialect(
+    gateway: RunningGateway, sim: ProviderSim, path: str
+) -> None:
+    """It is eligible, and full until a known time: no want of keys, nor an overload."""
+    with standing():
+        sim.fault(status=429, retry_after="40", count=1)
+        for wait_ms in (40_000, 39_000):  # the one that was refused, and the next
+            reply = await post(gateway, chat(max_tokens=5), key=OTHER_KEY, path=path)
+            assert (reply.status, reply.error()["type"]) == (429, "rate_limit_error")
+            assert int(reply.headers["retry-after-ms"]) == wait_ms
+            await passes(1)
+        assert len(sim.requests()) == 1
+
+
 async def test_a_provider_that_asks_for_no_time_is_asked_no_more_than_before(
     gateway: RunningGateway, sim: ProviderSim
 ) -> None:

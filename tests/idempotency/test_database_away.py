@@ -103,9 +103,9 @@ async def test_what_waits_for_it_is_bounded(
     await proxy.cut()
     for claim in claims:
         assert claim is not None and not isinstance(claim, Answer)
-        await kept.end(claim, Answer(200, b"a: b\r\n", b"x" * (kept._bytes_max // 2)))
-    assert len(kept._ended) == 1 and kept._bytes <= kept._bytes_max
+        await kept.end(claim, Answer(200, b"a: b\r\n", b"x" * (kept._ended._bytes_max // 2)))
+    assert len(kept._ended) == 1 and kept._ended.bytes <= kept._ended._bytes_max
     await back(proxy, gateway)
     await until(lambda: not kept._ended)
-    assert kept._bytes == 0
+    assert kept._ended.bytes == 0
     await settled(gateway)

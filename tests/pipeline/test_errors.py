@@ -68,11 +68,11 @@ def test_every_row_in_each_dialect(condition: Condition) -> None:
         }
     }  # fmt: skip
     claude = json.loads(error_body(error, "anthropic", "req_1"))
-    assert claude == {
-        "type": "error",
-        "error": {"type": condition.anthropic_type, "message": error.message[:500]},
-        "request_id": "req_1",
-    }
+    begins = condition.anthropic_says or "messages.0: "
+    expected: dict[str, Any] = {"type": condition.anthropic_type, "message": (begins + error.message)[:500]}
+    if condition.anthropic_code is not None:
+        expected["details"] = {"error_code": condition.anthropic_code}
+    assert claude == {"type": "error", "error": expected, "request_id": "req_1"}
     google = json.loads(error_body(error, "gemini", "req_1"))["error"]
     assert (google["code"], google["message"]) == (condition.status, error.message[:500])
     assert google["status"] in _GOOGLE_WORDS
@@ -103,6 +103,16 @@ def test_every_row_in_each_dialect(condition: Condition) -> None:
 def test_googles_words(condition: Condition, word: str) -> None:
     body = json.loads(error_body(GatewayError(condition, "no"), "gemini", "req_1"))
     assert body == {"error": {"code": condition.status, "message": "no", "status": word}}
+
+
+def test_what_anthropics_callers_are_told_says_so_once() -> None:
+    said = "prompt is too long: 210000 tokens > 200000 maximum"
+    for error in (
+        GatewayError(errors.CONTEXT_TOO_LONG, said, param="messages"),
+        GatewayError(errors.INVALID_VALUE, "messages.0.content: Field required", param="messages[0].content"),
+    ):
+        told = json.loads(error_body(error, "anthropic", "req_1"))["error"]["message"]
+        assert told == error.message
 
 
 def test_rows_have_names_of_their_own() -> None:
@@ -141,7 +151,8 @@ def test_the_last_frame_of_a_stream_that_failed(condition: Condition) -> None:
         lines = frame[:-2].split(b"\n")
         assert [line.partition(b":")[0] for line in lines] == ([b"event", b"data"] if event else [b"data"])
         data = json.loads(lines[-1].removeprefix(b"data: "))
-        assert data["error"]["message"] == error.message
+        begins = condition.anthropic_says if dialect == "anthropic" else ""
+        assert data["error"]["message"] == begins + error.message
         if event:
             assert lines[0] == b"event: error"
             assert data["type"] == "error"

@@ -14,6 +14,7 @@ from gateway.errors import (
     MISSING_PARAMETER,
     REQUEST_TIMEOUT,
     REQUEST_TOO_LARGE,
+    UNSUPPORTED_ENCODING,
     UNSUPPORTED_MEDIA_TYPE,
     Condition,
 )
@@ -189,7 +190,7 @@ def test_bounds_and_callers_that_stop() -> None:
     raw = FILE + MODEL + END
     refused(REQUEST_TOO_LARGE, lambda: read(raw, limit=len(raw) - 1))
     refused(REQUEST_TOO_LARGE, lambda: read(limit=10, content_length=b"11"))
-    refused(UNSUPPORTED_MEDIA_TYPE, lambda: read(raw, content_encoding=b"gzip"))
+    refused(UNSUPPORTED_ENCODING, lambda: read(raw, content_encoding=b"gzip"))
     refused(CLIENT_CLOSED, lambda: read(body=Body([raw[:50]], leaves=True)))
     refused(REQUEST_TIMEOUT, lambda: read(body=Body([raw[:50]], leaves=True, timed_out=True)))
     read(raw, limit=len(raw)).close()

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.admission.ledger import Observation
 from gateway.errors import (
     DEADLINE_EXCEEDED,
     DEADLINE_UNREACHABLE,
@@ -14,10 +15,11 @@ from gateway.errors import (
     RATE_LIMITED,
     REQUEST_TOO_LARGE,
     UPSTREAM_ERROR,
+    Condition,
     GatewayError,
 )
 from gateway.settings.snapshot import Limits, Queue
-from gateway.upstream.verdict import Verdict
+from gateway.upstream.verdict import Kind, Verdict
 from tests.clock import passes, turns
 from tests.pipeline.admission_parts import (
     CONSOLIDATION,
@@ -121,6 +123,33 @@ async def test_no_key_now_and_no_key_at_all() -> None:
     with pytest.raises(GatewayError) as caught:
         await gate.admit(gate.ticket())
     assert caught.value.condition is NO_ELIGIBLE_KEY
+
+
+@pytest.mark.parametrize(("kind", "why"), [("rate", RATE_LIMITED), ("capacity", NO_KEY_NOW)])
+async def test_no_key_for_longer_than_its_patience_is_a_rate_limit_where_it_is_full(
+    kind: Kind, why: Condition
+) -> None:
+    gate = Gate(Limits(concurrency=1), Limits(concurrency=1))
+    permits = gate.filled(2)
+    waiting = await gate.waiting(CONVERSATION)
+    for permit in permits:
+        gate.lessons.failed(permit, GatewayError(UPSTREAM_ERROR, ""), Verdict(kind, "rpm", 50.0), sent=True)
+    await turns()
+    with pytest.raises(GatewayError) as caught:
+        await gate.admit(gate.ticket(TOP))
+    assert caught.value.condition is why
+    for error in (left_with(waiting, why), caught.value):
+        assert error.retry_after_s == pytest.approx(50.0, abs=0.1)
+    assert not (await gate.waiting(SCHEDULED)).done(), "who has the patience waits"
+
+
+async def test_what_other_workers_were_refused_is_told_the_same_way() -> None:
+    gate = Gate(Limits(rpm=10))
+    gate.ledger.observe("k0", Observation("rpm", blocked_ms=50_000), gate.time.now())
+    with pytest.raises(GatewayError) as caught:
+        await gate.admit(gate.ticket(TOP))
+    assert caught.value.condition is RATE_LIMITED
+    assert caught.value.retry_after_s == pytest.approx(50.0, abs=0.1)
 
 
 async def test_who_waits_is_refused_when_the_last_key_is_out_of_service_for_too_long() -> None:

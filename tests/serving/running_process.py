@@ -86,17 +86,6 @@ class GatewayProcess:
             self.process.wait()
         assert self.process.stdout is not None
         self.process.stdout.close()
-        self.end_valkey()
-
-    def end_valkey(self) -> None:
-        """Ends the embedded one if it outlived its gateway, as it does one that was killed."""
-        pid_file = self.data_dir / "valkey" / "valkey.pid"
-        try:
-            handle = os.pidfd_open(int(pid_file.read_text()))
-        except (OSError, ValueError):
-            return
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
-        os.close(handle)
 
     def _kept(self, name: str) -> str:
         """A credential that the gateway made; none where it was given one."""

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.serving.running_process import PATIENCE_S, GatewayProcess, eventually
+from tests.serving.running_process import PATIENCE_S, GatewayProcess, environ, eventually
 
 #: A worker is back within two seconds; the rest is for a machine that stands still.
 _BACK_S = 15.0
@@ -79,9 +79,14 @@ def test_the_gathered_pages_need_the_admin_key(tmp_path: Path) -> None:
         assert {oct(path.stat().st_mode & 0o777) for path in run.iterdir()} == {"0o600"}
 
 
-def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
-    with GatewayProcess(tmp_path / "data", "--workers", "2", "--shutdown-grace", "1") as gateway:
-        ends = [os.pidfd_open(row["process"]) for row in both_serving(gateway)]
+def test_nobody_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    """Its workers drain; PostgreSQL serves them until they leave, and ends as Valkey does."""
+    options, env = ("--workers", "2", "--shutdown-grace", "1"), environ(database=True)
+    with GatewayProcess(tmp_path / "data", *options, env=env) as gateway:
+        processes = [row["process"] for row in both_serving(gateway)]
+        files = [gateway.data_dir / name for name in ("postgres/data/postmaster.pid", "valkey/valkey.pid")]
+        processes += [int(path.read_text().split()[0]) for path in files]
+        ends = [os.pidfd_open(process) for process in processes]
         gateway.process.kill()
         for end in ends:
             ended, _, _ = select.select([end], [], [], PATIENCE_S)

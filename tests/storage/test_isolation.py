@@ -27,7 +27,7 @@ TENANT_TABLES = {
     "audit_details": "tenant",
     "idempotent_answers": "tenant",
 }
-SHARED_TABLES = ("admin_keys", "pools", "budget_posted", "budget_slices", "workers", "spool_cursors")
+SHARED_TABLES = ("admin_keys", "pools", "budget_slices", "workers", "spool_cursors")
 
 
 async def _fill(stored: Stored) -> None:
@@ -46,7 +46,8 @@ async def _fill(stored: Stored) -> None:
                     "INSERT INTO budgets (tenant, id, period, limit_nusd) VALUES ($1, 'of-' || $1, 'day', 1)",
                     [],
                 ),
-                ("INSERT INTO budget_accounts VALUES ('of-' || $1, 'p', $1, 1, 'hard')", []),
+                ("INSERT INTO budget_accounts VALUES ('of-' || $1, 'p', $1, 9, 'hard', 5)", []),
+                ("INSERT INTO budget_posted SELECT 'of-' || $1, 'p', 'w', 3", []),
                 (
                     "INSERT INTO idempotent_answers"
                     " (tenant, principal, key, request_digest, holder, expires_at, body)"
@@ -90,6 +91,22 @@ async def test_each_sees_its_own_rows_and_no_others(database: Database) -> None:
             assert await connection.fetchval(f"SELECT count(DISTINCT {column}::text) FROM {table}") == 2, (
                 table
             )
+
+
+async def test_a_tenants_balances_are_as_everybody_else_sees_them(database: Database) -> None:
+    """What was posted to its own accounts it sees, and to no others."""
+    balances = "SELECT posted_nusd, reserved_nusd, remaining_nusd FROM budget_balances WHERE tenant = 'a'"
+    for seen_by in (EVERY_TENANT, "a"):
+        async with database.reads.transaction(seen_by) as connection:
+            assert tuple(await connection.fetchrow(balances)) == (3, 2, 4), seen_by
+    async with database.reads.transaction("a") as connection:
+        accounts = await connection.fetch("SELECT account FROM budget_posted")
+        assert [row["account"] for row in accounts] == ["of-a"]
+    with pytest.raises(Exception, match="row-level security"):
+        async with database.admin.transaction("a") as connection:
+            await connection.execute("INSERT INTO budget_posted VALUES ('of-a', 'p', 'mine', 1)")
+    async with database.admin.transaction("a") as connection:
+        assert await connection.execute("UPDATE budget_posted SET posted_nusd = 0") == "UPDATE 0"
 
 
 async def test_without_a_tenant_there_is_an_error_or_nothing(stored: Stored, database: Database) -> None:

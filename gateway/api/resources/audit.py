@@ -29,7 +29,7 @@ _FILTERS = {
     "actor": "Who did it.",
     "action": "What was done, such as `keys.rotate`.",
     "object": "What it was done to, such as `tenant/client-a`.",
-    "outcome": "`done` or `denied`.",
+    "outcome": "`done` or `denied`; of what is not done in the database first `begun`, then `done` or `failed`.",
     "request_id": "By which request.",
 }
 _FILTER = {"type": "string", "maxLength": 512}

@@ -23,7 +23,7 @@ class Batch:
     """`operations` are all there are; those that are changes may be parts."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        self._parts = {one.name: one for one in operations if one.change is not None and one.roles == CHANGES}
+        self._operations = {one.name: one for one in operations}
 
     def operation(self) -> Operation:
         return Operation(
@@ -40,7 +40,8 @@ class Batch:
             try:
                 done.append((part.operation, await self._one(ask, part, connection)))
             except Problem as problem:
-                raise _of_part(problem, place, part) from problem
+                _say_of_part(problem, place, part)
+                raise
         parts = tuple(done)
         # A dry run shows no secret that opens nothing; what is kept for a repetition tells of no tenant.
         bare = Answer(_told(parts, wanted.dry_run, bodies=False))
@@ -57,8 +58,13 @@ class Batch:
         return Done(answer, "batch", kept=bare, then=then, parts=parts)
 
     async def _one(self, ask: Ask, part: BatchPart, connection: Connection) -> Done:
-        operation = self._parts.get(part.operation)
-        if operation is None or operation.change is None:
+        path = {} if part.id is None else {"id": part.id}
+        headers = {} if part.if_match is None else {"if-match": part.if_match}
+        asked = Ask(ask.principal, ask.request_id, path, {}, headers, part.body, ask.source)
+        operation = self._operations.get(part.operation)
+        if operation is not None:
+            operation.permit(asked)
+        if operation is None or operation.change is None or operation.roles != CHANGES:
             raise Problem(422, "There is no such operation that can be part of a batch.")
         if ("{" in operation.path) != (part.id is not None):
             raise Problem(422, "It needs an id." if part.id is None else "It takes no id.")
@@ -66,9 +72,6 @@ class Batch:
             raise Problem(404, "There is nothing of that name.")
         if part.body and operation.body is None:
             raise Problem(422, "It takes no body.")
-        path = {} if part.id is None else {"id": part.id}
-        headers = {} if part.if_match is None else {"if-match": part.if_match}
-        asked = Ask(ask.principal, ask.request_id, path, {}, headers, part.body, ask.source)
         return await operation.change(asked, connection)
 
 
@@ -80,12 +83,10 @@ def _told(done: Sequence[tuple[str, Done]], dry_run: bool, *, bodies: bool) -> R
     return {"data": rows, "dry_run": dry_run}
 
 
-def _of_part(problem: Problem, place: int, part: BatchPart) -> Problem:
-    """What one part is refused for is what all are."""
+def _say_of_part(problem: Problem, place: int, part: BatchPart) -> None:
+    """What one part is refused for is what all are: `problem` names it."""
     where = show(("changes", place))
     named = part.operation if part.id is None else f"{part.operation} {part.id}"
-    faults = [Fault(f"{where}.body.{fault.field}", fault.detail) for fault in problem.faults]
-    return Problem(
-        problem.status, f"{where} ({named}): {problem.detail} Nothing was done.", faults=faults,
-        headers={name: value for name, value in problem.headers.items() if name == "retry-after"},
-    )  # fmt: skip
+    problem.detail = f"{where} ({named}): {problem.detail} Nothing was done."
+    problem.faults = tuple(Fault(f"{where}.body.{fault.field}", fault.detail) for fault in problem.faults)
+    problem.headers = {name: value for name, value in problem.headers.items() if name == "retry-after"}

@@ -1,7 +1,8 @@
 """Changes: each in one transaction with its audit row, which is the last thing written; both happen or neither.
 
-With the database away there are none (503). Of what was denied a row is written too; what unknown callers are
-denied is bounded, and the rows say how many are not there.
+With the database away there are none (503). What is not the database's to do has a row when it begins and one by
+how it ended. Of what was denied a row is written too; what unknown callers are denied is bounded, and the rows say
+how many are not there.
 """
 
 import logging
@@ -13,7 +14,7 @@ from datetime import datetime
 
 from gateway.api.rest import once
 from gateway.api.rest.anchors import Anchors
-from gateway.api.rest.answer import Answer, away
+from gateway.api.rest.answer import Answer, Problem, away
 from gateway.api.rest.ask import Ask
 from gateway.api.rest.operation import Done, Operation
 from storage.audit import Anchor, Deed, append
@@ -73,14 +74,35 @@ class Changes:
         return done.answer if done.then is None else await done.then()
 
     async def act(self, ask: Ask, operation: Operation) -> Answer:
-        """A deed that is not the database's: written down first, as what is not can never be."""
+        """A deed that is not the database's: written down first, as what is not can never be, and by its end."""
         assert operation.act is not None
         if operation.possible is not None:
             await operation.possible(ask)
+        deed = _deed(ask, operation.name, _named(ask))
         async with self._transaction() as connection:
-            anchor = await self._written_down(connection, _deed(ask, operation.name, _named(ask)))
+            anchor = await self._written_down(connection, replace(deed, outcome="begun"))
         await self._anchors.add(anchor)
-        return await operation.act(ask)
+        try:
+            answer = await operation.act(ask)
+        except Exception as error:
+            reason = error.detail if isinstance(error, Problem) else type(error).__name__
+            await self.note(replace(deed, outcome="failed", reason=reason))
+            raise
+        await self.note(deed)
+        return answer
+
+    async def note(self, deed: Deed) -> bool:
+        """Writes down what has happened whether or not that succeeds; says whether it did."""
+        try:
+            async with self._transaction() as connection:
+                anchor = await append(connection, deed, self._now())
+        except (DatabaseAwayError, DatabaseBusyError) as error:
+            log.warning(
+                "that %s by %s is %s is not written down: %s", deed.action, deed.actor, deed.outcome, error
+            )
+            return False
+        await self._anchors.add(anchor)
+        return True
 
     async def denied(self, ask: Ask, action: str, reason: str, *, known: bool = True) -> None:
         """Writes down an attempt. It is denied whether or not that succeeds."""
@@ -96,16 +118,8 @@ class Changes:
             left_out, self._unwritten = self._unwritten, 0
         details = {"left_out": left_out} if left_out else None
         deed = replace(_deed(ask, action, _named(ask)), outcome="denied", reason=reason, details=details)
-        try:
-            async with self._transaction() as connection:
-                anchor = await append(connection, deed, self._now())
-        except (DatabaseAwayError, DatabaseBusyError) as error:
+        if not await self.note(deed):
             self._unwritten += left_out + 1
-            log.warning(
-                "a denied attempt at %s by %s is not written down: %s", action, ask.principal.id, error
-            )
-            return
-        await self._anchors.add(anchor)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.api.rest.answer import Answer, Row
+from gateway.api.rest.answer import Answer, Problem, Row
 from gateway.api.rest.ask import Ask
 from gateway.api.rest.principal import Roles
 from gateway.settings.schema_types import Section
@@ -54,6 +54,15 @@ class Done:
     undone: bool = False
 
 
+class Denied(Problem):
+    """The role of who asks does not let them do `action`: the attempt, `ask`, is to be written down."""
+
+    def __init__(self, ask: Ask, action: str) -> None:
+        super().__init__(403, f"The role {ask.principal.role} may not do this.")
+        self.ask = ask
+        self.action = action
+
+
 Read = Callable[[Ask], Awaitable[Answer]]
 Change = Callable[[Ask, Connection], Awaitable[Done]]
 
@@ -62,9 +71,9 @@ Change = Callable[[Ask, Connection], Awaitable[Done]]
 class Operation:
     """One of `read`, `change` (of the database, in one transaction with its audit row) and `act`.
 
-    `act` is a deed elsewhere: it is written down first, when `possible` did not refuse; in a process without a
-    database (a worker, which its supervisor asks) it is simply done. Beside a `change` it is what of it can be done
-    there.
+    `act` is a deed elsewhere: that it begins is written down first, when `possible` did not refuse, and then how
+    it ended; in a process without a database (a worker, which its supervisor asks) it is simply done. Beside a
+    `change` it is what of it can be done there.
     `body` is what is sent, all of it or a `partial` one, and `answer` the schema of what comes back. What is
     `versioned` is changed with If-Match only; what is `repeatable` takes an idempotency key.
     """
@@ -87,3 +96,8 @@ class Operation:
     versioned: bool = False
     repeatable: bool = False
     media_types: tuple[str, ...] = ()
+
+    def permit(self, ask: Ask) -> None:
+        """Raises Denied."""
+        if ask.principal.role not in self.roles:
+            raise Denied(ask, self.name)

@@ -19,8 +19,9 @@ from gateway.api.rest.answer import JSON, Answer, Fault, Problem, away
 from gateway.api.rest.ask import Ask
 from gateway.api.rest.change import Changes
 from gateway.api.rest.json_text import JSONDecodeError, dumps, loads, twice
-from gateway.api.rest.operation import HEADER_CHARS_MAX, Operation
+from gateway.api.rest.operation import HEADER_CHARS_MAX, Denied, Operation
 from gateway.api.rest.principal import Principal
+from storage.audit import Deed, Outcome
 from storage.database import DatabaseAwayError, DatabaseBusyError
 
 _OPEN = ("/healthz", "/readyz")
@@ -67,6 +68,13 @@ class Service:
         scope["kaze"] = (principal, request_id)
         await self._routed(scope, receive, send)
 
+    async def reloaded_by_signal(self, problem: str | None) -> None:
+        """Writes down that the file was read again, and what was wrong with it; nothing where others do that."""
+        if self._changes is not None:
+            outcome: Outcome = "done" if problem is None else "failed"
+            deed = Deed("system", "gateway", "config.reload", "", outcome, method="SIGHUP", reason=problem)
+            await self._changes.note(deed)
+
     async def carry_out(self, request: Request, methods: dict[str, Operation]) -> Response:
         """The answer of the operation that is asked for."""
         principal, request_id = request.scope["kaze"]
@@ -78,10 +86,11 @@ class Service:
                     405, "There is no such method here.", headers={"allow": ", ".join(sorted(methods))}
                 )
             ask = _ask(request, principal, request_id)
-            if principal.role not in operation.roles:
-                await self._denied(ask, operation.name)
-                raise Problem(403, f"The role {principal.role} may not do this.")
+            operation.permit(ask)
             answer = await self._answer(await _read(request, ask, operation), operation)
+        except Denied as denied:
+            await self._denied(denied.ask, denied.action)
+            answer = denied.answer()
         except Problem as problem:
             answer = problem.answer()
         except DatabaseAwayError:

@@ -62,6 +62,7 @@ class Quirks(Record, frozen=True):
     call_id_letters: int = 0  # ids of calls are letters and digits, so many; 0: any up to 64
     #: The fields of a message that bring earlier reasoning back; none: it wants none.
     thinking: tuple[str, ...] = ()
+    needs_thinking: bool = False  # in a conversation with tools it refuses calls of its own without theirs
     effort_off: tuple[str, str] | None = None  # (field, its `type`) that turn reasoning off, beside no effort
     #: How a part is marked for the prompt cache, and the models that take marks; "": not at all.
     cache_mark: str = ""
@@ -159,11 +160,11 @@ QUIRKS: dict[str, Quirks] = {
         ),
         odd_calls=True,
     ),
-    # In a turn with tools its reasoning must be given back.
     "deepseek": Quirks(
         fields=frozenset({"thinking"}),
         choices_max=1,
         thinking=("reasoning_content",),
+        needs_thinking=True,
         effort_off=("thinking", "disabled"),
         odd_words=(b'"insufficient_system_resource"', b'"prompt_cache_hit_tokens"'),
     ),

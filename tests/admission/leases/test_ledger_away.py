@@ -213,6 +213,27 @@ async def test_who_is_not_let_wait_has_a_safe_share_while_the_ledger_learns() ->
     await fleet.aclose()
 
 
+@pytest.mark.parametrize("mode", ["closed", "safe_share"])
+@pytest.mark.parametrize("paced", [False, True])
+async def test_what_is_shut_is_so_until_the_ledger_knows_again(mode: str, paced: bool) -> None:
+    """Who may wait in line is asked for while the ledger learns, and is told when it will be asked."""
+    fleet = Fleet(terms(Dimension("rpm", 40), paced=paced), 1, on_ledger_loss=mode)
+    leases, road = fleet.lines[0].leases, fleet.roads[0]
+    seen = []
+    fleet.lines[0].arrive()
+    await fleet.passes(2.0)
+    for cut_, ledger in ((False, road.ledger), (True, road.ledger), (False, MemoryLedger(fleet.time))):
+        road.cut, road.ledger = cut_, ledger
+        fleet.lines[0].arrive()
+        await fleet.passes(1.1)
+        seen.append(leases.is_shut(fleet.terms.id, fleet.time.now()))
+    await fleet.passes(3.0)
+    assert not leases.is_shut(fleet.terms.id, fleet.time.now())
+    is_closed = mode == "closed"
+    assert seen == [False, is_closed, is_closed and not paced]
+    await fleet.aclose()
+
+
 async def test_batches_are_repeated_with_their_number_until_they_are_answered() -> None:
     fleet = Fleet(account(6_000), 1)
     line = fleet.lines[0]

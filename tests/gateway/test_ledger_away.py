@@ -1,0 +1,76 @@
+"""With the shared ledger away and nothing granted without it (`on_ledger_loss: closed`): what callers and operators
+are told. Nothing is reached, and nobody can tell when it is back.
+"""
+
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from gateway.admission.leases import Leases
+from tests.clock import passes, until
+from tests.gateway.test_queue import in_line, listing
+from tests.gateway.wire import Line, chat, exchange, parsed, post, request
+from tests.running import ADMIN_KEY, OTHER_KEY, ProviderSim, RunningGateway, configuration
+
+PATIENCE_S = 20
+MESSAGES = "/v1/messages"
+
+
+@asynccontextmanager
+async def without_ledger(sim: ProviderSim) -> AsyncIterator[RunningGateway]:
+    """Tenant a's key has limits, tenant b's has none; so has the provider's key. The ledger was never there."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        config = configuration(
+            sim.openai_url,
+            ledger=f"redis://127.0.0.1:{nobody.getsockname()[1]}",
+            on_ledger_loss="closed",
+            pools=[{"id": "one", "provider": "sim", "secret": "env:PROVIDER_KEY", "limits": {"rpm": 60}}],
+        )
+        config["tenants"][0]["keys"][0]["limits"] = {"rpm": 3, "tpm": 1000}
+        async with RunningGateway(config) as gateway:
+            ledger = gateway.app.ledger
+            assert isinstance(ledger, Leases)
+            await until(lambda: ledger.mode(gateway.app.ledger_time.now()) == "closed")
+            yield gateway
+
+
+async def test_a_key_with_limits_is_told_that_they_cannot_be_checked(sim: ProviderSim) -> None:
+    async with without_ledger(sim) as gateway:
+        for path, status in (("/v1/chat/completions", 503), (MESSAGES, 529)):
+            refused = await post(gateway, chat(max_tokens=5), path=path)
+            assert refused.status == status
+            message = refused.error()["message"]
+            assert "ledger" in message and "reached" not in message
+            assert refused.headers["retry-after-ms"] == "1000", "within which the ledger is tried again"
+            assert not [name for name in refused.headers if "ratelimit" in name], "nobody knows what is left"
+        assert sim.stats()["requests"] == 0
+
+
+async def test_who_waits_is_told_no_end(sim: ProviderSim) -> None:
+    async with without_ledger(sim) as gateway:
+        async with Line(gateway) as line:
+            line.send(request(chat(stream=True), key=OTHER_KEY))
+            [row] = await in_line(gateway, 1)
+            assert row["expected_wait_ms"] is None
+            [waiting] = (await listing(gateway))["lines"]
+            assert [one["expected_wait_ms"] for one in waiting["classes"]] == [None]
+            for _ in range(PATIENCE_S):
+                await passes(1)
+            reply = parsed(await line.rest())
+        comments = [one for one in reply.body.split(b"\n\n") if one.startswith(b":")]
+        assert comments and set(comments) == {b": queued pos=0"}
+        assert reply.failure()["code"] == "queue_timeout" and "ledger" in reply.failure()["message"]
+
+
+async def test_explain_names_the_ledger(sim: ProviderSim) -> None:
+    async with without_ledger(sim) as gateway:
+        asked = {"tenant": "a", "key": "web", "model": "smart"}
+        reply = await exchange(gateway, request(asked, path="/admin/v1/explain", key=ADMIN_KEY), admin=True)
+        found: dict[str, Any] = json.loads(reply.body)
+        [one] = found["candidates"]
+        assert not one["usable"] and "ledger is away" in one["why_not"][0]
+        assert [limit["dimension"] for limit in found["limits"]] == ["rpm", "tpm"]
+        assert all(not limit["fits"] and "ledger" in limit["problem"] for limit in found["limits"])
