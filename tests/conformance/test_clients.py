@@ -17,6 +17,7 @@ from anthropic import Anthropic
 from openai import OpenAI
 
 from tests.conformance.every_dialect import Served
+from tests.conformance.left_open import close_left_open
 from tests.javascript.installed import HERE, Missing, installed_node
 from tests.running import TENANT_KEY
 
@@ -47,6 +48,12 @@ def _pointed(code: str, gateway: Served, model: str = "smart") -> str:
 def _named(language: str) -> pytest.MarkDecorator:
     blocks = _blocks(language)
     return pytest.mark.parametrize("code", [code for _, code in blocks], ids=[name for name, _ in blocks])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def left_behind() -> Iterator[None]:
+    yield
+    close_left_open()
 
 
 @pytest.mark.parametrize("behind", _DIALECTS)
@@ -113,6 +120,8 @@ def test_the_settings_of_codex(gateway: Served, monkeypatch: pytest.MonkeyPatch)
     settings = tomllib.loads(_pointed(code, gateway, "gpt-5-mini.anthropic"))
     provider = settings["model_providers"][settings["model_provider"]]
     assert (provider["wire_api"], provider["env_key"]) == ("responses", "OPENAI_API_KEY")
-    with OpenAI(base_url=provider["base_url"]) as client:
-        with client.responses.stream(model=settings["model"], input="Hi") as stream:
-            assert stream.get_final_response().output_text
+    with (
+        OpenAI(base_url=provider["base_url"]) as client,
+        client.responses.stream(model=settings["model"], input="Hi") as stream,
+    ):
+        assert stream.get_final_response().output_text

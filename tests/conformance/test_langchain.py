@@ -4,10 +4,8 @@ They may not be overridden, so what a model must say exactly for one of them is 
 the pictures and papers that they fetch from the web are in the folder beside.
 """
 
-import gc
 import inspect
 import json
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +18,7 @@ from langchain_openai.chat_models import _client_utils as openai_clients
 from langchain_tests.integration_tests import ChatModelIntegrationTests, EmbeddingsIntegrationTests
 
 from tests.conformance.every_dialect import Served
+from tests.conformance.left_open import close_left_open
 from tests.running import TENANT_KEY
 
 #: LangChain's clients keep their connections in caches that outlive the loops they belong to, and give advice.
@@ -57,9 +56,7 @@ def left_behind() -> Iterator[None]:
     """What they leave open is taken away here, and not in the middle of somebody else's test."""
     yield
     _forget()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        gc.collect()
+    close_left_open()
 
 
 def _forget() -> None:
