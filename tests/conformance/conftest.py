@@ -1,3 +1,5 @@
+"""The gateway that all of a file's tests ask."""
+
 from collections.abc import Iterator
 
 import pytest
