@@ -53,6 +53,8 @@ NOT_CONNECTED = "not connected yet"
 #: What `connected` raises when the database cannot be reached now, and when it is reached and says no.
 UNREACHED = (*_AWAY, asyncpg.InterfaceError, OSError)
 REFUSED = asyncpg.PostgresError
+#: Of the latter: the role may not do this.
+FORBIDDEN = asyncpg.InsufficientPrivilegeError
 
 log = logging.getLogger(__name__)
 

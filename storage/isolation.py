@@ -12,9 +12,12 @@ FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"""
 _OURS = """c.relnamespace = current_schema()::regnamespace AND NOT EXISTS (
     SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"""
 
+# As one, since of a database with a single role it is everything.
 _OWNED = f"""
-SELECT format('%s: belongs to the application''s role', c.relname)
-FROM pg_class c WHERE {_OURS} AND c.relowner = current_user::regrole"""  # noqa: S608
+SELECT format('the application''s role owns what it may then lay open (%s): name their owner in database_owner,'
+              ' and in database a role that owns nothing', string_agg(c.relname, ', ' ORDER BY c.relname))
+FROM pg_class c WHERE {_OURS} AND c.relkind IN ('r', 'p', 'v', 'm') AND c.relowner = current_user::regrole
+HAVING count(*) > 0"""  # noqa: S608
 
 _TABLES = f"""
 SELECT CASE

@@ -16,7 +16,7 @@ from gateway.settings.server import Settings
 from storage.archive import ArchiveError, archive_detached
 from storage.background import end_tasks
 from storage.connection import Connection
-from storage.database import CONNECTIONS_MAX, REFUSED, UNREACHED, connected
+from storage.database import CONNECTIONS_MAX, FORBIDDEN, REFUSED, UNREACHED, connected
 from storage.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from storage.isolation import weaknesses
 from storage.migrate import SchemaError, migrate
@@ -77,12 +77,19 @@ class DatabaseBeside:
             await self._postgres.stop()
 
     async def _make_ready(self) -> None:
-        """Every migration, and the partitions of the months to come."""
+        """Every migration, and the partitions of the months to come; raises SchemaError where it may not."""
         application = await self._application()
         async with connected(self._owner_dsn) as connection:
-            for migration in await migrate(connection, application):
-                log.info("database: applied %s", migration)
-            await self._make_ahead(connection)
+            try:
+                for migration in await migrate(connection, application):
+                    log.info("database: applied %s", migration)
+                await self._make_ahead(connection)
+            except FORBIDDEN as error:
+                named = "database" if self._store.owner is None else "database_owner"
+                raise SchemaError(
+                    f"{error}: the role of {named} may not make or change tables here:"
+                    " give the URL of one that may as database_owner"
+                ) from error
 
     async def _application(self) -> str:
         """The role that the workers have."""

@@ -71,6 +71,15 @@ def test_a_key_counts_on_every_worker_until_it_is_revoked(
         )
         assert statuses(gateway, key) == {401}
         assert statuses(gateway, gateway.tenant_key, 4) == {200}
+        # A reload by signal is one row for all processes, and nobody's deed.
+        os.kill(gateway.process.pid, signal.SIGHUP)
+        path = "/admin/v1/audit?action=config.reload"
+        eventually(
+            lambda: (
+                [(row["actor_kind"], row["outcome"]) for row in gateway.admin(path).json()["data"]]
+                == [("system", "done")]
+            )
+        )
 
 
 def test_what_was_configured_is_there_after_another_start(

@@ -15,7 +15,7 @@ from gateway.api.resources.references import References, check_moment, refuse_pa
 from gateway.api.rest import etag
 from gateway.api.rest.answer import Answer, Problem, Row
 from gateway.api.rest.ask import Ask, refuse_any
-from gateway.api.rest.collection import Collection, Document, Kind, document_of, page_of
+from gateway.api.rest.collection import Collection, Document, Kind, document_of, of_file, page_of
 from gateway.api.rest.operation import PAGING, Done, Operation
 from gateway.api.rest.principal import CHANGES, READS
 from gateway.api.rest.schemas import (
@@ -183,7 +183,7 @@ class _TenantKeys(Collection):
         refuse_past(document["expires_at"], "expires_at", self._now())
         key_id = document["id"] or secrets.token_hex(6)
         if key_id in self._configured().keys(tenant):
-            raise Problem(409, "There is a key of that id in the configuration file.")
+            raise of_file("key")
         value = _value(key_id, given)
         await self._refuse_taken(connection, value)
         row = await _TABLE.add(
@@ -211,7 +211,7 @@ class _TenantKeys(Collection):
         row = await _TABLE.one(connection, tenant, key_id, lock=lock)
         if row is None:
             if key_id in self._configured().keys(tenant):
-                raise Problem(409, "This key is in the configuration file: change it there.")
+                raise of_file("key")
             raise Problem(404, "There is no such key.")
         [row] = await self._told(connection, [row])
         return row

@@ -166,7 +166,7 @@ class Collection:
     def refuse_of_file(self, name: str) -> None:
         """What the file names the file says."""
         if name in self._kind.in_file():
-            raise Problem(409, f"This {self._kind.noun} is in the configuration file: change it there.")
+            raise of_file(self._kind.noun)
 
     def answer(self, row: Row) -> Answer:
         return Answer(self._kind.shown(row), headers={"etag": etag.etag(row["version"])})
@@ -205,6 +205,15 @@ class Collection:
             None if before is None else kind.shown(before),
             None if after is None else kind.shown(after),
         )
+
+
+def of_file(noun: str) -> Problem:
+    """What the gateway starts with, by its file or, without one, by what it found."""
+    return Problem(
+        409,
+        f"This {noun} is part of what the gateway starts with: change it in its configuration file,"
+        " and if it has none, give it one (kaze serve --config FILE).",
+    )
 
 
 def page_of(rows: list[Row], in_file: Mapping[str, Row], limit: int, after: str) -> Row:
