@@ -270,7 +270,7 @@ class Dispatcher:
                 account.looked_at(self._grantor.usage(account.id, now_ms), now)
         account.in_flight += 1
         account.attempts += 1
-        permit = Permit(way, grant, way.health.started(now), ticket.rank, now)
+        permit = Permit(way, grant, way.health.started(now), ticket.rank, now, account.attempts)
         if ticket.overflowed is not None:
             self._overflow.went(ticket, permit)
         if ticket.owes_retry:

@@ -215,7 +215,7 @@ class Upstream:
             raise
         try:
             if 200 <= response.status < 300:
-                self._lessons.head(permit, response.headers)
+                self._lessons.head(exchange, permit, response.headers)
                 content_type = response.header(b"content-type") or b"application/octet-stream"
                 reply = Reply(response, permit, door.identity, content_type, work)
                 if content_type[:17] == b"text/event-stream" or content_type[:20] == _LINES:

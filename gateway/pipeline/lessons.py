@@ -7,6 +7,7 @@ they tell of an account changes slowly, and reading them costs more than everyth
 from collections.abc import Callable
 from math import inf
 
+from gateway.admission.dimension import AXES
 from gateway.admission.eligibility import grade
 from gateway.admission.grantor import Grantor
 from gateway.admission.health_table import HealthTable
@@ -30,11 +31,16 @@ from gateway.pipeline.account import Account
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.ticket import Permit
 from gateway.settings.snapshot import ProviderKey
+from gateway.upstream.observed import Observed
 from gateway.upstream.retry_after import Headers
 from gateway.upstream.verdict import Kind, Verdict
 from keys.secret import Secret
 
 _OBSERVED_EVERY_S = 0.1
+_TOKENS = frozenset({"tpm", "itpm", "otpm"})
+#: With less left of a ceiling than this part, or than so many requests take, every reply is read.
+_SCARCE_PART = 0.1
+_SCARCE_REQUESTS = 16
 #: Where a provider does not say how long it wants to be left alone.
 _RATE_BLOCK_S = 1.0
 _CAPACITY_BLOCK_S = 0.25
@@ -79,16 +85,14 @@ class Lessons:
         #: Told of a refused credential: to have the secret looked at again. Without anybody it is what it is.
         self.refused: Callable[[ProviderKey, Secret | None], None] = self._nowhere_to_look
 
-    def head(self, permit: Permit, headers: Headers) -> None:
+    def head(self, exchange: Exchange, permit: Permit, headers: Headers) -> None:
         """The head of a reply is here: what it tells of the account's ceilings."""
-        account = permit.way.account
-        if not account.limited:
-            return
-        now = self._clock.monotonic()
+        account, now = permit.way.account, self._clock.monotonic()
         if now - account.observed_at < _OBSERVED_EVERY_S:
             return
         account.observed_at = now
-        self._observe(account, headers, now)
+        for seen in self._observe(account, headers, now):
+            self._hold_back(exchange, permit, seen, now)
 
     def answered(self, exchange: Exchange, permit: Permit) -> None:
         """The first content is here."""
@@ -205,11 +209,35 @@ class Lessons:
                 observation = Observation(fullest, unexpected=True)
                 self._grantor.observe(account.id, observation, self._time.at(now))
 
-    def _observe(self, account: Account, headers: Headers, now: float) -> None:
+    def _observe(self, account: Account, headers: Headers, now: float) -> list[Observed]:
+        """Returns what the headers tell of ceilings that nobody configured."""
+        others = []
         for seen in account.adapter.observe(headers, self._clock.utc()):
             if seen.dimension in account.dimensions:
                 observation = Observation(seen.dimension, seen.limit, seen.remaining)
                 self._grantor.observe(account.id, observation, self._time.at(now))
+            else:
+                others.append(seen)
+        return others
+
+    def _hold_back(self, exchange: Exchange, permit: Permit, seen: Observed, now: float) -> None:
+        """Before a ceiling that nobody configured is used up, its key is left alone until that is full again.
+
+        It is no ceiling of the account: where limits are by model, the next reply tells of another one. What has
+        been sent since may not have been counted, and another like it may follow.
+        """
+        axis = AXES.get(seen.dimension)
+        account, estimate = permit.way.account, exchange.sizing.estimate()
+        if axis is None or seen.remaining is None or seen.reset_in_s is None:
+            return
+        if seen.dimension in _TOKENS and not _TOKENS.isdisjoint(account.dimensions):
+            return  # Anthropic's `tokens` repeats the tightest of the others
+        one = Charge(1, estimate.input, estimate.output, estimate.input + estimate.output)[axis]
+        needed = one * (1 + account.attempts - permit.number)
+        if seen.remaining < needed:
+            account.refused(now + min(seen.reset_in_s, _MINUTE_BLOCK_MAX_S), full=True)
+        if seen.remaining < needed + max(_SCARCE_REQUESTS * one, (seen.limit or 0) * _SCARCE_PART):
+            account.observed_at = -inf  # the next reply is read, however soon it comes
 
     def _until(self, verdict: Verdict, now: float) -> float:
         """When a quota comes back, on the monotonic clock; 0.0: nobody knows."""

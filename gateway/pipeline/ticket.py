@@ -23,6 +23,7 @@ class Permit(Record, eq=False):
     turn: int  # of the attempt, for what is said of the key's health later
     rank: int
     began: float
+    number: int  # of those that were sent to its account
     item: Item | None = None  # that waited for it
     overflow: str | None = None  # why, where it is a local model's
     presented: Secret | None = None  # the key's secret as it was then
