@@ -14,15 +14,17 @@ STOP = {
 
 def usage_json(usage: Usage) -> JsonObject:
     """Anthropic's input_tokens leave out what was read from or written to the cache."""
-    details = {"output_tokens_details": {"thinking_tokens": usage.reasoning}} if usage.reasoning else {}
+    details = {"thinking_tokens": usage.reasoning} if usage.reasoning else None
     return {
-        **details,
+        "output_tokens_details": details,
         "input_tokens": usage.input - usage.cached - usage.cache_write,
         "cache_creation_input_tokens": usage.cache_write,
         "cache_read_input_tokens": usage.cached,
         "cache_creation": {"ephemeral_5m_input_tokens": usage.cache_write, "ephemeral_1h_input_tokens": 0},
         "output_tokens": usage.output,
+        "server_tool_use": None,
         "service_tier": "standard",
+        "inference_geo": None,
     }
 
 
@@ -34,10 +36,11 @@ def _blocks(call: Call) -> list[JsonObject]:
         signature = draw.identifier("ErUB", 80) + "=="
         blocks.append({"type": "thinking", "thinking": "".join(answer.thinking), "signature": signature})
     if answer.text:
-        blocks.append({"type": "text", "text": answer.text})
+        blocks.append({"type": "text", "text": answer.text, "citations": []})
     for i, made in enumerate(answer.tool_calls):
         id_ = made.id or draw.identifier(f"toolu_0{chr(0x31 + i % 9)}", 22)
-        blocks.append({"type": "tool_use", "id": id_, "name": made.name, "input": made.object()})
+        block: JsonObject = {"type": "tool_use", "id": id_, "name": made.name, "input": made.object()}
+        blocks.append({**block, "caller": {"type": "direct"}})
     return blocks
 
 
@@ -47,6 +50,7 @@ def _stop(call: Call) -> JsonObject:
     stop: JsonObject = {
         "stop_reason": "refusal" if refused else STOP.get(answer.finish, answer.finish),
         "stop_sequence": answer.stop_sequence,
+        "stop_details": None,
     }
     if refused:
         stop["stop_details"] = {"type": "refusal", "explanation": answer.refusal, "category": None}
@@ -62,6 +66,8 @@ def _message(call: Call) -> JsonObject:
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,
+        "stop_details": None,
+        "container": None,
         "usage": usage_json(call.answer.usage),
     }
 

@@ -160,12 +160,14 @@ def response_object(call: Call) -> JsonObject:
         "background": body.get("background") is True,
         "completed_at": call.draw.created() + 1,
         "error": None,
+        "frequency_penalty": 0.0,
         "incomplete_details": None if incomplete is None else {"reason": incomplete},
         "instructions": body.get("instructions"),
         "max_output_tokens": body.get("max_output_tokens"),
         "max_tool_calls": body.get("max_tool_calls"),
         "model": answer.model,
         "output": output_items(call),
+        "presence_penalty": 0.0,
         "parallel_tool_calls": body.get("parallel_tool_calls", True),
         "previous_response_id": body.get("previous_response_id"),
         "prompt_cache_key": body.get("prompt_cache_key"),
@@ -208,6 +210,30 @@ def respond(call: Call) -> Reply:
     if call.ask.stream:
         return Reply(content_type=EVENT_STREAM, frames=event_frames(response, call.answer.pieces))
     return Reply(body=orjson.dumps(response))
+
+
+def compact(call: Call) -> Reply:
+    """What users said, and the rest as an item that only OpenAI can read."""
+    said = [item for item in _items(call.body.get("input")) if item.get("role") == "user"]
+    users = [
+        {"id": f"msg_{place:04d}", "type": "message", "status": "completed", "role": "user",
+         "content": [{"type": "input_text", "text": content_text(item.get("content"), "input")[0]}]}
+        for place, item in enumerate(said)
+    ]  # fmt: skip
+    draw = call.draw
+    sealed = {
+        "id": draw.identifier("cmp_", 48),
+        "type": "compaction",
+        "encrypted_content": draw.identifier("gAAAAA", 120),
+    }
+    made = {
+        "id": draw.identifier("resp_", 48),
+        "object": "response.compaction",
+        "created_at": draw.created(),
+        "output": [*users, sealed],
+        "usage": usage_json(call.answer.usage),
+    }
+    return Reply(body=orjson.dumps(made))
 
 
 def _stored(call: Call) -> JsonObject:

@@ -35,6 +35,9 @@ OPENAI_EXACT: dict[tuple[str, str], Endpoint] = {
     ("POST", "/responses/input_tokens"): _asks(
         "responses.input_tokens", openai_responses.input_tokens, openai_responses.read_count
     ),
+    ("POST", "/responses/compact"): _asks(
+        "responses.compact", openai_responses.compact, openai_responses.read
+    ),
     ("POST", "/rerank"): _asks("rerank", rerank.respond, rerank.read),
     ("GET", "/models"): _does("models", openai_models.listing),
     ("POST", "/moderations"): _does("moderations", openai_media.moderations, "json"),

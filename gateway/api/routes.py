@@ -23,7 +23,7 @@ JSON = {
     "/responses/input_tokens": Endpoint(
         "responses_input_tokens", "responses", "json", "/responses/input_tokens"
     ),
-    "/responses/compact": Endpoint("responses_compact", "responses", "json", "/responses/compact"),
+    "/responses/compact": Endpoint("responses_compact", "compaction", "json", "/responses/compact"),
     "/messages": Endpoint("messages", "messages", "json", "/messages", "anthropic"),
     "/messages/count_tokens": Endpoint(
         "count_tokens", "count_tokens", "json", "/messages/count_tokens", "anthropic"

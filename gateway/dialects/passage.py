@@ -22,10 +22,11 @@ _SPOKEN_BY = {
     "count_content": frozenset({"gemini"}),
     "chat": _OPENAI,
     "completions": _OPENAI | {"ollama"},
+    "compaction": _OPENAI,
 }
 _USUAL = _OPENAI | {"ollama"}
 #: What a provider calls an API of its own that callers know under another name.
-_OFFERED_AS = {"embed_content": "embeddings", "count_content": "count_tokens"}
+_OFFERED_AS = {"embed_content": "embeddings", "count_content": "count_tokens", "compaction": "responses"}
 #: The callers' APIs that are conversations, and what of a dialect's they can be translated to, best first.
 _CONVERSATIONS = frozenset({"chat", "completions", "responses", "messages", "generate_content"})
 _CONVERSES_BY = {

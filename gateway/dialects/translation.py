@@ -4,7 +4,7 @@ Reading and writing are pure: no clock, no I/O, no randomness but what `Asked` b
 both sides (`gateway/dialects/<name>/`), and the table of them stands in `gateway.dialects.table`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from gateway.capabilities import Capabilities
@@ -21,6 +21,7 @@ class Asked(Record, frozen=True):
     model: str  # to be shown: the caller's name of it, or the provider's
     id: str  # unique in letters and digits; ids of the reply are made of it
     created: int  # seconds since 1970
+    now: Callable[[], float]  # the same at any later time: some dialects tell when a reply was finished
     input_tokens: int = 0  # estimated, for dialects that tell it before the model does
     fields: JsonObject = field(
         default_factory=dict

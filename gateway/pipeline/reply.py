@@ -24,7 +24,7 @@ _ERROR_BODY_MAX = 64 * 1024
 _JSON_APIS = frozenset(
     {
         "chat", "completions", "responses", "embeddings", "moderations", "rerank", "messages", "count_tokens",
-        "generate_content", "embed_content", "count_content",
+        "generate_content", "embed_content", "count_content", "compaction",
     }
 )  # fmt: skip
 

@@ -27,6 +27,12 @@ from gateway.chat import (
 from gateway.exchange import Usage
 from gateway.record import replace
 
+
+def later() -> float:
+    """`Asked.now` of replies that were asked for at 1 700 000 000."""
+    return 1_700_000_002.0
+
+
 NONE: st.SearchStrategy[None] = st.none()
 PNG = "iVBORw0KGgoAAAANSUhEUg=="
 PDF = "JVBERi0xLjQKJcOkw7w="

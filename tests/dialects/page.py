@@ -72,7 +72,9 @@ _LEGEND = """
 M mapped · P passed as it is · S made by the gateway · D dropped with a warning · I left out in silence, since it
 has no meaning on the other side · R refused. Nouns are those of `gateway/chat.py`.
 """
-_CALLERS = ("chat", "completions", "responses", "messages", "generate_content", "embeddings", "embed_content")
+_CALLERS = (
+    "chat", "completions", "responses", "compaction", "messages", "generate_content", "embeddings", "embed_content"
+)  # fmt: skip
 _PROVIDERS = {
     "OpenAI": ("openai", frozenset({"chat", "completions", "responses", "embeddings"})),
     "compatible": ("openai", frozenset({"chat", "completions", "embeddings"})),

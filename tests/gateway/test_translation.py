@@ -156,6 +156,14 @@ async def test_responses_call_tools(by_openai: AsyncOpenAI, behind: str) -> None
     assert again.status == "completed"
 
 
+async def test_a_compaction_is_asked_of_openai_alone(by_openai: AsyncOpenAI) -> None:
+    compacted = await by_openai.responses.compact(model="openai", input=ASKED)
+    assert compacted.output[-1].type == "compaction"
+    with pytest.raises(openai.NotFoundError) as caught:
+        await by_openai.responses.compact(model="anthropic", input=ASKED)
+    assert caught.value.code == "unsupported_endpoint"
+
+
 @every_dialect
 async def test_messages(by_anthropic: AsyncAnthropic, behind: str) -> None:
     reply = await by_anthropic.messages.create(

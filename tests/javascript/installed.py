@@ -1,4 +1,4 @@
-"""Node and the pinned SDK: found, or installed once from the lock file, or a reason why these tests cannot run."""
+"""Node and the pinned SDKs: found, or installed once from the lock file, or a reason why these tests cannot run."""
 
 import fcntl
 import json
@@ -19,7 +19,7 @@ class Missing(Exception):  # noqa: N818  a reason to skip, not an error
 
 
 def installed_node() -> str:
-    """The node program, once the SDK is installed beside this file. Raises Missing."""
+    """The node program, once the SDKs are installed beside this file. Raises Missing."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         raise Missing("node and npm are not installed")
@@ -35,21 +35,23 @@ def installed_node() -> str:
 
 def _install(npm: str) -> None:
     try:
-        done = subprocess.run([npm, *_NPM_CI], cwd=HERE, capture_output=True, text=True, timeout=45)
+        done = subprocess.run([npm, *_NPM_CI], cwd=HERE, capture_output=True, text=True, timeout=90)
     except subprocess.TimeoutExpired:
-        raise Missing("npm took too long to install the SDK: the registry cannot be reached") from None
+        raise Missing("npm took too long to install the SDKs: the registry cannot be reached") from None
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.startswith("npm error")]
         if any(word in done.stderr for word in ("EINTEGRITY", "EUSAGE", "EJSONPARSE")):
             raise RuntimeError(f"the lock file is wrong: {' '.join(lines[:3])}")
-        raise Missing(f"npm could not install the SDK: {' '.join(lines[:2])}")
+        raise Missing(f"npm could not install the SDKs: {' '.join(lines[:2])}")
 
 
 def _is_current() -> bool:
     """Whether what is installed is what the lock file says."""
-    package = Path("node_modules/openai")
-    manifest = HERE / package / "package.json"
-    if not manifest.exists() or not (HERE / "node_modules/.package-lock.json").exists():
-        return False
-    wanted = json.loads((HERE / "package-lock.json").read_text())["packages"][package.as_posix()]["version"]
-    return bool(json.loads(manifest.read_text())["version"] == wanted)
+    installed = HERE / "node_modules/.package-lock.json"  # npm writes it last
+    return installed.exists() and _versions(installed) == _versions(HERE / "package-lock.json")
+
+
+def _versions(lock: Path) -> dict[str, str]:
+    """Of every package by its place."""
+    packages = json.loads(lock.read_text())["packages"]
+    return {place: package["version"] for place, package in packages.items() if place}

@@ -20,10 +20,10 @@ _T = TypeVar("_T")
 
 
 class LoopThread:
-    """A running loop for what outlives the loop of one test."""
+    """A running loop for what outlives the loop of one test, or what blocking callers ask."""
 
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._loop = loop or asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 

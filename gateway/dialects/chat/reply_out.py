@@ -117,7 +117,7 @@ def _message(answer: Answer, asked: Asked, legacy: bool) -> JsonObject:
     calls: list[Json] = []
     citations: list[Json] = []
     images: list[Json] = []
-    message: JsonObject = {"role": "assistant", "content": None, "refusal": None}
+    message: JsonObject = {"role": "assistant", "content": None, "refusal": None, "annotations": citations}
     for block in answer.blocks:
         match block:
             case Text():
@@ -143,8 +143,6 @@ def _message(answer: Answer, asked: Asked, legacy: bool) -> JsonObject:
         message["content"] = "".join(texts)
     if thoughts:
         write_thoughts(message, thoughts)
-    if citations:
-        message["annotations"] = citations
     if images:
         message["images"] = images
     if calls and legacy:

@@ -9,6 +9,8 @@ from gateway.dialects.translation import Asked
 from gateway.errors import UPSTREAM_ERROR, GatewayError
 
 _NOTHING_SAID = Answer((), "stop")
+#: Called by the model itself, not by a program that it wrote.
+_CALLER: JsonObject = {"type": "direct"}
 
 
 def write_reply(reply: ChatReply, asked: Asked) -> JsonObject:
@@ -27,6 +29,7 @@ def write_reply(reply: ChatReply, asked: Asked) -> JsonObject:
         "content": content,
         **stop_fields(answer, "".join(one.text for one in answer.blocks if isinstance(one, Refusal))),
         "usage": usage_object(reply.usage, reply.tier),
+        "container": None,
     }
 
 
@@ -39,6 +42,15 @@ def call_id(given: str, asked: Asked, place: int) -> str:
     return given or f"toolu_{asked.id}_{place}"
 
 
+def text_block(text: str) -> JsonObject:
+    """Its citations are there, as the schema wants, and an array, as SDKs do that refuse the schema's null."""
+    return {"type": "text", "text": text, "citations": []}
+
+
+def call_block(id_: str, name: str, input_: JsonObject) -> JsonObject:
+    return {"type": "tool_use", "id": id_, "name": name, "input": input_, "caller": _CALLER}
+
+
 def stop_fields(answer: Answer, refusal: str) -> JsonObject:
     """Why it ended; `refusal` is what the model said instead of an answer. Raises GatewayError likewise."""
     if answer.stop == "error":
@@ -47,6 +59,7 @@ def stop_fields(answer: Answer, refusal: str) -> JsonObject:
     found: JsonObject = {
         "stop_reason": reason,
         "stop_sequence": answer.matched if reason == "stop_sequence" else None,
+        "stop_details": None,
     }
     if reason == "refusal":
         explanation = refusal or answer.explanation or None
@@ -58,10 +71,9 @@ def _block(block: Block, asked: Asked, place: int) -> JsonObject | None:
     """None for what has no place there, and for empty texts, which nobody may give back to Anthropic."""
     match block:
         case Text():
-            return {"type": "text", "text": block.text} if block.text else None
+            return text_block(block.text) if block.text else None
         case ToolCall():
-            id_ = call_id(block.id, asked, place)
-            return {"type": "tool_use", "id": id_, "name": block.name, "input": said_object(block)}
+            return call_block(call_id(block.id, asked, place), block.name, said_object(block))
         case Thinking():
             return thinking_block(block) if block.text or block.signature is not None else None
         case _:

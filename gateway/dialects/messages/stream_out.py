@@ -36,9 +36,9 @@ from gateway.dialects.messages.frames import (
     message_delta,
     message_start,
 )
-from gateway.dialects.messages.reply_out import call_id, message_id, stop_fields
+from gateway.dialects.messages.reply_out import call_block, call_id, message_id, stop_fields, text_block
 from gateway.dialects.messages.thoughts import is_sealed, sent_signature, thinking_block
-from gateway.dialects.messages.usage_out import usage_totals
+from gateway.dialects.messages.usage_out import usage_object, usage_totals
 from gateway.dialects.tool_arguments import INPUT, arguments_text
 from gateway.dialects.translation import Asked
 from gateway.exchange import NO_USAGE, Usage
@@ -99,7 +99,7 @@ class MessagesWriter:
         match event:
             case TextPiece(text=text) if text:
                 if self._open != _TEXT:
-                    self._start(_TEXT, {"type": "text", "text": ""})
+                    self._start(_TEXT, text_block(""))
                 self._out.append(block_delta(self._index, TEXT, text))
             case ThinkingPiece(text=text) if text:
                 if self._open != _THOUGHT:
@@ -109,7 +109,7 @@ class MessagesWriter:
                 self._sign_thought(event.signature)
             case CallBegun():
                 id_ = call_id(event.id, self._asked, self._index + 1)
-                self._start(_CALL, {"type": "tool_use", "id": id_, "name": event.name, "input": {}})
+                self._start(_CALL, call_block(id_, event.name, {}))
                 self._call, self._plain = event.number, [] if event.custom else None
             case RefusalPiece():
                 self._refusal.append(event.text)
@@ -125,7 +125,9 @@ class MessagesWriter:
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": usage_totals(Usage(self._asked.input_tokens)),
+            "stop_details": None,
+            "usage": usage_object(Usage(self._asked.input_tokens), ""),
+            "container": None,
         }
         self._out += (message_start(message), PING)
 

@@ -1,9 +1,9 @@
 """Turns as Anthropic's messages (wire reference §2.1).
 
-What always holds of them: the first is a user's and none is empty; user and assistant take turns; all results of an
-assistant's calls, one of each, begin the user's message behind it, and nothing else answers a call. An instruction
-in the middle has a message of its own where the model knows that, right behind a user's and before an assistant's
-or the end; else it is a note among the user's words.
+What always holds of them: the first is a user's, if need be one of ours, and none is empty; user and assistant take
+turns; all results of an assistant's calls, one of each, begin the user's message behind it, and nothing else
+answers a call. An instruction in the middle has a message of its own where the model knows that, right behind a
+user's and before an assistant's or the end; else it is a note among the user's words.
 """
 
 import re
@@ -31,6 +31,7 @@ from gateway.dialects.tool_arguments import arguments_object
 from gateway.dialects.tool_names import NameRule, ToolNames
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 
+_OPENING = "(continue)"
 _CALL_IDS = NameRule(256, re.compile(r"[^a-zA-Z0-9_-]"), re.compile(r"[a-zA-Z0-9_-]"))
 
 
@@ -74,6 +75,7 @@ class Messages:
                 self._user(turn)
             else:
                 self._system(turn, can.mid_system and _speaks_next(turns, place))
+        self._begin()
         self._end(can)
         self._check(turns)
         said = [one for one in self._written if one.role == "assistant"]
@@ -179,6 +181,15 @@ class Messages:
             self.marked = True
         return part
 
+    def _begin(self) -> None:
+        """A conversation that the assistant began has a user's word before it: Anthropic takes no other."""
+        first = self._written[0] if self._written else None
+        if first is not None and first.role == "assistant":
+            self._losses.changed(first.at)
+            opening = _Message("user", first.at)
+            opening.parts.append({"type": "text", "text": _OPENING})
+            self._written.insert(0, opening)
+
     def _end(self, can: Capabilities) -> None:
         """The assistant's last words, that the model is to go on from."""
         last = self._written[-1] if self._written else None
@@ -199,9 +210,9 @@ class Messages:
 
     def _check(self, turns: tuple[Turn, ...]) -> None:
         written = self._written
-        if not written or written[0].role != "user":
+        if not written:
             at = turns[0].at if turns else "messages"
-            raise wrong_value(at, "must be a user's: the conversation cannot begin otherwise")
+            raise wrong_value(at, "must say something: nothing of the conversation is left")
         before = _Message("system", "")
         for message in written:
             if message.role == "user":

@@ -3,6 +3,10 @@
 from gateway.chat import JsonObject
 from gateway.exchange import Usage
 
+#: What a provider may not tell; Anthropic's schema wants all of it to be there.
+_UNTOLD: JsonObject = {
+    "inference_geo": None, "output_tokens_details": None, "server_tool_use": None, "service_tier": None,
+}  # fmt: skip
 _TIERS = {"default": "standard", "priority": "priority", "fast": "priority"}
 
 
@@ -10,7 +14,7 @@ def usage_object(usage: Usage, tier: str) -> JsonObject:
     """Of a whole message; `tier` is the neutral one, "" where it is not known."""
     kinds = usage.kinds
     long = 0 if kinds is None else kinds.cache_write_1h
-    found: JsonObject = usage_totals(usage)
+    found = _UNTOLD | usage_totals(usage)
     found["cache_creation"] = {
         "ephemeral_5m_input_tokens": max(usage.cache_write - long, 0),
         "ephemeral_1h_input_tokens": long,

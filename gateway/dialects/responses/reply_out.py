@@ -9,23 +9,27 @@ from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import Usage
 
 Status = Literal["completed", "incomplete", "failed", "in_progress"]
-#: Echoed as the caller wrote them; what they left out has the value that OpenAI shows.
+#: Echoed as the caller wrote them; what they left out has the value that OpenAI shows. Clients that check replies
+#: against OpenAI's schema want to see each of them.
 _ECHOED: tuple[tuple[str, Json], ...] = (
     ("instructions", None),
     ("max_output_tokens", None),
-    ("metadata", None),
+    ("max_tool_calls", None),
     ("parallel_tool_calls", True),
     ("previous_response_id", None),
-    ("reasoning", None),
-    ("service_tier", None),
-    ("temperature", None),
-    ("text", None),
+    ("prompt_cache_key", None),
+    ("safety_identifier", None),
+    ("service_tier", "default"),
+    ("temperature", 1.0),
     ("tool_choice", "auto"),
-    ("tools", None),
-    ("top_p", None),
+    ("top_logprobs", 0),
+    ("top_p", 1.0),
     ("truncation", "disabled"),
     ("user", None),
 )
+_NO_REASONING: JsonObject = {"effort": None, "summary": None}
+_PLAIN_TEXT: JsonObject = {"format": {"type": "text"}}
+_FUNCTION: JsonObject = {"type": "function", "description": None, "parameters": None, "strict": None}
 _INCOMPLETE = {
     "length": "max_output_tokens",
     "context_window": "max_output_tokens",
@@ -62,20 +66,23 @@ def response(
         "id": f"resp_{asked.id}",
         "object": "response",
         "created_at": asked.created,
+        "completed_at": int(asked.now()) if status == "completed" else None,
         "status": status,
         "background": False,
         "error": None,
+        "frequency_penalty": 0.0,
         "incomplete_details": None,
         "model": asked.model,
         "output": output,
+        "presence_penalty": 0.0,
     }
     for name, default in _ECHOED:
         value = fields.get(name)
         made[name] = default if value is None else value
-    made["metadata"] = made["metadata"] or {}
-    made["tools"] = made["tools"] or []
-    made["text"] = made["text"] or {"format": {"type": "text"}}
-    made["reasoning"] = made["reasoning"] or {"effort": None, "summary": None}
+    made["metadata"] = fields.get("metadata") or {}
+    made["reasoning"] = _filled(_NO_REASONING, fields.get("reasoning"))
+    made["text"] = _filled(_PLAIN_TEXT, fields.get("text"))
+    made["tools"] = _tools(fields.get("tools"))
     made["store"] = asked.stored
     made["usage"] = None if usage is None else usage_object(usage)
     if answer is not None:
@@ -88,6 +95,19 @@ def response(
                 "message": answer.explanation or "The model failed to finish its answer.",
             }
     return made
+
+
+def _filled(usual: JsonObject, stated: Json) -> JsonObject:
+    return {**usual, **stated} if isinstance(stated, dict) else usual
+
+
+def _tools(stated: Json) -> list[Json]:
+    if not isinstance(stated, list):
+        return []
+    return [
+        _filled(_FUNCTION, tool) if isinstance(tool, dict) and tool.get("type") == "function" else tool
+        for tool in stated
+    ]
 
 
 def usage_object(usage: Usage) -> JsonObject:

@@ -11,6 +11,7 @@ from gateway.chat_events import Event
 from gateway.dialects.chat.dialect import CHAT_IN, chat_out
 from gateway.dialects.losses import Losses
 from gateway.dialects.translation import Asked, Sent
+from tests.dialects.conversations import later
 
 FRAMES = Path(__file__).parents[1] / "frames"
 FRAME_MAX = 1_000_000
@@ -42,7 +43,7 @@ def write(
 
 
 def asked(request: ChatRequest = NO_REQUEST, **fields: Any) -> Asked:
-    return Asked(request, "shown", "01ABC", 1_700_000_000, fields=fields)
+    return Asked(request, "shown", "01ABC", 1_700_000_000, later, fields=fields)
 
 
 def events(

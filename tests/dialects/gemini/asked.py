@@ -15,6 +15,7 @@ from provider_sim import gemini_read
 from provider_sim.call import Call, Endpoint
 from provider_sim.message import Reply, Request
 from provider_sim.shelf import Shelf
+from tests.dialects.conversations import later
 
 LEVELS: Any = ("minimal", "low", "medium", "high")
 #: gemini-3.5-flash, gemini-4-argon, gemini-2.5-flash and gemini-2.5-pro.
@@ -75,4 +76,4 @@ def read(losses: Losses | None = None, **body: Any) -> ChatRequest:
 
 
 def asked(**parameters: Any) -> Asked:
-    return Asked(ChatRequest(HELLO.turns, **parameters), "shown-model", "id1", 1_700_000_000)
+    return Asked(ChatRequest(HELLO.turns, **parameters), "shown-model", "id1", 1_700_000_000, later)

@@ -25,7 +25,7 @@ from gateway.dialects.losses import Losses
 from gateway.dialects.translation import Asked
 from gateway.dialects.whole_and_stream import Gathered, events_of
 from gateway.record import replace
-from tests.dialects.conversations import answered, replies, requests, spoken
+from tests.dialects.conversations import answered, later, replies, requests, spoken
 from tests.dialects.gemini.asked import IN, MAX, NEW, OUT, SENT
 from tests.dialects.gemini.sdk import asked_for
 
@@ -103,7 +103,7 @@ def uncounted(reply: ChatReply) -> Any:
     return replace(reply.usage, cache_write=0)
 
 
-ASKED = Asked(ChatRequest((), parameters=SHOWN), "m", "id1", 1)
+ASKED = Asked(ChatRequest((), parameters=SHOWN), "m", "id1", 1, later)
 
 
 @given(replies(SIGNATURES, choices_max=3))

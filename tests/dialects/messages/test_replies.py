@@ -26,11 +26,12 @@ from gateway.dialects.usage import read_reply as read_relayed
 from gateway.errors import GatewayError, ReportedError
 from gateway.exchange import Kinds, Usage
 from gateway.record import replace
+from tests.dialects.conversations import later
 from tests.dialects.messages.conversations import replies
 from tests.dialects.messages.sdk import whole
 
 SENT = Sent("/messages", {})
-ASKED = Asked(ChatRequest(()), "smart", "01ABC", 1_700_000_000)
+ASKED = Asked(ChatRequest(()), "smart", "01ABC", 1_700_000_000, later)
 USAGE: Any = {
     "input_tokens": 10,
     "cache_creation_input_tokens": 100,
@@ -39,6 +40,8 @@ USAGE: Any = {
     "output_tokens": 5,
     "service_tier": "standard",
 }
+#: Of what Anthropic's schema wants and was not told.
+UNTOLD = {"inference_geo": None, "output_tokens_details": None, "server_tool_use": None, "service_tier": None}
 
 
 def message(*content: Any, **more: Any) -> dict[str, Any]:
@@ -68,7 +71,7 @@ def test_ant_usage_cache() -> None:
     assert reply.answers == (Answer((Text("hi"),), "stop"),)
     assert read_relayed(orjson.dumps(message()), "messages") == (counted, None)
     written: Any = INBOUND[NEWEST].reply(reply, ASKED)
-    assert written["usage"] == USAGE
+    assert written["usage"] == UNTOLD | USAGE
 
 
 def test_blocks_of_a_reply() -> None:
@@ -161,11 +164,14 @@ def test_a_reply_is_a_message() -> None:
         "model": "smart",
         "content": [
             {"type": "thinking", "thinking": "hm", "signature": "s"},
-            {"type": "text", "text": "t"},
+            {"type": "text", "text": "t", "citations": []},
         ],
         "stop_reason": "stop_sequence",
         "stop_sequence": "END",
-        "usage": {
+        "stop_details": None,
+        "container": None,
+        "usage": UNTOLD
+        | {
             "input_tokens": 10,
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 0,
@@ -195,7 +201,7 @@ def test_refusals_and_filters() -> None:
     assert refused["stop_details"]["explanation"] == "I will not."
     kept = write(Text("partly"), stop="content_filter", explanation="SAFETY")
     assert (kept["stop_reason"], kept["stop_details"]["explanation"]) == ("refusal", "SAFETY")
-    assert kept["content"] == [{"type": "text", "text": "partly"}]
+    assert kept["content"] == [{"type": "text", "text": "partly", "citations": []}]
     with pytest.raises(GatewayError) as caught:
         write(stop="error", explanation="It broke.")
     assert (caught.value.condition.code, caught.value.message) == ("upstream_error", "It broke.")

@@ -30,10 +30,11 @@ from gateway.dialects.translation import Asked, Sent
 from gateway.dialects.whole_and_stream import Gathered, events_of
 from gateway.errors import GatewayError
 from gateway.exchange import Usage
+from tests.dialects.conversations import later
 from tests.dialects.messages.conversations import replies
 from tests.dialects.messages.sdk import accumulated, stream_events, whole
 
-ASKED = Asked(ChatRequest(()), "smart", "01ABC", 1_700_000_000, input_tokens=77)
+ASKED = Asked(ChatRequest(()), "smart", "01ABC", 1_700_000_000, later, input_tokens=77)
 USAGE = Usage(30, 9, 4, 6, 2, "provider")
 ENDED: list[Event] = [Stopped("tool_calls"), Counted(USAGE), Over()]
 
@@ -67,7 +68,7 @@ def test_msg_to_chat_stream_usage_after_finish() -> None:
     assert frames[0]["message"]["usage"]["input_tokens"] == 77
     assert frames[-2] == {
         "type": "message_delta",
-        "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+        "delta": {"stop_reason": "end_turn", "stop_sequence": None, "stop_details": None},
         "usage": {
             "input_tokens": 20,
             "cache_creation_input_tokens": 6,

@@ -28,6 +28,7 @@ from gateway.dialects.responses.dialect import ResponsesIn, ResponsesOut
 from gateway.dialects.translation import Asked, Sent
 from gateway.errors import GatewayError
 from gateway.exchange import Usage
+from tests.dialects.conversations import later
 
 _CAN = Capabilities()
 _SENT = Sent("/responses", {})
@@ -47,7 +48,7 @@ def test_resp_basic() -> None:
     assert request.turns == (Turn("user", (Text("hi"),), "input"),)
     assert request.parameters.max_output == 9
     assert request.parameters.effort == "low"
-    asked = Asked(request, "gpt", "7", 5, fields={"instructions": "be brief"})
+    asked = Asked(request, "gpt", "7", 5, later, fields={"instructions": "be brief"})
     reply = ChatReply((Answer((Text("hello"),), "stop"),), usage=Usage(3, 2, source="provider"))
     response = Response.model_validate(ResponsesIn().reply(reply, asked))
     assert response.output_text == "hello"
@@ -265,7 +266,7 @@ def test_what_is_no_response_is_no_answer(body: dict[str, Any]) -> None:
 
 def test_a_foreign_thought_comes_back_through_a_caller_without_state() -> None:
     thought = Thinking("deep", Signature("anthropic", "sig=="))
-    asked = Asked(ChatRequest(()), "m", "1", 0)
+    asked = Asked(ChatRequest(()), "m", "1", 0, later)
     written = ResponsesIn().reply(ChatReply((Answer((thought, Text("x")), "stop"),)), asked)
     items = written["output"]
     assert isinstance(items, list)

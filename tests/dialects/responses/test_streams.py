@@ -29,9 +29,10 @@ from gateway.dialects.translation import Asked, Sent
 from gateway.dialects.whole_and_stream import Gathered
 from gateway.errors import UPSTREAM_ERROR, GatewayError
 from gateway.exchange import Usage
+from tests.dialects.conversations import later
 
 _REQUEST = ChatRequest((Turn("user", (Text("hi"),), "input"),))
-_ASKED = Asked(_REQUEST, "m", "1", 1_700_000_000)
+_ASKED = Asked(_REQUEST, "m", "1", 1_700_000_000, later)
 _SENT = Sent("/responses", {}, streams=True)
 _USAGE = Usage(12, 7, 4, 0, 3, "provider")
 _MAX = 1 << 20

@@ -1,0 +1,44 @@
+"""What `llm-comply` advises against and is so for a reason: `docs/conformance.md` shows these rows.
+
+Its failures have no such list: there are none.
+"""
+
+from typing import NamedTuple
+
+
+class Advised(NamedTuple):
+    suite: str
+    behind: tuple[str, ...]
+    check: str
+    reason: str
+
+
+ADVISED = (
+    Advised(
+        "open-responses", ("anthropic", "gemini", "ollama"), "compact-response",
+        "Only OpenAI compacts, into what only OpenAI can read; of others it cannot be asked (404).",
+    ),
+    Advised(
+        "openai-chat", ("ollama",), "chat-reasoning-summary",
+        "Ollama counts thoughts among what it says and tells no number of theirs.",
+    ),
+    Advised(
+        "google-genai", ("ollama",), "google-thinking",
+        "The same: there is no `thoughtsTokenCount` to tell. The thoughts are there.",
+    ),
+    Advised(
+        "anthropic", ("openai",), "anth-thinking-display",
+        "OpenAI's chat completions never show thoughts; their number is told. By responses they come.",
+    ),
+    Advised("google-genai", ("openai",), "google-thinking", "The same."),
+)  # fmt: skip
+
+
+def advised(suite: str, behind: str) -> set[str]:
+    """The checks that warn."""
+    return {row.check for row in ADVISED if row.suite == suite and behind in row.behind}
+
+
+def rows() -> list[str]:
+    """Of the page's table."""
+    return [f"| {row.suite} | {', '.join(row.behind)} | `{row.check}` | {row.reason} |" for row in ADVISED]
