@@ -10,6 +10,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY budgets budgets
 COPY gateway gateway
 COPY keys keys
+COPY local_models local_models
 COPY storage storage
 COPY provider_sim provider_sim
 COPY loadtests loadtests

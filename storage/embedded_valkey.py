@@ -123,6 +123,7 @@ class EmbeddedValkey:
             "dbfilename": "valkey.rdb", "save": "60 1", "appendonly": "no", "daemonize": "no",
             "pidfile": str(self._pid_file), "logfile": str(self._log_file), "loglevel": "warning",
             "maxmemory": "256mb", "maxmemory-policy": "noeviction", "stop-writes-on-bgsave-error": "no",
+            "shutdown-on-sigterm": "force",
         }  # fmt: skip
         return [part for name, value in options.items() for part in (f"--{name}", value)]
 

@@ -23,14 +23,14 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Tests whose subject is a process: the servers, the sim's command, node, `kaze check`, this hook itself.
 MAY_START_PROCESSES = (
     "tests/serving/", "tests/sim/test_control.py", "tests/settings/", "tests/javascript/", "tests/test_audit.py",
-    "tests/test_sharing.py", "tests/conformance/test_clients.py",
+    "tests/test_sharing.py", "tests/local_models/", "tests/conformance/test_clients.py",
     "tests/admin/", "tests/admission/", "tests/budgets/", "tests/configuration/", "tests/drills/",
     "tests/idempotency/", "tests/keys/", "tests/responses/", "tests/spending/", "tests/storage/",
     "tests/loadtests/test_scenarios.py",
 )  # fmt: skip
 
 _GATEWAY = tuple(f"{ROOT}/{package}/" for package in ("gateway", "keys", "budgets", "storage"))
-_OURS = (*_GATEWAY, f"{ROOT}/provider_sim/")
+_OURS = (*_GATEWAY, f"{ROOT}/provider_sim/", f"{ROOT}/local_models/")
 #: What serves requests and administers; the rest of the gateway starts workers and servers.
 _SERVES = (
     *(f"{ROOT}/gateway/{floor}/" for floor in ("api", "pipeline", "admission", "dialects", "upstream", "settings")),

@@ -16,7 +16,7 @@ PTH = re.compile(r"__editable__\.kaze_gateway-.*\.pth|distutils-precedence\.pth"
 def test_everything_is_pinned_by_hash(lock: Path) -> None:
     entries = re.split(r"\n(?=[A-Za-z0-9])", lock.read_text().strip())
     packages = [entry for entry in entries if not entry.startswith("#")]
-    assert len(packages) > 20
+    assert len(packages) > 5
     for entry in packages:
         assert re.match(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==\S+", entry), entry[:80]
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry[:80]

@@ -54,6 +54,9 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Worker processes.  [1]")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="What is kept on disk.  [./data]")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.  [info]")] = None,
+    with_local: Annotated[
+        bool | None, typer.Option("--with-local", help="Also run small real models, as provider `local`.")
+    ] = None,
     shutdown_grace: Annotated[
         float | None, typer.Option(min=0, help="Seconds that streams get to finish at the end.  [30]")
     ] = None,
@@ -69,6 +72,7 @@ def serve(
         "workers": workers,
         "data_dir": None if data_dir is None else str(data_dir),
         "log_level": log_level,
+        "with_local": with_local,
     }
     raise typer.Exit(start(Launch(config, overrides, shutdown_grace)))
 

@@ -27,7 +27,7 @@ def greeting(settings: Settings, data_url: str, admin_url: str) -> str:
         lines.append(f"  (shown once; kept in {settings.data_dir.resolve()})")
     else:
         lines += [f"  {name:<17} in {path}" for name, path in kept_keys(settings).items()]
-    if settings.needs_sim:
+    if "sim" in settings.companions:
         lines.append("  No provider is configured: the scripted one, sim, answers.")
     chatting = [p.id for p in settings.snapshot.providers.values() if chats(p)]
     model = first_model(settings)

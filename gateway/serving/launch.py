@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -18,11 +18,11 @@ class Launch:
     config: Path | None
     overrides: Mapping[str, str | int | None]
     shutdown_grace_s: float | None = None
-    sim_url: str | None = None  # where the scripted provider runs, once it does
+    beside: Mapping[str, str] = field(default_factory=dict)  # base URLs of what runs beside it, once it does
 
     def settings(self, *, persist: bool = True) -> Settings:
         """Read the configuration; raises ConfigError. With `persist` credentials that are missing are made."""
-        return self.adjusted(load(self.config, os.environ, self.overrides, self.sim_url, persist=persist))
+        return self.adjusted(load(self.config, os.environ, self.overrides, self.beside, persist=persist))
 
     def adjusted(self, settings: Settings) -> Settings:
         """`settings` with what the command line says about bounds."""
@@ -33,9 +33,9 @@ class Launch:
 
     def to_json(self) -> str:
         config = None if self.config is None else str(self.config)
-        return json.dumps([config, dict(self.overrides), self.shutdown_grace_s, self.sim_url])
+        return json.dumps([config, dict(self.overrides), self.shutdown_grace_s, dict(self.beside)])
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        config, overrides, grace_s, sim_url = json.loads(text)
-        return cls(None if config is None else Path(config), overrides, grace_s, sim_url)
+        config, overrides, grace_s, beside = json.loads(text)
+        return cls(None if config is None else Path(config), overrides, grace_s, beside)

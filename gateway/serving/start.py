@@ -5,6 +5,7 @@ import os
 import resource
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from importlib import import_module
@@ -13,6 +14,7 @@ import uvloop
 
 from budgets.price_file import load_seed
 from gateway.clock import SystemClock
+from gateway.serving.beside import ProviderBeside, refuse_missing
 from gateway.serving.claim import DataDirClaim
 from gateway.serving.database import DatabaseBeside
 from gateway.serving.greeting import greeting
@@ -20,7 +22,6 @@ from gateway.serving.launch import Launch
 from gateway.serving.ledger import ValkeyBeside
 from gateway.serving.messages import send_messages_to_stderr
 from gateway.serving.refusal import StartError
-from gateway.serving.sim import SimBeside
 from gateway.serving.sockets import base_url, listen_tcp
 from gateway.serving.stop import StopSignal, leave_quietly
 from gateway.settings.problem import ConfigError
@@ -37,6 +38,7 @@ def start(launch: Launch) -> int:
         # Looked at first and made later: a start that is refused must not make credentials that nobody sees.
         plan = launch.settings(persist=False)
         send_messages_to_stderr(plan.log_level)
+        refuse_missing(plan.companions)
         with ExitStack() as stack:
             stack.enter_context(DataDirClaim(plan.data_dir))
             data = stack.enter_context(listen_tcp(plan.host, plan.port, "port"))
@@ -56,7 +58,8 @@ def start(launch: Launch) -> int:
 
 async def _run(launch: Launch, settings: Settings, data: socket.socket, admin: socket.socket) -> None:
     stop = StopSignal()
-    sim, valkey = SimBeside(SystemClock()), ValkeyBeside(settings)
+    companions = [ProviderBeside(one, SystemClock()) for one in sorted(settings.companions)]
+    valkey = ValkeyBeside(settings)
     database = DatabaseBeside(settings, SystemClock())
     stop.at_once(valkey.end)
     stop.at_once(database.end)
@@ -67,15 +70,15 @@ async def _run(launch: Launch, settings: Settings, data: socket.socket, admin: s
             valkey.start(), database.start(), loading, asyncio.to_thread(_make_prices, settings),
             return_exceptions=True,
         )  # fmt: skip
-        url = await _unless_stopped(sim, stop) if settings.needs_sim else None
+        urls = await _unless_stopped(companions, stop)
         for failed in await starting:
             if isinstance(failed, BaseException):
                 raise failed
         if stop.told:
             return
-        if url is not None:
-            settings = launch.adjusted(settings.with_sim(url))
-            launch = replace(launch, sim_url=url)
+        if urls:
+            settings = launch.adjusted(settings.with_beside(urls))
+            launch = replace(launch, beside=urls)
         words = greeting(settings, base_url(data), base_url(admin))
 
         def ready() -> None:
@@ -91,7 +94,7 @@ async def _run(launch: Launch, settings: Settings, data: socket.socket, admin: s
 
             await Supervisor(launch, settings, stop).run(data=data, admin=admin, ready=ready)
     finally:
-        await sim.stop()
+        await asyncio.gather(*(one.stop() for one in companions))
         await valkey.stop()
         await database.stop()
 
@@ -108,9 +111,9 @@ def _make_prices(settings: Settings) -> None:
             load_seed(settings.data_dir / "prices")
 
 
-async def _unless_stopped(sim: SimBeside, stop: StopSignal) -> str | None:
-    """The sim's URL, or None when told to stop before it was there."""
-    starting = asyncio.create_task(sim.start())
+async def _unless_stopped(companions: Sequence[ProviderBeside], stop: StopSignal) -> dict[str, str]:
+    """Their URLs by id, or none when told to stop before all were there."""
+    starting = asyncio.create_task(_urls(companions))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -118,7 +121,11 @@ async def _unless_stopped(sim: SimBeside, stop: StopSignal) -> str | None:
         return starting.result()
     starting.cancel()
     await asyncio.gather(starting, return_exceptions=True)
-    return None
+    return {}
+
+
+async def _urls(companions: Sequence[ProviderBeside]) -> dict[str, str]:
+    return {one.id: await one.start() for one in companions}
 
 
 def _leave_no_core() -> None:

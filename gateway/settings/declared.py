@@ -38,10 +38,10 @@ class Declared:
     tenant_key: Secret | None  # of the tenant `default`
     digest: str = ""  # of the file's text, to compare workers by
 
-    def with_sim(self, url: str) -> "Declared":
-        """The same with `sim` at `url`; raises ConfigError."""
+    def with_beside(self, urls: Mapping[str, str]) -> "Declared":
+        """The same with the providers beside the gateway at `urls`, by id; raises ConfigError."""
         findings = Findings(None)
-        file, _ = complete(self.said, self.environ, url, findings)
+        file, _ = complete(self.said, self.environ, urls, findings)
         findings.raise_if_any()
         return replace(self, file=file)
 

@@ -1,23 +1,26 @@
-"""Providers when the file names none: from the environment, or the scripted `sim` beside the gateway."""
+"""Providers that the file does not name: from the environment, and those that run beside the gateway."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from gateway.settings import endpoint
 from gateway.settings.places import Findings
-from gateway.settings.schema import ConfigFile, ModelSection, PoolSection, ProviderSection
+from gateway.settings.schema import ConfigFile, LimitsSection, ModelSection, PoolSection, ProviderSection
 from gateway.settings.secrets import UnresolvedError, resolve
 
 _OLLAMA_PORT = 11434
 _ADDRESS_CHARS = 1024
-#: Stands for the address of `sim` until it runs; nothing answers on the discard port.
-SIM_PLACEHOLDER = "http://127.0.0.1:9/v1"
+#: Stands for the address of what runs beside the gateway until it does; nothing answers on the discard port.
+PLACEHOLDER = "http://127.0.0.1:9/v1"
+#: The models of `local`, and how many requests each answers at the same time: more wait in the gateway's line.
+_TALKS, _EMBEDS = "smollm2", "all-minilm"
+_LOCAL_LIMITS = {_TALKS: LimitsSection(concurrency=2), _EMBEDS: LimitsSection(concurrency=4)}
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A provider that the environment offers, and the models that hints mean there.
+    """A provider that the environment or this machine offers, and the models that hints mean there.
 
     `variable` offers it, `address` is the variable that says where it is.
     """
@@ -27,24 +30,49 @@ class Found:
     provider: ProviderSection
     secret: str | None
     hints: Mapping[str, str]
+    limits: Mapping[str, LimitsSection] = field(default_factory=dict)
+    source: str = "environment"
 
 
 def complete(
-    file: ConfigFile, environ: Mapping[str, str], sim_url: str | None, findings: Findings
-) -> tuple[ConfigFile, bool]:
-    """`file` with providers, and whether the only one is `sim`; unchanged when it names some itself."""
-    if file.providers:
-        return file, False
-    found = _found(environ, findings)
-    if found:
-        return _add(file, found, findings), False
-    if findings.problems:
-        return file, False
+    file: ConfigFile, environ: Mapping[str, str], beside: Mapping[str, str], findings: Findings
+) -> tuple[ConfigFile, frozenset[str]]:
+    """`file` with all providers, and the ids of those that are to run beside the gateway.
+
+    Those of the environment count where it names none itself, and `sim` where there is no other. `beside` has the
+    base URLs of those that run already.
+    """
+    found = [] if file.providers else _found(environ, findings)
+    alone = not (file.providers or found)
+    if alone and findings.problems:
+        return file, frozenset()
+    companions = [_local(beside, hints=alone)] if file.with_local else [_sim(beside)] if alone else []
+    ids = frozenset(one.provider.id for one in companions)
+    return _add(file, [*found, *companions], findings), ids
+
+
+def _sim(beside: Mapping[str, str]) -> Found:
+    """The scripted provider."""
     sim = ProviderSection(
-        id="sim", dialect="openai", flavour="sim", base_url=sim_url or SIM_PLACEHOLDER, local=True
+        id="sim", dialect="openai", flavour="sim", base_url=beside.get("sim", PLACEHOLDER), local=True
     )
     hints = {"sim/chat": "chat", "sim/embed": "embed", "smart": "chat", "fast": "chat", "embed": "embed"}
-    return _add(file, [Found("no provider", "no provider", sim, None, hints)], findings), True
+    return Found("no provider", "no provider", sim, None, hints)
+
+
+def _local(beside: Mapping[str, str], *, hints: bool) -> Found:
+    """The real models of the package `local_models`; with `hints` they are what these mean."""
+    local = ProviderSection(
+        id="local",
+        dialect="openai",
+        base_url=beside.get("local", PLACEHOLDER),
+        local=True,
+        apis=("chat", "completions", "embeddings"),
+    )
+    routes = {f"local/{_TALKS}": _TALKS, f"local/{_EMBEDS}": _EMBEDS}
+    if hints:
+        routes |= {"smart": _TALKS, "fast": _TALKS, "embed": _EMBEDS}
+    return Found("with_local", "with_local", local, None, routes, _LOCAL_LIMITS, "settings")
 
 
 def _found(environ: Mapping[str, str], findings: Findings) -> list[Found]:
@@ -117,16 +145,26 @@ def check_not_self(file: ConfigFile, port: int, findings: Findings) -> None:
 
 def _add(file: ConfigFile, found: list[Found], findings: Findings) -> ConfigFile:
     """`file` with what was found, where it does not say otherwise: its own pools and routes stand."""
-    pools = list(file.pools)
+    pools, providers = list(file.pools), list(file.providers)
     routes: dict[str, list[str]] = {}
     taken = {section.id for section in file.models}
-    for index, one in enumerate(found):
-        findings.came_from(("providers", index), "environment", one.variable)
-        findings.came_from(("providers", index, "base_url"), "environment", one.address)
+    for one in found:
+        findings.came_from(("providers", len(providers)), one.source, one.variable)
+        findings.came_from(("providers", len(providers), "base_url"), one.source, one.address)
+        providers.append(one.provider)
         name = one.provider.id
         if not any(pool.provider == name for pool in file.pools):
-            findings.came_from(("pools", len(pools)), "environment", one.variable)
-            pools.append(PoolSection(id=f"{name}-key-1", provider=name, secret=one.secret))
+            findings.came_from(("pools", len(pools)), one.source, one.variable)
+            models = tuple(one.limits) or ("*",)
+            pools.append(
+                PoolSection(
+                    id=f"{name}-key-1",
+                    provider=name,
+                    secret=one.secret,
+                    models=models,
+                    model_limits=dict(one.limits),
+                )
+            )
         for hint, model in one.hints.items():
             routes.setdefault(hint, []).append(f"{name}/{model}")
     added = [
@@ -134,7 +172,6 @@ def _add(file: ConfigFile, found: list[Found], findings: Findings) -> ConfigFile
         for route, targets in routes.items()
         if route not in taken
     ]
-    providers = tuple(one.provider for one in found)
     return file.model_copy(
-        update={"providers": providers, "pools": tuple(pools), "models": (*file.models, *added)}
+        update={"providers": tuple(providers), "pools": tuple(pools), "models": (*file.models, *added)}
     )

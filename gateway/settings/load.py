@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from gateway.settings.credentials import Credentials
 from gateway.settings.declared import Declared
@@ -17,7 +18,7 @@ def load(
     config: Path | None,
     environ: Mapping[str, str],
     overrides: Mapping[str, object],
-    sim_url: str | None = None,
+    beside: Mapping[str, str] = MappingProxyType({}),
     *,
     persist: bool = True,
     generation: int = 1,
@@ -25,15 +26,15 @@ def load(
     """Read, check and resolve the configuration.
 
     `config` (or KAZE_CONFIG) names the file; without either there is none. `overrides` are command-line
-    options by setting, None for those not given. When `needs_sim` comes back and `sim_url` was not known,
-    start the scripted provider and go on with `with_sim(url)`. `persist=False` writes nothing to disk
+    options by setting, None for those not given. `companions` that come back and whose base URLs `beside` did not
+    have are to be started; go on with `with_beside(urls)`. `persist=False` writes nothing to disk
     (`kaze check`). Raises ConfigError with every problem that could be told.
     """
     source = config or (Path(environ["KAZE_CONFIG"]) if environ.get("KAZE_CONFIG") else None)
     document = None if source is None else read_document(source)
     findings = Findings(document)
     said = combine(document, environ, overrides, findings)
-    file, needs_sim = complete(said, environ, sim_url, findings)
+    file, companions = complete(said, environ, beside, findings)
     check_not_self(file, file.port, findings)
     if file.port == file.admin_port != 0:
         findings.add(("admin_port",), "must not be the same as port")
@@ -73,7 +74,7 @@ def load(
         ledger=ledger,
         vault=vault,
         source=source,
-        needs_sim=needs_sim,
+        companions=companions,
         created=tuple(credentials.created),
         warnings=warnings,
         declared=declared,

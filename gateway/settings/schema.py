@@ -298,6 +298,11 @@ class ConfigFile(Section):
     )
     port: Port = Field(default=8080, description="Port of the data plane; 0 takes a free one.")
     admin_port: Port = Field(default=8081, description="Port of the admin plane; 0 takes a free one.")
+    with_local: Flag = Field(
+        default=False,
+        description="Run small real models beside the gateway, as provider `local`: "
+        "[the local models](#the-local-models). Read at the start. Option `--with-local`.",
+    )
     workers: int = Field(default=1, description="Worker processes.", strict=True, ge=1, le=256)
     data_dir: Text = Field(
         default="data", description="Directory of everything kept on disk.", min_length=1, max_length=4096

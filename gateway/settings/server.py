@@ -1,5 +1,6 @@
 """What serves beside the snapshot: addresses, workers, places on disk and the stores."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,16 +52,16 @@ class Settings:
     ledger: Store
     vault: "VaultSection | None"
     source: Path | None  # the configuration file
-    needs_sim: bool  # the only provider is `sim`, which is to be started beside the gateway
+    companions: frozenset[str]  # ids of providers that are to be started beside the gateway: `sim`, `local`
     declared: Declared  # what `snapshot` was made of
     created: tuple[Created, ...] = ()  # made by this call: to be shown now and never again
     warnings: tuple[Problem, ...] = ()
 
-    def with_sim(self, sim_url: str) -> "Settings":
-        """The same with `sim` at `sim_url` (`http://127.0.0.1:PORT/v1`); only where `needs_sim`."""
-        if not self.needs_sim:
+    def with_beside(self, urls: Mapping[str, str]) -> "Settings":
+        """The same with its companions at `urls` (`http://127.0.0.1:PORT/v1`); raises ValueError for others."""
+        if not urls.keys() <= self.companions:
             raise ValueError("these settings have providers of their own")
-        declared, findings = self.declared.with_sim(sim_url), Findings(None)
+        declared, findings = self.declared.with_beside(urls), Findings(None)
         snapshot = declared.snapshot(self.snapshot.generation, findings)
         findings.raise_if_any()
         return replace(self, snapshot=snapshot, declared=declared)

@@ -9,7 +9,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: Folders of the product; those that do not exist yet hold nothing.
 PRODUCT = (
-    "gateway", "provider_sim", "loadtests", "storage", "budgets", "keys", "knowledge", "runtime_shim", "pressure",
+    "gateway", "provider_sim", "local_models", "loadtests", "storage", "budgets", "keys", "knowledge",
+    "runtime_shim", "pressure",
 )  # fmt: skip
 
 

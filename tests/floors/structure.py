@@ -41,6 +41,7 @@ FLOORS = {
     "pressure": 1,
     "storage": 0,
     "provider_sim": 0,
+    "local_models": 0,
     "gateway": 0,  # its __init__ alone
 }
 #: The nouns everything is said in may use each other, as long as no cycle comes of it.
@@ -50,7 +51,7 @@ NOUNS = {
 #: What stands under the nouns on their own floor: `Secret` and `Price` are words of theirs. It knows none of them.
 UNDER_NOUNS = {"keys", "budgets"}
 #: These reach models over HTTP only, or are a stranger by design.
-ALONE = {"knowledge", "runtime_shim", "provider_sim"}
+ALONE = {"knowledge", "runtime_shim", "provider_sim", "local_models"}
 #: How many files of one top-level folder may know one foreign library.
 LIBRARY_FILES_MAX = 2
 VAGUE = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc"}

@@ -137,7 +137,7 @@ def test_live_with_nobody_there(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_live_without_a_provider(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("", tmp_path, live=True) == 0
-    assert "kaze serve starts the scripted one" in capsys.readouterr().out
+    assert "not reached: provider sim: kaze serve starts it\n" in capsys.readouterr().out
 
 
 def test_the_example_is_valid(capsys: pytest.CaptureFixture[str]) -> None:

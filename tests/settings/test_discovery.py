@@ -17,13 +17,14 @@ from tests.settings.loading import ENVIRON, VALID, load_text, problems
 
 
 def bare(directory: Path, sim_url: str | None = None, **environ: str) -> Settings:
-    return load(None, {"KAZE_DATA_DIR": str(directory), **environ}, {}, sim_url)
+    beside = {} if sim_url is None else {"sim": sim_url}
+    return load(None, {"KAZE_DATA_DIR": str(directory), **environ}, {}, beside)
 
 
 def test_nothing_at_all_needs_the_scripted_provider(tmp_path: Path) -> None:
     settings = bare(tmp_path)
-    assert settings.needs_sim
-    started = settings.with_sim("http://127.0.0.1:4321/v1")
+    assert settings.companions == {"sim"}
+    started = settings.with_beside({"sim": "http://127.0.0.1:4321/v1"})
     assert started.created == settings.created
     for complete in (started, bare(tmp_path, "http://127.0.0.1:4321/v1")):
         snapshot = complete.snapshot
@@ -42,9 +43,52 @@ def test_nothing_at_all_needs_the_scripted_provider(tmp_path: Path) -> None:
         assert (tenant_key.id, tenant_key.tenant.id) == ("default", "default")
 
 
+def with_local(directory: Path, text: str = "", **environ: str) -> Settings:
+    """As `--with-local` beside a file of `text`."""
+    (directory / "kaze.yaml").write_text(text or "{}")
+    given = {"KAZE_DATA_DIR": str(directory / "data"), **environ}
+    return load(directory / "kaze.yaml", given, {"with_local": True})
+
+
+def test_local_models_are_a_provider_beside_the_gateway_in_place_of_the_scripted_one(tmp_path: Path) -> None:
+    settings = with_local(tmp_path)
+    assert settings.companions == {"local"}
+    snapshot = settings.with_beside({"local": "http://127.0.0.1:4321/v1"}).snapshot
+    (key,) = snapshot.provider_keys
+    assert (key.id, key.provider.local, str(key.provider.origin)) == (
+        "local-key-1", True, "http://127.0.0.1:4321",
+    )  # fmt: skip
+    assert {name: str(route.targets[0]) for name, route in snapshot.routes.items()} == {
+        "local/smollm2": "local/smollm2",
+        "local/all-minilm": "local/all-minilm",
+        "smart": "local/smollm2",
+        "fast": "local/smollm2",
+        "embed": "local/all-minilm",
+    }
+
+
+def test_local_models_stand_beside_other_providers_and_no_hint_means_them(tmp_path: Path) -> None:
+    settings = with_local(tmp_path, OPENAI_API_KEY="o1")
+    assert list(settings.snapshot.providers) == ["openai", "local"]
+    assert str(settings.snapshot.routes["fast"].targets) == str(
+        bare(tmp_path, OPENAI_API_KEY="o1").snapshot.routes["fast"].targets
+    )
+    text = "models: [{id: fast, targets: [own/m], overflow: local/smollm2}]\n"
+    text += "providers: [{id: own, dialect: ollama, base_url: 'http://127.0.0.1:11434', local: true}]"
+    settings = with_local(tmp_path, text)
+    assert settings.companions == {"local"} and list(settings.snapshot.providers) == ["own", "local"]
+    assert set(settings.snapshot.routes) == {"fast", "local/smollm2", "local/all-minilm"}
+
+
+def test_a_provider_of_the_files_own_by_the_name_of_the_local_ones_is_refused(tmp_path: Path) -> None:
+    text = "providers: [{id: local, dialect: ollama, base_url: 'http://127.0.0.1:11434', local: true}]"
+    with pytest.raises(ConfigError, match=r"^settings: with_local: is already the id of providers\[0\]"):
+        with_local(tmp_path, text)
+
+
 def test_settings_with_a_provider_have_no_place_for_the_scripted_one(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="of their own"):
-        load_text(VALID, tmp_path).with_sim("http://127.0.0.1:1/v1")
+        load_text(VALID, tmp_path).with_beside({"sim": "http://127.0.0.1:1/v1"})
 
 
 def test_credentials_are_made_once_and_kept(tmp_path: Path) -> None:
@@ -105,7 +149,7 @@ def test_providers_of_the_environment(tmp_path: Path) -> None:
         tmp_path, OPENAI_API_KEY="o1", ANTHROPIC_API_KEY="a1", GEMINI_API_KEY="g1", OLLAMA_HOST="0.0.0.0"
     )
     snapshot = settings.snapshot
-    assert not settings.needs_sim
+    assert not settings.companions
     assert {name: provider.dialect for name, provider in snapshot.providers.items()} == {
         "openai": "openai",
         "anthropic": "anthropic",
@@ -128,7 +172,7 @@ def test_providers_of_the_environment(tmp_path: Path) -> None:
 
 
 def test_empty_variables_are_not_set(tmp_path: Path) -> None:
-    assert bare(tmp_path, OPENAI_API_KEY="", OLLAMA_HOST="").needs_sim
+    assert bare(tmp_path, OPENAI_API_KEY="", OLLAMA_HOST="").companions == {"sim"}
 
 
 def test_a_base_url_of_the_environment(tmp_path: Path) -> None:

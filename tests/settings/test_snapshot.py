@@ -19,7 +19,7 @@ from tests.settings.loading import KEY_A, KEY_B, PEPPER, VALID, load_text
 def test_the_valid_file(tmp_path: Path) -> None:
     settings = load_text(VALID, tmp_path)
     snapshot = settings.snapshot
-    assert not settings.needs_sim and settings.created == () and settings.warnings == ()
+    assert not settings.companions and settings.created == () and settings.warnings == ()
     openai, local = snapshot.providers["openai"], snapshot.providers["local"]
     assert (str(openai.origin), openai.base_path, openai.flavour) == (
         "https://api.openai.com:443",

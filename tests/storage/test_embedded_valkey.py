@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -65,6 +66,20 @@ async def test_one_left_behind_is_ended(directory: Path) -> None:
     assert left._process is not None
     assert await left._process.wait() == 0
     await server.stop()
+
+
+async def test_told_to_end_it_does_though_it_cannot_keep_what_it_knows(directory: Path) -> None:
+    """Else one whose disk is full, or gone, would outlive a gateway that was killed."""
+    server = EmbeddedValkey(directory)
+    client = Redis.from_url(await server.start())
+    await client.incr("times")
+    await client.aclose()
+    assert server._keeper is not None and server._process is not None
+    server._keeper.cancel()
+    shutil.rmtree(directory)
+    server.end()
+    async with asyncio.timeout(3):
+        await server._process.wait()
 
 
 async def test_a_directory_too_deep_for_a_socket_is_refused(directory: Path) -> None:

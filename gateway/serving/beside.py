@@ -1,4 +1,4 @@
-"""Keeps the scripted provider beside a gateway that has no other, always at the same port.
+"""Keeps a provider beside the gateway, the scripted one or that of the local models, always at the same port.
 
 While it is away requests fail as with any provider that does not answer; it is started again within two
 seconds.
@@ -7,37 +7,54 @@ seconds.
 import asyncio
 import logging
 import socket
+from collections.abc import Collection
 
 from gateway.clock import Clock
 from gateway.serving.backoff import Backoff
 from gateway.serving.child import Child
 from gateway.serving.refusal import StartError
+from local_models.weights import NotInstalledError, require_installed
 from storage.background import end_tasks
 
 _START_S = 20.0
 _STOP_S = 2.0
 _READY_BYTES_MAX = 256
+#: What people call them, by the provider's id.
+_WORDS = {"sim": "the scripted provider", "local": "the provider of the local models"}
 
 log = logging.getLogger(__name__)
 
 
-class SimBeside:
-    """Started by `start`, kept by a task until `stop`."""
+def refuse_missing(companions: Collection[str]) -> None:
+    """Raises StartError where one of them needs what is not installed."""
+    if "local" in companions:
+        try:
+            require_installed()
+        except NotInstalledError as error:
+            raise StartError(
+                f"with_local: {error} is not installed; scripts/setup local installs it"
+            ) from error
 
-    def __init__(self, clock: Clock) -> None:
+
+class ProviderBeside:
+    """The provider `id`, started by `start`, kept by a task until `stop`."""
+
+    def __init__(self, id: str, clock: Clock) -> None:
+        self.id = id
+        self._words = _WORDS[id]
         self._clock = clock
         self._child: Child | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._port = 0
 
     async def start(self) -> str:
-        """The OpenAI base URL, once it answers; raises StartError when it does not come up."""
+        """The OpenAI base URL, once it listens; raises StartError when it does not come up."""
         try:
             async with asyncio.timeout(_START_S):
                 self._child = child = await self._spawn()
         except (OSError, TimeoutError) as error:
-            raise StartError("the scripted provider did not start; its own words are above") from error
-        self._keeper = asyncio.create_task(self._keep(child), name="sim")
+            raise StartError(f"{self._words} did not start; its own words are above") from error
+        self._keeper = asyncio.create_task(self._keep(child), name=self.id)
         return f"http://127.0.0.1:{self._port}/v1"
 
     async def stop(self) -> None:
@@ -49,7 +66,7 @@ class SimBeside:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             ours.setblocking(False)
-            arguments = ["--port", str(self._port), "--ready-fd", str(theirs.fileno())]
+            arguments = [self.id, "--port", str(self._port), "--ready-fd", str(theirs.fileno())]
             child = await Child.start("gateway.serving.companion", arguments, [theirs.fileno()], silent=True)
             theirs.close()
             try:
@@ -69,11 +86,11 @@ class SimBeside:
         while True:
             if child.alive:
                 status = await child.wait()
-                log.error("the scripted provider ended with status %d; starting another", status)
+                log.error("%s ended with status %d; starting another", self._words, status)
             await asyncio.sleep(backoff.after(self._clock.monotonic() - began))
             began = self._clock.monotonic()
             try:
                 async with asyncio.timeout(_START_S):
                     child = self._child = await self._spawn()
             except (OSError, TimeoutError) as error:
-                log.error("the scripted provider did not start: %s", error)
+                log.error("%s did not start: %s", self._words, error)
