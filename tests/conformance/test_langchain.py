@@ -6,7 +6,7 @@ the pictures and papers that they fetch from the web are in the folder beside.
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpx
@@ -25,10 +25,9 @@ from tests.running import TENANT_KEY
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::UserWarning"
 )
-_CACHES = (
-    anthropic_clients._get_default_httpx_client,
+_CACHES = (anthropic_clients._get_default_httpx_client, openai_clients._cached_sync_httpx_client)
+_ASYNC_CACHES = (
     anthropic_clients._get_default_async_httpx_client,
-    openai_clients._cached_sync_httpx_client,
     openai_clients._cached_async_httpx_client,
 )
 _MAGIC: dict[str, Any] = {"tool_calls": [{"name": "magic_function", "arguments": {"input": 3}}]}
@@ -55,12 +54,12 @@ def _fetched(url: str, **_: Any) -> httpx.Response:
 def left_behind() -> Iterator[None]:
     """What they leave open is taken away here, and not in the middle of somebody else's test."""
     yield
-    _forget()
+    _forget((*_ASYNC_CACHES, *_CACHES))
     close_left_open()
 
 
-def _forget() -> None:
-    for cache in _CACHES:
+def _forget(caches: Iterable[Any]) -> None:
+    for cache in caches:
         cache.cache_clear()
 
 
@@ -82,7 +81,7 @@ def told(request: pytest.FixtureRequest, gateway: Served, monkeypatch: pytest.Mo
     if said is not None:
         gateway.sim.script(**said, repeat=0)
     if inspect.iscoroutinefunction(request.function):
-        _forget()
+        _forget(_ASYNC_CACHES)
     yield
     gateway.sim.reset()
 
