@@ -45,6 +45,7 @@ RESULTS = ROOT / "loadtests" / "results" / "translation_cost.json"
 REQUEST_BYTES = 2000
 PAIR_US, EVENT_US = 60.0, 8.0
 _TURNS, _STREAMS, _PIECES = 400, 20, 100
+_AT = 1_790_000_000
 _FRAME_MAX = 1 << 20
 _VERSION = "2026-10-21"
 #: By a caller's API, who speaks it among providers.
@@ -56,9 +57,8 @@ _DIALECTS = {
 }
 _WORDS = "the quick brown fox jumps over the lazy dog "
 _SCHEMA: JsonObject = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-_CREATED = 1_790_000_000
 _USAGE = Usage(120, 60, source="provider")
-_REPLY = ChatReply((Answer((Text(_WORDS * 12),), "stop"),), "reply1", "model", _CREATED, _USAGE)
+_REPLY = ChatReply((Answer((Text(_WORDS * 12),), "stop"),), "reply1", "model", _AT, _USAGE)
 
 
 class Pair(NamedTuple):
@@ -100,19 +100,11 @@ def _spoken(api: str, request: ChatRequest) -> bytes:
 
 
 def _asked(request: ChatRequest, raw: bytes) -> Asked:
-    return Asked(
-        request,
-        "model",
-        id="0001",
-        created=_CREATED,
-        now=lambda: _CREATED + 2.0,
-        input_tokens=120,
-        fields=read_object(raw) or {},
-    )
+    return Asked(request, "model", "0001", _AT, lambda: _AT, 120, read_object(raw) or {})
 
 
 def _events() -> Iterable[Event]:
-    yield Begun("reply1", "model", _CREATED)
+    yield Begun("reply1", "model", _AT)
     for _ in range(_PIECES):
         yield TextPiece(" brown fox jumps")
     yield from (Stopped("stop"), Counted(_USAGE), Over())

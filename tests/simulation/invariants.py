@@ -48,9 +48,10 @@ class Invariants:
     # ---- at each event
 
     def priority(self, at: Observed, ticket: Ticket, way: Way, contenders: list[Item], now: float) -> None:
-        """4. No class goes on an account while a more urgent one waits that could: but by its floor."""
-        if self._plan.replicas > 1:
-            return  # a lease is for whom it was asked for
+        """4. No class goes on an account while a more urgent one waits that could: but by its floor.
+
+        Of those who wait at the same gateway: what others wait for is ordered where they ask, by the ledger.
+        """
         first = min(contenders, key=lambda item: item.rank)
         self.broken(
             4,
