@@ -44,7 +44,7 @@ from loadtests.percentiles import median
 RESULTS = ROOT / "loadtests" / "results" / "translation_cost.json"
 REQUEST_BYTES = 2000
 PAIR_US, EVENT_US = 60.0, 8.0
-_TURNS, _PIECES = 400, 100
+_TURNS, _STREAMS, _PIECES = 400, 20, 100
 _AT = 1_790_000_000
 _FRAME_MAX = 1 << 20
 _VERSION = "2026-10-21"
@@ -128,10 +128,10 @@ def pairs(*, tools: bool) -> list[Pair]:
     return found
 
 
-def whole(pair: Pair) -> float:
+def whole(pair: Pair, turns: int = _TURNS) -> float:
     """Seconds of CPU for a request and its reply."""
     began = process_time()
-    for _ in range(_TURNS):
+    for _ in range(turns):
         losses, fields = Losses(), read_object(pair.request)
         if fields is None:
             raise RuntimeError("a caller's request is an object")
@@ -143,22 +143,22 @@ def whole(pair: Pair) -> float:
             raise RuntimeError("a provider's reply is an object")
         reply = pair.provider.reply(answered, sent)
         json_bytes(pair.caller.reply(reply, _asked(request, b"{}")))
-    return (process_time() - began) / _TURNS
+    return (process_time() - began) / turns
 
 
-def streamed(pair: Pair) -> float:
+def streamed(pair: Pair, turns: int = _STREAMS) -> float:
     """Seconds of CPU for an event of a stream, each read by itself."""
     fields = read_object(pair.request) or {}
     request = pair.caller.request(fields, Losses())
     sent = pair.provider.request(request, "model", USUAL, Losses())
     spent = 0.0
-    for _ in range(_TURNS // 20):
+    for _ in range(turns):
         reader, writer = pair.provider.stream(sent, _FRAME_MAX), pair.caller.stream(_asked(request, b"{}"))
         began = process_time()
         for frame in pair.frames:
             writer.write(reader.read(frame))
         spent += process_time() - began
-    return spent / (_TURNS // 20) / len(pair.frames)
+    return spent / turns / len(pair.frames)
 
 
 def static_us() -> float:
