@@ -7,7 +7,7 @@ from gateway.record import Record
 
 
 class Item(Record, eq=False):
-    """One waiting exchange. The last four fields are the line's own; everyone else leaves them alone."""
+    """One exchange that waits, or might. The last four fields are the line's own: others leave them alone."""
 
     id: str
     signature: tuple[str, ...]  # the accounts that may serve it, best first
@@ -26,12 +26,16 @@ class Item(Record, eq=False):
     hint: str | None = None  # of the route it asked for
     owner: object = None  # whom to tell; the dispatcher's
 
-    expires_at: float = 0.0
-    order: int = 0  # in which it came, over the whole line
+    expires_at: float = 0.0  # the end of its class's patience, or its deadline
+    order: int = 0  # in which it came, over the whole line; 0: it has not
     ahead_of_all: bool = (
         False  # put back after a refusal: first of its lane, however close others' deadlines are
     )
     served_at: str | None = None  # the account whose virtual service carries it
+
+    def __post_init__(self) -> None:
+        patience_ends = self.arrived + self.ttl
+        self.expires_at = patience_ends if self.deadline is None else min(self.deadline, patience_ends)
 
 
 class Work(Record, eq=False):

@@ -14,6 +14,8 @@ from gateway.admission.fairness import VirtualService
 from gateway.admission.item import Item, Work
 
 _NEVER_LATER = float("-inf")
+#: The order of who has not come: behind all who have.
+_NOT_YET = 1 << 62
 #: Dead entries that are not worth looking for.
 _SLACK = 8
 
@@ -73,8 +75,8 @@ class Lane:
 
 
 def key(item: Item) -> tuple[float, int]:
-    """An item's place in its lane."""
-    return (_NEVER_LATER if item.ahead_of_all else item.expires_at, item.order)
+    """An item's place in its lane; of one that might come, the place that it would get."""
+    return (_NEVER_LATER if item.ahead_of_all else item.expires_at, item.order or _NOT_YET)
 
 
 class Bucket:

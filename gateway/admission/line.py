@@ -235,12 +235,9 @@ class Line:
         return self.backlogs.bytes
 
     def _enter(self, item: Item) -> None:
-        """Its place among all that came, and how long it may wait."""
+        """Its place among all that came."""
         self._orders += 1
         item.order = self._orders
-        item.expires_at = item.arrived + item.ttl
-        if item.deadline is not None and item.deadline < item.expires_at:
-            item.expires_at = item.deadline
 
     def _newest(self, one: Victim) -> Item:
         lanes = (signature.buckets[one.rank].lanes.get(one.tenant) for signature in self._signatures.all())

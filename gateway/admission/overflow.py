@@ -59,5 +59,4 @@ def late_from(item: Item, wait_s: float) -> float:
     It may wait until its deadline or the end of its class's patience: who outstays that is refused, which helps
     nobody.
     """
-    until = item.arrived + item.ttl if item.deadline is None else min(item.deadline, item.arrived + item.ttl)
-    return until - max(wait_s, _LAST_PART * (until - item.arrived))
+    return item.expires_at - max(wait_s, _LAST_PART * (item.expires_at - item.arrived))

@@ -71,9 +71,11 @@ class Dispatcher:
         self._outlook = AccountOutlook(accounts.by_id, grantor, charging.of, self.retries, time, clock)
         self.line = Line(Bounds(snapshot.queue.depth_max, snapshot.queue.bytes_max), self._outlook)
         self.attempts = Attempts(self.retries, self.line, self.room)
-        self.waiters = Waitlist(self.line, grantor, charging, self._outlook, time, clock, self.room)
         self._items = LineItems(grantor, charging, self._outlook, time)
         self._overflow = Overflow(self.line, self._outlook, snapshot, self.retries, metrics)
+        self.waiters = Waitlist(
+            self.line, grantor, charging, self._outlook, time, clock, self.room, self._overflow
+        )
         self._wakes = Wakes(self._dispatch)
         self._expiry: asyncio.TimerHandle | None = None
 

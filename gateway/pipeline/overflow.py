@@ -24,7 +24,7 @@ from gateway.pipeline.local_model import local_model, may_try, places, serves, s
 from gateway.pipeline.outlook import AccountOutlook, key_opens_in
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Permit, Ticket
-from gateway.record import Record
+from gateway.record import Record, field
 from gateway.settings.snapshot import Snapshot
 
 #: How many are looked at in one go, and when to go on at the earliest where nothing happens.
@@ -37,10 +37,12 @@ Go = Callable[[Item, Way, str], bool]
 
 
 class _Waiting(Record):
-    """Who waits and may overflow that way."""
+    """Who waits and may overflow that way. `wanting` are those who would have gone at the last look, had there been
+    a place in hand: with a shared ledger places have to be asked for."""
 
     way: Way
     order: LeastSlack
+    wanting: list[Item] = field(default_factory=list)
 
 
 class Overflow:
@@ -106,6 +108,13 @@ class Overflow:
             known.order.add(item, ticket.late_from)
         return ways
 
+    def wanting(self, account: str) -> list[tuple[Item, Way]]:
+        """For whom a place at the local model is to be asked for, and by which way: they stand in other lines."""
+        known = self.waiting.get(account)
+        if known is None:
+            return []
+        return [(item, known.way) for item in known.wanting if self._line.find(item.id) is item]
+
     def look(self, account: str, now: float, go: Go) -> float:
         """The account may have a place: let those go who are worst off. Seconds until it is time to look again."""
         known = self.waiting[account]
@@ -115,6 +124,7 @@ class Overflow:
         if opens_in > 0.0:
             return opens_in
         order = known.order
+        known.wanting.clear()
         found = order.take(_LOOKED_AT)
         going = []
         for item in found:
@@ -130,7 +140,10 @@ class Overflow:
         went = 0
         for rank, late, _, item, way, reason in sorted(going):
             one_at_a_time = reason != NO_KEY and not way.account.breaker.closed and way.account.in_flight
-            if one_at_a_time or self._line.waits_for(account, rank) or not go(item, way, reason):
+            if one_at_a_time or self._line.waits_for(account, rank):
+                order.add(item, late)
+            elif not go(item, way, reason):
+                known.wanting.append(item)
                 order.add(item, late)
             else:
                 went += 1

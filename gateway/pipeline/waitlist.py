@@ -15,6 +15,7 @@ from gateway.admission.unasked import rest_of
 from gateway.charge import Charge
 from gateway.clock import Clock
 from gateway.pipeline.charging import Charging
+from gateway.pipeline.overflow import Overflow
 from gateway.pipeline.ticket import Ticket
 
 #: How often who may use several accounts is advertised on another one.
@@ -35,6 +36,7 @@ class Waitlist:
         time: LedgerTime,
         clock: Clock,
         room: Callable[[str], None],
+        over: Overflow,
     ) -> None:
         self._line = line
         self._grantor = grantor
@@ -43,13 +45,17 @@ class Waitlist:
         self._time = time
         self._clock = clock
         self.room = room
+        self._over = over
 
     def waits(self, account: str) -> bool:
-        return len(self._line) > 0 and self._line.waits_for(account, RANKS[-1])
+        if not len(self._line):
+            return False
+        return self._line.waits_for(account, RANKS[-1]) or bool(self._over.wanting(account))
 
     def asks(self, account: str, most: int) -> tuple[Ask, ...]:
         served = self._grantor.served(account, self._time.at(self._clock.monotonic()))
-        return self._heads(account, in_order(served), most)
+        heads = self._heads(account, in_order(served), most)
+        return heads + self._going_over(account, most - len(heads))
 
     def demand(self, account: str, asked: tuple[Ask, ...]) -> tuple[Demand, ...]:
         now_ms = self._time.now()
@@ -93,7 +99,18 @@ class Waitlist:
             if account == self._in_turn(item, item.order + turn)
         )
 
+    def _going_over(self, account: str, most: int) -> tuple[Ask, ...]:
+        """Those who wait in other lines, and are to go to the local model when there is a place."""
+        return tuple(
+            Ask(self._charging.of(_ticket(item), way), item.rank, self._time.at(item.arrived), item.tenant)
+            for item, way in self._over.wanting(account)[: max(0, most)]
+        )
+
     def _charge_at(self, account: str, item: Item) -> Charge:
-        ticket = item.owner
-        assert isinstance(ticket, Ticket)
+        ticket = _ticket(item)
         return next((self._charging.of(ticket, way) for way in ticket.at(account)), item.charge)
+
+
+def _ticket(item: Item) -> Ticket:
+    assert isinstance(item.owner, Ticket)
+    return item.owner

@@ -69,6 +69,16 @@ def test_a_deadline_goes_before_what_has_time() -> None:
     assert to.expected(hasty, 0.0).position == 0
 
 
+def test_one_who_might_come_is_expected_where_it_would_stand() -> None:
+    to = line(outlook=Plenty(rate=1.0))
+    offered(to, *(item(f"{n}", 0, deadline=50.0, ttl=1e3) for n in range(3)))
+    hurried = item("new", 0, deadline=50.0, ttl=1e3)
+    foreseen = to.expected(hurried, 0.0)
+    offered(to, hurried)
+    assert foreseen == to.expected(hurried, 0.0) == (3, pytest.approx(3.0))
+    assert to.expected(item("soonest", 0, deadline=40.0, ttl=1e3), 0.0).position == 0
+
+
 def test_who_came_back_does_not_stand_behind_what_came_later_for_other_accounts() -> None:
     to = line(outlook=Plenty(rate=1.0))
     offered(to, item("back", 2))
