@@ -233,9 +233,8 @@ async def verify_stored(
             yield finding
     for finding in verification.end():
         yield finding
-    orphans = await connection.fetch(_ORPHANS, tenant, _ORPHANS_MAX)
-    for row in orphans:
-        yield Finding("orphaned", tenant, row["seq"])
+    for orphan in await connection.fetch(_ORPHANS, tenant, _ORPHANS_MAX):
+        yield Finding("orphaned", tenant, orphan["seq"])
 
 
 async def chain_names(connection: Connection) -> set[str]:

@@ -13,7 +13,7 @@ from gateway.cli.table import table
 _SUMS = {"requests": "requests", "input": "input_tokens", "output": "output_tokens", "cost": "cost_nusd"}
 _DEEDS = {
     "at": "at", "actor": "actor", "action": "action", "object": "object", "outcome": "outcome",
-    "request": "request_id",
+    "reason": "reason", "request": "request_id",
 }  # fmt: skip
 
 

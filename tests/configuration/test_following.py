@@ -267,7 +267,9 @@ async def test_the_last_use_is_written_down(gateway: RunningGateway, operator: O
         await in_force(gateway, operator)
         await post(gateway, chat(), key=key)
         after = datetime.now(UTC)
-        await passes(50)  # on the gateway's clock: what is written is the moment of the use, not of the writing
+        await passes(
+            50
+        )  # on the gateway's clock: what is written is the moment of the use, not of the writing
         clock = gateway.app._key_use._clock
         assert isinstance(clock, LoopClock)
         clock.ahead += timedelta(seconds=50)

@@ -238,7 +238,9 @@ async def test_details_left_behind_by_a_cut_are_named_and_can_be_put_right(
         assert found == [("truncated", 5), ("orphaned", 4), ("orphaned", 5)]
     with pytest.raises(Exception, match="duplicate key"):
         await _chain(database, 1)
-    [told] = re.findall(r"```sql\n(BEGIN;.*?audit_details.*?)```", Path("docs/admin.md").read_text(), re.DOTALL)
+    [told] = re.findall(
+        r"```sql\n(BEGIN;.*?audit_details.*?)```", Path("docs/admin.md").read_text(), re.DOTALL
+    )
     async with connected(stored.superuser) as connection:
         await connection.execute(told)
         assert [one.kind for one in await _findings(connection, "a", anchor)] == ["truncated"]
