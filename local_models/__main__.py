@@ -26,10 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         require_installed()
         listener = socket.create_server(("127.0.0.1", options.port))
-    except NotInstalledError as error:
-        sys.stderr.write(f"local-models: {error} is not installed; scripts/setup local installs it\n")
-        return 2
-    except OSError as error:
+    except (NotInstalledError, OSError) as error:
         sys.stderr.write(f"local-models: {error}\n")
         return 2
     line = f"local-models listening on http://127.0.0.1:{listener.getsockname()[1]}\n"

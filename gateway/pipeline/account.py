@@ -67,8 +67,8 @@ class Account:
         self.dimensions = frozenset(dimension.name for dimension in terms.dimensions)
         self.limited = bool(terms.dimensions)
 
-    def refused(self, until: float, *, full: bool = False) -> None:
-        """The provider wants to be left alone until then; because the account is `full`, or for its own reasons."""
+    def block(self, until: float, *, full: bool = False) -> None:
+        """Nothing goes there until then, by the provider's word: the account is `full`, or it has other reasons."""
         self.blocked_until = max(self.blocked_until, until)
         if full:
             self.full_until = max(self.full_until, until)

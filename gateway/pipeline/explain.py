@@ -151,7 +151,7 @@ class Explainer:
             state = f"{health.state}, but the last attempt failed" if health.streak else health.state
             yield f"its health is {state}, {when}{why}"
         if now < account.blocked_until:
-            yield f"the provider refused it lately: blocked for {account.blocked_until - now:.1f} s"
+            yield f"blocked for {account.blocked_until - now:.1f} s, by what its provider said of it lately"
         if account.limited:
             wait_ms = self._grantor.next_free_in(account.id, charge, rank, self._time.at(now))
             if wait_ms is None:

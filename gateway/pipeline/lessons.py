@@ -168,7 +168,7 @@ class Lessons:
         elif kind == "capacity":
             health.failed(permit.turn, "capacity", now)
             block_s = _CAPACITY_BLOCK_S if verdict.block_s is None else min(verdict.block_s, _BLOCK_MAX_S)
-            way.account.refused(now + block_s)
+            way.account.block(now + block_s)
         elif kind == "credential":
             if health.failed(permit.turn, "credential", now, reason) == "refresh":
                 self.refused(way.account.key, permit.presented)
@@ -196,7 +196,7 @@ class Lessons:
         block_s = _RATE_BLOCK_S if verdict.block_s is None else verdict.block_s
         if dimension != "rpd":
             block_s = min(block_s, _BLOCK_MAX_S if is_busy else _MINUTE_BLOCK_MAX_S)
-        account.refused(now + block_s, full=not is_busy)
+        account.block(now + block_s, full=not is_busy)
         if dimension in account.dimensions:
             blocked_ms = 0 if dimension == "concurrency" else int(block_s * 1000)
             unexpected = _is_news(account, dimension, permit.began, now)
@@ -235,7 +235,7 @@ class Lessons:
         one = Charge(1, estimate.input, estimate.output, estimate.input + estimate.output)[axis]
         needed = one * (1 + account.attempts - permit.number)
         if seen.remaining < needed:
-            account.refused(now + min(seen.reset_in_s, _MINUTE_BLOCK_MAX_S), full=True)
+            account.block(now + min(seen.reset_in_s, _MINUTE_BLOCK_MAX_S), full=True)
         if seen.remaining < needed + max(_SCARCE_REQUESTS * one, (seen.limit or 0) * _SCARCE_PART):
             account.observed_at = -inf  # the next reply is read, however soon it comes
 

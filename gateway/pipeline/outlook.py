@@ -57,7 +57,7 @@ class AccountOutlook:
         return max(self._serves_in(ticket, way, now), way.account.blocked_until - now)
 
     def are_full(self, ticket: Ticket, within_s: float, now: float) -> bool:
-        """Whether all keys that are in service within that time have been refused for their rates for longer."""
+        """Whether all keys that are in service within that time are full for longer, by their providers' word."""
         serving = [way for way in ticket.ways() if self._serves_in(ticket, way, now) <= within_s]
         return bool(serving) and all(self._full_for(way.account, now) > within_s for way in serving)
 

@@ -88,7 +88,7 @@ def no_key(opens_in_s: float, *, permanent: bool) -> GatewayError:
 
 
 def full(free_in_s: float) -> GatewayError:
-    """All keys that may serve it were refused for their rates, for longer than it may wait."""
+    """All keys that may serve it are full by their providers' word, for longer than it may wait."""
     message = "All provider keys that may serve this request have reached their providers' rate limits."
     return GatewayError(RATE_LIMITED, message, retry_after_s=max(RETRY_LEAST_S, free_in_s))
 

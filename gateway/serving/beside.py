@@ -31,9 +31,7 @@ def refuse_missing(companions: Collection[str]) -> None:
         try:
             require_installed()
         except NotInstalledError as error:
-            raise StartError(
-                f"with_local: {error} is not installed; scripts/setup local installs it"
-            ) from error
+            raise StartError(f"with_local: {error}") from error
 
 
 class ProviderBeside:

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.gateway.test_translation import behind_every_dialect
+from tests.behind import behind_every_dialect
 from tests.gateway.wire import chat, exchange, request
 from tests.running import ProviderSim, RunningGateway
 

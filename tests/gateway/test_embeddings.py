@@ -6,7 +6,6 @@ from typing import Any
 import openai
 import orjson
 import pytest
-from google import genai
 from google.genai import types
 from openai import AsyncOpenAI
 from openai.types import CreateEmbeddingResponse
@@ -14,7 +13,8 @@ from openai.types import CreateEmbeddingResponse
 from provider_sim.embedding import embed
 from tests.clock import until
 from tests.gateway.wire import exchange, request
-from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
+from tests.running import ProviderSim, RunningGateway, configuration
+from tests.sdk import openai_client
 
 BEHIND = ("openai", "gemini", "ollama")
 DIMENSIONS = {"openai": 1536, "gemini": 3072, "ollama": 768}
@@ -46,19 +46,6 @@ def before_each_dialect(sim: ProviderSim) -> dict[str, Any]:
 async def gateway(sim: ProviderSim) -> AsyncIterator[RunningGateway]:
     async with RunningGateway(before_each_dialect(sim)) as running:
         yield running
-
-
-@pytest.fixture
-async def by_openai(gateway: RunningGateway) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0) as made:
-        yield made
-
-
-@pytest.fixture
-async def by_google(gateway: RunningGateway) -> AsyncIterator[Any]:
-    client = genai.Client(api_key=TENANT_KEY, http_options=types.HttpOptions(base_url=gateway.url))
-    yield client.aio
-    await client.aio.aclose()
 
 
 def are_of(made: CreateEmbeddingResponse, texts: list[str], dimensions: int) -> bool:
@@ -145,7 +132,7 @@ async def test_a_compatible_server_that_takes_few_is_asked_in_parts(sim: Provide
     config = {**before_each_dialect(sim), "capabilities": {"embed": {"embedding_batch_max": 2}}}
     async with (
         RunningGateway(config) as gateway,
-        AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0) as client,
+        openai_client(gateway) as client,
     ):
         made = await client.embeddings.create(model="openai", input=[*TEXTS, *TEXTS, "end"], dimensions=8)
         tokens = await client.embeddings.create(model="openai", input=[[1, 2], [3], [4, 5]], dimensions=8)
@@ -173,7 +160,7 @@ async def test_more_parts_than_a_ceiling_allows_are_too_large(
         pool["limits"]["rpm"] = 2
     async with (
         RunningGateway(config) as small,
-        AsyncOpenAI(base_url=f"{small.url}/v1", api_key=TENANT_KEY, max_retries=0) as client,
+        openai_client(small) as client,
     ):
         with pytest.raises(openai.APIStatusError) as refused:
             await client.embeddings.create(model="gemini", input=["x"] * 201)

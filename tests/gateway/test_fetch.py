@@ -11,13 +11,13 @@ from typing import Any
 
 import openai
 import pytest
-from openai import AsyncOpenAI
 
 from gateway.settings.snapshot import Bounds
 from gateway.upstream.fetch import FetchBounds, Fetched, Fetcher, NotFetchedError
 from gateway.upstream.public_address import is_public
-from tests.gateway.test_translation import behind_every_dialect
-from tests.running import OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway
+from tests.behind import behind_every_dialect
+from tests.running import OTHER_KEY, ProviderSim, RunningGateway
+from tests.sdk import openai_client
 from tests.upstream.authority import Authority
 
 NAME = "files.example"
@@ -253,10 +253,6 @@ async def gateway(sim: ProviderSim, site: Site) -> AsyncIterator[RunningGateway]
         yield running
 
 
-def sdk(gateway: RunningGateway, key: str = TENANT_KEY) -> AsyncOpenAI:
-    return AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0)
-
-
 def shown(url: str) -> Any:
     image = {"type": "image_url", "image_url": {"url": url}}
     return [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, image, image]}]
@@ -265,7 +261,7 @@ def shown(url: str) -> Any:
 async def test_a_model_that_cannot_get_it_has_it_inline(
     gateway: RunningGateway, sim: ProviderSim, site: Site
 ) -> None:
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         await client.chat.completions.create(model="gemini", messages=shown(site.url))
     sent = json.loads(sim.requests()[-1]["body"])
     inline = {"mimeType": "image/png", "data": base64.b64encode(PNG).decode()}
@@ -277,7 +273,7 @@ async def test_what_cannot_be_fetched_is_the_callers_to_mend(
     gateway: RunningGateway, sim: ProviderSim, site: Site
 ) -> None:
     site.answers["/page"] = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>"
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         for url, why in (
             (f"{site.url}page", "there is no image"),
             ("https://10.0.0.1/a.png", "port is not"),
@@ -292,7 +288,7 @@ async def test_what_cannot_be_fetched_is_the_callers_to_mend(
 async def test_it_is_off_unless_the_tenant_has_it_on(
     gateway: RunningGateway, sim: ProviderSim, site: Site
 ) -> None:
-    async with sdk(gateway, OTHER_KEY) as client:
+    async with openai_client(gateway, OTHER_KEY) as client:
         with pytest.raises(openai.BadRequestError) as caught:
             await client.chat.completions.create(model="gemini", messages=shown(site.url))
     assert (caught.value.param, caught.value.code) == ("messages[0].content[1]", "unsupported_value")

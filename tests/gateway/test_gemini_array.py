@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.gateway.test_translation import BEHIND, behind_every_dialect
+from tests.behind import BEHIND, behind_every_dialect
 from tests.gateway.wire import Reply, exchange, request
 from tests.running import ProviderSim, RunningGateway
 

@@ -1,12 +1,10 @@
 """Wire reference §4, the OpenAI dialect on both sides: what passes untouched, and the little that does not."""
 
 import json
-from typing import Any
 
 import anthropic
 import openai
 import pytest
-from openai import AsyncOpenAI
 
 from tests.clock import passes
 from tests.gateway.wire import (
@@ -26,12 +24,9 @@ from tests.gateway.wire import (
     whole_json,
 )
 from tests.running import OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway, configuration
+from tests.sdk import anthropic_client, openai_client
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-
-
-def sdk(gateway: RunningGateway, **how: Any) -> AsyncOpenAI:
-    return AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0, **how)
 
 
 async def test_1_the_body_passes_byte_for_byte_but_for_the_model(
@@ -95,7 +90,7 @@ async def test_6_azures_first_frame_without_choices_stays(gateway: RunningGatewa
     sim.script(raw=sse(first, chunk("Hello"), STOP, usage), repeat=2)
     reply = await post(gateway, chat(stream=True))
     assert reply.data() == [first.encode(), chunk("Hello").encode(), STOP.encode(), b"[DONE]"]
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         chunks = [part async for part in await client.chat.completions.create(**chat(), stream=True)]
     assert "".join(part.choices[0].delta.content or "" for part in chunks if part.choices) == "Hello"
 
@@ -111,7 +106,7 @@ async def test_7_comments_of_the_provider_are_no_content_and_are_not_relayed(
     reply = await post(gateway, chat(stream=True))
     assert b"OPENROUTER" not in reply.raw
     assert reply.text() == "Hello"
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         chunks = [part async for part in await client.chat.completions.create(**chat(), stream=True)]
     assert [part.choices[0].delta.content for part in chunks] == ["Hello", None]
 
@@ -124,7 +119,7 @@ async def test_9_what_sdks_stumble_over_is_stripped(gateway: RunningGateway, sim
     sim.script(raw=stream(odd + rest), repeat=2)
     reply = await post(gateway, chat(stream=True))
     assert reply.body == sse(chunk("Hel"), chunk("lo"), STOP).partition(b"\r\n\r\n")[2]
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         chunks = [part async for part in await client.chat.completions.create(**chat(), stream=True)]
     assert "".join(part.choices[0].delta.content or "" for part in chunks) == "Hello"
 
@@ -152,7 +147,7 @@ async def test_13_a_stream_that_dies_is_never_made_to_look_finished(
     )
     assert b'finish_reason":"' not in reply.body
     assert reply.whole  # the frame is the end; the HTTP framing is sound
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         with pytest.raises(openai.APIError) as caught:
             async for _ in await client.chat.completions.create(**chat(), stream=True):
                 pass
@@ -228,9 +223,9 @@ async def test_104_our_credentials_are_never_the_callers_fault(
 
 
 async def test_105_models_on_the_path_both_sdks_share(gateway: RunningGateway) -> None:
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         assert [model.id async for model in await client.models.list()] == ["smart", "org/m:x"]
-    async with anthropic.AsyncAnthropic(base_url=gateway.url, api_key=TENANT_KEY, max_retries=0) as claude:
+    async with anthropic_client(gateway) as claude:
         assert [model.id async for model in await claude.models.list(limit=1)] == ["smart", "org/m:x"]
     for path in ("/v1/models/org%2Fm%3Ax", "/v1/models/org/m:x", "/models/org%2fm:x"):
         reply = await get(gateway, path)

@@ -1,19 +1,18 @@
 """Wire reference §4, what other files do not have of it: callers by their own SDKs, at providers of any dialect."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import anthropic
 import httpx
 import openai
 import pytest
 
+from tests.behind import behind_every_dialect, sent
 from tests.clock import passes
 from tests.gateway.test_queue import HOLD_S, SCHEDULED, ask, in_line, taken
-from tests.gateway.test_translation import behind_every_dialect
 from tests.running import OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway
+from tests.sdk import anthropic_client, openai_client
 
 _HI: Any = [{"role": "user", "content": "hi"}]
 
@@ -27,16 +26,8 @@ async def gateway(sim: ProviderSim) -> AsyncIterator[RunningGateway]:
         yield running
 
 
-def sdk(gateway: RunningGateway, **how: Any) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, **{"max_retries": 0} | how)
-
-
-def sent(sim: ProviderSim) -> Any:
-    return json.loads(sim.requests()[-1]["body"])
-
-
 async def test_29_ant_developer_role(gateway: RunningGateway, sim: ProviderSim) -> None:
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         await client.chat.completions.create(
             model="anthropic", messages=[{"role": "developer", "content": "Be brief."}, *_HI]
         )
@@ -83,7 +74,7 @@ async def test_79_gem_invalid_key_400(
     message = {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT"}
     refusal = {"error": {**message, "details": [{"reason": "API_KEY_INVALID"}]}}
     sim.script(status=400, body=refusal, headers={"content-type": "application/json"})
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         if attempts == 1:
             with pytest.raises(openai.InternalServerError) as refused:
                 await client.chat.completions.create(model=model, messages=_HI)
@@ -101,7 +92,7 @@ async def test_102_queue_full_retry(sim: ProviderSim) -> None:
         waiting = ask(gateway, OTHER_KEY, SCHEDULED)
         await in_line(gateway, 1)
         await passes(HOLD_S - 0.1)
-        async with sdk(gateway, max_retries=1) as client:
+        async with openai_client(gateway, max_retries=1) as client:
             asking = asyncio.create_task(
                 client.chat.completions.with_raw_response.create(
                     model="smart", messages=_HI, extra_headers={"x-gateway-priority": "scheduled"}
@@ -117,7 +108,7 @@ async def test_102_queue_full_retry(sim: ProviderSim) -> None:
 
 async def test_109_failover_before_first_token(gateway: RunningGateway, sim: ProviderSim) -> None:
     sim.fault(status=529, count=1)
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         stream = await client.chat.completions.create(model="first", messages=_HI, stream=True)
         chunks = [chunk async for chunk in stream]
     roles = [chunk.choices[0].delta.role for chunk in chunks if chunk.choices]
@@ -129,7 +120,7 @@ async def test_109_failover_before_first_token(gateway: RunningGateway, sim: Pro
 async def test_109_the_other_way_round(gateway: RunningGateway, sim: ProviderSim) -> None:
     sim.fault(status=529, count=1)
     async with (
-        anthropic.AsyncAnthropic(base_url=gateway.url, api_key=TENANT_KEY, max_retries=0) as client,
+        anthropic_client(gateway) as client,
         client.messages.stream(model="first", max_tokens=99, messages=_HI) as stream,
     ):
         kinds = [event.type async for event in stream]

@@ -6,7 +6,6 @@ from typing import Any
 
 import openai
 import pytest
-from openai import AsyncOpenAI
 
 from tests.clock import standing
 from tests.gateway.wire import (
@@ -21,7 +20,8 @@ from tests.gateway.wire import (
     settled,
     whole_json,
 )
-from tests.running import OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway, configuration
+from tests.running import OTHER_KEY, ProviderSim, RunningGateway, configuration
+from tests.sdk import openai_client
 
 KEY = "idempotency-key: order-1\r\n"
 BAD = "invalid_request_error"
@@ -112,7 +112,7 @@ async def test_a_twin_in_flight_is_told_to_come_back(gateway: RunningGateway, si
 
 async def test_an_sdk_that_asks_twice_gets_one_answer(gateway: RunningGateway, sim: ProviderSim) -> None:
     """Its retry after the 409 finds the answer."""
-    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=5) as client:
+    async with openai_client(gateway, max_retries=5) as client:
         headers = {"Idempotency-Key": "order-1"}
 
         async def ask() -> str:

@@ -2,32 +2,26 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
 
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from tests.running import OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway
+from tests.sdk import anthropic_client, openai_client
 
 HELLO = [{"role": "user", "content": "Say hello to the lighthouse."}]
 
 
-@pytest.fixture
-async def client(gateway: RunningGateway) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0) as made:
-        yield made
-
-
-async def test_chat(client: AsyncOpenAI) -> None:
-    reply = await client.chat.completions.create(model="smart", messages=HELLO)
+async def test_chat(by_openai: AsyncOpenAI) -> None:
+    reply = await by_openai.chat.completions.create(model="smart", messages=HELLO)
     assert "lighthouse" in (reply.choices[0].message.content or "")
     assert reply.usage is not None
     assert reply.usage.prompt_tokens > 0
 
 
-async def test_chat_says_what_served_it(client: AsyncOpenAI) -> None:
-    raw = await client.chat.completions.with_raw_response.create(model="sim/chat", messages=HELLO)
+async def test_chat_says_what_served_it(by_openai: AsyncOpenAI) -> None:
+    raw = await by_openai.chat.completions.with_raw_response.create(model="sim/chat", messages=HELLO)
     assert raw.headers["x-gateway-provider"] == "sim"
     assert raw.headers["x-gateway-key"] in ("one", "two")
     assert raw.headers["x-gateway-model"] == "chat"
@@ -37,9 +31,9 @@ async def test_chat_says_what_served_it(client: AsyncOpenAI) -> None:
     assert "server-timing" in raw.headers
 
 
-async def test_chat_stream(client: AsyncOpenAI) -> None:
+async def test_chat_stream(by_openai: AsyncOpenAI) -> None:
     text, last = "", None
-    async for chunk in await client.chat.completions.create(model="smart", messages=HELLO, stream=True):
+    async for chunk in await by_openai.chat.completions.create(model="smart", messages=HELLO, stream=True):
         assert chunk.usage is None
         assert chunk.choices
         text += chunk.choices[0].delta.content or ""
@@ -48,8 +42,8 @@ async def test_chat_stream(client: AsyncOpenAI) -> None:
     assert last == "stop"
 
 
-async def test_chat_stream_with_usage(client: AsyncOpenAI) -> None:
-    stream = await client.chat.completions.create(
+async def test_chat_stream_with_usage(by_openai: AsyncOpenAI) -> None:
+    stream = await by_openai.chat.completions.create(
         model="smart", messages=HELLO, stream=True, stream_options={"include_usage": True}
     )
     chunks = [chunk async for chunk in stream]
@@ -58,7 +52,7 @@ async def test_chat_stream_with_usage(client: AsyncOpenAI) -> None:
     assert [chunk.usage for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
 
 
-async def test_tools_and_schema_through_the_stream_helper(client: AsyncOpenAI) -> None:
+async def test_tools_and_schema_through_the_stream_helper(by_openai: AsyncOpenAI) -> None:
     tool = {
         "type": "function",
         "function": {
@@ -70,63 +64,67 @@ async def test_tools_and_schema_through_the_stream_helper(client: AsyncOpenAI) -
             },
         },
     }
-    async with client.chat.completions.stream(model="smart", messages=HELLO, tools=[tool]) as stream:
+    async with by_openai.chat.completions.stream(model="smart", messages=HELLO, tools=[tool]) as stream:
         final = await stream.get_final_completion()
     assert final.choices[0].message.tool_calls
     assert final.choices[0].message.tool_calls[0].function.name == "weather"
 
 
-async def test_legacy_completions(client: AsyncOpenAI) -> None:
-    reply = await client.completions.create(model="sim/chat", prompt="Once upon a lighthouse")
+async def test_legacy_completions(by_openai: AsyncOpenAI) -> None:
+    reply = await by_openai.completions.create(model="sim/chat", prompt="Once upon a lighthouse")
     assert reply.choices[0].text
     parts = [
-        part async for part in await client.completions.create(model="sim/chat", prompt="a", stream=True)
+        part async for part in await by_openai.completions.create(model="sim/chat", prompt="a", stream=True)
     ]
     assert parts[-1].choices[0].finish_reason
 
 
-async def test_embeddings_in_both_encodings(client: AsyncOpenAI) -> None:
-    default = await client.embeddings.create(model="sim/embed", input=["one", "two"])
-    floats = await client.embeddings.create(model="sim/embed", input=["one", "two"], encoding_format="float")
+async def test_embeddings_in_both_encodings(by_openai: AsyncOpenAI) -> None:
+    default = await by_openai.embeddings.create(model="sim/embed", input=["one", "two"])
+    floats = await by_openai.embeddings.create(
+        model="sim/embed", input=["one", "two"], encoding_format="float"
+    )
     assert len(default.data) == 2
     assert default.data[0].embedding == pytest.approx(floats.data[0].embedding, abs=1e-6)
     assert default.data[0].embedding != default.data[1].embedding
 
 
-async def test_responses(client: AsyncOpenAI) -> None:
-    reply = await client.responses.create(
+async def test_responses(by_openai: AsyncOpenAI) -> None:
+    reply = await by_openai.responses.create(
         model="sim/chat", input="Tell the lighthouse.", instructions="Be brief."
     )
     assert "lighthouse" in reply.output_text
     assert "gw1_" in reply.id
-    again = await client.responses.retrieve(reply.id)
+    again = await by_openai.responses.retrieve(reply.id)
     assert again.id == reply.id
-    following = await client.responses.create(
+    following = await by_openai.responses.create(
         model="sim/chat", input="And then?", previous_response_id=reply.id
     )
     assert following.output_text
-    await client.responses.delete(reply.id)
+    await by_openai.responses.delete(reply.id)
     with pytest.raises(openai.NotFoundError) as gone:
-        await client.responses.retrieve(reply.id)
+        await by_openai.responses.retrieve(reply.id)
     assert f"'{reply.id}'" in gone.value.message, "the caller's id, not the provider's"
     with pytest.raises(openai.BadRequestError) as forgotten:
-        await client.responses.create(model="sim/chat", input="And?", previous_response_id=reply.id)
+        await by_openai.responses.create(model="sim/chat", input="And?", previous_response_id=reply.id)
     assert f"'{reply.id}'" in forgotten.value.message
 
 
-async def test_responses_stream(client: AsyncOpenAI) -> None:
-    async with client.responses.stream(model="sim/chat", input="Tell the lighthouse.") as stream:
+async def test_responses_stream(by_openai: AsyncOpenAI) -> None:
+    async with by_openai.responses.stream(model="sim/chat", input="Tell the lighthouse.") as stream:
         kinds = [event.type async for event in stream]
         final = await stream.get_final_response()
     assert kinds[0] == "response.created"
     assert kinds[-1] == "response.completed"
     assert "gw1_" in final.id
-    assert (await client.responses.retrieve(final.id)).output_text == final.output_text
+    assert (await by_openai.responses.retrieve(final.id)).output_text == final.output_text
 
 
-async def test_a_foreign_or_unknown_previous_response(gateway: RunningGateway, client: AsyncOpenAI) -> None:
-    reply = await client.responses.create(model="sim/chat", input="mine")
-    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=OTHER_KEY, max_retries=0) as other:
+async def test_a_foreign_or_unknown_previous_response(
+    gateway: RunningGateway, by_openai: AsyncOpenAI
+) -> None:
+    reply = await by_openai.responses.create(model="sim/chat", input="mine")
+    async with openai_client(gateway, OTHER_KEY) as other:
         for previous in (reply.id, "resp_unknown"):
             with pytest.raises(openai.BadRequestError) as caught:
                 await other.responses.create(model="sim/chat", input="x", previous_response_id=previous)
@@ -135,68 +133,70 @@ async def test_a_foreign_or_unknown_previous_response(gateway: RunningGateway, c
             await other.responses.retrieve(reply.id)
 
 
-async def test_files_come_back_to_their_provider_key(gateway: RunningGateway, client: AsyncOpenAI) -> None:
+async def test_files_come_back_to_their_provider_key(gateway: RunningGateway, by_openai: AsyncOpenAI) -> None:
     content = b'{"custom_id":"1"}\n' * 2000
-    made = await client.files.create(file=("batch.jsonl", content), purpose="batch")
+    made = await by_openai.files.create(file=("batch.jsonl", content), purpose="batch")
     assert "gw1_" in made.id
-    assert (await client.files.retrieve(made.id)).filename == "batch.jsonl"
-    assert (await client.files.content(made.id)).content == content
-    batch = await client.batches.create(
+    assert (await by_openai.files.retrieve(made.id)).filename == "batch.jsonl"
+    assert (await by_openai.files.content(made.id)).content == content
+    batch = await by_openai.batches.create(
         input_file_id=made.id, endpoint="/v1/chat/completions", completion_window="24h"
     )
     assert batch.input_file_id == made.id
-    assert (await client.batches.retrieve(batch.id)).id == batch.id
-    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=OTHER_KEY, max_retries=0) as other:
+    assert (await by_openai.batches.retrieve(batch.id)).id == batch.id
+    async with openai_client(gateway, OTHER_KEY) as other:
         with pytest.raises(openai.NotFoundError):
             await other.files.retrieve(made.id)
         with pytest.raises(openai.NotFoundError):
             await other.batches.create(
                 input_file_id=made.id, endpoint="/v1/chat/completions", completion_window="24h"
             )
-    assert (await client.files.delete(made.id)).deleted
+    assert (await by_openai.files.delete(made.id)).deleted
 
 
-async def test_uploads(client: AsyncOpenAI) -> None:
-    upload = await client.uploads.create(
+async def test_uploads(by_openai: AsyncOpenAI) -> None:
+    upload = await by_openai.uploads.create(
         bytes=10, filename="a.jsonl", mime_type="text/jsonl", purpose="batch"
     )
-    part = await client.uploads.parts.create(upload.id, data=b"0123456789")
-    done = await client.uploads.complete(upload.id, part_ids=[part.id])
+    part = await by_openai.uploads.parts.create(upload.id, data=b"0123456789")
+    done = await by_openai.uploads.complete(upload.id, part_ids=[part.id])
     assert done.file is not None
-    assert (await client.files.content(done.file.id)).content == b"0123456789"
+    assert (await by_openai.files.content(done.file.id)).content == b"0123456789"
 
 
-async def test_audio_and_images(client: AsyncOpenAI) -> None:
-    speech = await client.audio.speech.create(model="sim/tts", voice="alloy", input="hello")
+async def test_audio_and_images(by_openai: AsyncOpenAI) -> None:
+    speech = await by_openai.audio.speech.create(model="sim/tts", voice="alloy", input="hello")
     assert len(speech.content) > 10
-    heard = await client.audio.transcriptions.create(model="sim/whisper", file=("a.wav", speech.content))
+    heard = await by_openai.audio.transcriptions.create(model="sim/whisper", file=("a.wav", speech.content))
     assert heard.text
-    image = await client.images.generate(model="sim/image", prompt="a lighthouse")
+    image = await by_openai.images.generate(model="sim/image", prompt="a lighthouse")
     assert image.data
-    edited = await client.images.edit(model="sim/image", image=("a.png", b"\x89PNG" + b"0" * 100), prompt="x")
+    edited = await by_openai.images.edit(
+        model="sim/image", image=("a.png", b"\x89PNG" + b"0" * 100), prompt="x"
+    )
     assert edited.data
 
 
-async def test_a_large_upload_is_spooled_and_arrives_whole(client: AsyncOpenAI, sim: ProviderSim) -> None:
+async def test_a_large_upload_is_spooled_and_arrives_whole(by_openai: AsyncOpenAI, sim: ProviderSim) -> None:
     content = bytes(range(256)) * 4 * 3000  # 3 MB
-    made = await client.files.create(file=io.BytesIO(content), purpose="user_data")
-    assert (await client.files.content(made.id)).content == content
+    made = await by_openai.files.create(file=io.BytesIO(content), purpose="user_data")
+    assert (await by_openai.files.content(made.id)).content == content
 
 
-async def test_moderations(client: AsyncOpenAI) -> None:
-    assert (await client.moderations.create(model="sim/mod", input="hello")).results
+async def test_moderations(by_openai: AsyncOpenAI) -> None:
+    assert (await by_openai.moderations.create(model="sim/mod", input="hello")).results
 
 
-async def test_models_for_both_sdks(gateway: RunningGateway, client: AsyncOpenAI) -> None:
+async def test_models_for_both_sdks(gateway: RunningGateway, by_openai: AsyncOpenAI) -> None:
     import anthropic
 
-    assert [model.id async for model in await client.models.list()] == ["smart", "org/m:x"]
-    assert (await client.models.retrieve("org/m:x")).id == "org/m:x"
-    direct = await client.models.retrieve("sim/any-model")
+    assert [model.id async for model in await by_openai.models.list()] == ["smart", "org/m:x"]
+    assert (await by_openai.models.retrieve("org/m:x")).id == "org/m:x"
+    direct = await by_openai.models.retrieve("sim/any-model")
     assert (direct.id, direct.owned_by) == ("sim/any-model", "sim")
     with pytest.raises(openai.NotFoundError):
-        await client.models.retrieve("nothing")
-    async with anthropic.AsyncAnthropic(base_url=gateway.url, api_key=TENANT_KEY, max_retries=0) as claude:
+        await by_openai.models.retrieve("nothing")
+    async with anthropic_client(gateway) as claude:
         assert [model.id async for model in await claude.models.list()] == ["smart", "org/m:x"]
         assert (await claude.models.retrieve("smart")).id == "smart"
         with pytest.raises(anthropic.NotFoundError) as caught:
@@ -222,12 +222,12 @@ async def test_paths_without_version(gateway: RunningGateway) -> None:
         assert (await client.chat.completions.create(model="smart", messages=HELLO)).choices
 
 
-async def test_errors_are_the_sdks_own(gateway: RunningGateway, client: AsyncOpenAI) -> None:
+async def test_errors_are_the_sdks_own(gateway: RunningGateway, by_openai: AsyncOpenAI) -> None:
     with pytest.raises(openai.NotFoundError) as missing:
-        await client.chat.completions.create(model="gpt-9", messages=HELLO)
+        await by_openai.chat.completions.create(model="gpt-9", messages=HELLO)
     assert missing.value.code == "model_not_found"
     assert missing.value.param == "model"
-    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="wrong", max_retries=0) as stranger:
+    async with openai_client(gateway, "wrong") as stranger:
         with pytest.raises(openai.AuthenticationError) as refused:
             await stranger.chat.completions.create(model="smart", messages=HELLO)
     assert refused.value.code == "invalid_api_key"

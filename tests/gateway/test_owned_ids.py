@@ -6,16 +6,12 @@ from typing import Any
 
 import openai
 import pytest
-from openai import AsyncOpenAI
 
 from tests.gateway.wire import chat, post, stream, whole_json
-from tests.running import OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway, configuration
+from tests.running import OTHER_KEY, ProviderSim, RunningGateway, configuration
+from tests.sdk import openai_client
 
 LINE = b'{"custom_id":"1"}\n'
-
-
-def sdk(gateway: RunningGateway, key: str = TENANT_KEY) -> AsyncOpenAI:
-    return AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0)
 
 
 def keys_of_their_own(url: str) -> dict[str, Any]:
@@ -36,7 +32,7 @@ async def apart(sim: ProviderSim) -> AsyncIterator[RunningGateway]:
 
 
 async def test_listing_pages_end(apart: RunningGateway) -> None:
-    async with sdk(apart) as client:
+    async with openai_client(apart) as client:
         made = [(await client.files.create(file=("f.jsonl", LINE), purpose="batch")).id for _ in range(3)]
         listed = [file.id async for file in client.files.list(limit=1)]
         assert sorted(listed) == sorted(made)
@@ -48,7 +44,7 @@ async def test_listing_pages_end(apart: RunningGateway) -> None:
 
 
 async def test_a_cursor_that_was_not_given(apart: RunningGateway) -> None:
-    async with sdk(apart) as client, sdk(apart, OTHER_KEY) as other:
+    async with openai_client(apart) as client, openai_client(apart, OTHER_KEY) as other:
         mine = await client.files.create(file=("f.jsonl", LINE), purpose="batch")
         for cursor in (mine.id, "file-sim00000000000000000001", "file-gw1_x", "x"):
             with pytest.raises(openai.NotFoundError) as caught:
@@ -63,7 +59,7 @@ async def test_a_cursor_that_was_not_given(apart: RunningGateway) -> None:
 
 
 async def test_only_what_ran_a_model_counts_tokens(apart: RunningGateway) -> None:
-    async with sdk(apart) as client:
+    async with openai_client(apart) as client:
         reply = await client.responses.create(model="sim/chat", input="mine")
         await client.responses.retrieve(reply.id)
         async for _ in await client.responses.retrieve(reply.id, stream=True):
@@ -79,7 +75,7 @@ async def test_only_what_ran_a_model_counts_tokens(apart: RunningGateway) -> Non
 
 
 async def test_a_followed_response_is_named_as_it_was_given(gateway: RunningGateway) -> None:
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         first = await client.responses.create(model="sim/chat", input="mine")
         second = await client.responses.create(model="sim/chat", input="x", previous_response_id=first.id)
         assert second.previous_response_id == first.id
@@ -126,7 +122,7 @@ async def test_files_in_annotations_are_sealed(gateway: RunningGateway, sim: Pro
 async def test_objects_that_were_not_given(
     gateway: RunningGateway, apart: RunningGateway, sim: ProviderSim
 ) -> None:
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         mine = (await client.files.create(file=("f.jsonl", LINE), purpose="user_data")).id
     seen = len(sim.requests())
 

@@ -14,6 +14,7 @@ from tests.clock import passes, standing, until
 from tests.gateway.test_admin_and_log import admin, scrape
 from tests.gateway.wire import Line, Reply, arrived, chat, parsed, post, request, settled
 from tests.running import OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway, configuration
+from tests.sdk import openai_client
 
 QUEUE = "/admin/v1/queue"
 #: Keeps the one place at the provider taken for a minute.
@@ -203,7 +204,7 @@ async def test_a_stream_that_waits_is_told_its_place_until_its_turn_comes(sim: P
 async def test_the_sdk_does_not_see_the_comments(sim: ProviderSim) -> None:
     async with (
         taken(sim, bounds={"commit_after_s": 1}) as gateway,
-        openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0) as client,
+        openai_client(gateway) as client,
     ):
 
         async def stream() -> str:
@@ -226,7 +227,7 @@ async def test_the_sdk_does_not_see_the_comments(sim: ProviderSim) -> None:
 async def test_the_sdk_is_told_that_an_operator_cancelled(sim: ProviderSim) -> None:
     async with (
         taken(sim, bounds={"commit_after_s": 1}) as gateway,
-        openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=2) as client,
+        openai_client(gateway, max_retries=2) as client,
     ):
         messages: Any = [{"role": "user", "content": "Hello"}]
         task = asyncio.create_task(client.chat.completions.create(model="smart", messages=messages))

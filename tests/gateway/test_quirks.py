@@ -8,6 +8,7 @@ import httpx
 import pytest
 from openai import AsyncOpenAI, BadRequestError
 
+from tests.behind import sent
 from tests.dialects.chat.asking import frames
 from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
 
@@ -51,58 +52,47 @@ async def gateway(sim: ProviderSim) -> AsyncIterator[RunningGateway]:
         yield running
 
 
-@pytest.fixture
-async def caller(gateway: RunningGateway) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0) as made:
-        yield made
-
-
-def asked(sim: ProviderSim) -> dict[str, Any]:
-    """The body that the provider got last."""
-    body = sim.requests()[-1]["body"]
-    made: dict[str, Any] = json.loads(body) if isinstance(body, str | bytes) else body
-    return made
-
-
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_a_request_is_mended_and_the_answer_says_so(
-    caller: AsyncOpenAI, sim: ProviderSim, streamed: bool
+    by_openai: AsyncOpenAI, sim: ProviderSim, streamed: bool
 ) -> None:
-    said = await caller.chat.completions.with_raw_response.create(
+    said = await by_openai.chat.completions.with_raw_response.create(
         model="mistral", messages=_HI, max_completion_tokens=50, seed=1, verbosity="low", stream=streamed
     )
     assert said.headers["x-gateway-warnings"] == "dropped=verbosity"
     if streamed:
         assert [chunk async for chunk in said.parse()]  # type: ignore[attr-defined]
-    body = asked(sim)
+    body = sent(sim)
     assert (body["max_tokens"], body["random_seed"], body["model"]) == (50, 1, "mistral-1")
     assert not {"max_completion_tokens", "seed", "verbosity", "stream_options"} & body.keys()
 
 
-async def test_by_what_the_model_can(caller: AsyncOpenAI, sim: ProviderSim) -> None:
-    said = await caller.chat.completions.with_raw_response.create(
+async def test_by_what_the_model_can(by_openai: AsyncOpenAI, sim: ProviderSim) -> None:
+    said = await by_openai.chat.completions.with_raw_response.create(
         model="openai", messages=_HI, temperature=0.3, reasoning_effort="high"
     )
     assert said.headers["x-gateway-warnings"] == "clamped=reasoning_effort; dropped=temperature"
-    assert (asked(sim)["reasoning_effort"], "temperature" in asked(sim)) == ("medium", False)
-    said = await caller.chat.completions.with_raw_response.create(model="openai", messages=_HI, seed=1)
+    assert (sent(sim)["reasoning_effort"], "temperature" in sent(sim)) == ("medium", False)
+    said = await by_openai.chat.completions.with_raw_response.create(model="openai", messages=_HI, seed=1)
     assert "x-gateway-warnings" not in said.headers
 
 
-async def test_strictly_nothing_is_sent_that_loses_something(caller: AsyncOpenAI, sim: ProviderSim) -> None:
+async def test_strictly_nothing_is_sent_that_loses_something(
+    by_openai: AsyncOpenAI, sim: ProviderSim
+) -> None:
     with pytest.raises(BadRequestError) as refused:
-        await caller.chat.completions.create(
+        await by_openai.chat.completions.create(
             model="openai", messages=_HI, temperature=0.3, extra_headers={"x-gateway-strict": "true"}
         )
     assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "temperature")
     assert not sim.requests()
-    again = caller.with_options(timeout=5)
+    again = by_openai.with_options(timeout=5)
     assert await again.chat.completions.create(model="openai", messages=_HI)  # its place is free
 
 
-async def test_a_stream_is_mended(caller: AsyncOpenAI, sim: ProviderSim) -> None:
+async def test_a_stream_is_mended(by_openai: AsyncOpenAI, sim: ProviderSim) -> None:
     sim.script(chunks=[frames("chat_mistral_calls")], headers=_SSE)
-    async with caller.chat.completions.stream(model="mistral", messages=_HI) as stream:
+    async with by_openai.chat.completions.stream(model="mistral", messages=_HI) as stream:
         final = await stream.get_final_completion()
     calls = final.choices[0].message.tool_calls or []
     assert [json.loads(call.function.arguments) for call in calls] == [{"a": 1}, {"a": 2}]
@@ -110,20 +100,20 @@ async def test_a_stream_is_mended(caller: AsyncOpenAI, sim: ProviderSim) -> None
     sim.script(chunks=[frames("chat_groq_x_groq")], headers=_SSE)
     thoughts = [
         chunk.choices[0].delta.model_extra
-        async for chunk in await caller.chat.completions.create(model="groq", messages=_HI, stream=True)
+        async for chunk in await by_openai.chat.completions.create(model="groq", messages=_HI, stream=True)
         if chunk.choices
     ]
     assert {"reasoning": "Say hi.", "reasoning_content": "Say hi."} in thoughts
 
 
-async def test_a_whole_answer_is_mended(caller: AsyncOpenAI, sim: ProviderSim) -> None:
+async def test_a_whole_answer_is_mended(by_openai: AsyncOpenAI, sim: ProviderSim) -> None:
     parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "a"}]}, {"type": "text", "text": "b"}]
     choice = {"index": 0, "message": {"role": "assistant", "content": parts}, "finish_reason": "model_length"}
     usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
     sim.script(body={"id": "1", "object": "chat.completion", "choices": [choice], "usage": usage}, headers=[
         ["content-type", "application/json"]
     ])  # fmt: skip
-    said = (await caller.chat.completions.create(model="mistral", messages=_HI)).choices[0]
+    said = (await by_openai.chat.completions.create(model="mistral", messages=_HI)).choices[0]
     assert (said.message.content, said.finish_reason) == ("b", "length")
     assert said.message.model_extra == {"reasoning_content": "a"}
 

@@ -1,15 +1,15 @@
 """Callers drop what they do not know: what a provider wants back of its reply reaches it all the same."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from openai import AsyncOpenAI
 
+from tests.behind import behind_every_dialect, sent
 from tests.dialects.chat.asking import frames
-from tests.gateway.test_translation import behind_every_dialect
-from tests.running import OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway
+from tests.running import OTHER_KEY, ProviderSim, RunningGateway
+from tests.sdk import openai_client
 
 CALLING = "[[sim:thinking=20 calls=2]] Weather in Oslo?"
 TOOLS: Any = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
@@ -58,10 +58,6 @@ async def gateway(sim: ProviderSim) -> AsyncIterator[RunningGateway]:
         yield running
 
 
-def sdk(gateway: RunningGateway, key: str = TENANT_KEY) -> AsyncOpenAI:
-    return AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0)
-
-
 async def calls_of(client: AsyncOpenAI, model: str, streams: bool) -> list[Any]:
     """Of a reply to the question."""
     asked: dict[str, Any] = {
@@ -101,13 +97,9 @@ async def answered(client: AsyncOpenAI, model: str, calls: list[Any], **more: An
     )
 
 
-def sent(sim: ProviderSim) -> Any:
-    return json.loads(sim.requests()[-1]["body"])
-
-
 @streamed
 async def test_gem_tool_signature_roundtrip(sim: ProviderSim, gateway: RunningGateway, streams: bool) -> None:
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         calls = await calls_of(client, "gemini", streams)
         given = calls[0].model_extra["extra_content"]["google"]["thought_signature"]
         raw = await answered(client, "gemini", calls)
@@ -120,7 +112,7 @@ async def test_gem_tool_signature_roundtrip(sim: ProviderSim, gateway: RunningGa
 async def test_sealed_reasoning_stands_before_the_calls_it_led_to(
     sim: ProviderSim, gateway: RunningGateway, streams: bool
 ) -> None:
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         calls = await calls_of(client, "openai", streams)
         await answered(client, "openai", calls)
     kinds = [item["type"] for item in sent(sim)["input"]]
@@ -132,7 +124,7 @@ async def test_sealed_reasoning_stands_before_the_calls_it_led_to(
 async def test_signed_thoughts_begin_the_turn_that_they_began(
     sim: ProviderSim, gateway: RunningGateway, streams: bool
 ) -> None:
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         await answered(client, "anthropic", await calls_of(client, "anthropic", streams))
     said = sent(sim)["messages"][1]["content"]
     assert [block["type"] for block in said] == ["thinking", "tool_use", "tool_use"]
@@ -146,7 +138,7 @@ async def test_20_deepseek_reasoning_replay(sim: ProviderSim, gateway: RunningGa
         sim.script(chunks=[frames("chat_deepseek_calls")], headers=_SSE)
     else:
         sim.script(body=_DEEPSEEK, headers=[["content-type", "application/json"]])
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         calls = await calls_of(client, "deepseek", streams)
         await answered(client, "deepseek", calls)
     said = sent(sim)["messages"][1]
@@ -154,7 +146,7 @@ async def test_20_deepseek_reasoning_replay(sim: ProviderSim, gateway: RunningGa
 
 
 async def test_what_another_key_was_given_is_not_known(sim: ProviderSim, gateway: RunningGateway) -> None:
-    async with sdk(gateway) as client, sdk(gateway, OTHER_KEY) as other:
+    async with openai_client(gateway) as client, openai_client(gateway, OTHER_KEY) as other:
         calls = await calls_of(client, "gemini", streams=False)
         given = calls[0].model_extra["extra_content"]["google"]["thought_signature"]
         raw = await answered(other, "gemini", calls, extra_headers={"x-gateway-strict": "true"})

@@ -1,13 +1,13 @@
 """A Responses stream that breaks: the error event, then the response as failed (wire reference §3.4)."""
 
 import orjson
-from openai import AsyncOpenAI
 
-from tests.running import TENANT_KEY, ProviderSim, RunningGateway
+from tests.running import ProviderSim, RunningGateway
+from tests.sdk import openai_client
 
 
 async def test_a_broken_stream_ends_with_error_and_failed_response(gateway: RunningGateway) -> None:
-    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0) as client:
+    async with openai_client(gateway) as client:
         body = {"model": "sim/chat", "input": "[[sim:stop_after=4]] a lighthouse", "stream": True}
         async with client.responses.with_streaming_response.create(**body) as reply:
             text = await reply.text()
@@ -19,7 +19,7 @@ async def test_a_broken_stream_ends_with_error_and_failed_response(gateway: Runn
 
 
 async def test_a_reset_after_content_is_an_incomplete_answer(gateway: RunningGateway) -> None:
-    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0) as client:
+    async with openai_client(gateway) as client:
         words = [{"role": "user", "content": "[[sim:reset=900 frames=30]] a lighthouse"}]
         body = {"model": "sim/chat", "messages": words, "stream": True}
         async with client.chat.completions.with_streaming_response.create(**body) as reply:
@@ -29,6 +29,6 @@ async def test_a_reset_after_content_is_an_incomplete_answer(gateway: RunningGat
 
 
 async def test_moderation_without_a_model(gateway: RunningGateway, sim: ProviderSim) -> None:
-    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0) as client:
+    async with openai_client(gateway) as client:
         assert (await client.moderations.create(input="hello")).results
     assert b'"model"' not in str(sim.requests(1)[0]["body"]).encode()

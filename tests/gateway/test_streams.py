@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
 from typing import Any
 
 import openai
@@ -26,17 +25,11 @@ from tests.gateway.wire import (
     sse,
     stream,
 )
-from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
+from tests.running import ProviderSim, RunningGateway, configuration
 
 
 def bounded(sim: ProviderSim, **bounds: Any) -> RunningGateway:
     return RunningGateway(configuration(sim.openai_url, bounds=bounds))
-
-
-@pytest.fixture
-async def client(gateway: RunningGateway) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0) as made:
-        yield made
 
 
 def _random_stream(chance: random.Random) -> tuple[bytes, str]:
@@ -69,7 +62,7 @@ def _random_stream(chance: random.Random) -> tuple[bytes, str]:
 
 
 async def test_40_content_is_the_providers_however_it_is_cut(
-    gateway: RunningGateway, sim: ProviderSim, client: AsyncOpenAI
+    gateway: RunningGateway, sim: ProviderSim, by_openai: AsyncOpenAI
 ) -> None:
     chance = random.Random(40)
     for round_ in range(100):
@@ -86,7 +79,7 @@ async def test_40_content_is_the_providers_however_it_is_cut(
             gap_ms=0.01 if round_ % 4 == 0 else 0,
         )
         text, finish = "", None
-        async for part in await client.chat.completions.create(**chat(), stream=True):
+        async for part in await by_openai.chat.completions.create(**chat(), stream=True):
             text += part.choices[0].delta.content or ""
             finish = part.choices[0].finish_reason or finish
         assert (text, finish) == (said, "stop")
@@ -285,7 +278,7 @@ async def test_48_of_two_usages_the_last_counts_and_once(gateway: RunningGateway
 
 
 async def test_a_whole_answer_to_a_streaming_request_becomes_frames(
-    gateway: RunningGateway, sim: ProviderSim, client: AsyncOpenAI
+    gateway: RunningGateway, sim: ProviderSim, by_openai: AsyncOpenAI
 ) -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     message = {"role": "assistant", "content": "Hello", "tool_calls": [call, {**call, "id": "call_2"}]}
@@ -295,7 +288,7 @@ async def test_a_whole_answer_to_a_streaming_request_becomes_frames(
         "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7},
     }  # fmt: skip
     sim.script(body=answer, repeat=2, headers={"content-type": "application/json"})
-    async with client.chat.completions.stream(**chat(), stream_options={"include_usage": True}) as helper:
+    async with by_openai.chat.completions.stream(**chat(), stream_options={"include_usage": True}) as helper:
         final = await helper.get_final_completion()
     assert final.choices[0].message.content == "Hello"
     assert [made.id for made in final.choices[0].message.tool_calls or ()] == ["call_1", "call_2"]
@@ -318,10 +311,10 @@ async def test_no_retry_once_something_was_said(gateway: RunningGateway, sim: Pr
     assert len(sim.requests()) == 1
 
 
-async def test_the_sdk_raises_for_a_stream_that_breaks(client: AsyncOpenAI) -> None:
+async def test_the_sdk_raises_for_a_stream_that_breaks(by_openai: AsyncOpenAI) -> None:
     message = [{"role": "user", "content": "[[sim:frames=20 cut=2000 gap_ms=2]]"}]
     with pytest.raises(openai.APIError) as caught:
-        async for _ in await client.chat.completions.create(model="smart", messages=message, stream=True):  # type: ignore[arg-type]
+        async for _ in await by_openai.chat.completions.create(model="smart", messages=message, stream=True):  # type: ignore[arg-type]
             pass
     assert caught.value.code == "upstream_incomplete"
 

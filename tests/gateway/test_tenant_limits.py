@@ -6,12 +6,12 @@ from typing import Any
 
 import openai
 import pytest
-from openai import AsyncOpenAI
 
 from gateway.upstream.durations import duration
 from tests.clock import passes, standing
 from tests.gateway.wire import Line, arrived, chat, parsed, post, request, settled
-from tests.running import OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway, configuration
+from tests.running import OTHER_KEY, ProviderSim, RunningGateway, configuration
+from tests.sdk import openai_client
 
 HELLO: Any = [{"role": "user", "content": "Say hello to the lighthouse. [[sim:input=20 output=10]]"}]
 #: A charge is let go of this long after a minute: the window's slack and the length of its slots.
@@ -31,10 +31,6 @@ def used(gateway: RunningGateway) -> dict[str, int]:
     return {one.dimension: one.used for one in app.ledger.usage("tenant-key:a/web", app.ledger_time.now())}
 
 
-def client_of(gateway: RunningGateway, key: str = TENANT_KEY, retries: int = 0) -> AsyncOpenAI:
-    return AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=retries)
-
-
 def told(headers: Any) -> dict[str, str]:
     """The headers about limits, by the last two parts of their names."""
     return {
@@ -45,7 +41,7 @@ def told(headers: Any) -> dict[str, str]:
 
 
 async def test_every_answer_says_how_full_the_limits_are(sim: ProviderSim) -> None:
-    async with limited(sim, rpm=60, tpm=10_000, concurrency=9) as gateway, client_of(gateway) as client:
+    async with limited(sim, rpm=60, tpm=10_000, concurrency=9) as gateway, openai_client(gateway) as client:
         completions = client.chat.completions.with_raw_response
         with standing():
             raw = await completions.create(model="smart", messages=HELLO)
@@ -85,7 +81,7 @@ async def test_a_key_without_limits_has_no_account_and_no_headers(sim: ProviderS
 
 
 async def test_refused_at_once_and_let_in_when_it_was_told(sim: ProviderSim) -> None:
-    async with limited(sim, rpm=2) as gateway, client_of(gateway) as client:
+    async with limited(sim, rpm=2) as gateway, openai_client(gateway) as client:
         with standing():
             for _ in range(2):
                 await client.chat.completions.create(model="smart", messages=HELLO)
@@ -112,7 +108,7 @@ async def test_refused_at_once_and_let_in_when_it_was_told(sim: ProviderSim) -> 
 
 
 async def test_the_sdk_waits_as_long_as_it_was_told_and_is_served(sim: ProviderSim) -> None:
-    async with limited(sim, rpm=1) as gateway, client_of(gateway, retries=1) as client:
+    async with limited(sim, rpm=1) as gateway, openai_client(gateway, max_retries=1) as client:
         await client.chat.completions.create(model="smart", messages=HELLO)
         with standing():
             await passes(30)
@@ -190,7 +186,7 @@ async def test_what_is_only_allowed_or_feared_keeps_no_small_key_out(sim: Provid
 
 
 async def test_more_than_a_limit_is_too_large(sim: ProviderSim) -> None:
-    async with limited(sim, tpm=100, itpm=90) as gateway, client_of(gateway, retries=2) as client:
+    async with limited(sim, tpm=100, itpm=90) as gateway, openai_client(gateway, max_retries=2) as client:
         long: Any = [{"role": "user", "content": "lighthouse " * 400}]
         with pytest.raises(openai.APIStatusError) as caught:
             await client.chat.completions.create(model="smart", messages=long)
@@ -245,7 +241,7 @@ async def test_what_is_refused_before_it_goes_upstream_is_given_back_whole(sim: 
     config["tenants"][0]["keys"][0]["limits"] = {"rpm": 10, "tpm": 90_000, "rpd": 10, "concurrency": 1}
     config["providers"].append({**config["providers"][0], "id": "far"})
     config["pools"].append({"id": "three", "provider": "far", "secret": "env:PROVIDER_KEY", "tenants": ["*"]})
-    async with RunningGateway(config) as gateway, client_of(gateway) as client:
+    async with RunningGateway(config) as gateway, openai_client(gateway) as client:
         with standing():
             stored = await client.responses.create(model="sim/chat", input="Hello.")
             before = used(gateway)
@@ -272,7 +268,7 @@ async def test_an_answer_given_again_costs_nothing_and_speaks_of_now(sim: Provid
 
 async def test_being_counted_costs_no_tokens(sim: ProviderSim) -> None:
     """The provider says how many they would be, and none is used."""
-    async with limited(sim, rpm=9, tpm=900) as gateway, client_of(gateway) as client:
+    async with limited(sim, rpm=9, tpm=900) as gateway, openai_client(gateway) as client:
         with standing():
             raw = await client.responses.input_tokens.with_raw_response.count(
                 model="sim/chat", input="Hello."
@@ -283,7 +279,7 @@ async def test_being_counted_costs_no_tokens(sim: ProviderSim) -> None:
 
 async def test_an_answer_that_is_fetched_again_is_not_paid_for_again(sim: ProviderSim) -> None:
     """It says what it took, as it did the first time."""
-    async with limited(sim, rpm=9, tpm=9_000) as gateway, client_of(gateway) as client:
+    async with limited(sim, rpm=9, tpm=9_000) as gateway, openai_client(gateway) as client:
         with standing():
             stored = await client.responses.create(model="sim/chat", input="Hello.")
             before = used(gateway)
@@ -293,7 +289,7 @@ async def test_an_answer_that_is_fetched_again_is_not_paid_for_again(sim: Provid
 
 
 async def test_what_names_no_model_costs_a_request_and_no_tokens(sim: ProviderSim) -> None:
-    async with limited(sim, rpm=2, tpm=10) as gateway, client_of(gateway) as client:
+    async with limited(sim, rpm=2, tpm=10) as gateway, openai_client(gateway) as client:
         with standing():
             stored = await client.files.create(file=b"{}", purpose="batch")
             raw = await client.files.with_raw_response.retrieve(stored.id)

@@ -7,14 +7,13 @@ import anthropic
 import openai
 import pytest
 from anthropic import AsyncAnthropic
-from google import genai
 from google.genai import errors as google_errors
 from google.genai import types
 from openai import AsyncOpenAI
 
-from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
+from tests.behind import BEHIND, behind_every_dialect
+from tests.running import ProviderSim, RunningGateway
 
-BEHIND = ("openai", "anthropic", "gemini", "ollama")
 ASKED = "Say hello to the lighthouse."
 CALLING = "Weather in Oslo? [[sim:calls=2]]"
 _SCHEMA: dict[str, Any] = {
@@ -25,46 +24,10 @@ _SCHEMA: dict[str, Any] = {
 }
 
 
-def behind_every_dialect(sim: ProviderSim) -> dict[str, Any]:
-    """A provider of each dialect, all scripted; a route is called as its dialect."""
-    providers = [
-        {"id": "openai", "dialect": "openai", "base_url": f"{sim.url}/v1", "flavour": "sim"},
-        *({"id": one, "dialect": one, "base_url": sim.url, "flavour": "sim"} for one in BEHIND[1:]),
-    ]
-    return configuration(
-        sim.url,
-        providers=providers,
-        pools=[
-            {"id": one, "provider": one, "secret": "env:PROVIDER_KEY", "tenants": ["*"]} for one in BEHIND
-        ],
-        models=[{"id": one, "targets": [f"{one}/chat"]} for one in BEHIND],
-        capabilities={"*": {"tools": True, "vision": True, "thinking": "budget"}},
-    )
-
-
 @pytest.fixture
 async def gateway(sim: ProviderSim) -> AsyncIterator[RunningGateway]:
     async with RunningGateway(behind_every_dialect(sim)) as running:
         yield running
-
-
-@pytest.fixture
-async def by_openai(gateway: RunningGateway) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0) as made:
-        yield made
-
-
-@pytest.fixture
-async def by_anthropic(gateway: RunningGateway) -> AsyncIterator[AsyncAnthropic]:
-    async with AsyncAnthropic(base_url=gateway.url, api_key=TENANT_KEY, max_retries=0) as made:
-        yield made
-
-
-@pytest.fixture
-async def by_google(gateway: RunningGateway) -> AsyncIterator[Any]:
-    client = genai.Client(api_key=TENANT_KEY, http_options=types.HttpOptions(base_url=gateway.url))
-    yield client.aio
-    await client.aio.aclose()
 
 
 every_dialect = pytest.mark.parametrize("behind", BEHIND)

@@ -1,13 +1,12 @@
 """A provider refuses a field without which the request asks the same: it is left out, once and from then on."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI, BadRequestError
 
-from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
+from tests.running import ProviderSim
 
 _HI: Any = [{"role": "user", "content": "hi"}]
 _JSON = {"content-type": "application/json"}
@@ -20,78 +19,65 @@ def refuse(
     sim.script(status=400, body={"error": said}, headers=_JSON)
 
 
-@pytest.fixture
-async def gateway(sim: ProviderSim) -> AsyncIterator[RunningGateway]:
-    async with RunningGateway(configuration(sim.openai_url)) as running:
-        yield running
-
-
-@pytest.fixture
-async def caller(gateway: RunningGateway) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TENANT_KEY, max_retries=0) as made:
-        yield made
-
-
-async def ask(caller: AsyncOpenAI, **fields: Any) -> Any:
-    return await caller.chat.completions.with_raw_response.create(model="smart", messages=_HI, **fields)
+async def ask(by_openai: AsyncOpenAI, **fields: Any) -> Any:
+    return await by_openai.chat.completions.with_raw_response.create(model="smart", messages=_HI, **fields)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_it_is_left_out_and_the_answer_says_so(
-    caller: AsyncOpenAI, sim: ProviderSim, streamed: bool
+    by_openai: AsyncOpenAI, sim: ProviderSim, streamed: bool
 ) -> None:
     refuse(sim, "seed")
-    said = await ask(caller, seed=1, stream=streamed)
+    said = await ask(by_openai, seed=1, stream=streamed)
     assert (said.headers["x-gateway-warnings"], said.headers["x-gateway-attempts"]) == ("dropped=seed", "2")
-    again = await ask(caller, seed=2)
+    again = await ask(by_openai, seed=2)
     assert (again.headers["x-gateway-warnings"], again.headers["x-gateway-attempts"]) == ("dropped=seed", "1")
-    assert "x-gateway-warnings" not in (await ask(caller)).headers
+    assert "x-gateway-warnings" not in (await ask(by_openai)).headers
     first, *rest = [str(request["body"]) for request in sim.requests()]
     assert '"seed"' in first and not any('"seed"' in body for body in rest)
     assert len(rest) == 3
 
 
-async def test_once(caller: AsyncOpenAI, sim: ProviderSim) -> None:
+async def test_once(by_openai: AsyncOpenAI, sim: ProviderSim) -> None:
     refuse(sim, "seed")
     refuse(sim, "top_p")
     with pytest.raises(BadRequestError) as refused:
-        await ask(caller, seed=1, top_p=0.5)
+        await ask(by_openai, seed=1, top_p=0.5)
     assert refused.value.param == "top_p"
     assert len(sim.requests()) == 2
 
 
 @pytest.mark.parametrize("param", ["tools", "response_format", "messages", "seed"])
 async def test_what_changes_the_meaning_or_was_not_said_is_not(
-    caller: AsyncOpenAI, sim: ProviderSim, param: str
+    by_openai: AsyncOpenAI, sim: ProviderSim, param: str
 ) -> None:
     refuse(sim, param)
     with pytest.raises(BadRequestError) as refused:
-        await ask(caller, response_format={"type": "json_object"}, temperature=0.5)
+        await ask(by_openai, response_format={"type": "json_object"}, temperature=0.5)
     assert refused.value.param == param
     assert len(sim.requests()) == 1
 
 
-async def test_of_a_value_only_that_value(caller: AsyncOpenAI, sim: ProviderSim) -> None:
+async def test_of_a_value_only_that_value(by_openai: AsyncOpenAI, sim: ProviderSim) -> None:
     refuse(sim, "reasoning_effort", "Unsupported value: '{}' does not support 'minimal' with this model.")
-    assert (await ask(caller, reasoning_effort="minimal")).headers["x-gateway-attempts"] == "2"
-    assert "x-gateway-warnings" not in (await ask(caller, reasoning_effort="low")).headers
-    assert (await ask(caller, reasoning_effort="minimal")).headers["x-gateway-attempts"] == "1"
+    assert (await ask(by_openai, reasoning_effort="minimal")).headers["x-gateway-attempts"] == "2"
+    assert "x-gateway-warnings" not in (await ask(by_openai, reasoning_effort="low")).headers
+    assert (await ask(by_openai, reasoning_effort="minimal")).headers["x-gateway-attempts"] == "1"
 
 
-async def test_strictly_it_is_refused(caller: AsyncOpenAI, sim: ProviderSim) -> None:
+async def test_strictly_it_is_refused(by_openai: AsyncOpenAI, sim: ProviderSim) -> None:
     refuse(sim, "seed")
     for _ in range(2):
         with pytest.raises(BadRequestError) as refused:
-            await ask(caller, seed=1, extra_headers={"x-gateway-strict": "true"})
+            await ask(by_openai, seed=1, extra_headers={"x-gateway-strict": "true"})
         assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "seed")
     assert len(sim.requests()) == 1
 
 
-async def test_in_the_callers_words(gateway: RunningGateway, sim: ProviderSim) -> None:
+async def test_in_the_callers_words(by_anthropic: AsyncAnthropic, sim: ProviderSim) -> None:
     refuse(sim, "safety_identifier")
-    async with AsyncAnthropic(base_url=gateway.url, api_key=TENANT_KEY, max_retries=0) as caller:
-        said = await caller.messages.with_raw_response.create(
-            model="smart", messages=_HI, max_tokens=50, metadata={"user_id": "u"}
-        )
+    said = await by_anthropic.messages.with_raw_response.create(
+        model="smart", messages=_HI, max_tokens=50, metadata={"user_id": "u"}
+    )
     assert said.headers["x-gateway-warnings"] == "dropped=metadata.user_id"
     assert len(sim.requests()) == 2

@@ -1,4 +1,4 @@
-"""Whether the models are there, for tests that need them: 190 MB, which `scripts/test` alone does not fetch."""
+"""Whether the models are there, for tests that need them: 196 MB, which `scripts/test` alone does not fetch."""
 
 import pytest
 
@@ -13,7 +13,4 @@ def _missing() -> str:
     return ""
 
 
-needs_models = pytest.mark.skipif(
-    _missing() != "",
-    reason=f"{_missing()} is not installed; `scripts/setup local` installs it, as .ci/run does",
-)
+needs_models = pytest.mark.skipif(_missing() != "", reason=f"{_missing()}, as .ci/run does")

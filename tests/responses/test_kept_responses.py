@@ -1,7 +1,6 @@
 """Responses of models whose providers keep none: gone on from, shown, deleted, and nobody else's."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,9 +12,10 @@ from gateway.pipeline.response_store import ONE_MAX, ResponseStore
 from storage import stored_responses as rows
 from storage.database import EVERY_TENANT, Database
 from storage.stored_responses import Stored
-from tests.gateway.test_translation import behind_every_dialect
+from tests.behind import behind_every_dialect, sent
 from tests.postgres import Stored as StoredDatabase
-from tests.running import OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway
+from tests.running import OTHER_KEY, ProviderSim, RunningGateway
+from tests.sdk import openai_client
 
 ASKED = "Say hello to the lighthouse."
 TOOLS: Any = [{"type": "function", "name": "weather", "parameters": {"type": "object"}}]
@@ -41,10 +41,6 @@ async def other(sim: ProviderSim, stored: StoredDatabase) -> AsyncIterator[Runni
         yield running
 
 
-def sdk(gateway: RunningGateway, key: str = TENANT_KEY) -> AsyncOpenAI:
-    return AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0)
-
-
 def store_of(gateway: RunningGateway) -> ResponseStore:
     found = gateway.app.data.inference.responses.store
     assert found is not None
@@ -61,16 +57,12 @@ async def made(client: AsyncOpenAI, streams: bool, model: str = "anthropic", **a
         return await stream.get_final_response()
 
 
-def sent(sim: ProviderSim) -> Any:
-    return json.loads(sim.requests()[-1]["body"])
-
-
 @streamed
 async def test_the_conversation_goes_on(
     gateway: RunningGateway, other: RunningGateway, sim: ProviderSim, streams: bool
 ) -> None:
     """From any worker, and on to any provider."""
-    async with sdk(gateway) as client, sdk(other) as elsewhere:
+    async with openai_client(gateway) as client, openai_client(other) as elsewhere:
         first = await made(client, streams)
         second = await made(elsewhere, streams, input="And to the boats.", previous_response_id=first.id)
         third = await made(client, streams, "gemini", input="Bye.", previous_response_id=second.id)
@@ -90,7 +82,7 @@ async def test_the_conversation_goes_on(
 async def test_who_keeps_responses_itself_is_shown_the_whole(
     gateway: RunningGateway, sim: ProviderSim
 ) -> None:
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         first = await made(client, streams=False)
         again = await made(client, False, "openai", input="Again.", previous_response_id=first.id)
         assert len(sent(sim)["input"]) == 3
@@ -103,7 +95,7 @@ async def test_who_keeps_responses_itself_is_shown_the_whole(
 async def test_calls_are_answered_by_their_ids_alone(
     gateway: RunningGateway, sim: ProviderSim, streams: bool
 ) -> None:
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         first = await made(client, streams, input="Weather in Oslo? [[sim:calls=2]]", tools=TOOLS)
         calls = [item for item in first.output if item.type == "function_call"]
         results = [
@@ -117,7 +109,7 @@ async def test_calls_are_answered_by_their_ids_alone(
 
 @streamed
 async def test_it_is_shown_as_it_was_answered(gateway: RunningGateway, streams: bool) -> None:
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         first = await made(client, streams, instructions="Be brief.", metadata={"a": "b"})
         shown = await client.responses.retrieve(first.id)
         assert shown.output_text == first.output_text
@@ -133,7 +125,7 @@ async def test_it_is_shown_as_it_was_answered(gateway: RunningGateway, streams: 
 
 
 async def test_deleted_is_gone_and_so_is_what_goes_on_from_it(gateway: RunningGateway) -> None:
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         first = await made(client, streams=False)
         second = await made(client, False, previous_response_id=first.id)
         await client.responses.delete(first.id)
@@ -148,7 +140,7 @@ async def test_deleted_is_gone_and_so_is_what_goes_on_from_it(gateway: RunningGa
 
 
 async def test_another_tenants_is_unknown(gateway: RunningGateway) -> None:
-    async with sdk(gateway) as client, sdk(gateway, OTHER_KEY) as stranger:
+    async with openai_client(gateway) as client, openai_client(gateway, OTHER_KEY) as stranger:
         first = await made(client, streams=False)
         for ask in (
             stranger.responses.retrieve,
@@ -165,7 +157,7 @@ async def test_another_tenants_is_unknown(gateway: RunningGateway) -> None:
 
 @streamed
 async def test_what_is_not_to_be_kept_is_not(gateway: RunningGateway, streams: bool) -> None:
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         first = await made(client, streams)
         second = await made(client, streams, store=False, previous_response_id=first.id)
         assert second.store is False
@@ -175,7 +167,7 @@ async def test_what_is_not_to_be_kept_is_not(gateway: RunningGateway, streams: b
 
 async def test_a_fault_is_shown_where_its_caller_wrote_it(gateway: RunningGateway) -> None:
     """Not where it came to stand behind the conversation that was kept."""
-    async with sdk(gateway) as client:
+    async with openai_client(gateway) as client:
         first = await made(client, False)
         bad = [{"role": "user", "content": "a"}, {"role": "user", "content": [{"type": "no_such_part"}]}]
         with pytest.raises(openai.BadRequestError) as caught:
@@ -185,7 +177,7 @@ async def test_a_fault_is_shown_where_its_caller_wrote_it(gateway: RunningGatewa
 
 async def test_resp_previous_id(sim: ProviderSim) -> None:
     """Without a database nothing is kept, and that is said."""
-    async with RunningGateway(behind_every_dialect(sim)) as gateway, sdk(gateway) as client:
+    async with RunningGateway(behind_every_dialect(sim)) as gateway, openai_client(gateway) as client:
         raw = await client.responses.with_raw_response.create(model="gemini", input=ASKED, store=True)
         assert raw.headers["x-gateway-warnings"] == "dropped=store"
         first = raw.parse()
