@@ -2,7 +2,7 @@
 
 Three keys of different tiers are offered twice what they hold, with requests, input and output tokens binding in
 turn; the same by four workers sharing a Valkey, of which one worker is killed and the Valkey restarted; a key of
-5 requests a minute behind eight workers; and all classes at twice 1,200 requests a minute, by one worker and by four.
+5 requests a minute behind eight workers; and all classes at twice 1,200 requests a minute, by one and by four.
 """
 
 from __future__ import annotations

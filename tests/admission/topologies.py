@@ -14,7 +14,7 @@ _SLOTS, _NODES = 16_384, 3
 
 
 class Sentinel(Server):
-    """What watches the master at `watched`, and takes it for dead when a test says so: a machine that stands still is not."""
+    """What watches the master at `watched`. It is slow to take it for dead: a busy machine may stand still."""
 
     def __init__(self, binary: str, directory: Path, watched: int) -> None:
         super().__init__(binary, directory, free_port(), _SENTINEL_PASSWORD)
