@@ -113,7 +113,7 @@ class App:
         self.ledger: Grantor = MemoryLedger(time) if self._leases is None else self._leases
         grantor = self.ledger
         estimator = Estimator(metrics)
-        health, departed = HealthTable(snapshot.in_service), Departed(grantor)
+        health, departed = HealthTable(snapshot.in_service, clock.monotonic()), Departed(grantor)
         accounts = Accounts(grantor, snapshot.in_service, set_aside_permille(settings), time.now(), departed)
         self._dispatcher = dispatcher = self._dispatching(snapshot, accounts, estimator, time, metrics)
         anchored = Anchors(settings.data_dir / FILE, clock.utc).add

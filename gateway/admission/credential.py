@@ -2,11 +2,16 @@
 
 A secret may have been rotated under us, so the first refusal is no verdict. The second counts only from an attempt
 that started after the new secret was there; those that were still under way carried the old one.
+
+A secret that cannot be had puts the key out of use, too, until it is there again: no person can say otherwise.
 """
 
 from typing import Literal, Protocol
 
 Answer = Literal["refresh", "invalid"]
+
+_AWAY = "its secret cannot be had from where it is kept"
+_BACK = "its secret can be had again"
 
 
 class Use(Protocol):
@@ -22,11 +27,13 @@ class Use(Protocol):
 class Credential:
     """The secret of one provider key. Turns are the numbers that `Health.started` gives out."""
 
-    __slots__ = ("_refreshed_at", "doubted", "invalid", "uses")
+    __slots__ = ("_refreshed_at", "doubted", "invalid", "is_away", "since", "uses", "why")
 
     def __init__(self) -> None:
         self.doubted = False
         self.invalid = False
+        self.is_away = False  # it cannot be had, and therefore is invalid
+        self.why, self.since = "", 0.0  # it is invalid
         self.uses: dict[Use, None] = {}  # in the order of their making
         self._refreshed_at = 0  # turn from which on the secret is the new one; 0: not yet
 
@@ -39,9 +46,7 @@ class Credential:
             return "refresh"
         if self._refreshed_at == 0 or turn < self._refreshed_at:
             return "refresh"
-        self.invalid = True
-        for use in self.uses:
-            use.quarantine(now, reason)
+        self._quarantine(now, reason)
         return "invalid"
 
     def refreshed(self, turn: int) -> None:
@@ -55,8 +60,25 @@ class Credential:
             self.doubted = False
 
     def changed(self, now: float, reason: str) -> None:
-        """There is another secret, or a person says that it is good: it is tried."""
+        """There is another secret, or a person says that it is good: it is tried, if it can be had."""
+        if self.is_away:
+            return
         was_invalid, self.invalid, self.doubted = self.invalid, False, False
         if was_invalid:
             for use in self.uses:
                 use.give_chance(now, reason)
+
+    def at_hand(self, now: float, *, is_away: bool) -> None:
+        """Whether the secret can be had now."""
+        if is_away == self.is_away:
+            return
+        self.is_away = is_away
+        if is_away:
+            self._quarantine(now, _AWAY)
+        else:
+            self.changed(now, _BACK)
+
+    def _quarantine(self, now: float, reason: str) -> None:
+        self.invalid, self.why, self.since = True, reason, now
+        for use in self.uses:
+            use.quarantine(now, reason)

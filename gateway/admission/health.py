@@ -7,6 +7,7 @@
     any     ─ quota used up                         → quota(until), then probing
     any     ─ the key may not use the model         → barred(until), then probing
     any     ─ the credential is refused twice       → invalid, until a person or a new secret
+    any     ─ the secret cannot be had              → invalid, until it can
 
 What a key that cools may be used for all the same is not its own to say: see `eligibility`. An answer to anything
 that starts there is as good as a probe's. Whatever the state, nothing starts before the time that a provider in
@@ -70,7 +71,7 @@ class Health:
         self._ejections = Ejections()
         self._hold_s = hold_s
         if credential.invalid:
-            self._become("invalid", 0.0, "the key's credential is refused")
+            self._become("invalid", credential.since, credential.why)
 
     # What may be asked of it. None of these changes anything.
 

@@ -22,15 +22,18 @@ class HealthTable:
 
     __slots__ = ("_keys", "_targets", "_turns", "credentials")
 
-    def __init__(self, keys: Iterable[ProviderKey]) -> None:
+    def __init__(self, keys: Iterable[ProviderKey], now: float = 0.0) -> None:
         self._turns = count(1)
         self._keys: tuple[ProviderKey, ...] = ()
         self._targets: dict[tuple[str, str], TargetHealth] = {}
         self.credentials: dict[str, Credential] = {}  # by the key's id
-        self.configure(keys)
+        self.configure(keys, now)
 
-    def configure(self, keys: Iterable[ProviderKey]) -> None:
-        """These are the keys from now on. Whoever knows that a secret is another one says so to its credential."""
+    def configure(self, keys: Iterable[ProviderKey], now: float) -> None:
+        """These are the keys from now on, with their secrets or without.
+
+        Whoever knows that a secret is another one says so to its credential.
+        """
         self._keys = tuple(keys)
         known = self.credentials
         self.credentials = {key.id: known.get(key.id) or Credential() for key in self._keys}
@@ -38,6 +41,8 @@ class HealthTable:
             credential.uses.clear()
         for (provider_id, model), target in self._targets.items():
             target.consist_of(self._members(provider_id, model, target))
+        for key in self._keys:
+            self.credentials[key.id].at_hand(now, is_away=key.lacks_secret)
 
     def target(self, provider_id: str, model: str | None) -> TargetHealth:
         """The keys that serve `model` there; None stands for requests that name no model."""
@@ -57,19 +62,26 @@ class HealthTable:
     def reinstate(self, key_id: str, now: float, reason: str) -> bool:
         """A person says that the key is good: it is tried again, whatever it was left out for; whether it was."""
         credential = self.credentials.get(key_id)
-        if credential is None:  # not in service: it begins anew when it is
+        if credential is None or credential.is_away:  # not in service: it begins anew when it is
             return False
         was_out = [use.reinstate(now, reason) for use in credential.uses]
         credential.changed(now, reason)
         return any(was_out)
 
     def state(self, key_id: str, now: float) -> list[dict[str, object]]:
-        """For the admin API: every model of a key that is not simply healthy, or has a history."""
-        return [
+        """For the admin API: every model of a key that is not simply healthy, or has a history.
+
+        Of a key that is out of use although nobody has asked for it, what a request without a model would find.
+        """
+        told = [
             _described(one, now)
             for target in self._targets.values()
             if (one := target.by_key.get(key_id)) is not None and (one.history or not one.open)
         ]
+        credential = self.credentials.get(key_id)
+        if told or credential is None or not credential.invalid:
+            return told
+        return [_described(Health(key_id, "", credential, self._turns, 0.0), now)]
 
     def _members(self, provider_id: str, model: str, target: TargetHealth) -> list[Health]:
         """The health of each key that serves it: those that it had, and new ones."""

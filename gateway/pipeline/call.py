@@ -21,6 +21,7 @@ from gateway.errors import (
     NO_ELIGIBLE_KEY,
     RATE_LIMITED,
     REQUEST_TOO_LARGE,
+    UPSTREAM_AUTH,
     GatewayError,
 )
 from gateway.exchange import NO_USAGE, Exchange
@@ -49,7 +50,7 @@ _HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 _DOORS_MAX = 4096
 #: Ollama's streams: an object a line.
 _LINES = b"application/x-ndjson"
-_NO_WAY = (NO_ELIGIBLE_KEY, REQUEST_TOO_LARGE)
+_NO_WAY = (NO_ELIGIBLE_KEY, REQUEST_TOO_LARGE, UPSTREAM_AUTH)
 #: After these the same key may serve it yet; after the others where the provider says when: it rests until then.
 _PUT_BACK: frozenset[Kind] = frozenset({"rate", "ramp", "saturation"})
 _PUT_BACK_WHEN_TOLD: frozenset[Kind] = frozenset({"health", "capacity"})
@@ -327,7 +328,7 @@ class Upstream:
         name = (key, work.method, work.path, model, work.query)
         door = self._doors.get(name)
         if door is None:
-            if key.secret is None and key.reference is not None:
+            if key.lacks_secret:
                 raise UpstreamFailure("no_secret", "the key's secret cannot be had", sent=False)
             head = fixed_head(key, work.method, work.path, model, work.query)
             door = Door(head, served_by(key, target), self._pool_of(key))

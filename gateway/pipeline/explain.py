@@ -142,11 +142,10 @@ class Explainer:
         retries = self._dispatcher.retries
         if opens_at(way, ways, rank, now, retries) > now:
             at = look_at(way, ways, rank, now, retries)
-            when = (
-                f"until a person mends it (kaze pool verify {way.key_id})"
-                if at == inf
-                else f"for {at - now:.1f} s"
-            )
+            when = f"for {at - now:.1f} s"
+            if at == inf:
+                mends = f"a person mends it (kaze pool verify {way.key_id})"
+                when = f"until {'it is there again' if health.credential.is_away else mends}"
             why = f": {health.history[-1].reason}" if health.history else ""
             state = f"{health.state}, but the last attempt failed" if health.streak else health.state
             yield f"its health is {state}, {when}{why}"

@@ -12,7 +12,7 @@ from gateway.pipeline.charging import Charging
 from gateway.pipeline.outlook import AccountOutlook
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Ticket
-from gateway.pipeline.turned_away import full, no_key, too_large
+from gateway.pipeline.turned_away import full, no_credential, no_key, too_large
 
 
 class LineItems:
@@ -57,7 +57,11 @@ class LineItems:
         if opens_in > within_s:
             if self._outlook.are_full(ticket, within_s, now):
                 raise full(opens_in)
-            raise no_key(opens_in, permanent=all(way.health.state == "invalid" for way in ways))
+            away = [way.health.credential.is_away for way in ways]
+            if ways and all(away):
+                raise no_credential()
+            refused = all(way.health.state == "invalid" for way in ways)
+            raise no_key(opens_in, permanent=refused and not any(away))
         small = [way for way in ways if self._too_large(ticket, way, now)]
         ticket.tried = (*ticket.tried, *small)
         if len(small) == len(ways):

@@ -1,8 +1,8 @@
 """The secrets of provider keys as they are now: filled into each snapshot, and again when one of them changes.
 
 With them those of egress proxies, and the tenant keys that are kept in Vault. So a request finds its secret in its
-key and looks nothing up. A secret whose place is away stays until it is too old; then its key has none, and every
-attempt with it fails before anything is sent. A provider's refusal has the secret looked at again at once: when
+key and looks nothing up. A secret whose place is away stays until it is too old; then its key has none, and is
+out of use until it has. A provider's refusal has the secret looked at again at once: when
 there is another value, the present or the former one, it is used; when there is none, the key's next refusal puts
 it out of use.
 """
@@ -130,10 +130,13 @@ class ProviderSecrets:
         """Read the key's secret again, as somebody says that there is another; whether there was."""
         key, filled = self._keys[key_id]
         reference = key.reference
-        if reference is None or not is_looked_at(reference) or filled.secret is None:
+        if reference is None or not is_looked_at(reference):
             return False
         with suppress(SecretUnavailableError):
-            await self._cache.refresh_now(reference, filled.secret)
+            if filled.secret is None:
+                await self._cache.look_again(reference)
+            else:
+                await self._cache.refresh_now(reference, filled.secret)
         self._renew_if_changed()
         return self._keys[key_id][1].secret != filled.secret
 
@@ -145,7 +148,7 @@ class ProviderSecrets:
         if before is not None:
             if before[0] is key and before[1].secret == secret and before[1].provider is provider:
                 filled = before[1]
-            elif before[1].secret != secret or before[1].reference != key.reference:
+            elif secret is not None and (before[1].secret != secret or before[1].reference != key.reference):
                 credential = self._health.credentials.get(key.id)
                 if credential is not None:
                     credential.changed(self._monotonic(), _CHANGED)

@@ -82,7 +82,7 @@ class Swap:
         now = self._clock.monotonic()
         before = self._pipeline.generation
         self._accounts.configure(snapshot.in_service, self._time.at(now))
-        self._health.configure(snapshot.in_service)
+        self._health.configure(snapshot.in_service, now)
         self._router.configure(snapshot)
         self._reservations.configure(snapshot.tenant_keys)
         self._connections.retain(snapshot.providers)

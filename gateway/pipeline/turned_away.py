@@ -18,8 +18,10 @@ from gateway.errors import (
     QUEUE_TIMEOUT,
     RATE_LIMITED,
     REQUEST_TOO_LARGE,
+    UPSTREAM_AUTH,
     GatewayError,
 )
+from gateway.upstream.refusal import NO_CREDENTIAL
 
 #: SDKs come back after what they are told; sooner than this is no help to anybody.
 RETRY_LEAST_S = 0.5
@@ -85,6 +87,11 @@ def no_key(opens_in_s: float, *, permanent: bool) -> GatewayError:
         "All provider keys that may serve this request are out of service for now.",
         retry_after_s=None if opens_in_s == inf else max(RETRY_LEAST_S, opens_in_s),
     )
+
+
+def no_credential() -> GatewayError:
+    """The secrets of all keys that may serve it cannot be had."""
+    return GatewayError(UPSTREAM_AUTH, NO_CREDENTIAL)
 
 
 def full(free_in_s: float) -> GatewayError:

@@ -22,6 +22,8 @@ Row = dict[str, object]
 async def verify(key: ProviderKey, pool_of: Callable[[ProviderKey], Pool], clock: Clock) -> Row:
     """`accepted` is null when that could not be found out; `said` is for people."""
     found: Row = {"pool": key.id, "accepted": None, "status": None, "seconds": None}
+    if key.lacks_secret:
+        return {**found, "said": "its secret cannot be had from where it is kept: the provider was not asked"}
     version = version_line(samples=True) if key.provider.dialect == "anthropic" else b""
     head = fixed_head(key, "GET", "/models", None) + version + b"user-agent: " + AGENT + b"\r\n\r\n"
     began = clock.monotonic()

@@ -157,6 +157,11 @@ class ProviderKey:
     weight: float = 1.0  # how much it takes until it counts as equally full as another
     state: str = "enabled"  # enabled | disabled | draining: of the latter only what is bound to it is served
 
+    @property
+    def lacks_secret(self) -> bool:
+        """Whether it needs one that cannot be had now."""
+        return self.secret is None and self.reference is not None
+
     def serves(self, model: str) -> bool:
         """Whether this key may be used for `model`, the provider's own name of it."""
         return any(pattern == "*" or fnmatchcase(model, pattern) for pattern in self.models)

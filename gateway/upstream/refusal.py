@@ -35,6 +35,7 @@ from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.retry_after import Headers, retry_after_s
 from gateway.upstream.verdict import Kind
 
+NO_CREDENTIAL = "The gateway has no credential for the provider at the moment."
 _FAILURES: dict[str, tuple[Condition, str]] = {
     "connect": (UPSTREAM_UNREACHABLE, "The provider could not be reached."),
     "connect_timeout": (UPSTREAM_TIMEOUT, "Connecting to the provider took too long."),
@@ -45,7 +46,7 @@ _FAILURES: dict[str, tuple[Condition, str]] = {
     "too_large": (UPSTREAM_TOO_LARGE, "The provider's answer is too large."),
     "timeout": (UPSTREAM_TIMEOUT, "The provider took too long to answer."),
     "exchange_timeout": (DEADLINE_EXCEEDED, "The exchange took longer than is allowed in all."),
-    "no_secret": (UPSTREAM_AUTH, "The gateway has no credential for the provider at the moment."),
+    "no_secret": (UPSTREAM_AUTH, NO_CREDENTIAL),
     "closed": (INTERNAL, "The upstream connection was closed."),
 }
 _SECRETS = re.compile(

@@ -1,6 +1,9 @@
 """A refused credential: fetched anew once, then out of use until it is another one."""
 
+from dataclasses import replace
+
 from gateway.admission.health_table import HealthTable
+from keys.secrets.reference import Reference
 from tests.admission.keys import provider, provider_key
 
 NOW = 1000.0
@@ -62,3 +65,45 @@ def test_another_secret_is_tried_with_one_request() -> None:
     assert not health.allows(4, NOW + 6)
     health.answered(turn, NOW + 6)
     assert health.open
+
+
+def test_without_its_secret_a_key_is_out_until_it_is_there_again_and_no_person_can_say_otherwise() -> None:
+    there = provider_key("a", P)
+    gone = replace(there, secret=None, reference=Reference("file", "/run/key"))
+    table = HealthTable([there])
+    m = table.target("p", "m").by_key["a"]
+    table.configure([gone], NOW)
+    assert (m.state, m.history[-1].at, "secret" in m.history[-1].reason) == ("invalid", NOW, True)
+    new = table.target("p", "new").by_key["a"]
+    assert (new.state, new.history[-1].at, new.history[-1].reason) == ("invalid", NOW, m.history[-1].reason)
+    table.configure([gone], NOW + 5)
+    assert len(m.history) == 1, "it is said once"
+    assert not table.reinstate("a", NOW + 6, "a person says so")
+    assert (m.state, new.state) == ("invalid", "invalid")
+    table.configure([there], NOW + 7)
+    assert (m.state, new.state) == ("probing", "probing")
+    m.answered(m.started(NOW + 8), NOW + 8)
+    assert m.open
+
+
+def test_a_key_without_its_secret_that_nobody_asked_for_yet_tells_so_too() -> None:
+    local = provider_key("local", P)
+    gone = replace(local, id="a", reference=Reference("file", "/run/key"))
+    table = HealthTable([gone, replace(local, secret=None)], NOW)
+    [told] = table.state("a", NOW + 2)
+    assert (told["state"], told["share"]) == ("invalid", 0.0)
+    assert "secret" in str(told["reason"])
+    assert table.state("local", NOW + 2) == [], "it needs none"
+
+
+def test_what_was_refused_before_its_secret_was_away_is_tried_again() -> None:
+    there = provider_key("a", P)
+    table = HealthTable([there])
+    m = table.target("p", "m").by_key["a"]
+    m.failed(m.started(NOW), "credential", NOW)
+    table.refreshed("a")
+    m.failed(m.started(NOW), "credential", NOW)
+    table.configure([replace(there, secret=None, reference=Reference("file", "/run/key"))], NOW + 1)
+    assert m.state == "invalid" and "secret" in m.history[-1].reason
+    table.configure([there], NOW + 2)
+    assert m.state == "probing"

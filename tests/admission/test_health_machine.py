@@ -143,7 +143,7 @@ class Target(RuleBasedStateMachine):
         known = {key.id: key for key in self.keys}
         names = [f"key-{number}" for number in range(count)]
         self.keys = [known.get(name) or provider_key(name, provider()) for name in names]
-        self.table.configure(self.keys)
+        self.table.configure(self.keys, self.now)
         self.live = [one for one in self.live if one.health in self.everyone()]
 
     @invariant()

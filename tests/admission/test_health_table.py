@@ -22,10 +22,10 @@ def test_health_outlives_a_change_of_the_configuration() -> None:
     table = HealthTable([A, B])
     health = table.target("p", "m").by_key["a"]
     fail(health, 5, NOW)
-    table.configure([A, B, C])
+    table.configure([A, B, C], NOW)
     assert table.target("p", "m").by_key["a"] is health and health.state == "cooling"
-    table.configure([B])
-    table.configure([A, B])
+    table.configure([B], NOW)
+    table.configure([A, B], NOW)
     assert table.target("p", "m").by_key["a"] is not health, "a key that was away is a new one"
 
 

@@ -1,6 +1,7 @@
 """A real OpenBao that is sealed, cut off, or closed to the gateway's token: said at once, and over by itself."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -138,13 +139,62 @@ async def test_it_leaves_the_secret_until_it_is_too_old(sim: ProviderSim, bao: O
         await passes(600)
         await measured(gateway, f"{OUT} 1.0")
         sent = len(sim.requests())
-        assert (await post(gateway, chat())).status in (502, 503)
+        refused = await post(gateway, chat())
+        said = json.loads(refused.body)["error"]
+        assert (refused.status, said["code"]) == (502, "upstream_auth_failed")
+        assert "no credential for the provider" in said["message"]
         assert len(sim.requests()) == sent  # nothing goes out without a credential
         assert (await post(gateway, chat(model="other/chat"))).status == 200
         bao.unseal()
         await passes(60)
         await measured(gateway, f"{OUT} 0.0")
         await measured(gateway, f"{STALE} 0.0")
+
+
+async def test_a_key_whose_secret_is_out_is_left_out_beside_a_sound_one_and_says_why(
+    sim: ProviderSim, bao: OpenBao
+) -> None:
+    made = two_providers(sim)
+    made["pools"][1]["provider"] = "sim"
+    asked = {
+        "tenant": "a", "key": None, "model": "smart", "api": "chat", "priority": None, "input_tokens": 10,
+        "max_tokens": 5,
+    }  # fmt: skip
+
+    async def stand() -> tuple[Any, Any]:
+        told: Any = await gateway.app.running.explain(asked)
+        pools = json.loads((await admin(gateway, "/admin/v1/pools")).body)["data"]
+        return {one["pool"]: one for one in told["candidates"]}, {one["id"]: one["live"] for one in pools}
+
+    async with kept_in(bao, made, ttl_s=60, stale_max_s=600) as gateway:
+        bao.seal()
+        await passes(601)
+        await measured(gateway, f"{OUT} 1.0")
+        while gateway.app.pipeline.generation.snapshot.provider_keys[0].secret is not None:
+            await passes(1)
+        candidates, pools = await stand()  # nobody has asked for it since, nor before
+        assert [candidates[pool]["usable"] for pool in ("one", "two")] == [False, True]
+        assert "its secret cannot be had" in str(candidates["one"]["why_not"])
+        assert "verify" not in str(candidates["one"]["why_not"]), "nobody mends it there"
+        [health] = pools["one"]["health"]
+        assert (health["state"], "its secret cannot be had" in health["reason"]) == ("invalid", True)
+        for _ in range(8):
+            reply = await post(gateway, chat())
+            assert (reply.status, reply.headers["x-gateway-key"]) == (200, "two")
+            assert reply.headers["x-gateway-attempts"] == "1"
+        sent = len(sim.requests())
+        verified = json.loads((await admin(gateway, "/admin/v1/pools/one/verify", method="POST")).body)
+        assert (verified["accepted"], verified["status"], len(sim.requests())) == (None, None, sent)
+        assert "its secret cannot be had" in verified["said"]
+        await admin(gateway, "/admin/v1/pools/one/refresh", method="POST")
+        assert not (await stand())[0]["one"]["usable"]
+        bao.unseal()
+        again = json.loads((await admin(gateway, "/admin/v1/pools/one/refresh", method="POST")).body)
+        assert again["changed"] is True
+        served = set()
+        while "one" not in served:
+            await passes(1)
+            served.add((await post(gateway, chat())).headers["x-gateway-key"])
 
 
 async def test_without_a_vault_there_is_nothing_to_say(gateway: RunningGateway) -> None:
