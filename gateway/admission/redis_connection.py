@@ -18,8 +18,6 @@ from redis.exceptions import NoScriptError, RedisClusterException, RedisError, S
 from gateway.settings.ledger_url import LedgerUrl, Login, parse
 
 LOOK_S = 1.0
-#: Asking all sentinels in turn, the silent ones too, leaves time for the server itself (`redis_ledger.py`).
-_SENTINELS_S = 0.6
 
 REDIS_ERRORS = (RedisError, RedisClusterException, OSError, TimeoutError)
 ScriptUnknownError = NoScriptError
@@ -31,6 +29,7 @@ class Waits(NamedTuple):
     connect_s: float = 0.5
     reply_s: float = 0.5
     call_s: float = 1.0  # for all that one call needs
+    sentinels_s: float = 0.6  # of it for asking all sentinels in turn, the silent ones too
 
 
 class Connection:
@@ -59,7 +58,7 @@ class _MasterBySentinel(Connection):
     """
 
     def __init__(self, named: LedgerUrl, waits: Waits) -> None:
-        each_s = min(waits.connect_s, _SENTINELS_S / len(named.hosts))
+        each_s = min(waits.connect_s, waits.sentinels_s / len(named.hosts))
         options = {**_bounds(Waits(each_s, each_s)), **_login(named.sentinel_login), **_tls(named)}
         self._sentinels = Sentinel(named.hosts, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
         super().__init__(

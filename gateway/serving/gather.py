@@ -1,4 +1,4 @@
-"""Asks every worker on its unix socket, each within a second, unless it asks others in its turn.
+"""Asks every worker on its unix socket, each within two seconds, unless it asks others in its turn.
 
 A worker that is dead, silent or says something else than expected is missing from the answers; the others
 are not held up by it.
@@ -13,7 +13,8 @@ import httpx2
 
 from gateway.serving.seat import Seat
 
-TIMEOUT_S = 1.0
+#: One that is merely busy does not answer at once.
+TIMEOUT_S = 2.0
 #: For what a worker asks of others in its turn.
 DEED_S = 15.0
 _OK = frozenset({200})

@@ -2,7 +2,7 @@
 
 Three keys of different tiers are offered twice what they hold, with requests, input and output tokens binding in
 turn; the same by four workers sharing a Valkey, of which one worker is killed and the Valkey restarted; a key of
-5 requests a minute behind eight workers; and all classes at twice 1,200 requests a minute.
+5 requests a minute behind eight workers; and all classes at twice 1,200 requests a minute, by one and by four.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from loadtests.judged.waiting import felt_figure, wait_figure
 from loadtests.judged.windows import kept, used
 from loadtests.offered.stream import MIX, UNPACED_MIX, Stream, mixed
 from loadtests.scenarios import command
-from loadtests.scenarios.key_sets import ROOMY, WARM_UP_S, one_provider, tiers
+from loadtests.scenarios.key_sets import ROOMY, SHARED_WORKERS, WARM_UP_S, one_provider, tiers
 from loadtests.scenarios.run import Run
 from loadtests.world.disturbance import Disturbance, kill_worker, restart_ledger
 from loadtests.world.layout import Layout, Ledger, ProviderKey, RoutePlan, SimPlan
@@ -87,8 +87,9 @@ def scarce(ci: bool) -> Run:
     )
 
 
-def classes(ci: bool) -> Run:
+def classes(ci: bool, *, workers: int = 1, ledger: Ledger = "memory") -> Run:
     """Every class at twice the ceiling: the top one does not wait, the others get their floors."""
+    shared = workers > 1
     rpm = 300 if ci else 1200
     keys = tiers("tier", {"rpm": rpm})
     names = [key.id for key in keys]
@@ -108,10 +109,12 @@ def classes(ci: bool) -> Run:
             failure_figure(evidence.calls),
         ]
 
-    layout = one_provider(keys, queue={"depth_max": 60} if ci else {})
+    # Lines so short that some are full are compared only where there is one: each worker has its own.
+    queue = {"depth_max": 60} if ci and not shared else {}
+    layout = one_provider(keys, workers=workers, ledger=ledger, queue=queue)
     return Run(
-        "classes",
-        f"all classes at 2× of {rpm:,.0f} rpm",
+        "shared-classes" if shared else "classes",
+        f"all classes at 2× of {rpm:,.0f} rpm" + (f", {workers} workers on Valkey" if shared else ""),
         layout,
         mixed(((0, rate),), CI_CLASSES if ci else MIX),
         seconds,
@@ -159,11 +162,12 @@ def all_bindings_at_once(*, shared: bool = False) -> Run:
 
 def runs(ci: bool) -> list[Run]:
     """All cases."""
+    rest = [scarce(ci), classes(ci), classes(ci, workers=SHARED_WORKERS, ledger="own")]
     if ci:
-        return [all_bindings_at_once(), all_bindings_at_once(shared=True), scarce(ci), classes(ci)]
+        return [all_bindings_at_once(), all_bindings_at_once(shared=True), *rest]
     alone = [binding(limit) for limit in BINDING]
-    shared = [binding(limit, workers=4, ledger="own") for limit in BINDING]
-    return [*alone, *shared, scarce(ci), classes(ci)]
+    shared = [binding(limit, workers=SHARED_WORKERS, ledger="own") for limit in BINDING]
+    return [*alone, *shared, *rest]
 
 
 def main(words: Sequence[str]) -> int:

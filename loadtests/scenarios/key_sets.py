@@ -11,6 +11,9 @@ gateway that does everything right uses two percent less (`tests/loadtests/ideal
 ROOMY = {"rpm": 100_000, "itpm": 100_000_000, "otpm": 100_000_000}
 """Ceilings that do not bind, but are there to be looked at."""
 
+SHARED_WORKERS = 4
+"""Of a gateway that shares a Valkey."""
+
 
 def tiers(
     name: str, limits: dict[str, int], shares: tuple[float, ...] = (0.5, 0.3, 0.2)

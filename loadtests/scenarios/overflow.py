@@ -1,12 +1,13 @@
 """What waits too long for a paid model goes to a local one, where the route allows it, and says so.
 
 Two routes share a paid key: `fast` may overflow, `smart` may not. The local model has places instead of rates, and
-a short line of its own.
+a short line of its own. By one worker, and by four that share a Valkey.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from loadtests.figures import Figure
 from loadtests.judged.evidence import Evidence
@@ -14,7 +15,7 @@ from loadtests.judged.outcomes import failure_figure, refusal_figure
 from loadtests.judged.windows import kept, used
 from loadtests.offered.stream import mixed
 from loadtests.scenarios import command
-from loadtests.scenarios.key_sets import WARM_UP_S
+from loadtests.scenarios.key_sets import SHARED_WORKERS, WARM_UP_S
 from loadtests.scenarios.run import Run
 from loadtests.world.layout import Layout, ProviderKey, RoutePlan, SimPlan
 
@@ -35,7 +36,7 @@ def overflow_figures(evidence: Evidence, least: int) -> list[Figure]:
 
 
 def runs(ci: bool) -> list[Run]:
-    """One case."""
+    """By one worker and by several."""
     rpm, rate = (120, 24.0) if ci else (300, 20.0)
     since, seconds = (0.0, 11.0) if ci else (WARM_UP_S, WARM_UP_S + 180)
     layout = Layout(
@@ -68,7 +69,12 @@ def runs(ci: bool) -> list[Run]:
         *mixed(((0, rate * 0.75),), {"conversation": 0.5, "evaluation": 0.5}, model="fast"),
         *mixed(((0, asked),), strict, model="smart"),
     ]
-    return [Run("local", "a paid key at 4× and a local model", layout, streams, seconds, since, judge)]
+    title = "a paid key at 4× and a local model"
+    shared = replace(layout, workers=SHARED_WORKERS, ledger="own")
+    return [
+        Run("local", title, layout, streams, seconds, since, judge),
+        Run("shared", f"{title}, {SHARED_WORKERS} workers on Valkey", shared, streams, seconds, since, judge),
+    ]
 
 
 def main(words: Sequence[str]) -> int:

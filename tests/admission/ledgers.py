@@ -17,7 +17,7 @@ from gateway.clock import SystemClock
 
 START = 1_790_000_000_000
 _SERIAL = itertools.count()
-_PATIENT = Waits(10.0, 10.0, 30.0)  # with a machine that may be busy
+_PATIENT = Waits(10.0, 10.0, 30.0, 20.0)  # with a machine that may be busy
 
 
 def terms(*dimensions: Dimension, paced: bool = True, set_aside_permille: int = 0) -> AccountTerms:

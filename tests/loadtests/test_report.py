@@ -141,7 +141,7 @@ def test_a_case_that_does_not_exist_is_told_apart(capsys: pytest.CaptureFixture[
 def test_a_configuration_can_be_written_for_a_gateway_elsewhere(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["overflow", "--prepare", str(tmp_path)]) == 0
+    assert main(["overflow", "--case", "local", "--prepare", str(tmp_path)]) == 0
     assert "kaze serve --config" in capsys.readouterr().out
     assert {file.name for file in tmp_path.iterdir()} == {
         "kaze.yaml",
