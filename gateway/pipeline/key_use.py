@@ -22,8 +22,8 @@ log = logging.getLogger("gateway")
 
 
 class KeyUse:
-    """`used` (with the moment, in monotonic seconds) and `outdated` (digests, with what is to be in their place) are
-    added to by whoever lets a key in.
+    """`used` (with the moment, in monotonic seconds) and `outdated` (digests, with what is to be in their place)
+    are added to by whoever lets a key in.
 
     `pepper_version` is the present pepper's; `anchored` keeps the new heads of the audit trail.
     """
