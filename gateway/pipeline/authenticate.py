@@ -49,11 +49,11 @@ class UnknownKeyError(GatewayError):
 class Authenticator:
     """Knows the tenant keys of one snapshot.
 
-    `used` is told who was let in and when (monotonic seconds), `outdated` which digests of the database are by the
-    pepper before, each with what is to be in its place. Who was let in once with an `Authorization` header is known
-    by it from then on, which spares the hash. The memory holds accepted values only, ends with its snapshot (so a
-    revocation forgets), has a bound, and is looked up by a keyed hash of the whole value, which tells nothing by its
-    time.
+    `used` is told who was let in and when (monotonic seconds), `outdated` which digests of the database are
+    by the pepper before, each with what is to be in its place. Who was let in once with an `Authorization`
+    header is known by it from then on, which spares the hash. The memory holds accepted values only, ends
+    with its snapshot (so a revocation forgets), has a bound, and is looked up by a keyed hash of the whole
+    value, which tells nothing by its time.
     """
 
     __slots__ = ("_known", "_outdated", "_snapshot", "_used", "_utc")
