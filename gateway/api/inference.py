@@ -191,6 +191,8 @@ class Inference:
             model = document.required_text("model")
         exchange.model, exchange.body_bytes = model, len(raw)
         candidates = self._router.candidates(tenant, model, endpoint.api)
+        if pinned is not None:
+            self.ids.check_owner(candidates, pinned, document)
         is_native = candidates.is_native
         if may_name_files(document.raw) or "conversation" in fields:
             for param, real in raw_references(endpoint, document, opened):

@@ -46,6 +46,17 @@ class ObjectIds:
             way for way in ways if pinned in (None, way.key_id) and self.is_own(way.account.key, tenant)
         )
 
+    def check_owner(self, candidates: Candidates, pinned: str, document: Document) -> None:
+        """Raises GatewayError where what is referred to lives at a provider that does not serve the model."""
+        served_by = {way.account.key.provider.id for ways in candidates.targets for way in ways}
+        keys = self._router.snapshot.provider_keys
+        if any(key.id == pinned and key.provider.id in served_by for key in keys):
+            return
+        for name, condition in _REFERENCES.items():
+            if document.text(name) is not None:
+                message = "It belongs to a provider that does not serve this model."
+                raise GatewayError(condition, message, param=name)
+
     def owner_of(self, exchange: Exchange, sealed: str) -> tuple[str, str]:
         """(pool, real id) behind an id in a path. Raises GatewayError: the same for foreign and unknown ids."""
         owned = self._ids.open(tenant_of(exchange).id, sealed)

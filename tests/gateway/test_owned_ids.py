@@ -148,3 +148,15 @@ async def test_objects_that_were_not_given(
     for path, body in asks("file-raw1"):
         assert (await post(apart, body, path=path)).status == 200
         assert b"file-raw1" in sim.requests()[-1]["body"].encode()
+
+
+async def test_a_response_of_another_provider_is_not_found(sim: ProviderSim) -> None:
+    config = configuration(sim.openai_url)
+    config["providers"].append({**config["providers"][0], "id": "far"})
+    config["pools"].append({"id": "three", "provider": "far", "secret": "env:PROVIDER_KEY", "tenants": ["*"]})
+    async with RunningGateway(config) as gateway, openai_client(gateway) as client:
+        stored = await client.responses.create(model="sim/chat", input="Hello.")
+        with pytest.raises(openai.BadRequestError) as caught:
+            await client.responses.create(model="far/chat", input="And?", previous_response_id=stored.id)
+        error = caught.value
+        assert (error.code, error.param) == ("previous_response_not_found", "previous_response_id")

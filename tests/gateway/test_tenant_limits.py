@@ -236,17 +236,18 @@ async def test_upstreams_failure_costs_the_request_and_no_tokens(sim: ProviderSi
 
 
 async def test_what_is_refused_before_it_goes_upstream_is_given_back_whole(sim: ProviderSim) -> None:
-    """A stored response pins its provider key, which cannot serve the other provider's model."""
+    """A file pins its provider key, which cannot serve the other provider's model."""
     config = configuration(sim.openai_url)
     config["tenants"][0]["keys"][0]["limits"] = {"rpm": 10, "tpm": 90_000, "rpd": 10, "concurrency": 1}
     config["providers"].append({**config["providers"][0], "id": "far"})
     config["pools"].append({"id": "three", "provider": "far", "secret": "env:PROVIDER_KEY", "tenants": ["*"]})
     async with RunningGateway(config) as gateway, openai_client(gateway) as client:
         with standing():
-            stored = await client.responses.create(model="sim/chat", input="Hello.")
+            file = await client.files.create(file=("f.jsonl", b"{}\n"), purpose="batch")
+            said: Any = [{"role": "user", "content": [{"type": "input_file", "file_id": file.id}]}]
             before = used(gateway)
             with pytest.raises(openai.APIStatusError) as caught:
-                await client.responses.create(model="far/chat", input="And?", previous_response_id=stored.id)
+                await client.responses.create(model="far/chat", input=said)
             assert caught.value.code == "no_eligible_key"
             assert caught.value.response.headers["x-ratelimit-remaining-requests"] == "9"
             assert used(gateway) == before
