@@ -1,6 +1,11 @@
-"""What a provider's JSON says, leniently: it is a stranger's, and what is not of its type was not said."""
+"""What a provider's JSON says.
+
+It is a stranger's: of what stands beside an answer (ids, sources, probabilities) what is not of its type was not
+said. The answer itself, its texts and calls, must be of its type: what else would be lost of it nobody could see.
+"""
 
 from gateway.chat import Json, JsonObject
+from gateway.errors import UPSTREAM_INVALID, GatewayError
 
 
 def word(fields: JsonObject, name: str) -> str:
@@ -30,3 +35,43 @@ def inside(fields: JsonObject, name: str) -> JsonObject:
 def dicts(value: Json) -> list[JsonObject]:
     """The objects of an array; none for what is no array."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def answer_word(fields: JsonObject, name: str) -> str:
+    """ "" where the answer does not have it. Raises GatewayError for what is no string."""
+    value = fields.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise no_answer(name)
+    return value
+
+
+def answer_object(fields: JsonObject, name: str) -> JsonObject:
+    """An empty one where the answer does not have it. Raises GatewayError for what is none."""
+    value = fields.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise no_answer(name)
+    return value
+
+
+def answer_objects(fields: JsonObject, name: str) -> list[JsonObject]:
+    """None where the answer does not have them. Raises GatewayError for what is no array of objects."""
+    value = fields.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise no_answer(name)
+    return [_object(one, name) for one in value]
+
+
+def no_answer(name: str) -> GatewayError:
+    return GatewayError(UPSTREAM_INVALID, f"The `{name}` of the provider's answer is not what it should be.")
+
+
+def _object(value: Json, name: str) -> JsonObject:
+    if not isinstance(value, dict):
+        raise no_answer(name)
+    return value

@@ -6,7 +6,7 @@ from hashlib import sha256
 from gateway.chat import Json, JsonObject, ToolCall
 from gateway.dialects.chat.signatures import thought_signature
 from gateway.dialects.json_text import json_bytes
-from gateway.dialects.said_fields import inside, word
+from gateway.dialects.said_fields import answer_object, answer_word, no_answer, word
 from gateway.dialects.tool_arguments import arguments_text, plain_input
 from gateway.dialects.translation import Sent
 
@@ -48,9 +48,9 @@ class Calls:
         return name in self._custom
 
     def whole(self, call: JsonObject) -> ToolCall | None:
-        """None for what is no call."""
+        """None for a call of nothing. Raises GatewayError for what is no call."""
         inner = inner_of(call)
-        sent = word(inner, "name")
+        sent = answer_word(inner, "name")
         if not sent:
             return None
         name, said = self.name(sent), arguments_of(inner)
@@ -63,17 +63,23 @@ class Calls:
 
 
 def inner_of(call: JsonObject) -> JsonObject:
-    return inside(call, "function") or inside(call, "custom")
+    """Raises GatewayError for what is no call."""
+    return answer_object(call, "function") or answer_object(call, "custom")
 
 
 def arguments_of(inner: JsonObject) -> str:
-    """Their text; of a server that has an object there, its text. Of a plain-text tool the input."""
+    """Their text; of a server that has an object there, its text. Of a plain-text tool the input.
+
+    Raises GatewayError for what is neither.
+    """
     said: Json = inner.get("arguments")
     if said is None:
         said = inner.get("input")
     if isinstance(said, str):
         return said
-    return arguments_text(said) if isinstance(said, dict) else ""
+    if said is not None and not isinstance(said, dict):
+        raise no_answer("arguments")
+    return "" if said is None else arguments_text(said)
 
 
 def call_id(call: JsonObject) -> str:

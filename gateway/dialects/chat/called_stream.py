@@ -11,12 +11,12 @@ What holds always: a call begins once and with its name; numbers count up from 0
 
 from collections.abc import Iterator
 
-from gateway.chat import Json, JsonObject
+from gateway.chat import JsonObject
 from gateway.chat_events import CallBegun, CallPiece, Event, TextPiece
 from gateway.dialects.chat.called import Calls, arguments_of, call_id, inner_of
 from gateway.dialects.chat.signatures import thought_signature
 from gateway.dialects.json_text import read_object
-from gateway.dialects.said_fields import dicts, word
+from gateway.dialects.said_fields import answer_objects, answer_word
 from gateway.dialects.tool_arguments import plain_input
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 
@@ -49,10 +49,10 @@ class CalledStream:
         self._last: _Call | None = None
         self.begun = 0  # calls that were told of
 
-    def take(self, entries: Json) -> Iterator[Event]:
-        """What one event's `tool_calls` say."""
+    def take(self, delta: JsonObject) -> Iterator[Event]:
+        """What one event's `tool_calls` say. Raises GatewayError for what are none."""
         before = len(self._all)
-        for entry in dicts(entries):
+        for entry in answer_objects(delta, "tool_calls"):
             yield from self._say(self._call(entry, before), entry)
 
     def end(self) -> Iterator[Event]:
@@ -69,7 +69,7 @@ class CalledStream:
         known = self._by_id.get(id_)
         if known is None:
             known = self._by_index.get(index) if isinstance(index, int) else self._last
-            name = word(inner_of(entry), "name")
+            name = answer_word(inner_of(entry), "name")
             if known is not None and name and (id_ or self._is_other(known, name, before)):
                 known = None
         if known is None:
@@ -92,7 +92,7 @@ class CalledStream:
 
     def _say(self, call: _Call, entry: JsonObject) -> Iterator[Event]:
         inner = inner_of(entry)
-        name, said = word(inner, "name"), arguments_of(inner)
+        name, said = answer_word(inner, "name"), arguments_of(inner)
         if not call.name:
             if not name:
                 call.held.append(said)

@@ -68,13 +68,13 @@ class Mender:
             delta = inside(choice, "delta")
             changed |= _mend_texts(delta)
             if self._quirks.odd_calls and delta.get("tool_calls"):
-                delta["tool_calls"] = self._called(event, count(choice, "index"), delta["tool_calls"])
+                delta["tool_calls"] = self._called(event, count(choice, "index"), delta)
                 changed = True
             begun = self._choices.get(count(choice, "index"))
             changed |= _mend_finish(event, choice, calls=begun is not None and begun.begun > 0)
         return changed
 
-    def _called(self, event: JsonObject, index: int, entries: Json) -> list[Json]:
+    def _called(self, event: JsonObject, index: int, delta: JsonObject) -> list[Json]:
         """The same entries, as a stream of OpenAI's would have them."""
         if not self._begun:
             self._begun = True
@@ -82,7 +82,7 @@ class Mender:
         stream = self._choices.get(index)
         if stream is None:
             stream = self._choices[index] = CalledStream(self._calls, index)
-        return _entries(stream.take(entries))
+        return _entries(stream.take(delta))
 
 
 def _entries(events: Iterable[Event]) -> list[Json]:

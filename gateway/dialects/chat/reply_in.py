@@ -7,7 +7,7 @@ from gateway.dialects.chat.reasoning import thoughts_of
 from gateway.dialects.chat.signatures import thought_signature
 from gateway.dialects.chat.spoken import citations_of, images_of, logprobs_of, no_completion, sound, texts_of
 from gateway.dialects.json_text import json_bytes
-from gateway.dialects.said_fields import count, dicts, inside, word
+from gateway.dialects.said_fields import answer_object, answer_objects, answer_word, count, inside, word
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import ReportedError
@@ -20,7 +20,7 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
     """Raises ReportedError for an error inside a 200, GatewayError for what is no completion."""
     if body.get("error") or body.get("object") == "error":
         raise ReportedError(json_bytes(body))
-    choices = dicts(body.get("choices"))
+    choices = answer_objects(body, "choices")
     if not choices:
         raise no_completion()
     calls = Calls(sent)
@@ -60,7 +60,7 @@ def _answer(choice: JsonObject, calls: Calls, form: str) -> Answer:
     if transcript := word(audio, "transcript"):
         blocks.append(Text(transcript))
     _finish_text(blocks, message)
-    if refusal := word(message, "refusal"):
+    if refusal := answer_word(message, "refusal"):
         blocks.append(Refusal(refusal))
     blocks += images_of(message)
     if data := word(audio, "data"):
@@ -79,8 +79,8 @@ def _finish_text(blocks: list[Block], message: JsonObject) -> None:
 
 def _called(message: JsonObject, calls: Calls, blocks: list[Block]) -> bool:
     """Whether tools are to be called; what the forced tool was given is the answer's text."""
-    several = dicts(message.get("tool_calls"))
-    if legacy := inside(message, "function_call"):
+    several = answer_objects(message, "tool_calls")
+    if legacy := answer_object(message, "function_call"):
         several.append({"function": legacy})
     found = False
     for one in several:

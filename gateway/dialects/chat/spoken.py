@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gateway.chat import Citation, Json, JsonObject, Logprob, Media
 from gateway.dialects.data_url import attached
-from gateway.dialects.said_fields import count, decimal, dicts, inside, word
+from gateway.dialects.said_fields import count, decimal, dicts, inside, no_answer, word
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 
 _IMAGES, _SOUND = "images", "audio/"
@@ -18,17 +18,26 @@ def no_completion() -> GatewayError:
 
 
 def texts_of(content: Json) -> Iterator[tuple[bool, str]]:
-    """(whether it is a thought, the text) of each piece: content is a string, or Mistral's parts."""
+    """(whether it is a thought, the text) of each piece: content is a string, or Mistral's parts.
+
+    Raises GatewayError for what is neither.
+    """
     if isinstance(content, str):
         if content:
             yield False, content
         return
-    for part in dicts(content):
+    if content is not None and not isinstance(content, list):
+        raise no_answer("content")
+    for part in content or ():
+        if not isinstance(part, dict):
+            raise no_answer("content")
         thought = part.get("thinking")
         inner = thought if isinstance(thought, list) else (part,) if thought is None else (thought,)
         for one in inner:
             said = one.get("text") if isinstance(one, dict) else one
-            if isinstance(said, str) and said:
+            if said is not None and not isinstance(said, str):
+                raise no_answer("content")
+            if said:
                 yield thought is not None, said
 
 

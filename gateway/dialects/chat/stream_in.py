@@ -33,7 +33,7 @@ from gateway.dialects.chat.signatures import thought_signature
 from gateway.dialects.chat.spoken import citations_of, images_of, logprobs_of, no_completion, sound, texts_of
 from gateway.dialects.event_cutter import EventCutter, ended_early
 from gateway.dialects.json_text import event_object, json_bytes, read_object
-from gateway.dialects.said_fields import count, dicts, inside, word
+from gateway.dialects.said_fields import answer_object, answer_objects, answer_word, count, inside, word
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import GatewayError, ReportedError
@@ -97,13 +97,12 @@ class ChatReader:
         event = event_object(data)
         if event.get("error") or event.get("object") == "error":
             raise ReportedError(data)
-        choices = event.get("choices")
-        if choices:
+        if choices := answer_objects(event, "choices"):
             if not self._begun:
                 self._begun = True
                 self._calls.begin(event)
                 events.append(Begun(word(event, "id"), word(event, "model"), count(event, "created")))
-            for choice in dicts(choices):
+            for choice in choices:
                 self._choice(choice, events, data)
         if event.get("usage"):
             self._count(event, event, events)
@@ -119,8 +118,7 @@ class ChatReader:
             choice = self._choices[index] = _Choice(self._calls, index, self._form)
         if choice.finished:
             return
-        delta = stated.get("delta")
-        if isinstance(delta, dict) and delta:
+        if delta := answer_object(stated, "delta"):
             choice.say(delta, stated, events)
         finish = stated.get("finish_reason")
         if not finish:
@@ -175,7 +173,7 @@ class _Choice:
             else:
                 events.append(TextPiece(said, index, logprobs))
                 logprobs = ()
-        if refusal := word(delta, "refusal"):
+        if refusal := answer_word(delta, "refusal"):
             events.append(RefusalPiece(refusal, index))
         events += [Cited(one, index) for one in citations_of(delta)]
         signature = thought_signature(delta)
@@ -184,10 +182,10 @@ class _Choice:
         events += [MediaPiece(one, index) for one in images_of(delta)]
         if audio := inside(delta, "audio"):
             self._hear(audio, events)
-        if (entries := delta.get("tool_calls")) is not None:
-            events += self.calls.take(entries)
-        if legacy := inside(delta, "function_call"):
-            events += self.calls.take([{"index": 0, "function": legacy}])
+        if "tool_calls" in delta:
+            events += self.calls.take(delta)
+        if legacy := answer_object(delta, "function_call"):
+            events += self.calls.take({"tool_calls": [{"index": 0, "function": legacy}]})
 
     def _think(self, delta: JsonObject, events: list[Event]) -> None:
         """A signature may bring along the text that was said before it."""

@@ -8,7 +8,7 @@ from gateway.dialects.gemini.candidate_in import citations, logprobs
 from gateway.dialects.gemini.contents_in import code_fence
 from gateway.dialects.gemini.finish import stop_of
 from gateway.dialects.json_text import json_bytes
-from gateway.dialects.said_fields import dicts, inside, word
+from gateway.dialects.said_fields import answer_object, answer_objects, answer_word, inside, no_answer, word
 from gateway.dialects.tool_arguments import arguments_text, plain_input
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import read_usage
@@ -25,7 +25,7 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
     if body.get("error"):
         raise ReportedError(json_bytes(body))
     calls = CallReader(body, sent)
-    answers = tuple(_answer(candidate, calls) for candidate in dicts(body.get("candidates")))
+    answers = tuple(_answer(candidate, calls) for candidate in answer_objects(body, "candidates"))
     if not answers:
         reason = block_reason(body)
         if not reason:
@@ -65,18 +65,26 @@ class CallReader:
         self._made = 0
 
     def call(self, part: JsonObject) -> ToolCall:
-        stated = inside(part, "functionCall")
+        """Raises GatewayError for what is no call."""
+        stated = answer_object(part, "functionCall")
         id_ = word(stated, "id")
         if not id_:
             id_ = f"call_{self._unique}_{self._made}"
             self._made += 1
-        name = word(stated, "name")
+        name = answer_word(stated, "name")
+        if not name:
+            raise no_answer("functionCall")
         name = self._names.get(name, name)
-        arguments = arguments_text(stated.get("args"))
+        arguments = arguments_text(answer_object(stated, "args"))
         custom = name in self._custom
         return ToolCall(
             id_, name, plain_input(arguments) if custom else arguments, "", custom, signature_of(part)
         )
+
+
+def parts_of(candidate: JsonObject) -> list[JsonObject]:
+    """What it says. Raises GatewayError for what are no parts."""
+    return answer_objects(answer_object(candidate, "content"), "parts")
 
 
 def signature_of(part: JsonObject) -> Signature | None:
@@ -85,9 +93,11 @@ def signature_of(part: JsonObject) -> Signature | None:
 
 
 def media_of(part: JsonObject) -> Media:
-    blob = inside(part, "inlineData")
+    blob = answer_object(part, "inlineData")
     media_type = word(blob, "mimeType")
-    return Media("audio" if media_type.startswith("audio/") else "image", "", media_type, word(blob, "data"))
+    return Media(
+        "audio" if media_type.startswith("audio/") else "image", "", media_type, answer_word(blob, "data")
+    )
 
 
 def ran_code(part: JsonObject) -> str:
@@ -103,7 +113,7 @@ _RAN = "codeExecutionResult"
 
 def _answer(candidate: JsonObject, calls: CallReader) -> Answer:
     blocks: list[Block] = []
-    for part in dicts(inside(candidate, "content").get("parts")):
+    for part in parts_of(candidate):
         block = _block(part, calls)
         if block is not None:
             blocks.append(block)
@@ -124,7 +134,7 @@ def _block(part: JsonObject, calls: CallReader) -> Block | None:
         return calls.call(part)
     if "inlineData" in part:
         return media_of(part)
-    said, signature = word(part, "text") or ran_code(part), signature_of(part)
+    said, signature = answer_word(part, "text") or ran_code(part), signature_of(part)
     if not said and signature is None:
         return None
     return Thinking(said, signature) if part.get("thought") is True else Text(said, signature=signature)

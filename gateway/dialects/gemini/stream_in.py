@@ -31,12 +31,13 @@ from gateway.dialects.gemini.reply_in import (
     block_reason,
     failed,
     media_of,
+    parts_of,
     ran_code,
     signature_of,
     usage_of,
 )
 from gateway.dialects.json_text import event_object
-from gateway.dialects.said_fields import dicts, inside, word
+from gateway.dialects.said_fields import answer_objects, answer_word, word
 from gateway.dialects.translation import Sent
 from gateway.errors import GatewayError, ReportedError
 
@@ -96,9 +97,8 @@ class GeminiReader:
             events.append(Begun(word(body, "responseId"), word(body, "modelVersion")))
         if "usageMetadata" in body:
             self._usage = body
-        candidates = body.get("candidates")
-        if candidates:
-            for candidate in dicts(candidates):
+        if candidates := answer_objects(body, "candidates"):
+            for candidate in candidates:
                 self._candidate(candidate, calls, events)
         elif reason := block_reason(body):
             self._finished = True
@@ -108,7 +108,7 @@ class GeminiReader:
         index = candidate.get("index")
         choice = index if isinstance(index, int) else 0
         probable = logprobs(candidate) if "logprobsResult" in candidate else ()
-        for part in dicts(inside(candidate, "content").get("parts")):
+        for part in parts_of(candidate):
             before = len(events)
             self._part(part, choice, calls, probable, events)
             if len(events) > before:
@@ -140,7 +140,7 @@ class GeminiReader:
         if "inlineData" in part:
             events.append(MediaPiece(media_of(part), choice))
             return
-        said, signature = word(part, "text") or ran_code(part), signature_of(part)
+        said, signature = answer_word(part, "text") or ran_code(part), signature_of(part)
         if part.get("thought") is True:
             if said:
                 events.append(ThinkingPiece(said, choice))

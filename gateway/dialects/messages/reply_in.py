@@ -4,6 +4,7 @@ from gateway.chat import Answer, Block, ChatReply, Citation, Json, JsonObject, S
 from gateway.dialects.json_text import json_bytes
 from gateway.dialects.messages.stops import DECLINED, neutral_stop
 from gateway.dialects.messages.thoughts import seal_of, signature_of
+from gateway.dialects.said_fields import answer_object, answer_word
 from gateway.dialects.tool_arguments import arguments_text, plain_input
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
@@ -37,17 +38,18 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
 
 
 def _block(block: Json, sent: Sent, custom: frozenset[str]) -> Block | None:
-    """None for what Anthropic's servers did themselves."""
-    if not isinstance(block, dict):
+    """None for what Anthropic's servers did themselves. Raises GatewayError for what is no block."""
+    if not isinstance(block, dict) or not (kind := answer_word(block, "type")):
         raise not_a_message()
-    kind = block.get("type")
     if kind == "text":
         listed = block.get("citations")
         sources = listed if isinstance(listed, list) else ()
         citations = [source for one in sources if (source := citation_of(one)) is not None]
-        return Text(word(block, "text"), citations=tuple(citations))
+        return Text(answer_word(block, "text"), citations=tuple(citations))
     if kind == "tool_use":
-        name, arguments = word(block, "name"), arguments_text(block.get("input"))
+        name, arguments = answer_word(block, "name"), arguments_text(answer_object(block, "input"))
+        if not name:
+            raise not_a_message()
         if name == sent.answer_tool:
             return Text(arguments)
         name = sent.names.get(name, name)
@@ -55,7 +57,7 @@ def _block(block: Json, sent: Sent, custom: frozenset[str]) -> Block | None:
             return ToolCall(word(block, "id"), name, plain_input(arguments), custom=True)
         return ToolCall(word(block, "id"), name, arguments)
     if kind == "thinking":
-        said = word(block, "thinking")
+        said = answer_word(block, "thinking")
         return Thinking(said, signature_of(word(block, "signature"), bool(said)))
     if kind == "redacted_thinking":
         return Thinking("", seal_of(word(block, "data")))

@@ -29,6 +29,7 @@ from gateway.dialects.json_text import event_object
 from gateway.dialects.messages.reply_in import citation_of, custom_tools, explanation_of, tier_of, word
 from gateway.dialects.messages.stops import neutral_stop
 from gateway.dialects.messages.thoughts import seal_of, signature_of
+from gateway.dialects.said_fields import answer_object, answer_word
 from gateway.dialects.tool_arguments import arguments_text, plain_input
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import read_usage
@@ -109,25 +110,27 @@ class MessagesReader:
 
     def opened(self, event: JsonObject) -> list[Event]:
         block = _object(event, "content_block")
-        kind = block.get("type")
-        opens = _OPENINGS.get(kind) if isinstance(kind, str) else None
+        opens = _OPENINGS.get(answer_word(block, "type"))
         return [] if opens is None else opens(self, _index(event), block)
 
     def opened_text(self, index: int, block: JsonObject) -> list[Event]:
         self._blocks[index] = _Block(_TEXT)
-        return [TextPiece(word(block, "text"))] if block.get("text") else []
+        return [TextPiece(said)] if (said := answer_word(block, "text")) else []
 
     def opened_thought(self, index: int, block: JsonObject) -> list[Event]:
         opened = self._blocks[index] = _Block(_THOUGHT)
-        opened.said = bool(block.get("thinking"))
-        return [ThinkingPiece(word(block, "thinking"))] if opened.said else []
+        said = answer_word(block, "thinking")
+        opened.said = bool(said)
+        return [ThinkingPiece(said)] if said else []
 
     def sealed_thought(self, _index: int, block: JsonObject) -> list[Event]:
         signature = seal_of(word(block, "data"))
         return [] if signature is None else [ThinkingSigned(signature)]
 
     def opened_call(self, index: int, block: JsonObject) -> list[Event]:
-        name, given = word(block, "name"), block.get("input")
+        name, given = answer_word(block, "name"), answer_object(block, "input")
+        if not name:
+            raise _odd_event()
         if self._sent.answer_tool and name == self._sent.answer_tool:
             opened = self._blocks[index] = _Block(_ANSWER)
             found: list[Event] = []

@@ -5,7 +5,15 @@ from hashlib import sha256
 
 from gateway.chat import Answer, Block, ChatReply, Json, JsonObject, Logprob, Stop, Text, Thinking, ToolCall
 from gateway.dialects.json_text import json_bytes, json_text
-from gateway.dialects.said_fields import decimal, dicts, inside, word
+from gateway.dialects.said_fields import (
+    answer_object,
+    answer_objects,
+    answer_word,
+    decimal,
+    dicts,
+    no_answer,
+    word,
+)
 from gateway.dialects.tool_arguments import arguments_text, plain_input
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import read_usage
@@ -23,9 +31,9 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
     if not isinstance(message, dict):
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer has no message.")
     blocks: list[Block] = []
-    if thinking := word(message, "thinking"):
+    if thinking := answer_word(message, "thinking"):
         blocks.append(Thinking(thinking))
-    if content := word(message, "content"):
+    if content := answer_word(message, "content"):
         blocks.append(Text(content))
     calls = CallReader(body, sent).calls(message)
     blocks += calls
@@ -72,12 +80,15 @@ class CallReader:
         self._made = 0
 
     def calls(self, message: JsonObject) -> list[ToolCall]:
-        return [self._call(one) for one in dicts(message.get("tool_calls"))]
+        """Raises GatewayError for what are none."""
+        return [self._call(one) for one in answer_objects(message, "tool_calls")]
 
     def _call(self, stated: JsonObject) -> ToolCall:
-        function = inside(stated, "function")
-        name = word(function, "name")
-        arguments = arguments_text(function.get("arguments"))
+        function = answer_object(stated, "function")
+        name = answer_word(function, "name")
+        if not name:
+            raise no_answer("tool_calls")
+        arguments = arguments_text(answer_object(function, "arguments"))
         id_ = word(stated, "id") or self._id(name, arguments)
         custom = name in self._custom
         return ToolCall(id_, name, plain_input(arguments) if custom else arguments, custom=custom)

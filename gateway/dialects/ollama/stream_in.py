@@ -22,7 +22,7 @@ from gateway.dialects.event_cutter import ended_early
 from gateway.dialects.json_text import event_object
 from gateway.dialects.ollama.line_cutter import LineCutter
 from gateway.dialects.ollama.reply_in import CallReader, created_of, logprobs, stop_of, usage_of
-from gateway.dialects.said_fields import word
+from gateway.dialects.said_fields import answer_object, answer_word, word
 from gateway.dialects.translation import Sent
 from gateway.errors import GatewayError, ReportedError
 
@@ -75,8 +75,7 @@ class OllamaReader:
         if calls is None:
             calls = self._calls = CallReader(body, self._sent)
             events.append(Begun("", word(body, "model"), created_of(body)))
-        message = body.get("message")
-        if isinstance(message, dict):
+        if message := answer_object(body, "message"):
             self._message(message, body, calls, events)
         if body.get("done") is True:
             events.append(Stopped(stop_of(body, self._said, self._number > 0)))
@@ -86,9 +85,9 @@ class OllamaReader:
 
     def _message(self, message: JsonObject, body: JsonObject, calls: CallReader, events: list[Event]) -> None:
         before = len(events)
-        if thinking := word(message, "thinking"):
+        if thinking := answer_word(message, "thinking"):
             events.append(ThinkingPiece(thinking))
-        if content := word(message, "content"):
+        if content := answer_word(message, "content"):
             events.append(TextPiece(content, 0, logprobs(body) if "logprobs" in body else ()))
         if "tool_calls" in message:
             for call in calls.calls(message):

@@ -18,6 +18,26 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the response it should be.")
     if body.get("status") == "failed":
         raise GatewayError(UPSTREAM_ERROR, failure_of(body))
+    try:
+        blocks, logprobs = _said(body, sent)
+    except GatewayError as error:  # in a caller's words, though it is no caller who wrote that
+        raise GatewayError(
+            UPSTREAM_INVALID, f"The provider's answer is no response: {error.message}"
+        ) from error
+    called = any(isinstance(block, ToolCall) for block in blocks)
+    created, tier = body.get("created_at"), body.get("service_tier")
+    return ChatReply(
+        (Answer(tuple(blocks), stop_of(body, called), logprobs=tuple(logprobs)),),
+        _text(body, "id"),
+        _text(body, "model"),
+        int(created) if isinstance(created, int | float) else 0,
+        usage_of(body, "responses"),
+        tier if isinstance(tier, str) else "",
+    )
+
+
+def _said(body: JsonObject, sent: Sent) -> tuple[list[Block], list[Logprob]]:
+    """What its items say, as far as it is known here."""
     blocks: list[Block] = []
     logprobs: list[Logprob] = []
     for item, at in objects(body, "output"):
@@ -29,16 +49,7 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
             blocks.append(restored(items_in.call(item, at), sent))
         elif kind == "reasoning":
             blocks.append(items_in.thought(item, at))
-    called = any(isinstance(block, ToolCall) for block in blocks)
-    created, tier = body.get("created_at"), body.get("service_tier")
-    return ChatReply(
-        (Answer(tuple(blocks), stop_of(body, called), logprobs=tuple(logprobs)),),
-        _text(body, "id"),
-        _text(body, "model"),
-        int(created) if isinstance(created, int | float) else 0,
-        usage_of(body, "responses"),
-        tier if isinstance(tier, str) else "",
-    )
+    return blocks, logprobs
 
 
 def stop_of(response: JsonObject, called: bool) -> Stop:

@@ -26,6 +26,7 @@ from gateway.chat_events import (
 from gateway.dialects.event_cutter import EventCutter, ended_early
 from gateway.dialects.json_text import event_object
 from gateway.dialects.responses.reply_in import failure_of, logprob, stop_of
+from gateway.dialects.said_fields import answer_object, answer_word
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import UPSTREAM_ERROR, GatewayError
@@ -66,7 +67,7 @@ class ResponsesReader:
         return found
 
     def begun(self, event: JsonObject) -> list[Event]:
-        response = _object(event, "response")
+        response = answer_object(event, "response")
         created = response.get("created_at")
         return [
             Begun(
@@ -79,13 +80,13 @@ class ResponsesReader:
     def text(self, event: JsonObject) -> list[Event]:
         listed = event.get("logprobs")
         logprobs = tuple(logprob(one) for one in listed if isinstance(one, dict)) if listed else ()  # type: ignore[union-attr]
-        return [TextPiece(_text(event, "delta"), logprobs=logprobs)]
+        return [TextPiece(answer_word(event, "delta"), logprobs=logprobs)]
 
     def refusal(self, event: JsonObject) -> list[Event]:
-        return [RefusalPiece(_text(event, "delta"))]
+        return [RefusalPiece(answer_word(event, "delta"))]
 
     def thought(self, event: JsonObject) -> list[Event]:
-        return [ThinkingPiece(_text(event, "delta"))]
+        return [ThinkingPiece(answer_word(event, "delta"))]
 
     def next_thought(self, event: JsonObject) -> list[Event]:
         """A summary has several parts."""
@@ -100,21 +101,21 @@ class ResponsesReader:
         return [Cited(Citation(_text(note, "url"), _text(note, "title"), *place))]
 
     def opened(self, event: JsonObject) -> list[Event]:
-        item = _object(event, "item")
+        item = answer_object(event, "item")
         kind = item.get("type")
         if kind not in ("function_call", "custom_tool_call"):
             return []
         number = self._calls[_index(event)] = len(self._calls)
-        name = _text(item, "name")
+        name = answer_word(item, "name")
         custom = kind == "custom_tool_call"
         return [CallBegun(number, _text(item, "call_id"), self._sent.names.get(name, name), custom)]
 
     def arguments(self, event: JsonObject) -> list[Event]:
         number = self._calls.get(_index(event))
-        return [] if number is None else [CallPiece(number, _text(event, "delta"))]
+        return [] if number is None else [CallPiece(number, answer_word(event, "delta"))]
 
     def closed(self, event: JsonObject) -> list[Event]:
-        item = _object(event, "item")
+        item = answer_object(event, "item")
         if item.get("type") == "reasoning":
             sealed = _text(item, "encrypted_content")
             return [ThinkingSigned(Signature("openai", sealed, _text(item, "id")))] if sealed else []
@@ -122,7 +123,7 @@ class ResponsesReader:
         return [] if number is None else [CallEnded(number)]
 
     def ended(self, event: JsonObject) -> list[Event]:
-        response = _object(event, "response")
+        response = answer_object(event, "response")
         self._over = True
         tier = _text(response, "service_tier")
         return [

@@ -311,7 +311,26 @@ def test_an_end_too_early_is_told(data: bytes) -> None:
     assert error.value.condition.code == "upstream_incomplete"
 
 
-@pytest.mark.parametrize("data", [b"data: nonsense\n\n", b"data: [1]\n\n", b"data: 3\n\n", DONE])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"data: nonsense\n\n",
+        b"data: [1]\n\n",
+        b"data: 3\n\n",
+        DONE,
+        b'data: {"choices":"x"}\n\n',
+        b'data: {"choices":[3]}\n\n',
+        b'data: {"choices":[{"index":0,"delta":"x"}]}\n\n',
+        *(
+            b'data: {"choices":[{"index":0,"delta":{%s}}]}\n\n' % said
+            for said in (
+                b'"content":{"a":1}', b'"content":[5]', b'"refusal":5', b'"tool_calls":"x"', b'"tool_calls":["x"]',
+                b'"tool_calls":[{"index":0,"function":{"name":5}}]', b'"function_call":"x"',
+                b'"tool_calls":[{"index":0,"function":{"name":"f","arguments":[5]}}]',
+            )
+        ),
+    ],
+)  # fmt: skip
 def test_garbage_is_told(data: bytes) -> None:
     with pytest.raises(GatewayError) as error:
         events(data)

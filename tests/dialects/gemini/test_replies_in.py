@@ -142,7 +142,19 @@ def test_log_probabilities() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("body", [{}, {"candidates": []}, {"candidates": 5}, {"promptFeedback": {}}])
+def _said(*parts: Any) -> dict[str, Any]:
+    return {"candidates": [{"content": {"parts": [*parts]}}]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {}, {"candidates": []}, {"candidates": 5}, {"candidates": [5]}, {"promptFeedback": {}},
+        {"candidates": [{"content": 5}]}, {"candidates": [{"content": {"parts": 5}}]},
+        _said(5), _said({"text": 5}), _said({"functionCall": 5}), _said({"functionCall": {}}),
+        _said({"functionCall": {"name": "f", "args": "x"}}), _said({"inlineData": 5}),
+    ],
+)  # fmt: skip
 def test_what_is_no_reply(body: dict[str, Any]) -> None:
     with pytest.raises(GatewayError) as caught:
         OUT.reply(body, SENT)
@@ -158,7 +170,7 @@ def test_an_error_inside_a_success() -> None:
 @pytest.mark.parametrize(
     "candidate",
     [
-        {"content": 5}, {"content": {"parts": 5}}, {"content": {"parts": [5, {"text": 5}]}}, {"finishReason": 5},
+        {"finishReason": 5},
         {"logprobsResult": {"chosenCandidates": [5]}}, {"citationMetadata": 5},
         {"groundingMetadata": {"groundingSupports": [{"groundingChunkIndices": ["x"]}]}},
     ],

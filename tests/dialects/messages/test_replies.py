@@ -140,8 +140,14 @@ def test_the_answers_own_tool_is_the_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"content": None}, {"content": "hi"}, {"content": ["hi"]}, {"type": "message"}]
-)
+    "body",
+    [
+        {}, {"content": None}, {"content": "hi"}, {"content": ["hi"]}, {"type": "message"},
+        message({"text": "hi"}), message({"type": 5}), message({"type": "text", "text": {"a": 1}}),
+        message({"type": "tool_use", "input": {}}), message({"type": "tool_use", "name": "f", "input": "x"}),
+        message({"type": "thinking", "thinking": 5}),
+    ],
+)  # fmt: skip
 def test_garbage_is_no_reply(body: Any) -> None:
     with pytest.raises(GatewayError) as caught:
         read(body)

@@ -222,6 +222,9 @@ def test_new_kinds_say_nothing() -> None:
         frame("content_block_delta", index=[], delta={"type": "text_delta"}),
         frame("content_block_start", index=0, content_block={"type": "text"})
         + frame("content_block_delta", index=0, delta={"type": "text_delta", "text": 5}),
+        frame("content_block_start", index=0, content_block={"type": "text", "text": 5}),
+        frame("content_block_start", index=0, content_block={"type": "tool_use", "id": "a"}),
+        frame("content_block_start", index=0, content_block={"type": "tool_use", "name": "f", "input": "x"}),
         frame("content_block_stop"),
         frame("message_delta", delta="end"),
     ],

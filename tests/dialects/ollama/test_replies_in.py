@@ -96,6 +96,8 @@ def test_what_is_no_stream() -> None:
     assert events(b"<html>\n")[1] == "upstream_invalid_response"
     assert events(b"x" * (MAX + 1))[1] == "upstream_invalid_response"
     assert events(b"[]\n")[1] == "upstream_invalid_response"
+    assert events(b'{"message":"hi"}\n')[1] == "upstream_invalid_response"
+    assert events(b'{"message":{"content":{"a":1}}}\n')[1] == "upstream_invalid_response"
 
 
 def test_calls_of_different_times_have_different_ids() -> None:
@@ -163,7 +165,19 @@ def test_a_model_that_was_only_loaded_is_no_answer(reason: str) -> None:
     assert reply({"content": "a"}, done_reason=reason).answers[0].stop == "stop"
 
 
-@pytest.mark.parametrize("body", [{}, {"message": "hi"}, {"response": "hi"}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"message": "hi"},
+        {"response": "hi"},
+        {"message": {"content": {"a": 1}}, "done_reason": "stop"},
+        {"message": {"content": "", "thinking": 5}, "done_reason": "stop"},
+        {"message": {"content": "a", "tool_calls": "x"}, "done_reason": "stop"},
+        {"message": {"content": "a", "tool_calls": [{"function": {"name": 5}}]}, "done_reason": "stop"},
+        {"message": {"tool_calls": [{"function": {"name": "f", "arguments": 5}}]}, "done_reason": "stop"},
+    ],
+)
 def test_what_is_no_reply(body: dict[str, Any]) -> None:
     with pytest.raises(GatewayError) as caught:
         OUT.reply(body, SENT)

@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import httpx
 import pytest
@@ -211,3 +212,38 @@ def test_the_failure_of_a_begun_stream_tells_the_response() -> None:
     assert frames[0]["type"] == "response.failed"
     assert frames[0]["sequence_number"] == before + 1
     assert frames[0]["response"]["status"] == "failed"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        3,
+        {"type": "message", "content": {"a": 1}},
+        {"type": "message", "content": [{"type": "output_text", "text": 5}]},
+        {"type": "function_call", "call_id": "a", "arguments": "{}"},
+        {"type": "function_call", "call_id": "a", "name": "f", "arguments": 5},
+    ],
+)
+def test_garbage_is_no_reply(item: Any) -> None:
+    """And no fault of the caller's, whose items are read by the same rules."""
+    with pytest.raises(GatewayError) as caught:
+        ResponsesOut().reply({"output": [item], "status": "completed"}, _SENT)
+    assert (caught.value.condition.code, caught.value.param) == ("upstream_invalid_response", None)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'{"type":"response.output_text.delta","delta":{"a":1}}',
+        b'{"type":"response.function_call_arguments.delta","output_index":0,"delta":5}',
+        b'{"type":"response.output_item.added","output_index":0,"item":"x"}',
+        b'{"type":"response.completed","response":"x"}',
+    ],
+)
+def test_garbage_is_no_stream(event: bytes) -> None:
+    reader = ResponsesOut().stream(_SENT, _MAX)
+    called = b'{"type":"response.output_item.added","item":{"type":"function_call","call_id":"a","name":"f"}}'
+    reader.read(b"data: " + called + b"\n\n")
+    with pytest.raises(GatewayError) as caught:
+        reader.read(b"data: " + event + b"\n\n")
+    assert caught.value.condition.code == "upstream_invalid_response"
