@@ -307,7 +307,9 @@ class Upstream:
         account = permit.way.account
         verdict = account.adapter.verdict(response.status, response.headers, why, self._clock.utc())
         self._lessons.observe(permit, response.headers)
-        error = refusal(response.status, response.headers, why, account.key, work.api, verdict.kind)
+        error = refusal(
+            response.status, response.headers, why, account.key, work.api, verdict.kind, work.asked_in
+        )
         self._lessons.failed(permit, error, verdict, sent=True)
         _billed(exchange, permit, error, owed=owed)
         target, mends = permit.way.target, False

@@ -86,4 +86,5 @@ class EmbeddingTranslation:
             rest=tuple(rest),
             read=read,
             losses=losses,
+            asked_in=self.native.api,
         )

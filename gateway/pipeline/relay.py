@@ -110,7 +110,9 @@ class Relay:
             if writing is not None:
                 writing.relayed()
         if stream.failure is not None:
-            raise error_in_success(failure_in(stream.failure), reply.permit.way.account.key, work.api)
+            raise error_in_success(
+                failure_in(stream.failure), reply.permit.way.account.key, work.api, work.asked_in
+            )
         if not response.complete:
             await _see_out(response)
 

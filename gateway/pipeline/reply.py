@@ -27,6 +27,19 @@ _JSON_APIS = frozenset(
         "generate_content", "embed_content", "count_content", "compaction",
     }
 )  # fmt: skip
+#: What a reply has one of. Gemini has no candidates for a prompt that it blocks. What passes unchanged is not read
+#: for it: one look at its bytes tells an answer from an empty object.
+_FIELDS_OF: dict[str, tuple[bytes, ...]] = {
+    "/chat/completions": (b'"choices"',),
+    "/completions": (b'"choices"',),
+    "/responses": (b'"output"',),
+    "/messages": (b'"content"',),
+    "/embeddings": (b'"data"',),
+    ":generateContent": (b'"candidates"', b'"promptFeedback"'),
+    ":streamGenerateContent": (b'"candidates"', b'"promptFeedback"'),
+    ":embedContent": (b'"embedding"',),
+    ":batchEmbedContents": (b'"embeddings"',),
+}
 
 _MEDIA_APIS = frozenset({"audio", "images"})
 #: What a proxy or a crashed server says with 200; as sound or an image it would be kept by the caller.
@@ -62,7 +75,9 @@ async def open_stream(reply: Reply, first_byte_s: float, gap_s: float) -> None:
         held.append(stream.feed(data) if data else stream.finish())
         if stream.failure is not None:
             response.abort()
-            raise error_in_success(failure_in(stream.failure), reply.permit.way.account.key, work.api)
+            raise error_in_success(
+                failure_in(stream.failure), reply.permit.way.account.key, work.api, work.asked_in
+            )
         if not data:
             break
     response.extend(gap_s)
@@ -84,7 +99,10 @@ def take_json(reply: Reply, body: bytes, *rest: bytes) -> None:
             raise _reported(reply, failed) from failed
     usage, error = read_reply(body, work.api)
     if error and work.api != "responses":  # there a failed response is an answer, with its error inside
-        raise error_in_success(error, reply.permit.way.account.key, work.api)
+        raise error_in_success(error, reply.permit.way.account.key, work.api, work.asked_in)
+    fields = _FIELDS_OF.get(work.path)
+    if fields is not None and not error and not any(body.find(name) >= 0 for name in fields):
+        raise GatewayError(UPSTREAM_INVALID, "The provider's answer has no answer in it.")
     reply.body, reply.usage = body, usage
 
 
@@ -103,7 +121,8 @@ def _take_translated(
 
 
 def _reported(reply: Reply, error: ReportedError) -> GatewayError:
-    return error_in_success(failure_in(error.event), reply.permit.way.account.key, reply.work.api)
+    work = reply.work
+    return error_in_success(failure_in(error.event), reply.permit.way.account.key, work.api, work.asked_in)
 
 
 def check_other(work: Work, content_type: bytes) -> None:

@@ -60,6 +60,9 @@ class Work(Record, eq=False):
         None  # the caller's name of a noun; None: fields are the caller's own
     )
     losses: Losses | None = None  # what could not be carried over; None: nothing, and it could be
+    asked_in: str = (
+        ""  # the API that its caller speaks, where this is their request in other words; "": `api`
+    )
 
     def in_callers_words(self, message: str) -> str:
         """A provider's message with the ids that the caller knows; ids they did not name are not given away."""

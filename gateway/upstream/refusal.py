@@ -14,6 +14,7 @@ from gateway.errors import (
     DEADLINE_EXCEEDED,
     INSUFFICIENT_QUOTA,
     INTERNAL,
+    INVALID_VALUE,
     MODEL_NOT_FOUND,
     RATE_LIMITED,
     REQUEST_TOO_LARGE,
@@ -58,7 +59,10 @@ _SECRETS = re.compile(
 )
 #: Google answers 400 for a credential it does not know, and so may xAI.
 _BAD_CREDENTIAL = re.compile(rb"API_KEY_INVALID|[Ii]ncorrect API key|API key not valid")
-_UNKNOWN_MODEL = re.compile(r"\bmodel\b.{0,160}\b(?:not found|not exist)|DeploymentNotFound", re.DOTALL)
+#: Anthropic says no more than which: `model: claude-none`.
+_UNKNOWN_MODEL = re.compile(
+    r"\bmodel\b.{0,160}\b(?:not found|not exist)|DeploymentNotFound|^ ?model: ", re.DOTALL
+)
 #: OpenAI and its many copies; xAI; vLLM; llama.cpp; Ollama; Groq; Anthropic; Gemini; Together.
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|maximum (?:context|prompt|model) length"
@@ -99,9 +103,17 @@ def transport_error(failure: UpstreamFailure, begun: bool = False) -> GatewayErr
 
 
 def refusal(
-    status: int, headers: Headers, body: bytes, key: ProviderKey, api: str = "chat", kind: Kind = "caller"
+    status: int,
+    headers: Headers,
+    body: bytes,
+    key: ProviderKey,
+    api: str = "chat",
+    kind: Kind = "caller",
+    asked_in: str = "",
 ) -> GatewayError:
-    """The error for a reply whose status is not 2xx; `api` is what was asked for, `kind` that of the verdict."""
+    """The error for a reply whose status is not 2xx; `api` is what was asked for, `kind` that of the verdict, and
+    `asked_in` the API that the caller speaks, where the request was translated for the provider.
+    """
     detail = error_detail(body)
     message = scrub(error_message(detail) or f"The provider answered with status {status}.", key)
     if status == 401 or kind == "credential" or (status == 400 and _BAD_CREDENTIAL.search(body)):
@@ -119,19 +131,19 @@ def refusal(
     if status == 408:  # what it waited for was a model of its own, or us: never this caller
         return GatewayError(UPSTREAM_TIMEOUT, message)
     if 400 <= status < 500 and kind != "health":
-        return _callers_fault(status, detail, message, key, api)
+        return _callers_fault(status, detail, message, key, api, asked_in)
     return GatewayError(
         UPSTREAM_ERROR, message if status >= 500 else f"The provider answered with status {status}."
     )
 
 
-def error_in_success(error: Any, key: ProviderKey, api: str = "chat") -> GatewayError:
+def error_in_success(error: Any, key: ProviderKey, api: str = "chat", asked_in: str = "") -> GatewayError:
     """The error for an error object inside a 200: as a whole reply, or as an event of a stream."""
     detail = error if isinstance(error, dict) else {"message": str(error)}
     message = scrub(error_message(detail) or "The provider reported an error.", key)
     kind, code = str(detail.get("type") or ""), str(detail.get("code") or "")
     if _TOO_LONG.search(f"{code} {kind} {message}"):
-        return _too_long(detail, message, key, api)
+        return _too_long(message, api, asked_in)
     if _is_out_of_quota(detail) or code == "402":
         return GatewayError(INSUFFICIENT_QUOTA, message)
     if "rate_limit" in kind or "rate_limit" in code or code == "429":
@@ -157,31 +169,33 @@ def scrub(message: str, key: ProviderKey) -> str:
 
 
 def _callers_fault(
-    status: int, detail: dict[str, Any], message: str, key: ProviderKey, api: str
+    status: int, detail: dict[str, Any], message: str, key: ProviderKey, api: str, asked_in: str
 ) -> GatewayError:
     if status == 413:  # about bytes, or rates (Groq): never the context's length
         return GatewayError(REQUEST_TOO_LARGE, message, param=_word(detail.get("param"), key))
     if status in (400, 422) and _TOO_LONG.search(f"{detail.get('code')} {detail.get('type')} {message}"):
-        return _too_long(detail, message, key, api)
+        return _too_long(message, api, asked_in)
     code, param = _word(detail.get("code"), key), _word(detail.get("param"), key)
-    if status == 404 and (code == "model_not_found" or _UNKNOWN_MODEL.search(f"{code} {message}")):
+    if status == 404 and (code == "model_not_found" or _UNKNOWN_MODEL.search(f"{code or ''} {message}")):
         return GatewayError(MODEL_NOT_FOUND, message, param="model")
+    anthropic_status = 400 if status == 422 else status
+    if status == 422 and asked_in:  # a word of some providers: who speaks another dialect does not know it
+        status, code = 400, code or INVALID_VALUE.code
     condition = Condition(
         "upstream_refused",
         status,
         _word(detail.get("type"), key) or "invalid_request_error",
         code,
-        status,
+        anthropic_status,
         _ANTHROPIC_TYPES.get(status, "invalid_request_error"),
         retryable=status == 403,  # another key may be allowed what this one is not
     )
     return GatewayError(condition, message, param=param)
 
 
-def _too_long(detail: dict[str, Any], message: str, key: ProviderKey, api: str) -> GatewayError:
+def _too_long(message: str, api: str, asked_in: str) -> GatewayError:
     """One word for what every provider says in its own: programs shorten the conversation when they read it."""
-    param = _word(detail.get("param"), key) or _CONTENT.get(api, "input")
-    return GatewayError(CONTEXT_TOO_LONG, message, param=param)
+    return GatewayError(CONTEXT_TOO_LONG, message, param=_CONTENT.get(asked_in or api, "input"))
 
 
 def _word(value: Any, key: ProviderKey) -> str | None:
