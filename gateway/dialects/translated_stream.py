@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.chat_events import Begun, Counted, Event, Over
+from gateway.dialects.estimated_usage import estimated_usage, letters_of
 from gateway.dialects.translation import StreamReader, StreamWriter
 from gateway.errors import ReportedError
 from gateway.exchange import Usage
@@ -15,11 +16,12 @@ from gateway.exchange import Usage
 
 class TranslatedStream:
     """`frames_of` makes the frames of a whole reply, for a provider that would not stream; `over` is told when the
-    last frame is written.
+    last frame is written. `input_tokens` is what the caller is told of them where the provider tells nothing.
     """
 
     __slots__ = (
-        "_over", "_reader", "_usage", "content", "ended", "failure", "first", "frames_of", "hid", "rewrites",
+        "_input_tokens", "_letters", "_over", "_reader", "_usage", "content", "ended", "failure", "first",
+        "frames_of", "hid", "rewrites",
         "writer",
     )  # fmt: skip
 
@@ -32,10 +34,13 @@ class TranslatedStream:
         writer: StreamWriter,
         frames_of: Callable[[dict[str, Any]], bytes],
         over: Callable[[], None] | None = None,
+        input_tokens: int = 0,
     ) -> None:
         self._reader = reader
         self.writer = writer
         self._usage: Usage | None = None
+        self._input_tokens = input_tokens
+        self._letters = 0  # that were said so far
         self.frames_of = frames_of
         self._over = over
         self.content = False
@@ -80,6 +85,10 @@ class TranslatedStream:
                 self.content = True
             elif kind is not Begun:
                 self.content = True
+                self._letters += letters_of(event)
+        if self.ended and (self._usage is None or self._usage.source == "none"):
+            counted = Counted(estimated_usage(self._input_tokens, self._letters))
+            events = [*events[:-1], counted, events[-1]]  # what is over says nothing more
         frames = self.writer.write(events)
         self.hid = not frames
         if self.ended and self._over is not None:

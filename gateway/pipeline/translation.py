@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from gateway.chat import ChatReply, JsonObject, Media
+from gateway.chat import JsonObject, Media
 from gateway.clock import Clock
 from gateway.dialects.chat.quirks import quirks_of
 from gateway.dialects.data_url import Attached
 from gateway.dialects.document import Document
 from gateway.dialects.effort import thinks
+from gateway.dialects.estimated_usage import with_usage
 from gateway.dialects.json_text import json_bytes, read_object
 from gateway.dialects.losses import Losses
 from gateway.dialects.named_by_url import to_be_fetched, with_contents
@@ -160,7 +161,9 @@ class Translation:
         def read(values: Sequence[dict[str, Any]]) -> tuple[bytes, Usage]:
             (value,) = values
             reply = spoken.reply(value, sent)
-            written = inbound.reply(reply, asked)
+            if reply.usage.source == "none":
+                losses.estimated("usage")
+            written = inbound.reply(with_usage(reply, asked.input_tokens), asked)
             if keeping is not None:
                 keeping.keep(written)
             return json_bytes(written), reply.usage
@@ -169,7 +172,9 @@ class Translation:
             reader = spoken.stream(sent, self._frame_max)
             writer = inbound.stream(asked)
             over = None if keeping is None else partial(_keep_whole, keeping, writer)
-            return TranslatedStream(reader, writer, _frames_of(spoken, sent, writer, over), over)
+            counted = asked.input_tokens
+            frames_of = _frames_of(spoken, sent, writer, counted, over)
+            return TranslatedStream(reader, writer, frames_of, over, counted)
 
         return Work(
             "POST",
@@ -183,6 +188,7 @@ class Translation:
             read=read,
             named=asked.request.named,
             losses=losses,
+            asked_in=native.api,
         )
 
     def _asked(self, target: Target) -> Asked:
@@ -202,10 +208,10 @@ class Translation:
 
 
 def _frames_of(
-    spoken: Outbound, sent: Sent, writer: StreamWriter, over: Callable[[], None] | None
+    spoken: Outbound, sent: Sent, writer: StreamWriter, input_tokens: int, over: Callable[[], None] | None
 ) -> Callable[[dict[str, Any]], bytes]:
     def frames_of(value: dict[str, Any]) -> bytes:
-        reply: ChatReply = spoken.reply(value, sent)
+        reply = with_usage(spoken.reply(value, sent), input_tokens)
         frames = writer.write(events_of(reply))
         if over is not None:
             over()

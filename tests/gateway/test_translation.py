@@ -12,6 +12,7 @@ from google.genai import types
 from openai import AsyncOpenAI
 
 from tests.behind import BEHIND, behind_every_dialect
+from tests.gateway.wire import post
 from tests.running import ProviderSim, RunningGateway
 
 ASKED = "Say hello to the lighthouse."
@@ -262,3 +263,81 @@ async def test_what_is_lost_is_told(gateway: RunningGateway, by_openai: AsyncOpe
     with pytest.raises(openai.BadRequestError) as caught:
         await by_openai.chat.completions.create(**asked, extra_headers={"x-gateway-strict": "true"})
     assert caught.value.code == "unsupported_parameter"
+
+
+@every_dialect
+@pytest.mark.parametrize("asked_in", ["chat", "responses", "messages", "gemini"])
+async def test_an_answer_of_nothing_is_none(gateway: RunningGateway, asked_in: str, behind: str) -> None:
+    """Also where it would have passed unchanged."""
+    broken = f"{ASKED} [[sim:wrong_shape]]"
+    said = {"role": "user", "content": broken}
+    requests: dict[str, tuple[str, dict[str, Any]]] = {
+        "chat": ("/v1/chat/completions", {"model": behind, "messages": [said]}),
+        "responses": ("/v1/responses", {"model": behind, "input": broken}),
+        "messages": ("/v1/messages", {"model": behind, "max_tokens": 9, "messages": [said]}),
+        "gemini": (f"/v1beta/models/{behind}:generateContent", {"contents": [{"parts": [{"text": broken}]}]}),
+    }
+    path, body = requests[asked_in]
+    reply = await post(gateway, body, path=path)
+    assert reply.status == 502
+
+
+@every_dialect
+async def test_what_is_too_long_is_named_as_the_caller_knows_it(by_openai: AsyncOpenAI, behind: str) -> None:
+    long = f"{ASKED} [[sim:context]]"
+    with pytest.raises(openai.BadRequestError) as chat:
+        await by_openai.chat.completions.create(model=behind, messages=[{"role": "user", "content": long}])
+    assert (chat.value.code, chat.value.param) == ("context_length_exceeded", "messages")
+    with pytest.raises(openai.BadRequestError) as responses:
+        await by_openai.responses.create(model=behind, input=long)
+    assert (responses.value.code, responses.value.param) == ("context_length_exceeded", "input")
+
+
+@every_dialect
+async def test_422_is_for_those_who_know_it(
+    by_openai: AsyncOpenAI, by_anthropic: AsyncAnthropic, behind: str
+) -> None:
+    odd = "[[sim:status=422 message=too_odd]]"
+    with pytest.raises(openai.APIStatusError) as caught:
+        await by_openai.chat.completions.create(model=behind, messages=[{"role": "user", "content": odd}])
+    assert caught.value.status_code == (422 if behind == "openai" else 400)
+    with pytest.raises(anthropic.BadRequestError):
+        await by_anthropic.messages.create(
+            model=behind, max_tokens=9, messages=[{"role": "user", "content": odd}]
+        )
+
+
+async def test_a_model_that_anthropic_does_not_have(by_openai: AsyncOpenAI, sim: ProviderSim) -> None:
+    sim.fault(status=404, message="model: claude-none")
+    with pytest.raises(openai.NotFoundError) as caught:
+        await by_openai.chat.completions.create(
+            model="anthropic", messages=[{"role": "user", "content": ASKED}]
+        )
+    error = caught.value
+    assert (error.type, error.code, error.param) == ("invalid_request_error", "model_not_found", "model")
+
+
+@every_dialect
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_usage_that_no_provider_tells_is_estimated(
+    by_openai: AsyncOpenAI, by_anthropic: AsyncAnthropic, behind: str, streamed: bool
+) -> None:
+    untold = f"{ASKED} [[sim:no_usage frames=20]]"
+    if behind != "anthropic":
+        asked: Any = {"model": behind, "max_tokens": 99, "messages": [{"role": "user", "content": untold}]}
+        if streamed:
+            async with by_anthropic.messages.stream(**asked) as stream:
+                message = await stream.get_final_message()
+        else:
+            message = await by_anthropic.messages.create(**asked)
+        assert message.usage.input_tokens > 0
+        assert message.usage.output_tokens > 0
+    if behind != "openai":
+        if streamed:
+            async with by_openai.responses.stream(model=behind, input=untold) as events:
+                response = await events.get_final_response()
+        else:
+            response = await by_openai.responses.create(model=behind, input=untold)
+        assert response.usage is not None
+        assert response.usage.input_tokens > 0
+        assert response.usage.output_tokens > 0
