@@ -53,7 +53,7 @@ WHERE (a.account, a.period) = (s.account, s.period)
     AND (a.enforce = 'soft' OR s.granted_nusd = s.returned_nusd + s.spent_nusd)
 """
 _SET_ASIDE = """
-UPDATE budget_slices AS s SET worker = $3 FROM budget_accounts AS a
+UPDATE budget_slices AS s SET worker = $3, set_aside_at = now() FROM budget_accounts AS a
 WHERE (a.account, a.period) = (s.account, s.period) AND a.enforce = 'hard'
     AND s.worker = $1 AND s.epoch = ANY($2::bigint[]) AND s.granted_nusd > s.returned_nusd + s.spent_nusd
 """

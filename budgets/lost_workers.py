@@ -23,14 +23,16 @@ UNRECONCILED = "unreconciled"
 _HELD = """
 WITH held AS (
     SELECT s.worker, s.epoch, s.account, s.period, a.tenant,
-           CASE WHEN isfinite(w.seen_at) THEN w.seen_at END AS seen_at,
+           known.seen_at,
            s.granted_nusd - s.returned_nusd - s.spent_nusd AS held,
            (extract(epoch FROM greatest(
-               CASE WHEN isfinite(w.seen_at) THEN w.seen_at END,
+               known.seen_at,
                nullif(split_part(s.period, ':', 2), '')::timestamp AT TIME ZONE 'UTC')) * 1000)::bigint AS at_ms
     FROM budget_slices s
     JOIN budget_accounts a USING (account, period)
     LEFT JOIN workers w ON w.name = s.worker
+    CROSS JOIN LATERAL (
+        SELECT coalesce(s.set_aside_at, CASE WHEN isfinite(w.seen_at) THEN w.seen_at END) AS seen_at) AS known
     WHERE a.enforce = 'hard' AND s.granted_nusd > s.returned_nusd + s.spent_nusd
         AND CASE WHEN $1::text IS NULL
             THEN s.worker > $3 AND coalesce(w.seen_at, '-infinity') < now() - make_interval(secs => $2)
@@ -45,7 +47,10 @@ SELECT epoch, seen_at > now() - make_interval(secs => $2) AS alive FROM workers 
 
 
 class Held(NamedTuple):
-    """A slice, in nano-dollars. `at_ms` is when it was last known to be held, in its period."""
+    """A slice, in nano-dollars. `at_ms` is when it was last known to be held, no earlier than its period.
+
+    `seen_at` is when its worker was last heard of; of a damaged spool's, when the damage was found.
+    """
 
     worker: str
     epoch: int

@@ -316,7 +316,7 @@ class App:
         grantor, time, clock = self.ledger, self.ledger_time, self._clock
         explainer = Explainer(
             lambda: router, self._dispatcher, grantor, time, clock, self.pipeline.reservations, budgets,
-            self._worker,
+            self._worker, lambda: self.following.refused_pools,
         )  # fmt: skip
         queue = QueueReadings(self._worker, self._dispatcher, clock)
         by_person = Reinstatement(

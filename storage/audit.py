@@ -30,6 +30,11 @@ _TEXT_MAX = 512
 _DETAILS_BYTES_MAX = 256 * 1024
 _BATCH_ROWS = 500
 _BARE_MAX = 1000
+_ORPHANS = """
+SELECT d.seq FROM audit_details d LEFT JOIN audit_log a USING (tenant, seq)
+WHERE d.tenant = $1 AND a.seq IS NULL ORDER BY d.seq LIMIT $2
+"""
+_ORPHANS_MAX = 1000
 
 #: The action with which a tenant's chain says that the details before it were erased.
 TOMBSTONE = "tenants.delete"
@@ -81,7 +86,7 @@ class Anchor:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What is wrong with a chain: altered | missing | reordered | truncated | rewritten; stripped: a row's details
-    are gone, and no deletion of its tenant explains it."""
+    are gone, and no deletion of its tenant explains it; orphaned: the row of details is gone."""
 
     kind: str
     tenant: str
@@ -228,6 +233,14 @@ async def verify_stored(
             yield finding
     for finding in verification.end():
         yield finding
+    for orphan in await connection.fetch(_ORPHANS, tenant, _ORPHANS_MAX):
+        yield Finding("orphaned", tenant, orphan["seq"])
+
+
+async def chain_names(connection: Connection) -> set[str]:
+    """Of every chain of which the transaction sees a row, or what is left of one."""
+    rows = await connection.fetch("SELECT tenant FROM audit_log UNION SELECT tenant FROM audit_details")
+    return {row["tenant"] for row in rows}
 
 
 def _body(deed: Deed, seq: int, at: datetime, details: str | None) -> str:

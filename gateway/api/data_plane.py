@@ -209,7 +209,7 @@ class DataPlane:
         exchange = self.pipeline.aside(endpoint, dialect_of(scope))
         caller = Caller(scope["kaze.connection"], exchange)
         try:
-            key = await self._authenticated(scope["headers"])
+            key = await self._authenticated(scope["headers"], exchange.arrived)
             exchange.tenant_key, exchange.priority = key, key.priority
             check_use(key, endpoint, scope["client"])
             caller.reservation = self.pipeline.reservations.begin(exchange)
@@ -220,14 +220,14 @@ class DataPlane:
         finally:
             self.pipeline.settle(exchange)
 
-    async def _authenticated(self, headers: list[tuple[bytes, bytes]]) -> TenantKey:
+    async def _authenticated(self, headers: list[tuple[bytes, bytes]], now: float) -> TenantKey:
         """Who asks; as in an exchange, a key that is not known is looked for once more."""
         named = dict(headers)
         try:
-            return self.pipeline.generation.authenticator.authenticate(headers, named)
+            return self.pipeline.generation.authenticator.authenticate(headers, named, now)
         except UnknownKeyError as error:
             await self.pipeline.unknown(error)
-            return self.pipeline.generation.authenticator.authenticate(headers, named)
+            return self.pipeline.generation.authenticator.authenticate(headers, named, now)
 
     def _refuse(self, scope: Scope, error: GatewayError) -> None:
         """Say no to what is no endpoint; even that is a request, and has its line in the log."""

@@ -13,7 +13,7 @@ from gateway.cli.table import table
 _SUMS = {"requests": "requests", "input": "input_tokens", "output": "output_tokens", "cost": "cost_nusd"}
 _DEEDS = {
     "at": "at", "actor": "actor", "action": "action", "object": "object", "outcome": "outcome",
-    "request": "request_id",
+    "reason": "reason", "request": "request_id",
 }  # fmt: skip
 
 
@@ -57,7 +57,11 @@ def usage(
 
 
 #: What comes before a row's number, of findings that are no row's own.
-_MEANT = {"stripped": "the details are gone of row", "unanchored": "audit-anchors has no head of rows 1 to"}
+_MEANT = {
+    "stripped": "the details are gone of row",
+    "orphaned": "there are details, but no row",
+    "unanchored": "audit-anchors has no head of rows 1 to",
+}
 
 audit = Typer(help="Who did what. KAZE_ADMIN_URL, KAZE_ADMIN_KEY.", no_args_is_help=True)
 

@@ -49,10 +49,11 @@ class UnknownKeyError(GatewayError):
 class Authenticator:
     """Knows the tenant keys of one snapshot.
 
-    `used` is told who was let in, `outdated` which digests of the database are by the pepper before, each with what
-    is to be in its place. Who was let in once with an `Authorization` header is known by it from then on, which
-    spares the hash. The memory holds accepted values only, ends with its snapshot (so a revocation forgets), has a
-    bound, and is looked up by a keyed hash of the whole value, which tells nothing by its time.
+    `used` is told who was let in and when (monotonic seconds), `outdated` which digests of the database are
+    by the pepper before, each with what is to be in its place. Who was let in once with an `Authorization`
+    header is known by it from then on, which spares the hash. The memory holds accepted values only, ends
+    with its snapshot (so a revocation forgets), has a bound, and is looked up by a keyed hash of the whole
+    value, which tells nothing by its time.
     """
 
     __slots__ = ("_known", "_outdated", "_snapshot", "_used", "_utc")
@@ -61,12 +62,12 @@ class Authenticator:
         self,
         snapshot: Snapshot,
         utc: Callable[[], datetime],
-        used: set[TenantKey] | None = None,
+        used: dict[TenantKey, float] | None = None,
         outdated: dict[bytes, bytes] | None = None,
     ) -> None:
         self._snapshot = snapshot
         self._utc = utc
-        self._used = set() if used is None else used
+        self._used = {} if used is None else used
         self._outdated = {} if outdated is None else outdated
         self._known: dict[bytes | None, TenantKey] = {}
 
@@ -74,8 +75,8 @@ class Authenticator:
         """Who knows the keys of the next snapshot."""
         return Authenticator(snapshot, self._utc, self._used, self._outdated)
 
-    def authenticate(self, headers: Headers, named: Mapping[bytes, bytes]) -> TenantKey:
-        """The tenant key presented. `named` is `headers` as a mapping (the last of equal names wins).
+    def authenticate(self, headers: Headers, named: Mapping[bytes, bytes], now: float) -> TenantKey:
+        """The tenant key presented at `now`. `named` is `headers` as a mapping (the last of equal names wins).
 
         Raises GatewayError: no credential, an unknown one, or two that differ.
         """
@@ -83,7 +84,7 @@ class Authenticator:
         other = b"x-api-key" in named or b"api-key" in named or b"x-goog-api-key" in named
         if other or len(named) != len(headers):
             other_key = self._found(_presented(headers, named))
-            self._used.add(other_key)
+            self._used[other_key] = now
             return other_key
         key = self._known.get(usual)  # one credential in the usual header
         if key is None:
@@ -92,7 +93,7 @@ class Authenticator:
                 if len(self._known) >= _KNOWN_MAX:
                     self._known.clear()
                 self._known[usual] = key
-        self._used.add(key)
+        self._used[key] = now
         return key
 
     def _found(self, presented: bytes) -> TenantKey:

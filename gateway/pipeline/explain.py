@@ -20,6 +20,7 @@ from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.budget_outlook import BudgetOutlook, Funds
 from gateway.pipeline.reserve import Reservations
 from gateway.pipeline.router import Router, Way, speaks
+from gateway.settings.assemble import RefusedPool
 from gateway.settings.snapshot import (
     PRIORITIES,
     RANKS,
@@ -43,7 +44,8 @@ class NotKnownError(Exception):
 
 
 class Explainer:
-    """`router` gives the one of the configuration in force; without `budgets` none are told of."""
+    """`router` gives the one of the configuration in force, `refused_pools` what the database has of pools that are
+    not; without `budgets` none are told of."""
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class Explainer:
         reservations: Reservations,
         budgets: BudgetOutlook | None = None,
         worker: int = 0,
+        refused_pools: Callable[[], Sequence[RefusedPool]] = tuple,
     ) -> None:
         self._router = router
         self._dispatcher = dispatcher
@@ -64,6 +67,7 @@ class Explainer:
         self._reservations = reservations
         self._budgets = budgets
         self._worker = worker
+        self._refused_pools = refused_pools
 
     async def explain(self, asked: Mapping[str, Any]) -> Row:
         """`asked` as `ExplainBody` has it. Raises NotKnownError."""
@@ -104,6 +108,7 @@ class Explainer:
         used = {(way.target, way.key_id) for way in ways}
         for target in () if route is None else route.targets:
             rows += _barred(router.snapshot, tenant, target, asked["api"], used)
+            rows += _not_in_force(router.snapshot, target, self._refused_pools())
         local = () if found is None else found.overflow
         overflow = [self._way(way, local, rank, estimate, funds) for way in local]
         models = _known_of(route)
@@ -226,12 +231,23 @@ def _barred(
     """The keys of its provider that are not for such a request at all."""
     keys = [key for key in snapshot.provider_keys if key.provider.id == target.provider.id]
     if not keys:
-        why = ["no key of its provider is in force"]
-        yield {"target": str(target), "pool": None, "usable": False, "why_not": why}
+        yield _unusable(target, None, "no key of its provider is in force")
     for key in keys:
         if (target, key.id) not in used:
-            why = list(_why_barred(key, tenant, target, api))
-            yield {"target": str(target), "pool": key.id, "usable": False, "why_not": why}
+            yield _unusable(target, key.id, *_why_barred(key, tenant, target, api))
+
+
+def _not_in_force(snapshot: Snapshot, target: Target, refused: Sequence[RefusedPool]) -> Iterator[Row]:
+    """The pools of its provider that the database names and that could not be taken."""
+    if refused:
+        known = {key.id for key in snapshot.provider_keys}
+        for pool in refused:
+            if pool.provider == target.provider.id and pool.id not in known:
+                yield _unusable(target, pool.id, f"it is not in force: {pool.why}")
+
+
+def _unusable(target: Target, pool: str | None, *why_not: str) -> Row:
+    return {"target": str(target), "pool": pool, "usable": False, "why_not": list(why_not)}
 
 
 def _why_barred(key: ProviderKey, tenant: Tenant, target: Target, api: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which tenant keys were used, written to the database at most once a minute; and with that, of those that were
+"""When tenant keys were last used, written to the database at most once a minute; and with that, of those that were
 presented and are known under the pepper before, the digests under the present one.
 
 While it is away they are remembered, as many as there are keys, and written when it is back.
@@ -6,6 +6,8 @@ While it is away they are remembered, as many as there are keys, and written whe
 
 import asyncio
 import logging
+from datetime import datetime, timedelta
+from operator import itemgetter
 
 from gateway.clock import Clock
 from gateway.settings.snapshot import TenantKey
@@ -20,7 +22,8 @@ log = logging.getLogger("gateway")
 
 
 class KeyUse:
-    """`used` and `outdated` (digests, with what is to be in their place) are added to by whoever lets a key in.
+    """`used` (with the moment, in monotonic seconds) and `outdated` (digests, with what is to be in their place)
+    are added to by whoever lets a key in.
 
     `pepper_version` is the present pepper's; `anchored` keeps the new heads of the audit trail.
     """
@@ -28,7 +31,7 @@ class KeyUse:
     def __init__(
         self, database: Database | None, clock: Clock, pepper_version: str, anchored: Anchored
     ) -> None:
-        self.used: set[TenantKey] = set()
+        self.used: dict[TenantKey, float] = {}
         self.outdated: dict[bytes, bytes] = {}
         self._pepper_version = pepper_version
         self._anchored = anchored
@@ -48,16 +51,20 @@ class KeyUse:
     async def write(self) -> None:
         """Write down what was used since the last time."""
         await self._write_digests()
-        used, now = list(self.used), self._clock.utc()
+        used, began = dict(self.used), self._clock.utc() - timedelta(seconds=self._clock.monotonic())
         self.used.clear()
-        stored = sorted((key.tenant.id, key.id) for key in used if key.stored)
+        stored: dict[tuple[str, str], datetime] = {}
+        for key, at in sorted(used.items(), key=itemgetter(1)):  # one that changed meanwhile is there twice
+            if key.stored:
+                stored[key.tenant.id, key.id] = began + timedelta(seconds=at)
         if self._database is None or not stored:
             return
         try:
-            await write_key_use(self._database, stored, now)
+            await write_key_use(self._database, stored)
         except (DatabaseAwayError, DatabaseBusyError, REFUSED) as error:
             log.debug("the use of keys is written later: %s", error)
-            self.used.update(used)
+            for key, at in used.items():
+                self.used.setdefault(key, at)
 
     async def _write_digests(self) -> None:
         outdated = dict(self.outdated)

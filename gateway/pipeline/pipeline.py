@@ -104,10 +104,10 @@ class Pipeline:
         try:
             named = connection.named
             try:
-                key = self.generation.authenticator.authenticate(headers, named)
+                key = self.generation.authenticator.authenticate(headers, named, now)
             except UnknownKeyError as error:
                 await self.unknown(error)
-                key = self.generation.authenticator.authenticate(headers, named)
+                key = self.generation.authenticator.authenticate(headers, named, now)
             exchange.tenant_key, exchange.priority = key, key.priority
             if key.scope is not UNLIMITED:
                 check_use(key, endpoint, connection.client)

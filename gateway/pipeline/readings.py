@@ -62,12 +62,17 @@ class Readings:
             "failures": sum(account.failures for account in accounts),
             "last_refusal": next((one.last_refusal for one in accounts if one.last_refusal), None),
             "last_rate_limited_ago_s": round(now - max(refused), 3) if refused else None,
-            "limits": [self._limits(account, now) for account in accounts if account.limited],
+            "limits": [
+                self._limits(account, now)
+                for account in accounts
+                if account.limited or account.blocked_until > now
+            ],
             "health": self._health.state(key.id, now),
         }
 
     def _limits(self, account: Account, now: float) -> dict[str, object]:
         blocked_until = account.blocked_until if account.blocked_until < inf else 0.0  # it is out of service
+        usages = self._grantor.usage(account.id, self._time.at(now)) if account.limited else ()
         return {
             "account": account.id,
             "blocked_s": round(max(0.0, blocked_until - now), 3),
@@ -79,7 +84,7 @@ class Readings:
                     "free": max(0, usage.limit - usage.used),
                     "blocked_s": usage.blocked_ms / 1000,
                 }
-                for usage in self._grantor.usage(account.id, self._time.at(now))
+                for usage in usages
             ],
         }
 

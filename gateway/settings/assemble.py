@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.settings.declared import Declared, resolved
 from gateway.settings.row_secrets import RowSecrets
@@ -31,12 +31,21 @@ _Former = Callable[[str, str], Any]
 _Budgets = dict[tuple[str, str], tuple[Budget, ...]]
 
 
+class RefusedPool(NamedTuple):
+    """A pool's row that is not in force, and why; the one before it may still be."""
+
+    id: str
+    provider: str
+    why: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Assembled:
     """A snapshot, the rows that are not in it, and of those that are the sections they became."""
 
     snapshot: Snapshot
     refused: tuple[str, ...] = ()
+    refused_pools: tuple[RefusedPool, ...] = ()
     good: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -67,7 +76,12 @@ def assemble(declared: Declared, stored: StoredConfiguration, before: Assembled)
         awaited_keys=tuple(key for key in awaited if key.tenant.id not in stopped),
         shared_budgets=snapshot.shared_budgets + shared,
     )
-    return Assembled(kept(whole, before.snapshot), tuple(refusals.lines()), made)
+    refused_pools = tuple(
+        RefusedPool(row["id"], row["provider"], why)
+        for row in stored.pools
+        if (why := refusals.by_row.get(("pools", row["id"]))) is not None
+    )
+    return Assembled(kept(whole, before.snapshot), tuple(refusals.lines()), refused_pools, made)
 
 
 def _sections(

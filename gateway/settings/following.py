@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
-from gateway.settings.assemble import Assembled, assemble
+from gateway.settings.assemble import Assembled, RefusedPool, assemble
 from gateway.settings.problem import ConfigError
 from gateway.settings.schema import ConfigFile
 from gateway.settings.server import Settings
@@ -194,6 +194,11 @@ class Following:
     def refused(self) -> tuple[str, ...]:
         """Rows that do not count, and why."""
         return self._assembled.refused
+
+    @property
+    def refused_pools(self) -> tuple[RefusedPool, ...]:
+        """Of those the pools'."""
+        return self._assembled.refused_pools
 
     def _changed(self, number: int) -> None:
         self._newest = number

@@ -81,6 +81,9 @@ def vault_of(
             findings.add((*path, "address"), "http:// sends every secret in clear; use https://")
     if vault.ttl_s > vault.stale_max_s:
         findings.add((*path, "stale_max_s"), "is less than ttl_s")
+    elif vault.ttl_s == vault.stale_max_s:
+        message = "is no longer than ttl_s: pools are out as soon as Vault is away when a secret is due again"
+        findings.warn((*path, "stale_max_s"), message)
     _check_login(vault.auth, environ, (*path, "auth"), findings)
     return vault.model_copy(update={"ca_file": find_ca_file(vault.ca_file, base, path, findings)})
 

@@ -34,9 +34,9 @@ _MESSAGES = {
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be less than {lt}",
     "less_than_equal": "must be at most {le}",
-    "too_short": "must not be empty",
+    "too_short": "must have at least {min_length} entries",
     "too_long": "has more than {max_length} entries",
-    "string_too_short": "must not be empty",
+    "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "is longer than {max_length} characters",
     "literal_error": "must be {expected}",
     "finite_number": "must be a finite number",
@@ -114,6 +114,8 @@ def check_apis(apis: tuple[str, ...], path: Path, findings: Findings) -> None:
 def _words(kind: str, context: Mapping[str, Any]) -> str:
     if kind == "string_pattern_mismatch":
         return _PATTERNS.get(context["pattern"], f"must match {context['pattern']}")
+    if context.get("min_length") == 1:
+        return "must not be empty"
     return _MESSAGES.get(kind, "is not valid").format_map(context)
 
 

@@ -59,6 +59,8 @@ async def test_a_tenant_and_its_key_from_the_shell(admin: Admin, kaze: Kaze) -> 
     assert "Client A" in (await kaze("tenant", "list")).stdout
     changed = await as_json(kaze, "tenant", "change", "client-a", "--set", 'models.smart=["sim/chat"]')
     assert (changed["weight"], changed["models"]) == (2.0, {"smart": ["sim/chat"]})
+    refused = await kaze("key", "create", "client-a", "x", "--set", "secret=short", status=1)
+    assert "secret: must have at least 20 characters" in refused.stderr
     made = await as_json(kaze, "key", "create", "client-a", "web", "--set", "limits.rpm=600")
     changed = await as_json(kaze, "key", "change", "client-a:web", "--set", "limits.concurrency=5")
     assert changed["limits"] == {"rpm": 600, "concurrency": 5}
@@ -72,6 +74,8 @@ async def test_a_tenant_and_its_key_from_the_shell(admin: Admin, kaze: Kaze) -> 
     assert (await kaze("tenant", "delete", "client-a")).stdout == "deleted client-a\n"
     refused = await kaze("tenant", "create", "Not An Id", status=1)
     assert re.search(r"id: must be 1 to 64", refused.stderr)
+    await admin.ask("DELETE", "/tenants/client-a", key="kza_unknown_0123456789")
+    assert re.search(r"denied +admin key", (await kaze("audit", "list", "--outcome", "denied")).stdout)
     assert (await kaze("tenant", "show", "none", status=1)).stderr == "There is no such tenant.\n"
     await kaze("audit", "verify")
     assert (await kaze("audit", "verify", "--tenant", "none", status=1)).stderr == "There is no such chain.\n"

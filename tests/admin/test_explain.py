@@ -6,7 +6,7 @@ from budgets.money import dollars
 from storage.database import Database
 from tests.admin.conftest import Admin
 from tests.admission.keys import fail
-from tests.clock import standing
+from tests.clock import standing, until
 from tests.gateway.wire import chat, post
 from tests.postgres import Stored
 from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
@@ -63,6 +63,27 @@ async def test_where_nothing_is_eligible_each_candidate_says_why(sim: ProviderSi
         found = await gateway.app.running.explain(asked)
         assert found["refused"]["code"] == "unsupported_endpoint"
         assert "does not offer 'rerank'" in found["candidates"][0]["why_not"][0]
+
+
+async def test_a_pool_whose_row_is_not_in_force_is_named_with_the_reason(admin: Admin) -> None:
+    for provider in ("far", "other"):
+        await admin.rows(
+            "INSERT INTO providers (id, dialect, base_url) VALUES ($1, 'openai', 'https://far.example/v1')",
+            provider,
+        )
+        await admin.rows(
+            "INSERT INTO pools (id, provider, secret) VALUES ($1 || '-pool', $1, 'env:KAZE_PROVIDER_FAR')",
+            provider,
+        )
+    await admin.rows("INSERT INTO models (id, targets) VALUES ('distant', '{far/m}')")
+    [number] = await admin.rows("SELECT number FROM generation")
+    await until(lambda: admin.gateway.app.following.snapshot.generation >= number["number"])
+    problem = (await admin.get("/pools/far-pool"))["problem"]
+    assert "KAZE_PROVIDER_FAR" in problem
+    [none, named] = (await explained(admin, model="distant"))["candidates"]
+    assert (none["pool"], none["why_not"]) == (None, ["no key of its provider is in force"])
+    assert (named["pool"], named["usable"]) == ("far-pool", False)
+    assert named["why_not"] == [f"it is not in force: {problem}"]
 
 
 async def test_balances_and_what_is_used_up(sim: ProviderSim) -> None:

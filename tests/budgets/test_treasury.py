@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -289,6 +290,7 @@ async def test_what_a_damaged_spool_does_not_tell_any_more_is_not_freed(
     database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     await _left_damaged(tmp_path, database)
+    began = datetime.now(UTC)
     damaged: list[int] = []
     kept: list[int] = []
     async with open_treasury(tmp_path, database, Watch(damaged=damaged.append, kept=kept.append)) as again:
@@ -303,8 +305,11 @@ async def test_what_a_damaged_spool_does_not_tell_any_more_is_not_freed(
     async with database.admin.transaction(EVERY_TENANT) as connection:
         (lost,) = await lost_slices(connection, 10)
         assert lost.worker.endswith("-damaged") and lost.held >= 300
+        assert lost.seen_at is not None and began <= lost.seen_at <= datetime.now(UTC)
         assert await close_lost(connection, lost.worker, time.time(), {}) == [lost]
         assert await lost_slices(connection, 10) == []
+        dated = await connection.fetchval("SELECT started_at FROM usage_log WHERE source = 'unreconciled'")
+        assert abs(dated - lost.seen_at) < timedelta(seconds=1)
     assert await posted(database) == {"key:a/web": 300 + lost.held}
     assert await Books(database.flushes).reconcile() == []
 

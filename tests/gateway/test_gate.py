@@ -170,7 +170,7 @@ async def test_odd_credentials(gateway: RunningGateway, sim: ProviderSim) -> Non
             for name, value in (line.split(": ", 1) for line in next(lines).split("\r\n") if line)
         ]
         with pytest.raises(GatewayError) as refused:
-            known.authenticate(headers, dict(headers))
+            known.authenticate(headers, dict(headers), 0.0)
         assert refused.value.condition.status in (400, 401)
     chance, count = random.Random(5), 2000
     odd = odd_credentials(chance)
@@ -234,7 +234,7 @@ async def test_a_wrong_key_takes_as_long_wherever_it_is_wrong(gateway: RunningGa
         for name, value in wrong.items():
             began = time.perf_counter_ns()
             try:
-                known.authenticate([(b"authorization", value)], {b"authorization": value})
+                known.authenticate([(b"authorization", value)], {b"authorization": value}, 0.0)
             except Exception:
                 took[name].append(time.perf_counter_ns() - began)
     assert {len(times) for times in took.values()} == {10_000}

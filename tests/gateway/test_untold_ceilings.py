@@ -26,6 +26,8 @@ async def test_a_key_is_left_alone_before_a_ceiling_that_nobody_configured_is_hi
             told = await post(gateway, chat(), key=OTHER_KEY)
             assert (told.status, told.error()["code"]) == (429, "rate_limit_exceeded"), "a minute is too long"
             wait_s = int(told.headers["retry-after-ms"]) / 1000
+            (shown,) = gateway.app.state()["pools"][0]["limits"]
+            assert (shown["dimensions"], shown["blocked_s"]) == ([], pytest.approx(wait_s, abs=0.01))
             await passes(wait_s - 10)
             task = asyncio.create_task(post(gateway, chat(), key=OTHER_KEY))
             await until(lambda: len(gateway.app._dispatcher.line) == 1)

@@ -25,7 +25,7 @@ def now() -> datetime:
 
 
 def ask(headers: Headers, known: Snapshot = KNOWN) -> TenantKey:
-    return Authenticator(known, now).authenticate(headers, dict(headers))
+    return Authenticator(known, now).authenticate(headers, dict(headers), 0.0)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +122,6 @@ def test_a_key_ends_at_its_moment_however_often_it_was_let_in() -> None:
     clock = [at - timedelta(microseconds=1)]
     authenticator = Authenticator(known, lambda: clock[0])
     headers = [BEARER]
-    assert authenticator.authenticate(headers, dict(headers)).id == key.id
+    assert authenticator.authenticate(headers, dict(headers), 0.0).id == key.id
     clock[0] = at
-    refused(INVALID_API_KEY, lambda: authenticator.authenticate(headers, dict(headers)))
+    refused(INVALID_API_KEY, lambda: authenticator.authenticate(headers, dict(headers), 0.0))

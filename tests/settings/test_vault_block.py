@@ -29,6 +29,15 @@ def test_what_is_taken(address: str, auth: str, tmp_path: Path) -> None:
     assert (vault.address, vault.namespace, vault.ttl_s, vault.stale_max_s) == (address, "team/a", 60, 3600)
 
 
+def test_no_time_between_due_and_too_old_is_warned_of(tmp_path: Path) -> None:
+    for stale_max_s, warned in ((60, True), (61, False)):
+        text = f"vault: {{{HTTPS}, {TOKEN}, ttl_s: 60, stale_max_s: {stale_max_s}}}"
+        said = [str(one) for one in load_text(text, tmp_path).warnings]
+        assert (
+            any("vault.stale_max_s: is no longer than ttl_s: pools are out" in one for one in said) is warned
+        )
+
+
 @pytest.mark.parametrize(
     ("inside", "problem"),
     [

@@ -4,7 +4,9 @@ import asyncio
 import dataclasses
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -221,6 +223,28 @@ async def test_tampering_behind_the_triggers_shows(stored: Stored, database: Dat
                     found = await _findings(connection, "a", anchor)
                     assert [(finding.kind, finding.seq) for finding in found] == expected, attack
                     raise KeyError("and take it back")
+
+
+async def test_details_left_behind_by_a_cut_are_named_and_can_be_put_right(
+    stored: Stored, database: Database
+) -> None:
+    await _chain(database, 5)
+    async with database.reads.transaction("a") as reading:
+        [anchor] = await heads(reading)
+    async with connected(stored.superuser) as connection, connection.transaction():
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute("DELETE FROM audit_log WHERE seq > 3")
+        found = [(one.kind, one.seq) for one in await _findings(connection, "a", anchor)]
+        assert found == [("truncated", 5), ("orphaned", 4), ("orphaned", 5)]
+    with pytest.raises(Exception, match="duplicate key"):
+        await _chain(database, 1)
+    [told] = re.findall(
+        r"```sql\n(BEGIN;.*?audit_details.*?)```", Path("docs/admin.md").read_text(), re.DOTALL
+    )
+    async with connected(stored.superuser) as connection:
+        await connection.execute(told)
+        assert [one.kind for one in await _findings(connection, "a", anchor)] == ["truncated"]
+    assert [row.seq for row in await _chain(database, 1)] == [1, 2, 3, 4]
 
 
 async def test_a_deleted_tenants_details_go_and_the_chain_stays(database: Database) -> None:

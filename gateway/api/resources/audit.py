@@ -18,7 +18,7 @@ from gateway.api.rest.operation import PAGING, Operation, Parameter
 from gateway.api.rest.principal import READS
 from gateway.api.rest.reading import database_for
 from gateway.api.rest.schemas import ANYTHING, FLAG, TEXT, WHOLE, fields, listed
-from storage.audit import Anchor, verify_stored
+from storage.audit import Anchor, chain_names, verify_stored
 from storage.connection import Connection
 from storage.database import EVERY_TENANT
 from storage.reads import Read, ReadRouter
@@ -97,8 +97,7 @@ class Audit:
 
 async def _chains(connection: Connection, anchors: Iterable[Anchor], only: str | None) -> list[str]:
     """Those that there are, and those that there once were."""
-    rows = await connection.fetch("SELECT DISTINCT tenant FROM audit_log")
-    found = {row["tenant"] for row in rows} | {anchor.tenant for anchor in anchors}
+    found = await chain_names(connection) | {anchor.tenant for anchor in anchors}
     if only is not None and only not in found:
         raise Problem(404, "There is no such chain.")
     return sorted(found if only is None else {only})
