@@ -17,6 +17,8 @@ _WEIGHT_MAX = 1e12  # before weights are scaled back
 _BINS_PER_DOUBLING = 4  # a fifth wide: no worse is the place of answers that are all alike
 _BINS = 122  # 1 KB; bin 0 holds nothing at all, the last 2^30 tokens and more
 _PRIOR_SAMPLES = 2.0
+#: Until so many samples count, those that were only expected hold the quantile up by themselves.
+_SAMPLES_MIN = _PRIOR_SAMPLES / _ABOVE
 _KEYS_MAX = 2048
 
 
@@ -44,6 +46,11 @@ class OutputQuantile:
         self._weight = weight * _FADE
         if self._weight > _WEIGHT_MAX:
             self._scale_back()
+
+    @property
+    def guessed(self) -> bool:
+        """Whether what was expected counts for more than what was seen."""
+        return self._total < _SAMPLES_MIN
 
     def _follow(self) -> None:
         """Move to the bin that holds the quantile now, and find the place in it."""
@@ -81,10 +88,10 @@ class OutputQuantiles:
     def __init__(self, kinds_max: int = _KEYS_MAX) -> None:
         self._kinds: Recent[tuple[str, str, str], OutputQuantile] = Recent(kinds_max)
 
-    def p90(self, kind: tuple[str, str, str], expected: float) -> float:
-        """Of `kind`; `expected` where none has ended yet."""
+    def p90(self, kind: tuple[str, str, str], expected: float) -> tuple[float, bool]:
+        """Of `kind`, and whether it is a guess; `expected` where none has ended yet."""
         known = self._kinds.get(kind)
-        return expected if known is None else known.p90
+        return (expected, True) if known is None else (known.p90, known.guessed)
 
     def learn(self, kind: tuple[str, str, str], tokens: float, expected: float) -> None:
         """A request of `kind` answered with `tokens`."""

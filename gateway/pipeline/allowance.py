@@ -21,6 +21,8 @@ _DAY_MS = 86_400_000
 _BEHIND_MS = slot_ms(WINDOW_MS)
 _BEHIND_PART = 1000
 _UNLIMITED = 1 << 62
+#: Of a limit, for the answer of which nothing is known.
+_GUESS_PART = 10
 _REQUEST_LIMITS = ("rpm", "rpd")
 _TOKEN_LIMITS = ("itpm", "otpm", "tpm")
 _COUNTED = {
@@ -41,8 +43,8 @@ class Allowance:
     """
 
     __slots__ = (
-        "_behind_at", "_grantor", "_head", "_head_dialect", "_limits", "_may_be_behind", "_names", "_requests",
-        "_requests_behind", "_tokens", "_tokens_behind", "account", "key_id", "newest", "terms",
+        "_behind_at", "_grantor", "_guess_max", "_head", "_head_dialect", "_limits", "_may_be_behind", "_names",
+        "_requests", "_requests_behind", "_tokens", "_tokens_behind", "account", "key_id", "newest", "terms",
     )  # fmt: skip
 
     def __init__(self, key_id: str, terms: AccountTerms, grantor: Grantor) -> None:
@@ -60,6 +62,7 @@ class Allowance:
         limits = {one.name: one.limit for one in terms.dimensions}
         self.terms = terms
         self._limits = tuple(limits.get(name, _UNLIMITED) for name in _TOKEN_LIMITS)
+        self._guess_max = min(self._limits[1:]) // _GUESS_PART or 1
         names = self._names = [one.name for one in terms.dimensions]
         self._requests = [at for at, name in enumerate(names) if name in _REQUEST_LIMITS]
         self._tokens = [at for at, name in enumerate(names) if name in _TOKEN_LIMITS]
@@ -79,9 +82,12 @@ class Allowance:
         """What a request is charged while it runs. Raises GatewayError when it can never fit.
 
         Not what the caller allows for the answer: few are as long, and a limit kept for them would lie idle. Nor
-        more than a limit, however wide the margin: what is only feared must not keep a small key out for ever.
+        more than a limit, however wide the margin: what is only feared must not keep a small key out for ever. A
+        mere guess of the answer counts for little of a small limit: it would fit only where nothing counts yet.
         """
         input_, output = estimate.input_upper, estimate.output
+        if estimate.guessed and output > self._guess_max:
+            output = self._guess_max
         tokens = input_ + output
         input_limit, output_limit, limit = self._limits
         if input_ > input_limit or tokens > limit or output > output_limit:

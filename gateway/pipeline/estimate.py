@@ -30,12 +30,16 @@ class Estimator:
             calibration = kinds[kind]
             point += calibration.ratio * size
             upper += calibration.upper * size
-        output, output_max = 0, makeup.output_max
+        output, output_max, guessed = 0, makeup.output_max, False
         if makeup.answer:
-            output = int(self._outputs.p90((tenant, route, model), makeup.answer) * makeup.choices)
-            if output_max is not None and output > output_max:
-                output = output_max
-        return Estimate(int(point) + makeup.flat or 1, int(upper) + 1 + makeup.flat_upper, output, output_max)
+            p90, guessed = self._outputs.p90((tenant, route, model), makeup.answer)
+            output = int(p90 * makeup.choices)
+            if output_max is not None:
+                guessed = False
+                if output > output_max:
+                    output = output_max
+        input_, input_upper = int(point) + makeup.flat or 1, int(upper) + 1 + makeup.flat_upper
+        return Estimate(input_, input_upper, output, output_max, guessed=guessed)
 
     def learn_input(self, makeup: Makeup, estimate: Estimate, model: str, label: str, usage: Usage) -> None:
         """The provider reported `usage` for a request of `makeup`; `label` is what metrics call `model`.

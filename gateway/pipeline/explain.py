@@ -79,8 +79,9 @@ class Explainer:
         rank = _rank(asked["priority"], key)
         output = asked["max_tokens"]
         estimate = Estimate(
-            asked["input_tokens"], asked["input_tokens"], _OUTPUT_TOKENS if output is None else output, output
-        )
+            asked["input_tokens"], asked["input_tokens"], _OUTPUT_TOKENS if output is None else output, output,
+            guessed=output is None,
+        )  # fmt: skip
         said: Row = {
             "worker": self._worker,
             "tenant": tenant.id,
@@ -183,7 +184,11 @@ class Explainer:
         account = allowance.account
         now = self._time.at(self._clock.monotonic())
         is_shut = self._grantor.is_shut(account, now)
-        needed = {"itpm": estimate.input, "otpm": estimate.output, "tpm": estimate.input + estimate.output}
+        try:
+            charge = allowance.charge(estimate)
+        except GatewayError:  # it never fits
+            charge = Charge(1, estimate.input, estimate.output, estimate.input + estimate.output)
+        needed = {"itpm": charge.input, "otpm": charge.output, "tpm": charge.tokens}
         return [
             {
                 "dimension": one.dimension,

@@ -80,6 +80,14 @@ async def test_a_key_without_limits_has_no_account_and_no_headers(sim: ProviderS
             gateway.app.ledger.usage("tenant-key:b/web", gateway.app.ledger_time.now())
 
 
+async def test_a_small_limit_serves_one_after_another_who_do_not_say_how_much_they_want(
+    sim: ProviderSim,
+) -> None:
+    async with limited(sim, rpm=5, tpm=1_000) as gateway:
+        for _ in range(5):
+            assert (await post(gateway, chat())).status == 200
+
+
 async def test_refused_at_once_and_let_in_when_it_was_told(sim: ProviderSim) -> None:
     async with limited(sim, rpm=2) as gateway, openai_client(gateway) as client:
         with standing():

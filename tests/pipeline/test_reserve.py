@@ -12,6 +12,7 @@ from gateway.charge import Charge, Estimate
 from gateway.errors import RATE_LIMITED, REQUEST_TOO_LARGE, GatewayError
 from gateway.exchange import Exchange, Sized, Usage
 from gateway.pipeline.reserve import Reservation, Reservations
+from gateway.record import replace as replace_record
 from gateway.settings.snapshot import Limits, Target, Tenant, TenantKey
 from tests.admission.manual_clock import ManualClock
 from tests.clock import LoopClock, passes
@@ -125,6 +126,14 @@ def test_too_large_is_judged_by_what_is_known_and_no_more_is_charged_than_the_li
     assert desk.used() == {"rpm": 0, "tpm": 0, "concurrency": 0}
     assert desk.begin(estimate=Estimate(1_000, 1_500, 9_000, None)).take(desk.clock.monotonic())
     assert desk.used() == {"rpm": 1, "tpm": 1_000, "concurrency": 1}
+
+
+def test_a_mere_guess_of_the_answer_counts_for_a_tenth_of_a_limit_and_what_is_known_as_it_is() -> None:
+    guess = Estimate(10, 20, 1_024, None, guessed=True)
+    for estimate, charged in ((guess, 120), (replace_record(guess, guessed=False), 1_000), (THOUGHT, 50)):
+        desk = Desk()
+        assert desk.begin(estimate=estimate).take(desk.clock.monotonic())
+        assert desk.used()["tpm"] == charged
 
 
 def test_a_new_configuration_keeps_what_was_charged_and_ends_what_runs() -> None:
