@@ -59,8 +59,8 @@ and earlier reasoning stands where the provider looks for it. Of answers, though
 what OpenAI's counts, and an answer that ended by an error is one. What is lost is named as above, or refused with
 `x-gateway-strict`. A flavour without a row, `generic` among them, is asked by what is known of the model alone.
 
-Across dialects, usage that a provider does not tell is the gateway's estimate: what the request was taken to be, and a
-token for every four letters of the answer. A whole answer says so: `x-gateway-warnings: estimated=usage`.
+Across dialects, usage that a provider does not tell is the gateway's estimate: what the request was taken to be,
+and a token for every four letters of the answer. A whole answer says so: `x-gateway-warnings: estimated=usage`.
 
 Whatever the dialects, a provider that answers 400 or 422 because of one field which does not change what is asked
 (`gateway/dialects/droppable.py`) is asked once more without it, and so is that model from then on, for a day, by
