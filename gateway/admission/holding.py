@@ -41,7 +41,7 @@ class Holding(Hand):
 
     __slots__ = (
         "_asked", "_blocked", "_called_at", "_granted", "_jitter", "_new_until", "_number", "_unanswered",
-        "_unused_at", "_worker", "asking", "delay", "stock", "urgent", "wishes",
+        "_unused_at", "_worker", "asking", "beats", "delay", "stock", "urgent", "wishes",
     )  # fmt: skip
 
     def __init__(self, terms: AccountTerms, worker: str, now: int, jitter: Callable[[], float]) -> None:
@@ -57,6 +57,7 @@ class Holding(Hand):
         self._new_until = now
         self.delay = _REPORT_MS
         self.urgent = False
+        self.beats = False  # though nothing counts
         self._blocked = False  # since the last batch was made: what it is granted was granted in ignorance
         self.wishes = Wishes(ASKS_MAX)
         self.stock = Stock(self.appetite, now)
@@ -121,6 +122,10 @@ class Holding(Hand):
         """When the ledger is to be told of what has come back."""
         return now if self.concurrent and self.last.places.scarce else now + self.delay
 
+    def put_off(self, now: int) -> None:
+        """Its heartbeat is due as if it had been called now."""
+        self._called_at = now
+
     def called(self, waiters: Waiters | None, now: int) -> Batch | None:
         """The batch of a call that is made now; None when there is nothing to be said after all."""
         self.fold(now)
@@ -135,7 +140,8 @@ class Holding(Hand):
         if batch is None:
             beat = now - self._called_at >= self._heartbeat_ms() and self._counts(now)
             news = self.unsaid or self._owes_places()
-            if not (asks or demand or stock or beat or self.last.relearn or news or self.is_unknown()):
+            urgent = self.urgent or self.last.relearn or self.is_unknown()
+            if not (asks or demand or stock or beat or news or urgent):
                 return None
             batch = self._next()
             if waiters is not None and self._asked:
@@ -219,7 +225,9 @@ class Holding(Hand):
 
     def _counts(self, now: int) -> bool:
         """Whether the ledger should know that this worker lives."""
-        return self.in_flight > 0 or self.lots.places > 0 or now - self.appetite.last < QUIET_MS
+        if self.beats or self.in_flight > 0 or self.lots.places > 0:
+            return True
+        return now - self.appetite.last < QUIET_MS
 
     def _heartbeat_ms(self) -> int:
         """Who has stock of places hears soon that somebody waits for one."""

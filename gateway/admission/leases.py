@@ -18,7 +18,7 @@ from collections.abc import Callable
 from secrets import token_hex
 
 from gateway.admission.alone import Alone
-from gateway.admission.dimension import AccountTerms
+from gateway.admission.dimension import AccountTerms, Dimension
 from gateway.admission.grantor import Grant, Waiters
 from gateway.admission.lease import Lease
 from gateway.admission.ledger import Ask, Ledger, Observation, Queued, Usage
@@ -28,6 +28,9 @@ from gateway.admission.memory_ledger import LedgerTime
 from gateway.admission.wishes import PATIENCE_MS, Wish
 from gateway.charge import Charge
 
+#: By its calls the ledger is tried when there are no others: who is heard of at an account in use would be kept a
+#: part of it.
+_NOBODYS = AccountTerms("ledger:tried", (Dimension("rpm", 1),), paced=False)
 #: Who is asked for once and does not wait is in nobody's way.
 _NO_ORDER = 0
 
@@ -54,8 +57,10 @@ class Leases:
         self._on_degraded = on_degraded
         self._loss = LedgerLoss(on_ledger_loss)
         self._alone = Alone(on_ledger_loss, time, workers)
-        self._calls = LedgerCalls(ledger, time, self._loss, self, on_call)
-        self._channels: dict[str, Channel] = {}
+        self._trial = Channel(_NOBODYS, self._worker, time.now(), jitter)
+        self._trial.beats = True
+        self._calls = LedgerCalls(ledger, time, self._loss, self, on_call, self._trial)
+        self._channels = {_NOBODYS.id: self._trial}
         self.lease_hits = 0
         self.lease_misses = 0
 
@@ -86,6 +91,8 @@ class Leases:
         else:
             channel = self._channels[terms.id] = Channel(terms, self._worker, now, self._jitter)
             self._calls.add(channel)
+        if terms.dimensions:
+            self._calls.soon(self._trial, self._trial.due(now))
         if channel.is_unknown():
             self._calls.soon(channel, now)
 

@@ -53,7 +53,7 @@ class Owner(Protocol):
 
 
 class LedgerCalls:
-    """`on_call` is told how many seconds each call took that was answered."""
+    """`on_call` is told how many seconds each call took that was answered; `trial` is called when no other is."""
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class LedgerCalls:
         loss: LedgerLoss,
         owner: Owner,
         on_call: Callable[[float], None] | None,
+        trial: Channel,
     ) -> None:
         self._ledger = ledger
         self._time = time
@@ -75,6 +76,8 @@ class LedgerCalls:
         self._closed = False
         self.waiters: Waiters | None = None
         self.count = 0
+        self._trial = trial
+        self.add(trial)
 
     def add(self, channel: Channel) -> None:
         channel.calling, channel.due_at, channel.timer = False, NEVER, None
@@ -88,7 +91,10 @@ class LedgerCalls:
         channel.due_at = 0  # nothing is due earlier
         self._channels.remove(channel)
         if self._prober is channel:
-            self._prober = next(iter(self._channels), None)
+            self._prober = self._trial
+            self._trial.urgent = True  # it has something to say
+            if not self._trial.calling:
+                self._rearm(self._trial, self._time.now())
 
     def soon(self, channel: Channel, at: int) -> None:
         """A call is due then, or earlier."""
@@ -162,6 +168,7 @@ class LedgerCalls:
             self._rearm(channel, now)
             return
         channel.calling = True
+        self._trial.put_off(now)
         task = asyncio.get_running_loop().create_task(self._call(channel, batch), name="ledger-call")
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -189,6 +196,7 @@ class LedgerCalls:
 
     def _heard(self, channel: Channel, batch: Batch, answer: Answer, before: int) -> None:
         now = self._time.now()
+        self._trial.put_off(now)
         returned = self._loss.lost_at is not None
         if returned:
             self._loss.answered()

@@ -59,6 +59,8 @@ class Line:
         return any(self.waiting)
 
     def asks(self, account: str, most: int) -> tuple[Ask, ...]:
+        if account != self.account:
+            return ()
         found = [
             Ask(charge, rank, at) for rank in self._ranks() for at, charge in islice(self.waiting[rank], most)
         ]

@@ -180,13 +180,16 @@ async def test_without_ceilings_nobody_is_asked() -> None:
     await fleet.aclose()
 
 
-async def test_an_idle_account_falls_silent() -> None:
+async def test_an_idle_account_falls_silent_and_the_ledger_is_tried_by_another() -> None:
     seconds: list[float] = []
     fleet = Fleet(terms(Dimension("rpm", 600)), 1, on_call=seconds.append)
+    batches = fleet.roads[0].batches
     fleet.lines[0].arrive()
-    await fleet.passes(70.0)
-    calls = fleet.calls
+    await fleet.passes(50.0)
+    assert {batch.account.id for batch in batches} == {fleet.terms.id} and len(batches) < 70
+    await fleet.passes(20.0)
+    batches.clear()
     await fleet.passes(600.0)
-    assert fleet.calls == len(seconds) == calls < 90
-    assert seconds == pytest.approx([0.001] * calls)
+    assert fleet.terms.id not in {batch.account.id for batch in batches} and 590 <= len(batches) <= 600
+    assert seconds == pytest.approx([0.001] * fleet.calls)
     await fleet.aclose()

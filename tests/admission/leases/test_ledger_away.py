@@ -65,6 +65,34 @@ async def test_leases_are_spent_and_then_the_mode_decides(mode: str, least: int,
     await fleet.aclose()
 
 
+@pytest.mark.parametrize("paced", [True, False])
+async def test_a_ledger_that_goes_while_nobody_asks_is_missed_and_its_return_seen(paced: bool) -> None:
+    away: list[bool] = []
+    fleet = Fleet(terms(Dimension("rpm", 600), paced=paced), 1, on_degraded=away.append)
+    await fleet.passes(300.0)
+    cut(fleet, 1)
+    await fleet.passes(1.1)
+    assert away == [True]
+    cut(fleet, 1, mended=True)
+    await fleet.passes(1.1)
+    assert away == [True, False]
+    await fleet.aclose()
+
+
+async def test_an_account_that_is_closed_does_not_take_the_trying_with_it() -> None:
+    away: list[bool] = []
+    fleet = Fleet(account(600), 1, on_degraded=away.append)
+    await warm(fleet, 1)
+    cut(fleet, 1)
+    await fleet.until(lambda: away == [True])  # by its call
+    fleet.lines[0].leases.close_account(fleet.terms.id)
+    await fleet.passes(5.0)
+    cut(fleet, 1, mended=True)
+    await fleet.passes(1.1)
+    assert away == [True, False]
+    await fleet.aclose()
+
+
 async def test_cut_off_and_connected_stay_within_the_ceiling_together() -> None:
     fleet = Fleet(account(600, 50), 4)
     await warm(fleet, 5)
