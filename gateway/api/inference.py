@@ -28,6 +28,7 @@ from gateway.dialects.replay_memory import ReplayMemory
 from gateway.dialects.sealed_ids import MARK, SealedIds
 from gateway.dialects.structure import SMALL
 from gateway.dialects.table import inbound
+from gateway.errors import INVALID_VALUE, GatewayError
 from gateway.exchange import COUNTS_ONLY, Exchange
 from gateway.pipeline.authenticate import lower
 from gateway.pipeline.body_check import check_body
@@ -46,6 +47,8 @@ from gateway.pipeline.work import Stream, StreamedBody, Work
 from gateway.settings.snapshot import Bounds, Target, Tenant
 from gateway.upstream.fetch import Fetcher
 
+_STRICT = b"x-gateway-strict"
+_FLAGS = {b"true": True, b"1": True, b"false": False, b"0": False}
 #: How the streams of an endpoint are read that pass unchanged; of the others it is media.
 _STREAMS: dict[str, type[RelayedStream]] = {
     "responses": ResponsesStream,
@@ -326,8 +329,15 @@ class Inference:
 
 
 def _is_strict(named: dict[bytes, bytes]) -> bool:
-    """Whether the caller wants nothing lost."""
-    return named.get(b"x-gateway-strict") == b"true"
+    """Whether the caller wants nothing lost. Raises GatewayError for a value that says neither."""
+    said = named.get(_STRICT)
+    if said is None:
+        return False
+    found = _FLAGS.get(said.strip().lower())
+    if found is None:
+        name = _STRICT.decode()
+        raise GatewayError(INVALID_VALUE, f"{name} must be true or false.", param=name)
+    return found
 
 
 def _asks_for_stream(document: Document, endpoint: Endpoint) -> bool:

@@ -14,7 +14,12 @@ _BUDGETS: tuple[tuple[int, Effort], ...] = (
 
 
 def nearest(wanted: Effort, known: Sequence[Effort]) -> Effort:
-    """Of the levels that a model knows (one at least) the highest not above the wanted one, else its lowest."""
+    """Of the levels that a model knows (one at least) the highest not above the wanted one, else its lowest.
+
+    Who wants some thought does not get none, where there is a level that thinks.
+    """
+    if wanted != "none":
+        known = [level for level in known if level != "none"] or known
     place = LEVELS.index(wanted)
     below = [level for level in known if LEVELS.index(level) <= place]
     return max(below, key=LEVELS.index) if below else min(known, key=LEVELS.index)

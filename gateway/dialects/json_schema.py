@@ -65,6 +65,18 @@ _OLLAMA_KEPT = frozenset(
 ) | (ANNOTATIONS - {"default"})
 
 
+def strict_schema(schema: JsonObject) -> JsonObject | None:
+    """With its objects closed, where OpenAI takes that with `strict`; what is valid under it is valid under the
+    caller's too."""
+    closed = copied(schema, _closed)
+    return closed if is_strict(closed) else None
+
+
+def _closed(node: JsonObject) -> JsonObject:
+    is_open = is_object(node) and "additionalProperties" not in node
+    return {**node, "additionalProperties": False} if is_open else node
+
+
 def is_strict(schema: JsonObject) -> bool:
     """Whether OpenAI takes it with `strict`: closed objects whose properties are all required, not too deep."""
     return schema.get("type") == "object" and "anyOf" not in schema and _is_strict(schema, 1)

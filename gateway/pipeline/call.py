@@ -34,7 +34,9 @@ from gateway.pipeline.router import Candidates
 from gateway.pipeline.served_by import served_by
 from gateway.pipeline.ticket import Permit, Ticket
 from gateway.pipeline.turned_away import not_again
+from gateway.pipeline.unsealed import is_of_seals, unsealed
 from gateway.pipeline.unwanted import Unwanted
+from gateway.pipeline.unwanted_betas import UnwantedBetas
 from gateway.pipeline.work import StreamedBody, Work
 from gateway.settings.snapshot import RANKS, Bounds, ProviderKey, Target
 from gateway.upstream.failures import UpstreamFailure
@@ -65,13 +67,19 @@ class Door:
     pool: Pool
 
 
+#: Makes of work, as it was before it was written for a target, what may be asked instead.
+Mend = Callable[[Work], Work]
+
+
 class AttemptFailedError(Exception):
     """An attempt came to nothing, before anything of it reached the caller. Its permit has ended."""
 
-    def __init__(self, error: GatewayError, kind: Kind, *, sent: bool = True, mends: bool = False) -> None:
+    def __init__(
+        self, error: GatewayError, kind: Kind, *, sent: bool = True, mends: Mend | None = None
+    ) -> None:
         super().__init__(error.message)
         self.error = error
-        self.mends = mends  # without what was refused the same provider key may serve it
+        self.mends = mends  # without what was refused the same provider key may serve it: the work made so
         self.sent = sent  # else no provider has seen anything of it
         told = kind in _PUT_BACK_WHEN_TOLD and bool(error.retry_after_s)
         self.is_credential = kind == "credential"
@@ -105,6 +113,7 @@ class Upstream:
         #: Whether the key of that id has another secret than the one that was refused.
         self.has_another_secret: Callable[[str, Secret | None], Awaitable[bool]] = _nobody_knows
         self._unwanted = Unwanted()
+        self._unwanted_betas = UnwantedBetas()
         self._doors: dict[tuple[ProviderKey, str, str, str | None, str], Door] = {}
 
     def configure(self) -> None:
@@ -151,7 +160,10 @@ class Upstream:
                 told.message = work.in_callers_words(told.message)
                 # Of a lesser model than was asked for its no is not the last word, whatever it says.
                 overflowed = permit.overflow is not None
-                mends, mended = failed.mends and not mended, mended or failed.mends  # once
+                mend = None if mended else failed.mends  # once
+                mends = mend is not None
+                if mend is not None:
+                    work, mended = mend(work), True
                 if not (overflowed or mends or failed.error.condition.retryable):
                     raise told from None
                 ticket.came_back = True
@@ -190,7 +202,7 @@ class Upstream:
         """One exchange with one provider key, up to where nothing can be mended any more."""
         key, target = permit.way.account.key, permit.way.target
         exchange.attempts += 1
-        if target is not None and (work.at is not None or self._unwanted):
+        if target is not None and (work.at is not None or self._unwanted or self._unwanted_betas):
             work = self._at(work, target, permit)
         exchange.provider_key, exchange.target, exchange.overflow = key, target, permit.overflow
         permit.presented = key.secret
@@ -259,7 +271,11 @@ class Upstream:
         try:
             if work.at is not None:
                 work = work.at(target)
-            return self._unwanted.spared(work, target, self._clock.monotonic()) if self._unwanted else work
+            if self._unwanted:
+                work = self._unwanted.spared(work, target, self._clock.monotonic())
+            if self._unwanted_betas:
+                work = self._unwanted_betas.spared(work, permit.way.account.key, self._clock.monotonic())
+            return work
         except BaseException:
             self._dispatcher.give_back(permit)
             raise
@@ -312,10 +328,19 @@ class Upstream:
         )
         self._lessons.failed(permit, error, verdict, sent=True)
         _billed(exchange, permit, error, owed=owed)
-        target, mends = permit.way.target, False
+        target, mends = permit.way.target, None
         if target is not None and verdict.kind == "caller" and not owed:
-            mends = self._unwanted.learn(work, target, response.status, why, self._clock.monotonic())
+            mends = self._mend(work, target, account.key, response.status, why)
         return AttemptFailedError(error, verdict.kind, mends=mends)
+
+    def _mend(self, work: Work, target: Target, key: ProviderKey, status: int, why: bytes) -> Mend | None:
+        """How it may be asked yet; None: not at all. What is learned is left out of all work from now on."""
+        now = self._clock.monotonic()
+        if self._unwanted.learn(work, target, status, why, now):
+            return _as_it_was
+        if self._unwanted_betas.learn(work, key, status, why, now):
+            return _as_it_was
+        return unsealed if is_of_seals(work, target, status, why) else None
 
     def _failed(
         self, exchange: Exchange, permit: Permit, error: GatewayError, failure: UpstreamFailure
@@ -342,6 +367,10 @@ class Upstream:
 
 async def _nobody_knows(_: str, __: Secret | None) -> bool:
     return False
+
+
+def _as_it_was(work: Work) -> Work:
+    return work
 
 
 def _billed(exchange: Exchange, permit: Permit, error: GatewayError, *, owed: bool) -> None:

@@ -64,7 +64,9 @@ and a token for every four letters of the answer. A whole answer says so: `x-gat
 
 Whatever the dialects, a provider that answers 400 or 422 because of one field which does not change what is asked
 (`gateway/dialects/droppable.py`) is asked once more without it, and so is that model from then on, for a day, by
-this worker. That too is named in `x-gateway-warnings`, and refused with `x-gateway-strict`.
+this worker. That too is named in `x-gateway-warnings`, and refused with `x-gateway-strict`. So it is with values of
+`anthropic-beta` that Anthropic does not know, by provider key; and a conversation whose signatures or encrypted
+reasoning are refused, as another organisation's may be, is asked once more without them, of which nothing is kept.
 
 | flavour | limit | other names | left out | answers |
 |---|---|---|---|---|

@@ -130,3 +130,23 @@ async def test_what_needs_no_mending_arrives_as_it_was_written(
         )
     assert said.status_code == 200 and "x-gateway-warnings" not in said.headers
     assert sim.requests()[-1]["body"] == body.replace(b'"groq"', b'"groq-1"').decode()
+
+
+@pytest.mark.parametrize(("said", "refuses"), [("TRUE", True), ("1", True), ("False", False), ("0", False)])
+async def test_words_for_strictly(by_openai: AsyncOpenAI, sim: ProviderSim, said: str, refuses: bool) -> None:
+    asked: Any = {"model": "openai", "messages": _HI, "temperature": 0.3}
+    if not refuses:
+        assert await by_openai.chat.completions.create(**asked, extra_headers={"x-gateway-strict": said})
+        return
+    with pytest.raises(BadRequestError) as refused:
+        await by_openai.chat.completions.create(**asked, extra_headers={"x-gateway-strict": said})
+    assert refused.value.param == "temperature"
+
+
+async def test_another_word_for_strictly_is_refused(by_openai: AsyncOpenAI, sim: ProviderSim) -> None:
+    with pytest.raises(BadRequestError) as refused:
+        await by_openai.chat.completions.create(
+            model="openai", messages=_HI, extra_headers={"x-gateway-strict": "maybe"}
+        )
+    assert (refused.value.code, refused.value.param) == ("invalid_value", "x-gateway-strict")
+    assert not sim.requests()

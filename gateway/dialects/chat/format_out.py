@@ -7,10 +7,9 @@ to call a tool, or has tools of its own, the schema is an instruction (wire refe
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Format, JsonObject
 from gateway.dialects.answer_tool import ANSWER_TOOL, ANY_JSON
-from gateway.dialects.json_schema import is_strict
+from gateway.dialects.json_schema import strict_schema
 from gateway.dialects.json_text import json_text
 from gateway.dialects.losses import Losses
-from gateway.dialects.schema_words import copied, is_object
 from gateway.record import Record
 
 _NAME = "output"
@@ -52,23 +51,12 @@ def ask_format(request: ChatRequest, can: Capabilities, losses: Losses) -> Askin
 def _json_schema(wanted: Format, schema: JsonObject) -> JsonObject:
     strict = wanted.strict
     if strict is None:
-        closed = copied(schema, _closed)
-        strict = is_strict(closed)
-        if strict:
-            schema = closed
+        closed = strict_schema(schema)
+        strict, schema = closed is not None, closed or schema
     stated: JsonObject = {"name": wanted.name or _NAME, "schema": schema, "strict": strict}
     if wanted.description:
         stated["description"] = wanted.description
     return {"type": "json_schema", "json_schema": stated}
-
-
-def _closed(node: JsonObject) -> JsonObject:
-    """What is valid under it is valid under the caller's too."""
-    return {**node, "additionalProperties": False} if _is_open(node) else node
-
-
-def _is_open(node: JsonObject) -> bool:
-    return is_object(node) and "additionalProperties" not in node
 
 
 def _speaks_of_json(request: ChatRequest) -> bool:

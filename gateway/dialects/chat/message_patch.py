@@ -5,8 +5,9 @@ without them is not looked into.
 """
 
 from gateway.chat import Json, JsonObject
+from gateway.dialects.call_ids import call_id_of
 from gateway.dialects.chat.called import call_id
-from gateway.dialects.chat.messages_out import call_id_of, give_back
+from gateway.dialects.chat.messages_out import give_back
 from gateway.dialects.chat.quirks import Quirks
 from gateway.dialects.chat.reasoning import THOUGHTS, thoughts_of
 from gateway.dialects.document import Document

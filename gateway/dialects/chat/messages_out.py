@@ -1,7 +1,6 @@
 """Instructions and turns as the messages of a chat completions request."""
 
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 
 from gateway.chat import (
     ChatRequest,
@@ -16,6 +15,7 @@ from gateway.chat import (
     ToolResult,
     Turn,
 )
+from gateway.dialects.call_ids import call_id_of, openai_call_id
 from gateway.dialects.chat.cache_marks import written_mark
 from gateway.dialects.chat.parts_out import media_part
 from gateway.dialects.chat.quirks import Quirks
@@ -32,7 +32,6 @@ _BETWEEN_INSTRUCTIONS = "\n\n"
 _BETWEEN_RESULTS = "\n"
 _ELSEWHERE = "[image attached below]"
 _FAILED = "Error: "
-_CALL_ID_MAX = 64
 #: Whose signatures only the dialect that they belong to can bring back.
 _BOUND = ("anthropic", "openai", "gemini")
 
@@ -177,15 +176,7 @@ class _Messages:
     def _call_id(self, id_: str) -> str:
         """The same for a call and its result; one that the provider would not take is replaced by its hash."""
         letters = self._quirks.call_id_letters
-        if letters:
-            return call_id_of(id_, letters)
-        return id_ if 0 < len(id_) <= _CALL_ID_MAX else f"call_{sha256(id_.encode()).hexdigest()[:24]}"
-
-
-def call_id_of(id_: str, letters: int) -> str:
-    """Of so many letters and digits: the call's own where it is such, else made of it."""
-    fits = len(id_) == letters and id_.isalnum() and id_.isascii()
-    return id_ if fits else sha256(id_.encode()).hexdigest()[:letters]
+        return call_id_of(id_, letters) if letters else openai_call_id(id_)
 
 
 def _texts(turn: Turn) -> tuple[Text, ...]:

@@ -4,17 +4,17 @@ from gateway.chat import JsonObject, Signature
 from gateway.dialects.said_fields import inside, word
 
 _PROVIDER = "gemini"
-_EXTRA = "extra_content"
+EXTRA = "extra_content"
 
 
 def thought_signature(holder: JsonObject) -> Signature | None:
-    if _EXTRA not in holder:
+    if EXTRA not in holder:
         return None
-    data = word(inside(inside(holder, _EXTRA), "google"), "thought_signature")
+    data = word(inside(inside(holder, EXTRA), "google"), "thought_signature")
     return Signature(_PROVIDER, data) if data else None
 
 
 def write_signature(holder: JsonObject, signature: Signature | None) -> None:
     """Into a call or a message; others' signatures have no place there."""
     if signature is not None and signature.provider == _PROVIDER:
-        holder[_EXTRA] = {"google": {"thought_signature": signature.data}}
+        holder[EXTRA] = {"google": {"thought_signature": signature.data}}

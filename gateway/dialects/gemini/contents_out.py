@@ -31,7 +31,7 @@ from gateway.dialects.tool_arguments import arguments_object
 from gateway.dialects.tool_names import ToolNames
 
 #: What Google documents for calls that come without their signature: they were another model's, or it was lost.
-_STAND_IN = base64.b64encode(b"skip_thought_signature_validator").decode()
+STAND_IN = base64.b64encode(b"skip_thought_signature_validator").decode()
 _MEDIA = frozenset({"inlineData", "fileData"})
 
 
@@ -149,7 +149,7 @@ class _Writer:
             inside["id"] = call.id
         part: JsonObject = {"functionCall": inside}
         if not self._sign(part, call.signature) and needs_signature and self._can.call_ids:
-            part["thoughtSignature"] = _STAND_IN
+            part["thoughtSignature"] = STAND_IN
         return part
 
     def _answers(self, results: dict[str, ToolResult], attached: list[JsonObject]) -> list[JsonObject]:

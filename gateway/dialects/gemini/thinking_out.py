@@ -48,7 +48,7 @@ def _drop(request: ChatRequest, parameters: Parameters, losses: Losses) -> None:
 def _of_effort(effort: Effort, request: ChatRequest, can: Capabilities, losses: Losses) -> JsonObject:
     if can.thinking != "budget":
         return {"thinkingLevel": _level(effort, request.named("effort"), can, losses)}
-    always = bool(can.effort_levels) and "none" not in can.effort_levels
+    always = _always(can)
     if effort == "none" and always:
         losses.clamped(request.named("effort"))
         return {"thinkingBudget": _LEAST_ALWAYS}
@@ -60,11 +60,19 @@ def _of_effort(effort: Effort, request: ChatRequest, can: Capabilities, losses: 
 
 
 def _of_budget(tokens: int, request: ChatRequest, can: Capabilities, losses: Losses) -> JsonObject:
-    if can.thinking == "budget":
-        return {"thinkingBudget": tokens}
     name = request.named("thinking_budget")
+    if can.thinking == "budget":
+        if 0 <= tokens < _LEAST_ALWAYS and _always(can):
+            losses.clamped(name)
+            tokens = _LEAST_ALWAYS
+        return {"thinkingBudget": tokens}
     losses.changed(name)
     return {"thinkingLevel": _level(effort_of_budget(tokens), name, can, losses)}
+
+
+def _always(can: Capabilities) -> bool:
+    """Of a model with budgets: whether it cannot be told not to think."""
+    return bool(can.effort_levels) and "none" not in can.effort_levels
 
 
 def _level(effort: Effort, name: str, can: Capabilities, losses: Losses) -> str:

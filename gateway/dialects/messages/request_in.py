@@ -154,7 +154,7 @@ def _format(fields: JsonObject) -> Format | None:
     if wanted is None:
         return None
     one_of(wanted, "type", ("json_schema",), at)
-    return Format("schema", required_mapping(wanted, "schema", at), "output", strict=True)
+    return Format("schema", required_mapping(wanted, "schema", at), "output")
 
 
 def _conversation(

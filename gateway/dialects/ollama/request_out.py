@@ -2,7 +2,7 @@
 
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Effort, Format, Json, JsonObject, Tool
-from gateway.dialects.effort import effort_of_budget
+from gateway.dialects.effort import effort_of_budget, nearest
 from gateway.dialects.json_fields import path
 from gateway.dialects.json_schema import ollama_keeps
 from gateway.dialects.losses import Losses
@@ -128,6 +128,9 @@ def _write_think(request: ChatRequest, can: Capabilities, losses: Losses, body: 
     if effort is None:
         return
     if can.thinking != "none":
-        body["think"] = _THINK[effort]
+        sent = nearest(effort, can.effort_levels) if can.effort_levels else effort
+        if sent != effort:
+            losses.clamped(request.named(noun))
+        body["think"] = _THINK[sent]
     elif effort != "none":
         losses.dropped(request.named(noun))

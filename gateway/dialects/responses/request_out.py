@@ -22,6 +22,8 @@ from gateway.chat import (
     ToolResult,
     Turn,
 )
+from gateway.dialects.call_ids import openai_call_id
+from gateway.dialects.json_schema import strict_schema
 from gateway.dialects.losses import Losses
 from gateway.dialects.responses import items_out
 from gateway.dialects.responses.table import REQUEST_OUT
@@ -77,7 +79,7 @@ def _asked(turn: Turn) -> Iterator[Json]:
     parts: list[JsonObject] = []
     for block in turn.blocks:
         if isinstance(block, ToolResult):
-            yield items_out.result(block)
+            yield {**items_out.result(block), "call_id": openai_call_id(block.id)}
         elif isinstance(block, Text | Media):
             parts.append(items_out.input_part(block))
     if parts:
@@ -96,7 +98,7 @@ def _said(turn: Turn, names: ToolNames) -> Iterator[Json]:
             parts = []
         if isinstance(block, ToolCall):
             item = items_out.call(block)
-            item["name"] = names.sent(block.name)
+            item["call_id"], item["name"] = openai_call_id(block.id), names.sent(block.name)
             yield item
         elif isinstance(block, Thinking):
             signature = block.signature
@@ -209,11 +211,15 @@ def _reasoning(stated: Parameters) -> JsonObject:
 def _format(wanted: Format) -> JsonObject:
     if wanted.kind == "json":
         return {"type": "json_object"}
-    said: JsonObject = {"type": "json_schema", "name": wanted.name or "output", "schema": wanted.schema}
+    strict, schema = wanted.strict, wanted.schema
+    if strict is None and schema is not None:
+        closed = strict_schema(schema)
+        strict, schema = closed is not None, closed or schema
+    said: JsonObject = {"type": "json_schema", "name": wanted.name or "output", "schema": schema}
     if wanted.description:
         said["description"] = wanted.description
-    if wanted.strict is not None:
-        said["strict"] = wanted.strict
+    if strict is not None:
+        said["strict"] = strict
     return said
 
 

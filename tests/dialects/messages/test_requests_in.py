@@ -253,11 +253,11 @@ def test_tool_choices(said: Any, choice: ToolChoice, parallel: bool | None) -> N
         ({"cache_control": {"type": "ephemeral"}}, Parameters(auto_cache="short")),
         (
             {"output_config": {"format": {"type": "json_schema", "schema": {"a": 1}}}},
-            Parameters(format=Format("schema", {"a": 1}, "output", strict=True)),
+            Parameters(format=Format("schema", {"a": 1}, "output")),
         ),
         (
             {"output_format": {"type": "json_schema", "schema": {}}},
-            Parameters(format=Format("schema", {}, "output", strict=True)),
+            Parameters(format=Format("schema", {}, "output")),
         ),
         ({"temperature": None, "tools": None, "system": None}, Parameters()),
     ],

@@ -299,3 +299,25 @@ def test_a_broken_envelope_is_a_thought_without_signature(sealed: str) -> None:
 def test_bridge(can: Capabilities, tools: bool, effort: Any, needed: bool) -> None:
     request = ChatRequest((), tools=(Tool("f"),) if tools else (), parameters=Parameters(effort=effort))
     assert needs_responses(request, can) is needed
+
+
+def test_ids_of_calls_that_are_too_long_are_replaced_alike() -> None:
+    long = "c" * 65
+    turns = (
+        Turn("assistant", (ToolCall(long, "f", "{}"),)),
+        Turn("user", (ToolResult(long, (Text("42"),)),)),
+    )
+    call, result = _body(ChatRequest(turns))["input"]
+    assert call["call_id"] == result["call_id"] != long
+    assert len(call["call_id"]) <= 64
+    turns = (Turn("assistant", (ToolCall("c" * 64, "f", "{}"),)),)
+    assert _body(ChatRequest(turns))["input"][0]["call_id"] == "c" * 64
+
+
+@pytest.mark.parametrize("required", [["a"], []])
+def test_a_schema_is_strict_where_it_can_be(required: list[str]) -> None:
+    schema: Any = {"type": "object", "properties": {"a": {"type": "string"}}, "required": required}
+    asked = Parameters(format=Format("schema", schema, "output"))
+    said = _body(ChatRequest((Turn("user", (Text("hi"),)),), parameters=asked))["text"]["format"]
+    closed = {**schema, "additionalProperties": False}
+    assert (said["strict"], said["schema"]) == ((True, closed) if required else (False, schema))

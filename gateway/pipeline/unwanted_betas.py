@@ -1,0 +1,72 @@
+"""Previews of Anthropic's that a provider key was found not to know: left out from then on, for a day.
+
+Which there are depends on the account, so what is learned is the key's (wire reference §3.1).
+"""
+
+import re
+
+from gateway.dialects.losses import Losses
+from gateway.dialects.messages.betas import beta_line, beta_values, refused_betas
+from gateway.pipeline.work import Work
+from gateway.record import replace
+from gateway.settings.snapshot import ProviderKey
+from gateway.upstream.error_reply import read_error
+
+_KEPT_S = 86_400.0
+_KEYS_MAX = 1024
+_VALUES_MAX = 64
+_HEADER = "anthropic-beta"
+_LINE = re.compile(rb"anthropic-beta: ([^\r\n]*)\r\n")
+
+
+class UnwantedBetas:
+    """False while nothing was learned. Times are monotonic seconds."""
+
+    __slots__ = ("_learned",)
+
+    def __init__(self) -> None:
+        self._learned: dict[str, dict[str, float]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._learned)
+
+    def learn(self, work: Work, key: ProviderKey, status: int, body: bytes, now: float) -> bool:
+        """Whether the refusal is of previews that the work asks for: then they will be left out."""
+        if status != 400 or _LINE.search(work.forwarded) is None:
+            return False
+        refused = set(refused_betas(read_error(body).message)).intersection(_asked(work.forwarded))
+        if not refused:
+            return False
+        known = self._learned.pop(key.id, {})
+        known |= dict.fromkeys(refused, now + _KEPT_S)
+        while len(known) > _VALUES_MAX:
+            del known[next(iter(known))]
+        self._learned[key.id] = known  # last: the oldest go first
+        while len(self._learned) > _KEYS_MAX:
+            del self._learned[next(iter(self._learned))]
+        return True
+
+    def spared(self, work: Work, key: ProviderKey, now: float) -> Work:
+        """The work without those that the key refuses. Raises GatewayError where nothing may be lost."""
+        known = self._learned.get(key.id)
+        if not known or _LINE.search(work.forwarded) is None:
+            return work
+        refused = {value for value, until in known.items() if until > now}
+        if refused.isdisjoint(_asked(work.forwarded)):
+            return work
+        losses = Losses() if work.losses is None else work.losses.copy()
+        losses.dropped(_HEADER)
+        dialect = key.provider.dialect
+
+        def kept(line: re.Match[bytes]) -> bytes:
+            return beta_line(_values(line), dialect, refused)
+
+        return replace(work, forwarded=_LINE.sub(kept, work.forwarded), losses=losses)
+
+
+def _asked(lines: bytes) -> set[str]:
+    return {value for line in _LINE.finditer(lines) for value in _values(line)}
+
+
+def _values(line: re.Match[bytes]) -> tuple[str, ...]:
+    return beta_values([line[1].decode("ascii", "replace")])
