@@ -24,7 +24,7 @@ request is read into neutral nouns (`gateway/chat.py`) and written in the provid
 What a translation cannot carry over and does not change the meaning is dropped, and named in the answer's header
 `x-gateway-warnings: dropped=…; clamped=…; changed=…`, in the caller's words. What would change the meaning is
 refused with 400 and the path of the field. With `x-gateway-strict: true` a request is refused instead of losing
-anything.
+anything (`1` is read as `true`, `0` as `false`, in any case; another word is refused with 400).
 
 A request for embeddings with more texts than a provider takes goes to it in parts, one after another on the same
 provider key; each counts as a request against its ceilings, and the vectors come back as one answer, in order. The
