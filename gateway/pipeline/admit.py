@@ -337,7 +337,10 @@ class Dispatcher:
         """Who waits in another line goes to its local model, if there is a place."""
         ticket = item.owner
         assert isinstance(ticket, Ticket) and ticket.future is not None
-        permit = self._take(ticket, way, self._clock.monotonic())
+        now = self._clock.monotonic()
+        if self._outlook.way_opens_in(ticket, way, now) > 0.0:  # it failed there, and nothing could make that good
+            return False
+        permit = self._take(ticket, way, now)
         if permit is None:
             return False
         ticket.overflow(reason)
