@@ -338,7 +338,9 @@ class Dispatcher:
         ticket = item.owner
         assert isinstance(ticket, Ticket) and ticket.future is not None
         now = self._clock.monotonic()
-        if self._outlook.way_opens_in(ticket, way, now) > 0.0:  # it failed there, and nothing could make that good
+        if (
+            self._outlook.way_opens_in(ticket, way, now) > 0.0
+        ):  # it failed there, and nothing could make that good
             return False
         permit = self._take(ticket, way, now)
         if permit is None:
