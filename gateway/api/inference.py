@@ -274,12 +274,14 @@ class Inference:
             return
         strict = _is_strict(named)
         if endpoint.name in EMBEDDINGS:
-            work.at = EmbeddingTranslation(work, exchange, document, forwarded_lines(named), strict).at
+            work.at = EmbeddingTranslation(
+                endpoint.path, exchange, document, forwarded_lines(named), strict
+            ).at
             return
         spoken = inbound(endpoint.api, named.get(VERSION, b"").decode("ascii", "replace"))
         forwarded, frame_max = forwarded_lines(named), self._bounds.frame_bytes
         translation = Translation(
-            work, spoken, exchange, document, forwarded, strict, frame_max, self._memory, self._clock
+            endpoint.api, spoken, exchange, document, forwarded, strict, frame_max, self._memory, self._clock
         )
         work.at = translation.at
         tenant = tenant_of(exchange)
