@@ -17,6 +17,7 @@ from gateway.admission.latency import size_of
 from gateway.admission.overflow import NO_MONEY
 from gateway.clock import Clock
 from gateway.errors import (
+    ANSWER_UNFIT,
     INSUFFICIENT_QUOTA,
     NO_ELIGIBLE_KEY,
     RATE_LIMITED,
@@ -256,7 +257,8 @@ class Upstream:
             response.release()
             verdict = verdict_of_error(error)
             self._lessons.failed(permit, error, verdict, sent=True)
-            _billed(exchange, permit, error, owed=verdict.kind == "health" or bool(work.rest))
+            owed = verdict.kind == "health" or bool(work.rest) or error.condition is ANSWER_UNFIT
+            _billed(exchange, permit, error, owed=owed)
             raise AttemptFailedError(error, verdict.kind) from error
         except AttemptFailedError:
             response.release()
