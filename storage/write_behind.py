@@ -75,9 +75,9 @@ class WriteBehind(Generic[Key, Row]):
         self._waiting[key] = row
         self.bytes += row.size
         while len(self._waiting) > self._count_max or self.bytes > self._bytes_max:
-            oldest, row = next(iter(self._waiting.items()))
+            oldest, given_up = next(iter(self._waiting.items()))
             self.drop(oldest)
-            self._given_up(row)
+            self._given_up(given_up)
         self._wake.set()
 
     def drop(self, key: Key) -> None:

@@ -18,7 +18,7 @@ def to_be_fetched(request: ChatRequest, dialect: str, can: Capabilities) -> Iter
     if can.fetches_urls:
         return
     for turn in request.turns:
-        for media in _attached(turn.blocks):
+        for media in attached(turn.blocks):
             if media.url and not (dialect == "gemini" and GOOGLES.match(media.url)):
                 yield media
 
@@ -40,18 +40,19 @@ def with_contents(request: ChatRequest, contents: Mapping[str, Attached]) -> Cha
     return replace(
         request,
         turns=tuple(
-            replace(turn, blocks=_filled(turn.blocks, contents)) if any(_attached(turn.blocks)) else turn
+            replace(turn, blocks=_filled(turn.blocks, contents)) if any(attached(turn.blocks)) else turn
             for turn in request.turns
         ),
     )
 
 
-def _attached(blocks: tuple[Block, ...]) -> Iterator[Media]:
+def attached(blocks: tuple[Block, ...]) -> Iterator[Media]:
+    """Every attachment among them, those of tools' answers, too."""
     for block in blocks:
         if isinstance(block, Media):
             yield block
         elif isinstance(block, ToolResult):
-            yield from _attached(block.blocks)
+            yield from attached(block.blocks)
 
 
 def _filled(blocks: tuple[Block, ...], contents: Mapping[str, Attached]) -> tuple[Block, ...]:

@@ -28,7 +28,7 @@ _USUAL = _OPENAI | {"ollama"}
 #: What a provider calls an API of its own that callers know under another name.
 _OFFERED_AS = {"embed_content": "embeddings", "count_content": "count_tokens", "compaction": "responses"}
 #: The callers' APIs that are conversations, and what of a dialect's they can be translated to, best first.
-_CONVERSATIONS = frozenset({"chat", "completions", "responses", "messages", "generate_content"})
+CONVERSATIONS = frozenset({"chat", "completions", "responses", "messages", "generate_content"})
 _CONVERSES_BY = {
     "openai": ("chat", "responses"),
     "azure": ("chat", "responses"),
@@ -70,7 +70,7 @@ def passage(asked: str, dialect: str, offered: Set[str], can: Capabilities) -> P
     )
     if spoken and not (asked == "chat" and bridged and not can.chat_ok):
         return Passage(True, asked, bridged and asked == "chat")
-    if asked in _CONVERSATIONS:
+    if asked in CONVERSATIONS:
         for api in _CONVERSES_BY.get(dialect, ()):
             if api in offered and (api != "chat" or can.chat_ok or dialect == "ollama"):
                 return Passage(False, api, bridged and api == "chat")

@@ -31,7 +31,7 @@ from gateway.pipeline.line_items import LineItems
 from gateway.pipeline.outlook import AccountOutlook
 from gateway.pipeline.overflow import Overflow
 from gateway.pipeline.router import Way
-from gateway.pipeline.ticket import Permit, Ticket
+from gateway.pipeline.ticket import Permit, Ticket, ticket_of
 from gateway.pipeline.turned_away import cancelled, full, out_of_time, refused, shed, unreachable
 from gateway.pipeline.waitlist import Waitlist
 from gateway.pipeline.wakes import Wakes
@@ -228,8 +228,7 @@ class Dispatcher:
 
     def _turn_away(self, item: Item, at: str, now: float) -> None:
         """It waits, and no way opens while it may, as was found at that account."""
-        ticket = item.owner
-        assert isinstance(ticket, Ticket)
+        ticket = ticket_of(item)
         if not self.line.remove(item):
             return
         try:
@@ -243,8 +242,7 @@ class Dispatcher:
         self._moved_up(item, at)
 
     def _unreachable(self, item: Item, wait_s: float) -> GatewayError:
-        ticket, now = item.owner, self._clock.monotonic()
-        assert isinstance(ticket, Ticket)
+        ticket, now = ticket_of(item), self._clock.monotonic()
         told_s = self._outlook.worth_asking_in(item, wait_s)
         if self._outlook.are_full(ticket, item.expires_at - now, now):
             return full(told_s)
@@ -290,8 +288,8 @@ class Dispatcher:
 
         def try_take(item: Item) -> bool:
             nonlocal soonest
-            ticket = item.owner
-            assert isinstance(ticket, Ticket) and ticket.future is not None
+            ticket = ticket_of(item)
+            assert ticket.future is not None
             if ticket.future.done():  # its exchange was cancelled a moment ago
                 return False
             for way in ticket.at(account):
@@ -316,8 +314,8 @@ class Dispatcher:
                 self._turn_away(late.pop(), account, now)
             if item is None:
                 continue
-            ticket = item.owner
-            assert isinstance(ticket, Ticket) and ticket.future is not None and ticket.permit is not None
+            ticket = ticket_of(item)
+            assert ticket.future is not None and ticket.permit is not None
             ticket.future.set_result(ticket.permit)
             self._moved_up(item, account)
         else:
@@ -335,14 +333,9 @@ class Dispatcher:
 
     def _goes_over(self, item: Item, way: Way, reason: str) -> bool:
         """Who waits in another line goes to its local model, if there is a place."""
-        ticket = item.owner
-        assert isinstance(ticket, Ticket) and ticket.future is not None
-        now = self._clock.monotonic()
-        if (
-            self._outlook.way_opens_in(ticket, way, now) > 0.0
-        ):  # it failed there, and nothing could make that good
-            return False
-        permit = self._take(ticket, way, now)
+        ticket = ticket_of(item)
+        assert ticket.future is not None
+        permit = self._take(ticket, way, self._clock.monotonic())
         if permit is None:
             return False
         ticket.overflow(reason)
@@ -380,7 +373,7 @@ def _room(account: Account) -> float:
 
 def _fail(item: Item, error: GatewayError) -> None:
     """Tell its exchange, which will find itself out of the line."""
-    ticket = item.owner
-    assert isinstance(ticket, Ticket) and ticket.future is not None
+    ticket = ticket_of(item)
+    assert ticket.future is not None
     if not ticket.future.done():
         ticket.future.set_exception(error)

@@ -3,7 +3,7 @@
 import re
 
 from gateway.chat import Json, JsonObject
-from gateway.dialects.json_text import read_object
+from gateway.dialects.json_text import read_json
 from gateway.dialects.responses.kept import parts
 from gateway.pipeline.response_store import ResponseStore
 from gateway.record import Record
@@ -31,8 +31,7 @@ class Keeping(Record, frozen=True):
         found = _ITEM.match(param or "")
         if param is None or found is None or self.previous is None or not isinstance(items, list):
             return param
-        own = read_object(b'{"own":' + self.input + b"}") or {}
-        mine = own["own"]
+        mine = read_json(self.input)
         assert isinstance(mine, list), "what was put away"
         place = int(found[1]) - (len(items) - len(mine))
         return f"input[{place}]{param[found.end() :]}" if place >= 0 else "previous_response_id"

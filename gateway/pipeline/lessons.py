@@ -227,11 +227,12 @@ class Lessons:
         been sent since may not have been counted, and another like it may follow.
         """
         axis = AXES.get(seen.dimension)
-        account, estimate = permit.way.account, exchange.sizing.estimate()
+        account = permit.way.account
         if axis is None or seen.remaining is None or seen.reset_in_s is None:
             return
         if seen.dimension in _TOKENS and not _TOKENS.isdisjoint(account.dimensions):
             return  # Anthropic's `tokens` repeats the tightest of the others
+        estimate = exchange.sizing.estimate()
         one = Charge(1, estimate.input, estimate.output, estimate.input + estimate.output)[axis]
         needed = one * (1 + account.attempts - permit.number)
         if seen.remaining < needed:

@@ -14,7 +14,7 @@ from gateway.charge import CHARGE_AXES, Charge
 from gateway.clock import Clock
 from gateway.pipeline.account import Account
 from gateway.pipeline.router import Way
-from gateway.pipeline.ticket import Ticket
+from gateway.pipeline.ticket import Ticket, ticket_of
 
 ChargeOf = Callable[[Ticket, Way], Charge]
 _WINDOW_S = WINDOW_MS / 1000
@@ -40,14 +40,12 @@ class AccountOutlook:
         self._clock = clock
 
     def free_in(self, account: str, item: Item) -> float:
-        ticket = item.owner
-        assert isinstance(ticket, Ticket)
+        ticket = ticket_of(item)
         now = self._clock.monotonic()
         return min((self.way_free_in(ticket, way, now) for way in ticket.at(account)), default=inf)
 
     def opens_in(self, account: str, item: Item) -> float:
-        ticket = item.owner
-        assert isinstance(ticket, Ticket)
+        ticket = ticket_of(item)
         now = self._clock.monotonic()
         opens_in = min((self.way_opens_in(ticket, way, now) for way in ticket.at(account)), default=inf)
         return max(opens_in, self._retry_in(ticket, now))
@@ -116,8 +114,7 @@ class AccountOutlook:
 
     def worth_asking_in(self, item: Item, wait_s: float) -> float:
         """What one who would wait for `wait_s` is told: in a minute what is ejected has been tried again."""
-        ticket = item.owner
-        assert isinstance(ticket, Ticket)
+        ticket = ticket_of(item)
         return min(wait_s, _WINDOW_S) if any(way.health.ejected for way in ticket.ways()) else wait_s
 
     def foresees(self, item: Item) -> bool:

@@ -23,7 +23,7 @@ from gateway.metrics import Metrics
 from gateway.pipeline.local_model import local_model, may_try, places, serves, suits
 from gateway.pipeline.outlook import AccountOutlook, key_opens_in
 from gateway.pipeline.router import Way
-from gateway.pipeline.ticket import Permit, Ticket
+from gateway.pipeline.ticket import Permit, Ticket, ticket_of
 from gateway.record import Record, field
 from gateway.settings.snapshot import Snapshot
 
@@ -128,7 +128,7 @@ class Overflow:
         found = order.take(_LOOKED_AT)
         going = []
         for item in found:
-            ticket = _ticket(item)
+            ticket = ticket_of(item)
             way = next((one for one in self._ways(ticket) if one.account.id == account), None)
             if way is None or ticket.future is None or ticket.future.done():
                 continue
@@ -140,7 +140,9 @@ class Overflow:
         went = 0
         for rank, late, _, item, way, reason in sorted(going):
             one_at_a_time = reason != NO_KEY and not way.account.breaker.closed and way.account.in_flight
-            if one_at_a_time or self._line.waits_for(account, rank):
+            # What failed there is tried only while that could be made good.
+            is_shut = self._outlook.way_opens_in(ticket_of(item), way, now) > 0.0
+            if one_at_a_time or is_shut or self._line.waits_for(account, rank):
                 order.add(item, late)
             elif not go(item, way, reason):
                 known.wanting.append(item)
@@ -211,8 +213,3 @@ class Overflow:
         if route.overflow is None or not may_overflow(ticket.rank, route.hint):
             return ()
         return ways if suits(ticket.exchange, route.overflow.facts.said) else ()
-
-
-def _ticket(item: Item) -> Ticket:
-    assert isinstance(item.owner, Ticket)
-    return item.owner

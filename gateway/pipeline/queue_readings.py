@@ -15,7 +15,7 @@ from gateway.admission.lanes import Bucket
 from gateway.admission.signatures import Signature
 from gateway.clock import Clock
 from gateway.pipeline.admit import Dispatcher
-from gateway.pipeline.ticket import Ticket
+from gateway.pipeline.ticket import ticket_of
 from gateway.settings.snapshot import PRIORITIES
 
 #: Tenants, and sets of accounts, that a listing names: those with most waiting.
@@ -120,8 +120,7 @@ class QueueReadings:
         return rows
 
     def _row(self, item: Item) -> dict[str, object]:
-        ticket, now = item.owner, self._clock.monotonic()
-        assert isinstance(ticket, Ticket)
+        ticket, now = ticket_of(item), self._clock.monotonic()
         exchange, place = ticket.exchange, self._dispatcher.expected(item, now)
         assert exchange.tenant_key is not None
         deadline = None

@@ -7,7 +7,7 @@ is told why.
 from gateway.admission.line import Line
 from gateway.errors import GatewayError
 from gateway.pipeline.router import Candidates, Router
-from gateway.pipeline.ticket import Ticket
+from gateway.pipeline.ticket import ticket_of
 
 
 class LookAgainError(Exception):
@@ -23,8 +23,8 @@ def reexamine(line: Line, router: Router) -> int:
     found: dict[int, Candidates | GatewayError | None] = {}
     moved = 0
     for item in line:
-        ticket = item.owner
-        assert isinstance(ticket, Ticket) and ticket.future is not None
+        ticket = ticket_of(item)
+        assert ticket.future is not None
         before = ticket.candidates
         if id(before) not in found:
             found[id(before)] = _renewed(router, before)

@@ -14,7 +14,8 @@ from gateway.admission.memory_ledger import LedgerTime
 from gateway.clock import Clock
 from gateway.dialects.chat.quirks import quirks_of
 from gateway.dialects.chat.request_patch import request_patch
-from gateway.dialects.passage import Passage, passage
+from gateway.dialects.passage import CONVERSATIONS, Passage, passage
+from gateway.dialects.senses import lacks_senses
 from gateway.errors import (
     INVALID_VALUE,
     MODEL_NOT_FOUND,
@@ -208,6 +209,8 @@ def _is_native(target: Target, api: str) -> bool:
     """Whether every request goes to the target as it came."""
     way, provider = _passage(target, api), target.provider
     if way is None or not way.native or way.bridged:
+        return False
+    if api in CONVERSATIONS and lacks_senses(target.facts.said):
         return False
     if api != "chat":
         return True

@@ -86,3 +86,9 @@ class Ticket(Record, eq=False):
     def at(self, account: str) -> list[Way]:
         """The ways that lead to `account`."""
         return [way for way in self.ways() if way.account.id == account]
+
+
+def ticket_of(item: Item) -> Ticket:
+    """Whose the item is: in this gateway all who wait are tickets."""
+    assert isinstance(item.owner, Ticket)
+    return item.owner

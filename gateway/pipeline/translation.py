@@ -24,6 +24,7 @@ from gateway.dialects.remembered import Remembered
 from gateway.dialects.replay_memory import ReplayMemory, Restored
 from gateway.dialects.responses.bridge import needs_responses
 from gateway.dialects.responses.stream_out import ResponsesWriter
+from gateway.dialects.senses import SENSES, check_shown, lacks_senses
 from gateway.dialects.table import outbound
 from gateway.dialects.translated_stream import TranslatedStream
 from gateway.dialects.translation import Asked, Inbound, Outbound, Sent, StreamWriter
@@ -112,6 +113,8 @@ class Translation:
     def _for(self, target: Target) -> Work:
         provider, can, way = target.provider, model_can(target.facts), self._way(target)
         api = way.api
+        if lacks_senses(target.facts.said) and (not way.native or self._has_attachments):
+            check_shown(self._request()[0].request, target.facts.said)
         if way.bridged and needs_responses(self._request()[0].request, can):
             api = "responses"
         elif way.native and not self._goes_on and not self._needs_memory(target):
@@ -133,6 +136,10 @@ class Translation:
         if sent.unenforced and wanted is not None:
             spoken = Checked(spoken, wanted, request.named("format"), losses)
         return self._work(target, sent, spoken, losses)
+
+    @property
+    def _has_attachments(self) -> bool:
+        return not SENSES.isdisjoint(self._exchange.sizing.needs())
 
     def _needs_memory(self, target: Target) -> bool:
         """Whether it speaks as the caller does, and yet wants back what callers leave out (`replay_memory`)."""

@@ -7,15 +7,12 @@ worker's alone, and holds for all its callers; of a value that a field may not h
 from gateway.dialects.document import member, without_members
 from gateway.dialects.droppable import DROPPABLE, noun_of
 from gateway.dialects.losses import Losses
+from gateway.pipeline.learned import Learned
 from gateway.pipeline.work import Work
 from gateway.record import replace
 from gateway.settings.snapshot import Target
 from gateway.upstream.unsupported import unsupported
 
-#: Seconds (wire reference §5).
-_KEPT_S = 86_400.0
-_MODELS_MAX = 1024
-_FIELDS_MAX = 64
 _VALUE_MAX = 256
 
 #: (field, the JSON text of its value); None: any value.
@@ -28,7 +25,7 @@ class Unwanted:
     __slots__ = ("_learned",)
 
     def __init__(self) -> None:
-        self._learned: dict[tuple[str, str], dict[_Lesson, float]] = {}
+        self._learned: Learned[tuple[str, str], _Lesson] = Learned()
 
     def __bool__(self) -> bool:
         return bool(self._learned)
@@ -42,26 +39,20 @@ class Unwanted:
         value = member(sent, said.field) if isinstance(sent, bytes) else None
         if value is None or (not said.any_value and len(value) > _VALUE_MAX):
             return False
-        model = target.provider.id, target.model
-        lessons = self._learned.pop(model, {})
-        lessons[said.field, None if said.any_value else value] = now + _KEPT_S
-        while len(lessons) > _FIELDS_MAX:
-            del lessons[next(iter(lessons))]
-        self._learned[model] = lessons  # last: the oldest go first
-        while len(self._learned) > _MODELS_MAX:
-            del self._learned[next(iter(self._learned))]
+        lesson = said.field, None if said.any_value else value
+        self._learned.add((target.provider.id, target.model), [lesson], now)
         return True
 
     def spared(self, work: Work, target: Target, now: float) -> Work:
         """The work without what its target refuses. Raises GatewayError where nothing may be lost."""
-        lessons = self._learned.get((target.provider.id, target.model))
+        lessons = self._learned.of((target.provider.id, target.model), now)
         droppable = DROPPABLE.get(work.api)
         if not lessons or droppable is None or work.rest:
             return work
         body = work.body(target)
         if not isinstance(body, bytes):
             return work
-        unwanted = {name for name, value in self._in_force(lessons, now) if _has(body, name, value)}
+        unwanted = {name for name, value in lessons if _has(body, name, value)}
         unwanted &= droppable
         if not unwanted:
             return work
@@ -70,12 +61,6 @@ class Unwanted:
             losses.dropped(name if work.named is None else work.named(noun_of(work.api, name)))
         short = without_members(body, unwanted)
         return replace(work, body=lambda _: short, losses=losses)
-
-    @staticmethod
-    def _in_force(lessons: dict[_Lesson, float], now: float) -> list[_Lesson]:
-        for lesson in [lesson for lesson, until in lessons.items() if until <= now]:
-            del lessons[lesson]
-        return list(lessons)
 
 
 def _has(body: bytes, name: str, value: bytes | None) -> bool:

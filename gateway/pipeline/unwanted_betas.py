@@ -7,14 +7,12 @@ import re
 
 from gateway.dialects.losses import Losses
 from gateway.dialects.messages.betas import beta_line, beta_values, refused_betas
+from gateway.pipeline.learned import Learned
 from gateway.pipeline.work import Work
 from gateway.record import replace
 from gateway.settings.snapshot import ProviderKey
 from gateway.upstream.error_reply import read_error
 
-_KEPT_S = 86_400.0
-_KEYS_MAX = 1024
-_VALUES_MAX = 64
 _HEADER = "anthropic-beta"
 _LINE = re.compile(rb"anthropic-beta: ([^\r\n]*)\r\n")
 
@@ -25,7 +23,7 @@ class UnwantedBetas:
     __slots__ = ("_learned",)
 
     def __init__(self) -> None:
-        self._learned: dict[str, dict[str, float]] = {}
+        self._learned: Learned[str, str] = Learned()
 
     def __bool__(self) -> bool:
         return bool(self._learned)
@@ -37,21 +35,12 @@ class UnwantedBetas:
         refused = set(refused_betas(read_error(body).message)).intersection(_asked(work.forwarded))
         if not refused:
             return False
-        known = self._learned.pop(key.id, {})
-        known |= dict.fromkeys(refused, now + _KEPT_S)
-        while len(known) > _VALUES_MAX:
-            del known[next(iter(known))]
-        self._learned[key.id] = known  # last: the oldest go first
-        while len(self._learned) > _KEYS_MAX:
-            del self._learned[next(iter(self._learned))]
+        self._learned.add(key.id, sorted(refused), now)
         return True
 
     def spared(self, work: Work, key: ProviderKey, now: float) -> Work:
         """The work without those that the key refuses. Raises GatewayError where nothing may be lost."""
-        known = self._learned.get(key.id)
-        if not known or _LINE.search(work.forwarded) is None:
-            return work
-        refused = {value for value, until in known.items() if until > now}
+        refused = set(self._learned.of(key.id, now))
         if refused.isdisjoint(_asked(work.forwarded)):
             return work
         losses = Losses() if work.losses is None else work.losses.copy()

@@ -16,7 +16,7 @@ from gateway.charge import Charge
 from gateway.clock import Clock
 from gateway.pipeline.charging import Charging
 from gateway.pipeline.overflow import Overflow
-from gateway.pipeline.ticket import Ticket
+from gateway.pipeline.ticket import ticket_of
 
 #: How often who may use several accounts is advertised on another one.
 _TURNS_A_SECOND = 4
@@ -102,15 +102,10 @@ class Waitlist:
     def _going_over(self, account: str, most: int) -> tuple[Ask, ...]:
         """Those who wait in other lines, and are to go to the local model when there is a place."""
         return tuple(
-            Ask(self._charging.of(_ticket(item), way), item.rank, self._time.at(item.arrived), item.tenant)
+            Ask(self._charging.of(ticket_of(item), way), item.rank, self._time.at(item.arrived), item.tenant)
             for item, way in self._over.wanting(account)[: max(0, most)]
         )
 
     def _charge_at(self, account: str, item: Item) -> Charge:
-        ticket = _ticket(item)
+        ticket = ticket_of(item)
         return next((self._charging.of(ticket, way) for way in ticket.at(account)), item.charge)
-
-
-def _ticket(item: Item) -> Ticket:
-    assert isinstance(item.owner, Ticket)
-    return item.owner

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from gateway.settings import endpoint
 from gateway.settings.places import Findings
 from gateway.settings.schema import ConfigFile, LimitsSection, ModelSection, PoolSection, ProviderSection
+from gateway.settings.schema_capabilities import CapabilitySection
 from gateway.settings.secrets import UnresolvedError, resolve
 
 _OLLAMA_PORT = 11434
@@ -16,6 +17,8 @@ PLACEHOLDER = "http://127.0.0.1:9/v1"
 #: The models of `local`, and how many requests each answers at the same time: more wait in the gateway's line.
 _TALKS, _EMBEDS = "smollm2", "all-minilm"
 _LOCAL_LIMITS = {_TALKS: LimitsSection(concurrency=2), _EMBEDS: LimitsSection(concurrency=4)}
+#: The one that talks reads text and nothing else.
+_LOCAL_CAPABILITIES = {_TALKS: CapabilitySection(vision=False, pdf=False, audio_in=False)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Found:
     secret: str | None
     hints: Mapping[str, str]
     limits: Mapping[str, LimitsSection] = field(default_factory=dict)
+    capabilities: Mapping[str, CapabilitySection] = field(default_factory=dict)
     source: str = "environment"
 
 
@@ -72,7 +76,9 @@ def _local(beside: Mapping[str, str], *, hints: bool) -> Found:
     routes = {f"local/{_TALKS}": _TALKS, f"local/{_EMBEDS}": _EMBEDS}
     if hints:
         routes |= {"smart": _TALKS, "fast": _TALKS, "embed": _EMBEDS}
-    return Found("with_local", "with_local", local, None, routes, _LOCAL_LIMITS, "settings")
+    return Found(
+        "with_local", "with_local", local, None, routes, _LOCAL_LIMITS, _LOCAL_CAPABILITIES, "settings"
+    )
 
 
 def _found(environ: Mapping[str, str], findings: Findings) -> list[Found]:
@@ -145,7 +151,7 @@ def check_not_self(file: ConfigFile, port: int, findings: Findings) -> None:
 
 def _add(file: ConfigFile, found: list[Found], findings: Findings) -> ConfigFile:
     """`file` with what was found, where it does not say otherwise: its own pools and routes stand."""
-    pools, providers = list(file.pools), list(file.providers)
+    pools, providers, capabilities = list(file.pools), list(file.providers), dict(file.capabilities)
     routes: dict[str, list[str]] = {}
     taken = {section.id for section in file.models}
     for one in found:
@@ -165,6 +171,8 @@ def _add(file: ConfigFile, found: list[Found], findings: Findings) -> ConfigFile
                     model_limits=dict(one.limits),
                 )
             )
+        for pattern, said in one.capabilities.items():
+            capabilities.setdefault(pattern, said)
         for hint, model in one.hints.items():
             routes.setdefault(hint, []).append(f"{name}/{model}")
     added = [
@@ -173,5 +181,10 @@ def _add(file: ConfigFile, found: list[Found], findings: Findings) -> ConfigFile
         if route not in taken
     ]
     return file.model_copy(
-        update={"providers": tuple(providers), "pools": tuple(pools), "models": (*file.models, *added)}
+        update={
+            "providers": tuple(providers),
+            "pools": tuple(pools),
+            "models": (*file.models, *added),
+            "capabilities": capabilities,
+        }
     )

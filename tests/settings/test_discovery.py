@@ -67,6 +67,14 @@ def test_local_models_are_a_provider_beside_the_gateway_in_place_of_the_scripted
     }
 
 
+def test_the_local_model_that_talks_is_said_to_read_text_alone(tmp_path: Path) -> None:
+    (target,) = with_local(tmp_path).snapshot.routes["local/smollm2"].targets
+    assert dict(target.facts.said) == {"vision": False, "pdf": False, "audio_in": False}
+    text = "capabilities: {smollm2: {ctx: 2048}}\n"
+    (target,) = with_local(tmp_path, text).snapshot.routes["local/smollm2"].targets
+    assert dict(target.facts.said) == {"ctx": 2048}
+
+
 def test_local_models_stand_beside_other_providers_and_no_hint_means_them(tmp_path: Path) -> None:
     settings = with_local(tmp_path, OPENAI_API_KEY="o1")
     assert list(settings.snapshot.providers) == ["openai", "local"]

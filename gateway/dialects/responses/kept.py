@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from gateway.chat import Json, JsonObject
 from gateway.dialects.document import Document
-from gateway.dialects.json_text import json_bytes, read_object
+from gateway.dialects.json_text import json_bytes, read_json
 
 _EMPTY = b"[]"
 _ONE_MESSAGE = b'[{"type":"message","role":"user","content":[{"type":"input_text","text":%b}]}]'
@@ -39,8 +39,7 @@ def shown_items(
     arrays: Iterable[bytes], response_id: str, limit: int, after: str, ascending: bool
 ) -> bytes | None:
     """A page of input items, newest first unless `ascending`; None when there is no item `after`."""
-    held = read_object(b'{"items":' + joined(arrays) + b"}") or {}
-    items = held["items"]
+    items = read_json(joined(arrays))
     assert isinstance(items, list), "what was joined"
     named = [_named(item, f"item_{response_id}_{place}") for place, item in enumerate(items)]
     if not ascending:
