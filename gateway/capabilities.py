@@ -40,6 +40,7 @@ class Capabilities(Record, frozen=True):
     call_ids: bool = True  # tool calls and results have ids (not before Gemini 3)
     chat_tools_ok: bool = True  # at OpenAI's /chat/completions; else at /responses only
     chat_tools_effort: bool = True  # the same, together with an effort other than `none`
+    chat_tools_unsaid: bool = True  # the same, where no effort is said
     chat_ok: bool = True  # at /chat/completions at all
     cache_min: int = 0
     embedding_batch_max: int = 2048

@@ -138,6 +138,9 @@ UPSTREAM_UNREACHABLE = _upstream("upstream_unreachable", 502, "upstream_error")
 UPSTREAM_INVALID = _upstream("upstream_invalid_response", 502, "upstream_error")
 #: The same, where asking again would only bring the same again and be paid for again.
 UPSTREAM_TOO_LARGE = replace(UPSTREAM_INVALID, name="upstream_too_large", should_retry=False, retryable=False)
+#: The same of a model's words, of which there is nothing wrong with the key: whoever asks may ask for what no model
+#: can give. A further try is theirs.
+ANSWER_UNFIT = replace(UPSTREAM_INVALID, name="answer_unfit", retryable=False)
 UPSTREAM_INCOMPLETE = _upstream("upstream_incomplete", 502, "server_error")
 UPSTREAM_OVERLOADED = Condition(
     "upstream_overloaded",

@@ -80,6 +80,15 @@ async def pending(connection: Connection, migrations: Sequence[Migration] | None
         return list(known[await _count_applied(connection, known) :])
 
 
+async def may_migrate(connection: Connection) -> bool:
+    """Whether this role may make tables where `migrate` would."""
+    return bool(
+        await connection.fetchval(
+            "SELECT has_schema_privilege(current_user, to_regnamespace(current_schema()), 'CREATE')"
+        )
+    )
+
+
 async def _step(connection: Connection, application: str, known: Sequence[Migration]) -> Migration | None:
     """One transaction: at most one file, under a lock that ends with it, as a transaction pooler needs."""
     async with connection.transaction():

@@ -1,27 +1,29 @@
 """`kaze check --live`: database, ledger and secret store, reached as a start would reach them. One line each."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
 from gateway.admission.redis_connection import REDIS_ERRORS, connect
 from gateway.clock import SystemClock
 from gateway.pipeline.secret_sources import secret_sources
-from gateway.settings.server import Settings
+from gateway.serving.database import no_owner
+from gateway.settings.server import DatabaseStore, Settings
 from gateway.settings.snapshot import ProviderKey
 from keys.secret import Secret
 from keys.secrets.reference import Reference
 from keys.secrets.source import FetchError
+from storage.connection import Connection
 from storage.database import REFUSED, UNREACHED, connected
 from storage.isolation import weaknesses
-from storage.migrate import SchemaError, pending
+from storage.migrate import Migration, SchemaError, may_migrate, pending
 
 
 def check_database(settings: Settings) -> bool:
-    """Whether it can be worked with; the embedded one is the gateway's own to start."""
-    url = settings.database.url
-    return True if url is None else asyncio.run(_database(url.reveal()))
+    """Whether it, its owner and its replica can be worked with; the embedded one is the gateway's own to start."""
+    store = settings.database
+    return True if store.url is None else asyncio.run(_database(store, store.url))
 
 
 def with_secrets(settings: Settings) -> tuple[list[ProviderKey], bool]:
@@ -48,20 +50,44 @@ async def _ledger(url: str) -> bool:
     return _said(True, "ledger: reached")
 
 
-async def _database(dsn: str) -> bool:
-    try:
-        async with connected(dsn) as connection:
-            missing = await pending(connection)
-            weak = [] if missing else await weaknesses(connection)
-    except SchemaError as error:
-        return _said(False, f"database: {error}")
-    except REFUSED as error:
-        return _said(False, f"database: refuses ({type(error).__name__})")
-    except UNREACHED as error:
-        return _said(False, f"database: cannot be reached ({type(error).__name__})")
+async def _database(store: DatabaseStore, url: Secret) -> bool:
+    weak: list[str] = []
+    missing: list[Migration] = []
+
+    async def of_application(connection: Connection) -> None:
+        missing.extend(await pending(connection))
+        if not missing:
+            weak.extend(await weaknesses(connection))
+
+    async def of_owner(connection: Connection) -> None:
+        if missing and not await may_migrate(connection):
+            raise SchemaError(no_owner(store))
+
+    fault = await _fault(url, of_application)
     for weakness in weak:
         print(f"warning: database: tenants are not apart: {weakness}")
-    return _said(True, f"database: reached, {len(missing)} migrations to apply")
+    good = _said(fault is None, f"database: {fault or f'reached, {len(missing)} migrations to apply'}")
+    named = "database" if store.owner is None else "database_owner"
+    if good and (fault := await _fault(store.owner or url, of_owner)):
+        good = _said(False, f"{named}: {fault}")
+    if store.replica is None:
+        return good
+    fault = await _fault(store.replica, pending)
+    return _said(fault is None, f"database_replica: {fault or 'reached'}") and good
+
+
+async def _fault(url: Secret, look: Callable[[Connection], Awaitable[object]]) -> str | None:
+    """Why the database there cannot be worked with, if not."""
+    try:
+        async with connected(url.reveal()) as connection:
+            await look(connection)
+    except SchemaError as error:
+        return str(error)
+    except REFUSED as error:
+        return f"refuses ({type(error).__name__})"
+    except UNREACHED as error:
+        return f"cannot be reached ({type(error).__name__})"
+    return None
 
 
 async def _with_secrets(settings: Settings) -> tuple[list[ProviderKey], bool]:

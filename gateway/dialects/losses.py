@@ -36,6 +36,10 @@ class Losses:
         """A number of the answer is ours, as the provider does not tell it: nothing of the request was lost."""
         self._by_kind.setdefault("estimated", {})[name] = None
 
+    def unchecked(self, name: str) -> None:
+        """Whether the answer is as this field wants it is not known: nothing of the request was lost."""
+        self._by_kind.setdefault("unchecked", {})[name] = None
+
     def missing(self, names: Iterable[str]) -> None:
         """What was said before is not known any more. Nobody is refused for it: they could not bring it."""
         self._by_kind.setdefault("missing", {}).update(dict.fromkeys(names))

@@ -66,7 +66,7 @@ def passage(asked: str, dialect: str, offered: Set[str], can: Capabilities) -> P
     bridged = (
         dialect in _OPENAI
         and "responses" in offered
-        and not (can.chat_ok and can.chat_tools_ok and can.chat_tools_effort)
+        and not (can.chat_ok and can.chat_tools_ok and can.chat_tools_effort and can.chat_tools_unsaid)
     )
     if spoken and not (asked == "chat" and bridged and not can.chat_ok):
         return Passage(True, asked, bridged and asked == "chat")

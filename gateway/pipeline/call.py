@@ -27,7 +27,7 @@ from gateway.errors import (
 from gateway.exchange import NO_USAGE, Exchange
 from gateway.pipeline.admit import Dispatcher
 from gateway.pipeline.hedged import Hedged
-from gateway.pipeline.lessons import Lessons, verdict_of_error
+from gateway.pipeline.lessons import Lessons, is_owed, verdict_of_error
 from gateway.pipeline.reexamine import LookAgainError
 from gateway.pipeline.reply import Reply, check_other, error_text, open_stream, take_json
 from gateway.pipeline.router import Candidates
@@ -256,7 +256,7 @@ class Upstream:
             response.release()
             verdict = verdict_of_error(error)
             self._lessons.failed(permit, error, verdict, sent=True)
-            _billed(exchange, permit, error, owed=verdict.kind == "health" or bool(work.rest))
+            _billed(exchange, permit, error, owed=is_owed(error, verdict) or bool(work.rest))
             raise AttemptFailedError(error, verdict.kind) from error
         except AttemptFailedError:
             response.release()

@@ -18,6 +18,7 @@ from gateway.admission.memory_ledger import LedgerTime
 from gateway.charge import Charge
 from gateway.clock import Clock
 from gateway.errors import (
+    ANSWER_UNFIT,
     INSUFFICIENT_QUOTA,
     RATE_LIMITED,
     UPSTREAM_AUTH,
@@ -60,6 +61,11 @@ _KINDS: dict[Condition, Kind] = {
 def verdict_of_error(error: GatewayError) -> Verdict:
     """For errors that we found in a reply ourselves."""
     return Verdict(_KINDS.get(error.condition) or ("health" if error.condition.retryable else "caller"))
+
+
+def is_owed(error: GatewayError, verdict: Verdict) -> bool:
+    """Whether the provider may have done the work: it failed at it, or did it badly."""
+    return verdict.kind == "health" or error.condition is ANSWER_UNFIT
 
 
 class Lessons:

@@ -56,10 +56,15 @@ class Relay:
             await self._pieces(exchange, reply, caller)
 
     def whole(self, exchange: Exchange, reply: Reply, caller: Caller, body: bytes) -> None:
-        """Send a whole JSON body; or, where a stream was asked for, the frames that say the same."""
+        """Send a whole JSON body; or, where a stream was asked for, the frames that say the same.
+
+        Raises UnfitAnswerError for what is not to be given.
+        """
         work = reply.work
         if reply.usage is not None:
             exchange.usage = reply.usage
+        if reply.unfit is not None:
+            raise reply.unfit
         if work.seals_ids:
             body = self._sealed(exchange, reply, work, body)
         if reply.permit.way.account.key.provider.echo_model and exchange.model is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from gateway.dialects.checked import UnfitAnswerError
 from gateway.dialects.json_text import read_object
 from gateway.dialects.usage import read_reply
 from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
@@ -58,6 +59,7 @@ class Reply(Record, eq=False):
     held: bytes = b""
     body: bytes | None = None
     usage: Usage | None = None  # as the JSON body reports it
+    unfit: UnfitAnswerError | None = None  # why the body, which is owed like any other, is not to be given
 
 
 async def open_stream(reply: Reply, first_byte_s: float, gap_s: float) -> None:
@@ -115,6 +117,8 @@ def _take_translated(
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
     try:
         made, reply.usage = read(known)
+    except UnfitAnswerError as error:
+        made, reply.usage, reply.unfit = b"", error.usage, error
     except ReportedError as error:
         raise _reported(reply, error) from error
     reply.body = made if reply.work.stream is None else bodies[0]  # of which the stream makes frames

@@ -11,6 +11,7 @@ from typing import Any
 from gateway.chat import JsonObject, Media
 from gateway.clock import Clock
 from gateway.dialects.chat.quirks import quirks_of
+from gateway.dialects.checked import Checked
 from gateway.dialects.data_url import Attached
 from gateway.dialects.document import Document
 from gateway.dialects.effort import thinks
@@ -138,6 +139,9 @@ class Translation:
         if request.tools:
             spoken = Remembered(spoken, self._memory, self._owner, request, self._clock.monotonic)
         sent = spoken.request(request, target.model, can, losses)
+        wanted = request.parameters.format
+        if sent.unenforced and wanted is not None:
+            spoken = Checked(spoken, wanted, request.named("format"), losses)
         return self._work(native, target, sent, spoken, losses)
 
     @property

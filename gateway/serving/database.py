@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.serving.refusal import StartError
-from gateway.settings.server import Settings
+from gateway.settings.server import DatabaseStore, Settings
 from storage.archive import ArchiveError, archive_detached
 from storage.background import end_tasks
 from storage.connection import Connection
@@ -85,11 +85,7 @@ class DatabaseBeside:
                     log.info("database: applied %s", migration)
                 await self._make_ahead(connection)
             except FORBIDDEN as error:
-                named = "database" if self._store.owner is None else "database_owner"
-                raise SchemaError(
-                    f"{error}: the role of {named} may not make or change tables here:"
-                    " give the URL of one that may as database_owner"
-                ) from error
+                raise SchemaError(f"{error}: {no_owner(self._store)}") from error
 
     async def _application(self) -> str:
         """The role that the workers have."""
@@ -145,6 +141,12 @@ class DatabaseBeside:
         if self._postgres is not None:
             return self._postgres.owner_dsn
         return self._dsn if self._store.owner is None else self._store.owner.reveal()
+
+
+def no_owner(store: DatabaseStore) -> str:
+    """When the role that should make the tables may not."""
+    named = "database" if store.owner is None else "database_owner"
+    return f"the role of {named} may not make or change tables here: give the URL of one that may as database_owner"
 
 
 def application_dsn(settings: Settings) -> str | None:

@@ -34,6 +34,8 @@ class CapabilitySection(Described):
     """OpenAI: takes tools in chat completions."""
     chat_tools_effort: Flag | None = None
     """OpenAI: the same together with a reasoning effort other than `none`."""
+    chat_tools_unsaid: Flag | None = None
+    """OpenAI: the same where the request says no reasoning effort."""
     tools: Flag | None = None
     """Takes tools."""
     call_ids: Flag | None = None

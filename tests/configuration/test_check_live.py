@@ -72,3 +72,26 @@ def test_a_ledger_that_is_there_is_told(tmp_path: Path, capsys: pytest.CaptureFi
         check(config, True, ENVIRON)
         server.stop()
     assert "ok: ledger: reached\n" in capsys.readouterr().out
+
+
+def test_who_makes_the_tables_is_looked_at_too(
+    tmp_path: Path, empty: Stored, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "kaze.yaml"
+    made = {"data_dir": str(tmp_path / "data"), "database": empty.application}
+
+    def said(**more: str) -> str:
+        config.write_text(json.dumps(made | more))
+        check(config, True, ENVIRON)
+        return capsys.readouterr().out
+
+    assert "FAILED: database: the role of database may not make or change tables here" in said()
+    nobody = "postgresql://nobody:canary@127.0.0.1:1/none"
+    away = said(database_owner=nobody)
+    assert "FAILED: database_owner: cannot be reached" in away and "canary" not in away
+    assert "ok: database: reached, " in said(database_owner=empty.owner)
+    both = said(database_owner=empty.owner, database_replica=nobody)
+    assert "ok: database: reached, " in both and "FAILED: database_replica: cannot be reached" in both
+    assert "ok: database_replica: reached" in said(
+        database_owner=empty.owner, database_replica=empty.application
+    )

@@ -62,6 +62,14 @@ what OpenAI's counts, and an answer that ended by an error is one. What is lost 
 Across dialects, usage that a provider does not tell is the gateway's estimate: what the request was taken to be,
 and a token for every four letters of the answer. A whole answer says so: `x-gateway-warnings: estimated=usage`.
 
+A form of the answer that its provider does not see to (`response_format`, `output_config.format`, …, asked for
+by a call that is forced, or in words) is seen to here: an answer that ended by itself must be JSON of the
+schema, marks of code around it are taken off, and one that is not so is 502 `upstream_invalid_response`; a
+stream has an error in place of its end. It is paid for, and no other key is asked. Schemas are read as JSON
+Schema 2020-12 without `format`; what would take long (some 10 ms) or has `unevaluated…`, `$dynamicRef`,
+references out of it or patterns that look around is given as it is, and a whole answer says so:
+`x-gateway-warnings: unchecked=response_format`.
+
 Whatever the dialects, a provider that answers 400 or 422 because of one field which does not change what is asked
 (`gateway/dialects/droppable.py`) is asked once more without it, and so is that model from then on, for a day, by
 this worker. That too is named in `x-gateway-warnings`, and refused with `x-gateway-strict`. So it is with values of

@@ -55,6 +55,7 @@ MATRIX = {
     "upstream_error": ("InternalServerError", "InternalServerError", True),
     "upstream_unreachable": ("InternalServerError", "InternalServerError", True),
     "upstream_invalid_response": ("InternalServerError", "InternalServerError", True),
+    "answer_unfit": ("InternalServerError", "InternalServerError", True),
     "upstream_too_large": ("InternalServerError", "InternalServerError", False),
     "upstream_incomplete": ("InternalServerError", "InternalServerError", True),
     "upstream_overloaded": ("InternalServerError", "OverloadedError", True),

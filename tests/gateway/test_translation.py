@@ -120,6 +120,26 @@ async def test_responses_call_tools(by_openai: AsyncOpenAI, behind: str) -> None
     assert again.status == "completed"
 
 
+@pytest.mark.parametrize(
+    ("model", "effort", "path"),
+    [
+        ("gpt-6-sol", {}, "/v1/responses"),
+        ("gpt-6-luna", {"reasoning_effort": "high"}, "/v1/responses"),
+        ("gpt-6-sol", {"reasoning_effort": "none"}, "/v1/chat/completions"),
+        ("gpt-5.4", {}, "/v1/chat/completions"),
+    ],
+)
+async def test_tools_go_where_the_model_takes_them(
+    by_openai: AsyncOpenAI, sim: ProviderSim, model: str, effort: dict[str, Any], path: str
+) -> None:
+    """Who thinks unasked takes them in a chat only if told not to (wire reference §0.4, §5)."""
+    tools: Any = [{"type": "function", "function": {"name": "weather", "parameters": _SCHEMA}}]
+    await by_openai.chat.completions.create(
+        model=f"openai/{model}", messages=[{"role": "user", "content": ASKED}], tools=tools, **effort
+    )
+    assert sim.requests()[-1]["target"] == path
+
+
 async def test_a_compaction_is_asked_of_openai_alone(by_openai: AsyncOpenAI) -> None:
     compacted = await by_openai.responses.compact(model="openai", input=ASKED)
     assert compacted.output[-1].type == "compaction"

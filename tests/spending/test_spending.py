@@ -89,6 +89,21 @@ async def test_a_stream_is_paid_for_at_its_end(gateway: RunningGateway, database
     assert row["cost_nusd"] > 0 and row["output_tokens"] > 0
 
 
+async def test_an_answer_that_does_not_have_its_form_is_paid_for(
+    sim: ProviderSim, stored: Stored, database: Database
+) -> None:
+    config = budgeted(sim, 1.0)
+    config["providers"][0] |= {"dialect": "anthropic", "base_url": sim.url}
+    config["models"] = [{"id": "smart", "targets": ["sim/claude-haiku-4-5"]}]
+    async with RunningGateway(config, database_dsn=stored.application) as gateway:
+        sim.script("Of course!", usage={"input": 7, "output": 9})
+        reply = await post(gateway, chat(response_format={"type": "json_object"}))
+        assert reply.status == 502
+        (row,) = await posted(gateway, database)
+        assert (row["input_tokens"], row["output_tokens"], row["source"]) == (7, 9, "provider")
+        assert row["cost_nusd"] == (await balance(database))[0] > 0
+
+
 async def test_a_budget_that_is_too_small_refuses_before_anything_is_sent(
     sim: ProviderSim, stored: Stored, database: Database
 ) -> None:

@@ -18,12 +18,16 @@ _WORD = "json"  # OpenAI refuses to answer in JSON where nobody spoke of it
 
 
 class Asking(Record, frozen=True):
-    """How it is asked for: with a field of the request, an instruction, a tool. All empty: not at all."""
+    """How it is asked for: with a field of the request, an instruction, a tool. All empty: not at all.
+
+    `unenforced`: the provider sees to less than was wanted.
+    """
 
     response_format: JsonObject | None = None
     instruction: str = ""
     tool: JsonObject | None = None
     tool_name: str = ""
+    unenforced: bool = False
 
 
 _AS_IT_COMES = Asking()
@@ -43,9 +47,9 @@ def ask_format(request: ChatRequest, can: Capabilities, losses: Losses) -> Askin
         function: JsonObject = {"name": ANSWER_TOOL, "parameters": wanted.schema}
         if wanted.description:
             function["description"] = wanted.description
-        return Asking(tool={"type": "function", "function": function}, tool_name=ANSWER_TOOL)
+        return Asking(tool={"type": "function", "function": function}, tool_name=ANSWER_TOOL, unenforced=True)
     losses.changed(request.named("format"))
-    return Asking({"type": "json_object"}, _OF_SCHEMA + json_text(wanted.schema))
+    return Asking({"type": "json_object"}, _OF_SCHEMA + json_text(wanted.schema), unenforced=True)
 
 
 def _json_schema(wanted: Format, schema: JsonObject) -> JsonObject:

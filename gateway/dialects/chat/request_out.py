@@ -61,6 +61,7 @@ def write_request(
         names=names.restored,
         streams=request.stream,
         answer_tool=asking.tool_name,
+        unenforced=asking.unenforced,
         request=request,
     )
 

@@ -293,12 +293,23 @@ def test_a_broken_envelope_is_a_thought_without_signature(sealed: str) -> None:
         (Capabilities(chat_tools_ok=False), False, "high", False),
         (Capabilities(chat_tools_effort=False), True, "none", False),
         (Capabilities(chat_tools_effort=False), True, "low", True),
+        (Capabilities(chat_tools_effort=False), True, None, False),
+        (Capabilities(chat_tools_unsaid=False), True, None, True),
+        (Capabilities(chat_tools_unsaid=False), True, "none", False),
+        (Capabilities(chat_tools_unsaid=False), False, None, False),
         (Capabilities(chat_ok=False), False, None, True),
     ],
 )
 def test_bridge(can: Capabilities, tools: bool, effort: Any, needed: bool) -> None:
     request = ChatRequest((), tools=(Tool("f"),) if tools else (), parameters=Parameters(effort=effort))
     assert needs_responses(request, can) is needed
+
+
+@pytest.mark.parametrize(("budget", "needed"), [(0, False), (2048, True)])
+def test_a_budget_of_thought_is_an_effort(budget: int, needed: bool) -> None:
+    said = Parameters(thinking_budget=budget)
+    can = Capabilities(chat_tools_effort=False, chat_tools_unsaid=False)
+    assert needs_responses(ChatRequest((), tools=(Tool("f"),), parameters=said), can) is needed
 
 
 def test_ids_of_calls_that_are_too_long_are_replaced_alike() -> None:
