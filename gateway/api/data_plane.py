@@ -31,8 +31,11 @@ from gateway.settings.snapshot import TenantKey
 
 _ROUTES = exact_routes()
 _METHODS = exact_methods()
-_MODELS = (b"/v1/models", b"/models", b"/v1/models/", b"/models/")
-_MODEL = (b"/v1/models/", b"/models/")
+_MODELS = (b"/v1/models", b"/models", b"/v1/models/", b"/models/", b"/v1beta/models", b"/v1beta/models/")
+_MODEL = (b"/v1/models/", b"/models/", b"/v1beta/models/")
+_GOOGLES = b"/v1beta/"
+#: What Google's SDKs send, by which they are known on the paths that everybody's share.
+_BY_GOOGLE = frozenset({b"x-goog-api-key", b"x-goog-api-client"})
 _ANTHROPIC = (b"/v1/messages/", b"/messages/")
 _HEALTH = frozenset({b"/healthz", b"/readyz"})
 
@@ -94,7 +97,7 @@ class DataPlane:
     async def _uncommon(self, raw_path: bytes, scope: Scope, receive: Receive) -> None:
         """Paths with an id in them, the model catalogue, and everything that does not exist."""
         method: str = scope["method"]
-        if (raw_path in _MODELS or raw_path.startswith(_MODEL)) and method == "GET":
+        if method == "GET" and _is_catalogue(raw_path):
             await self._models(raw_path, scope)
             return
         owned = owned_route(method, raw_path)
@@ -187,9 +190,11 @@ class DataPlane:
 
     async def _models(self, raw_path: bytes, scope: Scope) -> None:
         """The catalogue is local: it says what this tenant may put in `model`."""
+        if raw_path.startswith(_GOOGLES):
+            scope = _with_key_of_query(scope)
 
         async def answer(key: TenantKey) -> bytes:
-            return self.catalogue.answer(key, raw_path, scope["query_string"])
+            return self.catalogue.answer(key, raw_path, scope["query_string"], dialect_of(scope))
 
         await self._answer_here("models", answer, scope)
 
@@ -238,7 +243,7 @@ class DataPlane:
 
 def _allowed(raw_path: bytes) -> str:
     """The methods of a path that is served; none for any other."""
-    if raw_path in _MODELS or raw_path.startswith(_MODEL):
+    if _is_catalogue(raw_path):
         return "GET"
     return _METHODS.get(raw_path) or owned_methods(raw_path)
 
@@ -254,11 +259,19 @@ def _with_key_of_query(scope: Scope) -> Scope:
 
 
 def dialect_of(scope: Scope) -> str:
-    """Whose words to use on a path: those of its own, and shared paths asked with Anthropic's version header."""
-    if gemini_route(scope["raw_path"]) is not None or scope["raw_path"].startswith(b"/v1beta/"):
+    """Whose words to use on a path: those of its own, on shared paths those of who sends such headers."""
+    raw_path: bytes = scope["raw_path"]
+    if gemini_route(raw_path) is not None or raw_path.startswith(_GOOGLES):
         return "gemini"
-    if (scope["raw_path"] + b"/").startswith(_ANTHROPIC):
+    if (raw_path + b"/").startswith(_ANTHROPIC):
         return "anthropic"
-    if any(name == b"anthropic-version" for name, _ in scope["headers"]):
+    names = {name for name, _ in scope["headers"]}
+    if b"anthropic-version" in names:
         return "anthropic"
+    if _is_catalogue(raw_path) and not names.isdisjoint(_BY_GOOGLE):
+        return "gemini"
     return "openai"
+
+
+def _is_catalogue(raw_path: bytes) -> bool:
+    return raw_path in _MODELS or raw_path.startswith(_MODEL)

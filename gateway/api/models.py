@@ -1,10 +1,14 @@
-"""`/v1/models`: what a tenant may put in `model`, in one body that satisfies the OpenAI and the Anthropic SDK."""
+"""`/v1/models`: what a tenant may put in `model`, in one body that satisfies the OpenAI and the Anthropic SDK.
+
+Google's SDK asks by the same path, or `/v1beta/models`, and gets it in its own shape (`gemini_models`).
+"""
 
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, unquote
 
 import orjson
 
+from gateway.api.gemini_models import gemini_entry, gemini_page
 from gateway.errors import INVALID_VALUE, GatewayError
 from gateway.pipeline.router import is_model_name, model_not_found
 from gateway.settings.model_facts import context_of
@@ -24,12 +28,16 @@ class ModelCatalogue:
         """Those of this one from now on."""
         self._snapshot = snapshot
 
-    def answer(self, key: TenantKey, raw_path: bytes, query: bytes) -> bytes:
+    def answer(self, key: TenantKey, raw_path: bytes, query: bytes, dialect: str) -> bytes:
         """The body for `/v1/models` or `/v1/models/{id}`. Raises GatewayError when there is no such model."""
-        name = raw_path.removeprefix(b"/v1").removeprefix(b"/models").strip(b"/").decode("ascii", "replace")
+        below = raw_path.removeprefix(b"/v1beta").removeprefix(b"/v1").removeprefix(b"/models")
+        name = below.strip(b"/").decode("ascii", "replace")
+        is_google = dialect == "gemini"
         if name:
-            return orjson.dumps(self._entry(self._named(key, unquote(name))))
-        return orjson.dumps(self._page(self._visible(key), query))
+            route = self._named(key, unquote(name))
+            return orjson.dumps(gemini_entry(route) if is_google else self._entry(route))
+        routes = self._visible(key)
+        return orjson.dumps(gemini_page(routes, query) if is_google else self._page(routes, query))
 
     def _named(self, key: TenantKey, name: str) -> ModelRoute:
         """What `name` means in a request: a route, or a provider's model by its own name, which is not listed.
