@@ -41,8 +41,8 @@ from gateway.settings.snapshot import Target
 
 class Translation:
     """Of one request. `native` is what goes to those who speak as the caller does, `forwarded` the header lines
-    of the caller's that pass to any other, `losses` how much may be lost; `contents` what was fetched of the URLs in it, for who cannot do so;
-    `keeping` puts the reply away where its caller may go on from it.
+    of the caller's that pass to any other, `losses` how much may be lost; `contents` what was fetched of the URLs
+    in it, for who cannot do so; `keeping` puts the reply away where its caller may go on from it.
     """
 
     __slots__ = (

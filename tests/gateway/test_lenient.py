@@ -1,4 +1,4 @@
-"""What a model cannot be asked is refused; with `lenient: true` the nearest thing is asked for instead, and told."""
+"""What a model cannot be asked is refused; with `lenient: true` the nearest thing is asked for, and told."""
 
 from typing import Any
 
