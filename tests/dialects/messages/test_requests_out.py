@@ -19,7 +19,6 @@ from gateway.chat import (
 )
 from gateway.dialects.losses import Losses
 from gateway.dialects.messages.dialect import MessagesOut
-from gateway.dialects.translation import Sent
 from gateway.errors import GatewayError
 from tests.dialects.messages.asked import (
     ADAPTIVE,
@@ -144,19 +143,11 @@ def test_ant_history_tools_no_defs() -> None:
     assert "tool_choice" not in sent.body
 
 
-def leniently(request: ChatRequest) -> tuple[Sent, Losses]:
-    losses = Losses(lenient=True)
-    return MessagesOut().request(request, "m", NEWEST, losses), losses
-
-
 def test_ant_empty_text() -> None:
     assert refused(user("")) == ("invalid_value", "messages[0]")
     assert refused(user(" \n")) == ("invalid_value", "messages[0]")
     sent = written(user("", "hi"), assistant(""), user("there"))
     assert contents(sent) == [("user", ["text", "text"])]
-    placed, losses = leniently(ChatRequest((user(""),)))
-    assert messages(placed)[0]["content"] == [{"type": "text", "text": "(empty)"}]
-    assert losses.names == (("changed", "messages[0]"),)
 
 
 def test_the_conversation_begins_with_a_user() -> None:
@@ -174,9 +165,6 @@ def test_ant_prefill() -> None:
     sent = written(user("q"), assistant("The answer is \n "), can=OLD)
     assert messages(sent)[1]["content"] == [{"type": "text", "text": "The answer is"}]
     assert refused(user("q"), assistant("The answer is"), can=NEWEST) == ("unsupported_value", "messages[1]")
-    gone_on, losses = leniently(ChatRequest((user("q"), assistant("The answer is"))))
-    assert messages(gone_on)[2] == {"role": "user", "content": [{"type": "text", "text": "Continue."}]}
-    assert losses.names == (("changed", "messages[1]"),)
 
 
 def test_thoughts_of_its_own_go_back_and_no_others() -> None:
@@ -219,20 +207,6 @@ def test_ant_forced_tool_new_model() -> None:
     forced = Parameters(tool_choice=ToolChoice("required"))
     assert refused(tools=(TOOL,), parameters=forced, can=NEWEST) == ("unsupported_value", "tool_choice")
     assert refused(parameters=forced) == ("invalid_value", "tool_choice")
-    request = ChatRequest((user("q"),), tools=(TOOL,), parameters=forced)
-    loosened, losses = leniently(request)
-    assert loosened.body["tool_choice"] == {"type": "auto"}
-    assert losses.names == (("changed", "tool_choice"),)
-    with pytest.raises(GatewayError):
-        MessagesOut().request(request, "m", NEWEST, Losses(strict=True, lenient=True))
-
-
-def test_a_call_without_a_result_has_one_that_says_so_where_that_is_wanted() -> None:
-    none = {"type": "tool_result", "tool_use_id": CALL.id, "content": "no result", "is_error": True}
-    for after in ((), (user("go on"),)):
-        sent, losses = leniently(ChatRequest((user("q"), assistant(CALL), *after), tools=(TOOL,)))
-        assert messages(sent)[2]["content"][0] == none
-        assert losses.names == (("changed", CALL.at),)
 
 
 @pytest.mark.parametrize(
