@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from gateway.capabilities import Capabilities
 from gateway.chat import JsonObject, Media
 from gateway.clock import Clock
 from gateway.dialects.chat.quirks import quirks_of
@@ -94,9 +95,11 @@ class Translation:
     def to_be_fetched(self, targets: Iterable[Target]) -> Iterator[Media]:
         """What the request names by URL and some target cannot get. Raises GatewayError for what is no request."""
         for target in targets:
-            if not self._way(target).native or self._goes_on:
+            way = self._way(target)
+            if not way.native or self._goes_on:
                 can = model_can(target.facts)
-                yield from to_be_fetched(self._request()[0].request, target.provider.dialect, can)
+                request = self._request()[0].request
+                yield from to_be_fetched(request, self._api(way, can), can)
 
     @property
     def _goes_on(self) -> bool:
@@ -110,14 +113,16 @@ class Translation:
         assert way is not None, "a candidate has a way"
         return way
 
+    def _api(self, way: Passage, can: Capabilities) -> str:
+        """What of its provider's a target is asked by for this request."""
+        return "responses" if way.bridged and needs_responses(self._request()[0].request, can) else way.api
+
     def _for(self, target: Target) -> Work:
         provider, can, way = target.provider, model_can(target.facts), self._way(target)
-        api = way.api
+        api = self._api(way, can)
         if lacks_senses(target.facts.said) and (not way.native or self._has_attachments):
             check_shown(self._request()[0].request, target.facts.said)
-        if way.bridged and needs_responses(self._request()[0].request, can):
-            api = "responses"
-        elif way.native and not self._goes_on and not self._needs_memory(target):
+        if api == way.api and way.native and not self._goes_on and not self._needs_memory(target):
             if api != "chat":
                 return self.native
             losses = self._losses.copy()
@@ -126,8 +131,8 @@ class Translation:
         losses = losses.copy()
         if missing and thinks(request, can):
             losses.missing(missing)
-        if self.contents and not can.fetches_urls:
-            request = with_contents(request, self.contents)
+        if self.contents:
+            request = with_contents(request, self.contents, api, can)
         spoken = outbound(provider.dialect, api, provider.flavour)
         if request.tools:
             spoken = Remembered(spoken, self._memory, self._owner, request, self._clock.monotonic)

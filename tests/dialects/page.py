@@ -41,10 +41,12 @@ not known any more the request goes on without, and says so if the model thinks:
 that the caller brings goes first.
 
 Images and files that are named by URL go on as URLs where the model gets them itself (`fetches_urls` of
-`capabilities`). For others they are fetched if the tenant has `fetch_urls: true`, and refused if not: by https from
-port 443, from hosts all of whose addresses are public, up to 10 MiB each within 10 s, 20 URLs and 20 MiB a request
-within 20 s, 4 at a time of a tenant's and 16 of a worker's; redirects are followed within the same origin alone.
-Nothing of the caller's is sent along, and no proxy is used.
+`capabilities`) and its API has a place for them (chat completions: images; messages: images and PDFs). Else they
+are fetched if the tenant has `fetch_urls: true`, and refused if not: by https from port 443, from hosts all of
+whose addresses are public, up to 10 MiB each within 10 s, 20 URLs and 20 MiB a request within 20 s, 4 at a time of
+a tenant's and 16 of a worker's; redirects are followed within the same origin alone. Nothing of the caller's is
+sent along, and no proxy is used. What lies in Google's own stores, and YouTube's films, is fetched for nobody:
+Google's models get it themselves, and for others it is refused.
 
 This page is made of the tables that the code uses (`python -m tests.dialects.page`); a test compares them.
 
