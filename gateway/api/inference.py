@@ -277,10 +277,11 @@ class Inference:
         if endpoint.name in EMBEDDINGS:
             work.at = EmbeddingTranslation(work, exchange, document, forwarded_lines(named), strict).at
             return
+        losses = Losses(strict, self._router.snapshot.lenient)
         spoken = inbound(endpoint.api, named.get(VERSION, b"").decode("ascii", "replace"))
         forwarded, frame_max = forwarded_lines(named), self._bounds.frame_bytes
         translation = Translation(
-            work, spoken, exchange, document, forwarded, strict, frame_max, self._memory, self._clock
+            work, spoken, exchange, document, forwarded, losses, frame_max, self._memory, self._clock
         )
         work.at = translation.at
         tenant = tenant_of(exchange)

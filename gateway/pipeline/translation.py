@@ -42,13 +42,13 @@ from gateway.settings.snapshot import Target
 
 class Translation:
     """Of one request. `native` is what goes to those who speak as the caller does, `forwarded` the header lines
-    of the caller's that pass to any other; `contents` what was fetched of the URLs in it, for who cannot do so;
-    `keeping` puts the reply away where its caller may go on from it.
+    of the caller's that pass to any other, `losses` how much may be lost; `contents` what was fetched of the URLs
+    in it, for who cannot do so; `keeping` puts the reply away where its caller may go on from it.
     """
 
     __slots__ = (
-        "_clock", "_document", "_exchange", "_fields", "_forwarded", "_frame_max", "_inbound", "_made", "_memory",
-        "_owner", "_read", "_strict", "contents", "keeping", "native",
+        "_clock", "_document", "_exchange", "_fields", "_forwarded", "_frame_max", "_inbound", "_losses", "_made",
+        "_memory", "_owner", "_read", "contents", "keeping", "native",
     )  # fmt: skip
 
     def __init__(
@@ -58,7 +58,7 @@ class Translation:
         exchange: Exchange,
         document: Document,
         forwarded: bytes,
-        strict: bool,
+        losses: Losses,
         frame_max: int,
         memory: ReplayMemory,
         clock: Clock,
@@ -70,7 +70,7 @@ class Translation:
         self._exchange = exchange
         self._document = document
         self._forwarded = forwarded
-        self._strict = strict
+        self._losses = losses
         self._frame_max = frame_max
         self._memory = memory
         self._clock = clock
@@ -125,7 +125,7 @@ class Translation:
         if api == way.api and way.native and not self._goes_on and not self._needs_memory(target):
             if api != "chat":
                 return self.native
-            losses = Losses(self._strict)
+            losses = self._losses.copy()
             return mended(self.native, self._document, target, can, losses, self._frame_max)
         (request, missing), losses = self._request()
         losses = losses.copy()
@@ -161,7 +161,7 @@ class Translation:
         if self._read is None:
             fields = self._fields = read_object(self._document.raw)
             assert fields is not None, "a document is an object"
-            losses = Losses(self._strict)
+            losses = self._losses.copy()
             if fields.get("store") is True and self.keeping is None and self.native.api == "responses":
                 losses.dropped("store")
             request = replace(self._inbound.request(fields, losses), stream=self._exchange.streaming)
