@@ -12,12 +12,14 @@ _NAME_MAX = 128
 
 
 class Losses:
-    """Collected for one attempt. With `strict` the first one is raised instead."""
+    """Collected for one attempt. With `strict` the first one is raised instead; `lenient`: what could only go on
+    with another meaning does so."""
 
-    __slots__ = ("_by_kind", "_strict")
+    __slots__ = ("_by_kind", "_lenient", "_strict")
 
-    def __init__(self, strict: bool = False) -> None:
+    def __init__(self, strict: bool = False, lenient: bool = False) -> None:
         self._strict = strict
+        self._lenient = lenient and not strict
         self._by_kind: dict[str, dict[str, None]] = {}
 
     def dropped(self, name: str) -> None:
@@ -31,6 +33,12 @@ class Losses:
     def changed(self, name: str) -> None:
         """It goes on as something that means nearly the same. Raises GatewayError likewise."""
         self._lost("changed", name)
+
+    def bent(self, name: str) -> bool:
+        """Whether it goes on as something that means another thing; else it is to be refused."""
+        if self._lenient:
+            self.changed(name)
+        return self._lenient
 
     def estimated(self, name: str) -> None:
         """A number of the answer is ours, as the provider does not tell it: nothing of the request was lost."""
@@ -46,7 +54,7 @@ class Losses:
 
     def copy(self) -> "Losses":
         """Another one, that begins with these."""
-        other = Losses(self._strict)
+        other = Losses(self._strict, self._lenient)
         other._by_kind = {kind: dict(names) for kind, names in self._by_kind.items()}
         return other
 

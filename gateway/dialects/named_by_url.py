@@ -6,21 +6,29 @@ from collections.abc import Iterator, Mapping
 from gateway.capabilities import Capabilities
 from gateway.chat import Block, ChatRequest, Media, ToolResult
 from gateway.dialects.data_url import Attached, media_type_of
-from gateway.dialects.gemini.media_out import GOOGLES
+from gateway.dialects.googles import GOOGLES
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 from gateway.record import replace
 
 _DOCUMENTS = ("application/pdf", "text/")
 
 
-def to_be_fetched(request: ChatRequest, dialect: str, can: Capabilities) -> Iterator[Media]:
-    """Those that a model of this dialect cannot get from where they are."""
-    if can.fetches_urls:
-        return
+def to_be_fetched(request: ChatRequest, api: str, can: Capabilities) -> Iterator[Media]:
+    """Those that a model that is asked by the provider's `api` cannot get from where they are, and others can."""
     for turn in request.turns:
         for media in attached(turn.blocks):
-            if media.url and not (dialect == "gemini" and GOOGLES.match(media.url)):
+            gets = can.fetches_urls and _takes_url(media, api)
+            if media.url and not gets and GOOGLES.match(media.url) is None:
                 yield media
+
+
+def _takes_url(media: Media, api: str) -> bool:
+    """Whether the API has a place for the URL of such a thing."""
+    if api == "chat":
+        return media.kind == "image"
+    if api == "messages":
+        return media.kind == "image" or media.media_type in ("", "application/pdf")
+    return True
 
 
 def fetched(media: Media, stated: str, data: bytes) -> Attached:
@@ -35,8 +43,14 @@ def fetched(media: Media, stated: str, data: bytes) -> Attached:
     return Attached(media_type, text)
 
 
-def with_contents(request: ChatRequest, contents: Mapping[str, Attached]) -> ChatRequest:
-    """The request with what was fetched in the place of its URLs."""
+def with_contents(
+    request: ChatRequest, contents: Mapping[str, Attached], api: str, can: Capabilities
+) -> ChatRequest:
+    """The request with what was fetched in the place of its URLs, where the model cannot get it itself."""
+    wanted = {media.url for media in to_be_fetched(request, api, can)}
+    contents = {url: found for url, found in contents.items() if url in wanted}
+    if not contents:
+        return request
     return replace(
         request,
         turns=tuple(

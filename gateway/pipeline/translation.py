@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from gateway.capabilities import Capabilities
 from gateway.chat import JsonObject, Media
 from gateway.clock import Clock
 from gateway.dialects.chat.quirks import quirks_of
@@ -41,16 +42,16 @@ from gateway.settings.snapshot import Target
 
 class Translation:
     """Of one request of the API `asked_in`. `forwarded` are the header lines of the caller's that pass to who does
-    not speak as they do; `contents` what was fetched of the URLs in it, for who cannot do so; `keeping` puts the
-    reply away where its caller may go on from it.
+    not speak as they do, `losses` how much may be lost; `contents` what was fetched of the URLs in it, for who
+    cannot do so; `keeping` puts the reply away where its caller may go on from it.
 
     It is part of the work that goes to those who speak as the caller does, and is told it where it needs it: if
     each held the other, every request would wait for the cycle collector.
     """
 
     __slots__ = (
-        "_asked_in", "_clock", "_document", "_exchange", "_fields", "_forwarded", "_frame_max", "_inbound", "_made",
-        "_memory", "_owner", "_read", "_strict", "contents", "keeping",
+        "_asked_in", "_clock", "_document", "_exchange", "_fields", "_forwarded", "_frame_max", "_inbound",
+        "_losses", "_made", "_memory", "_owner", "_read", "contents", "keeping",
     )  # fmt: skip
 
     def __init__(
@@ -60,7 +61,7 @@ class Translation:
         exchange: Exchange,
         document: Document,
         forwarded: bytes,
-        strict: bool,
+        losses: Losses,
         frame_max: int,
         memory: ReplayMemory,
         clock: Clock,
@@ -72,7 +73,7 @@ class Translation:
         self._exchange = exchange
         self._document = document
         self._forwarded = forwarded
-        self._strict = strict
+        self._losses = losses
         self._frame_max = frame_max
         self._memory = memory
         self._clock = clock
@@ -101,9 +102,11 @@ class Translation:
     def to_be_fetched(self, targets: Iterable[Target]) -> Iterator[Media]:
         """What the request names by URL and some target cannot get. Raises GatewayError for what is no request."""
         for target in targets:
-            if not self._way(target).native or self._goes_on:
+            way = self._way(target)
+            if not way.native or self._goes_on:
                 can = model_can(target.facts)
-                yield from to_be_fetched(self._request()[0].request, target.provider.dialect, can)
+                request = self._request()[0].request
+                yield from to_be_fetched(request, self._api(way, can), can)
 
     @property
     def _goes_on(self) -> bool:
@@ -117,24 +120,26 @@ class Translation:
         assert way is not None, "a candidate has a way"
         return way
 
+    def _api(self, way: Passage, can: Capabilities) -> str:
+        """What of its provider's a target is asked by for this request."""
+        return "responses" if way.bridged and needs_responses(self._request()[0].request, can) else way.api
+
     def _for(self, native: Work, target: Target) -> Work:
         provider, can, way = target.provider, model_can(target.facts), self._way(target)
-        api = way.api
+        api = self._api(way, can)
         if lacks_senses(target.facts.said) and (not way.native or self._has_attachments):
             check_shown(self._request()[0].request, target.facts.said)
-        if way.bridged and needs_responses(self._request()[0].request, can):
-            api = "responses"
-        elif way.native and not self._goes_on and not self._needs_memory(target):
+        if api == way.api and way.native and not self._goes_on and not self._needs_memory(target):
             if api != "chat":
                 return native
-            losses = Losses(self._strict)
+            losses = self._losses.copy()
             return mended(native, self._document, target, can, losses, self._frame_max)
         (request, missing), losses = self._request()
         losses = losses.copy()
         if missing and thinks(request, can):
             losses.missing(missing)
-        if self.contents and not can.fetches_urls:
-            request = with_contents(request, self.contents)
+        if self.contents:
+            request = with_contents(request, self.contents, api, can)
         spoken = outbound(provider.dialect, api, provider.flavour)
         if request.tools:
             spoken = Remembered(spoken, self._memory, self._owner, request, self._clock.monotonic)
@@ -163,7 +168,7 @@ class Translation:
         if self._read is None:
             fields = self._fields = read_object(self._document.raw)
             assert fields is not None, "a document is an object"
-            losses = Losses(self._strict)
+            losses = self._losses.copy()
             if fields.get("store") is True and self.keeping is None and self._asked_in == "responses":
                 losses.dropped("store")
             request = replace(self._inbound.request(fields, losses), stream=self._exchange.streaming)

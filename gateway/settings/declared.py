@@ -84,6 +84,7 @@ def resolved(declared: Declared, file: ConfigFile, generation: int, findings: Fi
         hedge=Hedge(**file.hedge.model_dump()),
         on_ledger_loss=file.on_ledger_loss,
         on_disconnect=file.on_disconnect,
+        lenient=file.lenient,
         capabilities=MappingProxyType(capabilities),
         models=models,
         prices=resolve_prices(file, findings),

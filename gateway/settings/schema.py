@@ -367,4 +367,8 @@ class ConfigFile(Section):
     echo_model: Flag = Field(
         default=False, description="Answer with the caller's name for the model instead of the provider's."
     )
+    lenient: Flag = Field(
+        default=False,
+        description="Across dialects, ask for the nearest thing where what is asked for cannot be had.",
+    )
     bounds: BoundsSection = Field(default=BoundsSection(), description="Limits on sizes and times.")

@@ -269,6 +269,7 @@ class Snapshot:
     hedge: Hedge = Hedge()
     on_ledger_loss: str = "safe_share"
     on_disconnect: str = "auto"
+    lenient: bool = False
     #: Corrections to the package's data by pattern of the model, in the order of the configuration.
     capabilities: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: MappingProxyType({}))
     #: By these and by the package: for targets that no route names, which have theirs with them.

@@ -26,6 +26,11 @@ What a translation cannot carry over and does not change the meaning is dropped,
 refused with 400 and the path of the field. With `x-gateway-strict: true` a request is refused instead of losing
 anything (`1` is read as `true`, `0` as `false`, in any case; another word is refused with 400).
 
+With `lenient: true` in the configuration some of what would be refused is asked for in the nearest way, and named
+as `changed`; `x-gateway-strict` goes first. A model that cannot be made to call a tool may call it (`auto`); for
+Anthropic's an empty user's message says `(empty)`, `Continue.` follows last words of the assistant's that it
+cannot go on from, and a call that was not answered has the result `no result`, as an error.
+
 A request for embeddings with more texts than a provider takes goes to it in parts, one after another on the same
 provider key; each counts as a request against its ceilings, and the vectors come back as one answer, in order. The
 caller gets all of them or an error. Tokens instead of texts are refused where the provider takes only texts.
@@ -36,10 +41,12 @@ not known any more the request goes on without, and says so if the model thinks:
 that the caller brings goes first.
 
 Images and files that are named by URL go on as URLs where the model gets them itself (`fetches_urls` of
-`capabilities`). For others they are fetched if the tenant has `fetch_urls: true`, and refused if not: by https from
-port 443, from hosts all of whose addresses are public, up to 10 MiB each within 10 s, 20 URLs and 20 MiB a request
-within 20 s, 4 at a time of a tenant's and 16 of a worker's; redirects are followed within the same origin alone.
-Nothing of the caller's is sent along, and no proxy is used.
+`capabilities`) and its API has a place for them (chat completions: images; messages: images and PDFs). Else they
+are fetched if the tenant has `fetch_urls: true`, and refused if not: by https from port 443, from hosts all of
+whose addresses are public, up to 10 MiB each within 10 s, 20 URLs and 20 MiB a request within 20 s, 4 at a time of
+a tenant's and 16 of a worker's; redirects are followed within the same origin alone. Nothing of the caller's is
+sent along, and no proxy is used. What lies in Google's own stores, and YouTube's films, is fetched for nobody:
+Google's models get it themselves, and for others it is refused.
 
 This page is made of the tables that the code uses (`python -m tests.dialects.page`); a test compares them.
 

@@ -16,6 +16,7 @@ from gateway.settings.snapshot import Bounds
 from gateway.upstream.fetch import FetchBounds, Fetched, Fetcher, NotFetchedError
 from gateway.upstream.public_address import is_public
 from tests.behind import behind_every_dialect
+from tests.gateway.wire import Reply, exchange, request
 from tests.running import OTHER_KEY, ProviderSim, RunningGateway
 from tests.sdk import openai_client
 from tests.upstream.authority import Authority
@@ -293,3 +294,51 @@ async def test_it_is_off_unless_the_tenant_has_it_on(
             await client.chat.completions.create(model="gemini", messages=shown(site.url))
     assert (caught.value.param, caught.value.code) == ("messages[0].content[1]", "unsupported_value")
     assert site.connections == 0 and sim.requests() == []
+
+
+_FILM = "https://www.youtube.com/watch?v=1"
+
+
+@pytest.mark.parametrize("model", ["openai", "anthropic", "ollama", "openai/gpt-6.1-sol"])
+@pytest.mark.parametrize("uri", [_FILM, "https://youtu.be/1", "HTTPS://YouTube.com/watch?v=1"])
+async def test_a_film_that_google_watches_is_nobody_elses(
+    gateway: RunningGateway, sim: ProviderSim, site: Site, model: str, uri: str
+) -> None:
+    reply = await _asked(gateway, model, {"fileUri": uri})
+    assert reply.status == 400
+    assert "`contents[0].parts[0].fileData`: only Google's models can get it" in reply.error()["message"]
+    assert site.connections == 0 and sim.requests() == []
+
+
+async def test_google_gets_the_film_itself(gateway: RunningGateway, sim: ProviderSim) -> None:
+    parts = [{"type": "image_url", "image_url": {"url": _FILM}}]
+    body = {"model": "gemini", "messages": [{"role": "user", "content": parts}]}
+    assert (await exchange(gateway, request(body))).status == 200
+    assert {"fileUri": _FILM} in [
+        part.get("fileData") for part in json.loads(sim.requests()[-1]["body"])["contents"][0]["parts"]
+    ]
+
+
+@pytest.mark.parametrize("model", ["openai", "anthropic", "ollama"])
+async def test_a_text_that_an_api_has_no_url_for_is_fetched(
+    gateway: RunningGateway, sim: ProviderSim, site: Site, model: str
+) -> None:
+    site.answers["/a.txt"] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\nwords"
+    reply = await _asked(gateway, model, {"fileUri": f"{site.url}a.txt", "mimeType": "text/plain"})
+    assert (reply.status, site.connections) == (200, 1)
+    sent = sim.requests()[-1]["body"]
+    assert site.url not in sent
+    assert "words" in sent or base64.b64encode(b"words").decode() in sent
+
+
+async def test_a_film_of_anybodys_is_no_document(gateway: RunningGateway, sim: ProviderSim) -> None:
+    """By its name it is no PDF: no URL of such goes to Anthropic, and fetching it makes it none."""
+    reply = await _asked(gateway, "anthropic", {"fileUri": "https://files.example/a.mp4"})
+    assert reply.status == 400
+    assert sim.requests() == []
+
+
+async def _asked(gateway: RunningGateway, model: str, file: dict[str, str]) -> Reply:
+    """By one of Google's callers, about a file."""
+    body = {"contents": [{"parts": [{"fileData": file}]}]}
+    return await exchange(gateway, request(body, path=f"/v1beta/models/{model}:generateContent"))

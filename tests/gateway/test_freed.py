@@ -26,6 +26,7 @@ _ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "messages stream": ("/v1/messages", {"messages": _HELLO, "max_tokens": 50, "stream": True}),
     "responses": ("/v1/responses", {"input": "hello"}),
     "responses stream": ("/v1/responses", {"input": "hello", "stream": True}),
+    "count_tokens": ("/v1/messages/count_tokens", {"messages": _HELLO}),
     "embeddings": ("/v1/embeddings", {"input": "hello"}),
 }
 

@@ -1,6 +1,7 @@
 """Images, sounds and documents as parts of a message."""
 
 from gateway.chat import JsonObject, Media
+from gateway.dialects.googles import check_anybodys
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 
 _SOUNDS = {"audio/wave": "wav", "audio/x-wav": "wav", "audio/vnd.wave": "wav", "audio/mpeg": "mp3"}
@@ -11,6 +12,7 @@ def media_part(media: Media) -> JsonObject:
     """Raises GatewayError for what can only be named at another provider."""
     if media.file_id:
         raise _unsupported(media, "files are known by their ids only where they were uploaded")
+    check_anybodys(media)
     if media.kind == "image":
         image: JsonObject = {"url": media.url or _data_url(media)}
         if media.detail:

@@ -32,8 +32,10 @@ def write_tools(
         return
     if must and not can.forced_tool_choice:
         where = request.named("tool_choice")
-        said = f"`{where}`: this model cannot be made to call a tool."
-        raise GatewayError(UNSUPPORTED_VALUE, said, param=where)
+        if not losses.bent(where):
+            said = f"`{where}`: this model cannot be made to call a tool."
+            raise GatewayError(UNSUPPORTED_VALUE, said, param=where)
+        choice = ToolChoice("auto", choice.names if choice is not None else ())
     tools = request.tools
     if choice is not None and choice.names and not quirks.tool_lists:
         tools = tuple(tool for tool in tools if tool.name in choice.names)

@@ -1,11 +1,11 @@
 """Images, sounds and documents as Gemini's parts: inline, or named where Google itself can get them."""
 
 import base64
-import re
 
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Json, JsonObject, Media
 from gateway.dialects.gemini.file_types import type_of_name
+from gateway.dialects.googles import GOOGLES
 from gateway.dialects.losses import Losses
 from gateway.errors import REQUEST_TOO_LARGE, UNSUPPORTED_VALUE, GatewayError
 
@@ -18,11 +18,6 @@ _RESOLUTIONS = {
 }
 #: Models before Gemini 3 know no more than this.
 _ULTRA, _HIGH = _RESOLUTIONS["original"], _RESOLUTIONS["high"]
-#: Google's own stores, and films that it watches at their place.
-GOOGLES = re.compile(
-    r"gs://|files/|https://generativelanguage\.googleapis\.com/"
-    r"|https://(?:www\.|m\.)?youtube\.com/|https://youtu\.be/"
-)
 
 
 class MediaParts:

@@ -29,9 +29,11 @@ def write_tools(
     if choice is not None:
         if choice.mode == "required" and not can.forced_tool_choice:
             name = request.named("tool_choice")
-            raise GatewayError(
-                UNSUPPORTED_VALUE, f"`{name}`: this model cannot be made to call a tool.", param=name
-            )
+            if not losses.bent(name):
+                raise GatewayError(
+                    UNSUPPORTED_VALUE, f"`{name}`: this model cannot be made to call a tool.", param=name
+                )
+            choice = ToolChoice("auto")
         body["toolConfig"] = {"functionCallingConfig": _calling(choice, names)}
 
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 
 from gateway.chat import JsonObject, Media
+from gateway.dialects.googles import check_anybodys
 from gateway.dialects.json_fields import path, wrong_value
 from gateway.dialects.losses import Losses
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
@@ -20,6 +21,7 @@ def media_block(media: Media, losses: Losses) -> JsonObject:
         raise _unsupported(
             media, "is a file that is kept elsewhere than the model that serves this can reach"
         )
+    check_anybodys(media)
     if media.kind == "image":
         if media.detail not in _DETAIL_OF_NOTHING:
             losses.dropped(path(media.at, "detail"))
@@ -42,6 +44,8 @@ def _image(media: Media) -> JsonObject:
 
 def _document(media: Media) -> JsonObject:
     if media.url:
+        if media.media_type not in ("", _PDF):
+            raise _unsupported(media, "is named by URL, as only a PDF may be")
         return {"type": "url", "url": media.url}
     if media.data and media.media_type == _PDF:
         return {"type": "base64", "media_type": _PDF, "data": media.data}

@@ -43,8 +43,10 @@ def offered_tools(
         raise GatewayError(UNSUPPORTED_PARAMETER, "The model that serves this calls no tools.", param="tools")
     wanted = [tool for tool in request.tools if not chosen or tool.name in chosen]
     if mode == "required":
-        _check_force(request, can, bool(wanted))
-        answer = answer if len(chosen) != 1 else None
+        if _is_forced(request, can, bool(wanted), losses):
+            answer = answer if len(chosen) != 1 else None
+        else:
+            mode = "auto"
     tools: list[Json] = [_tool(tool, names, losses) for tool in wanted]
     if answer is not None:
         tools.append(answer)
@@ -71,16 +73,18 @@ def offered_tools(
     return Offered(tuple(tools), made if is_said else None, forces, answer is not None)
 
 
-def _check_force(request: ChatRequest, can: Capabilities, has_tools: bool) -> None:
+def _is_forced(request: ChatRequest, can: Capabilities, has_tools: bool, losses: Losses) -> bool:
+    """Whether the model is made to call a tool. Raises GatewayError where that cannot be."""
     name = request.named("tool_choice")
     if not has_tools:
         raise wrong_value(name, "asks for a call of a tool that is not among `tools`")
-    if not can.forced_tool_choice:
+    if not can.forced_tool_choice and not losses.bent(name):
         raise GatewayError(
             UNSUPPORTED_VALUE,
             f"`{name}`: the model that serves this cannot be made to call a tool.",
             param=name,
         )
+    return can.forced_tool_choice
 
 
 def _tool(tool: Tool, names: ToolNames, losses: Losses) -> JsonObject:

@@ -32,6 +32,8 @@ from gateway.dialects.tool_names import NameRule, ToolNames
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 
 _OPENING = "(continue)"
+#: What stands for the words that a user did not say, that would have the model go on, that a tool did not answer.
+_EMPTY, _GO_ON, _NO_RESULT = "(empty)", "Continue.", "no result"
 _CALL_IDS = NameRule(256, re.compile(r"[^a-zA-Z0-9_-]"), re.compile(r"[a-zA-Z0-9_-]"))
 
 
@@ -196,6 +198,9 @@ class Messages:
         if last is None or last.role != "assistant" or last.calls:
             return
         if not can.prefill:
+            if self._losses.bent(last.at):
+                self._open("user", last.at).parts.append({"type": "text", "text": _GO_ON})
+                return
             raise GatewayError(
                 UNSUPPORTED_VALUE,
                 f"`{last.at}`: the model that serves this does not go on from words of its own; the conversation "
@@ -217,17 +222,28 @@ class Messages:
         for message in written:
             if message.role == "user":
                 if not message.parts and not message.results:
-                    raise wrong_value(message.at, "must have something in it that is not white space")
-                _check_results(before, message)
+                    if not self._losses.bent(message.at):
+                        raise wrong_value(message.at, "must have something in it that is not white space")
+                    message.parts.append({"type": "text", "text": _EMPTY})
+                self._check_results(before, message)
             before = message
         if before.calls:
-            _check_results(before, _Message("user", ""))
+            last = _Message("user", before.at)
+            self._check_results(before, last)
+            written.append(last)
+
+    def _check_results(self, asked: _Message, answered: _Message) -> None:
+        for id_, at in asked.calls.items():
+            if id_ not in answered.results:
+                if not self._losses.bent(at):
+                    raise wrong_value(at, "has no result in what the user says next")
+                answered.results[id_] = {
+                    "type": "tool_result", "tool_use_id": id_, "content": _NO_RESULT, "is_error": True,
+                }  # fmt: skip
+        _check_answers(asked, answered)
 
 
-def _check_results(asked: _Message, answered: _Message) -> None:
-    for id_, at in asked.calls.items():
-        if id_ not in answered.results:
-            raise wrong_value(at, "has no result in what the user says next")
+def _check_answers(asked: _Message, answered: _Message) -> None:
     for id_, at in answered.result_ats.items():
         if id_ not in asked.calls:
             raise wrong_value(at, "answers no call of the assistant's message before it")

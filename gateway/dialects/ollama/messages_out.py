@@ -16,6 +16,7 @@ from gateway.chat import (
     ToolResult,
     Turn,
 )
+from gateway.dialects.googles import check_anybodys
 from gateway.dialects.json_fields import wrong_value
 from gateway.dialects.operator_note import operator_note
 from gateway.dialects.tool_arguments import arguments_object
@@ -132,6 +133,7 @@ def _document(media: Media) -> str:
 
 
 def _not_shown(media: Media) -> GatewayError:
+    check_anybodys(media)
     return GatewayError(
         UNSUPPORTED_VALUE, f"`{media.at}`: this model cannot be shown this {media.kind}.", param=media.at
     )

@@ -19,6 +19,7 @@ from gateway.chat import (
     ToolCall,
     ToolResult,
 )
+from gateway.dialects.googles import check_anybodys
 from gateway.dialects.responses.envelope import enclosed
 
 DONE = "completed"
@@ -112,6 +113,7 @@ def input_part(block: Text | Media) -> JsonObject:
                 "ttl": "12h" if block.cache == "long" else "30m",
             }
         return part
+    check_anybodys(block)
     if block.kind == "image":
         return _image(block)
     if block.kind == "audio":
