@@ -22,7 +22,7 @@ from gateway.dialects.messages.foreign_thoughts import may_have_foreign_thoughts
 from gateway.dialects.messages_stream import MessagesStream
 from gateway.dialects.named_files import may_name_files
 from gateway.dialects.openai_stream import CompletionStream, MediaStream, ResponsesStream
-from gateway.dialects.passage import EMBEDDINGS
+from gateway.dialects.passage import COUNTED, EMBEDDINGS
 from gateway.dialects.relayed_stream import RelayedStream
 from gateway.dialects.replay_memory import ReplayMemory
 from gateway.dialects.sealed_ids import MARK, SealedIds
@@ -33,6 +33,7 @@ from gateway.exchange import COUNTS_ONLY, Exchange
 from gateway.pipeline.authenticate import lower
 from gateway.pipeline.body_check import check_body
 from gateway.pipeline.completion_body import asks_for_usage, streamed_body
+from gateway.pipeline.count_translation import CountTranslation
 from gateway.pipeline.embedding_translation import EmbeddingTranslation
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.fetching import fetch_named
@@ -40,7 +41,7 @@ from gateway.pipeline.form import Form, form_text, read_form
 from gateway.pipeline.forwarded import VERSION, anthropic_lines, forwarded_lines
 from gateway.pipeline.keeping import Keeping
 from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_json_type, read_body
-from gateway.pipeline.router import Candidates, Router
+from gateway.pipeline.router import Candidates, Router, estimates
 from gateway.pipeline.sizing import Sizing
 from gateway.pipeline.translation import Translation
 from gateway.pipeline.work import Stream, StreamedBody, Work
@@ -269,10 +270,10 @@ class Inference:
         keeping: Keeping | None,
     ) -> None:
         """Some target does not speak as the caller does, or needs to be asked otherwise."""
-        if endpoint.name in COUNTS_ONLY:
-            work.answer = counted(endpoint.name, exchange.sizing.estimate().input)
-            return
         strict = _is_strict(named)
+        if endpoint.name in COUNTS_ONLY:
+            self._count(work, endpoint, exchange, named, document, candidates, strict)
+            return
         if endpoint.name in EMBEDDINGS:
             work.at = EmbeddingTranslation(work, exchange, document, forwarded_lines(named), strict).at
             return
@@ -288,6 +289,33 @@ class Inference:
             translation.keeping = keeping or self.responses.keeping(tenant.id, document)
         if tenant.fetch_urls and document.raw.find(b"https:") >= 0:
             work.before = partial(fetch_named, translation, candidates, self.fetcher, tenant.id)
+
+    def _count(
+        self,
+        work: Work,
+        endpoint: Endpoint,
+        exchange: Exchange,
+        named: dict[bytes, bytes],
+        document: Document,
+        candidates: Candidates,
+        strict: bool,
+    ) -> None:
+        """By the target where it counts, and else, or where it could not be asked this at all, by an estimate."""
+        target = candidates.first_target
+        assert target is not None
+        if endpoint.name == endpoint.api and not estimates(target, endpoint.api):
+            spoken = inbound(COUNTED[endpoint.api], named.get(VERSION, b"").decode("ascii", "replace"))
+            forwarded = forwarded_lines(named)
+            translation = CountTranslation(work, spoken, endpoint.name, document, forwarded, strict)
+            translation.read()
+            try:
+                translation.at(target)
+            except GatewayError:
+                pass
+            else:
+                work.at = translation.at
+                return
+        work.answer = counted(endpoint.name, exchange.sizing.estimate().input)
 
     async def from_form(
         self,

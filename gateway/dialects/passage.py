@@ -36,8 +36,11 @@ _CONVERSES_BY = {
     "gemini": ("generate_content",),
     "ollama": ("chat",),
 }
-#: What is answered by an estimate where the provider does not count.
+#: What asks how many tokens a request has, and by what those are asked who count; for others it is estimated.
 _COUNTS = frozenset({"count_tokens", "count_content"})
+_COUNTED_BY = {"anthropic": "count_tokens", "gemini": "count_content"}
+#: The conversations that it is asked of.
+COUNTED = {"count_tokens": "messages", "count_content": "generate_content"}
 _ESTIMATED = "estimate"
 EMBEDDINGS = frozenset({"embeddings", "embed_content"})
 #: The dialects that have them, and how many texts one request takes there, whatever the model.
@@ -55,6 +58,16 @@ class Passage(Record, frozen=True):
     api: str
     bridged: bool = False
     texts_max: int = 0
+
+    @property
+    def estimates(self) -> bool:
+        """Nobody is asked: the provider does not count."""
+        return self.api == _ESTIMATED
+
+    @property
+    def talks(self) -> str:
+        """The API whose requests it counts, of one that counts."""
+        return COUNTED[self.api]
 
 
 def passage(asked: str, dialect: str, offered: Set[str], can: Capabilities) -> Passage | None:
@@ -74,7 +87,10 @@ def passage(asked: str, dialect: str, offered: Set[str], can: Capabilities) -> P
         for api in _CONVERSES_BY.get(dialect, ()):
             if api in offered and (api != "chat" or can.chat_ok or dialect == "ollama"):
                 return Passage(False, api, bridged and api == "chat")
-    return Passage(False, _ESTIMATED) if asked in _COUNTS else None
+    if asked not in _COUNTS:
+        return None
+    counts = dialect in _COUNTED_BY and "count_tokens" in offered
+    return Passage(False, _COUNTED_BY[dialect] if counts else _ESTIMATED)
 
 
 def _embeds(spoken: bool, asked: str, dialect: str, can: Capabilities) -> Passage:

@@ -177,12 +177,14 @@ class Router:
                 f"The model `{model[:128]}` is served by a provider that does not offer '{api}' in this dialect.",
                 param="model",
             )
+        if counting := [(target, keys) for target, keys in spoken if keys and not estimates(target, api)]:
+            spoken = counting  # who counts goes before who would have to guess
         targets = tuple(tuple(self._way(key, target) for key in keys) for target, keys in spoken if keys)
         if not targets:
             raise GatewayError(NO_ELIGIBLE_KEY, f"No provider key may serve `{model[:128]}` for this tenant.")
         local = route.overflow
         overflow: tuple[Way, ...] = ()
-        if local is not None and speaks(local, api):
+        if local is not None and speaks(local, api) and not (counting and estimates(local, api)):
             overflow = tuple(self._way(key, local) for key in self.snapshot.keys_for(tenant, local))
         return Candidates(route, targets, overflow, (tenant.id, model, api))
 
@@ -203,6 +205,12 @@ class Router:
 def speaks(target: Target, api: str) -> bool:
     """Whether the target's provider can be asked by that API."""
     return _passage(target, api) is not None
+
+
+def estimates(target: Target, api: str) -> bool:
+    """Whether the target can only be guessed for by that API: it counts, and the provider does not."""
+    way = _passage(target, api)
+    return way is not None and way.estimates
 
 
 def _is_native(target: Target, api: str) -> bool:
