@@ -236,7 +236,7 @@ def test_streams_are_heard_as_whole_replies_are(steps: tuple[int, ...]) -> None:
     reply = ChatReply((Answer(blocks, "tool_calls"), Answer((PLAIN, call("call_3")), "tool_calls")))
     streamed, whole = ReplayMemory(), ReplayMemory()
     heard(streamed, reply, steps)
-    Remembered(Spoken(reply), whole, OWNER, ASKED, lambda: 0.0).reply({}, Sent("/", {}))
+    Remembered(Spoken(reply), whole, OWNER, MODEL, ASKED, lambda: 0.0).reply({}, Sent("/", {}))
     for memory in (streamed, whole):
         assert restored(memory, Text("Let me see."), call("call_1"), call("call_2")) == blocks
         assert restored(memory, call("call_3")) == (PLAIN, call("call_3"))
