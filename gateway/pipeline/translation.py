@@ -29,7 +29,7 @@ from gateway.dialects.senses import SENSES, check_shown, lacks_senses
 from gateway.dialects.table import outbound
 from gateway.dialects.translated_stream import TranslatedStream
 from gateway.dialects.translation import Asked, Inbound, Outbound, Sent, StreamWriter
-from gateway.dialects.whole_and_stream import events_of
+from gateway.dialects.whole_as_stream import events_of
 from gateway.errors import GatewayError
 from gateway.exchange import Exchange, Usage
 from gateway.pipeline.keeping import Keeping

@@ -24,7 +24,7 @@ from gateway.dialects.losses import Losses
 from gateway.dialects.remembered import Remembered
 from gateway.dialects.replay_memory import THOUGHTS_MAX, TTL_S, ReplayMemory, question
 from gateway.dialects.translation import Sent
-from gateway.dialects.whole_and_stream import events_of
+from gateway.dialects.whole_as_stream import events_of
 from gateway.record import replace
 
 OWNER = "a/web"
