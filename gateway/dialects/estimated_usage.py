@@ -6,7 +6,7 @@ books have a finer count of their own.
 
 from gateway.chat import ChatReply
 from gateway.chat_events import CallPiece, Event, RefusalPiece, TextPiece, ThinkingPiece
-from gateway.dialects.whole_and_stream import events_of
+from gateway.dialects.whole_as_stream import events_of
 from gateway.exchange import Usage
 from gateway.record import replace
 

@@ -11,7 +11,7 @@ from gateway.chat import Answer, ChatReply, Parameters, Text, Turn
 from gateway.chat_events import Begun, CallBegun, Counted, Event, Over, Stopped, TextPiece, ThinkingPiece
 from gateway.dialects.chat.dialect import COMPLETIONS_IN
 from gateway.dialects.losses import Losses
-from gateway.dialects.whole_and_stream import events_of
+from gateway.dialects.whole_as_stream import events_of
 from gateway.errors import GatewayError
 from gateway.exchange import Usage
 from tests.dialects.chat.asking import asked, write

@@ -25,11 +25,12 @@ from gateway.chat import (
 )
 from gateway.dialects.chat.dialect import CHAT_IN, chat_out
 from gateway.dialects.translation import Sent
-from gateway.dialects.whole_and_stream import Gathered, events_of
+from gateway.dialects.whole_as_stream import events_of
 from gateway.errors import GatewayError, ReportedError
 from gateway.exchange import Kinds, Usage
 from tests.dialects.chat.asking import SENT, asked, events, sent_with
 from tests.dialects.conversations import answered, replies
+from tests.dialects.gathered import Gathered
 
 OUT = chat_out("generic")
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}

@@ -25,7 +25,7 @@ from gateway.chat_events import (
     ThinkingSigned,
 )
 from gateway.dialects.chat.dialect import CHAT_IN
-from gateway.dialects.whole_and_stream import events_of
+from gateway.dialects.whole_as_stream import events_of
 from gateway.errors import GatewayError
 from gateway.exchange import Usage
 from tests.dialects.chat.asking import asked

@@ -36,7 +36,7 @@ from gateway.chat_events import (
     ThinkingSigned,
 )
 from gateway.dialects.translation import Asked
-from gateway.dialects.whole_and_stream import events_of
+from gateway.dialects.whole_as_stream import events_of
 from gateway.exchange import Usage
 from tests.dialects.conversations import PNG, replies
 from tests.dialects.gemini.asked import IN, asked

@@ -23,9 +23,10 @@ from gateway.chat import (
 )
 from gateway.dialects.losses import Losses
 from gateway.dialects.translation import Asked
-from gateway.dialects.whole_and_stream import Gathered, events_of
+from gateway.dialects.whole_as_stream import events_of
 from gateway.record import replace
 from tests.dialects.conversations import answered, later, replies, requests, spoken
+from tests.dialects.gathered import Gathered
 from tests.dialects.gemini.asked import IN, MAX, NEW, OUT, SENT
 from tests.dialects.gemini.sdk import asked_for
 

@@ -27,10 +27,11 @@ from gateway.dialects.messages.dialect import INBOUND, MessagesOut
 from gateway.dialects.messages.frames import PING
 from gateway.dialects.messages.versions import NEWEST
 from gateway.dialects.translation import Asked, Sent
-from gateway.dialects.whole_and_stream import Gathered, events_of
+from gateway.dialects.whole_as_stream import events_of
 from gateway.errors import GatewayError
 from gateway.exchange import Usage
 from tests.dialects.conversations import later
+from tests.dialects.gathered import Gathered
 from tests.dialects.messages.conversations import replies
 from tests.dialects.messages.sdk import accumulated, stream_events, whole
 
@@ -177,7 +178,7 @@ def test_only_the_first_choice_is_told() -> None:
 
 
 @given(replies())
-def test_whole_and_streamed_are_the_same_message(reply: ChatReply) -> None:
+def test_whole_as_streamed_are_the_same_message(reply: ChatReply) -> None:
     told = whole(INBOUND[NEWEST].reply(reply, ASKED)).to_dict(exclude_none=True)
     streamed = accumulated(INBOUND[NEWEST].stream(ASKED).write(events_of(reply))).to_dict(exclude_none=True)
     assert {**streamed, "usage": None} == {**told, "usage": None}

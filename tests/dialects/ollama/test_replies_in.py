@@ -21,9 +21,9 @@ from gateway.chat_events import (
     ThinkingPiece,
 )
 from gateway.dialects.translation import Sent
-from gateway.dialects.whole_and_stream import Gathered
 from gateway.errors import GatewayError, ReportedError
 from gateway.exchange import NO_USAGE, Usage
+from tests.dialects.gathered import Gathered
 from tests.dialects.ollama.asked import MAX, OUT, SENT
 from tests.dialects.ollama.recorded import NAMES, recorded
 

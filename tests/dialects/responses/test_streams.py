@@ -27,10 +27,10 @@ from gateway.chat_events import (
 )
 from gateway.dialects.responses.dialect import ResponsesIn, ResponsesOut
 from gateway.dialects.translation import Asked, Sent
-from gateway.dialects.whole_and_stream import Gathered
 from gateway.errors import UPSTREAM_ERROR, GatewayError
 from gateway.exchange import Usage
 from tests.dialects.conversations import later
+from tests.dialects.gathered import Gathered
 
 _REQUEST = ChatRequest((Turn("user", (Text("hi"),), "input"),))
 _ASKED = Asked(_REQUEST, "m", "1", 1_700_000_000, later)

@@ -18,9 +18,10 @@ from gateway.chat_events import (
     ThinkingPiece,
     ThinkingSigned,
 )
-from gateway.dialects.whole_and_stream import Gathered, events_of
+from gateway.dialects.whole_as_stream import events_of
 from gateway.exchange import NO_USAGE
 from tests.dialects.conversations import replies
+from tests.dialects.gathered import Gathered
 
 SIGNED = st.just(Signature("anthropic", "c2ln"))
 
