@@ -11,21 +11,23 @@ from gateway.dialects.translation import Outbound, Sent, StreamReader
 
 
 class Remembered:
-    """An `Outbound` for one request of `owner`. `now` tells monotonic seconds."""
+    """An `Outbound` for one request of `owner` to `model`. `now` tells monotonic seconds."""
 
-    __slots__ = ("_memory", "_now", "_owner", "_request", "_spoken")
+    __slots__ = ("_memory", "_model", "_now", "_owner", "_request", "_spoken")
 
     def __init__(
         self,
         spoken: Outbound,
         memory: ReplayMemory,
         owner: str,
+        model: str,
         request: ChatRequest,
         now: Callable[[], float],
     ) -> None:
         self._spoken = spoken
         self._memory = memory
         self._owner = owner
+        self._model = model
         self._request = request
         self._now = now
 
@@ -35,7 +37,7 @@ class Remembered:
     def reply(self, body: JsonObject, sent: Sent) -> ChatReply:
         reply = self._spoken.reply(body, sent)
         if any(isinstance(block, ToolCall) for answer in reply.answers for block in answer.blocks):
-            self._memory.keep_reply(self._owner, question(self._request), reply, self._now())
+            self._memory.keep_reply(self._owner, self._model, question(self._request), reply, self._now())
         return reply
 
     def stream(self, sent: Sent, frame_max: int) -> StreamReader:
@@ -43,7 +45,7 @@ class Remembered:
 
     def keep(self, call: ToolCall, thoughts: list[Thinking]) -> None:
         """A call of a streamed reply, and what was thought before it."""
-        self._memory.keep(self._owner, question(self._request), call, thoughts, self._now())
+        self._memory.keep(self._owner, self._model, question(self._request), call, thoughts, self._now())
 
 
 class _Thoughts:

@@ -1,8 +1,9 @@
 """What callers do not bring back of earlier replies, though who gave it wants it back with the call it stood at.
 
-Signatures of calls, and the thoughts before them: many clients drop fields that they do not know when they repeat a
-conversation (wire reference §3.7). Kept in memory by tenant key and call, for an hour after it was last of use. It
-is found only in a conversation that asks the same, as some providers number their calls (`call_0`) and so give one
+Signatures of calls, and the thoughts before them: many clients drop fields that they do not know when they repeat
+a conversation (wire reference §3.7). Kept in memory by tenant key and call, for an hour after it was last of use.
+What is not sealed is of use to the model alone that thought it: another one is not told it as its own. It is
+found only in a conversation that asks the same, as some providers number their calls (`call_0`) and so give one
 id many times. What is lost or was never known is done without.
 """
 
@@ -38,8 +39,9 @@ _Name = tuple[str, bytes]
 
 
 class _Kept(Record):
-    """Of a call: its signature, and what was thought just before it."""
+    """Of a call: the model that made it, its signature, and what was thought just before it."""
 
+    model: str
     signature: Signature | None
     thoughts: tuple[Thinking, ...]
     until: float
@@ -74,10 +76,10 @@ class ReplayMemory:
         return sum(len(shelf.kept) for shelf in self._shelves.values())
 
     def keep(
-        self, owner: str, asked: bytes, call: ToolCall, thoughts: Iterable[Thinking], now: float
+        self, owner: str, model: str, asked: bytes, call: ToolCall, thoughts: Iterable[Thinking], now: float
     ) -> None:
-        """What a reply said with a call; `asked` is what `question` says of the request."""
-        kept = _Kept(call.signature, tuple(thoughts), now + self._ttl_s, _ENTRY_BYTES)
+        """What a reply of `model` said with a call; `asked` is what `question` says of the request."""
+        kept = _Kept(model, call.signature, tuple(thoughts), now + self._ttl_s, _ENTRY_BYTES)
         kept.size += sum(len(one.text) + _size(one.signature) for one in kept.thoughts)
         kept.size += _size(kept.signature)
         shelf = self._shelf(owner)
@@ -86,7 +88,7 @@ class ReplayMemory:
             self.bytes -= shelf.drop_oldest()
         self._expire(now)
 
-    def keep_reply(self, owner: str, asked: bytes, reply: ChatReply, now: float) -> None:
+    def keep_reply(self, owner: str, model: str, asked: bytes, reply: ChatReply, now: float) -> None:
         """The same of all calls of a whole reply."""
         for answer in reply.answers:
             thoughts: list[Thinking] = []
@@ -95,11 +97,12 @@ class ReplayMemory:
                     thoughts.append(block)
                 elif isinstance(block, ToolCall):
                     if sum(len(one.text) for one in thoughts) <= THOUGHTS_MAX:
-                        self.keep(owner, asked, block, thoughts, now)
+                        self.keep(owner, model, asked, block, thoughts, now)
                     thoughts = []
 
-    def restore(self, request: ChatRequest, owner: str, now: float) -> Restored:
-        """The request with what its caller left out, as far as it is known. What they brought goes first."""
+    def restore(self, request: ChatRequest, owner: str, model: str, now: float) -> Restored:
+        """The request with what its caller left out, as far as it is known and of use to `model`. What they brought
+        goes first."""
         if not any(type(block) is ToolCall for turn in request.turns for block in turn.blocks):
             return Restored(request)
         shelf = self._shelf(owner)
@@ -115,7 +118,7 @@ class ReplayMemory:
                 }
                 if found and not _is_signed(turn) and None in found.values():
                     missing.append(turn.at)
-                turns.append(_restored(turn, found))
+                turns.append(_restored(turn, found, model))
                 continue
             if _asks(turn):
                 asked, missing = _digest(turn), []
@@ -207,12 +210,13 @@ def _is_signed(turn: Turn) -> bool:
     )
 
 
-def _restored(turn: Turn, found: dict[str, _Kept | None]) -> Turn:
+def _restored(turn: Turn, found: dict[str, _Kept | None], model: str) -> Turn:
     """Thoughts stand before the call that they led to; those before the first call begin the turn."""
     if not any(one is not None and (one.thoughts or one.signature) for one in found.values()):
         return turn
     brings = any(isinstance(block, Thinking) and block.signature is not None for block in turn.blocks)
-    thinks = not brings and any(one is not None and one.thoughts for one in found.values())
+    thoughts = {id_: _of_use(one, model) for id_, one in found.items()}
+    thinks = not brings and any(thoughts.values())
     blocks: list[Block] = []
     is_first = True
     for block in turn.blocks:
@@ -224,13 +228,19 @@ def _restored(turn: Turn, found: dict[str, _Kept | None]) -> Turn:
         kept = found.get(block.id)
         if kept is not None and thinks:
             place = 0 if is_first else len(blocks)
-            blocks[place:place] = kept.thoughts
+            blocks[place:place] = thoughts[block.id]
         if kept is not None and block.signature is None and kept.signature is not None:
             blocks.append(replace(block, signature=kept.signature))
         else:
             blocks.append(block)
         is_first = False
     return replace(turn, blocks=tuple(blocks))
+
+
+def _of_use(kept: _Kept | None, model: str) -> tuple[Thinking, ...]:
+    if kept is None or kept.model == model:
+        return () if kept is None else kept.thoughts
+    return tuple(one for one in kept.thoughts if one.signature is not None)
 
 
 def _size(signature: Signature | None) -> int:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from gateway.capabilities import Capabilities
-from gateway.chat import JsonObject, Media
+from gateway.chat import ChatRequest, JsonObject, Media
 from gateway.clock import Clock
 from gateway.dialects.chat.quirks import quirks_of
 from gateway.dialects.checked import Checked
@@ -22,7 +22,7 @@ from gateway.dialects.losses import Losses
 from gateway.dialects.named_by_url import to_be_fetched, with_contents
 from gateway.dialects.passage import Passage, passage
 from gateway.dialects.remembered import Remembered
-from gateway.dialects.replay_memory import ReplayMemory, Restored
+from gateway.dialects.replay_memory import ReplayMemory
 from gateway.dialects.responses.bridge import needs_responses
 from gateway.dialects.responses.stream_out import ResponsesWriter
 from gateway.dialects.senses import SENSES, check_shown, lacks_senses
@@ -77,7 +77,7 @@ class Translation:
         assert exchange.tenant_key is not None, "authenticated before anything is read"
         self._owner = f"{exchange.tenant_key.tenant.id}/{exchange.tenant_key.id}"
         self._fields: JsonObject | None = None
-        self._read: tuple[Restored, Losses] | None = None
+        self._read: tuple[ChatRequest, Losses] | None = None
         self._made: dict[Target, Work] = {}
 
     def at(self, target: Target) -> Work:
@@ -98,7 +98,7 @@ class Translation:
             way = self._way(target)
             if not way.native or self._goes_on:
                 can = model_can(target.facts)
-                request = self._request()[0].request
+                request = self._request()[0]
                 yield from to_be_fetched(request, self._api(way, can), can)
 
     @property
@@ -115,27 +115,28 @@ class Translation:
 
     def _api(self, way: Passage, can: Capabilities) -> str:
         """What of its provider's a target is asked by for this request."""
-        return "responses" if way.bridged and needs_responses(self._request()[0].request, can) else way.api
+        return "responses" if way.bridged and needs_responses(self._request()[0], can) else way.api
 
     def _for(self, target: Target) -> Work:
         provider, can, way = target.provider, model_can(target.facts), self._way(target)
         api = self._api(way, can)
         if lacks_senses(target.facts.said) and (not way.native or self._has_attachments):
-            check_shown(self._request()[0].request, target.facts.said)
+            check_shown(self._request()[0], target.facts.said)
         if api == way.api and way.native and not self._goes_on and not self._needs_memory(target):
             if api != "chat":
                 return self.native
             losses = self._losses.copy()
             return mended(self.native, self._document, target, can, losses, self._frame_max)
-        (request, missing), losses = self._request()
-        losses = losses.copy()
+        asked, losses = self._request()
+        model, losses = f"{provider.id}/{target.model}", losses.copy()
+        request, missing = self._memory.restore(asked, self._owner, model, self._clock.monotonic())
         if missing and thinks(request, can):
             losses.missing(missing)
         if self.contents:
             request = with_contents(request, self.contents, api, can)
         spoken = outbound(provider.dialect, api, provider.flavour)
         if request.tools:
-            spoken = Remembered(spoken, self._memory, self._owner, request, self._clock.monotonic)
+            spoken = Remembered(spoken, self._memory, self._owner, model, request, self._clock.monotonic)
         sent = spoken.request(request, target.model, can, losses)
         wanted = request.parameters.format
         if sent.unenforced and wanted is not None:
@@ -155,9 +156,8 @@ class Translation:
             and quirks_of(provider.dialect, provider.flavour).needs_thinking
         )
 
-    def _request(self) -> tuple[Restored, Losses]:
-        """The caller's request in neutral nouns, with what they left out of the conversation, and what reading it
-        lost. Raises GatewayError."""
+    def _request(self) -> tuple[ChatRequest, Losses]:
+        """The caller's request in neutral nouns, and what reading it lost. Raises GatewayError."""
         if self._read is None:
             fields = self._fields = read_object(self._document.raw)
             assert fields is not None, "a document is an object"
@@ -165,8 +165,7 @@ class Translation:
             if fields.get("store") is True and self.keeping is None and self.native.api == "responses":
                 losses.dropped("store")
             request = replace(self._inbound.request(fields, losses), stream=self._exchange.streaming)
-            restored = self._memory.restore(request, self._owner, self._clock.monotonic())
-            self._read = restored, losses
+            self._read = request, losses
         return self._read
 
     def _work(self, target: Target, sent: Sent, spoken: Outbound, losses: Losses) -> Work:
@@ -212,7 +211,7 @@ class Translation:
         assert self._read is not None and self._fields is not None
         shown = exchange.model if target.provider.echo_model else None
         return Asked(
-            self._read[0].request,
+            self._read[0],
             shown or target.model,
             exchange.request_id.removeprefix("req_"),
             int(self._clock.unix()),

@@ -36,9 +36,10 @@ provider key; each counts as a request against its ceilings, and the vectors com
 caller gets all of them or an error. Tokens instead of texts are refused where the provider takes only texts.
 
 Signatures and sealed thoughts that a provider wants back with its tool calls are kept in the worker's memory, by
-tenant key, for an hour after their last use, and put back where a caller's program has dropped them. Where they are
-not known any more the request goes on without, and says so if the model thinks: `missing=messages[3]`. A signature
-that the caller brings goes first.
+tenant key, for an hour after their last use, and put back where a caller's program has dropped them; thoughts
+without a seal (DeepSeek's) for the model alone that thought them. Where they are not known any more the request
+goes on without, and says so if the model thinks: `missing=messages[3]`. A signature that the caller brings goes
+first.
 
 Images and files that are named by URL go on as URLs where the model gets them itself (`fetches_urls` of
 `capabilities`) and its API has a place for them (chat completions: images; messages: images and PDFs). Else they

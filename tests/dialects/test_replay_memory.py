@@ -28,6 +28,7 @@ from gateway.dialects.whole_as_stream import events_of
 from gateway.record import replace
 
 OWNER = "a/web"
+MODEL = "m"
 SEAL = Signature("gemini", "c2VhbA==")
 SEALED = Thinking("", Signature("openai", "gAAAA", "rs_1"))
 PLAIN = Thinking("It rains in Oslo.")
@@ -57,13 +58,15 @@ ASKED = request(asks("Weather?"))
 
 
 def kept(memory: ReplayMemory, *blocks: Block, asked: ChatRequest = ASKED, owner: str = OWNER) -> None:
-    memory.keep_reply(owner, question(asked), ChatReply((Answer(blocks, "tool_calls"),)), 0.0)
+    memory.keep_reply(owner, MODEL, question(asked), ChatReply((Answer(blocks, "tool_calls"),)), 0.0)
 
 
-def restored(memory: ReplayMemory, *blocks: Block, owner: str = OWNER, now: float = 1.0) -> tuple[Block, ...]:
+def restored(
+    memory: ReplayMemory, *blocks: Block, owner: str = OWNER, model: str = "m", now: float = 1.0
+) -> tuple[Block, ...]:
     calls = [block.id for block in blocks if isinstance(block, ToolCall)]
     again = request(asks("Weather?"), said(*blocks), answered(*calls))
-    return memory.restore(again, owner, now).request.turns[1].blocks
+    return memory.restore(again, owner, model, now).request.turns[1].blocks
 
 
 def test_a_signature_comes_back_to_its_call() -> None:
@@ -100,6 +103,18 @@ def test_unsigned_thoughts_come_back_too() -> None:
     assert restored(memory, call("call_1")) == (PLAIN, call("call_1"))
 
 
+def test_another_model_gets_what_is_sealed_and_not_what_was_only_thought() -> None:
+    memory = ReplayMemory()
+    signed = replace(PLAIN, signature=Signature("anthropic", "EqQB"))
+    kept(memory, PLAIN, signed, call("call_1", SEAL))
+    assert restored(memory, call("call_1"), model="other") == (signed, call("call_1", SEAL))
+    assert restored(memory, call("call_1")) == (PLAIN, signed, call("call_1", SEAL))
+    unsealed = ReplayMemory()
+    kept(unsealed, PLAIN, call("call_1"))
+    shown = (Thinking("as the caller shows it"), call("call_1"))
+    assert restored(unsealed, *shown, model="other") == shown
+
+
 def test_it_is_nobody_elses() -> None:
     memory = ReplayMemory()
     kept(memory, PLAIN, call("call_1"))
@@ -120,7 +135,7 @@ def test_a_result_is_no_question() -> None:
     first = said(call("call_1"))
     kept(memory, PLAIN, call("call_2"), asked=request(asks("Weather?"), first, answered("call_1")))
     again = request(asks("Weather?"), first, answered("call_1"), said(call("call_2")), answered("call_2"))
-    assert memory.restore(again, OWNER, 1.0).request.turns[3].blocks == (PLAIN, call("call_2"))
+    assert memory.restore(again, OWNER, MODEL, 1.0).request.turns[3].blocks == (PLAIN, call("call_2"))
 
 
 def test_an_hour_after_the_last_use_it_is_gone() -> None:
@@ -129,7 +144,7 @@ def test_an_hour_after_the_last_use_it_is_gone() -> None:
     assert restored(memory, call("call_1"), now=TTL_S - 1) == (PLAIN, call("call_1"))
     assert restored(memory, call("call_1"), now=2 * TTL_S - 2) == (PLAIN, call("call_1"))
     assert restored(memory, call("call_1"), now=3 * TTL_S) == (call("call_1"),)
-    memory.keep("b/web", b"", call("call_1"), (), 3 * TTL_S)
+    memory.keep("b/web", MODEL, b"", call("call_1"), (), 3 * TTL_S)
     assert len(memory) == 1
 
 
@@ -140,16 +155,18 @@ def test_what_is_not_known_is_told_of_the_turns_under_way() -> None:
         replace(said(call("call_2")), at="messages[4]"),
     )
     again = request(asks("Weather?"), old, answered("call_1"), asks("And now?"), new, answered("call_2"))
-    assert memory.restore(again, OWNER, 0.0).missing == ("messages[4]",)
+    assert memory.restore(again, OWNER, MODEL, 0.0).missing == ("messages[4]",)
     signed = replace(new, blocks=(call("call_2", SEAL),))
-    assert memory.restore(request(asks("And now?"), signed, answered("call_2")), OWNER, 0.0).missing == ()
-    memory.keep(OWNER, question(request(asks("And now?"))), call("call_2"), (), 0.0)
-    assert memory.restore(again, OWNER, 0.0).missing == ()
+    assert (
+        memory.restore(request(asks("And now?"), signed, answered("call_2")), OWNER, MODEL, 0.0).missing == ()
+    )
+    memory.keep(OWNER, MODEL, question(request(asks("And now?"))), call("call_2"), (), 0.0)
+    assert memory.restore(again, OWNER, MODEL, 0.0).missing == ()
 
 
 def test_a_request_without_calls_is_the_same_object() -> None:
     plain = request(asks("Weather?"), said(Text("Rain.")), asks("Sure?"))
-    assert ReplayMemory().restore(plain, OWNER, 0.0).request is plain
+    assert ReplayMemory().restore(plain, OWNER, MODEL, 0.0).request is plain
 
 
 @pytest.mark.parametrize("bounds", [{"own_count_max": 3}, {"own_bytes_max": 4000}, {"bytes_max": 4000}])
@@ -207,7 +224,7 @@ class Spoken:
 
 
 def heard(memory: ReplayMemory, reply: ChatReply, steps: Iterable[int] = ()) -> None:
-    reader = Remembered(Spoken(reply), memory, OWNER, ASKED, lambda: 0.0).stream(Sent("/", {}), 1)
+    reader = Remembered(Spoken(reply), memory, OWNER, MODEL, ASKED, lambda: 0.0).stream(Sent("/", {}), 1)
     said = [event for step in steps for event in reader.read(b"." * step)] + reader.finish()
     assert said == list(events_of(reply))
 
@@ -219,7 +236,7 @@ def test_streams_are_heard_as_whole_replies_are(steps: tuple[int, ...]) -> None:
     reply = ChatReply((Answer(blocks, "tool_calls"), Answer((PLAIN, call("call_3")), "tool_calls")))
     streamed, whole = ReplayMemory(), ReplayMemory()
     heard(streamed, reply, steps)
-    Remembered(Spoken(reply), whole, OWNER, ASKED, lambda: 0.0).reply({}, Sent("/", {}))
+    Remembered(Spoken(reply), whole, OWNER, MODEL, ASKED, lambda: 0.0).reply({}, Sent("/", {}))
     for memory in (streamed, whole):
         assert restored(memory, Text("Let me see."), call("call_1"), call("call_2")) == blocks
         assert restored(memory, call("call_3")) == (PLAIN, call("call_3"))
@@ -229,6 +246,6 @@ def test_nothing_is_refused_for_what_is_missing() -> None:
     losses = Losses(strict=True)
     losses.missing(["messages[1]"])
     assert losses.line() == b"missing=messages[1]"
-    Remembered(Spoken(ChatReply(())), ReplayMemory(), OWNER, ASKED, lambda: 0.0).request(
+    Remembered(Spoken(ChatReply(())), ReplayMemory(), OWNER, MODEL, ASKED, lambda: 0.0).request(
         ASKED, "m", USUAL, losses
     )

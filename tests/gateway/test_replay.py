@@ -145,6 +145,18 @@ async def test_20_deepseek_reasoning_replay(sim: ProviderSim, gateway: RunningGa
     assert (said["reasoning_content"], said["tool_calls"][0]["id"]) == ("Look at the weather.", "call_00_a")
 
 
+async def test_another_model_is_not_told_what_the_first_one_thought(
+    sim: ProviderSim, gateway: RunningGateway
+) -> None:
+    sim.script(body=_DEEPSEEK, headers=[["content-type", "application/json"]])
+    async with openai_client(gateway) as client:
+        calls = await calls_of(client, "deepseek", streams=False)
+        await answered(client, "deepseek/deepseek-other", calls)
+        assert "reasoning_content" not in sent(sim)["messages"][1]
+        await answered(client, "deepseek", calls)
+        assert sent(sim)["messages"][1]["reasoning_content"] == "Look at the weather."
+
+
 async def test_what_another_key_was_given_is_not_known(sim: ProviderSim, gateway: RunningGateway) -> None:
     async with openai_client(gateway) as client, openai_client(gateway, OTHER_KEY) as other:
         calls = await calls_of(client, "gemini", streams=False)
