@@ -213,21 +213,6 @@ def test_images_from_tools() -> None:
     assert [type(one) for one in result.blocks] == [Text, Media]
 
 
-def test_a_schema_in_small_letters() -> None:
-    own = {
-        "type": "OBJECT",
-        "properties": {"a_b": {"any_of": [{"type": "STRING", "min_length": "2"}], "nullable": True}},
-        "property_ordering": ["a_b"],
-        "additional_properties": False,
-    }
-    [tool] = read(tools=[{"function_declarations": [{"name": "f", "parameters": own}]}]).tools
-    assert tool.schema == {
-        "type": "object",
-        "properties": {"a_b": {"anyOf": [{"type": "string", "minLength": 2}, {"type": "null"}]}},
-        "additionalProperties": False,
-    }
-
-
 def test_tools() -> None:
     own = {
         "type": "OBJECT",
