@@ -98,7 +98,7 @@ def _spoken(api: str, request: ChatRequest) -> bytes:
 
 
 def _asked(request: ChatRequest, raw: bytes) -> Asked:
-    return Asked(request, "model", "0001", _AT, lambda: _AT, 120, read_object(raw) or {})
+    return Asked(request, "model", "0001", _AT, lambda: _AT, lambda: 120, read_object(raw) or {})
 
 
 def _events() -> Iterable[Event]:

@@ -4,6 +4,8 @@ The input is what was estimated of the request, the output a token for every fou
 books have a finer count of their own.
 """
 
+from collections.abc import Callable
+
 from gateway.chat import ChatReply
 from gateway.chat_events import CallPiece, Event, RefusalPiece, TextPiece, ThinkingPiece
 from gateway.dialects.whole_as_stream import events_of
@@ -24,9 +26,9 @@ def letters_of(event: Event) -> int:
     return len(event.arguments) if isinstance(event, CallPiece) else 0
 
 
-def with_usage(reply: ChatReply, input_tokens: int) -> ChatReply:
+def with_usage(reply: ChatReply, input_tokens: Callable[[], int]) -> ChatReply:
     """The same reply where its provider told what it used."""
     if reply.usage.source != "none":
         return reply
     letters = sum(letters_of(event) for event in events_of(reply))
-    return replace(reply, usage=estimated_usage(input_tokens, letters))
+    return replace(reply, usage=estimated_usage(input_tokens(), letters))

@@ -34,7 +34,7 @@ class TranslatedStream:
         writer: StreamWriter,
         frames_of: Callable[[dict[str, Any]], bytes],
         over: Callable[[], None] | None = None,
-        input_tokens: int = 0,
+        input_tokens: Callable[[], int] = int,
     ) -> None:
         self._reader = reader
         self.writer = writer
@@ -87,7 +87,7 @@ class TranslatedStream:
                 self.content = True
                 self._letters += letters_of(event)
         if self.ended and (self._usage is None or self._usage.source == "none"):
-            counted = Counted(estimated_usage(self._input_tokens, self._letters))
+            counted = Counted(estimated_usage(self._input_tokens(), self._letters))
             events = [*events[:-1], counted, events[-1]]  # what is over says nothing more
         frames = self.writer.write(events)
         self.hid = not frames

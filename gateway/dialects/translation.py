@@ -22,7 +22,7 @@ class Asked(Record, frozen=True):
     id: str  # unique in letters and digits; ids of the reply are made of it
     created: int  # seconds since 1970
     now: Callable[[], float]  # the same at any later time: some dialects tell when a reply was finished
-    input_tokens: int = 0  # estimated, for dialects that tell it before the model does
+    input_tokens: Callable[[], int] = int  # estimated when it is asked: few replies tell it, but for streams
     fields: JsonObject = field(
         default_factory=dict
     )  # of the request, as the caller wrote them: some dialects echo them

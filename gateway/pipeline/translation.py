@@ -223,14 +223,18 @@ class Translation:
             exchange.request_id.removeprefix("req_"),
             int(self._clock.unix()),
             self._clock.unix,
-            exchange.sizing.estimate().input,
+            lambda: exchange.sizing.estimate().input,
             self._fields if self.keeping is None else self._fields | self.keeping.echoed,
             self.keeping is not None and self.keeping.keeps,
         )
 
 
 def _frames_of(
-    spoken: Outbound, sent: Sent, writer: StreamWriter, input_tokens: int, over: Callable[[], None] | None
+    spoken: Outbound,
+    sent: Sent,
+    writer: StreamWriter,
+    input_tokens: Callable[[], int],
+    over: Callable[[], None] | None,
 ) -> Callable[[dict[str, Any]], bytes]:
     def frames_of(value: dict[str, Any]) -> bytes:
         reply = with_usage(spoken.reply(value, sent), input_tokens)

@@ -126,7 +126,7 @@ class MessagesWriter:
             "stop_reason": None,
             "stop_sequence": None,
             "stop_details": None,
-            "usage": usage_object(Usage(self._asked.input_tokens), ""),
+            "usage": usage_object(Usage(self._asked.input_tokens()), ""),
             "container": None,
         }
         self._out += (message_start(message), PING)

@@ -35,7 +35,7 @@ from tests.dialects.gathered import Gathered
 from tests.dialects.messages.conversations import replies
 from tests.dialects.messages.sdk import accumulated, stream_events, whole
 
-ASKED = Asked(ChatRequest(()), "smart", "01ABC", 1_700_000_000, later, input_tokens=77)
+ASKED = Asked(ChatRequest(()), "smart", "01ABC", 1_700_000_000, later, input_tokens=lambda: 77)
 USAGE = Usage(30, 9, 4, 6, 2, "provider")
 ENDED: list[Event] = [Stopped("tool_calls"), Counted(USAGE), Over()]
 
