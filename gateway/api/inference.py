@@ -275,13 +275,15 @@ class Inference:
             self._count(work, endpoint, exchange, named, document, candidates, strict)
             return
         if endpoint.name in EMBEDDINGS:
-            work.at = EmbeddingTranslation(work, exchange, document, forwarded_lines(named), strict).at
+            work.at = EmbeddingTranslation(
+                endpoint.path, exchange, document, forwarded_lines(named), strict
+            ).at
             return
         losses = Losses(strict, self._router.snapshot.lenient)
         spoken = inbound(endpoint.api, named.get(VERSION, b"").decode("ascii", "replace"))
         forwarded, frame_max = forwarded_lines(named), self._bounds.frame_bytes
         translation = Translation(
-            work, spoken, exchange, document, forwarded, losses, frame_max, self._memory, self._clock
+            endpoint.api, spoken, exchange, document, forwarded, losses, frame_max, self._memory, self._clock
         )
         work.at = translation.at
         tenant = tenant_of(exchange)
@@ -306,10 +308,10 @@ class Inference:
         if endpoint.name == endpoint.api and not estimates(target, endpoint.api):
             spoken = inbound(COUNTED[endpoint.api], named.get(VERSION, b"").decode("ascii", "replace"))
             forwarded = forwarded_lines(named)
-            translation = CountTranslation(work, spoken, endpoint.name, document, forwarded, strict)
+            translation = CountTranslation(spoken, endpoint.name, document, forwarded, strict)
             translation.read()
             try:
-                translation.at(target)
+                translation.at(work, target)
             except GatewayError:
                 pass
             else:

@@ -145,8 +145,8 @@ class ResponsesStream(OpenAIStream):
     def __init__(self, frame_max: int = 16 * 1024 * 1024) -> None:
         super().__init__(frame_max)
         self.sequence = 0  # events seen; the number the next one would carry
-        #: Told of events that may name objects at the provider key, before they go on.
-        self.meet: Callable[[dict[str, Any]], None] | None = None
+        #: Told of events of this stream that may name objects at the provider key, before they go on.
+        self.meet: Callable[[ResponsesStream, dict[str, Any]], None] | None = None
 
     def _is_clean(self, data: bytes) -> bool:
         frames = data.count(b"\n\n")
@@ -173,7 +173,7 @@ class ResponsesStream(OpenAIStream):
             if not self.content and not frame.startswith(self._PREAMBLE):
                 self.content = True
             if self.meet is not None and self._may_name_objects(frame):
-                self.meet(event_object(frame_data(frame)))
+                self.meet(self, event_object(frame_data(frame)))
             if frame.startswith(self._TERMINAL):
                 self._usage_frame = frame_data(frame)
                 self.ended = True

@@ -270,7 +270,7 @@ class Upstream:
         """What `target` gets. Raises GatewayError for what it cannot be asked: then the permit has ended."""
         try:
             if work.at is not None:
-                work = work.at(target)
+                work = work.at(work, target)
             if self._unwanted:
                 work = self._unwanted.spared(work, target, self._clock.monotonic())
             if self._unwanted_betas:

@@ -22,22 +22,20 @@ from gateway.settings.snapshot import Target
 
 
 class CountTranslation:
-    """Of one request. `native` is what goes to those who speak as the caller does, `forwarded` the header lines
-    of the caller's that pass to any other; `endpoint` says in whose words the answer is.
+    """Of one request. `forwarded` are the header lines of the caller's that pass to who does not speak as they do;
+    `endpoint` says in whose words the answer is.
     """
 
-    __slots__ = ("_document", "_endpoint", "_forwarded", "_inbound", "_request", "_strict", "native")
+    __slots__ = ("_document", "_endpoint", "_forwarded", "_inbound", "_request", "_strict")
 
     def __init__(
         self,
-        native: Work,
         inbound: Inbound,
         endpoint: str,
         document: Document,
         forwarded: bytes,
         strict: bool,
     ) -> None:
-        self.native = native
         self._inbound = inbound
         self._endpoint = endpoint
         self._document = document
@@ -45,23 +43,26 @@ class CountTranslation:
         self._strict = strict
         self._request: tuple[ChatRequest, Losses] | None = None
 
-    def at(self, target: Target) -> Work:
-        """The work as `target` gets it. Raises GatewayError for what it cannot be asked."""
+    def at(self, native: Work, target: Target) -> Work:
+        """The work as `target` gets it: `native`, what goes to those who speak as the caller does, or it in other
+        words. Raises GatewayError for what it cannot be asked.
+        """
         provider, can = target.provider, model_can(target.facts)
-        way = passage(self.native.api, provider.dialect, provider.apis, can)
+        way = passage(native.api, provider.dialect, provider.apis, can)
         assert way is not None, "a candidate has a way"
         if way.native:
-            return self.native
+            return native
         request, losses = self.read()
         losses = losses.copy()
         sent = outbound(provider.dialect, way.talks, provider.flavour).request(
             request, target.model, can, losses
         )
+        endpoint = self._endpoint
         path, fields = count_body(way.api, target.model, sent.body)
         body = json_bytes(fields)
 
         def read(values: Sequence[dict[str, Any]]) -> tuple[bytes, Usage]:
-            return counted(self._endpoint, tokens_in(way.api, values[0])), NO_USAGE
+            return counted(endpoint, tokens_in(way.api, values[0])), NO_USAGE
 
         return Work(
             "POST",
@@ -72,7 +73,7 @@ class CountTranslation:
             read=read,
             named=request.named,
             losses=losses,
-            asked_in=self.native.api,
+            asked_in=native.api,
         )
 
     def read(self) -> tuple[ChatRequest, Losses]:

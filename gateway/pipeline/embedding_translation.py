@@ -23,32 +23,33 @@ from gateway.settings.snapshot import Target
 
 
 class EmbeddingTranslation:
-    """Of one request. `native` is what goes to those who speak as the caller does, `forwarded` the header lines
-    of the caller's that pass to any other.
+    """Of one request to `path`. `forwarded` are the header lines of the caller's that pass to who does not speak as
+    they do.
     """
 
-    __slots__ = ("_document", "_exchange", "_forwarded", "_inbound", "_read", "_strict", "native")
+    __slots__ = ("_document", "_exchange", "_forwarded", "_inbound", "_read", "_strict")
 
     def __init__(
-        self, native: Work, exchange: Exchange, document: Document, forwarded: bytes, strict: bool
+        self, path: str, exchange: Exchange, document: Document, forwarded: bytes, strict: bool
     ) -> None:
-        self.native = native
         self._exchange = exchange
         self._document = document
         self._forwarded = forwarded
         self._strict = strict
-        self._inbound = embedding_inbound(native.path)
+        self._inbound = embedding_inbound(path)
         self._read: tuple[EmbeddingRequest, Losses] | None = None
 
-    def at(self, target: Target) -> Work:
-        """The work as `target` gets it. Raises GatewayError for what it cannot be asked."""
+    def at(self, native: Work, target: Target) -> Work:
+        """The work as `target` gets it: `native`, what goes to those who speak as the caller does, or it in other
+        words. Raises GatewayError for what it cannot be asked.
+        """
         provider, can = target.provider, model_can(target.facts)
-        way = passage(self.native.api, provider.dialect, provider.apis, can)
+        way = passage(native.api, provider.dialect, provider.apis, can)
         assert way is not None, "a candidate has a way"
         if way.native:
-            return self.native
+            return native
         request, losses = self._request()
-        return self._work(target, request.parts(way.texts_max), can, losses.copy())
+        return self._work(native, target, request.parts(way.texts_max), can, losses.copy())
 
     def _request(self) -> tuple[EmbeddingRequest, Losses]:
         """The caller's request in neutral nouns, and what reading it lost. Raises GatewayError."""
@@ -60,7 +61,12 @@ class EmbeddingTranslation:
         return self._read
 
     def _work(
-        self, target: Target, parts: Sequence[EmbeddingRequest], can: Capabilities, losses: Losses
+        self,
+        native: Work,
+        target: Target,
+        parts: Sequence[EmbeddingRequest],
+        can: Capabilities,
+        losses: Losses,
     ) -> Work:
         exchange, inbound = self._exchange, self._inbound
         spoken = embedding_outbound(target.provider.dialect)
@@ -86,5 +92,5 @@ class EmbeddingTranslation:
             rest=tuple(rest),
             read=read,
             losses=losses,
-            asked_in=self.native.api,
+            asked_in=native.api,
         )

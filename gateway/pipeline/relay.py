@@ -140,17 +140,17 @@ class Relay:
         first = stream.first or {}
         if work.seals_ids:
             tenant, pool = _owner(exchange, reply)
-            meet = partial(self._meet, stream, tenant, pool)
+            meet = partial(self._meet, tenant, pool)
             stream.rewrites += [(_quoted(real), _quoted(sealed)) for real, sealed in work.opened]
-            meet(first)
+            meet(stream, first)
             if isinstance(stream, ResponsesStream):
                 for event in stream.events_with_ids(reply.held):
-                    meet(event)
+                    meet(stream, event)
                 stream.meet = meet
         if reply.permit.way.account.key.provider.echo_model:
             stream.rewrites += _renaming(first, reply.held, exchange.model)
 
-    def _meet(self, stream: RelayedStream, tenant: str, pool: str, event: dict[str, Any]) -> None:
+    def _meet(self, tenant: str, pool: str, stream: RelayedStream, event: dict[str, Any]) -> None:
         """From this event of the stream on, the ids in it are sealed."""
         for real in owned_ids(event):
             rewrite = (_quoted(real), _quoted(self._ids.seal(tenant, pool, real)))

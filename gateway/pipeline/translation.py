@@ -41,19 +41,22 @@ from gateway.settings.snapshot import Target
 
 
 class Translation:
-    """Of one request. `native` is what goes to those who speak as the caller does, `forwarded` the header lines
-    of the caller's that pass to any other, `losses` how much may be lost; `contents` what was fetched of the URLs
-    in it, for who cannot do so; `keeping` puts the reply away where its caller may go on from it.
+    """Of one request of the API `asked_in`. `forwarded` are the header lines of the caller's that pass to who does
+    not speak as they do, `losses` how much may be lost; `contents` what was fetched of the URLs in it, for who
+    cannot do so; `keeping` puts the reply away where its caller may go on from it.
+
+    It is part of the work that goes to those who speak as the caller does, and is told it where it needs it: if
+    each held the other, every request would wait for the cycle collector.
     """
 
     __slots__ = (
-        "_clock", "_document", "_exchange", "_fields", "_forwarded", "_frame_max", "_inbound", "_losses", "_made",
-        "_memory", "_owner", "_read", "contents", "keeping", "native",
+        "_asked_in", "_clock", "_document", "_exchange", "_fields", "_forwarded", "_frame_max", "_inbound",
+        "_losses", "_made", "_memory", "_owner", "_read", "contents", "keeping",
     )  # fmt: skip
 
     def __init__(
         self,
-        native: Work,
+        asked_in: str,
         inbound: Inbound,
         exchange: Exchange,
         document: Document,
@@ -63,7 +66,7 @@ class Translation:
         memory: ReplayMemory,
         clock: Clock,
     ) -> None:
-        self.native = native
+        self._asked_in = asked_in
         self.keeping: Keeping | None = None
         self.contents: Mapping[str, Attached] = {}
         self._inbound = inbound
@@ -78,18 +81,22 @@ class Translation:
         self._owner = f"{exchange.tenant_key.tenant.id}/{exchange.tenant_key.id}"
         self._fields: JsonObject | None = None
         self._read: tuple[ChatRequest, Losses] | None = None
-        self._made: dict[Target, Work] = {}
+        self._made: tuple[Target, Work] | None = None
 
-    def at(self, target: Target) -> Work:
-        """The work as `target` gets it. Raises GatewayError for what it cannot be asked."""
-        made = self._made.get(target)
-        if made is None:
-            try:
-                made = self._made[target] = self._for(target)
-            except GatewayError as error:
-                if self.keeping is not None and self._fields is not None:
-                    error.param = self.keeping.own_path(error.param, self._fields.get("input"))
-                raise
+    def at(self, native: Work, target: Target) -> Work:
+        """The work as `target` gets it: `native`, what goes to those who speak as the caller does, or it in other
+        words. Raises GatewayError for what it cannot be asked.
+        """
+        if self._made is not None and self._made[0] is target:  # another of its keys
+            return self._made[1]
+        try:
+            made = self._for(native, target)
+        except GatewayError as error:
+            if self.keeping is not None and self._fields is not None:
+                error.param = self.keeping.own_path(error.param, self._fields.get("input"))
+            raise
+        if made is not native:
+            self._made = target, made
         return made
 
     def to_be_fetched(self, targets: Iterable[Target]) -> Iterator[Media]:
@@ -109,7 +116,7 @@ class Translation:
     def _way(self, target: Target) -> Passage:
         provider = target.provider
         can = model_can(target.facts)
-        way = passage(self.native.api, provider.dialect, provider.apis, can)
+        way = passage(self._asked_in, provider.dialect, provider.apis, can)
         assert way is not None, "a candidate has a way"
         return way
 
@@ -117,16 +124,16 @@ class Translation:
         """What of its provider's a target is asked by for this request."""
         return "responses" if way.bridged and needs_responses(self._request()[0], can) else way.api
 
-    def _for(self, target: Target) -> Work:
+    def _for(self, native: Work, target: Target) -> Work:
         provider, can, way = target.provider, model_can(target.facts), self._way(target)
         api = self._api(way, can)
         if lacks_senses(target.facts.said) and (not way.native or self._has_attachments):
             check_shown(self._request()[0], target.facts.said)
         if api == way.api and way.native and not self._goes_on and not self._needs_memory(target):
             if api != "chat":
-                return self.native
+                return native
             losses = self._losses.copy()
-            return mended(self.native, self._document, target, can, losses, self._frame_max)
+            return mended(native, self._document, target, can, losses, self._frame_max)
         asked, losses = self._request()
         model, losses = f"{provider.id}/{target.model}", losses.copy()
         request, missing = self._memory.restore(asked, self._owner, model, self._clock.monotonic())
@@ -141,7 +148,7 @@ class Translation:
         wanted = request.parameters.format
         if sent.unenforced and wanted is not None:
             spoken = Checked(spoken, wanted, request.named("format"), losses)
-        return self._work(target, sent, spoken, losses)
+        return self._work(native, target, sent, spoken, losses)
 
     @property
     def _has_attachments(self) -> bool:
@@ -151,7 +158,7 @@ class Translation:
         """Whether it speaks as the caller does, and yet wants back what callers leave out (`replay_memory`)."""
         provider = target.provider
         return (
-            self.native.api == "chat"
+            self._asked_in == "chat"
             and "tools" in self._document.fields
             and quirks_of(provider.dialect, provider.flavour).needs_thinking
         )
@@ -162,14 +169,14 @@ class Translation:
             fields = self._fields = read_object(self._document.raw)
             assert fields is not None, "a document is an object"
             losses = self._losses.copy()
-            if fields.get("store") is True and self.keeping is None and self.native.api == "responses":
+            if fields.get("store") is True and self.keeping is None and self._asked_in == "responses":
                 losses.dropped("store")
             request = replace(self._inbound.request(fields, losses), stream=self._exchange.streaming)
             self._read = request, losses
         return self._read
 
-    def _work(self, target: Target, sent: Sent, spoken: Outbound, losses: Losses) -> Work:
-        exchange, native, inbound, keeping = self._exchange, self.native, self._inbound, self.keeping
+    def _work(self, native: Work, target: Target, sent: Sent, spoken: Outbound, losses: Losses) -> Work:
+        exchange, inbound, keeping, frame_max = self._exchange, self._inbound, self.keeping, self._frame_max
         asked = self._asked(target, losses)
         body = json_bytes(sent.body)
 
@@ -185,7 +192,7 @@ class Translation:
             return json_bytes(written), reply.usage
 
         def stream() -> TranslatedStream:
-            reader = spoken.stream(sent, self._frame_max)
+            reader = spoken.stream(sent, frame_max)
             writer = inbound.stream(asked)
             over = None if keeping is None else partial(_keep_whole, keeping, writer)
             counted = asked.input_tokens

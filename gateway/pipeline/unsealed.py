@@ -32,10 +32,10 @@ def unsealed(work: Work) -> Work:
     return replace(work, at=partial(_at, work))
 
 
-def _at(work: Work, target: Target) -> Work:
+def _at(work: Work, _: Work, target: Target) -> Work:
     """Raises GatewayError where nothing may be lost."""
     if work.at is not None:
-        work = work.at(target)
+        work = work.at(work, target)
     sent = work.body(target)
     short = without_seals(work.api, sent) if isinstance(sent, bytes) else None
     if short is None:

@@ -45,8 +45,9 @@ class Work(Record, eq=False):
     opened: tuple[
         tuple[str, str], ...
     ] = ()  # (the provider's id, the caller's) of objects that the caller named
-    #: What it is at a target that is not spoken to as the caller speaks; None: at all it is what it is.
-    at: "Callable[[Target], Work] | None" = None
+    #: Makes of this work what it is at a target that is not spoken to as the caller speaks; None: at all it is what
+    #: it is.
+    at: "Callable[[Work, Target], Work] | None" = None
     #: What has to be had before it goes anywhere, once its caller's limits have let it in; None: nothing.
     before: Callable[[], Awaitable[None]] | None = None
     #: Further bodies, of a request that the provider takes in parts: sent on the same key, one after another.
