@@ -22,6 +22,8 @@ _CALLS_AT_ONCE = 64
 _CLOSE_S = 1.0
 #: One call may be on the way without an answer, and another says the rest.
 _LAST_CALLS = 3
+#: After a fault of our own: no account falls silent for ever, and none fills the log.
+_FAULT_MS = 1_000
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +165,11 @@ class LedgerCalls:
 
     def _start(self, channel: Channel) -> None:
         now = self._time.now()
-        batch = channel.called(self.waiters, now)
+        try:
+            batch = channel.called(self.waiters, now)
+        except Exception:
+            self._fault(channel, now)
+            return
         if batch is None:
             self._rearm(channel, now)
             return
@@ -187,7 +193,10 @@ class LedgerCalls:
             self.count += 1
             if self._on_call is not None:
                 self._on_call(clock() - began)
-            self._heard(channel, batch, answer, before)
+            try:
+                self._heard(channel, batch, answer, before)
+            except Exception:
+                self._fault(channel, self._time.now())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -202,15 +211,17 @@ class LedgerCalls:
             self._loss.answered()
             self._prober = None
             log.info("the ledger answers again")
-        if batch.served and self.waiters is not None:
-            self.waiters.learn(batch, answer)
-        if channel.answered(answer, before, now):
-            self.room(channel)
-        if returned:
-            self._owner.back()
-            for other in self._channels:
-                if not other.calling:
-                    self._rearm(other, now)
+        try:
+            if batch.served and self.waiters is not None:
+                self.waiters.learn(batch, answer)
+            if channel.answered(answer, before, now):
+                self.room(channel)
+        finally:
+            if returned:
+                self._owner.back()
+                for other in self._channels:
+                    if not other.calling:
+                        self._rearm(other, now)
         self._rearm(channel, now)
 
     def _unheard(self, channel: Channel, reason: str) -> None:
@@ -225,6 +236,12 @@ class LedgerCalls:
             self._loss.failed(now)
         self._owner.unheard(channel, wishes, now)
         self._rearm(channel, now)
+
+    def _fault(self, channel: Channel, now: int) -> None:
+        """The batch could not be made, or the answer not be taken over."""
+        log.exception("a ledger call for %s failed in a way that it should not", channel.terms.id)
+        channel.calling, channel.due_at = False, now + _FAULT_MS
+        self._arm(channel, now)
 
     def _rearm(self, channel: Channel, now: int) -> None:
         channel.calling = False

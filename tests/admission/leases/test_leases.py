@@ -1,6 +1,7 @@
 """What leases promise besides: who asks once, blocks, too large, contention, the way out."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -192,4 +193,30 @@ async def test_an_idle_account_falls_silent_and_the_ledger_is_tried_by_another()
     await fleet.passes(600.0)
     assert fleet.terms.id not in {batch.account.id for batch in batches} and 590 <= len(batches) <= 600
     assert seconds == pytest.approx([0.001] * fleet.calls)
+    await fleet.aclose()
+
+
+@pytest.mark.parametrize("step", ["asks", "room"])
+async def test_a_fault_of_our_own_silences_no_account(
+    step: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether a call could not be made or its answer not be taken over: it is asked again a second later."""
+    fleet = Fleet(terms(Dimension("rpm", 600)), 1)
+    line = fleet.lines[0]
+    await fleet.passes(1.0)
+    sound = getattr(line, step)
+    faults = []
+
+    def spoilt(*about: Any) -> Any:
+        if not faults:
+            faults.append(step)
+            raise RuntimeError("spoilt once")
+        return sound(*about)
+
+    monkeypatch.setattr(line, step, spoilt)
+    for _ in range(20):
+        line.arrive()
+    await fleet.passes(5.0)
+    assert faults and "failed in a way that it should not" in caplog.text
+    assert len(fleet.sent) == 20
     await fleet.aclose()
