@@ -50,7 +50,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
         epilog="Exit status: 0, or 1 when any answer was wrong, or with --assert when a figure missed its\n"
         f"target by more than {TOLERANCE:.0%}.",
     )
-    parser.add_argument("--only", default=",".join(SCENARIOS), help="of %(default)s; comma-separated")
+    parser.add_argument("--only", help=f"of {','.join(SCENARIOS)} (default: all); comma-separated; or none")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument(
         "--duration", type=float, default=3.0, help="seconds a load lasts; default: %(default)s"
@@ -89,11 +89,12 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
         help="measure something else; {config} {port} {admin_port} {data_dir} {upstream} are filled in",
     )
     given = parser.parse_args(words)
-    given.only = [] if given.only == "none" else given.only.split(",")
+    usual = ["json"] if given.translated else list(SCENARIOS)
+    given.only = usual if given.only is None else [] if given.only == "none" else given.only.split(",")
     if unknown := set(given.only) - set(SCENARIOS):
         parser.error(f"--only: unknown {', '.join(sorted(unknown))}; known: {', '.join(SCENARIOS)}, none")
-    if given.translated:
-        given.only = [name for name in given.only if name == "json"]
+    if given.translated and (others := [name for name in given.only if name != "json"]):
+        parser.error(f"--only: --translated measures json alone, not {', '.join(others)}")
     if given.quick:
         given.rounds, given.duration = 1, 1.0
     return given

@@ -8,15 +8,12 @@ which as many wait (`queue_memory`).
 
 from __future__ import annotations
 
-import argparse
 import gc
-import json
 import random
 import sys
 import tracemalloc
 from collections.abc import Sequence
 from math import inf
-from pathlib import Path
 from time import process_time
 
 from gateway.admission.bounds import Bounds
@@ -25,8 +22,8 @@ from gateway.admission.item import Accepted, Item
 from gateway.admission.ledger import Queued
 from gateway.admission.line import Line
 from gateway.charge import Charge
-from loadtests.figures import TOLERANCE, Figure, figure_table
-from loadtests.peers import ROOT
+from loadtests.figures import Figure
+from loadtests.figures_command import figures_command
 from loadtests.percentiles import median
 from loadtests.queue_memory import waiting_memory
 
@@ -34,7 +31,6 @@ WAITING = 10_000
 TENANTS = (1, 100, 10_000)
 ACCOUNTS = ("key-1", "key-2", "key-3", "key-4")
 MOVES = 5_000
-RESULTS = ROOT / "loadtests" / "results" / "queue_cost.json"
 MICRO, KB, MB = 1e6, 1e3, 1e6
 COST_US, MEMORY_MB = 60.0, 40.0
 
@@ -149,27 +145,13 @@ def whole_gateway() -> list[Figure]:
     ]
 
 
+def _measured(rounds: int) -> list[Figure]:
+    return figures(rounds) + whole_gateway()
+
+
 def main(words: list[str] | None = None) -> int:
-    """Exit status: 0, or 1 when with --assert a figure missed its target by more than the tolerance."""
-    parser = argparse.ArgumentParser(
-        prog="scripts/load queue-cost",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="JSON results; default: %(default)s")
-    parser.add_argument(
-        "--assert",
-        action="store_true",
-        dest="asserted",
-        help=f"fail when a target is missed by {TOLERANCE:.0%}".replace("%", "%%"),
-    )
-    given = parser.parse_args(words)
-    found = figures(given.rounds) + whole_gateway()
-    print(figure_table(found))
-    given.output.parent.mkdir(parents=True, exist_ok=True)
-    given.output.write_text(json.dumps({"figures": [one.as_json() for one in found]}, indent=2) + "\n")
-    return 1 if given.asserted and any(one.verdict == "MISSED" for one in found) else 0
+    """Measure, print, write the JSON; the exit status."""
+    return figures_command("queue-cost", __doc__, _measured, words)
 
 
 if __name__ == "__main__":

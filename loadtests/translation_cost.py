@@ -8,8 +8,6 @@ answer costs in the same run. (`scripts/load overhead --only json --translated` 
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -36,12 +34,12 @@ from gateway.dialects.losses import Losses
 from gateway.dialects.table import inbound, outbound
 from gateway.dialects.translation import Asked, Inbound, Outbound
 from gateway.exchange import Usage
-from loadtests.figures import TOLERANCE, Figure, figure_table
+from loadtests.figures import Figure
+from loadtests.figures_command import figures_command
 from loadtests.measure import Bench, Shape
-from loadtests.peers import ROOT, Peer, choose_cores, free_port, python
+from loadtests.peers import Peer, choose_cores, free_port, python
 from loadtests.percentiles import median
 
-RESULTS = ROOT / "loadtests" / "results" / "translation_cost.json"
 REQUEST_BYTES = 2000
 PAIR_US, EVENT_US = 60.0, 8.0
 _TURNS, _STREAMS, _PIECES = 400, 20, 100
@@ -197,26 +195,8 @@ def figures(rounds: int) -> list[Figure]:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Exit status: 0, or 1 when with --assert a figure missed its target by more than the tolerance."""
-    parser = argparse.ArgumentParser(
-        prog="scripts/load translation-cost",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="JSON results; default: %(default)s")
-    parser.add_argument(
-        "--assert",
-        action="store_true",
-        dest="asserted",
-        help=f"fail when a target is missed by {TOLERANCE:.0%}".replace("%", "%%"),
-    )
-    given = parser.parse_args(words)
-    found = figures(given.rounds)
-    print(figure_table(found))
-    given.output.parent.mkdir(parents=True, exist_ok=True)
-    given.output.write_text(json.dumps({"figures": [one.as_json() for one in found]}, indent=2) + "\n")
-    return 1 if given.asserted and any(one.verdict == "MISSED" for one in found) else 0
+    """Measure, print, write the JSON; the exit status."""
+    return figures_command("translation-cost", __doc__, figures, words)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,8 @@ from gateway.settings.snapshot import Bounds, Target, Tenant
 from gateway.upstream.fetch import Fetcher
 
 _STRICT = b"x-gateway-strict"
+#: How bodies name what may be fetched; mixed letters nobody writes.
+_FETCHED = (b"https:", b"HTTPS:", b"Https:")
 _FLAGS = {b"true": True, b"1": True, b"false": False, b"0": False}
 #: How the streams of an endpoint are read that pass unchanged; of the others it is media.
 _STREAMS: dict[str, type[RelayedStream]] = {
@@ -289,7 +291,7 @@ class Inference:
         tenant = tenant_of(exchange)
         if endpoint.name == "responses":
             translation.keeping = keeping or self.responses.keeping(tenant.id, document)
-        if tenant.fetch_urls and document.raw.find(b"https:") >= 0:
+        if tenant.fetch_urls and any(document.raw.find(scheme) >= 0 for scheme in _FETCHED):
             work.before = partial(fetch_named, translation, candidates, self.fetcher, tenant.id)
 
     def _count(

@@ -22,7 +22,7 @@ class Attached(Record, frozen=True):
 
 def attached(url: str, at: str) -> Attached | None:
     """What a `data:` URL holds; None when it is no such URL. Raises GatewayError for one that is broken."""
-    if not url.startswith("data:"):
+    if url[:5].lower() != "data:":
         return None
     head, comma, data = url[5:].partition(",")
     if not comma or not head.endswith(_BASE64):

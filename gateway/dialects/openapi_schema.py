@@ -1,13 +1,17 @@
 """Google's own form of schemas (OpenAPI 3.0: `STRING`, `nullable`, counts as strings) as JSON Schema."""
 
 from gateway.chat import Json, JsonObject
+from gateway.dialects.gemini.spelling import camel
 
 _COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"})
 _UNSPECIFIED = "type_unspecified"
 
 
 def json_schema(schema: JsonObject) -> JsonObject:
-    """Types in small letters, `nullable` as the type `null`, counts as numbers; JSON Schema stays what it is."""
+    """Types in small letters, `nullable` as the type `null`, counts as numbers, words with capitals inside and not
+    `any_of`, as they may be spelt, too; JSON Schema stays what it is.
+    """
+    schema = camel(schema)
     made: JsonObject = {}
     for key, value in schema.items():
         if key == "type" and isinstance(value, str):

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from hashlib import sha256
 
+from gateway.chat import Tool
+from gateway.dialects.json_fields import wrong_value
 from gateway.record import Record
 
 _HASH_LETTERS = 8
@@ -21,6 +23,15 @@ class NameRule(Record, frozen=True):
 OPENAI_NAMES = NameRule(64, re.compile(r"[^a-zA-Z0-9_-]"), re.compile(r"[a-zA-Z0-9_-]"))
 ANTHROPIC_NAMES = NameRule(128, re.compile(r"[^a-zA-Z0-9_-]"), re.compile(r"[a-zA-Z0-9_-]"))
 GEMINI_NAMES = NameRule(128, re.compile(r"[^a-zA-Z0-9_.:-]"), re.compile(r"[a-zA-Z_]"))
+
+
+def check_names(tools: Iterable[Tool]) -> None:
+    """Raises GatewayError for the second tool of a name, where a provider refuses such without saying which."""
+    seen: set[str] = set()
+    for tool in tools:
+        if tool.name in seen:
+            raise wrong_value(tool.at, "has the name of a tool before it")
+        seen.add(tool.name)
 
 
 class ToolNames:

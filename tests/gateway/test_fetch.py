@@ -342,3 +342,12 @@ async def _asked(gateway: RunningGateway, model: str, file: dict[str, str]) -> R
     """By one of Google's callers, about a file."""
     body = {"contents": [{"parts": [{"fileData": file}]}]}
     return await exchange(gateway, request(body, path=f"/v1beta/models/{model}:generateContent"))
+
+
+@pytest.mark.parametrize("scheme", ["HTTPS", "Https"])
+async def test_a_scheme_in_capitals_is_fetched(
+    gateway: RunningGateway, sim: ProviderSim, site: Site, scheme: str
+) -> None:
+    messages = shown(site.url.replace("https", scheme))
+    assert (await exchange(gateway, request({"model": "gemini", "messages": messages}))).status == 200
+    assert site.connections == 1 and "inlineData" in sim.requests()[-1]["body"]

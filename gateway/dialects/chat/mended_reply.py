@@ -52,10 +52,12 @@ class Mender:
             message = inside(choice, "message")
             changed |= _mend_texts(message)
             calls = dicts(message.get("tool_calls"))
-            for call in calls:
+            for place, call in enumerate(calls):
                 if not call_id(call):
                     call["id"] = self._calls.made_id()
                     changed = True
+                if self._quirks.odd_calls:
+                    changed |= _mend_call(call, place)
             changed |= _mend_finish(reply, choice, calls=bool(calls))
         return json_bytes(reply) if changed else body
 
@@ -94,6 +96,16 @@ def _entries(events: Iterable[Event]) -> list[Json]:
         elif isinstance(event, CallPiece):
             entries.append({"index": event.number, "function": {"arguments": event.arguments}})
     return entries
+
+
+def _mend_call(call: JsonObject, place: int) -> bool:
+    """Of a whole reply; whether there was anything to mend. An index is nothing that it must have there."""
+    mended = {"type": call.get("type") or "function"}
+    if "index" in call:
+        mended["index"] = place
+    changed = any(call.get(name) != value for name, value in mended.items())
+    call.update(mended)
+    return changed
 
 
 def _mend_texts(said: JsonObject) -> bool:

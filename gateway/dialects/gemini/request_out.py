@@ -10,7 +10,7 @@ from gateway.dialects.gemini.thinking_out import thinking_config
 from gateway.dialects.gemini.tools_out import write_tools
 from gateway.dialects.json_schema import gemini_schema
 from gateway.dialects.losses import Losses
-from gateway.dialects.tool_names import GEMINI_NAMES, ToolNames
+from gateway.dialects.tool_names import GEMINI_NAMES, ToolNames, check_names
 from gateway.dialects.translation import Sent
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 
@@ -31,6 +31,7 @@ _IGNORED = frozenset({"store"})
 
 def write_request(request: ChatRequest, can: Capabilities, losses: Losses) -> Sent:
     """Raises GatewayError for what the model cannot be asked."""
+    check_names(request.tools)
     names = ToolNames(GEMINI_NAMES, (tool.name for tool in request.tools))
     contents, resolution = write_contents(request, can, names, losses)
     body: JsonObject = {"contents": list[Json](contents)}

@@ -19,7 +19,7 @@ from gateway.dialects.messages.thoughts import PROVIDER
 from gateway.dialects.messages.tools_out import Offered, offered_tools
 from gateway.dialects.messages.turns_out import Messages
 from gateway.dialects.messages.versions import version_line
-from gateway.dialects.tool_names import ANTHROPIC_NAMES, ToolNames
+from gateway.dialects.tool_names import ANTHROPIC_NAMES, ToolNames, check_names
 from gateway.dialects.translation import Sent
 from gateway.errors import UNSUPPORTED_PARAMETER, UNSUPPORTED_VALUE, GatewayError
 
@@ -47,6 +47,7 @@ def write_request(request: ChatRequest, model: str, can: Capabilities, losses: L
     """Raises GatewayError for what the model cannot be asked, with the caller's own path."""
     said = request.parameters
     _refuse(request)
+    check_names(request.tools)
     names = ToolNames(ANTHROPIC_NAMES, (tool.name for tool in request.tools))
     messages = Messages(request.turns, can, names, losses)
     form = answer_form(request, can, losses)

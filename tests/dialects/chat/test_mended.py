@@ -119,6 +119,17 @@ def test_whole_replies() -> None:
         whole("deepseek", {"content": "x"}, "insufficient_system_resource")
 
 
+def test_whole_calls_stand_in_their_places() -> None:
+    calls = [{"id": f"c{n}", "index": 0, "function": {"name": "f", "arguments": "{}"}} for n in range(2)]
+    made = whole("mistral", {"content": "", "tool_calls": [*calls, {"id": "c", "function": {"name": "g"}}]})
+    entries = made["choices"][0]["message"]["tool_calls"]
+    assert [(call["type"], call.get("index")) for call in entries] == [
+        ("function", 0),
+        ("function", 1),
+        ("function", None),
+    ]
+
+
 def test_usage_counts_what_openais_counts() -> None:
     usage = {
         "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 35,
