@@ -210,7 +210,10 @@ class Answer(Record, frozen=True):
 
 
 class ChatReply(Record, frozen=True):
-    """A whole reply. `id` and `model` are the provider's, `created` seconds since 1970; "" and 0: not said."""
+    """A whole reply. `id` and `model` are the provider's, `created` seconds since 1970; "" and 0: not said.
+
+    `unread` names what of it has no noun here: kinds of blocks, reasons why it ended.
+    """
 
     answers: tuple[Answer, ...]
     id: str = ""
@@ -218,3 +221,4 @@ class ChatReply(Record, frozen=True):
     created: int = 0
     usage: Usage = NO_USAGE
     tier: str = ""
+    unread: tuple[str, ...] = ()

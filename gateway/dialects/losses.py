@@ -48,6 +48,15 @@ class Losses:
         """Whether the answer is as this field wants it is not known: nothing of the request was lost."""
         self._by_kind.setdefault("unchecked", {})[name] = None
 
+    def unread(self, names: Iterable[str]) -> None:
+        """Of the answer these words of its provider's have no counterpart: nothing of the request was lost."""
+        for name in names:
+            self._by_kind.setdefault("unread", {})[name] = None
+
+    def scarce(self, name: str) -> None:
+        """So little is allowed by this field that thinking may use it up: nothing is lost yet."""
+        self._by_kind.setdefault("scarce", {})[name] = None
+
     def missing(self, names: Iterable[str]) -> None:
         """What was said before is not known any more. Nobody is refused for it: they could not bring it."""
         self._by_kind.setdefault("missing", {}).update(dict.fromkeys(names))

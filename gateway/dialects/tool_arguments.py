@@ -6,6 +6,7 @@ Text that is no JSON object is refused, never taken for `{}` (wire reference §2
 from gateway.chat import Json, JsonObject, ToolCall
 from gateway.dialects.json_fields import path, wrong_value
 from gateway.dialects.json_text import json_text, read_object
+from gateway.dialects.losses import Losses
 
 #: What a plain-text tool's one argument is called where tools take objects (wire reference §2.1).
 INPUT = "input"
@@ -32,14 +33,17 @@ def arguments_object(call: ToolCall) -> JsonObject:
     return value
 
 
-def said_object(call: ToolCall) -> JsonObject:
-    """The arguments of a call that a model made, whatever it said."""
+def said_object(call: ToolCall, losses: Losses) -> JsonObject:
+    """The arguments of a call that a model made, whatever it said; what is no object is told."""
     if call.custom:
         return {INPUT: call.arguments}
     if not call.arguments.strip():
         return {}
     value = read_object(call.arguments)
-    return {RAW: call.arguments} if value is None else value
+    if value is None:
+        losses.unread((RAW,))
+        return {RAW: call.arguments}
+    return value
 
 
 def arguments_text(value: Json) -> str:

@@ -27,6 +27,7 @@ class Asked(Record, frozen=True):
         default_factory=dict
     )  # of the request, as the caller wrote them: some dialects echo them
     stored: bool = False  # the reply is kept here, and can be gone on from
+    losses: Losses = field(default_factory=Losses)  # what cannot be said in the caller's dialect
 
 
 class Sent(Record, frozen=True):

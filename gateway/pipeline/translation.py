@@ -177,7 +177,7 @@ class Translation:
 
     def _work(self, native: Work, target: Target, sent: Sent, spoken: Outbound, losses: Losses) -> Work:
         exchange, inbound, keeping, frame_max = self._exchange, self._inbound, self.keeping, self._frame_max
-        asked = self._asked(target)
+        asked = self._asked(target, losses)
         body = json_bytes(sent.body)
 
         def read(values: Sequence[dict[str, Any]]) -> tuple[bytes, Usage]:
@@ -185,6 +185,7 @@ class Translation:
             reply = spoken.reply(value, sent)
             if reply.usage.source == "none":
                 losses.estimated("usage")
+            losses.unread(reply.unread)
             written = inbound.reply(with_usage(reply, asked.input_tokens), asked)
             if keeping is not None:
                 keeping.keep(written)
@@ -213,7 +214,7 @@ class Translation:
             asked_in=native.api,
         )
 
-    def _asked(self, target: Target) -> Asked:
+    def _asked(self, target: Target, losses: Losses) -> Asked:
         exchange = self._exchange
         assert self._read is not None and self._fields is not None
         shown = exchange.model if target.provider.echo_model else None
@@ -226,6 +227,7 @@ class Translation:
             lambda: exchange.sizing.estimate().input,
             self._fields if self.keeping is None else self._fields | self.keeping.echoed,
             self.keeping is not None and self.keeping.keeps,
+            losses,
         )
 
 

@@ -78,6 +78,12 @@ Schema 2020-12 without `format`; what would take long (some 10 ms) or has `uneva
 references out of it or patterns that look around is given as it is, and a whole answer says so:
 `x-gateway-warnings: unchecked=response_format`.
 
+Of a whole answer `x-gateway-warnings: unread=…` names what has no counterpart, in the provider's words: blocks
+of what its servers did (`server_tool_use`), a reason why it ended that nobody here knows, or that says the model
+failed after it had said something (`stop_reason`, `finish_reason`, `finishReason`); `_raw` are arguments of a
+call that are no JSON object. `scarce=max_tokens` says that Gemini's thoughts may use up what so few tokens
+(under 1024) allow.
+
 Whatever the dialects, a provider that answers 400 or 422 because of one field which does not change what is asked
 (`gateway/dialects/droppable.py`) is asked once more without it, and so is that model from then on, for a day, by
 this worker. That too is named in `x-gateway-warnings`, and refused with `x-gateway-strict`. So it is with values of

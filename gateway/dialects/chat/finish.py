@@ -39,6 +39,10 @@ def stop_of(finish: Json, calls: bool) -> Stop:
     return meant
 
 
+def is_known(finish: Json) -> bool:
+    return finish is None or (isinstance(finish, str) and finish.lower() in _MEANT)
+
+
 def refusal_of(stop: Stop, explanation: str) -> str:
     """What is said of an answer that was ended for what it is, where it does not say so itself."""
     if explanation and stop in ("refusal", "content_filter"):

@@ -2,7 +2,7 @@
 
 from gateway.chat import Answer, Block, ChatReply, JsonObject, Refusal, Text, Thinking
 from gateway.dialects.chat.called import Calls
-from gateway.dialects.chat.finish import stop_of
+from gateway.dialects.chat.finish import is_known, stop_of
 from gateway.dialects.chat.reasoning import thoughts_of
 from gateway.dialects.chat.signatures import thought_signature
 from gateway.dialects.chat.spoken import citations_of, images_of, logprobs_of, no_completion, sound, texts_of
@@ -36,6 +36,7 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
         count(body, "created"),
         usage_of(body),
         word(body, "service_tier"),
+        () if all(is_known(choice.get("finish_reason")) for choice in choices) else ("finish_reason",),
     )
 
 

@@ -16,6 +16,8 @@ _FAILED = frozenset(
         "MISSING_THOUGHT_SIGNATURE", "OTHER",
     }
 )  # fmt: skip
+#: It was all said, or that is not told.
+_ENDED = frozenset({"", "STOP", "FINISH_REASON_UNSPECIFIED"})
 _SAID: dict[Stop, str] = {
     "stop": "STOP",
     "tool_calls": "STOP",
@@ -37,6 +39,11 @@ def stop_of(reason: str, has_calls: bool) -> Stop:
     if reason in _FAILED:
         return "error"
     return "tool_calls" if has_calls else "stop"
+
+
+def is_known(reason: str) -> bool:
+    """Whether it says how the answer is to be taken; a failure does not, where something was said before it."""
+    return reason in _ENDED or stop_of(reason, False) not in ("stop", "error")
 
 
 def reason_of(stop: Stop) -> str:

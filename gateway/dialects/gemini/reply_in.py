@@ -6,7 +6,7 @@ from hashlib import sha256
 from gateway.chat import Answer, Block, ChatReply, JsonObject, Media, Signature, Text, Thinking, ToolCall
 from gateway.dialects.gemini.candidate_in import citations, logprobs
 from gateway.dialects.gemini.contents_in import code_fence
-from gateway.dialects.gemini.finish import stop_of
+from gateway.dialects.gemini.finish import is_known, stop_of
 from gateway.dialects.json_text import json_bytes
 from gateway.dialects.said_fields import answer_object, answer_objects, answer_word, inside, no_answer, word
 from gateway.dialects.tool_arguments import arguments_text, plain_input
@@ -25,13 +25,21 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
     if body.get("error"):
         raise ReportedError(json_bytes(body))
     calls = CallReader(body, sent)
-    answers = tuple(_answer(candidate, calls) for candidate in answer_objects(body, "candidates"))
+    candidates = answer_objects(body, "candidates")
+    answers = tuple(_answer(candidate, calls) for candidate in candidates)
     if not answers:
         reason = block_reason(body)
         if not reason:
             raise GatewayError(UPSTREAM_INVALID, "The provider's answer has no candidates.")
         answers = (Answer((), "content_filter", explanation=reason),)
-    return ChatReply(answers, word(body, "responseId"), word(body, "modelVersion"), usage=usage_of(body))
+    odd = any(not is_known(word(candidate, "finishReason")) for candidate in candidates)
+    return ChatReply(
+        answers,
+        word(body, "responseId"),
+        word(body, "modelVersion"),
+        usage=usage_of(body),
+        unread=("finishReason",) if odd else (),
+    )
 
 
 def block_reason(body: JsonObject) -> str:

@@ -18,6 +18,7 @@ from gateway.chat import (
     ToolCall,
 )
 from gateway.dialects.gemini.finish import reason_of
+from gateway.dialects.losses import Losses
 from gateway.dialects.tool_arguments import said_object
 from gateway.dialects.translation import Asked
 from gateway.exchange import Usage
@@ -25,7 +26,9 @@ from gateway.exchange import Usage
 
 def write_reply(reply: ChatReply, asked: Asked) -> JsonObject:
     shows = bool(asked.request.parameters.shows_thinking)
-    candidates: list[Json] = [_candidate(answer, index, shows) for index, answer in enumerate(reply.answers)]
+    candidates: list[Json] = [
+        _candidate(answer, index, shows, asked.losses) for index, answer in enumerate(reply.answers)
+    ]
     body: JsonObject = {"candidates": candidates}
     if reply.usage.source != "none":
         body["usageMetadata"] = usage_metadata(reply.usage)
@@ -63,10 +66,9 @@ def text_part(text: str, signature: Signature | None = None, thought: bool = Fal
     return _signed(part, signature)
 
 
-def call_part(call: ToolCall) -> JsonObject:
-    return _signed(
-        {"functionCall": {"id": call.id, "name": call.name, "args": said_object(call)}}, call.signature
-    )
+def call_part(call: ToolCall, losses: Losses) -> JsonObject:
+    stated: JsonObject = {"id": call.id, "name": call.name, "args": said_object(call, losses)}
+    return _signed({"functionCall": stated}, call.signature)
 
 
 def media_part(media: Media) -> JsonObject:
@@ -105,9 +107,9 @@ def _signed(part: JsonObject, signature: Signature | None) -> JsonObject:
     return part
 
 
-def _candidate(answer: Answer, index: int, shows_thinking: bool) -> JsonObject:
+def _candidate(answer: Answer, index: int, shows_thinking: bool, losses: Losses) -> JsonObject:
     parts: list[Json] = [
-        part for block in answer.blocks if (part := _part(block, shows_thinking)) is not None
+        part for block in answer.blocks if (part := _part(block, shows_thinking, losses)) is not None
     ]
     made = candidate(parts, index)
     made["finishReason"] = reason_of(answer.stop)
@@ -121,12 +123,12 @@ def _candidate(answer: Answer, index: int, shows_thinking: bool) -> JsonObject:
     return made
 
 
-def _part(block: Block, shows_thinking: bool) -> JsonObject | None:
+def _part(block: Block, shows_thinking: bool, losses: Losses) -> JsonObject | None:
     match block:
         case Text():
             return text_part(block.text, block.signature)
         case ToolCall():
-            return call_part(block)
+            return call_part(block, losses)
         case Thinking():
             return text_part(block.text, block.signature, True) if shows_thinking and block.text else None
         case Refusal():

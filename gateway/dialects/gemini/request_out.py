@@ -2,6 +2,7 @@
 
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Format, Json, JsonObject
+from gateway.dialects.effort import thinks
 from gateway.dialects.gemini.contents_out import write_contents
 from gateway.dialects.gemini.spelling import camel
 from gateway.dialects.gemini.table import CONFIG, DROPPED, WRITTEN
@@ -17,6 +18,8 @@ _WRITTEN = tuple((row.noun, row.field.removeprefix(f"{CONFIG}."), row.needs) for
 _DROPPED = tuple(row.noun for row in DROPPED)
 _TEMPERATURE_MAX = 2.0
 _STOPS_MAX = 5
+#: Thoughts count as output there: with less than this they may be all of it.
+_SCARCE = 1024
 _LOGPROBS_MAX = 20
 _JSON = "application/json"
 #: The standard tier is what comes unasked.
@@ -87,6 +90,8 @@ def _config(request: ChatRequest, can: Capabilities, losses: Losses) -> JsonObje
     thinking = thinking_config(request, can, losses)
     if thinking is not None:
         config["thinkingConfig"] = thinking
+    if parameters.max_output is not None and parameters.max_output < _SCARCE and thinks(request, can):
+        losses.scarce(named("max_output"))
     if parameters.format is not None:
         _write_format(parameters.format, request, can, losses, config)
     if parameters.image_out or parameters.audio_out is not None:

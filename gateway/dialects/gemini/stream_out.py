@@ -80,13 +80,14 @@ class _Calls:
 class GeminiWriter:
     """Writes one stream."""
 
-    __slots__ = ("_calls", "_envelope", "_shows", "_stopped", "_text_end", "_usage")
+    __slots__ = ("_calls", "_envelope", "_losses", "_shows", "_stopped", "_text_end", "_usage")
 
     def __init__(self, asked: Asked) -> None:
         self._shows = bool(asked.request.parameters.shows_thinking)
         self._calls: dict[int, _Calls] = {}
         self._stopped: list[Stopped] = []
         self._usage: Usage = NO_USAGE
+        self._losses = asked.losses
         self._envelope = json_bytes(envelope(asked))[1:] + b"\n\n"
         self._text_end = _TEXT_END + self._envelope
 
@@ -146,7 +147,7 @@ class GeminiWriter:
         return calls
 
     def _call(self, calls: list[ToolCall], choice: int, out: list[bytes]) -> None:
-        out += [self._said(call_part(call), choice) for call in calls]
+        out += [self._said(call_part(call, self._losses), choice) for call in calls]
 
     def _sign(self, signature: Signature, choice: int, thought: bool, out: list[bytes]) -> None:
         if signature.provider == "gemini":

@@ -2,7 +2,7 @@
 
 from gateway.chat import Answer, Block, ChatReply, Citation, Json, JsonObject, Stop, Text, Thinking, ToolCall
 from gateway.dialects.json_text import json_bytes
-from gateway.dialects.messages.stops import DECLINED, neutral_stop
+from gateway.dialects.messages.stops import DECLINED, is_known, neutral_stop
 from gateway.dialects.messages.thoughts import seal_of, signature_of
 from gateway.dialects.said_fields import answer_object, answer_word
 from gateway.dialects.tool_arguments import arguments_text, plain_input
@@ -10,6 +10,7 @@ from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
 
+_BLOCKS = frozenset({"text", "tool_use", "thinking", "redacted_thinking"})
 _TIERS = {"standard": "default", "batch": "default", "priority": "priority"}
 
 
@@ -34,7 +35,17 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
         word(body, "model"),
         usage=usage_of(body),
         tier=tier_of(body.get("usage")),
+        unread=_unread(body, content),
     )
+
+
+def _unread(body: JsonObject, content: list[Json]) -> tuple[str, ...]:
+    """What Anthropic's servers did themselves, and a word of theirs that is new."""
+    kinds = [word(one, "type") for one in content if isinstance(one, dict)]
+    found = [kind for kind in kinds if kind not in _BLOCKS]
+    if not is_known(body.get("stop_reason")):
+        found.append("stop_reason")
+    return tuple(found)
 
 
 def _block(block: Json, sent: Sent, custom: frozenset[str]) -> Block | None:

@@ -73,7 +73,7 @@ def _block(block: Block, asked: Asked, place: int) -> JsonObject | None:
         case Text():
             return text_block(block.text) if block.text else None
         case ToolCall():
-            return call_block(call_id(block.id, asked, place), block.name, said_object(block))
+            return call_block(call_id(block.id, asked, place), block.name, said_object(block, asked.losses))
         case Thinking():
             return thinking_block(block) if block.text or block.signature is not None else None
         case _:

@@ -33,6 +33,10 @@ def neutral_stop(reason: Json) -> Stop:
     return _NEUTRAL.get(reason, "stop") if isinstance(reason, str) else "stop"
 
 
+def is_known(reason: Json) -> bool:
+    return reason is None or reason in _NEUTRAL
+
+
 def anthropic_stop(stop: Stop, matched: str, refused: bool) -> str:
     """`matched` is the stop sequence that ended it, `refused` whether the model said that it would not."""
     if refused:

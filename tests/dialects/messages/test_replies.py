@@ -19,6 +19,7 @@ from gateway.chat import (
     Tool,
     ToolCall,
 )
+from gateway.dialects.losses import Losses
 from gateway.dialects.messages.dialect import INBOUND, MessagesOut
 from gateway.dialects.messages.versions import NEWEST
 from gateway.dialects.translation import Asked, Sent
@@ -196,7 +197,10 @@ def test_an_empty_reply_has_no_blocks() -> None:
 
 def test_what_a_model_says_instead_of_arguments_is_told() -> None:
     calls = (ToolCall("", "f", "{bad"), ToolCall("b", "g", ""), ToolCall("c", "h", "ls", custom=True))
-    content = write(*calls, stop="tool_calls")["content"]
+    losses = Losses(strict=True)
+    told = INBOUND[NEWEST].reply(ChatReply((Answer(calls, "tool_calls"),)), replace(ASKED, losses=losses))
+    assert losses.line() == b"unread=_raw"
+    content: Any = told["content"]
     assert [block["input"] for block in content] == [{"_raw": "{bad"}, {}, {"input": "ls"}]
     assert [block["id"] for block in content] == ["toolu_01ABC_0", "b", "c"]
 

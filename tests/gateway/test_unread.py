@@ -1,0 +1,81 @@
+"""What of an answer has no counterpart in the caller's dialect is told, and so is what may leave nothing of it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.behind import behind_every_dialect
+from tests.gateway.wire import chat, post
+from tests.running import ProviderSim, RunningGateway
+
+_TEXT = {"type": "text", "text": "Rain."}
+_SEARCHED = [
+    {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}},
+    {"type": "web_search_tool_result", "tool_use_id": "s", "content": []},
+]
+_CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{bad"}}
+_MESSAGES = {"max_tokens": 2000, "messages": [{"role": "user", "content": "hi"}]}
+
+
+def message(content: Any, stop: str) -> Any:
+    return {"type": "message", "role": "assistant", "content": content, "stop_reason": stop}
+
+
+def completion(finish: str, **said: Any) -> Any:
+    return {"choices": [{"index": 0, "message": {"role": "assistant", **said}, "finish_reason": finish}]}
+
+
+def candidate(reason: str) -> Any:
+    return {"candidates": [{"content": {"parts": [{"text": "Rain."}]}, "finishReason": reason}]}
+
+
+CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+
+
+@pytest.mark.parametrize(
+    ("behind", "path", "body", "unread"),
+    [
+        ("anthropic", CHAT, message([_TEXT], "end_turn"), None),
+        ("anthropic", CHAT, message([_TEXT], "out_of_patience"), "stop_reason"),
+        (
+            "anthropic",
+            CHAT,
+            message([*_SEARCHED, _TEXT], "end_turn"),
+            "server_tool_use,web_search_tool_result",
+        ),
+        ("openai", MESSAGES, completion("stop", content="Rain."), None),
+        ("openai", MESSAGES, completion("out_of_patience", content="Rain."), "finish_reason"),
+        ("openai", MESSAGES, completion("tool_calls", content=None, tool_calls=[_CALL]), "_raw"),
+        ("gemini", CHAT, candidate("STOP"), None),
+        ("gemini", CHAT, candidate("SAFETY"), None),
+        ("gemini", CHAT, candidate("MALFORMED_FUNCTION_CALL"), "finishReason"),
+        ("gemini", CHAT, candidate("OUT_OF_PATIENCE"), "finishReason"),
+    ],
+)
+async def test_of_a_whole_answer(
+    sim: ProviderSim, behind: str, path: str, body: Any, unread: str | None
+) -> None:
+    asked = {**(chat() if path == CHAT else _MESSAGES), "model": behind}
+    async with RunningGateway(behind_every_dialect(sim)) as gateway:
+        body = {**body, "usage": {"input_tokens": 1, "output_tokens": 1}}
+        if behind == "gemini":
+            body["usageMetadata"] = {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}
+        sim.script(status=200, headers=[("content-type", "application/json")], body=json.dumps(body).encode())
+        reply = await post(gateway, asked, path=path, headers="x-gateway-strict: true\r\n")
+    assert reply.status == 200, "it is paid for, and nothing of the request was lost"
+    warned = reply.headers.get("x-gateway-warnings")
+    assert warned == (f"unread={unread}" if unread else None)
+
+
+@pytest.mark.parametrize(
+    ("most", "effort", "told"), [(1000, "high", True), (1000, None, False), (1024, "high", False)]
+)
+async def test_that_thoughts_may_use_up_what_is_allowed(
+    sim: ProviderSim, most: int, effort: str | None, told: bool
+) -> None:
+    more = {"reasoning_effort": effort} if effort else {}
+    async with RunningGateway(behind_every_dialect(sim)) as gateway:
+        reply = await post(gateway, chat(model="gemini", max_completion_tokens=most, **more))
+    assert reply.status == 200
+    assert ("scarce=max_completion_tokens" in reply.headers.get("x-gateway-warnings", "")) == told
