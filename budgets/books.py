@@ -25,6 +25,14 @@ _OPEN_ACCOUNTS, _EXCHANGE, FLUSH, _CLOSE, _RECONCILE = (
     (_HERE / f"{name}.sql").read_text()
     for name in ("open_accounts", "exchange", "flush", "close", "reconcile")
 )
+#: What workers spent while their budget was soft was leased to none of them: now it counts as if it had been, or it
+#: would make room for others.
+_COVER = """
+UPDATE budget_slices AS s SET granted_nusd = s.returned_nusd + s.spent_nusd
+FROM budget_accounts a JOIN unnest($1::text[], $2::text[]) AS made (account, period) USING (account, period)
+WHERE (s.account, s.period) = (a.account, a.period) AND a.enforce = 'hard'
+    AND s.granted_nusd < s.returned_nusd + s.spent_nusd
+"""
 #: Of accounts just made: what was posted to them before, by budgets that were soft or had another life.
 _RECOUNT = """
 UPDATE budget_accounts AS a SET committed_nusd =
@@ -164,6 +172,7 @@ async def close_slices(connection: Connection, last: Holder) -> None:
 
 async def recount(connection: Connection, accounts: Sequence[str], periods: Sequence[str]) -> None:
     """What is committed of accounts that are new, or have another kind of cap now: of soft ones nobody keeps it."""
+    await connection.execute(_COVER, accounts, periods)
     await connection.execute(_RECOUNT, accounts, periods)
 
 

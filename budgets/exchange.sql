@@ -1,6 +1,8 @@
 -- One exchange, after the accounts were locked in order (budgets/open_accounts.sql). $1 and $2: the worker and its
 -- epoch; then, for each want: account, period, granted, at_least, returned. Everything here is a total that only
--- grows, so that what is said twice, late or not at all does no harm; tests/budgets/books.py says it shorter.
+-- grows, so that what is said twice, late or not at all does no harm; tests/budgets/books.py says it shorter. What was
+-- spent counts as granted, room or not: more than was leased (the budget was soft, an answer cost more than was held)
+-- is nobody else's room.
 WITH wanted AS (
     SELECT *
     FROM unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])
@@ -19,7 +21,8 @@ raised AS (
                   limit_nusd - committed_nusd + returned_now - returned_before)) AS reached
     FROM found),
 decided AS (
-    SELECT *, CASE WHEN hard AND reached >= at_least THEN greatest(granted_before, reached)
+    SELECT *, CASE WHEN hard THEN greatest(
+                       granted_before, CASE WHEN reached >= at_least THEN reached END, returned_now + spent)
                    ELSE granted_before END AS granted_now,
            CASE WHEN hard AND granted > granted_before THEN reached < at_least ELSE recalled END AS recalled_now
     FROM raised),

@@ -52,5 +52,9 @@ async def test_a_budget_that_becomes_hard_knows_what_was_spent(admin: Admin) -> 
         "INSERT INTO budget_posted (account, period, worker, posted_nusd) VALUES ($1, $2, 'w', 30) RETURNING 1",
         *account,
     )
+    await admin.rows(
+        "INSERT INTO budget_slices (account, period, worker, epoch, spent_nusd)"
+        " VALUES ($1, $2, 'w', 1, 30) RETURNING 1", *account,
+    )  # fmt: skip
     hard = (await admin.change(f"/budgets/{made['id']}", {"enforce": "hard"})).json()
     assert (hard["posted_nusd"], hard["reserved_nusd"], hard["remaining_nusd"]) == (30, 0, 70)

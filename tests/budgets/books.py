@@ -51,6 +51,7 @@ class Books:
                 (self.recalled.discard if raised >= want.least else self.recalled.add)(account)
             if raised >= want.least:
                 lease.granted = max(lease.granted, raised)
+            lease.granted = max(lease.granted, lease.returned + lease.spent)  # what is spent is spent
         standing = Standing(
             budget.limit, self.posted[account], self.leased(account), self.workers, account in self.recalled
         )

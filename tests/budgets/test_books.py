@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -127,6 +128,20 @@ def test_a_changed_limit_holds_from_the_next_exchange_on(stored_books: PostgresB
     grant = ask(stored_books, "two/1", want(100, 1, budget=lower))
     assert grant.granted == 0 and grant.standing.limit == 500
     assert ask(stored_books, "two/1", want(300, 1, budget=Budget(DAY.id, 2000, "day"))).granted == 300
+
+
+def test_what_was_spent_while_a_budget_was_soft_is_nobody_s_room(stored_books: PostgresBooks) -> None:
+    """Whether its worker is heard of again or not, and whether the books knew of all of it or not."""
+    stored_books.empty()
+    soft = replace(DAY, hard=False)
+    ask(stored_books, "one/1", want(0, budget=soft))
+    stored_books.flush([entry(1, 900)])
+    other = ask(stored_books, "two/1", want(500, least=1))
+    assert (other.granted, other.standing) == (100, Standing(1000, 900, 100, 2))
+    stored_books.flush([entry(2, 50)])  # what was under way
+    spender = ask(stored_books, "one/1", want(1050, least=1050, asked=2))
+    assert (spender.granted, spender.standing.leased) == (950, 100)
+    assert stored_books.differences() == []
 
 
 def test_an_epoch_that_is_not_the_last_is_refused(stored_books: PostgresBooks) -> None:
