@@ -1,13 +1,17 @@
 """A gateway with a database of its own, asked on its admin listener over a real socket."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from storage.audit import GATEWAY, Deed, append
 from storage.database import EVERY_TENANT, Database
 from tests.postgres import Stored
 from tests.running import ADMIN_KEY, ProviderSim, RunningGateway, configuration
@@ -70,6 +74,24 @@ class Admin:
         """Action, object and outcome of every audit row, in the order in which they were written."""
         rows = await self.rows("SELECT action, object, outcome FROM audit_log ORDER BY at, tenant, seq")
         return [(row["action"], row["object"], row["outcome"]) for row in rows]
+
+
+    @asynccontextmanager
+    async def writing(self, tenant: str = GATEWAY) -> AsyncIterator[None]:
+        """Meanwhile changes come as far as their row in that audit chain, and no further."""
+        async with self.database.admin.transaction(EVERY_TENANT) as connection:
+            await append(connection, Deed("system", "test", "nothing", "", tenant=tenant), datetime.now(UTC))
+            yield
+
+    async def waiting(self) -> None:
+        """Returns when a change has come that far."""
+        waits = (
+            "SELECT 1 AS one FROM pg_locks JOIN pg_database ON oid = database"
+            " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+        )
+        async with asyncio.timeout(30):
+            while not await self.rows(waits):
+                await asyncio.sleep(0.01)
 
 
 @pytest.fixture

@@ -1,6 +1,13 @@
 """Budgets in the admin API: how far each is used, and whose spending it counts."""
 
-from tests.admin.conftest import Admin
+import asyncio
+
+import pytest
+
+from tests.admin.conftest import TENANT, Admin
+from tests.admin.test_resources import faults
+
+MONTHLY = {"period": "month", "limit_nusd": 100}
 
 
 async def test_budgets_show_what_is_left(admin: Admin) -> None:
@@ -58,3 +65,42 @@ async def test_a_budget_that_becomes_hard_knows_what_was_spent(admin: Admin) -> 
     )  # fmt: skip
     hard = (await admin.change(f"/budgets/{made['id']}", {"enforce": "hard"})).json()
     assert (hard["posted_nusd"], hard["reserved_nusd"], hard["remaining_nusd"]) == (30, 0, 70)
+
+
+async def test_who_is_gone_has_no_budget(admin: Admin) -> None:
+    await admin.tenant()
+    for name in ("web", "former"):
+        await admin.make("/tenants/client-a/keys", {"id": name})
+    await admin.make("/budgets", {**MONTHLY, "id": "b1", "tenant": TENANT, "key": "former"})
+    assert (await admin.ask("POST", "/keys/client-a:former/revoke")).status_code == 200
+    of_former = {**MONTHLY, "tenant": TENANT, "key": "former"}
+    assert await faults(admin, "/budgets", of_former) == {"key": "is revoked"}
+    assert (await admin.change("/budgets/b1", {"limit_nusd": 200})).status_code == 422
+    assert (await admin.ask("DELETE", f"/tenants/{TENANT}")).status_code == 204
+    for key in (None, "web"):
+        refused = await faults(admin, "/budgets", {**MONTHLY, "tenant": TENANT, "key": key})
+        assert refused["tenant"].startswith("no such tenant")
+    assert not await admin.rows("SELECT 1 FROM budgets")
+
+
+@pytest.mark.parametrize("key", [None, "web"])
+async def test_a_budget_made_while_its_tenant_is_deleted_is_refused(admin: Admin, key: str | None) -> None:
+    await admin.tenant()
+    await admin.make("/tenants/client-a/keys", {"id": "web"})
+    async with admin.writing(TENANT):
+        deleting = asyncio.create_task(admin.ask("DELETE", f"/tenants/{TENANT}"))
+        await admin.waiting()
+        making = asyncio.create_task(admin.ask("POST", "/budgets", {**MONTHLY, "tenant": TENANT, "key": key}))
+        await asyncio.wait([making], timeout=0.5)
+    assert ((await deleting).status_code, (await making).status_code) == (204, 422)
+    assert not await admin.rows("SELECT 1 FROM budgets")
+
+
+async def test_budgets_left_of_a_deleted_tenant_go_when_it_is_deleted_again(admin: Admin) -> None:
+    await admin.tenant()
+    assert (await admin.ask("DELETE", f"/tenants/{TENANT}")).status_code == 204
+    await admin.rows(
+        "INSERT INTO budgets (id, tenant, period, limit_nusd) VALUES ('left', $1, 'day', 1) RETURNING 1", TENANT
+    )
+    assert (await admin.ask("DELETE", f"/tenants/{TENANT}")).status_code == 204
+    assert not await admin.rows("SELECT 1 FROM budgets")

@@ -93,6 +93,13 @@ class _Budgets(Collection):
         done = await super().create(ask, connection)
         return replace(done, answer=await self._with_balance(done.answer, connection))
 
+    async def change(self, ask: Ask, connection: Connection) -> Done:
+        self.refuse_of_file(ask.path["id"])
+        row = await self.found(connection, ask)
+        # Before the budget, as the deletion of a tenant locks them: none waits for the other.
+        await self._references.tenant_state(connection, row["tenant"])
+        return await super().change(ask, connection)
+
     async def put(self, connection: Connection, before: Row, values: Row) -> Done:
         """The present period is capped by the new limit at once."""
         done = await super().put(connection, before, values)
@@ -106,13 +113,12 @@ class _Budgets(Collection):
 
     async def _check(self, connection: Connection, document: Document, findings: Findings) -> None:
         tenant, key = document["tenant"], document["key"]
-        if tenant == "*" and key is not None:
-            findings.add(("key",), "needs a tenant")
+        if tenant != "*":
+            await self._references.tenant(connection, tenant, ("tenant",), findings)
+            if key is not None:
+                await self._references.key(connection, tenant, key, ("key",), findings)
         elif key is not None:
-            if not await self._references.has_key(connection, tenant, key):
-                findings.add(("key",), "no such key of that tenant")
-        elif tenant != "*":
-            await self._references.tenants(connection, [tenant], ("tenant",), findings)
+            findings.add(("key",), "needs a tenant")
         others = "SELECT 1 FROM budget_accounts WHERE account = $1 AND tenant <> $2 LIMIT 1"
         if await connection.fetchval(others, document["id"], tenant) is not None:
             findings.add(("id",), "counts what somebody else spent: take another")

@@ -38,13 +38,27 @@ class References:
         state: str | None = await connection.fetchval(query, tenant)
         return state or ("active" if tenant in self._configured().snapshot.tenants else None)
 
-    async def has_key(self, connection: Connection, tenant: str, key: str) -> bool:
-        query = "SELECT true FROM tenant_keys WHERE tenant = $1 AND id = $2 FOR KEY SHARE"
-        if await connection.fetchval(query, tenant, key):
-            return True
+    async def tenant(self, connection: Connection, name: str, path: Path, findings: Findings) -> None:
+        """It is a tenant, and not deleted."""
+        if await self.tenant_state(connection, name) in (None, "deleted"):
+            known = self._configured().snapshot.tenants.keys() - {name}  # without it within a second
+            findings.add(path, f"no such tenant{suggestion(name, sorted(known))}")
+
+    async def key(
+        self, connection: Connection, tenant: str, key: str, path: Path, findings: Findings
+    ) -> None:
+        """It is a key of that tenant, and not revoked."""
+        query = "SELECT revoked_at IS NULL FROM tenant_keys WHERE tenant = $1 AND id = $2 FOR KEY SHARE"
+        stays: bool | None = await connection.fetchval(query, tenant, key)
+        if stays or key in self._configured().keys(tenant):  # of what both name the file says what it is
+            return
+        if stays is not None:
+            findings.add(path, "is revoked")
+            return
         snapshot = self._configured().snapshot
         known = (*snapshot.tenant_keys.values(), *snapshot.awaited_keys)
-        return any(one.id == key and one.tenant.id == tenant for one in known)
+        if not any(one.id == key and one.tenant.id == tenant for one in known):
+            findings.add(path, "no such key of that tenant")
 
     async def provider(self, connection: Connection, name: str) -> tuple[str, bool] | None:
         """Its dialect and whether it is local."""
@@ -99,8 +113,9 @@ class References:
         said = list(names)
         if said == ["*"]:
             return
-        query = "SELECT id FROM tenants WHERE state <> 'deleted' FOR KEY SHARE"
-        known = await self._known(connection, query, self._configured().snapshot.tenants)
+        rows = await connection.fetch("SELECT id, state FROM tenants FOR KEY SHARE")
+        known = {row["id"] for row in rows} | set(self._configured().snapshot.tenants)
+        known -= {row["id"] for row in rows if row["state"] == "deleted"}  # which is in force within a second
         for index, name in enumerate(said):
             if name == "*":
                 findings.add((*path, index), "`*` is every tenant and stands alone")

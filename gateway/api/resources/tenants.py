@@ -105,6 +105,7 @@ class _Tenants(Collection):
         etag.check(ask.headers, row["version"])
         tenant = str(row["id"])
         left = partial(self._erase_attribution, tenant)
+        await connection.execute("DELETE FROM budgets WHERE tenant = $1", tenant)
         if row["state"] == "deleted":
             return Done(NO_CONTENT, f"tenant/{tenant}", tenant, after={"repeated": True}, then=left)
         await _leave_pools(connection, tenant)
@@ -115,7 +116,6 @@ class _Tenants(Collection):
             tenant, self._now(),
         )  # fmt: skip
         await connection.execute("DELETE FROM tenant_key_use WHERE tenant = $1", tenant)
-        await connection.execute("DELETE FROM budgets WHERE tenant = $1", tenant)
         await connection.execute("DELETE FROM stored_responses WHERE tenant = $1", tenant)
         await connection.execute(
             "DELETE FROM idempotent_answers WHERE tenant = $1 OR tenant = $2 AND about = $1", tenant, GATEWAY
