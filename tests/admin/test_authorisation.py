@@ -1,5 +1,6 @@
 """Who may do what: every operation × every role, and what is written down of those who may not."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from gateway.api.rest.principal import CHANGES, OWNS, READS, SCRAPES
 from gateway.settings.snapshot import Snapshot
 from keys.tenant_key import mint
+from storage.audit import Deed, append
 from storage.database import EVERY_TENANT
 from tests.admin.conftest import Admin
 from tests.clock import passes, standing
@@ -112,6 +114,32 @@ async def test_admin_keys_end(admin: Admin) -> None:
     await passes(3)
     assert (await admin.ask("GET", "/tenants", key=lasting["secret"])).status_code == 401
     assert (await admin.ask("POST", "/admin-keys", {"id": "root", "role": "owner"})).status_code == 409
+
+
+async def waits_for_the_audit_trail(admin: Admin) -> None:
+    """Returns when a change has done all but its audit row."""
+    waiting = (
+        "SELECT 1 AS one FROM pg_locks JOIN pg_database ON oid = database"
+        " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+    )
+    while not await admin.rows(waiting):
+        await asyncio.sleep(0.01)
+
+
+async def test_what_is_asked_while_an_admin_key_is_made_or_ended_does_not_hide_it(admin: Admin) -> None:
+    """Who asks before the commit finds the keys as they were; that must not be kept."""
+    other, secret = await admin.of_role("auditor"), ""
+    for method, path, body, allowed in (
+        ("POST", "/admin-keys", {"id": "eve", "role": "auditor"}, 200),
+        ("DELETE", "/admin-keys/eve", None, 401),
+    ):
+        async with admin.database.admin.transaction(EVERY_TENANT) as connection:
+            await append(connection, Deed("system", "test", "nothing", ""), datetime.now(UTC))
+            changing = asyncio.create_task(admin.ask(method, path, body))
+            await asyncio.wait_for(waits_for_the_audit_trail(admin), 30)
+            assert (await admin.ask("GET", "/tenants", key=other)).status_code == 200
+        secret = (await changing).json().get("secret", secret)
+        assert (await admin.ask("GET", "/tenants", key=secret)).status_code == allowed
 
 
 async def test_a_key_revoked_elsewhere_ends_here_within_five_seconds(admin: Admin) -> None:

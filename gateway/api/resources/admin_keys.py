@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from gateway.api.resources.references import check_moment, refuse_past
@@ -105,23 +106,25 @@ class _AdminKeys(Collection):
             raise Problem(409, "There is an admin key of that id already.")
         done = self._done(self.answer(row), None, row)
         headers = {**done.answer.headers, "location": f"/admin/v1/admin-keys/{row['id']}"}
-        self._keys.forget()
-        return Done(
-            Answer({**_shown(row), "secret": value, "secret_shown": "now"}, 201, headers),
-            done.object,
-            done.tenant,
-            None,
-            done.after,
-            Answer({**_shown(row), "secret": None, "secret_shown": "already"}, 201, headers),
-        )
+        answer = Answer({**_shown(row), "secret": value, "secret_shown": "now"}, 201, headers)
+        kept = Answer({**_shown(row), "secret": None, "secret_shown": "already"}, 201, headers)
+        return self._then_known(replace(done, answer=answer, kept=kept))
 
     async def delete(self, ask: Ask, connection: Connection) -> Done:
         row = await self.found(connection, ask, lock=True)
         etag.check(ask.headers, row["version"])
         if row["revoked_at"] is not None:
             return self._done(self.answer(row), row, row)
-        self._keys.forget()
-        return await self.put(connection, row, {"revoked_at": self._now()})
+        return self._then_known(await self.put(connection, row, {"revoked_at": self._now()}))
+
+    def _then_known(self, done: Done) -> Done:
+        """Here at once, and only then answered. Before the commit the keys would be read as they were, and kept."""
+
+        async def then() -> Answer:
+            self._keys.forget()
+            return done.answer
+
+        return replace(done, then=then)
 
 
 def _shown(row: Row) -> Row:

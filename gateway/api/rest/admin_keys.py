@@ -6,6 +6,7 @@ away who was known stays known; of others nobody can tell (503, never 401).
 
 import asyncio
 import hmac
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ class AdminKeys:
         self._monotonic = monotonic
         self._anchored = anchored
         self._known: Mapping[bytes, _Known] | None = None
-        self._read_at = 0.0
+        #: When what is known began to be read, and when it was last known to have changed.
+        self._read_at = self._changed_at = -math.inf
         self._reading = asyncio.Lock()
 
     async def principal(self, presented: bytes) -> Principal | None:
@@ -73,8 +75,8 @@ class AdminKeys:
         return None
 
     def forget(self) -> None:
-        """They were changed here: the next that asks reads them anew."""
-        self._read_at = -_STALE_S
+        """They were changed here, and that is committed: what is being read now may be from before."""
+        self._changed_at = self._monotonic()
 
     async def _write_anew(self, database: Database, former: KeyDigest, current: KeyDigest) -> None:
         """Who presents it makes it possible to know it by the present pepper; when not now, the next time."""
@@ -87,7 +89,8 @@ class AdminKeys:
     async def _refresh(self, database: Database) -> bool:
         """False when they could not be read."""
         async with self._reading:
-            if self._known is not None and self._monotonic() - self._read_at < _STALE_S:
+            began = self._monotonic()
+            if self._read_at > self._changed_at and began - self._read_at < _STALE_S:
                 return True
             try:
                 async with database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
@@ -102,5 +105,5 @@ class AdminKeys:
                 row["digest"]: _Known(Principal(row["id"], row["role"], row["kind"]), row["expires_at"])
                 for row in rows
             }
-            self._read_at = self._monotonic()
+            self._read_at = began
             return True
