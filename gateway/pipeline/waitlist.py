@@ -83,10 +83,14 @@ class Waitlist:
         tags = zip(batch.served, answer.tags, strict=True)
         self._line.learn(batch.account.id, ((one.rank, one.tenant, tag) for one, tag in tags))
 
-    def _in_turn(self, item: Item, turn: int) -> str | None:
-        """Of the accounts that are open to it now, the one whose turn it is."""
+    def _is_advertised(self, item: Item, account: str, turn: int, first: bool) -> bool:
+        """Who may go on several accounts is advertised on one at a time, or would hold the room of all. Not so the
+        first of the top class: it would wait out its turn where there is no room while there is some elsewhere.
+        """
         opened = [one for one in item.signature if self._outlook.opens_in(one, item) == 0.0]
-        return opened[turn % len(opened)] if opened else None
+        if first and item.rank == RANKS[0]:
+            return account in opened
+        return bool(opened) and account == opened[(item.order + turn) % len(opened)]
 
     def _heads(self, account: str, ranks: Sequence[int], most: int) -> tuple[Ask, ...]:
         """The first who wait for the account, of those who are advertised there at the moment."""
@@ -94,9 +98,8 @@ class Waitlist:
         turn = int(now * _TURNS_A_SECOND)
         return tuple(
             Ask(self._charge_at(account, item), item.rank, self._time.at(item.arrived), item.tenant)
-            for item in self._line.heads(account, ranks, most)
-            # Who may go on several accounts is advertised on one at a time, or would hold the room of all.
-            if account == self._in_turn(item, item.order + turn)
+            for place, item in enumerate(self._line.heads(account, ranks, most))
+            if self._is_advertised(item, account, turn, place == 0)
         )
 
     def _going_over(self, account: str, most: int) -> tuple[Ask, ...]:
