@@ -75,7 +75,6 @@ class Admin:
         rows = await self.rows("SELECT action, object, outcome FROM audit_log ORDER BY at, tenant, seq")
         return [(row["action"], row["object"], row["outcome"]) for row in rows]
 
-
     @asynccontextmanager
     async def writing(self, tenant: str = GATEWAY) -> AsyncIterator[None]:
         """Meanwhile changes come as far as their row in that audit chain, and no further."""

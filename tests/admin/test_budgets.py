@@ -100,7 +100,8 @@ async def test_budgets_left_of_a_deleted_tenant_go_when_it_is_deleted_again(admi
     await admin.tenant()
     assert (await admin.ask("DELETE", f"/tenants/{TENANT}")).status_code == 204
     await admin.rows(
-        "INSERT INTO budgets (id, tenant, period, limit_nusd) VALUES ('left', $1, 'day', 1) RETURNING 1", TENANT
+        "INSERT INTO budgets (id, tenant, period, limit_nusd) VALUES ('left', $1, 'day', 1) RETURNING 1",
+        TENANT,
     )
     assert (await admin.ask("DELETE", f"/tenants/{TENANT}")).status_code == 204
     assert not await admin.rows("SELECT 1 FROM budgets")

@@ -97,7 +97,7 @@ class _Budgets(Collection):
         self.refuse_of_file(ask.path["id"])
         row = await self.found(connection, ask)
         # Before the budget, as the deletion of a tenant locks them: none waits for the other.
-        await self._references.tenant_state(connection, row["tenant"])
+        await self._references.tenant_state(connection, str(row["tenant"]))
         return await super().change(ask, connection)
 
     async def put(self, connection: Connection, before: Row, values: Row) -> Done:
