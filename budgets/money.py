@@ -11,6 +11,8 @@ NANO = 1_000_000_000
 MILLION = 1_000_000
 #: What a BIGINT column holds; nine billion dollars.
 NANO_MAX = 2**63 - 1
+#: What one request may come to, ten million dollars: the sums of many are to fit, too.
+REQUEST_MAX = 10**16
 
 Dollars = Decimal | int | str
 

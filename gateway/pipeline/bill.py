@@ -1,5 +1,6 @@
 """What an attempt came to, as its caller and the books are told it."""
 
+from budgets.money import REQUEST_MAX
 from budgets.price import cost
 from budgets.reservation import Attempt
 from budgets.usage import Tokens, fit
@@ -18,7 +19,7 @@ class Bill(Record, eq=False):
 
 
 def bill_of(attempt: Attempt, usage: Usage) -> Bill:
-    """At the price of when it was begun."""
+    """At the price of when it was begun; a report of more than any request may cost is not believed."""
     kinds, tier = usage.kinds, ""
     if kinds is None:
         read, written, cached, kept = usage.input, usage.output, usage.cache_read, usage.cache_write
@@ -27,7 +28,7 @@ def bill_of(attempt: Attempt, usage: Usage) -> Bill:
             tokens = fit(tokens)
     else:
         tokens, tier = _of_every_kind(usage, kinds), kinds.tier
-    return Bill(attempt, usage, tokens, tier, cost(attempt.price, tokens, tier))
+    return Bill(attempt, usage, tokens, tier, min(cost(attempt.price, tokens, tier), REQUEST_MAX))
 
 
 def _of_every_kind(usage: Usage, kinds: Kinds) -> Tokens:

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from budgets.books import standings
+from budgets.money import REQUEST_MAX
 from budgets.price import ceiling
 from budgets.slices import Exhausted
 from budgets.treasury import Balance
 from gateway.pipeline.router import Candidates, Way
-from gateway.pipeline.spending import Spending, refusal
+from gateway.pipeline.spending import Spending, refusal, too_dear
 from gateway.pipeline.unreported import MEDIA_MAX, OUTPUT_MAX
 from gateway.settings.snapshot import Tenant, TenantKey
 from storage.database import DatabaseAwayError, DatabaseBusyError
@@ -97,7 +98,9 @@ class Funds:
         }
 
     def why_not(self, way: Way) -> Iterator[str]:
-        if self._cost(way):
+        if self._amount > REQUEST_MAX:
+            yield too_dear(self._amount).message
+        elif self._cost(way):
             for standing in self._standings:
                 why = standing.why_not(self._amount)
                 if why is not None:

@@ -9,7 +9,7 @@ the least urgent classes are refused first, and what cannot be written down is n
 from collections.abc import Awaitable, Iterator
 
 from budgets.leasing import Decided, Waiting
-from budgets.money import text
+from budgets.money import REQUEST_MAX, text
 from budgets.price import Price, ceiling
 from budgets.price_file import Seed
 from budgets.price_table import PriceTable, Seller
@@ -18,7 +18,14 @@ from budgets.slice import Budget
 from budgets.slices import Exhausted, Levels
 from budgets.treasury import Treasury
 from gateway.clock import Clock
-from gateway.errors import BUDGET_CANNOT_COVER, BUDGET_EXCEEDED, BUDGET_UNAVAILABLE, OVERLOADED, GatewayError
+from gateway.errors import (
+    BUDGET_CANNOT_COVER,
+    BUDGET_EXCEEDED,
+    BUDGET_UNAVAILABLE,
+    INVALID_VALUE,
+    OVERLOADED,
+    GatewayError,
+)
 from gateway.exchange import Exchange
 from gateway.metrics import Reading
 from gateway.pipeline.purse import Purse, Spent
@@ -85,7 +92,10 @@ class Spending:
             message = "Usage records cannot be stored fast enough; less urgent work is refused."
             raise GatewayError(OVERLOADED, message, retry_after_s=_FULL_S)
         tariff = self._tariffs.get((key, candidates)) or self._tariff(key, candidates)
-        decided = self._reserve(exchange, tariff.levels, _most(exchange, tariff.prices))
+        amount = _most(exchange, tariff.prices)
+        if amount > REQUEST_MAX:
+            raise too_dear(amount)
+        decided = self._reserve(exchange, tariff.levels, amount)
         if isinstance(decided, Reservation):
             return Purse(self, exchange, candidates, tariff, decided)
         if isinstance(decided, Waiting):
@@ -239,6 +249,12 @@ def _caps(snapshot: Snapshot) -> Iterator[tuple[Cap, str]]:
     for key in snapshot.tenant_keys.values():
         for cap in key.budgets:
             yield cap, key.tenant.id
+
+
+def too_dear(amount: int) -> GatewayError:
+    """What the caller is told of a request that can cost so much, which no record could hold."""
+    message = f"This request can cost {text(amount)}, more than the {text(REQUEST_MAX)} that a request may."
+    return GatewayError(INVALID_VALUE, f"{message} Ask for fewer tokens, or fewer answers.")
 
 
 def refusal(why: Exhausted | Unavailable) -> GatewayError:

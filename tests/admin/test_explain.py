@@ -198,3 +198,17 @@ async def test_money_left_that_is_too_little_is_the_reason(sim: ProviderSim, sto
         found = await gateway.app.running.explain({**ASKED, "max_tokens": None})
         assert [one["usable"] for one in found["candidates"]] == [True, True]
         assert found["budgets"][0]["enforce"] == "soft"
+
+
+async def test_what_could_cost_too_much_says_so_of_every_candidate(sim: ProviderSim, stored: Stored) -> None:
+    prices = [{"id": "dear", "input": 1_000_000, "output": 1_000_000}]
+    async with RunningGateway(
+        budgeted(sim, 1e9, "soft", prices=prices), database_dsn=stored.application
+    ) as gateway:
+        asked = {
+            "tenant": "a", "key": None, "model": "smart", "api": "chat", "priority": None, "input_tokens": 10,
+            "max_tokens": 10**9,
+        }  # fmt: skip
+        found: Any = await gateway.app.running.explain(asked)
+        assert {one["usable"] for one in found["candidates"]} == {False}
+        assert "more than the $10,000,000.00" in found["candidates"][0]["why_not"][0]

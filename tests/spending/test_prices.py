@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from storage.database import Database
+from budgets.money import REQUEST_MAX
+from storage.database import EVERY_TENANT, Database
 from tests.gateway.wire import chat, chunk, exchange, post, request, settled, sse, whole_json
 from tests.postgres import Stored
 from tests.running import ADMIN_KEY, OTHER_KEY, TENANT_KEY, ProviderSim, RunningGateway, configuration
@@ -208,3 +209,36 @@ async def test_a_soft_budget_warns_at_eighty_and_at_a_hundred_percent(
         assert warned == [None, "budget=a:day:soft 80%", "budget=a:day:soft 100%"]
         name = 'gateway_budget_used_ratio{budget="a:day:soft"}'
         assert used == [f"{name} 0.4", f"{name} 0.8", f"{name} 1.2"]
+
+
+_CHOICE = {"index": 0, "message": {"role": "assistant", "content": "Hi."}, "finish_reason": "stop"}
+_DEAR = {"id": "dear", "input": 1_000_000, "output": 1_000_000, "multipliers": {"priority": 1000}}
+
+
+@pytest.mark.parametrize("enforce", ["hard", "soft"])
+async def test_what_could_cost_more_than_can_be_charged_is_not_sent(
+    sim: ProviderSim, stored: Stored, database: Database, enforce: str
+) -> None:
+    config = budgeted(sim, 1e9, enforce, prices=[{**_DEAR, "per_request": 100_000}])
+    async with RunningGateway(config, database_dsn=stored.application) as gateway:
+        reply = await post(gateway, chat(max_tokens=1_000_000_000, n=12))
+        assert (reply.status, reply.error()["code"]) == (400, "invalid_value")
+        assert "more than the $10,000,000.00 that a request may" in reply.error()["message"]
+        assert sim.requests() == [] and await posted(gateway, database) == []
+        assert (await post(gateway, chat(max_tokens=20))).status == 200
+        assert len(await posted(gateway, database)) == 1
+
+
+async def test_a_report_of_more_than_a_request_may_cost_is_charged_as_that(
+    sim: ProviderSim, stored: Stored, database: Database
+) -> None:
+    usage = {"prompt_tokens": 10**9, "completion_tokens": 10**9}
+    answer = {**ANSWER, "choices": [_CHOICE], "usage": usage, "service_tier": "priority"}
+    config = budgeted(sim, 1e9, "soft", prices=[_DEAR])
+    async with RunningGateway(config, database_dsn=stored.application) as gateway:
+        sim.script(raw=whole_json(json.dumps(answer).encode()), path="*")
+        assert (await post(gateway, chat(max_tokens=20))).status == 200
+        (row,) = await posted(gateway, database)
+        async with database.admin.transaction(EVERY_TENANT) as connection:
+            charged = await connection.fetchval("SELECT posted_nusd FROM budget_posted")
+        assert row["cost_nusd"] == charged == REQUEST_MAX
