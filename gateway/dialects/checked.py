@@ -148,7 +148,7 @@ def fits(text: str, wanted: Format) -> bool:
 
 
 def unfenced(text: str) -> str:
-    """Itself where there are no marks of code around all of it. Takes linear time, as callers may choose the text."""
+    """Itself where no marks of code are around all of it. In linear time, as callers may choose the text."""
     marked = text.strip()
     language, newline, rest = marked.partition("\n")
     if not (newline and rest.endswith(_MARK) and _OPENS.fullmatch(language)):
