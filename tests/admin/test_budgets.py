@@ -45,6 +45,35 @@ async def test_nobody_inherits_what_another_spent(admin: Admin) -> None:
     await admin.make("/budgets", {**budget, "tenant": "client-a"})  # whose it was goes on
 
 
+async def test_no_key_inherits_what_another_or_its_whole_tenant_spent(admin: Admin) -> None:
+    await admin.tenant()
+    for name in ("web", "app"):
+        await admin.make("/tenants/client-a/keys", {"id": name})
+    scopes = ("web", "app", None)
+    for key in scopes:
+        budget = {**MONTHLY, "id": f"of-{key or 'all'}", "tenant": TENANT}
+        made = await admin.make("/budgets", {**budget, "key": key})
+        await admin.rows(
+            "INSERT INTO budget_accounts (account, period, tenant, limit_nusd, enforce)"
+            " VALUES ($1, $2, 'client-a', 100, 'hard') RETURNING 1", made["id"], made["current_period"],
+        )  # fmt: skip
+        assert (await admin.ask("DELETE", f"/budgets/{made['id']}")).status_code == 204
+        for other in scopes:
+            if other != key:
+                refused = await faults(admin, "/budgets", {**budget, "key": other})
+                assert refused == {"id": "counts what somebody else spent: take another"}
+        await admin.make("/budgets", {**budget, "key": key})
+        assert (await admin.change(f"/budgets/{made['id']}", {"limit_nusd": 200})).status_code == 200
+
+
+async def test_a_budget_that_nobody_spent_of_may_be_another_keys(admin: Admin) -> None:
+    await admin.tenant()
+    await admin.make("/tenants/client-a/keys", {"id": "web"})
+    for key in ("web", None, "web"):
+        await admin.make("/budgets", {**MONTHLY, "id": "b1", "tenant": TENANT, "key": key})
+        assert (await admin.ask("DELETE", "/budgets/b1")).status_code == 204
+
+
 async def test_a_budget_that_becomes_hard_knows_what_was_spent(admin: Admin) -> None:
     await admin.tenant()
     made = await admin.make(

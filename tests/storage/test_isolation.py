@@ -20,6 +20,7 @@ TENANT_TABLES = {
     "tenant_keys": "tenant",
     "tenant_key_use": "tenant",
     "budgets": "tenant",
+    "budget_scopes": "tenant",
     "usage_log": "tenant",
     "budget_accounts": "tenant",
     "budget_balances": "tenant",

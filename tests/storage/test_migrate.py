@@ -98,6 +98,21 @@ async def test_values_that_keys_had_outlive_the_change_of_where_they_are_kept(em
         assert [tuple(row.values()) for row in rows] == [("rotated", True, datetime(2030, 1, 1, tzinfo=UTC))]
 
 
+async def test_whose_a_budget_is_outlives_it_also_when_it_is_of_before(empty: Stored) -> None:
+    """0017."""
+    known = load()
+    async with connected(empty.owner) as connection:
+        await migrate(connection, APPLICATION, known[:16])
+        await connection.execute("SELECT set_config('app.tenant', '*', false)")
+        await connection.execute(
+            "INSERT INTO budgets (id, tenant, key, period, limit_nusd) VALUES ('b', 'a', 'web', 'day', 1)"
+        )
+        await migrate(connection, APPLICATION, known)
+        await connection.execute("DELETE FROM budgets")
+        [row] = await connection.fetch("SELECT * FROM budget_scopes")
+        assert tuple(row.values()) == ("b", "a", "web")
+
+
 async def test_a_change_of_the_configuration_is_counted_and_told(stored: Stored) -> None:
     heard: list[str] = []
     async with connected(stored.owner) as listener, connected(stored.application) as connection:

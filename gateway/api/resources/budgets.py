@@ -36,6 +36,11 @@ _TABLE = Table(
         Column("enforce"),
     ),
 )
+#: Accounts of that name that were another scope's, or nobody knows whose.
+_OF_OTHERS = """
+SELECT 1 FROM budget_accounts a LEFT JOIN budget_scopes s ON s.budget = a.account
+WHERE a.account = $1 AND (s.tenant, s.key::text) IS DISTINCT FROM ($2::text, $3::text) LIMIT 1
+"""
 _NAMES = ("posted_nusd", "reserved_nusd", "remaining_nusd")
 _READ_ONLY = {
     **STAMPED,
@@ -119,8 +124,7 @@ class _Budgets(Collection):
                 await self._references.key(connection, tenant, key, ("key",), findings)
         elif key is not None:
             findings.add(("key",), "needs a tenant")
-        others = "SELECT 1 FROM budget_accounts WHERE account = $1 AND tenant <> $2 LIMIT 1"
-        if await connection.fetchval(others, document["id"], tenant) is not None:
+        if await connection.fetchval(_OF_OTHERS, document["id"], tenant, key) is not None:
             findings.add(("id",), "counts what somebody else spent: take another")
         try:
             span(document["period"], 0.0, document["anchor_day"])
