@@ -23,7 +23,8 @@ from gateway.record import replace
 #: Longer answers would hold up others, and are not read.
 _LETTERS_MAX = 1024 * 1024
 #: Models put what they were asked for in words between marks of code.
-_FENCED = re.compile(r"\s*```[A-Za-z]{0,10}\s*\n(.*\S)\s*```\s*", re.DOTALL)
+_MARK = "```"
+_OPENS = re.compile(r"```[A-Za-z]{0,10}[ \t\r]{0,10}")
 
 
 class UnfitAnswerError(GatewayError):
@@ -147,9 +148,12 @@ def fits(text: str, wanted: Format) -> bool:
 
 
 def unfenced(text: str) -> str:
-    """Itself where there are no marks of code around all of it."""
-    found = _FENCED.fullmatch(text) if "```" in text[:_LETTERS_MAX] else None
-    return text if found is None else found[1]
+    """Itself where no marks of code are around all of it. In linear time, as callers may choose the text."""
+    marked = text.strip()
+    language, newline, rest = marked.partition("\n")
+    if not (newline and rest.endswith(_MARK) and _OPENS.fullmatch(language)):
+        return text
+    return rest.removesuffix(_MARK).strip() or text
 
 
 def _is_held(stop: Stop) -> bool:
