@@ -134,3 +134,22 @@ async def test_budgets_left_of_a_deleted_tenant_go_when_it_is_deleted_again(admi
     )
     assert (await admin.ask("DELETE", f"/tenants/{TENANT}")).status_code == 204
     assert not await admin.rows("SELECT 1 FROM budgets")
+
+
+async def test_a_budget_made_again_has_the_new_limit_at_once(admin: Admin) -> None:
+    await admin.tenant()
+    budget = {**MONTHLY, "id": "b1", "tenant": TENANT}
+    made = await admin.make("/budgets", {**budget, "limit_nusd": 30, "enforce": "soft"})
+    account = made["id"], made["current_period"]
+    await admin.rows(
+        "INSERT INTO budget_accounts (account, period, tenant, limit_nusd, enforce)"
+        " VALUES ($1, $2, 'client-a', 30, 'soft') RETURNING 1", *account,
+    )  # fmt: skip
+    await admin.rows(
+        "INSERT INTO budget_posted (account, period, worker, posted_nusd) VALUES ($1, $2, 'w', 30) RETURNING 1",
+        *account,
+    )
+    assert (await admin.ask("DELETE", "/budgets/b1")).status_code == 204
+    again = await admin.make("/budgets", {**budget, "limit_nusd": 100})
+    assert (again["posted_nusd"], again["reserved_nusd"], again["remaining_nusd"]) == (30, 0, 70)
+    assert (await admin.get("/budgets/b1"))["remaining_nusd"] == 70

@@ -96,6 +96,8 @@ class _Budgets(Collection):
 
     async def create(self, ask: Ask, connection: Connection) -> Done:
         done = await super().create(ask, connection)
+        assert done.after is not None
+        await self._cap(connection, done.after)
         return replace(done, answer=await self._with_balance(done.answer, connection))
 
     async def change(self, ask: Ask, connection: Connection) -> Done:
@@ -106,15 +108,25 @@ class _Budgets(Collection):
         return await super().change(ask, connection)
 
     async def put(self, connection: Connection, before: Row, values: Row) -> Done:
-        """The present period is capped by the new limit at once."""
         done = await super().put(connection, before, values)
+        assert done.after is not None
+        await self._cap(connection, done.after)
+        return replace(done, answer=await self._with_balance(done.answer, connection))
+
+    async def _cap(self, connection: Connection, row: Row) -> None:
+        """The present period is capped by the row at once, also where one of that name was there before."""
+        account, period = str(row["id"]), self._key(row)
+        former = await connection.fetchval(
+            "SELECT enforce FROM budget_accounts WHERE account = $1 AND period = $2 FOR UPDATE",
+            account,
+            period,
+        )
         await connection.execute(
             "UPDATE budget_accounts SET limit_nusd = $3, enforce = $4 WHERE account = $1 AND period = $2",
-            before["id"], self._key(done.after or before), values["limit_nusd"], values["enforce"],
+            account, period, row["limit_nusd"], row["enforce"],
         )  # fmt: skip
-        if values["enforce"] != before["enforce"]:  # of soft ones nobody keeps what is leased
-            await recount(connection, [str(before["id"])], [self._key(done.after or before)])
-        return replace(done, answer=await self._with_balance(done.answer, connection))
+        if former not in (None, row["enforce"]):  # of soft ones nobody keeps what is leased
+            await recount(connection, [account], [period])
 
     async def _check(self, connection: Connection, document: Document, findings: Findings) -> None:
         tenant, key = document["tenant"], document["key"]
