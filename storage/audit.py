@@ -22,6 +22,8 @@ from storage.connection import Connection
 
 #: The chain of what concerns no single tenant.
 GATEWAY = "*"
+#: The actor of what nobody asked for by a key.
+SYSTEM = "gateway"
 #: What stands before the first row.
 ORIGIN = bytes(32)
 #: With the chain's name as the second number: advisory locks of two numbers are a space of their own.
@@ -86,7 +88,8 @@ class Anchor:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What is wrong with a chain: altered | missing | reordered | truncated | rewritten; stripped: a row's details
-    are gone, and no deletion of its tenant explains it; orphaned: the row of details is gone."""
+    are gone, and no deletion of its tenant explains it; orphaned: the row of details is gone; dropped: a table of
+    the trail is."""
 
     kind: str
     tenant: str
@@ -235,6 +238,13 @@ async def verify_stored(
         yield finding
     for orphan in await connection.fetch(_ORPHANS, tenant, _ORPHANS_MAX):
         yield Finding("orphaned", tenant, orphan["seq"])
+
+
+async def is_there(connection: Connection) -> bool:
+    """Whether there are the tables of the trail."""
+    query = "SELECT to_regclass('audit_log') IS NOT NULL AND to_regclass('audit_details') IS NOT NULL"
+    found: bool = await connection.fetchval(query)
+    return found
 
 
 async def chain_names(connection: Connection) -> set[str]:

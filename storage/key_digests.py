@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from itertools import islice
 
-from storage.audit import GATEWAY, Anchor, Deed, append
+from storage.audit import GATEWAY, SYSTEM, Anchor, Deed, append
 from storage.database import EVERY_TENANT, Database
 
 #: Keys a transaction: their audit rows hold up other writers of these chains.
@@ -60,4 +60,4 @@ async def write_admin_digest(
 
 
 def _deed(of: str, tenant: str = GATEWAY) -> Deed:
-    return Deed("system", "gateway", _ACTION, of, tenant=tenant, reason="it was known by the pepper before")
+    return Deed("system", SYSTEM, _ACTION, of, tenant=tenant, reason="it was known by the pepper before")

@@ -60,6 +60,7 @@ def usage(
 _MEANT = {
     "stripped": "the details are gone of row",
     "orphaned": "there are details, but no row",
+    "dropped": "a table of the audit trail is gone, and with it rows 1 to",
     "unanchored": "audit-anchors has no head of rows 1 to",
 }
 

@@ -20,7 +20,7 @@ Sets = Annotated[list[str] | None, Option("--set", metavar="NAME=VALUE", help="A
 class Thing:
     """`columns`: what a list shows, the field by what it is called; of each row as `standing` has it for people.
 
-    `verbs`: with what they do.
+    `example` is how one is made, `change` how one is changed, where they are; `verbs`: with what they do.
     """
 
     noun: str
@@ -29,7 +29,7 @@ class Thing:
     columns: Mapping[str, str]
     example: str
     verbs: Mapping[str, str] = field(default_factory=dict)
-    changes: bool = True
+    change: str | None = None
     standing: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
 
@@ -43,11 +43,13 @@ THINGS = (
         },
         "kaze tenant create client-a --set name='Client A' --set weight=2",
         {"suspend": "Refuse all of its requests.", "resume": "Take its requests again."},
+        "kaze tenant change client-a --set weight=3",
     ),
     Thing(
         "provider", "providers", "Upstream APIs.",
         {"provider": "id", "dialect": "dialect", "base url": "base_url", "local": "local", "from": "source"},
         "kaze provider create groq --set dialect=openai --set base_url=https://api.groq.com/openai/v1",
+        change="kaze provider change groq --set echo_model=true",
     ),
     Thing(
         "pool", "pools", "Provider keys, and how they stand.",
@@ -64,12 +66,14 @@ THINGS = (
             "refresh": "Read its secret again and try it, also one of the configuration file's.",
             "rotate": "Point it at another secret, or read the present one again.",
         },
-        standing=as_it_stands,
+        "kaze pool change key-1 --set limits.rpm=6000",
+        as_it_stands,
     ),
     Thing(
         "model", "models", "Model routes and hints.",
         {"model": "id", "targets": "targets", "overflow": "overflow", "hint": "hint", "from": "source"},
         "kaze model create smart --set targets=anthropic/claude-sonnet-5-5,openai/gpt-6-sol",
+        change="kaze model change smart --set targets=openai/gpt-6-sol",
     ),
     Thing(
         "budget", "budgets", "Caps on spending.",
@@ -79,10 +83,11 @@ THINGS = (
             "remaining": "remaining_nusd", "from": "source",
         },
         "kaze budget create --set tenant=client-a --set period=month --set usd=500",
+        change="kaze budget change client-a.month --set usd=800",
     ),
     Thing(
         "admin-key", "admin-keys", "Who may use the admin API.", {"admin key": "id", **_KEY_COLUMNS},
-        "kaze admin-key create ci --set role=operator --set kind=service", changes=False,
+        "kaze admin-key create ci --set role=operator --set kind=service",
     ),
 )  # fmt: skip
 
@@ -101,10 +106,10 @@ def settings(given: list[str] | None) -> dict[str, Any]:
 
 
 def _commands(thing: Thing) -> Typer:
-    epilog = f"For example: {thing.example}"
+    epilog, of_one = f"For example: {thing.example}", f"For example: kaze {thing.noun} {{}} ID"
     app = Typer(help=f"{thing.about} KAZE_ADMIN_URL, KAZE_ADMIN_KEY.", no_args_is_help=True, epilog=epilog)
 
-    @app.command("list", epilog=epilog)
+    @app.command("list", epilog=f"For example: kaze {thing.noun} list")
     def _list(as_json: AsJson = False) -> None:
         """All of them."""
 
@@ -116,7 +121,7 @@ def _commands(thing: Thing) -> Typer:
 
         asking(run)
 
-    @app.command("show", epilog=epilog)
+    @app.command("show", epilog=of_one.format("show"))
     def _show(name: Name, as_json: AsJson = False) -> None:
         """One of them, with all of its fields."""
         asking(lambda admin: show(admin.get(thing.plural, name), as_json))
@@ -131,7 +136,7 @@ def _commands(thing: Thing) -> Typer:
         body = {**({} if name is None else {"id": name}), **settings(sets)}
         asking(lambda admin: show(admin.post(thing.plural, body=body), as_json))
 
-    @app.command("delete", epilog=epilog)
+    @app.command("delete", epilog=of_one.format("delete"))
     def _delete(name: Name, as_json: AsJson = False) -> None:
         """Delete one: of a tenant a tombstone stays, an admin key is ended."""
 
@@ -144,8 +149,8 @@ def _commands(thing: Thing) -> Typer:
 
         asking(run)
 
-    if thing.changes:
-        _add_change(app, thing, epilog)
+    if thing.change is not None:
+        _add_change(app, thing, f"For example: {thing.change}")
     for verb, about in thing.verbs.items():
         _add_verb(app, thing, verb, about)
     return app

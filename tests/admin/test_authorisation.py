@@ -112,7 +112,12 @@ async def test_admin_keys_end(admin: Admin) -> None:
     await admin.rows("UPDATE admin_keys SET expires_at = now() - interval '1 s' WHERE id = 'ada' RETURNING 1")
     await passes(3)
     assert (await admin.ask("GET", "/tenants", key=lasting["secret"])).status_code == 401
-    assert (await admin.ask("POST", "/admin-keys", {"id": "root", "role": "owner"})).status_code == 409
+
+
+@pytest.mark.parametrize("name", ["root", "unknown", "gateway"])
+async def test_no_admin_key_is_called_what_the_audit_trail_calls_others(admin: Admin, name: str) -> None:
+    refused = await admin.ask("POST", "/admin-keys", {"id": name, "role": "owner"})
+    assert refused.status_code == 409 and refused.json()["detail"].startswith(f"{name} is ")
 
 
 async def test_what_is_asked_while_an_admin_key_is_made_or_ended_does_not_hide_it(admin: Admin) -> None:

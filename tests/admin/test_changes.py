@@ -135,6 +135,8 @@ async def tampered(admin: Admin, statement: str) -> list[tuple[str, int]]:
         ("DELETE FROM audit_details WHERE seq = 3; DELETE FROM audit_log WHERE seq = 3", ("missing", 3)),
         ("DELETE FROM audit_details WHERE seq = 5; DELETE FROM audit_log WHERE seq = 5", ("truncated", 5)),
         ("TRUNCATE audit_log, audit_details", ("truncated", 5)),
+        ("DROP TABLE audit_log CASCADE", ("dropped", 5)),
+        ("DROP TABLE audit_details", ("dropped", 5)),
     ],
 )
 async def test_tampering_is_found(admin: Admin, statement: str, finding: tuple[str, int]) -> None:

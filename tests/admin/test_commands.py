@@ -85,6 +85,11 @@ async def test_a_tenant_and_its_key_from_the_shell(admin: Admin, kaze: Kaze) -> 
     assert "keys.rotate" in (await kaze("audit", "list", "--tenant", "client-a")).stdout
 
 
+async def test_help_gives_an_example_of_the_command_that_is_asked_about(kaze: Kaze) -> None:
+    for verb in ("list", "show", "create", "change", "delete"):
+        assert f"For example: kaze budget {verb}" in (await kaze("budget", verb, "--help")).stdout
+
+
 async def test_pools_models_and_budgets_from_the_shell(kaze: Kaze) -> None:
     await kaze(
         "provider", "create", "far", "--set", "dialect=openai", "--set", "base_url=https://far.example/v1"

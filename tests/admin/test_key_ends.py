@@ -18,7 +18,22 @@ async def test_the_end_of_a_key_is_a_moment_to_come(admin: Admin) -> None:
         for past in ("2020-01-31T12:00:00Z", (datetime.now(UTC) - timedelta(seconds=1)).isoformat()):
             found = await faults(admin, path, {**body, "expires_at": past})
             assert found["expires_at"].startswith("is in the past: it is 20")
+        beyond = {**body, "expires_at": "9999-12-31T23:59:59-01:00"}
+        assert await faults(admin, path, beyond) == {"expires_at": "must be before the year 10000 in UTC"}
+        for old in ("1969-12-31T23:59:59Z", "0001-01-01T00:00:00Z"):
+            assert "is in the past" in (await faults(admin, path, {**body, "expires_at": old}))["expires_at"]
     assert not await admin.rows("SELECT id FROM tenant_keys UNION SELECT id FROM admin_keys")
+
+
+async def test_a_key_may_end_with_the_last_moment_there_is(admin: Admin) -> None:
+    await admin.tenant()
+    last = "9999-12-31T23:59:59+00:00"
+    made = await admin.make(
+        "/tenants/client-a/keys", {"id": "web", "expires_at": last.replace("+00:00", "Z")}
+    )
+    key = await admin.make("/admin-keys", {"id": "ada", "role": "auditor", "expires_at": last})
+    assert made["expires_at"] == key["expires_at"] == last
+    assert (await admin.ask("GET", "/keys/client-a:web", key=key["secret"])).json()["expires_at"] == last
 
 
 async def test_a_key_that_ended_is_not_rotated_but_given_more_time(admin: Admin) -> None:

@@ -12,7 +12,7 @@ from gateway.api.rest.answer import Answer, Problem, Row
 from gateway.api.rest.ask import Ask
 from gateway.api.rest.collection import Collection, Document, Kind, document_of
 from gateway.api.rest.operation import PAGING, Done, Operation
-from gateway.api.rest.principal import OWNS
+from gateway.api.rest.principal import OWNS, TAKEN
 from gateway.api.rest.schemas import MOMENT_OR_NULL, SHOWN, STAMPED, TEXT, TEXT_OR_NULL, listed, resource
 from gateway.api.rest.stored import Column, Table
 from gateway.settings.places import Findings
@@ -91,8 +91,8 @@ class _AdminKeys(Collection):
         document = document_of(ask.section(AdminKeyBody))
         await self._checked(connection, document)
         refuse_past(document["expires_at"], "expires_at", self._now())
-        if document["id"] == "root":
-            raise Problem(409, "root is the key that the gateway is started with.")
+        if document["id"] in TAKEN:
+            raise Problem(409, f"{document['id']} is {TAKEN[document['id']]}.")
         count = "SELECT count(*) FROM admin_keys WHERE revoked_at IS NULL"
         if await connection.fetchval(count) >= KEYS_MAX:
             raise Problem(409, f"There are {KEYS_MAX} already: revoke some.")

@@ -18,7 +18,7 @@ from gateway.api.rest.operation import PAGING, Operation, Parameter
 from gateway.api.rest.principal import READS
 from gateway.api.rest.reading import database_for
 from gateway.api.rest.schemas import ANYTHING, FLAG, TEXT, WHOLE, fields, listed
-from storage.audit import Anchor, chain_names, verify_stored
+from storage.audit import GATEWAY, Anchor, chain_names, is_there, verify_stored
 from storage.connection import Connection
 from storage.database import EVERY_TENANT
 from storage.reads import Read, ReadRouter
@@ -85,9 +85,11 @@ class Audit:
         async with self._one_verification:
             anchors = await self._anchors.read()
             async with database.admin.transaction(EVERY_TENANT, readonly=True) as connection:
+                there = await is_there(connection)
+                names = await chain_names(connection) if there else {GATEWAY}
                 chains = [
-                    await _verified(connection, tenant, anchors)
-                    for tenant in await _chains(connection, anchors, ask.query.get("tenant"))
+                    await _verified(connection, tenant, anchors) if there else _dropped(tenant, anchors)
+                    for tenant in _chains(names, anchors, ask.query.get("tenant"))
                 ]
             # Read once more: of a chain that began meanwhile the head is kept just after its row is there.
             anchored = {anchor.tenant for anchor in await self._anchors.read()}
@@ -95,9 +97,9 @@ class Audit:
         return Answer({"ok": all(chain["ok"] for chain in chains), "chains": chains})
 
 
-async def _chains(connection: Connection, anchors: Iterable[Anchor], only: str | None) -> list[str]:
+def _chains(names: set[str], anchors: Iterable[Anchor], only: str | None) -> list[str]:
     """Those that there are, and those that there once were."""
-    found = await chain_names(connection) | {anchor.tenant for anchor in anchors}
+    found = names | {anchor.tenant for anchor in anchors}
     if only is not None and only not in found:
         raise Problem(404, "There is no such chain.")
     return sorted(found if only is None else {only})
@@ -108,9 +110,20 @@ async def _verified(connection: Connection, tenant: str, anchors: list[Anchor]) 
     async for finding in verify_stored(connection, tenant, anchors):
         if len(findings) < _FINDINGS_MAX:
             findings.append({"kind": finding.kind, "seq": finding.seq})
-    last = max((anchor.seq for anchor in anchors if anchor.tenant == tenant), default=None)
+    last = _last(tenant, anchors)
     rows = await connection.fetchval("SELECT count(*) FROM audit_log WHERE tenant = $1", tenant)
     return {"tenant": tenant, "ok": not findings, "rows": rows, "anchored": last, "findings": findings}
+
+
+def _dropped(tenant: str, anchors: list[Anchor]) -> Row:
+    """Of a chain without its tables."""
+    last = _last(tenant, anchors)
+    findings = [{"kind": "dropped", "seq": last or 0}]
+    return {"tenant": tenant, "ok": False, "rows": 0, "anchored": last, "findings": findings}
+
+
+def _last(tenant: str, anchors: list[Anchor]) -> int | None:
+    return max((anchor.seq for anchor in anchors if anchor.tenant == tenant), default=None)
 
 
 def _anchored(chain: Row, anchored: bool) -> Row:

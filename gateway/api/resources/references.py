@@ -130,13 +130,16 @@ def check_moment(text: str | None, path: Path, findings: Findings) -> datetime |
     """The moment that `text` says, which must be one with a time zone."""
     if text is None:
         return None
+    problem = "must be a moment with its time zone, as RFC 3339 has it: 2030-01-31T12:00:00Z"
     try:
         moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None and 1970 <= moment.astimezone(UTC).year < 9999:
-            return moment
-    except (ValueError, OverflowError):
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except OverflowError:
+        problem = "must be before the year 10000 in UTC"
+    except ValueError:
         pass
-    findings.add(path, "must be a moment with its time zone, as RFC 3339 has it: 2030-01-31T12:00:00Z")
+    findings.add(path, problem)
     return None
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from storage.audit import SYSTEM
+
 Role = Literal["owner", "operator", "auditor", "metrics"]
 Roles = frozenset[str]
 
@@ -24,3 +26,11 @@ class Principal:
 
 
 ROOT = Principal("root", "owner")
+#: Who presents no key that is known.
+NOBODY = Principal("unknown", "metrics")
+#: What the audit trail calls those that have no admin key of the database, and whom: no such key is called that.
+TAKEN = {
+    ROOT.id: "the key that the gateway is started with",
+    NOBODY.id: "what the audit trail calls whoever has no admin key",
+    SYSTEM: "what the audit trail calls the gateway itself",
+}

@@ -20,13 +20,12 @@ from gateway.api.rest.ask import Ask
 from gateway.api.rest.change import Changes
 from gateway.api.rest.json_text import JSONDecodeError, dumps, loads, twice
 from gateway.api.rest.operation import HEADER_CHARS_MAX, Denied, Operation
-from gateway.api.rest.principal import Principal
-from storage.audit import Deed, Outcome
+from gateway.api.rest.principal import NOBODY, Principal
+from storage.audit import SYSTEM, Deed, Outcome
 from storage.database import DatabaseAwayError, DatabaseBusyError
 
 _OPEN = ("/healthz", "/readyz")
 _BODY_S = 30.0
-_NOBODY = Principal("unknown", "metrics")
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +59,7 @@ class Service:
         try:
             principal = await self._keys.principal(_presented(request))
             if principal is None:
-                await self._denied(_ask(request, _NOBODY, request_id), "authenticate", known=False)
+                await self._denied(_ask(request, NOBODY, request_id), "authenticate", known=False)
                 raise Problem(401, "An admin key is needed.", headers={"www-authenticate": "Bearer"})
         except Problem as problem:
             await _response(problem.answer(), request_id)(scope, receive, send)
@@ -72,7 +71,7 @@ class Service:
         """Writes down that the file was read again, and what was wrong with it; nothing where others do that."""
         if self._changes is not None:
             outcome: Outcome = "done" if problem is None else "failed"
-            deed = Deed("system", "gateway", "config.reload", "", outcome, method="SIGHUP", reason=problem)
+            deed = Deed("system", SYSTEM, "config.reload", "", outcome, method="SIGHUP", reason=problem)
             await self._changes.note(deed)
 
     async def carry_out(self, request: Request, methods: dict[str, Operation]) -> Response:
