@@ -238,8 +238,10 @@ class LedgerCalls:
         self._rearm(channel, now)
 
     def _fault(self, channel: Channel, now: int) -> None:
-        """The batch could not be made, or the answer not be taken over."""
+        """The batch could not be made, or the answer not be taken over: whom nobody lets wait is refused."""
         log.exception("a ledger call for %s failed in a way that it should not", channel.terms.id)
+        for wish in channel.unheard():
+            wish.answer(None)
         channel.calling, channel.due_at = False, now + _FAULT_MS
         self._arm(channel, now)
 

@@ -220,3 +220,21 @@ async def test_a_fault_of_our_own_silences_no_account(
     assert faults and "failed in a way that it should not" in caplog.text
     assert len(fleet.sent) == 20
     await fleet.aclose()
+
+
+async def test_a_fault_of_our_own_leaves_nobody_waiting_who_asked_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fleet = Fleet(terms(Dimension("rpm", 5), paced=False), 1)
+    line = fleet.lines[0]
+
+    def spoilt(*_: Any) -> Any:
+        raise RuntimeError("spoilt")
+
+    monkeypatch.setattr(line, "asks", spoilt)
+    async with asyncio.timeout(5.0):
+        assert await obtained(fleet, 2) == [None, None]
+    monkeypatch.undo()
+    await fleet.passes(2.0)
+    assert None not in await obtained(fleet, 2)
+    await fleet.aclose()
