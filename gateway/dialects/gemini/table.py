@@ -52,7 +52,7 @@ REQUEST_IN = (
     Row(f"{CONFIG}.topP", "M", "top_p", read=partial(_number, least=0, most=1)),
     Row(f"{CONFIG}.topK", "M", "top_k", read=partial(_integer, least=0)),
     Row(f"{CONFIG}.stopSequences", "M", "stop", read=partial(texts, at=CONFIG)),
-    Row(f"{CONFIG}.candidateCount", "M", "choices", read=partial(_integer, least=1)),
+    Row(f"{CONFIG}.candidateCount", "M", "choices", read=partial(_integer, least=1, most=8)),
     Row(f"{CONFIG}.seed", "M", "seed", read=_integer),
     Row(f"{CONFIG}.presencePenalty", "M", "presence_penalty", read=partial(_number, least=-2, most=2)),
     Row(f"{CONFIG}.frequencyPenalty", "M", "frequency_penalty", read=partial(_number, least=-2, most=2)),
