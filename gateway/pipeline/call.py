@@ -230,10 +230,8 @@ class Upstream:
                     if parts is None:
                         take_json(reply, whole)
                     else:
-                        response.release()
                         wholes.append(whole)
-                        await self._rest(exchange, parts, wholes)
-                        take_json(reply, *wholes)
+                        await self._rest(exchange, reply, parts, wholes)
                 else:
                     check_other(work, content_type)
                     response.auto_extend = bounds.frame_gap_s
@@ -245,20 +243,13 @@ class Upstream:
             raise self._failed(exchange, permit, error, failure, used_by(work, wholes)) from failure
         except GatewayError as error:
             response.release()
-            verdict = verdict_of_error(error)
-            used = used_by(work, wholes)
-            self._lessons.failed(permit, error, verdict, sent=True, used=used)
-            _billed(exchange, permit, error, owed=is_owed(error, verdict) or bool(wholes), used=used)
-            raise AttemptFailedError(error, verdict.kind) from error
+            raise self._unusable(exchange, permit, error, work, wholes) from error
         except AttemptFailedError:
             response.release()
             raise
         except BaseException:
             response.release()
-            used = used_by(work, wholes)
-            self._lessons.abandoned(permit, used or NO_USAGE)
-            if used is not None and exchange.purse is not None:
-                exchange.purse.failed(permit, "abandoned", owed=True, used=used)
+            self._abandoned(exchange, permit, used_by(work, wholes))
             raise
 
     def _at(self, work: Work, target: Target, permit: Permit) -> Work:
@@ -275,11 +266,12 @@ class Upstream:
             self._dispatcher.give_back(permit)
             raise
 
-    async def _rest(self, exchange: Exchange, parts: Parts, wholes: list[bytes]) -> None:
-        """Take the answers to the further parts, too.
+    async def _rest(self, exchange: Exchange, reply: Reply, parts: Parts, wholes: list[bytes]) -> None:
+        """Take the answers to the further parts, too: into `wholes`, and all of them as the reply.
 
         Raises UpstreamFailure, GatewayError for an answer that is none, and AttemptFailedError.
         """
+        reply.response.release()
         bounds, work, left = self._bounds, parts.work, self._bounds.reply_bytes - len(wholes[0])
         for _ in work.rest:
             response = await parts.next()
@@ -295,6 +287,22 @@ class Upstream:
                 left -= len(wholes[-1])
             finally:
                 response.release()
+        take_json(reply, *wholes)
+
+    def _unusable(
+        self, exchange: Exchange, permit: Permit, error: GatewayError, work: Work, wholes: list[bytes]
+    ) -> AttemptFailedError:
+        """Of a reply with 2xx; `wholes` are the answers to its parts, as far as they came."""
+        verdict, used = verdict_of_error(error), used_by(work, wholes)
+        self._lessons.failed(permit, error, verdict, sent=True, used=used)
+        _billed(exchange, permit, error, owed=is_owed(error, verdict) or bool(wholes), used=used)
+        return AttemptFailedError(error, verdict.kind)
+
+    def _abandoned(self, exchange: Exchange, permit: Permit, used: Usage | None) -> None:
+        """It was ended from here; some of its parts were answered, if they used something."""
+        self._lessons.abandoned(permit, used or NO_USAGE)
+        if used is not None and exchange.purse is not None:
+            exchange.purse.failed(permit, "abandoned", owed=True, used=used)
 
     def _refused(
         self,

@@ -33,7 +33,6 @@ from gateway.dialects.translation import Asked, Inbound, Outbound, Sent, StreamW
 from gateway.dialects.whole_as_stream import events_of
 from gateway.errors import GatewayError
 from gateway.exchange import Exchange, Usage
-from gateway.pipeline.in_parts import reads_in
 from gateway.pipeline.keeping import Keeping
 from gateway.pipeline.mended import mended
 from gateway.pipeline.model_can import model_can
@@ -136,7 +135,7 @@ class Translation:
             and way.native
             and not self._goes_on
             and not self._needs_memory(target)
-            and not self._in_parts(target, can)
+            and not self._in_parts(target, api, can)
         ):
             if api != "chat":
                 return native
@@ -160,11 +159,12 @@ class Translation:
             spoken = Checked(spoken, wanted, request.named("format"), losses)
         return self._work(native, target, sent, spoken, losses)
 
-    def _in_parts(self, target: Target, can: Capabilities) -> bool:
+    def _in_parts(self, target: Target, api: str, can: Capabilities) -> bool:
         """Whether it speaks as the caller does, and takes several requests for so many answers."""
-        if not (can.fanout and self._asked_in == "chat" and "n" in self._document.fields):
+        if not can.fanout or self._asked_in != "chat":
             return False
-        return reads_in("chat", target, self._exchange.sizing.makeup()) > 1
+        provider, choices = target.provider, self._exchange.sizing.makeup().choices
+        return choices > answers_max(provider.dialect, provider.flavour, api, can)
 
     @property
     def _has_attachments(self) -> bool:

@@ -23,7 +23,7 @@ BEHIND: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "gemini": ("gemini", {}, {"n_max": 2}),
 }
 #: How many of three answers each of its requests asks for.
-IN_PARTS = {**dict.fromkeys(BEHIND, [1, 1, 1]), "gemini": [2, 1]}
+IN_PARTS = {name: [2, 1] if name == "gemini" else [1, 1, 1] for name in BEHIND}
 ASKED: Any = [{"role": "user", "content": "Say hello to the lighthouse."}]
 every_provider = pytest.mark.parametrize("behind", BEHIND)
 

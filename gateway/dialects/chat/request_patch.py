@@ -41,8 +41,8 @@ class RequestPatch:
     """Of one model at one kind of provider. `fields` are those that may have to be changed."""
 
     __slots__ = (
-        "_can", "_choices_max", "_drops", "_drops_thinking", "_effort", "_messages", "_quirks", "_renames", "_thinks",
-        "fields",
+        "_can", "_choices_max", "_drops", "_drops_thinking", "_effort", "_messages", "_quirks", "_renames",
+        "_thinks", "fields",
     )  # fmt: skip
 
     def __init__(self, quirks: Quirks, model: str, can: Capabilities, *, known: bool) -> None:

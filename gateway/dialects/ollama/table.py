@@ -53,7 +53,7 @@ REQUEST_OUT = (
     Row("think", "M", "thinking_budget", "as the effort that it comes to"),
     Row("logprobs", "M", "logprobs"),
     Row("top_logprobs", "M", "top_logprobs"),
-    Row("", "R", "choices", "more than one"),
+    Row("", "R", "choices", "more than one, but for `fanout`"),
     Row("", "R", "image_out"),
     Row("", "R", "audio_out"),
     Row("", "I", "shows_thinking"),

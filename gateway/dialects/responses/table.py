@@ -96,7 +96,7 @@ REQUEST_OUT = (
     Row("prompt_cache_retention", "P"),
     Row("moderation", "P"),
     Row("(none)", "R", "stop", "it would answer another thing"),
-    Row("(none)", "R", "choices"),
+    Row("(none)", "R", "choices", "more than one, but for `fanout`"),
     Row("(none)", "R", "audio_out"),
     Row("(none)", "D", "seed"),
     Row("(none)", "D", "presence_penalty"),
