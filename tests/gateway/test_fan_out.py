@@ -99,6 +99,7 @@ async def test_all_answers_come_as_one_stream(
     assert [asked_for(json.loads(one["body"])) for one in sim.requests()] == IN_PARTS[behind]
     (line,) = await gateway.log_lines(1)
     assert (line["outcome"], line["output_tokens"]) == ("ok", final.usage.completion_tokens)
+    assert sim.stats()["connections"] == 1, "which each gives back to the next"
     await until(lambda: {one["in_flight"] for one in gateway.app.state()["pools"]} == {0})
 
 

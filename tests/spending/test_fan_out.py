@@ -79,9 +79,9 @@ async def test_who_goes_away_owes_what_was_answered(
 
 
 async def test_money_is_held_for_what_each_reads(sim: ProviderSim, stored: Stored) -> None:
-    """A dollar for a million tokens: 100,000 bytes are a tenth of it at most."""
+    """Two dollars for a million tokens that are cached: for 100,000 bytes a fifth of a dollar is held."""
     long = chat("the sea and the lighthouse " * 3700, max_tokens=5)
-    async with RunningGateway(fanning_out(sim, 0.2), database_dsn=stored.application) as gateway:
+    async with RunningGateway(fanning_out(sim, 0.4), database_dsn=stored.application) as gateway:
         refused = await post(gateway, {**long, "n": 3})
         assert refused.error()["code"] == "insufficient_quota"
         assert not sim.requests()
