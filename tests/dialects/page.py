@@ -88,8 +88,9 @@ references out of it or patterns that look around is given as it is, and a whole
 
 Of a whole answer `x-gateway-warnings: unread=…` names what has no counterpart, in the provider's words: blocks
 of what its servers did (`server_tool_use`), a reason why it ended that nobody here knows, or that says the model
-failed after it had said something (`stop_reason`, `finish_reason`, `finishReason`); `_raw` are arguments of a
-call that are no JSON object. `scarce=max_tokens` says that Gemini's thoughts may use up what so few tokens
+failed after it had said something (`stop_reason`, `finish_reason`, `finishReason`, `done_reason`,
+`incomplete_details`, `status`): it is told as `stop`, or what is nearest; `_raw` are arguments of a call that are
+no JSON object. `scarce=max_tokens` says that Gemini's thoughts may use up what so few tokens
 (under 1024) allow.
 
 Whatever the dialects, a provider that answers 400 or 422 because of one field which does not change what is asked

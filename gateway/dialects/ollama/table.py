@@ -68,7 +68,7 @@ REPLY_IN = (
     Row("message.content", "M", "Text"),
     Row("message.thinking", "M", "Thinking"),
     Row("message.tool_calls[]", "M", "ToolCall", "old servers give no id: one is made"),
-    Row("done_reason", "M", "Answer.stop", "one that is none is 502 when nothing was said"),
+    Row("done_reason", "M", "Answer.stop", "`load`, `unload` or none: 502 when nothing was said"),
     Row("logprobs", "M", "Logprob"),
     Row("prompt_eval_count, eval_count", "M", "Usage"),
     Row("total_duration, load_duration, prompt_eval_duration, eval_duration", "I"),

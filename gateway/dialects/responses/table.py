@@ -110,7 +110,7 @@ REPLY_IN = (
     Row("output[].type=reasoning", "M", "Thinking"),
     Row("output[].type=(any other)", "I"),
     Row("status=completed", "M", "stop", "`tool_calls` where it calls"),
-    Row("status=incomplete", "M", "stop", "`length` or `content_filter`"),
+    Row("status=incomplete", "M", "stop", "`length` or `content_filter`; of unknown reasons `length`"),
     Row("status=failed", "R", note="an error, never an answer"),
     Row("usage", "M", "usage"),
 )
