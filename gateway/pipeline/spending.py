@@ -230,6 +230,7 @@ def _most(exchange: Exchange, prices: tuple[Price, ...]) -> int:
     read, written = estimate.input_upper, estimate.output_max or answer_max(exchange)
     if exchange.body_bytes > read:
         read = exchange.body_bytes
+    read *= exchange.sizing.reads()
     most = 0
     for price in prices:
         amount = ceiling(price, read, written, searches)

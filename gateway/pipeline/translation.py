@@ -17,6 +17,7 @@ from gateway.dialects.data_url import Attached
 from gateway.dialects.document import Document
 from gateway.dialects.effort import thinks
 from gateway.dialects.estimated_usage import with_usage
+from gateway.dialects.fan_out import JoinedReader, answers_max, parts, read_replies
 from gateway.dialects.json_text import json_bytes, read_object
 from gateway.dialects.losses import Losses
 from gateway.dialects.named_by_url import to_be_fetched, with_contents
@@ -129,7 +130,13 @@ class Translation:
         api = self._api(way, can)
         if lacks_senses(target.facts.said) and (not way.native or self._has_attachments):
             check_shown(self._request()[0], target.facts.said)
-        if api == way.api and way.native and not self._goes_on and not self._needs_memory(target):
+        if (
+            api == way.api
+            and way.native
+            and not self._goes_on
+            and not self._needs_memory(target)
+            and not self._in_parts(target, api, can)
+        ):
             if api != "chat":
                 return native
             losses = self._losses.copy()
@@ -144,11 +151,20 @@ class Translation:
         spoken = outbound(provider.dialect, api, provider.flavour)
         if request.tools:
             spoken = Remembered(spoken, self._memory, self._owner, model, request, self._clock.monotonic)
-        sent = spoken.request(request, target.model, can, losses)
+        most = answers_max(provider.dialect, provider.flavour, api, can)
+        several = parts(request, most, can, losses)
+        sent = [spoken.request(part, target.model, can, losses) for part in several]
         wanted = request.parameters.format
-        if sent.unenforced and wanted is not None:
+        if sent[0].unenforced and wanted is not None:
             spoken = Checked(spoken, wanted, request.named("format"), losses)
         return self._work(native, target, sent, spoken, losses)
+
+    def _in_parts(self, target: Target, api: str, can: Capabilities) -> bool:
+        """Whether it speaks as the caller does, and takes several requests for so many answers."""
+        if not can.fanout or self._asked_in != "chat":
+            return False
+        provider, choices = target.provider, self._exchange.sizing.makeup().choices
+        return choices > answers_max(provider.dialect, provider.flavour, api, can)
 
     @property
     def _has_attachments(self) -> bool:
@@ -175,14 +191,15 @@ class Translation:
             self._read = request, losses
         return self._read
 
-    def _work(self, native: Work, target: Target, sent: Sent, spoken: Outbound, losses: Losses) -> Work:
+    def _work(
+        self, native: Work, target: Target, sent: Sequence[Sent], spoken: Outbound, losses: Losses
+    ) -> Work:
         exchange, inbound, keeping, frame_max = self._exchange, self._inbound, self.keeping, self._frame_max
-        asked = self._asked(target, losses)
-        body = json_bytes(sent.body)
+        asked, first = self._asked(target, losses), sent[0]
+        body, *rest = [json_bytes(one.body) for one in sent]
 
         def read(values: Sequence[dict[str, Any]]) -> tuple[bytes, Usage]:
-            (value,) = values
-            reply = spoken.reply(value, sent)
+            reply = read_replies(spoken, values, sent)
             if reply.usage.source == "none":
                 losses.estimated("usage")
             losses.unread(reply.unread)
@@ -192,22 +209,24 @@ class Translation:
             return json_bytes(written), reply.usage
 
         def stream() -> TranslatedStream:
-            reader = spoken.stream(sent, frame_max)
+            readers = [partial(spoken.stream, one, frame_max) for one in sent]
+            reader = JoinedReader(readers) if rest else readers[0]()
             writer = inbound.stream(asked)
             over = None if keeping is None else partial(_keep_whole, keeping, writer)
             counted = asked.input_tokens
-            frames_of = _frames_of(spoken, sent, writer, counted, over)
+            frames_of = _frames_of(spoken, sent[0], writer, counted, over)
             return TranslatedStream(reader, writer, frames_of, over, counted)
 
         return Work(
             "POST",
-            sent.api,
-            sent.path,
+            first.api,
+            first.path,
             lambda _: body,
-            query=sent.query,
-            forwarded=self._forwarded + sent.headers,
+            query=first.query,
+            forwarded=self._forwarded + first.headers,
             stream=stream if exchange.streaming else None,
             reasoning=native.reasoning,
+            rest=tuple(rest),
             read=read,
             named=asked.request.named,
             losses=losses,
