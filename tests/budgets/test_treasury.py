@@ -188,44 +188,6 @@ async def test_who_stops_waiting_holds_nothing(database: Database, tmp_path: Pat
     assert await posted(database) == {}
 
 
-async def test_a_budget_that_becomes_soft_serves_who_waits_for_it_and_hard_again_holds(
-    database: Database, tmp_path: Path
-) -> None:
-    soft = replace(KEY, hard=False)
-    async with open_treasury(tmp_path, database) as opened:
-        first = await held(opened, "r1", (KEY,), 800)
-        waiting = opened.reserve("r2", Levels((KEY,)), 800, asyncio.get_running_loop().time() + 600)
-        assert isinstance(waiting, Waiting)
-        opened.follow({KEY.id: soft}.get)
-        second = await waiting.decided()
-        assert isinstance(second, Reservation)
-        assert settle(opened, begin(opened, first), 500) + settle(opened, begin(opened, second), 400) == 900
-        opened.follow({KEY.id: KEY}.get)
-        third = await held(opened, "r3", (KEY,), 100)
-        assert isinstance(await reserve(opened, "r4", (KEY,), 101), Exhausted)
-        opened.end(third)
-    (left,) = await rows(database, "SELECT posted_nusd, reserved_nusd FROM budget_balances")
-    assert tuple(left.values()) == (900, 0)
-
-
-async def test_a_fault_of_our_own_ends_no_exchange_with_the_books(
-    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Who waits is told; it is logged and shown; and the next is served."""
-    told: list[bool] = []
-    async with open_treasury(tmp_path, database, Watch(held=told.append)) as opened:
-        waiting = opened.reserve("r1", Levels((KEY,)), 100, asyncio.get_running_loop().time() + 600)
-        assert isinstance(waiting, Waiting)
-        # The fault: it holds something already, so that it cannot be decided about.
-        opened._slices.reserve(waiting.held, Levels((SOFT,)), 1, time.time(), 1e12)
-        refused = await waiting.decided()
-        assert isinstance(refused, Unavailable) and refused.reason == "away" and told == [True]
-        opened._slices.release(waiting.held)
-        opened.end(await held(opened, "r2", (KEY,), 100))
-        assert told == [True, False]
-    assert "reserved twice" in caplog.text
-
-
 async def test_without_a_database_slices_are_spent_then_hard_budgets_are_unavailable(
     database: Database, tmp_path: Path
 ) -> None:
