@@ -5,11 +5,11 @@ time. They are sent one after another, so that together they hold one place of a
 order in which they were asked for, and count as one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gateway.capabilities import Capabilities
-from gateway.chat import ChatReply, ChatRequest, Parameters
+from gateway.chat import ChatReply, ChatRequest
 from gateway.chat_events import Begun, Counted, Event, Over
 from gateway.dialects.chat.quirks import quirks_of
 from gateway.dialects.chat.request_out import choices_max
@@ -35,6 +35,7 @@ def answers_max(dialect: str, flavour: str, api: str, can: Capabilities) -> int:
 
 def parts(request: ChatRequest, most: int, can: Capabilities, losses: Losses) -> list[ChatRequest]:
     """The requests that it takes where one gives so many answers: one, unless the model may be asked for more.
+    Those that are alike are one object.
 
     Raises GatewayError for several conversations where it may not, and where nothing may be changed.
     """
@@ -50,27 +51,27 @@ def parts(request: ChatRequest, most: int, can: Capabilities, losses: Losses) ->
         raise GatewayError(UNSUPPORTED_VALUE, said, param=name)
     if stated.choices > most:
         losses.changed(name)
-    return [
-        replace(request, turns=turns, further=(), parameters=_of_part(stated, asked, most))
-        for turns in conversations
-        for asked in range(0, stated.choices, most)
-    ]
+    made: list[ChatRequest] = []
+    for turns in conversations:
+        alike: dict[tuple[int, int | None], ChatRequest] = {}
+        for asked in range(0, stated.choices, most):
+            # The same seed would give the same answers again.
+            wanted = min(most, stated.choices - asked), None if stated.seed is None else stated.seed + asked
+            if wanted not in alike:
+                parameters = replace(stated, choices=wanted[0], seed=wanted[1])
+                alike[wanted] = replace(request, turns=turns, further=(), parameters=parameters)
+            made.append(alike[wanted])
+    return made
 
 
-def _of_part(stated: Parameters, asked: int, most: int) -> Parameters:
-    """Of the part before which so many answers were asked for: the same seed would give the same ones again."""
-    seed = None if stated.seed is None else stated.seed + asked
-    return replace(stated, choices=min(most, stated.choices - asked), seed=seed)
-
-
-def read_replies(spoken: Outbound, values: Sequence[dict[str, Any]], sent: Sequence[Sent]) -> ChatReply:
-    """The replies to all parts as one. Raises what reading one does, with what all of them used."""
+def read_replies(spoken: Outbound, values: Sequence[dict[str, Any]], sent: Sent) -> ChatReply:
+    """The replies to all parts, of which `sent` is one, as one. Raises as reading one does, with what all used."""
     replies: list[ChatReply] = []
     used: list[Usage] = []
     unfit = False
-    for value, one in zip(values, sent, strict=True):
+    for value in values:
         try:
-            replies.append(spoken.reply(value, one))
+            replies.append(spoken.reply(value, sent))
             used.append(replies[-1].usage)
         except UnfitAnswerError as error:
             used.append(error.usage)
@@ -93,11 +94,13 @@ class JoinedReader:
     used, nothing is known of all.
     """
 
-    __slots__ = ("_before", "_counted", "_next", "_reader", "_seen", "_used", "awaits_next")
+    __slots__ = ("_before", "_counted", "_left", "_make", "_reader", "_seen", "_used", "awaits_next")
 
-    def __init__(self, readers: Iterable[Callable[[], StreamReader]]) -> None:
-        self._next = list(readers)
-        self._reader = self._next.pop(0)()
+    def __init__(self, reader: Callable[[], StreamReader], streams: int) -> None:
+        """`reader` makes one for each of so many."""
+        self._make = reader
+        self._reader = reader()
+        self._left = streams - 1  # after this one
         self._before = 0  # choices of the streams that are over
         self._seen = 0  # of this one
         self._used: list[Usage] = []  # by those
@@ -132,12 +135,13 @@ class JoinedReader:
         return replace(self._counted, usage=used or NO_USAGE)
 
     def _over(self, found: list[Event]) -> None:
-        if not self._next:
+        if not self._left:
             found += (self._sum(), Over())
             return
         self._used.append(self._counted.usage)
         self._counted = Counted(NO_USAGE, self._counted.tier)
         self._before += max(1, self._seen)
         self._seen = 0
-        self._reader = self._next.pop(0)()
+        self._left -= 1
+        self._reader = self._make()
         self.awaits_next = True

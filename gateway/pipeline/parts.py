@@ -41,7 +41,7 @@ class Parts(Record, eq=False):
         The time that all may take is that of one exchange.
         """
         work, bounds = self.work, self.bounds
-        body = work.rest[self._sent]
+        body = work.rest[self._sent]()
         self._sent += 1
         left_s = max(_LEFT_MIN_S, self.permit.began + bounds.exchange_s - self.clock.monotonic())
         first_s = min(left_s, work.first_byte_s(bounds))

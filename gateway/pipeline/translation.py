@@ -153,11 +153,15 @@ class Translation:
             spoken = Remembered(spoken, self._memory, self._owner, model, request, self._clock.monotonic)
         most = answers_max(provider.dialect, provider.flavour, api, can)
         several = parts(request, most, can, losses)
-        sent = [spoken.request(part, target.model, can, losses) for part in several]
+        sent = spoken.request(several[0], target.model, can, losses)
+        body, rest = json_bytes(sent.body), list[Callable[[], bytes]]()
+        if len(several) > 1:  # whose losses are those of the first
+            lost, plain = losses.copy(), spoken
+            rest = _rest(several, body, lambda one: plain.request(one, target.model, can, lost))
         wanted = request.parameters.format
-        if sent[0].unenforced and wanted is not None:
+        if sent.unenforced and wanted is not None:
             spoken = Checked(spoken, wanted, request.named("format"), losses)
-        return self._work(native, target, sent, spoken, losses)
+        return self._work(native, target, sent, spoken, losses, body, rest)
 
     def _in_parts(self, target: Target, api: str, can: Capabilities) -> bool:
         """Whether it speaks as the caller does, and takes several requests for so many answers."""
@@ -192,11 +196,17 @@ class Translation:
         return self._read
 
     def _work(
-        self, native: Work, target: Target, sent: Sequence[Sent], spoken: Outbound, losses: Losses
+        self,
+        native: Work,
+        target: Target,
+        sent: Sent,
+        spoken: Outbound,
+        losses: Losses,
+        body: bytes,
+        rest: Sequence[Callable[[], bytes]],
     ) -> Work:
         exchange, inbound, keeping, frame_max = self._exchange, self._inbound, self.keeping, self._frame_max
-        asked, first = self._asked(target, losses), sent[0]
-        body, *rest = [json_bytes(one.body) for one in sent]
+        asked = self._asked(target, losses)
 
         def read(values: Sequence[dict[str, Any]]) -> tuple[bytes, Usage]:
             reply = read_replies(spoken, values, sent)
@@ -209,21 +219,21 @@ class Translation:
             return json_bytes(written), reply.usage
 
         def stream() -> TranslatedStream:
-            readers = [partial(spoken.stream, one, frame_max) for one in sent]
-            reader = JoinedReader(readers) if rest else readers[0]()
+            make = partial(spoken.stream, sent, frame_max)
+            reader = JoinedReader(make, 1 + len(rest)) if rest else make()
             writer = inbound.stream(asked)
             over = None if keeping is None else partial(_keep_whole, keeping, writer)
             counted = asked.input_tokens
-            frames_of = _frames_of(spoken, sent[0], writer, counted, over)
+            frames_of = _frames_of(spoken, sent, writer, counted, over)
             return TranslatedStream(reader, writer, frames_of, over, counted)
 
         return Work(
             "POST",
-            first.api,
-            first.path,
+            sent.api,
+            sent.path,
             lambda _: body,
-            query=first.query,
-            forwarded=self._forwarded + first.headers,
+            query=sent.query,
+            forwarded=self._forwarded + sent.headers,
             stream=stream if exchange.streaming else None,
             reasoning=native.reasoning,
             rest=tuple(rest),
@@ -248,6 +258,29 @@ class Translation:
             self.keeping is not None and self.keeping.keeps,
             losses,
         )
+
+
+def _rest(
+    several: Sequence[ChatRequest], body: bytes, write: Callable[[ChatRequest], Sent]
+) -> list[Callable[[], bytes]]:
+    """The bodies of all parts but the first, whose `body` is. Raises GatewayError for what cannot be asked.
+
+    Those that differ in their seed alone are written when they are sent, or as many as there may be would be held.
+    """
+    first, *others = several
+    known, found = {id(first): body}, list[Callable[[], bytes]]()
+    for one in others:
+        if one.parameters.seed != first.parameters.seed:
+            found.append(partial(_body, write, one))
+            continue
+        if id(one) not in known:
+            known[id(one)] = _body(write, one)
+        found.append(partial(bytes, known[id(one)]))
+    return found
+
+
+def _body(write: Callable[[ChatRequest], Sent], request: ChatRequest) -> bytes:
+    return json_bytes(write(request).body)
 
 
 def _frames_of(

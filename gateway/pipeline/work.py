@@ -53,7 +53,7 @@ class Work(Record, eq=False):
     #: What has to be had before it goes anywhere, once its caller's limits have let it in; None: nothing.
     before: Callable[[], Awaitable[None]] | None = None
     #: Further bodies, of a request that the provider takes in parts: `gateway.pipeline.parts`.
-    rest: tuple[bytes, ...] = ()
+    rest: tuple[Callable[[], bytes], ...] = ()
     #: What the caller gets for the JSON replies, one for each body, and what they used; None: the same bytes.
     read: Callable[[Sequence[dict[str, Any]]], tuple[bytes, Usage]] | None = None
     #: The body of one that is passed on, but for what its provider says in its own way; None: the same bytes.

@@ -50,6 +50,11 @@ def test_each_request_asks_for_as_many_as_it_may() -> None:
     assert parted(asking(5), 2, USUAL) == [(first, 5)], "which the dialect refuses"
 
 
+def test_those_that_are_alike_are_one_and_no_great_many() -> None:
+    made = parts(asking(5, "second"), 2, FANS_OUT, Losses())
+    assert len({id(one) for one in made}) == 4
+
+
 def test_no_two_of_them_have_the_same_seed() -> None:
     made = parts(asking(3, seed=7), 1, FANS_OUT, Losses())
     assert [one.parameters.seed for one in made] == [7, 8, 9]
@@ -84,7 +89,7 @@ def test_how_many_answers_a_request_may_ask_for() -> None:
 
 def read(several: list[bytes], cuts: list[int]) -> list[Event]:
     """What comes of these streams, one after another, each cut at these places."""
-    reader = JoinedReader([partial(MessagesReader, SENT, 1_000_000) for _ in several])
+    reader = JoinedReader(partial(MessagesReader, SENT, 1_000_000), len(several))
     events: list[Event] = []
     for number, data in enumerate(several):
         assert reader.awaits_next == (number > 0)

@@ -242,6 +242,43 @@ async def test_prompts_of_a_completion(
     assert len(sim.requests()) == 2 * (2 // IN_PARTS[behind][0])
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_each_is_asked_with_a_seed_of_its_own(
+    gateway: RunningGateway, sim: ProviderSim, stream: bool
+) -> None:
+    assert (await post(gateway, {**chat(n=3, seed=7, stream=stream), "model": "ollama"})).status == 200
+    assert [json.loads(one["body"])["options"]["seed"] for one in sim.requests()] == [7, 8, 9]
+
+
+async def test_a_prompt_that_cannot_be_asked_is_refused_before_any_is(
+    gateway: RunningGateway, sim: ProviderSim
+) -> None:
+    body = {"model": "anthropic", "prompt": ["the sea", ""]}
+    reply = await exchange(gateway, request(body, path="/v1/completions"))
+    assert reply.status == 400
+    assert not sim.requests()
+
+
+@every_provider
+@pytest.mark.parametrize("stream", [False, True])
+async def test_each_may_call_tools(by_openai: AsyncOpenAI, behind: str, stream: bool) -> None:
+    asked: Any = {
+        "model": behind,
+        "messages": [{"role": "user", "content": "Weather in Oslo? [[sim:calls=2]]"}],
+        "tools": [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}],
+        "n": 2,
+    }
+    if stream:
+        async with by_openai.chat.completions.stream(**asked) as streamed:
+            reply: Any = await streamed.get_final_completion()
+    else:
+        reply = await by_openai.chat.completions.create(**asked)
+    for choice in reply.choices:
+        assert [call.function.name for call in choice.message.tool_calls] == ["weather", "weather"]
+        assert choice.finish_reason == "tool_calls"
+    assert len(reply.choices) == 2
+
+
 async def test_prompts_are_refused_unless_that_is_wanted(sim: ProviderSim) -> None:
     async with RunningGateway(giving_few(sim, fanout=False)) as gateway:
         body = {"model": "anthropic", "prompt": ["the sea", "a lighthouse"]}
