@@ -318,7 +318,7 @@ class ConfigFile(Section):
     )
     database_replica: Url | None = Field(
         default=None,
-        description="With a URL: its streaming replica, for reads that may be a little behind; `kaze check --live` tells others.",
+        description="With a URL: its streaming replica, for reads that may be a little behind.",
     )
     database_prepared_statements: Flag = Field(
         default=True, description="`false` behind a pooler in transaction mode that does not keep them."
