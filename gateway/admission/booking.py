@@ -4,6 +4,8 @@ Order as in reference §2.4: membership, then what is booked once for a number, 
 then asks one by one, then stock. A contradiction (`Membership.contradicted`) starts the account's state anew.
 """
 
+from collections.abc import Sequence
+
 from gateway.admission.account_model import NO_HOLD, AccountModel
 from gateway.admission.dimension import CONCURRENCY, AccountTerms
 from gateway.admission.ledger import Answer, Ask, Batch, Settle, StockAsk, Verdict
@@ -154,23 +156,23 @@ def _verdicts(
         if account.too_large(ask.charge):
             verdicts.append(_TOO_LARGE)
             continue
-        held = ahead
+        held: Sequence[int] = ahead
         if rows:
             held = [sum(pair) for pair in zip(ahead, hold(rows, ask, tags, account.served()), strict=True)]
         if not closed and account.fits(ask.charge, ask.rank, held, now, at):
             account.commit(ask.charge, ask.rank, at, batch.worker)
             verdicts.append(Verdict(at))
             continue
-        wait_ms = wait_ms or _wait_ms(account, ask, now)
+        wait_ms = wait_ms or _wait_ms(account, ask, held, now)
         verdicts.append(Verdict(0, wait_ms))
         refused.append(ask)
         ahead = [sum(pair) for pair in zip(ahead, by_axis(ask.charge, 1), strict=True)]
     return verdicts, refused
 
 
-def _wait_ms(account: AccountModel, ask: Ask, now: int) -> int:
-    """Of the first that was refused; those behind it wait no less."""
-    return account.free_at(ask.charge, ask.rank, now) - now or HELD_WAIT_MS
+def _wait_ms(account: AccountModel, ask: Ask, held: Sequence[int], now: int) -> int:
+    """Of the first that was refused, once those before it have gone; those behind it wait no less."""
+    return account.free_at(ask.charge, ask.rank, now, held) - now or HELD_WAIT_MS
 
 
 def _stock(account: AccountModel, ask: StockAsk, owner: str, live: int, now: int, at: int) -> int:

@@ -114,6 +114,13 @@ class Holding(Hand):
             due = min(due, max(self.stock.due, self._new_until))
         return max(now, min(due, self._unused_at))
 
+    def is_served(self) -> bool:
+        """Whether all was just taken that the last answer granted to those who wait: nothing is to be returned."""
+        if self._unused_at == NEVER or self.lots.asked():
+            return False
+        self._unused_at = NEVER
+        return True
+
     def due_after_take(self, now: int) -> int:
         """The same for what a take may have changed, cheaply."""
         return self.stock.due if self.lots.places <= self.stock.low else now + self.delay

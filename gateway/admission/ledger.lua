@@ -182,6 +182,7 @@ local function settle_limit(meter)
   meter.nominal, meter.limit = nominal, limit
   if meter.slots then
     local shared = min(limit, lowered - floor(lowered * K.TOP_CLASS_PERMILLE / 1000))
+    if shared == limit and limit >= K.PLACE_FROM then shared = shared - 1 end
     meter.shared_limit, meter.level_max, meter.credit_max = shared, max(shared * K.BUCKET_MS, K.SCALE), shared * K.CREDIT_MS
   end
 end
@@ -857,8 +858,8 @@ if ask_count > 0 or stock_wanted > 0 then
   end
 end
 
--- When the charge first fits if nothing else happens: called once in a batch at most.
-local function free_at(charge, rank)
+-- When the charge first fits if nothing happens but that what is held goes before it: called once in a batch at most.
+local function free_at(charge, rank, held)
   local function left_at(slots, axis, excess)
     if excess <= 0 then return now end
     local freed, from, some = 0, slots.first, 4
@@ -876,15 +877,15 @@ local function free_at(charge, rank)
   local function room_at(slots, axis, units, limit)
     return left_at(slots, axis, min(slots.used[axis] + units - limit, slots.used[axis]))
   end
-  local function paced_at(rate, units)
-    local need, limit = units * K.SCALE, rate.shared_limit
-    local wanted = max(0, min(need, rate.level_max) - rate.level)
+  local function paced_at(rate, units, before)
+    local need, kept, limit = units * K.SCALE, before * K.SCALE, rate.shared_limit
+    local wanted = max(0, min(need, rate.level_max) + kept - rate.level)
     local at = rate.paced_at + ceil((wanted + rate.owed) / limit)
     if rate.owed > 0 then -- before all is repaid: the first moment T with T - repaid_ms(T) >= goal
       local goal = rate.paced_at - repaid_ms(rate.paced_at) + ceil(wanted / limit)
       at = min(at, max(rate.paced_at, floor((goal - 1) * K.REPAID_OF_MS / (K.REPAID_OF_MS - K.REPAID_MS)) + 1))
     end
-    if rate.credit < need then return at end
+    if rate.credit - kept < need then return at end
     local usable = floor((limit * K.CREDIT_USABLE_BELOW_PERCENT - 1) / 100)
     return min(at, left_at(rate.slots, rate.axis, rate.slots.used[rate.axis] - usable))
   end
@@ -910,9 +911,10 @@ local function free_at(charge, rank)
     local units = B[charge + rate.axis]
     if units > 0 then
       local axis, limit = rate.axis, rank > 0 and rate.shared_limit or rate.limit
-      at = max(at, rate.blocked_until, room_at(rate.slots, axis, units, limit))
-      if rate.burst then at = max(at, room_at(rate.burst, axis, units, rate.burst_limit)) end
-      if rank > 0 and way(rate, units, 0) == BLOCKED then at = max(at, paced_at(rate, units)) end
+      local before = held[axis]
+      at = max(at, rate.blocked_until, room_at(rate.slots, axis, units + before, limit))
+      if rate.burst then at = max(at, room_at(rate.burst, axis, units + before, rate.burst_limit)) end
+      if rank > 0 and way(rate, units, before) == BLOCKED then at = max(at, paced_at(rate, units, before)) end
     end
   end
   return at
@@ -961,13 +963,14 @@ local ahead, wait_ms = { 0, 0, 0, 0, 0 }, 0
 for i = 1, ask_count do
   local ask = ASKS + 7 * (i - 1)
   local charge, rank = ask + 3, B[ask + 1]
+  local held = hold and hold(ask, ahead) or ahead
   if too_large(charge) then
     verdicts[2 * i - 1], verdicts[2 * i] = -1, 0
-  elseif not closed and fits(charge, rank, hold and hold(ask, ahead) or ahead, at) then
+  elseif not closed and fits(charge, rank, held, at) then
     commit(charge, rank, at)
     verdicts[2 * i - 1], verdicts[2 * i] = at, 0
   else
-    if wait_ms == 0 then wait_ms = free_at(charge, rank) - now end
+    if wait_ms == 0 then wait_ms = free_at(charge, rank, held) - now end
     if wait_ms == 0 then wait_ms = K.HELD_WAIT_MS end
     verdicts[2 * i - 1], verdicts[2 * i] = 0, wait_ms
     refused = refused + 1
