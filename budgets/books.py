@@ -142,7 +142,7 @@ class Books:
         async with self._pool.transaction(
             EVERY_TENANT, isolation="repeatable_read", readonly=True
         ) as connection:
-            return [Difference(*row.values()) for row in await connection.fetch(_RECONCILE, since)]
+            return [Difference(*row.values()) for row in await connection.fetch(_RECONCILE, since, ALIVE_S)]
 
 
 async def standings(

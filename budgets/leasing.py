@@ -180,22 +180,24 @@ class Leasing:
         silence = asyncio.create_task(self._silence(), name="silent books")
         try:
             grants = await self._books.exchange(self._holder, self._slices.wants(self._now(), only_urgent))
-            failed = None if grants is not None else "the slices of this worker were closed"
+            if grants is None:
+                self._fail("the slices of this worker were closed")
+                return False
+            self._slices.hear(grants)
+            before = len(self._waiting)
+            self._try_again()
         except (DatabaseAwayError, DatabaseBusyError) as error:
-            grants, failed = None, str(error)
-        except Exception as error:
-            log.exception("the books could not be asked")
-            grants, failed = None, str(error)
+            self._fail(str(error))
+            return False
+        except Exception as error:  # of our own: who waits is told, and the next exchange comes all the same
+            if not self._told:
+                log.exception("budgets: an exchange with the books failed")
+            self._fail(repr(error))
+            return False
         finally:
             silence.cancel()
-        if failed is not None:
-            self._fail(failed)
-            return False
-        self._failing_since = None
+        self._answered()
         self._watch.asked(self._monotonic() - began)
-        self._slices.hear(grants or ())
-        before = len(self._waiting)
-        self._try_again()
         return len(self._waiting) < before
 
     async def _silence(self) -> None:
@@ -203,16 +205,23 @@ class Leasing:
         for _ in range(_GRACE_PARTS):
             await asyncio.sleep(GRACE_S / _GRACE_PARTS)
         if self._failing_since is None:
-            self._failing_since, self._told = self._monotonic() - GRACE_S, False
+            self._failing_since = self._monotonic() - GRACE_S
         self._fail("no answer yet")
+
+    def _answered(self) -> None:
+        self._failing_since = None
+        if self._told:
+            self._told = False
+            self._watch.held(False)
 
     def _fail(self, reason: str) -> None:
         if self._failing_since is None:
-            self._failing_since, self._told = self._monotonic(), False
+            self._failing_since = self._monotonic()
         if self.away():
             if not self._told:
                 log.warning("hard budgets are held to what was leased before: %s", reason)
                 self._told = True
+                self._watch.held(True)
             for one in list(self._waiting):
                 self._decide(one, Unavailable(one.budgets[0], "away"))
 

@@ -1,5 +1,7 @@
 -- Accounts whose parts do not add up, of periods that began on or after $1 (null: all): what is posted and what the
--- log says; of hard budgets also what is committed, and what is posted and held.
+-- log says; of hard budgets also what is committed, and what is posted and held. Nobody holds less than nothing for
+-- long: what was spent and not leased is leased at the worker's next exchange with the books; of one that was not heard
+-- of for $2 seconds it is a difference.
 WITH logged AS (
     SELECT one ->> 0 AS account, one ->> 1 AS period, sum(cost_nusd) AS nusd
     FROM usage_log, jsonb_array_elements(accounts) AS one
@@ -7,8 +9,10 @@ WITH logged AS (
     GROUP BY 1, 2),
 posted AS (SELECT account, period, sum(posted_nusd) AS nusd FROM budget_posted GROUP BY 1, 2),
 held AS (
-    SELECT account, period, sum(granted_nusd - returned_nusd - spent_nusd) AS nusd
-    FROM budget_slices
+    SELECT account, period, sum(
+        CASE WHEN w.seen_at > now() - make_interval(secs => $2) THEN granted_nusd - returned_nusd - spent_nusd
+             ELSE greatest(granted_nusd - returned_nusd - spent_nusd, 0) END) AS nusd
+    FROM budget_slices s LEFT JOIN workers w ON w.name = s.worker
     GROUP BY 1, 2),
 named AS (
     SELECT account, period FROM logged

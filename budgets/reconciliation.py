@@ -37,6 +37,8 @@ class Reconciliation:
                 await self.compare()
             except (DatabaseAwayError, DatabaseBusyError) as error:
                 log.warning("budgets were not compared with the usage log: %s", error)
+            except Exception:
+                log.exception("budgets were not compared with the usage log")
 
     async def compare(self) -> None:
         since = datetime.fromtimestamp(self._now(), UTC).date() - _BACK

@@ -161,14 +161,13 @@ class Slice:
             return  # to one before us, which has given back since
         if self.heard < 0:  # the books may remember one before us in the same period
             self.returned = grant.returned
-            if self.budget.hard:  # nothing was spent yet: nothing was leased
-                self.spent += grant.spent
-            else:
-                self.spent = max(self.spent, grant.spent)
         if grant.asked >= self.heard:
             self.heard, self.standing = grant.asked, grant.standing
         self.granted = max(self.granted, grant.granted)
         self.posted = max(self.posted, grant.spent)
+        self.spent = max(
+            self.spent, self.posted
+        )  # while it was soft it may have been spent before it was heard of
 
     @property
     def complete(self) -> bool:

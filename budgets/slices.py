@@ -5,7 +5,7 @@ each once. Pure; who calls it asks the books in the background (`wants`, `hear`)
 the books away slices are spent; then hard budgets find too little (the caller refuses) and soft ones go on.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import islice
@@ -55,7 +55,8 @@ _Open = tuple[int, tuple[Slice, ...], float]
 class Levels:
     """The budgets that a request counts in, all or none; to be kept, as the slices behind them are looked up once.
 
-    Those are found again when a period ends, or a slice was forgotten (`version` is `Slices`').
+    Those are found again when a period ends, a slice was forgotten or terms are others (`version` is `Slices`').
+    `budgets` says which they are: on what terms, `Slices.follow` does, however old the request that brings them.
     """
 
     __slots__ = ("budgets", "hard", "reserved", "since", "slices", "soft", "until", "version")
@@ -86,7 +87,8 @@ class Slices(Generic[Id]):
         self._slices: dict[tuple[str, str], Slice] = {}
         self._open: dict[Id, _Open] = {}
         self._askings = 0
-        self._version = 0  # counts the slices that were forgotten
+        self._version = 0  # counts the slices that were forgotten, and the changes of terms
+        self._terms: Callable[[str], Budget | None] = _unsaid
         #: Those of which the books should be asked now rather than by and by.
         self.pressing: dict[tuple[str, str], Slice] = {}
 
@@ -177,10 +179,15 @@ class Slices(Generic[Id]):
         self._askings += 1
         return sorted(each.want(False, self._askings) for each in self._slices.values())
 
-    def follow(self, terms: Mapping[str, Budget]) -> None:
-        """Budgets have other terms now, by id: the books are told these, and what is not asked for follows too."""
+    def follow(self, terms: Callable[[str], Budget | None]) -> None:
+        """What `terms` says of an id holds from now on, for what is under way, too; the books are told it.
+
+        Of whom it says nothing, the last that was said holds.
+        """
+        self._terms = terms
+        self._version += 1
         for each in self._slices.values():
-            each.budget = terms.get(each.budget.id, each.budget)
+            each.budget = terms(each.budget.id) or each.budget
 
     def current(self, budget: Budget, now: float) -> Slice:
         """Of the period that lasts, for readings: one that was not used here is not kept."""
@@ -218,13 +225,17 @@ class Slices(Generic[Id]):
         return Short(lacking[0].budget, lacking[0].span)
 
     def _slice(self, budget: Budget, now: float) -> Slice:
-        lasting = span(budget.period, now, budget.anchor)
-        key = budget.id, lasting.key
+        terms = self._terms(budget.id) or budget
+        lasting = span(terms.period, now, terms.anchor)
+        key = terms.id, lasting.key
         found = self._slices.get(key)
         if found is None:
-            found = self._slices[key] = Slice(budget, lasting, self._askings + 1)
-        found.budget = budget
+            found = self._slices[key] = Slice(terms, lasting, self._askings + 1)
         return found
+
+
+def _unsaid(_: str) -> None:
+    """Nothing is configured: what is brought is all that is known."""
 
 
 def _warning(found: Slice) -> int:

@@ -8,7 +8,7 @@ and soft ones go on; records wait in the spool, and `admitted_classes` falls bef
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -157,8 +157,8 @@ class Treasury:
         """Whose slices are charged: goes into every INTENT."""
         return self._holder
 
-    def follow(self, terms: Mapping[str, Budget]) -> None:
-        """Budgets have other terms now, by id."""
+    def follow(self, terms: Callable[[str], Budget | None]) -> None:
+        """What `terms` says of an id holds from now on, whatever a request brings; None: what was said last."""
         self._slices.follow(terms)
 
     def price(self, seller: Seller, model: str, tenant: str) -> Price:
@@ -277,7 +277,10 @@ class Treasury:
             await asyncio.sleep(_EXPIRE_S)
             for held, _ in self._slices.late(self._monotonic()):
                 log.error("request %s did not end its reservation", held.request_id)
-                self.end(held)
+                try:
+                    self.end(held)
+                except Exception:  # the others' end by themselves all the same
+                    log.exception("the reservation of request %s could not be ended", held.request_id)
 
 
 def _take_seat(root: Path) -> tuple[Claim, Holder]:

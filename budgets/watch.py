@@ -14,6 +14,7 @@ def _nothing(*_: object) -> None:
 class Watch:
     flushed: Callable[[float, int], None] = _nothing  # seconds that a flush took, records
     asked: Callable[[float], None] = _nothing  # seconds that the books took to answer
+    held: Callable[[bool], None] = _nothing  # whether hard budgets are held to what was leased before
     overrun: Callable[[str, int], None] = _nothing  # a request that cost so much more than was reserved
     unknown: Callable[[str], None] = _nothing  # a request of which it will not be known what it cost
     recovered: Callable[[int], None] = _nothing  # records that a dead worker had left

@@ -6,7 +6,7 @@ puts on each axis, when it starts and when it has ended, is the provider's (`gat
 
 from collections.abc import Iterator
 
-from gateway.record import Record
+from gateway.record import Record, replace
 
 #: Positions in a `Charge`.
 CHARGE_AXES = REQUESTS, INPUT, OUTPUT, TOKENS = range(4)
@@ -44,6 +44,13 @@ class Estimate(Record, frozen=True, gc=False):
     cached: int = 0  # of `input`, expected to be read from the provider's prompt cache
     guessed: bool = False  # `output` is: the caller does not say, and too little was learned
 
+    def read(self, times: int) -> "Estimate":
+        """Of the same where all of it is read so often."""
+        if times == 1:
+            return self
+        input_, upper, cached = self.input * times, self.input_upper * times, self.cached * times
+        return replace(self, input=input_, input_upper=upper, cached=cached)
+
 
 class Makeup(Record, frozen=True, gc=False):
     """What a request is made of, as far as tokens go: read from its body once, estimated for any model."""
@@ -53,10 +60,10 @@ class Makeup(Record, frozen=True, gc=False):
     flat: int = 1  # tokens of what is not content: the template around messages and tools
     flat_upper: int = 1
     answer: int = 0  # tokens of an answer of such a request, before anything is learned; 0: it has none
-    choices: int = 1
+    choices: int = 1  # of all texts together
     output_max: int | None = None  # of all choices; None when the caller does not say
     searches: int = 0  # that the provider may make, and bill by the call
-    texts: int = 1  # that are embedded, each for itself
+    texts: int = 1  # that are embedded or gone on with, each for itself
 
 
 #: Before anything was read.

@@ -185,6 +185,8 @@ class ChatRequest(Record, frozen=True):
     stream: bool = False
     others: JsonObject = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    #: Conversations beside `turns` that are asked the same and get answers of their own: prompts of a completion.
+    further: tuple[tuple[Turn, ...], ...] = ()
 
     def named(self, noun: str) -> str:
         """What the caller calls a parameter."""

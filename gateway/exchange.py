@@ -46,6 +46,10 @@ class Sizing(Protocol):
 
     def estimate(self) -> Estimate: ...
 
+    def reads(self) -> int:
+        """How often a target that may get it reads all of it, at most."""
+        ...
+
     def needs(self) -> frozenset[str]:
         """What a model must be able to do for it: flags of `capabilities`."""
         ...
@@ -72,8 +76,8 @@ class Purse(Protocol):
         """Write down that an attempt is sent. Raises GatewayError: it must not be."""
         ...
 
-    def failed(self, permit: Any, reason: str, *, owed: bool) -> None:
-        """The attempt came to nothing. `owed`: the provider may have done the work."""
+    def failed(self, permit: Any, reason: str, *, owed: bool, used: Usage | None = None) -> None:
+        """The attempt came to nothing. `owed`: the provider may have done the work; `used`: what it did of it."""
         ...
 
     def lost(self, permit: Any, usage: Usage | None) -> None:
@@ -99,6 +103,9 @@ class Sized:
 
     def estimate(self) -> Estimate:
         return self._estimate
+
+    def reads(self) -> int:
+        return 1
 
     def needs(self) -> frozenset[str]:
         return frozenset()

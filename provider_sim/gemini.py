@@ -30,16 +30,16 @@ PIECES_PER_FRAME = 4
 
 
 def _usage(call: Call) -> JsonObject:
-    """candidatesTokenCount leaves out thoughts; the total does not."""
-    usage = call.answer.usage
+    """candidatesTokenCount leaves out thoughts; the total does not. The prompt is read once for all candidates."""
+    usage, several = call.answer.usage, call.ask.n
     made: JsonObject = {
         "promptTokenCount": usage.input,
-        "candidatesTokenCount": usage.output - usage.reasoning,
-        "totalTokenCount": usage.input + usage.output,
+        "candidatesTokenCount": (usage.output - usage.reasoning) * several,
+        "totalTokenCount": usage.input + usage.output * several,
         "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.input}],
     }
     if usage.reasoning:
-        made["thoughtsTokenCount"] = usage.reasoning
+        made["thoughtsTokenCount"] = usage.reasoning * several
     if usage.cached:
         made["cachedContentTokenCount"] = usage.cached
     return made
@@ -110,7 +110,8 @@ def _stream(call: Call) -> Reply:
     bodies = []
     for number, parts in enumerate(contents or [[{"text": ""}]]):
         last = number == max(len(contents), 1) - 1
-        bodies.append({"candidates": [_candidate(parts, 0, finish if last else None)], **envelope})
+        candidates = [_candidate(parts, i, finish if last else None) for i in range(call.ask.n)]
+        bodies.append({"candidates": candidates, **envelope})
     if answer.refusal is not None:
         bodies = [_blocked(call)]
     dumped = [orjson.dumps(body) for body in bodies]

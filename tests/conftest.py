@@ -1,6 +1,7 @@
 """Fixtures every part of the suite may use."""
 
 import asyncio
+import gc
 import os
 import platform
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,6 +23,12 @@ hypothesis.settings.register_profile(
     "patient", deadline=None, max_examples=50, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("patient")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: no collection looks through it again, of which tests ask for hundreds."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_asyncio_loop_factories(

@@ -1,4 +1,4 @@
-"""In which order the processes of one run take files: those marked `long` first, those marked `alone` last.
+"""What the processes of one run share, and in which order they take files: `long` ones first, `alone` ones last.
 
 A file of minutes that began last would keep one process busy when the other is through. What measures has the
 machine to itself: the process that gets to it waits until the others have ended, as each holds a lock on one file
@@ -7,10 +7,12 @@ for as long as it lives. Needs `--dist loadfile --no-loadscope-reorder`, by whic
 
 import contextlib
 import fcntl
+import importlib
 import os
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,21 @@ def pytest_configure(config: pytest.Config) -> None:
     if (path := _shared(config)) is not None:
         config.stash[_LOCK] = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(config.stash[_LOCK], fcntl.LOCK_SH)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Each process imports its part of the tests first: what one has compiled the others only read."""
+    config = session.config
+    if (told := _told(config)) is None:
+        return
+    paths = sorted(path for given in config.args for path in Path(given).rglob("test_*.py"))
+    for path in paths[int(told["workerid"].removeprefix("gw")) :: told["workercount"]]:
+        name = ".".join(path.absolute().relative_to(config.rootpath).with_suffix("").parts)
+        with contextlib.suppress(
+            Exception, pytest.skip.Exception
+        ):  # which collecting it finds again, and tells
+            importlib.import_module(name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,5 +70,10 @@ def _is_alone(item: pytest.Item) -> bool:
 
 def _shared(config: pytest.Config) -> Path | None:
     """The file that all processes of this run know; None when there is only one."""
-    told = getattr(config, "workerinput", None)  # by xdist
+    told = _told(config)
     return None if told is None else Path(tempfile.gettempdir()) / f"kaze-tests-{told['testrunuid']}"
+
+
+def _told(config: pytest.Config) -> dict[str, Any] | None:
+    """What xdist tells a process that is one of several."""
+    return getattr(config, "workerinput", None)

@@ -358,7 +358,8 @@ class Inference:
     ) -> Sizing:
         target, route = candidates.first_target, candidates.route
         assert target is not None and route is not None, "what names a model has a target"
-        return Sizing(source, endpoint.name, self._estimator, tenant.id, route.label, target.model)
+        name, label = endpoint.name, route.label
+        return Sizing(source, name, self._estimator, tenant.id, label, target.model, candidates)
 
 
 def _is_strict(named: dict[bytes, bytes]) -> bool:

@@ -32,7 +32,9 @@ def required_text(fields: JsonObject, name: str, at: str = "") -> str:
     return value
 
 
-def integer(fields: JsonObject, name: str, at: str = "", least: int | None = None) -> int | None:
+def integer(
+    fields: JsonObject, name: str, at: str = "", least: int | None = None, most: int | None = None
+) -> int | None:
     value = fields.get(name)
     if value is None:
         return None
@@ -40,8 +42,9 @@ def integer(fields: JsonObject, name: str, at: str = "", least: int | None = Non
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise wrong_type(path(at, name), "an integer")
-    if least is not None and value < least:
-        raise wrong_value(path(at, name), f"must be {least} or more")
+    if (least is not None and value < least) or (most is not None and value > most):
+        bounds = f"between {least} and {most}" if most is not None else f"{least} or more"
+        raise wrong_value(path(at, name), f"must be {bounds}")
     return value
 
 

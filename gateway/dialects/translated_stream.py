@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.chat_events import Begun, Counted, Event, Over
 from gateway.dialects.estimated_usage import estimated_usage, letters_of
+from gateway.dialects.fan_out import JoinedReader
 from gateway.dialects.translation import StreamReader, StreamWriter
 from gateway.errors import ReportedError
 from gateway.exchange import Usage
@@ -65,6 +66,11 @@ class TranslatedStream:
         except ReportedError as error:
             self.failure = error.event
             return b""
+
+    @property
+    def awaits_next(self) -> bool:
+        """One of several answers is over: what comes now must be of the next request's."""
+        return isinstance(self._reader, JoinedReader) and self._reader.awaits_next
 
     def usage(self) -> Usage | None:
         """What the provider reported so far, if it did."""

@@ -7,7 +7,6 @@ attempt's error, or why there was no other; never our own credential's.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 
 from gateway.admission.choice import Wish
@@ -24,14 +23,15 @@ from gateway.errors import (
     UPSTREAM_AUTH,
     GatewayError,
 )
-from gateway.exchange import NO_USAGE, Exchange
+from gateway.exchange import NO_USAGE, Exchange, Usage
 from gateway.pipeline.admit import Dispatcher
+from gateway.pipeline.door import Doors
 from gateway.pipeline.hedged import Hedged
 from gateway.pipeline.lessons import Lessons, is_owed, verdict_of_error
+from gateway.pipeline.parts import Parts, used_by
 from gateway.pipeline.reexamine import LookAgainError
-from gateway.pipeline.reply import Reply, check_other, error_text, open_stream, take_json
+from gateway.pipeline.reply import Reply, check_other, error_text, is_stream, open_stream, take_json
 from gateway.pipeline.router import Candidates
-from gateway.pipeline.served_by import served_by
 from gateway.pipeline.ticket import Permit, Ticket
 from gateway.pipeline.turned_away import not_again
 from gateway.pipeline.unsealed import is_of_seals, unsealed
@@ -42,29 +42,15 @@ from gateway.settings.snapshot import RANKS, Bounds, ProviderKey, Target
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
 from gateway.upstream.refusal import refusal, transport_error
-from gateway.upstream.request_head import fixed_head
 from gateway.upstream.response import Response
 from gateway.upstream.send import send
 from gateway.upstream.verdict import Kind, verdict_of_failure
 from keys.secret import Secret
 
-_HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
-_DOORS_MAX = 4096
-#: Ollama's streams: an object a line.
-_LINES = b"application/x-ndjson"
 _NO_WAY = (NO_ELIGIBLE_KEY, REQUEST_TOO_LARGE, UPSTREAM_AUTH)
 #: After these the same key may serve it yet; after the others where the provider says when: it rests until then.
 _PUT_BACK: frozenset[Kind] = frozenset({"rate", "ramp", "saturation"})
 _PUT_BACK_WHEN_TOLD: frozenset[Kind] = frozenset({"health", "capacity"})
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """What is the same for every request of one kind to one provider key."""
-
-    head: bytes
-    identity: bytes
-    pool: Pool
 
 
 #: Makes of work, as it was before it was written for a target, what may be asked instead.
@@ -101,7 +87,6 @@ class Upstream:
     ) -> None:
         self._dispatcher = dispatcher
         self._lessons = lessons
-        self._pool_of = pool_of
         self._bounds = bounds
         self._clock = clock
         self._sent = dispatcher.sent
@@ -114,7 +99,7 @@ class Upstream:
         self.has_another_secret: Callable[[str, Secret | None], Awaitable[bool]] = _nobody_knows
         self._unwanted = Unwanted()
         self._unwanted_betas = UnwantedBetas()
-        self._doors: dict[tuple[ProviderKey, str, str, str | None, str], Door] = {}
+        self._doors = Doors(pool_of)
 
     def configure(self) -> None:
         """The configuration, or a secret, is another one: what was made of it is made anew when it is needed."""
@@ -207,17 +192,17 @@ class Upstream:
         exchange.provider_key, exchange.target, exchange.overflow = key, target, permit.overflow
         permit.presented = key.secret
         try:
-            door = self._door(key, target, work)
+            door = self._doors.of(key, target, work)
             body = work.body(target)
             if exchange.purse is not None:
                 exchange.purse.begin(permit)
             payload: bytes | AsyncIterator[bytes] | None
             if isinstance(body, bytes):
-                head, payload = _HEAD % (door.head, work.content_type, len(body), work.forwarded), body
+                head, payload = work.head(door.head, len(body)), body
             else:
                 head, payload = _request(door.head, work, body)
             bounds = self._bounds
-            first_byte_s = bounds.first_frame_reasoning_s if work.reasoning else bounds.first_frame_s
+            first_byte_s = work.first_byte_s(bounds)
             response = await send(
                 door.pool, head, payload, first_byte_s, bounds.exchange_s, self._sent, permit
             )
@@ -226,24 +211,27 @@ class Upstream:
         except BaseException:
             self._lessons.abandoned(permit, NO_USAGE)
             raise
+        wholes: list[bytes] = []  # answers to its parts
         try:
             if 200 <= response.status < 300:
                 self._lessons.head(exchange, permit, response.headers)
                 content_type = response.header(b"content-type") or b"application/octet-stream"
                 reply = Reply(response, permit, door.identity, content_type, work)
-                if content_type[:17] == b"text/event-stream" or content_type[:20] == _LINES:
+                parts = Parts(work, permit, door.head, door.pool, bounds, self._clock) if work.rest else None
+                if is_stream(content_type):
                     await open_stream(reply, first_byte_s, bounds.frame_gap_s)
-                elif content_type[:16] == b"application/json":
+                    reply.further = None if parts is None else parts.stream
+                elif content_type[:16] == b"application/json" and (parts is None or work.stream is None):
                     if response.complete:
                         whole = response.buffered()
                     else:
                         response.auto_extend = bounds.frame_gap_s
                         whole = await response.read(bounds.reply_bytes)
-                    if not work.rest:
+                    if parts is None:
                         take_json(reply, whole)
                     else:
-                        response.release()
-                        take_json(reply, whole, *await self._rest(exchange, permit, door, work, len(whole)))
+                        wholes.append(whole)
+                        await self._rest(exchange, reply, parts, wholes)
                 else:
                     check_other(work, content_type)
                     response.auto_extend = bounds.frame_gap_s
@@ -251,19 +239,17 @@ class Upstream:
             raise self._refused(exchange, permit, response, await error_text(response), work)
         except UpstreamFailure as failure:
             response.abort()
-            raise self._failed(exchange, permit, transport_error(failure, begun=True), failure) from failure
+            error = transport_error(failure, begun=True)
+            raise self._failed(exchange, permit, error, failure, used_by(work, wholes)) from failure
         except GatewayError as error:
             response.release()
-            verdict = verdict_of_error(error)
-            self._lessons.failed(permit, error, verdict, sent=True)
-            _billed(exchange, permit, error, owed=is_owed(error, verdict) or bool(work.rest))
-            raise AttemptFailedError(error, verdict.kind) from error
+            raise self._unusable(exchange, permit, error, work, wholes) from error
         except AttemptFailedError:
             response.release()
             raise
         except BaseException:
             response.release()
-            self._lessons.abandoned(permit, NO_USAGE)
+            self._abandoned(exchange, permit, used_by(work, wholes))
             raise
 
     def _at(self, work: Work, target: Target, permit: Permit) -> Work:
@@ -280,34 +266,43 @@ class Upstream:
             self._dispatcher.give_back(permit)
             raise
 
-    async def _rest(
-        self, exchange: Exchange, permit: Permit, door: Door, work: Work, size: int
-    ) -> list[bytes]:
-        """The same key's answers to the further parts of a request whose first was answered with `size` bytes.
+    async def _rest(self, exchange: Exchange, reply: Reply, parts: Parts, wholes: list[bytes]) -> None:
+        """Take the answers to the further parts, too: into `wholes`, and all of them as the reply.
 
         Raises UpstreamFailure, GatewayError for an answer that is none, and AttemptFailedError.
         """
-        bounds, wholes = self._bounds, list[bytes]()
-        for body in work.rest:
-            head = _HEAD % (door.head, work.content_type, len(body), work.forwarded)
-            try:
-                response = await send(door.pool, head, body, bounds.first_frame_s, bounds.exchange_s)
-            except UpstreamFailure as failure:
-                failure.sent, failure.unanswered = True, False  # the parts before it were
-                raise
+        reply.response.release()
+        bounds, work, left = self._bounds, parts.work, self._bounds.reply_bytes - len(wholes[0])
+        for _ in work.rest:
+            response = await parts.next()
             try:
                 if not 200 <= response.status < 300:
-                    why = await error_text(response)
-                    raise self._refused(exchange, permit, response, why, work, owed=True)
+                    why, used = await error_text(response), used_by(work, wholes)
+                    raise self._refused(exchange, parts.permit, response, why, work, owed=True, used=used)
                 content_type = response.header(b"content-type") or b""
                 if content_type[:16] != b"application/json":
                     check_other(work, content_type)
                 response.auto_extend = bounds.frame_gap_s
-                wholes.append(await response.read(bounds.reply_bytes - size))
-                size += len(wholes[-1])
+                wholes.append(await response.read(left))
+                left -= len(wholes[-1])
             finally:
                 response.release()
-        return wholes
+        take_json(reply, *wholes)
+
+    def _unusable(
+        self, exchange: Exchange, permit: Permit, error: GatewayError, work: Work, wholes: list[bytes]
+    ) -> AttemptFailedError:
+        """Of a reply with 2xx; `wholes` are the answers to its parts, as far as they came."""
+        verdict, used = verdict_of_error(error), used_by(work, wholes)
+        self._lessons.failed(permit, error, verdict, sent=True, used=used)
+        _billed(exchange, permit, error, owed=is_owed(error, verdict) or bool(wholes), used=used)
+        return AttemptFailedError(error, verdict.kind)
+
+    def _abandoned(self, exchange: Exchange, permit: Permit, used: Usage | None) -> None:
+        """It was ended from here; some of its parts were answered, if they used something."""
+        self._lessons.abandoned(permit, used or NO_USAGE)
+        if used is not None and exchange.purse is not None:
+            exchange.purse.failed(permit, "abandoned", owed=True, used=used)
 
     def _refused(
         self,
@@ -318,16 +313,19 @@ class Upstream:
         work: Work,
         *,
         owed: bool = False,
+        used: Usage | None = None,
     ) -> AttemptFailedError:
-        """A status that is not 2xx: what it means for the key, and for the caller. `owed`: parts were answered."""
+        """A status that is not 2xx: what it means for the key, and for the caller. `owed`: parts were answered, and
+        `used` that.
+        """
         account = permit.way.account
         verdict = account.adapter.verdict(response.status, response.headers, why, self._clock.utc())
         self._lessons.observe(permit, response.headers)
         error = refusal(
             response.status, response.headers, why, account.key, work.api, verdict.kind, work.asked_in
         )
-        self._lessons.failed(permit, error, verdict, sent=True)
-        _billed(exchange, permit, error, owed=owed)
+        self._lessons.failed(permit, error, verdict, sent=True, used=used)
+        _billed(exchange, permit, error, owed=owed, used=used)
         target, mends = permit.way.target, None
         if target is not None and verdict.kind == "caller" and not owed:
             mends = self._mend(work, target, account.key, response.status, why)
@@ -343,26 +341,17 @@ class Upstream:
         return unsealed if is_of_seals(work, target, status, why) else None
 
     def _failed(
-        self, exchange: Exchange, permit: Permit, error: GatewayError, failure: UpstreamFailure
+        self,
+        exchange: Exchange,
+        permit: Permit,
+        error: GatewayError,
+        failure: UpstreamFailure,
+        used: Usage | None = None,
     ) -> AttemptFailedError:
         verdict = verdict_of_failure(failure)
-        self._lessons.failed(permit, error, verdict, sent=failure.sent)
-        _billed(exchange, permit, error, owed=failure.sent and not failure.unanswered)
+        self._lessons.failed(permit, error, verdict, sent=failure.sent, used=used)
+        _billed(exchange, permit, error, owed=failure.sent and not failure.unanswered, used=used)
         return AttemptFailedError(error, verdict.kind, sent=failure.sent)
-
-    def _door(self, key: ProviderKey, target: Target | None, work: Work) -> Door:
-        model = target.model if target is not None else None
-        name = (key, work.method, work.path, model, work.query)
-        door = self._doors.get(name)
-        if door is None:
-            if key.lacks_secret:
-                raise UpstreamFailure("no_secret", "the key's secret cannot be had", sent=False)
-            head = fixed_head(key, work.method, work.path, model, work.query)
-            door = Door(head, served_by(key, target), self._pool_of(key))
-            if len(self._doors) >= _DOORS_MAX:  # paths with ids and callers' model names: keep a bound
-                self._doors.clear()
-            self._doors[name] = door
-        return door
 
 
 async def _nobody_knows(_: str, __: Secret | None) -> bool:
@@ -373,9 +362,11 @@ def _as_it_was(work: Work) -> Work:
     return work
 
 
-def _billed(exchange: Exchange, permit: Permit, error: GatewayError, *, owed: bool) -> None:
+def _billed(
+    exchange: Exchange, permit: Permit, error: GatewayError, *, owed: bool, used: Usage | None = None
+) -> None:
     if exchange.purse is not None:
-        exchange.purse.failed(permit, error.condition.name, owed=owed)
+        exchange.purse.failed(permit, error.condition.name, owed=owed, used=used)
 
 
 def _better(before: GatewayError | None, later: GatewayError, ticket: Ticket) -> GatewayError:
@@ -396,4 +387,4 @@ def _request(
     if body is None:
         length = b"" if work.method in ("GET", "DELETE") else b"content-length: 0\r\n"
         return fixed + work.forwarded + length + b"\r\n", None
-    return _HEAD % (fixed, work.content_type, body.length, work.forwarded), body.pieces()
+    return work.head(fixed, body.length), body.pieces()

@@ -1,16 +1,12 @@
 """What an exchange would be charged by each way it may go: the provider's rule, on the estimate for that model."""
 
-from math import ceil
-
 from gateway.charge import Charge, Estimate
-from gateway.dialects.passage import passage
 from gateway.pipeline.account import Account
 from gateway.pipeline.estimate import Estimator
-from gateway.pipeline.model_can import model_can
-from gateway.pipeline.router import Candidates, Way
+from gateway.pipeline.in_parts import reads_in, requests_in
+from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Ticket
 from gateway.record import replace
-from gateway.settings.snapshot import Target
 
 #: What names no model is not counted against a model's ceilings.
 NOTHING = Charge()
@@ -34,32 +30,25 @@ class Charging:
 
     def _worked_out(self, ticket: Ticket, way: Way) -> Charge:
         exchange, target, candidates = ticket.exchange, way.target, ticket.candidates
-        route, account = candidates.route, way.account
+        route, account, asked = candidates.route, way.account, exchange.endpoint
         if target is None or route is None:
             return NOTHING
+        made_of = exchange.sizing.makeup()
         if target is candidates.first_target:
             estimate = exchange.sizing.estimate()
         else:
             assert exchange.tenant_key is not None
-            tenant, made_of = exchange.tenant_key.tenant.id, exchange.sizing.makeup()
+            tenant = exchange.tenant_key.tenant.id
             estimate = self._estimator.estimate(made_of, tenant, route.label, target.model)
+        several = made_of.choices > 1 or made_of.texts > 1
+        if several:
+            estimate = estimate.read(reads_in(asked, target, made_of))
         charge = account.adapter.at_start(estimate)
-        texts = exchange.sizing.makeup().texts
         if charge.tokens > account.least_tokens or charge.input + charge.output > account.least_tokens:
             charge = _within(account, estimate, charge)
-        return charge if texts == 1 else _in_parts(candidates, target, charge, texts)
-
-
-def _in_parts(candidates: Candidates, target: Target, charge: Charge, texts: int) -> Charge:
-    """`charge` with as many requests as it takes to have so many texts embedded there."""
-    if candidates.asked is None:
+        if several:
+            charge = replace(charge, requests=charge.requests * requests_in(asked, target, made_of))
         return charge
-    provider = target.provider
-    way = passage(candidates.asked[2], provider.dialect, provider.apis, model_can(target.facts))
-    most = 0 if way is None else way.texts_max
-    if not most:
-        return charge
-    return replace(charge, requests=charge.requests * ceil(texts / most))
 
 
 def _within(account: Account, estimate: Estimate, charge: Charge) -> Charge:

@@ -5,6 +5,7 @@ caller gets all vectors or none, since those of different models have nothing to
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from gateway.capabilities import Capabilities
@@ -71,7 +72,7 @@ class EmbeddingTranslation:
         exchange, inbound = self._exchange, self._inbound
         spoken = embedding_outbound(target.provider.dialect)
         sent = [spoken.request(part, target.model, losses) for part in parts]
-        body, *rest = [json_bytes(one.body) for one in sent]
+        body, rest = json_bytes(sent[0].body), [partial(json_bytes, one.body) for one in sent[1:]]
         shown = exchange.model if target.provider.echo_model else None
 
         def read(values: Sequence[dict[str, Any]]) -> tuple[bytes, Usage]:

@@ -41,12 +41,15 @@ class Estimator:
         input_, input_upper = int(point) + makeup.flat or 1, int(upper) + 1 + makeup.flat_upper
         return Estimate(input_, input_upper, output, output_max, guessed=guessed)
 
-    def learn_input(self, makeup: Makeup, estimate: Estimate, model: str, label: str, usage: Usage) -> None:
-        """The provider reported `usage` for a request of `makeup`; `label` is what metrics call `model`.
+    def learn_input(
+        self, makeup: Makeup, estimate: Estimate, model: str, label: str, usage: Usage, reads: int = 1
+    ) -> None:
+        """The provider reported `usage` for a request of `makeup`; `label` is what metrics call `model`, and all of
+        it was read so often.
 
         A report that cannot be true teaches nothing: no input at all, or more tokens than the text has bytes.
         """
-        actual = usage.input
+        actual = usage.input if reads == 1 else usage.input // reads
         if usage.source == "provider" and 0 < actual <= _most(makeup):
             self._metrics.estimated(label, estimate.input / actual)
             if makeup.parts:

@@ -131,8 +131,16 @@ class Lessons:
         self._judge(permit, verdict, reason)
         self._end(permit, usage, self._clock.monotonic())
 
-    def failed(self, permit: Permit, error: GatewayError, verdict: Verdict, *, sent: bool) -> None:
-        """It failed before any content."""
+    def failed(
+        self,
+        permit: Permit,
+        error: GatewayError,
+        verdict: Verdict,
+        *,
+        sent: bool,
+        used: Usage | None = None,
+    ) -> None:
+        """It failed before any content; `used` is by those of its parts that did not."""
         account, condition = permit.way.account, error.condition
         account.failures += 1
         account.last_refusal = condition.name
@@ -143,7 +151,12 @@ class Lessons:
             account.breaker.failed(self._clock.monotonic(), refused=verdict.kind == "caller")
         self._judge(permit, verdict, condition.name)
         grant = permit.grant
-        charged = _NOT_SENT if grant is None or not sent else account.adapter.at_refusal(grant.charge)
+        if grant is None or not sent:
+            charged = _NOT_SENT
+        elif used is not None:
+            charged = account.adapter.at_end(used, grant.charge)
+        else:
+            charged = account.adapter.at_refusal(grant.charge)
         self._dispatcher.end(permit, charged, self._clock.monotonic())
 
     def observe(self, permit: Permit, headers: Headers) -> None:

@@ -108,6 +108,8 @@ def makeup(document: Document, endpoint: str) -> Makeup:
     texts = 1
     if endpoint in EMBEDDINGS:
         texts = document.count("input", b'"[') or document.count("requests", b"{") or 1
+    elif endpoint == "completions":
+        texts = document.count("prompt", b'"[') or 1
     choices, output_max, searches = 1, None if answer else 0, 0
     unusual = _UNUSUAL.intersection(fields)
     if unusual:
@@ -117,6 +119,8 @@ def makeup(document: Document, endpoint: str) -> Makeup:
         if answer:
             answer, choices, output_max = _answer(fields, unusual, answer)
             searches = _searches_in(fields, unusual)
+    if texts > 1 and answer:
+        choices, output_max = choices * texts, None if output_max is None else output_max * texts
     if size:
         found = sample(document.raw, start, end, bool(parts))
         scaffolding = messages * _MESSAGE_SYMBOLS

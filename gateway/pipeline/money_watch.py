@@ -1,6 +1,7 @@
 """What a worker's money tells of itself, as metrics; what is wrong is in the log, too, where it is found."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from budgets.books import Difference
 from budgets.watch import Watch
@@ -16,6 +17,7 @@ class MoneyWatch:
         self._recovered = self._refused = self._damaged = self._differences = 0
         self.watch = Watch(
             flushed=metrics.flushed,
+            held=partial(metrics.degraded, "budgets", "leased"),
             overrun=self._overran,
             unknown=self._ended_unknown,
             recovered=self._recover,
@@ -25,6 +27,7 @@ class MoneyWatch:
             differ=self._differ,
         )
         self._keep(0)
+        self.watch.held(False)
 
     def readings(self) -> Iterator[Reading]:
         """At a scrape."""

@@ -64,13 +64,13 @@ class Purse(Record, eq=False):
             message = "The usage record of this request cannot be stored."
             raise GatewayError(NOT_RECORDED, message, retry_after_s=1.0) from None
 
-    def failed(self, permit: "Permit", reason: str, *, owed: bool) -> None:
-        """It came to nothing. `owed`: the provider may have done the work."""
+    def failed(self, permit: "Permit", reason: str, *, owed: bool, used: Usage | None = None) -> None:
+        """It came to nothing. `owed`: the provider may have done the work; `used`: what it did of it."""
         attempt = self._attempts.pop(permit, None)
         if attempt is None:
             return
-        if owed:
-            self._settle(attempt, self._read_only(), reason)
+        if owed or used is not None:
+            self._settle(attempt, used or self._read_only(), reason)
         else:
             self._spending.treasury.void(attempt, reason)
             if attempt.reservation is not self._held:  # another attempt runs beside it, on money of its own

@@ -101,6 +101,11 @@ class Relay:
             caller.responses = stream.writer
         writing = self._written.of(exchange, reply.permit)
         while not stream.is_over():
+            if reply.further is not None and isinstance(stream, TranslatedStream) and stream.awaits_next:
+                if not response.complete:
+                    await _see_out(response)
+                response.release()
+                response = reply.response = await reply.further()
             data = await response.chunk()
             frames = stream.feed(data) if data else stream.finish()
             if frames or stream.hid:  # comments and parts of frames are no progress

@@ -3,7 +3,7 @@
 Until there nothing of it was said to the caller, so whatever goes wrong can be mended at another provider key.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
@@ -45,6 +45,8 @@ _FIELDS_OF: dict[str, tuple[bytes, ...]] = {
 _MEDIA_APIS = frozenset({"audio", "images"})
 #: What a proxy or a crashed server says with 200; as sound or an image it would be kept by the caller.
 _PAGES = (b"text/html", b"application/xhtml+xml", b"application/problem+json")
+#: Ollama's streams: an object a line.
+_LINES = b"application/x-ndjson"
 
 
 class Reply(Record, eq=False):
@@ -59,7 +61,12 @@ class Reply(Record, eq=False):
     held: bytes = b""
     body: bytes | None = None
     usage: Usage | None = None  # as the JSON body reports it
+    further: Callable[[], Awaitable[Response]] | None = None  # the stream that follows this one
     unfit: UnfitAnswerError | None = None  # why the body, which is owed like any other, is not to be given
+
+
+def is_stream(content_type: bytes) -> bool:
+    return content_type[:17] == b"text/event-stream" or content_type[:20] == _LINES
 
 
 async def open_stream(reply: Reply, first_byte_s: float, gap_s: float) -> None:

@@ -88,7 +88,7 @@ class Reservation(Record, eq=False):
         `now` is monotonic. Raises GatewayError when no waiting would help.
         """
         now_ms, allowance = self._time.at(now), self._allowance
-        charge = allowance.charge(self._exchange.sizing.estimate())
+        charge = self._charge()
         grant = self._grant = self._grantor.take(allowance.account, charge, _RANK, now_ms)
         if grant is None:
             return False
@@ -98,7 +98,7 @@ class Reservation(Record, eq=False):
     async def obtain(self) -> None:
         """Take the place after `take` could not. Raises GatewayError when there is none."""
         allowance = self._allowance
-        account, charge = allowance.account, allowance.charge(self._exchange.sizing.estimate())
+        account, charge = allowance.account, self._charge()
         grant = self._grant = await self._grantor.obtain(account, charge, _RANK)
         now = self._time.now()
         if grant is None:
@@ -107,6 +107,10 @@ class Reservation(Record, eq=False):
             wait_ms = self._grantor.next_free_in(account, charge, _RANK, now)
             raise allowance.used_up(charge, wait_ms or LOOK_AGAIN_MS, now)
         allowance.charged(charge, now)
+
+    def _charge(self) -> Charge:
+        sizing = self._exchange.sizing
+        return self._allowance.charge(sizing.estimate().read(sizing.reads()))
 
     def answered(self) -> bytes:
         """The caller has their whole answer: the place is free, unless what was used is yet to be estimated.

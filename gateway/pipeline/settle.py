@@ -10,6 +10,7 @@ from gateway.clock import Clock
 from gateway.exchange import COUNTS_ONLY, NO_USAGE, Exchange, Usage
 from gateway.metrics import Metrics
 from gateway.pipeline.estimate import Estimator
+from gateway.pipeline.in_parts import reads_in
 from gateway.record import Record
 from gateway.request_log import RequestLog
 
@@ -141,7 +142,8 @@ class Settlement:
         label = (
             model if route.label == route.id else route.label
         )  # a histogram for each name made up is too many
-        self._estimator.learn_input(made_of, exchange.sizing.estimate(), model, label, usage)
+        reads = reads_in(exchange.endpoint, target, made_of)
+        self._estimator.learn_input(made_of, exchange.sizing.estimate(), model, label, usage, reads)
         if exchange.outcome == "ok":
             tenant, relayed = tenant_key.tenant.id, exchange.relayed_bytes
             self._estimator.learn_output(
@@ -150,10 +152,11 @@ class Settlement:
 
     def _estimated(self, exchange: Exchange) -> Usage:
         """For want of a report: the input as it was estimated, the output by what of it was relayed."""
-        target, output = exchange.target, 0
+        target, input_, output = exchange.target, exchange.sizing.estimate().input, 0
         if target is not None and exchange.sizing.makeup().answer:
             output = self._estimator.answered(target.model, exchange.streaming, exchange.relayed_bytes)
-        return Usage(exchange.sizing.estimate().input, output, source="estimated")
+            input_ *= reads_in(exchange.endpoint, target, exchange.sizing.makeup())
+        return Usage(input_, output, source="estimated")
 
 
 def _shown(model: str | None) -> str | None:

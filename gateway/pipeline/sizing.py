@@ -7,8 +7,10 @@ Where none of these is, as for most requests of a gateway without limits, the bo
 from gateway.charge import Estimate, Makeup
 from gateway.dialects.document import Document
 from gateway.pipeline.estimate import Estimator
+from gateway.pipeline.in_parts import reads_in
 from gateway.pipeline.makeup import form_makeup, makeup
 from gateway.pipeline.needs import NOTHING, needs
+from gateway.pipeline.router import Candidates
 from gateway.record import Record
 
 
@@ -21,6 +23,7 @@ class Sizing(Record, eq=False):
     tenant: str
     route: str
     model: str
+    candidates: Candidates
     _makeup: Makeup | None = None
     _estimate: Estimate | None = None
     _needs: frozenset[str] | None = None
@@ -39,6 +42,13 @@ class Sizing(Record, eq=False):
             made_of = self.makeup()
             estimate = self._estimate = self.estimator.estimate(made_of, self.tenant, self.route, self.model)
         return estimate
+
+    def reads(self) -> int:
+        made_of = self.makeup()
+        if made_of.choices == 1:
+            return 1
+        asked = self.endpoint
+        return max(reads_in(asked, target, made_of) for target in self.candidates.every_target)
 
     def needs(self) -> frozenset[str]:
         found = self._needs

@@ -53,7 +53,8 @@ class Spending:
         self._snapshot = snapshot
         self._exchange_s = snapshot.bounds.exchange_s
         self._seed: Seed | None = None
-        self._budgets: dict[str, Budget] = {}
+        self._caps: dict[str, tuple[Cap, str]] = {}
+        self._budgets: dict[str, Budget] = {}  # of `_caps`, those that were asked for
         self._levels: dict[TenantKey, Levels] = {}
         self._sellers: dict[str, Seller] = {}
         self._tariffs: dict[tuple[TenantKey, Candidates], Tariff] = {}
@@ -69,17 +70,16 @@ class Spending:
         self._forget_tariffs()
 
     def configure(self, snapshot: Snapshot) -> None:
-        """Under this one from now on. A budget that is the same stays the same object, as its slices hang on it."""
+        """Under this one from now on, also for what was authenticated under another before."""
         if self._seed is not None and snapshot.prices != self._snapshot.prices:
             self.treasury.prices = PriceTable(self._seed, snapshot.prices)
         self._snapshot = snapshot
         self._levels.clear()
         self._sellers.clear()
         self._forget_tariffs()
-        known = self._budgets
-        self.treasury.follow(
-            {cap.id: self._budget(cap, tenant) for cap, tenant in _caps(snapshot) if cap.id in known}
-        )
+        self._caps = {cap.id: (cap, tenant) for cap, tenant in _caps(snapshot)}
+        self._budgets.clear()
+        self.treasury.follow(self._terms)
 
     def hold(self, exchange: Exchange, candidates: Candidates) -> Purse | Awaitable[Purse]:
         """Money for the request, as much as it can cost; to be ended. Raises GatewayError when there is none."""
@@ -146,8 +146,8 @@ class Spending:
             "spool_records", "Usage records that are not in the database yet.", (), [((), now.spool_records)]
         )
         yield Reading("spool_oldest_seconds", "Age of the oldest of these.", (), [((), now.spool_oldest_s)])
-        there = {cap.id for cap, _ in _caps(self._snapshot)}  # who is deleted still counts in its period
-        ratios = [((name,), ratio) for name, ratio in self.treasury.used_ratios() if name in there]
+        used = self.treasury.used_ratios()
+        ratios = [((name,), ratio) for name, ratio in used if name in self._caps]  # the deleted count on
         yield Reading("budget_used_ratio", "Spent part of a budget in its period.", ("budget",), ratios)
         yield self.spent.reading()
 
@@ -208,14 +208,20 @@ class Spending:
 
     def _made(self, caps: tuple[Cap, ...], tenant: Tenant) -> tuple[Budget, ...]:
         shared = self._snapshot.shared_budgets
-        return tuple([self._budget(one, "*" if one in shared else tenant.id) for one in caps])
+        return tuple(
+            [self._terms(one.id) or _budget(one, "*" if one in shared else tenant.id) for one in caps]
+        )
 
-    def _budget(self, cap: Cap, tenant: str) -> Budget:
-        made = Budget(cap.id, cap.limit_nusd, cap.period, cap.enforce == "hard", cap.anchor_day, tenant)
-        known = self._budgets.get(cap.id)
-        if known is None or known != made:
-            known = self._budgets[cap.id] = made
-        return known
+    def _terms(self, name: str) -> Budget | None:
+        """By the configuration in force, whatever a request has with it; None: it is not there any more."""
+        found = self._budgets.get(name)
+        if found is None and (said := self._caps.get(name)) is not None:
+            found = self._budgets[name] = _budget(*said)
+        return found
+
+
+def _budget(cap: Cap, tenant: str) -> Budget:
+    return Budget(cap.id, cap.limit_nusd, cap.period, cap.enforce == "hard", cap.anchor_day, tenant)
 
 
 def _most(exchange: Exchange, prices: tuple[Price, ...]) -> int:
@@ -224,6 +230,7 @@ def _most(exchange: Exchange, prices: tuple[Price, ...]) -> int:
     read, written = estimate.input_upper, estimate.output_max or answer_max(exchange)
     if exchange.body_bytes > read:
         read = exchange.body_bytes
+    read *= exchange.sizing.reads()
     most = 0
     for price in prices:
         amount = ceiling(price, read, written, searches)

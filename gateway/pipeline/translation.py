@@ -17,6 +17,7 @@ from gateway.dialects.data_url import Attached
 from gateway.dialects.document import Document
 from gateway.dialects.effort import thinks
 from gateway.dialects.estimated_usage import with_usage
+from gateway.dialects.fan_out import JoinedReader, answers_max, parts, read_replies
 from gateway.dialects.json_text import json_bytes, read_object
 from gateway.dialects.losses import Losses
 from gateway.dialects.named_by_url import to_be_fetched, with_contents
@@ -129,7 +130,13 @@ class Translation:
         api = self._api(way, can)
         if lacks_senses(target.facts.said) and (not way.native or self._has_attachments):
             check_shown(self._request()[0], target.facts.said)
-        if api == way.api and way.native and not self._goes_on and not self._needs_memory(target):
+        if (
+            api == way.api
+            and way.native
+            and not self._goes_on
+            and not self._needs_memory(target)
+            and not self._in_parts(target, api, can)
+        ):
             if api != "chat":
                 return native
             losses = self._losses.copy()
@@ -144,11 +151,24 @@ class Translation:
         spoken = outbound(provider.dialect, api, provider.flavour)
         if request.tools:
             spoken = Remembered(spoken, self._memory, self._owner, model, request, self._clock.monotonic)
-        sent = spoken.request(request, target.model, can, losses)
+        most = answers_max(provider.dialect, provider.flavour, api, can)
+        several = parts(request, most, can, losses)
+        sent = spoken.request(several[0], target.model, can, losses)
+        body, rest = json_bytes(sent.body), list[Callable[[], bytes]]()
+        if len(several) > 1:  # whose losses are those of the first
+            lost, plain = losses.copy(), spoken
+            rest = _rest(several, body, lambda one: plain.request(one, target.model, can, lost))
         wanted = request.parameters.format
         if sent.unenforced and wanted is not None:
             spoken = Checked(spoken, wanted, request.named("format"), losses)
-        return self._work(native, target, sent, spoken, losses)
+        return self._work(native, target, sent, spoken, losses, body, rest)
+
+    def _in_parts(self, target: Target, api: str, can: Capabilities) -> bool:
+        """Whether it speaks as the caller does, and takes several requests for so many answers."""
+        if not can.fanout or self._asked_in != "chat":
+            return False
+        provider, choices = target.provider, self._exchange.sizing.makeup().choices
+        return choices > answers_max(provider.dialect, provider.flavour, api, can)
 
     @property
     def _has_attachments(self) -> bool:
@@ -175,14 +195,21 @@ class Translation:
             self._read = request, losses
         return self._read
 
-    def _work(self, native: Work, target: Target, sent: Sent, spoken: Outbound, losses: Losses) -> Work:
+    def _work(
+        self,
+        native: Work,
+        target: Target,
+        sent: Sent,
+        spoken: Outbound,
+        losses: Losses,
+        body: bytes,
+        rest: Sequence[Callable[[], bytes]],
+    ) -> Work:
         exchange, inbound, keeping, frame_max = self._exchange, self._inbound, self.keeping, self._frame_max
         asked = self._asked(target, losses)
-        body = json_bytes(sent.body)
 
         def read(values: Sequence[dict[str, Any]]) -> tuple[bytes, Usage]:
-            (value,) = values
-            reply = spoken.reply(value, sent)
+            reply = read_replies(spoken, values, sent)
             if reply.usage.source == "none":
                 losses.estimated("usage")
             losses.unread(reply.unread)
@@ -192,7 +219,8 @@ class Translation:
             return json_bytes(written), reply.usage
 
         def stream() -> TranslatedStream:
-            reader = spoken.stream(sent, frame_max)
+            make = partial(spoken.stream, sent, frame_max)
+            reader = JoinedReader(make, 1 + len(rest)) if rest else make()
             writer = inbound.stream(asked)
             over = None if keeping is None else partial(_keep_whole, keeping, writer)
             counted = asked.input_tokens
@@ -208,6 +236,7 @@ class Translation:
             forwarded=self._forwarded + sent.headers,
             stream=stream if exchange.streaming else None,
             reasoning=native.reasoning,
+            rest=tuple(rest),
             read=read,
             named=asked.request.named,
             losses=losses,
@@ -229,6 +258,29 @@ class Translation:
             self.keeping is not None and self.keeping.keeps,
             losses,
         )
+
+
+def _rest(
+    several: Sequence[ChatRequest], body: bytes, write: Callable[[ChatRequest], Sent]
+) -> list[Callable[[], bytes]]:
+    """The bodies of all parts but the first, whose `body` is. Raises GatewayError for what cannot be asked.
+
+    Those that differ in their seed alone are written when they are sent, or as many as there may be would be held.
+    """
+    first, *others = several
+    known, found = {id(first): body}, list[Callable[[], bytes]]()
+    for one in others:
+        if one.parameters.seed != first.parameters.seed:
+            found.append(partial(_body, write, one))
+            continue
+        if id(one) not in known:
+            known[id(one)] = _body(write, one)
+        found.append(partial(bytes, known[id(one)]))
+    return found
+
+
+def _body(write: Callable[[ChatRequest], Sent], request: ChatRequest) -> bytes:
+    return json_bytes(write(request).body)
 
 
 def _frames_of(

@@ -11,7 +11,9 @@ from gateway.dialects.relayed_stream import RelayedStream
 from gateway.dialects.translated_stream import TranslatedStream
 from gateway.exchange import Usage
 from gateway.record import Record
-from gateway.settings.snapshot import Target
+from gateway.settings.snapshot import Bounds, Target
+
+_HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 
 
 class StreamedBody(Protocol):
@@ -50,8 +52,8 @@ class Work(Record, eq=False):
     at: "Callable[[Work, Target], Work] | None" = None
     #: What has to be had before it goes anywhere, once its caller's limits have let it in; None: nothing.
     before: Callable[[], Awaitable[None]] | None = None
-    #: Further bodies, of a request that the provider takes in parts: sent on the same key, one after another.
-    rest: tuple[bytes, ...] = ()
+    #: Further bodies, of a request that the provider takes in parts: `gateway.pipeline.parts`.
+    rest: tuple[Callable[[], bytes], ...] = ()
     #: What the caller gets for the JSON replies, one for each body, and what they used; None: the same bytes.
     read: Callable[[Sequence[dict[str, Any]]], tuple[bytes, Usage]] | None = None
     #: The body of one that is passed on, but for what its provider says in its own way; None: the same bytes.
@@ -64,6 +66,14 @@ class Work(Record, eq=False):
     asked_in: str = (
         ""  # the API that its caller speaks, where this is their request in other words; "": `api`
     )
+
+    def head(self, fixed: bytes, length: int) -> bytes:
+        """The whole head of a request with so long a body; `fixed` is what is the same of all that go there."""
+        return _HEAD % (fixed, self.content_type, length, self.forwarded)
+
+    def first_byte_s(self, bounds: Bounds) -> float:
+        """How long the provider may be silent before it says anything."""
+        return bounds.first_frame_reasoning_s if self.reasoning else bounds.first_frame_s
 
     def in_callers_words(self, message: str) -> str:
         """A provider's message with the ids that the caller knows; ids they did not name are not given away."""

@@ -15,7 +15,9 @@ class CapabilitySection(Described):
     num_ctx: Count | None = None
     """Ollama: the context to load the model with, in tokens."""
     n_max: Count | None = None
-    """Largest `n`."""
+    """Largest `n` of one request."""
+    fanout: Flag | None = None
+    """Ask for a larger `n`, and several prompts of a completion, one after another; each reads the prompt anew."""
     cache_min: Count | None = None
     """Shortest prefix that is cached, in tokens."""
     sampling: Flag | None = None

@@ -203,6 +203,19 @@ def test_differences_are_found(stored_books: PostgresBooks) -> None:
     )  # of periods that began before nothing is said
 
 
+def test_who_spent_more_than_it_was_leased_and_does_not_say_so_is_found(stored_books: PostgresBooks) -> None:
+    """While it is heard of it will; and then the account is right by itself."""
+    stored_books.empty()
+    ask(stored_books, "one/1", want(100))
+    stored_books.flush([entry(1, 118)])
+    assert stored_books.differences() == []
+    stored_books.meddle("UPDATE workers SET seen_at = now() - interval '31 seconds'")
+    (found,) = stored_books.differences()
+    assert (found.posted, found.committed, found.due) == (118, 100, 118)
+    ask(stored_books, "one/1", want(100))
+    assert stored_books.differences() == []
+
+
 def without_workers(grants: list[Grant]) -> list[Grant]:
     return sorted(
         grant._replace(standing=Standing(*grant.standing[:3], 0, grant.standing.recalled)) for grant in grants

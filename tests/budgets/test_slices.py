@@ -284,22 +284,63 @@ def _used_up() -> tuple[Budget, Books, Slices[tuple[str, int]]]:
 def test_a_budget_that_was_raised_refuses_nobody_by_what_it_was() -> None:
     """Though the books were not asked since: their word is of before."""
     budget, _, slices = _used_up()
-    raised = replace(budget, limit=5000)
-    assert isinstance(slices.reserve(("s", 1), Levels((raised,)), 1, NOW, NOW + 60), Short)
+    slices.follow({budget.id: replace(budget, limit=5000)}.get)
+    assert isinstance(slices.reserve(("s", 1), Levels((budget,)), 1, NOW, NOW + 60), Short)
 
 
 def test_a_budget_that_was_lowered_refuses_by_what_it_is() -> None:
     budget, books, slices = _used_up()
-    raised = replace(budget, limit=5000)
+    raised = books.budgets[budget.id] = replace(budget, limit=5000)
+    slices.follow({budget.id: raised}.get)
     slices.reserve(("s", 1), Levels((raised,)), 2000, NOW, NOW + 60)
-    books.budgets[budget.id] = raised
     meet(books, "w", slices)
-    lowered = replace(budget, limit=1500)
-    decided = slices.reserve(("t", 1), Levels((lowered,)), 4000, NOW, NOW + 60)
+    slices.follow({budget.id: replace(budget, limit=1500)}.get)
+    decided = slices.reserve(("t", 1), Levels((raised,)), 4000, NOW, NOW + 60)
     assert isinstance(decided, Exhausted) and decided.left == 500
 
 
 def test_the_books_are_told_the_terms_in_force_where_no_request_comes() -> None:
     budget, _, slices = _used_up()
-    slices.follow({budget.id: replace(budget, limit=5000)})
+    slices.follow({budget.id: replace(budget, limit=5000)}.get)
     assert [want.terms.limit for want in slices.wants(NOW)] == [5000]
+
+
+def test_what_a_request_brings_sets_no_terms() -> None:
+    """One of before a change comes after it, to a slice that is there and to one that is not."""
+    old = Budget("tenant:a", 1000, "month")
+    lowered, slices = replace(old, limit=100), Slices[tuple[str, int]]()
+    for one, now in ((("r", 1), NOW), (("s", 1), NOW + 40 * 86_400)):
+        slices.follow({old.id: lowered}.get)
+        slices.reserve(one, Levels((old,)), 500, now, now + 60)
+        assert {want.terms for want in slices.wants(now)} == {lowered}
+    slices.follow({}.get)  # who is deleted keeps the last that was said
+    slices.reserve(("t", 1), Levels((old,)), 500, now, now + 60)
+    assert {each.budget for each in slices.slices()} == {lowered}
+
+
+def test_a_budget_becomes_soft_while_a_request_waits_for_it_and_hard_again() -> None:
+    hard = Budget("tenant:a", 1000, "month")
+    slices, levels = Slices[tuple[str, int]](), Levels((hard,))
+    assert said(slices.reserve(("r", 1), levels, 500, NOW, NOW + 60)) == "Short"
+    slices.follow({hard.id: replace(hard, hard=False)}.get)
+    assert said(slices.reserve(("r", 1), levels, 500, NOW, NOW + 60)) == "Reserved"
+    slices.follow({hard.id: hard}.get)
+    assert said(slices.reserve(("s", 1), levels, 500, NOW, NOW + 60)) == "Short"
+
+
+def test_what_was_spent_while_soft_counts_once() -> None:
+    """It is posted, and the budget hard, before this worker hears of the slice for the first time."""
+    hard = Budget("tenant:a", 300, "month")
+    soft = replace(hard, hard=False)
+    books, slices = Books([hard], 1), Slices[tuple[str, int]]()
+    slices.follow({hard.id: soft}.get)
+    decided = slices.reserve(("r", 1), Levels((soft,)), 200, NOW, NOW + 60)
+    assert isinstance(decided, Reserved)
+    slices.settle(("r", 1), 200)
+    books.flush([Settle(Intent("r", 1, 0, 200, decided.accounts, "w"), 200, "provider")])
+    slices.follow({hard.id: hard}.get)
+    meet(books, "w", slices)
+    assert [each.spent_in_all for each in slices.slices()] == [200]
+    assert said(slices.reserve(("s", 1), Levels((hard,)), 100, NOW, NOW + 60)) == "Short"
+    meet(books, "w", slices)
+    assert said(slices.reserve(("s", 1), Levels((hard,)), 100, NOW, NOW + 60)) == "Reserved"

@@ -35,6 +35,14 @@ A request for embeddings with more texts than a provider takes goes to it in par
 provider key; each counts as a request against its ceilings, and the vectors come back as one answer, in order. The
 caller gets all of them or an error. Tokens instead of texts are refused where the provider takes only texts.
 
+More answers (`n`, `candidateCount`) than a model gives at once are refused with 400, and so are several prompts of
+a completion where the provider has chats alone: unless the model's `capabilities` say `fanout: true`. Then they are
+asked for one after another on the same provider key, 128 at most, which takes as many times as long. Each request
+counts against the key's ceilings and budgets, and so does the prompt that each of them reads anew; `usage` is the
+sum, and the answer says `changed=n`. A caller's `seed` is one more for each answer that was asked for before, or
+all would be the same. The caller gets all answers or an error; a stream gives the choices in their order, and one
+that fails ends it with an error, after which no more are asked for. What was answered until then is paid for.
+
 Signatures and sealed thoughts that a provider wants back with its tool calls are kept in the worker's memory, by
 tenant key, for an hour after their last use, and put back where a caller's program has dropped them; thoughts
 without a seal (DeepSeek's) for the model alone that thought them. Where they are not known any more the request
@@ -80,8 +88,9 @@ references out of it or patterns that look around is given as it is, and a whole
 
 Of a whole answer `x-gateway-warnings: unread=…` names what has no counterpart, in the provider's words: blocks
 of what its servers did (`server_tool_use`), a reason why it ended that nobody here knows, or that says the model
-failed after it had said something (`stop_reason`, `finish_reason`, `finishReason`); `_raw` are arguments of a
-call that are no JSON object. `scarce=max_tokens` says that Gemini's thoughts may use up what so few tokens
+failed after it had said something (`stop_reason`, `finish_reason`, `finishReason`, `done_reason`,
+`incomplete_details`, `status`): it is told as `stop`, or what is nearest; `_raw` are arguments of a call that are
+no JSON object. `scarce=max_tokens` says that Gemini's thoughts may use up what so few tokens
 (under 1024) allow.
 
 Whatever the dialects, a provider that answers 400 or 422 because of one field which does not change what is asked

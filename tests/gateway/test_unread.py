@@ -30,6 +30,17 @@ def candidate(reason: str) -> Any:
     return {"candidates": [{"content": {"parts": [{"text": "Rain."}]}, "finishReason": reason}]}
 
 
+def line(reason: str, said: str = "Rain.") -> Any:
+    return {"message": {"role": "assistant", "content": said}, "done": True, "done_reason": reason}
+
+
+def response(status: str, reason: str | None = None) -> Any:
+    details = None if reason is None else {"reason": reason}
+    text = {"type": "output_text", "text": "Rain.", "annotations": []}
+    item = {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [text]}
+    return {"object": "response", "status": status, "incomplete_details": details, "output": [item]}
+
+
 CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
 
 
@@ -51,14 +62,29 @@ CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
         ("gemini", CHAT, candidate("SAFETY"), None),
         ("gemini", CHAT, candidate("MALFORMED_FUNCTION_CALL"), "finishReason"),
         ("gemini", CHAT, candidate("OUT_OF_PATIENCE"), "finishReason"),
+        ("ollama", CHAT, line("stop"), None),
+        ("ollama", CHAT, line("length"), None),
+        ("ollama", CHAT, line("load"), None),
+        ("ollama", CHAT, line("out_of_patience"), "done_reason"),
+        ("ollama", CHAT, line("out_of_patience", ""), "done_reason"),
+        ("responses", CHAT, response("completed"), None),
+        ("responses", CHAT, response("incomplete", "max_output_tokens"), None),
+        ("responses", CHAT, response("incomplete", "out_of_patience"), "incomplete_details"),
+        ("responses", CHAT, response("cancelled"), "status"),
     ],
 )
 async def test_of_a_whole_answer(
     sim: ProviderSim, behind: str, path: str, body: Any, unread: str | None
 ) -> None:
     asked = {**(chat() if path == CHAT else _MESSAGES), "model": behind}
-    async with RunningGateway(behind_every_dialect(sim)) as gateway:
+    config = behind_every_dialect(sim)
+    if behind == "responses":
+        config["providers"][0]["apis"] = ["responses"]
+        asked["model"] = "openai"
+    async with RunningGateway(config) as gateway:
         body = {**body, "usage": {"input_tokens": 1, "output_tokens": 1}}
+        if behind == "ollama":
+            body |= {"prompt_eval_count": 1, "eval_count": 1}
         if behind == "gemini":
             body["usageMetadata"] = {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}
         sim.script(status=200, headers=[("content-type", "application/json")], body=json.dumps(body).encode())

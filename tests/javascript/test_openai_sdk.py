@@ -6,41 +6,28 @@ One run of `openai_sdk.mjs` does every step; the tests here judge what it printe
 """
 
 import asyncio
-import json
 from typing import Any
 
 import pytest
 
 from tests.clock import FlowingLoop
-from tests.javascript.installed import HERE, Missing, installed_node
+from tests.javascript import steps
+from tests.javascript.installed import Missing, installed_node
 from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
 
-Steps = dict[str, dict[str, Any]]
 
-
-async def _run(node: str) -> tuple[Steps, list[dict[str, Any]]]:
+async def _run(node: str) -> tuple[steps.Steps, list[dict[str, Any]]]:
     """What each step said, and the gateway's request log."""
     async with ProviderSim() as sim, RunningGateway(configuration(sim.openai_url)) as gateway:
-        process = await asyncio.create_subprocess_exec(
-            node, "openai_sdk.mjs", f"{gateway.url}/v1", TENANT_KEY,
-            cwd=HERE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            async with asyncio.timeout(40):
-                out, err = await process.communicate()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            raise
-        assert process.returncode == 0, err.decode()
+        ran = await steps.run_steps(node, "openai_sdk.mjs", f"{gateway.url}/v1", TENANT_KEY)
         log = await gateway.log_lines(1)
         while log[-1]["outcome"] != "client_closed":  # the last step leaves its stream
             log = await gateway.log_lines(len(log) + 1)
-    return {line["step"]: line for line in map(json.loads, out.decode().splitlines())}, log
+    return ran, log
 
 
 @pytest.fixture(scope="module")
-def ran() -> tuple[Steps, list[dict[str, Any]]]:
+def ran() -> tuple[steps.Steps, list[dict[str, Any]]]:
     try:
         node = installed_node()
     except Missing as missing:
@@ -50,12 +37,9 @@ def ran() -> tuple[Steps, list[dict[str, Any]]]:
 
 
 @pytest.fixture
-def got(request: pytest.FixtureRequest, ran: tuple[Steps, list[dict[str, Any]]]) -> dict[str, Any]:
+def got(request: pytest.FixtureRequest, ran: tuple[steps.Steps, list[dict[str, Any]]]) -> dict[str, Any]:
     """What the step that a test is named after saw."""
-    line = ran[0][request.function.__name__.removeprefix("test_")]
-    assert "failed" not in line, line["failed"]
-    result: dict[str, Any] = line["got"]
-    return result
+    return steps.got(ran[0], request.function.__name__)
 
 
 def test_chat(got: dict[str, Any]) -> None:
@@ -134,7 +118,7 @@ def test_wrong_key(got: dict[str, Any]) -> None:
     assert (got["kind"], got["status"], got["code"]) == ("AuthenticationError", 401, "invalid_api_key")
 
 
-def test_abort_of_a_stream(got: dict[str, Any], ran: tuple[Steps, list[dict[str, Any]]]) -> None:
+def test_abort_of_a_stream(got: dict[str, Any], ran: tuple[steps.Steps, list[dict[str, Any]]]) -> None:
     assert got["aborted"]
     assert got["seen"] >= 5, "the SDK may still deliver what it had read"
     assert [line["outcome"] for line in ran[1]].count("client_closed") == 1

@@ -210,6 +210,10 @@ def test_answers_elsewhere() -> None:
     assert estimated(made_of({"input": "a", "reasoning": {}}, "responses")).output == 8192
     assert estimated(made_of({"prompt": "a", "best_of": 4}, "completions")).output == 1024
     assert estimated(made_of({"prompt": "a cat", "n": 2}, "images")).output == 2112
+    two = made_of({"prompt": ["a", "b"], "n": 3, "max_tokens": 10}, "completions")
+    assert (two.texts, two.choices, two.output_max) == (2, 6, 60)
+    assert made_of({"prompt": [[1, 2], [3]]}, "completions").texts == 2
+    assert made_of({"prompt": [1, 2, 3]}, "completions").texts == 1
 
 
 # Whatever comes
@@ -304,6 +308,16 @@ def test_outputs_are_learned_for_each_choice() -> None:
         known.learn_output(three, *WHO, reported(10, 300), False, 0)
     assert known.estimate(three, *WHO).output == pytest.approx(300, rel=0.2)
     assert known.estimate(made_of(chat(WORDS)), *WHO).output == pytest.approx(100, rel=0.2)
+
+
+def test_what_is_read_several_times_teaches_what_it_comes_to_once() -> None:
+    known, made = estimator(), made_of(chat(WORDS * 30, n=3))
+    once = known.estimate(made, *WHO)
+    for _ in range(150):
+        known.learn_input(made, once, WHO[2], WHO[2], reported(1200), 3)
+    assert known.estimate(made, *WHO).input == pytest.approx(400, rel=0.05)
+    assert (once.read(3).input, once.read(3).input_upper) == (3 * once.input, 3 * once.input_upper)
+    assert once.read(3).output == once.output
 
 
 def test_images_are_learned_from_bodies_that_are_mostly_images() -> None:

@@ -15,7 +15,8 @@ from gateway.metrics import Metrics
 from gateway.pipeline.money_watch import MoneyWatch
 from storage.database import EVERY_TENANT, Database
 from tests.budgets.entries import intent, settle
-from tests.gateway.wire import Reply, chat, exchange, post, request, settled
+from tests.clock import until
+from tests.gateway.wire import Line, Reply, chat, exchange, parsed, post, request, settled
 from tests.postgres import Stored
 from tests.running import ADMIN_KEY, PROVIDER_SECRET, ProviderSim, RunningGateway, configuration
 
@@ -215,10 +216,12 @@ def test_all_that_money_tells_of_itself_is_counted() -> None:
     told.refused("{}")
     told.damaged(2)
     told.kept(1)
+    told.held(True)
     told.differ([Difference("b", "total", 1, 2, 2, 2)])
     assert [registry.get_sample_value(name) for name in _WATCHED] == [1, 30, 1, 3, 1, 2, 1]
     labels = {"dependency": "spool", "mode": "damaged"}
     assert registry.get_sample_value("gateway_degraded", labels) == 1
+    assert registry.get_sample_value("gateway_degraded", {"dependency": "budgets", "mode": "leased"}) == 1
     told.kept(0)
     assert registry.get_sample_value("gateway_degraded", labels) == 0
 
@@ -237,6 +240,28 @@ async def test_a_budget_that_is_raised_serves_at_once_and_stays_raised(
         assert (await post(gateway, chat())).status == 200
         async with database.admin.transaction(EVERY_TENANT) as connection:
             assert await connection.fetchval("SELECT limit_nusd FROM budget_accounts") == NANO
+
+
+@pytest.mark.parametrize("usd", [0.5, 2.0])
+async def test_a_request_of_before_a_change_does_not_bring_the_old_limit_back(
+    sim: ProviderSim, stored: Stored, database: Database, usd: float
+) -> None:
+    """It was authenticated before, and the rest of its body comes when the change is in force."""
+    config = budgeted(sim, 1.0)
+    async with RunningGateway(config, database_dsn=stored.application) as gateway:
+        assert (await post(gateway, chat())).status == 200
+        await settled(gateway)
+        async with Line(gateway) as line:
+            sent = request(chat())
+            line.send(sent[:-20])
+            await until(lambda: gateway.app.pipeline.live)
+            config["tenants"][0]["budgets"][0]["usd"] = usd
+            gateway.write(config)
+            assert await gateway.app.reload() is None
+            line.send(sent[-20:])
+            assert parsed(await line.rest()).status == 200
+    async with database.admin.transaction(EVERY_TENANT) as connection:  # the books were told at the end
+        assert await connection.fetchval("SELECT limit_nusd FROM budget_accounts") == usd * NANO
 
 
 async def test_a_record_of_before_overflow_was_marked_is_read_and_posted(database: Database) -> None:

@@ -35,21 +35,25 @@ def read_completion(fields: JsonObject) -> ChatRequest:
         if fields.get(name) not in harmless:
             said = f"`{name}` is not known to the model that serves this."
             raise GatewayError(UNSUPPORTED_PARAMETER, said, param=name)
-    turn = Turn("user", (Text(_prompt(fields.get("prompt"))),), "prompt")
+    first, *further = [(Turn("user", (Text(one),), "prompt"),) for one in _prompts(fields.get("prompt"))]
     found, others, names = read_parameters(fields, _ROWS)
     asks_usage(fields)
     stream = flag(fields, "stream") or False
-    return ChatRequest((turn,), parameters=Parameters(**found), stream=stream, others=others, names=names)  # type: ignore[arg-type]
+    parameters = Parameters(**found)  # type: ignore[arg-type]
+    return ChatRequest(
+        first, parameters=parameters, stream=stream, others=others, names=names, further=tuple(further)
+    )
 
 
-def _prompt(stated: Json) -> str:
+def _prompts(stated: Json) -> list[str]:
     if stated is None:
         raise missing("prompt")
-    only = stated[0] if isinstance(stated, list) and len(stated) == 1 else stated
-    if not isinstance(only, str):
-        said = "`prompt` must be one text: the model that serves this takes neither several nor tokens."
+    several = stated if isinstance(stated, list) else [stated]
+    prompts = [one for one in several if isinstance(one, str)]
+    if not prompts or len(prompts) < len(several):
+        said = "`prompt` must be text: the model that serves this takes no tokens."
         raise GatewayError(UNSUPPORTED_VALUE, said, param="prompt")
-    return only
+    return prompts
 
 
 def write_completion(reply: ChatReply, asked: Asked) -> JsonObject:

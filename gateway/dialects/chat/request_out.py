@@ -125,7 +125,7 @@ def _write_parameters(
         if stops:
             body["stop"] = stops
     if parameters.choices > 1:
-        check_choices(parameters.choices, max(can.n_max, quirks.choices_max), request.named("choices"))
+        check_choices(parameters.choices, choices_max(quirks, can), request.named("choices"))
         body["n"] = parameters.choices
     if parameters.tier is not None:
         if "tier" not in lacks:
@@ -136,6 +136,11 @@ def _write_parameters(
         body["prompt_cache_options"] = {"mode": "implicit"}
     if parameters.end_user is not None and quirks.end_user:
         body[quirks.end_user] = parameters.end_user
+
+
+def choices_max(quirks: Quirks, can: Capabilities) -> int:
+    """How many answers one request may ask for."""
+    return can.n_max or quirks.choices_max
 
 
 def check_choices(choices: int, most: int, name: str) -> None:

@@ -12,7 +12,7 @@ from gateway.capabilities import Capabilities
 from gateway.chat import Effort, Json, JsonObject
 from gateway.dialects.chat.message_patch import MessagePatch
 from gateway.dialects.chat.quirks import QUIRKS, Quirks, quirks_of
-from gateway.dialects.chat.request_out import check_choices
+from gateway.dialects.chat.request_out import check_choices, choices_max
 from gateway.dialects.chat.table import UNSAID, WRITTEN
 from gateway.dialects.document import Document
 from gateway.dialects.effort import nearest
@@ -25,6 +25,8 @@ _SILENT = frozenset({"stream_options", "store", "user", "safety_identifier"})
 _EFFORT, _NONE = "reasoning_effort", "none"
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _STRICT = b'"strict"'
+#: What all give that are like OpenAI, and it refuses more.
+_CHOICES_USUAL = QUIRKS["openai"].choices_max
 _KEPT = 1024
 
 
@@ -39,7 +41,8 @@ class RequestPatch:
     """Of one model at one kind of provider. `fields` are those that may have to be changed."""
 
     __slots__ = (
-        "_can", "_drops", "_drops_thinking", "_effort", "_messages", "_quirks", "_renames", "_thinks", "fields",
+        "_can", "_choices_max", "_drops", "_drops_thinking", "_effort", "_messages", "_quirks", "_renames",
+        "_thinks", "fields",
     )  # fmt: skip
 
     def __init__(self, quirks: Quirks, model: str, can: Capabilities, *, known: bool) -> None:
@@ -57,7 +60,8 @@ class RequestPatch:
         self._effort = bool(can.effort_levels) or (known and quirks.effort_off is not None)
         self._renames = dict(quirks.renamed) | _limit_renamed(quirks, model) if known else {}
         self._messages = MessagePatch(quirks) if known else None
-        choices = {"n"} if known and quirks.choices_max == 1 else set()
+        self._choices_max = choices_max(quirks, can)
+        choices = {"n"} if self._choices_max < _CHOICES_USUAL else set()
         efforts = {_EFFORT} if self._effort or self._drops_thinking else set()
         always = self._drops_thinking if self._thinks else set()
         self.fields = frozenset(self._drops | self._renames.keys() | efforts | choices | always)
@@ -78,7 +82,7 @@ class RequestPatch:
         made = Edits({}, set())
         fields = document.fields
         if "n" in self.fields and type(choices := fields.get("n")) is int:
-            check_choices(choices, max(self._can.n_max, self._quirks.choices_max), "n")
+            check_choices(choices, self._choices_max, "n")
         thinks = self._write_effort(fields, made, losses)
         drops = self._drops | self._drops_thinking if thinks else self._drops
         for name in sorted(drops & fields.keys()):

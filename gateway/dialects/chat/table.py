@@ -113,7 +113,7 @@ REQUEST_OUT = (
     *WRITTEN,
     Row("max_completion_tokens", "M", "max_output", "or `max_tokens`; not above the model's own"),
     Row("stop", "M", "stop", "the first four, the rest is dropped; a reply does not tell which one ended it"),
-    Row("n", "M", "choices", "refused where the provider gives one only"),
+    Row("n", "M", "choices", "refused where the provider gives fewer, but for `fanout`"),
     Row("reasoning_effort", "M", "effort", "the nearest that the model has, else dropped", needs="effort_levels"),
     Row("reasoning_effort", "M", "thinking_budget", "1024 minimal, 2048 low, 8192 medium, 16384 high"),
     Row("(none)", "I", "shows_thinking", "providers say what they say"),
@@ -189,7 +189,7 @@ REPLY_OUT = (
 )  # fmt: skip
 
 COMPLETIONS_IN = (
-    Row("prompt", "M", "turns", "one text, a user's turn; several, and tokens, are refused"),
+    Row("prompt", "M", "turns", "a user's turn; several are refused, but for `fanout`; tokens are refused"),
     Row("suffix", "R", note="like all that chat models do not know"),
     Row("echo", "R"),
     Row("best_of", "R", note="but 1"),

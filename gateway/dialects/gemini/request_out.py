@@ -82,8 +82,8 @@ def _config(request: ChatRequest, can: Capabilities, losses: Losses) -> JsonObje
         if len(parameters.stop) > _STOPS_MAX:
             losses.dropped(named("stop"))
     if parameters.choices > 1:
-        if parameters.choices > can.n_max:
-            raise _unsupported(named("choices"), f"this model gives {can.n_max} at most")
+        if parameters.choices > max(1, can.n_max):
+            raise _unsupported(named("choices"), f"this model gives {max(1, can.n_max)} at most")
         config["candidateCount"] = parameters.choices
     if parameters.logprobs:
         _write_logprobs(request, can, losses, config)

@@ -125,7 +125,7 @@ REQUEST_OUT = (
     Row("metadata.user_id", "M", "end_user", "a hash of what looks like an address or a number of a person"),
     Row("service_tier", "M", "tier", "auto → auto, default → standard_only; flex and scale D"),
     Row("speed", "M", "tier", "priority, fast → fast", needs="fast"),
-    Row("", "R", "choices", "more than one"),
+    Row("", "R", "choices", "more than one, but for `fanout`"),
     Row("", "R", "audio_out"),
     Row("", "D", "min_p"),
     Row("", "D", "seed"),

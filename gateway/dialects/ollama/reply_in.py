@@ -21,6 +21,9 @@ from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
 from gateway.exchange import NO_USAGE, Usage
 
 _ID_MAX = 24
+#: Of what was loaded, and not asked; the last is of servers that do not say.
+_NO_ANSWER = frozenset({"load", "unload", ""})
+_KNOWN = _NO_ANSWER | {"stop", "length"}
 
 
 def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
@@ -38,7 +41,8 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
     calls = CallReader(body, sent).calls(message)
     blocks += calls
     answer = Answer(tuple(blocks), stop_of(body, bool(blocks), bool(calls)), logprobs=logprobs(body))
-    return ChatReply((answer,), "", word(body, "model"), created_of(body), usage_of(body))
+    unread = () if word(body, "done_reason") in _KNOWN else ("done_reason",)
+    return ChatReply((answer,), "", word(body, "model"), created_of(body), usage_of(body), unread=unread)
 
 
 def stop_of(last: JsonObject, said_anything: bool, called: bool) -> Stop:
@@ -46,7 +50,7 @@ def stop_of(last: JsonObject, said_anything: bool, called: bool) -> Stop:
     reason = word(last, "done_reason")
     if reason == "length":
         return "length"
-    if reason != "stop" and not said_anything:
+    if reason in _NO_ANSWER and not said_anything:
         raise GatewayError(UPSTREAM_INVALID, "The provider's model ended without an answer.")
     return "tool_calls" if called else "stop"
 

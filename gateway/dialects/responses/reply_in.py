@@ -33,7 +33,16 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
         int(created) if isinstance(created, int | float) else 0,
         usage_of(body, "responses"),
         tier if isinstance(tier, str) else "",
+        _unread(body),
     )
+
+
+def _unread(body: JsonObject) -> tuple[str, ...]:
+    """Why it ended, where that is told in words that nobody here knows."""
+    status, details = body.get("status"), body.get("incomplete_details")
+    if status == "incomplete" and isinstance(details, dict):
+        return () if details.get("reason") in (*_STOPS, None) else ("incomplete_details",)
+    return () if status in ("completed", "incomplete", None) else ("status",)
 
 
 def _said(body: JsonObject, sent: Sent) -> tuple[list[Block], list[Logprob]]:

@@ -96,7 +96,7 @@ REQUEST_OUT = (
     Row("prompt_cache_retention", "P"),
     Row("moderation", "P"),
     Row("(none)", "R", "stop", "it would answer another thing"),
-    Row("(none)", "R", "choices"),
+    Row("(none)", "R", "choices", "more than one, but for `fanout`"),
     Row("(none)", "R", "audio_out"),
     Row("(none)", "D", "seed"),
     Row("(none)", "D", "presence_penalty"),
@@ -110,7 +110,7 @@ REPLY_IN = (
     Row("output[].type=reasoning", "M", "Thinking"),
     Row("output[].type=(any other)", "I"),
     Row("status=completed", "M", "stop", "`tool_calls` where it calls"),
-    Row("status=incomplete", "M", "stop", "`length` or `content_filter`"),
+    Row("status=incomplete", "M", "stop", "`length` or `content_filter`; of unknown reasons `length`"),
     Row("status=failed", "R", note="an error, never an answer"),
     Row("usage", "M", "usage"),
 )

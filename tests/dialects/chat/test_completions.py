@@ -47,7 +47,6 @@ def test_a_prompt_is_said_by_a_user(prompt: Any) -> None:
     ("fields", "code", "param"),
     [
         ({"prompt": None}, "missing_required_parameter", "prompt"),
-        ({"prompt": ["a", "b"]}, "unsupported_value", "prompt"),
         ({"prompt": [1, 2]}, "unsupported_value", "prompt"),
         ({"prompt": [[1, 2]]}, "unsupported_value", "prompt"),
         ({"prompt": []}, "unsupported_value", "prompt"),
