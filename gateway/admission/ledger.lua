@@ -858,7 +858,8 @@ if ask_count > 0 or stock_wanted > 0 then
   end
 end
 
--- When the charge first fits if nothing happens but that what is held goes before it: called once in a batch at most.
+-- When the charge first fits if nothing happens but that what is held goes before it: called twice in a batch at most.
+local NOTHING_HELD = { 0, 0, 0, 0, 0 }
 local function free_at(charge, rank, held)
   local function left_at(slots, axis, excess)
     if excess <= 0 then return now end
@@ -927,7 +928,7 @@ if #rows > 0 and ask_count > 0 then
     if rank == 0 then return served(0) >= K.TOP_SHARE_PERMILLE and 5 or 0 end
     return is_below_floor(rank) and rank or rank + 5
   end
-  hold = function(ask, ahead)
+  hold = function(ask, ahead, turn)
     local held = { ahead[1], ahead[2], ahead[3], ahead[4], ahead[5] }
     local rank, order, tag = B[ask + 1], B[ask + 2], tags[B[ask + 3]] or 0
     local own_urgency = urgency(rank)
@@ -938,7 +939,7 @@ if #rows > 0 and ask_count > 0 then
         local its_tag = its[place + 14]
         if its_tag < tag or its_tag == tag and its[place + 3] < order then from = place + 8 end
       elseif urgency(its[place + 1]) < own_urgency then
-        from = place + 3
+        from = turn and its[place + 1] > rank and place + 8 or place + 3
       end
       if from then
         for axis = 1, 5 do held[axis] = held[axis] + its[from + axis] end
@@ -959,7 +960,7 @@ local function wait_here(rank, tag, order, requests, total, head)
   for axis = 1, 4 do row[3 + axis] = row[3 + axis] + B[total + axis] end
 end
 
-local ahead, wait_ms = { 0, 0, 0, 0, 0 }, 0
+local ahead, wait_ms, turn_ms = { 0, 0, 0, 0, 0 }, 0, 0
 for i = 1, ask_count do
   local ask = ASKS + 7 * (i - 1)
   local charge, rank = ask + 3, B[ask + 1]
@@ -970,8 +971,11 @@ for i = 1, ask_count do
     commit(charge, rank, at)
     verdicts[2 * i - 1], verdicts[2 * i] = at, 0
   else
-    if wait_ms == 0 then wait_ms = free_at(charge, rank, held) - now end
-    if wait_ms == 0 then wait_ms = K.HELD_WAIT_MS end
+    if refused == 0 then
+      wait_ms = free_at(charge, rank, NOTHING_HELD) - now
+      if wait_ms == 0 then wait_ms = K.HELD_WAIT_MS end
+      turn_ms = hold and max(wait_ms, free_at(charge, rank, hold(ask, NOTHING_HELD, true)) - now) or wait_ms
+    end
     verdicts[2 * i - 1], verdicts[2 * i] = 0, wait_ms
     refused = refused + 1
     wait_here(rank, tags[B[ask + 3]] or 0, B[ask + 2], 1, charge, charge)
@@ -1042,7 +1046,7 @@ local row = packed(own)
 if own[5] > 0 then row = row .. ARGV[4] end
 local answer = {
   S[1], S[2], now, 1 - joined, learning and 1 or 0, stock, stock_at, #rows > 0 and 1 or 0,
-  waiting[1], waiting[2], waiting[3], waiting[4], waiting[5], live, known,
+  waiting[1], waiting[2], waiting[3], waiting[4], waiting[5], live, known, turn_ms,
 }
 for rank = 0, 4 do answer[#answer + 1] = served(rank) end
 local renew = now - S[4] >= K.RENEW_MS

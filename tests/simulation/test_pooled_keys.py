@@ -1,5 +1,5 @@
-"""Three keys in one pool, behind four replicas and one ledger, at twice the load: what one key refuses is asked for at
-the others, without waiting and without asking again and again.
+"""Three keys in one pool, behind four replicas and one ledger, at twice the load: what one key refuses is asked for
+at the others, without waiting and without asking again and again.
 """
 
 from collections import defaultdict
