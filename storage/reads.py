@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from storage.background import end_tasks
+from storage.connection import Connection
 from storage.database import Database, DatabaseAwayError, DatabaseBusyError
 from storage.replication_lag import PrimaryPositions
 
@@ -22,7 +23,15 @@ _LOOK_S = 1.0
 _WRITTEN = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint WHERE NOT pg_is_in_recovery()"
 _APPLIED = "SELECT pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint WHERE pg_is_in_recovery()"
 
+#: Replicas share it with their primary.
+_DATABASE = "SELECT system_identifier::text || '/' || current_database() FROM pg_control_system()"
+_IS_REPLICA = "SELECT pg_is_in_recovery()"
+
 log = logging.getLogger(__name__)
+
+
+class NoReplicaError(Exception):
+    """Nothing will be read there; says why."""
 
 
 class Read(enum.Enum):
@@ -145,6 +154,20 @@ class ReadRouter:
             except Exception:
                 log.exception("replication lag could not be measured")
             await asyncio.sleep(_LOOK_S)
+
+
+async def database_identity(connection: Connection) -> str:
+    """The same of a primary and all of its replicas, and of nothing else."""
+    found: str = await connection.fetchval(_DATABASE)
+    return found
+
+
+async def check_replica(connection: Connection, primary: str | None) -> None:
+    """Raises NoReplicaError unless it is one of the database of that identity; None: of any."""
+    if not await connection.fetchval(_IS_REPLICA):
+        raise NoReplicaError("is no replica, as it takes writes: nothing will be read there")
+    if primary is not None and await database_identity(connection) != primary:
+        raise NoReplicaError("is a replica of another database")
 
 
 async def _position(database: Database, query: str) -> int | None:

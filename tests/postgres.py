@@ -86,10 +86,18 @@ async def _create(postgres: RunningPostgres, name: str, template: str) -> Stored
     return Stored(postgres.dsn(name, OWNER), postgres.dsn(name, APPLICATION), postgres.dsn(name))
 
 
+async def _drop(postgres: RunningPostgres, stored: Stored) -> None:
+    """With it go the hundreds of files that the server would write back for as long as the tests last."""
+    async with connected(postgres.dsn("postgres")) as connection:
+        await connection.execute(f"DROP DATABASE {stored.name} WITH (FORCE)")
+
+
 @pytest.fixture
-async def empty(postgres: RunningPostgres) -> Stored:
+async def empty(postgres: RunningPostgres) -> AsyncIterator[Stored]:
     """A database without a migration."""
-    return await _create(postgres, f"empty_{next(_NUMBERS)}", "template1")
+    made = await _create(postgres, f"empty_{next(_NUMBERS)}", "template1")
+    yield made
+    await _drop(postgres, made)
 
 
 async def migrated(postgres: RunningPostgres) -> Stored:
@@ -104,9 +112,11 @@ async def migrated(postgres: RunningPostgres) -> Stored:
 
 
 @pytest.fixture
-async def stored(postgres: RunningPostgres) -> Stored:
+async def stored(postgres: RunningPostgres) -> AsyncIterator[Stored]:
     """A database with all of them."""
-    return await migrated(postgres)
+    made = await migrated(postgres)
+    yield made
+    await _drop(postgres, made)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from gateway.settings.document import Document
 from gateway.settings.layers import combine, read_document
 from gateway.settings.places import Findings
 from gateway.settings.problem import ConfigError
+from gateway.settings.resolve_tenants import budgets_named
 from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection, TenantSection
 from gateway.settings.schema_types import Section
 from gateway.settings.secrets import UnresolvedError, resolve
@@ -50,8 +51,8 @@ class Wanted:
     secret: str | None = field(default=None, repr=False)
     #: Whose it is, where that is said by the path that it is made at.
     of: str | None = None
-    #: Its id if the gateway's own file has it, when that is another.
-    in_file: str | None = None
+    #: Other ids that a budget may have: that of the gateway's own file, or that of before.
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,20 +151,19 @@ def _value(key: TenantKeySection, environ: Mapping[str, str]) -> str:
 
 
 def _budgets(sections: tuple[BudgetSection, ...], tenant: str, key: str | None) -> Iterator[Wanted]:
-    """Under a name that is made of where it stands, so that the next time it is found again."""
-    for one in sections:
-        parts = [
-            *([key] if key is not None else []),
-            one.period,
-            *(["soft"] if one.enforce == "soft" else []),
-        ]
-        name = _short(".".join(["all" if tenant == "*" else tenant, *parts]))
+    """Under a name that is made of where it stands, so that it is found again, hard or soft by now."""
+    of_key = () if key is None else (key,)
+    named = budgets_named(sections, "all" if tenant == "*" else tenant, *of_key, between=".")
+    in_file = budgets_named(sections, tenant, *of_key)
+    alone = {period for period, count in Counter(one.period for one in sections).items() if count == 1}
+    for (long, one), (filed, _) in zip(named, in_file, strict=True):
+        name = _short(long)
         document: Row = {
             "id": name, "tenant": tenant, "key": key, "period": one.period, "anchor_day": one.anchor,
             "limit_nusd": nano(one.usd), "enforce": one.enforce,
         }  # fmt: skip
-        in_file = ":".join([tenant, *parts])
-        yield Wanted(f"budget {name}", "budgets", name, document, in_file=in_file)
+        former = (_short(f"{long}.soft"),) if one.period in alone else ()
+        yield Wanted(f"budget {name}", "budgets", name, document, others=(*former, filed))
 
 
 def _short(name: str) -> str:
@@ -201,9 +201,7 @@ def _refuse_gone(steps: list[Step], document: Document) -> None:
 
 
 def _steps(admin: AdminClient, wanted: Wanted) -> list[Step]:
-    there = admin.find(wanted.plural, wanted.id)
-    if there is None and wanted.in_file is not None:
-        there = admin.find(wanted.plural, wanted.in_file)
+    wanted, there = _there(admin, wanted)
     if there is None:
         return [Step("create", wanted.name, wanted)]
     if there.get("state") == "deleted":
@@ -223,6 +221,14 @@ def _steps(admin: AdminClient, wanted: Wanted) -> list[Step]:
     if wanted.secret is not None and there["tail"] != wanted.secret[-len(there["tail"]) or 0 :]:
         steps.append(Step("rotate", wanted.name, wanted))
     return steps or [Step("same", wanted.name)]
+
+
+def _there(admin: AdminClient, wanted: Wanted) -> tuple[Wanted, Row | None]:
+    """What is there of it, and itself under that id; of several rather the budget that is as hard or soft as it."""
+    known = [wanted, *(replace(wanted, id=one, name=f"budget {one}") for one in wanted.others)]
+    found = [(one, there) for one in known if (there := admin.find(one.plural, one.id)) is not None]
+    alike = [pair for pair in found if pair[1].get("enforce") == wanted.document.get("enforce")]
+    return next(iter(alike or found), (wanted, None))
 
 
 def _parts(step: Step) -> Iterator[Row]:

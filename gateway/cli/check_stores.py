@@ -18,6 +18,7 @@ from storage.connection import Connection
 from storage.database import REFUSED, UNREACHED, connected
 from storage.isolation import weaknesses
 from storage.migrate import Migration, SchemaError, may_migrate, pending
+from storage.reads import NoReplicaError, check_replica, database_identity
 
 
 def check_database(settings: Settings) -> bool:
@@ -53,8 +54,11 @@ async def _ledger(url: str) -> bool:
 async def _database(store: DatabaseStore, url: Secret) -> bool:
     weak: list[str] = []
     missing: list[Migration] = []
+    primary: list[str] = []
 
     async def of_application(connection: Connection) -> None:
+        if store.replica is not None:
+            primary.append(await database_identity(connection))
         missing.extend(await pending(connection))
         if not missing:
             weak.extend(await weaknesses(connection))
@@ -72,7 +76,12 @@ async def _database(store: DatabaseStore, url: Secret) -> bool:
         good = _said(False, f"{named}: {fault}")
     if store.replica is None:
         return good
-    fault = await _fault(store.replica, pending)
+
+    async def of_replica(connection: Connection) -> None:
+        await check_replica(connection, primary[0] if primary else None)
+        await pending(connection)
+
+    fault = await _fault(store.replica, of_replica)
     return _said(fault is None, f"database_replica: {fault or 'reached'}") and good
 
 
@@ -81,7 +90,7 @@ async def _fault(url: Secret, look: Callable[[Connection], Awaitable[object]]) -
     try:
         async with connected(url.reveal()) as connection:
             await look(connection)
-    except SchemaError as error:
+    except (SchemaError, NoReplicaError) as error:
         return str(error)
     except REFUSED as error:
         return f"refuses ({type(error).__name__})"

@@ -1,6 +1,6 @@
 """Tenants and their keys of the file as the snapshot has them; routes, which tenants may point elsewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -133,9 +133,19 @@ def _strong_enough(secret: Secret, path: Path, findings: Findings) -> bool:
     return weak is None
 
 
-def budget_name(section: BudgetSection, *scope: str) -> str:
-    """That of its accounts in the books: `tenant:month`, `tenant:key:day`, `…:soft`."""
-    return ":".join((*scope, section.period, *(("soft",) if section.enforce == "soft" else ())))
+def budgets_named(
+    sections: Iterable[BudgetSection], *scope: str, between: str = ":"
+) -> Iterator[tuple[str, BudgetSection]]:
+    """Those of one place, each with the name of its accounts in the books: `tenant:month`, `tenant:key:day`.
+
+    Not by whether they are hard, which may change and lets nothing be forgotten: only of two for the same period,
+    which count the same, the soft one has `:soft` behind.
+    """
+    known = tuple(sections)
+    hard = {one.period for one in known if one.enforce == "hard"}
+    for one in known:
+        beside = ("soft",) if one.enforce == "soft" and one.period in hard else ()
+        yield between.join((*scope, one.period, *beside)), one
 
 
 def _budgets(
@@ -143,8 +153,7 @@ def _budgets(
 ) -> tuple[Budget, ...]:
     """Named by whose they are and their period, so that what was spent stays theirs however the file is edited."""
     budgets: dict[str, Budget] = {}
-    for index, section in enumerate(sections):
-        name = budget_name(section, *scope)
+    for index, (name, section) in enumerate(budgets_named(sections, *scope)):
         if name in budgets:
             findings.add((*path, index), f"is the second {section.enforce} one for a {section.period}")
         most = _ANCHOR_MAX[section.period]

@@ -317,7 +317,8 @@ class ConfigFile(Section):
         description="With a URL: the role that owns the tables and makes them, where it is another one.",
     )
     database_replica: Url | None = Field(
-        default=None, description="With a URL: a replica for reads that may be a little behind."
+        default=None,
+        description="With a URL: its streaming replica, for reads that may be a little behind.",
     )
     database_prepared_statements: Flag = Field(
         default=True, description="`false` behind a pooler in transaction mode that does not keep them."

@@ -107,7 +107,7 @@ class Budget:
     """A cap on spending, in nano-dollars per `period` (UTC).
 
     `id` is the database's, or made of where the file has it: `*:month`, `tenant:month`,
-    `tenant:key:day`, with `:soft` behind.
+    `tenant:key:day`, with `:soft` behind that of a soft one beside a hard one.
     """
 
     period: Literal["day", "week", "month", "total"]

@@ -8,6 +8,7 @@ from tests.admin.conftest import TENANT, Admin
 from tests.admin.test_resources import faults
 
 MONTHLY = {"period": "month", "limit_nusd": 100}
+_UNKNOWN = "counts what was spent here before, by which key is not known any more: take another"
 
 
 async def test_budgets_show_what_is_left(admin: Admin) -> None:
@@ -64,6 +65,30 @@ async def test_no_key_inherits_what_another_or_its_whole_tenant_spent(admin: Adm
                 assert refused == {"id": "counts what somebody else spent: take another"}
         await admin.make("/budgets", {**budget, "key": key})
         assert (await admin.change(f"/budgets/{made['id']}", {"limit_nusd": 200})).status_code == 200
+
+
+async def test_of_whom_a_budget_was_that_nobody_remembers_its_tenant_may_have_it_and_no_key(
+    admin: Admin,
+) -> None:
+    """It was deleted before scopes were remembered."""
+    await admin.tenant()
+    await admin.make("/tenants", {"id": "client-b"})
+    await admin.make("/tenants/client-a/keys", {"id": "web"})
+    for name, tenant in (("b1", TENANT), ("b2", "*")):
+        await admin.rows(
+            "INSERT INTO budget_accounts (account, period, tenant, limit_nusd, enforce)"
+            " VALUES ($1, 'total', $2, 100, 'hard') RETURNING 1", name, tenant,
+        )  # fmt: skip
+    refused = await faults(admin, "/budgets", {**MONTHLY, "id": "b1", "tenant": TENANT, "key": "web"})
+    assert refused == {"id": _UNKNOWN}
+    for name, tenant in (("b1", "client-b"), ("b1", "*"), ("b2", TENANT)):
+        refused = await faults(admin, "/budgets", {**MONTHLY, "id": name, "tenant": tenant})
+        assert refused == {"id": "counts what somebody else spent: take another"}
+    await admin.make("/budgets", {**MONTHLY, "id": "b1", "tenant": TENANT})
+    await admin.make("/budgets", {**MONTHLY, "id": "b2", "tenant": "*"})
+    assert (await admin.ask("DELETE", "/budgets/b1")).status_code == 204
+    refused = await faults(admin, "/budgets", {**MONTHLY, "id": "b1", "tenant": TENANT, "key": "web"})
+    assert refused == {"id": "counts what somebody else spent: take another"}  # now it is remembered
 
 
 async def test_a_budget_that_nobody_spent_of_may_be_another_keys(admin: Admin) -> None:

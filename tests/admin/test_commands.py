@@ -146,11 +146,35 @@ async def test_usage_and_explain_from_the_shell(admin: Admin, kaze: Kaze) -> Non
     assert (await as_json(kaze, "explain", "a", "smart"))["candidates"][0]["pool"] == "one"
 
 
+@pytest.mark.parametrize("name", ["client-a.web.day", "client-a.web.day.soft"])
+async def test_apply_changes_whether_a_budget_is_hard_and_makes_no_other(
+    admin: Admin, kaze: Kaze, tmp_path: Path, name: str
+) -> None:
+    await kaze("tenant", "create", "client-a")
+    await admin.make("/tenants/client-a/keys", {"id": "web", "secret": "J7f3Kq9sLm2Xw8Zt5Bv4Nc6R"})
+    soft = {"id": name, "tenant": "client-a", "key": "web", "period": "day", "limit_nusd": 10**9}
+    await admin.make("/budgets", {**soft, "enforce": "soft"})
+    file = tmp_path / "wanted.yaml"
+    for enforce in ("soft", "hard", "soft"):
+        file.write_text(FILE.replace("enforce: soft", f"enforce: {enforce}"))
+        await kaze("apply", "-f", str(file))
+        rows = (await admin.get("/budgets"))["data"]
+        found = [(row["id"], row["enforce"]) for row in rows if row["key"] == "web"]
+        assert found == [(name, enforce)]
+    both = "budgets: [{period: day, usd: 1, enforce: soft}, {period: day, usd: 2}]"
+    file.write_text(FILE.replace("budgets: [{period: day, usd: 1, enforce: soft}]", both))
+    await kaze("apply", "-f", str(file))
+    rows = (await admin.get("/budgets"))["data"]
+    assert [(row["id"], row["enforce"]) for row in rows if row["key"] == "web"] == [
+        ("client-a.web.day", "hard"), ("client-a.web.day.soft", "soft")
+    ]  # fmt: skip
+
+
 async def test_apply_shows_the_difference_and_then_makes_it(admin: Admin, kaze: Kaze, tmp_path: Path) -> None:
     file = tmp_path / "wanted.yaml"
     file.write_text(FILE)
     names = ["provider far", "model deep", "tenant client-a", "pool far-1", "budget client-a.month",
-             "key client-a:web", "budget client-a.web.day.soft"]  # fmt: skip
+             "key client-a:web", "budget client-a.web.day"]  # fmt: skip
     dry = await as_json(kaze, "apply", "-f", str(file), "--dry-run")
     assert [(step["what"], step["name"]) for step in dry] == [("create", name) for name in names]
     assert await admin.deeds() == []

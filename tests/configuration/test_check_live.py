@@ -92,6 +92,5 @@ def test_who_makes_the_tables_is_looked_at_too(
     assert "ok: database: reached, " in said(database_owner=empty.owner)
     both = said(database_owner=empty.owner, database_replica=nobody)
     assert "ok: database: reached, " in both and "FAILED: database_replica: cannot be reached" in both
-    assert "ok: database_replica: reached" in said(
-        database_owner=empty.owner, database_replica=empty.application
-    )
+    itself = said(database_owner=empty.owner, database_replica=empty.application)
+    assert "FAILED: database_replica: is no replica, as it takes writes" in itself

@@ -206,8 +206,8 @@ async def test_a_soft_budget_warns_at_eighty_and_at_a_hundred_percent(
                 one for one in page.body.decode().splitlines() if one.startswith("gateway_budget_used_ratio{")
             ]
             used.append(line)
-        assert warned == [None, "budget=a:day:soft 80%", "budget=a:day:soft 100%"]
-        name = 'gateway_budget_used_ratio{budget="a:day:soft"}'
+        assert warned == [None, "budget=a:day 80%", "budget=a:day 100%"]
+        name = 'gateway_budget_used_ratio{budget="a:day"}'
         assert used == [f"{name} 0.4", f"{name} 0.8", f"{name} 1.2"]
 
 

@@ -140,7 +140,7 @@ async def test_a_soft_budget_warns_and_goes_on(sim: ProviderSim, stored: Stored)
         await settled(gateway)
         again = await post(gateway, chat())
         assert again.status == 200
-        assert "budget=a:day:soft 100%" in again.headers["x-gateway-warnings"]
+        assert "budget=a:day 100%" in again.headers["x-gateway-warnings"]
 
 
 async def test_what_is_free_passes_a_budget_that_is_used_up(
@@ -240,6 +240,20 @@ async def test_a_budget_that_is_raised_serves_at_once_and_stays_raised(
         assert (await post(gateway, chat())).status == 200
         async with database.admin.transaction(EVERY_TENANT) as connection:
             assert await connection.fetchval("SELECT limit_nusd FROM budget_accounts") == NANO
+
+
+async def test_a_budget_of_the_file_that_becomes_hard_knows_what_was_spent(
+    sim: ProviderSim, stored: Stored
+) -> None:
+    config = budgeted(sim, 0.000001, "soft")
+    async with RunningGateway(config, database_dsn=stored.application) as gateway:
+        assert (await post(gateway, chat())).status == 200
+        config["tenants"][0]["budgets"][0]["enforce"] = "hard"
+        gateway.write(config)
+        assert await gateway.app.reload() is None
+        refused = await post(gateway, chat())
+        assert refused.status == 429 and "budget a:day of" in refused.error()["message"]
+        assert "is used up" in refused.error()["message"]
 
 
 @pytest.mark.parametrize("usd", [0.5, 2.0])

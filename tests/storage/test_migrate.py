@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.audit import Deed, append
 from storage.database import connected
 from storage.migrate import Migration, SchemaError, load, migrate, pending
 from storage.postgres_cluster import APPLICATION
@@ -111,6 +112,28 @@ async def test_whose_a_budget_is_outlives_it_also_when_it_is_of_before(empty: St
         await connection.execute("DELETE FROM budgets")
         [row] = await connection.fetch("SELECT * FROM budget_scopes")
         assert tuple(row.values()) == ("b", "a", "web")
+
+
+async def test_whose_a_budget_was_that_is_long_gone_the_audit_trail_says(empty: Stored) -> None:
+    """0018: where the name was one scope's all along, and the trail still has it."""
+    known, at = load(), datetime(2030, 1, 1, tzinfo=UTC)
+    made = (("one", "web"), ("one", "web"), ("two", "web"), ("two", None), ("all", None), ("erased", None))
+    async with connected(empty.owner) as connection:
+        await migrate(connection, APPLICATION, known[:17])
+        await connection.execute("SELECT set_config('app.tenant', '*', false)")
+        for name, key in made:
+            details = None if name == "erased" else {"after": {"id": name, "tenant": "a", "key": key}}
+            deed = Deed("human", "op", "budgets.create", f"budget/{name}", tenant="a", details=details)
+            async with connection.transaction():
+                await append(connection, deed, at)
+        await connection.execute(
+            "INSERT INTO budget_accounts (account, period, tenant, limit_nusd, enforce)"
+            " SELECT name, 'total', 'a', 1, 'hard' FROM unnest($1::text[]) AS name",
+            sorted({name for name, _ in made}),
+        )
+        await migrate(connection, APPLICATION, known)
+        rows = await connection.fetch("SELECT * FROM budget_scopes ORDER BY budget")
+        assert [tuple(row.values()) for row in rows] == [("all", "a", None), ("one", "a", "web")]
 
 
 async def test_a_change_of_the_configuration_is_counted_and_told(stored: Stored) -> None:

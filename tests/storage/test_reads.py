@@ -14,7 +14,16 @@ from storage.connection import Connection
 from storage.database import Database, connected
 from storage.embedded_postgres import EmbeddedPostgres
 from storage.postgres_cluster import SUPERUSER
-from storage.reads import POLICY, Policy, Read, ReadRouter, Replica
+from storage.reads import (
+    POLICY,
+    NoReplicaError,
+    Policy,
+    Read,
+    ReadRouter,
+    Replica,
+    check_replica,
+    database_identity,
+)
 from storage.replication_lag import NOTES_MAX, PrimaryPositions
 from tests.storage.servers import PlainServer
 
@@ -128,6 +137,21 @@ async def test_reads_follow_the_replicas_state(replicated: Replicated) -> None:
     replicated.now += 3
     await router.measure()
     assert router.database_for(Read.VECTOR_SEARCH) is primary
+
+
+async def test_what_is_a_replica_of_the_database_is_told_from_what_is_none(replicated: Replicated) -> None:
+    async with (
+        connected(replicated.replica_dsn()) as standby,
+        connected(replicated.primary.owner_dsn) as primary,
+    ):
+        identity = await database_identity(primary)
+        await check_replica(standby, identity)
+        with pytest.raises(NoReplicaError, match="takes writes"):
+            await check_replica(primary, identity)
+        async with connected(replicated.primary.dsn_of(SUPERUSER).replace("/kaze?", "/postgres?")) as other:
+            assert await database_identity(other) != identity
+            with pytest.raises(NoReplicaError, match="of another database"):
+                await check_replica(standby, await database_identity(other))
 
 
 async def test_without_replicas_nothing_is_measured() -> None:

@@ -36,11 +36,19 @@ _TABLE = Table(
         Column("enforce"),
     ),
 )
-#: Accounts of that name that were another scope's, or nobody knows whose.
+#: Whose accounts of that name are that the scope may not have. Of some it is known of which tenant they are, and
+#: not of which key: what a key spent its tenant did, so the tenant as a whole may have them.
 _OF_OTHERS = """
-SELECT 1 FROM budget_accounts a LEFT JOIN budget_scopes s ON s.budget = a.account
-WHERE a.account = $1 AND (s.tenant, s.key::text) IS DISTINCT FROM ($2::text, $3::text) LIMIT 1
+SELECT CASE WHEN s.budget IS NULL AND a.tenant = $2::text THEN 'unknown' ELSE 'another' END AS whose
+FROM budget_accounts a LEFT JOIN budget_scopes s ON s.budget = a.account
+WHERE a.account = $1 AND CASE WHEN s.budget IS NULL THEN a.tenant <> $2::text OR $3::text IS NOT NULL
+    ELSE (s.tenant, s.key::text) IS DISTINCT FROM ($2::text, $3::text) END
+ORDER BY whose LIMIT 1
 """
+_REFUSALS = {
+    "another": "counts what somebody else spent: take another",
+    "unknown": "counts what was spent here before, by which key is not known any more: take another",
+}
 _NAMES = ("posted_nusd", "reserved_nusd", "remaining_nusd")
 _READ_ONLY = {
     **STAMPED,
@@ -136,8 +144,9 @@ class _Budgets(Collection):
                 await self._references.key(connection, tenant, key, ("key",), findings)
         elif key is not None:
             findings.add(("key",), "needs a tenant")
-        if await connection.fetchval(_OF_OTHERS, document["id"], tenant, key) is not None:
-            findings.add(("id",), "counts what somebody else spent: take another")
+        whose = await connection.fetchval(_OF_OTHERS, document["id"], tenant, key)
+        if whose is not None:
+            findings.add(("id",), _REFUSALS[whose])
         try:
             span(document["period"], 0.0, document["anchor_day"])
         except ValueError as error:

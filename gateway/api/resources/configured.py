@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from budgets.money import nano
 from gateway.api.rest.answer import Row
 from gateway.settings.declared import DEFAULT_TENANT
-from gateway.settings.resolve_tenants import budget_name
+from gateway.settings.resolve_tenants import budgets_named
 from gateway.settings.schema import BudgetSection, ConfigFile, TenantKeySection, TenantSection
 from gateway.settings.schema_types import Section
 from gateway.settings.snapshot import Snapshot
@@ -57,7 +57,7 @@ class Configured:
         return {key.id: _key(key, tenant) for one in self._tenants() if one.id == tenant for key in one.keys}
 
     def budgets(self) -> dict[str, Row]:
-        """By the names of their accounts in the books: `*:month`, `tenant:month`, `tenant:key:day`, `…:soft`."""
+        """By the names of their accounts in the books: `*:month`, `tenant:month`, `tenant:key:day`."""
         found = {} if self.file is None else _budgets(self.file.budgets, "*", None)
         for tenant in self._tenants():
             found.update(_budgets(tenant.budgets, tenant.id, None))
@@ -98,8 +98,7 @@ def _key(section: TenantKeySection, tenant: str) -> Row:
 
 def _budgets(sections: Iterable[BudgetSection], tenant: str, key: str | None) -> dict[str, Row]:
     found: dict[str, Row] = {}
-    for one in sections:
-        name = budget_name(one, tenant, *([key] if key else []))
+    for name, one in budgets_named(sections, tenant, *([key] if key else [])):
         found[name] = {
             "id": name,
             "tenant": tenant,
