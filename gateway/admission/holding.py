@@ -331,7 +331,9 @@ class Holding(Hand):
             self.lots.add(self._lot(at, amount, places, rank, stock=False))
             self._unused_at = now + _UNUSED_MS
         look_ms = self.last.places.look_ms(self.in_flight, POLL_MS, now) if self.concurrent else None
-        self.asking.heard(self._asked, verdicts, self.last.before, now, self._jitter(), answer.turn_ms, look_ms)
+        self.asking.heard(
+            self._asked, verdicts, self.last.before, now, self._jitter(), answer.turn_ms, look_ms
+        )
 
     def _take_stock(self, answer: Answer, asked: StockAsk | None, now: int) -> None:
         if answer.stock and asked is not None:

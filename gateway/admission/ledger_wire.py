@@ -107,7 +107,8 @@ def read_answer(batch: Batch, reply: bytes) -> Answer:
     return Answer(
         numbers[0], numbers[1], numbers[2], numbers[3] == 1, numbers[4] == 1,
         tuple(Verdict(verdicts[2 * i], verdicts[2 * i + 1]) for i in range(asks)),
-        numbers[5], numbers[6], numbers[7] == 1, tuple(numbers[8:13]), *numbers[13:16],
+        numbers[5], numbers[6], numbers[7] == 1, tuple(numbers[8:13]), numbers[13], numbers[14],
+        numbers[15],
         tuple(Usage(one.name, *usage[3 * i : 3 * i + 3]) for i, one in enumerate(batch.account.dimensions)),
         tuple(served), tuple(verdicts[2 * asks :]), _elsewhere(reply, 8 * count),
     )  # fmt: skip

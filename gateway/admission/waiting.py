@@ -56,9 +56,7 @@ class Waiting:
         return [row for rows, _ in others for row in rows], tuple(told)
 
 
-def hold(
-    rows: list[Row], ask: Ask, tags: Tags, served: Sequence[int], *, turn: bool = False
-) -> list[int]:
+def hold(rows: list[Row], ask: Ask, tags: Tags, served: Sequence[int], *, turn: bool = False) -> list[int]:
     """What others get before `ask`, by axis: all of more urgent classes, the heads of its own that go first.
 
     The order between classes is that of `classes.in_order`; `served` is what each took lately, in thousandths of
