@@ -13,7 +13,7 @@ from gateway.admission.lots import Lot, Lots
 from gateway.admission.own_record import OwnRecord
 from gateway.admission.sends import Sends
 from gateway.admission.unsaid import Unsaid
-from gateway.charge import Charge
+from gateway.charge import INPUT, OUTPUT, TOKENS, Charge
 from gateway.record import replace
 
 #: Stock is charged to this class, and kept for no less urgent ones while somebody waits elsewhere.
@@ -126,7 +126,13 @@ class Hand:
         sends.more_input += input_
         sends.more_output += output
         sends.more_tokens += tokens
-        return requests < 0 or input_ < 0 or output < 0 or tokens < 0
+        axes = self.axes
+        return (
+            requests < 0
+            or (input_ < 0 and INPUT in axes)
+            or (output < 0 and OUTPUT in axes)
+            or (tokens < 0 and TOKENS in axes)
+        )
 
     def fold(self, now: int) -> None:
         """What was sent goes into this worker's own record."""
@@ -145,7 +151,7 @@ class Hand:
             positive = [max(0, units) for units in delta]
             if any(positive):
                 self.unsaid.settled(self.last.ledger_time(now), positive, sends.rank)
-        return min(delta) < 0
+        return any(delta[axis] < 0 for axis in self.axes)
 
     def _owe(self, sends: Sends, delta: Charge) -> None:
         """So much more is charged for one of them: to be said with the next call."""

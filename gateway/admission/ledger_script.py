@@ -75,6 +75,7 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
     "TAG_MS": tenant_tags.TAG_MS,
     "TAGS_MAX": tenant_tags.TAGS_MAX,
     "TOP_CLASS_PERMILLE": rate.TOP_CLASS_PERMILLE,
+    "PLACE_FROM": rate.PLACE_FROM,
     "WAITS_MS": tenant_tags.WAITS_MS,
 }
 

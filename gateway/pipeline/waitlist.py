@@ -83,24 +83,28 @@ class Waitlist:
         tags = zip(batch.served, answer.tags, strict=True)
         self._line.learn(batch.account.id, ((one.rank, one.tenant, tag) for one, tag in tags))
 
-    def _is_advertised(self, item: Item, account: str, turn: int, first: bool) -> bool:
-        """Who may go on several accounts is advertised on one at a time, or would hold the room of all. Not so the
-        first of the top class: it would wait out its turn where there is no room while there is some elsewhere.
-        """
-        opened = [one for one in item.signature if self._outlook.opens_in(one, item) == 0.0]
-        if first and item.rank == RANKS[0]:
-            return account in opened
-        return bool(opened) and account == opened[(item.order + turn) % len(opened)]
-
     def _heads(self, account: str, ranks: Sequence[int], most: int) -> tuple[Ask, ...]:
-        """The first who wait for the account, of those who are advertised there at the moment."""
+        """The first who wait for the account, of those who are advertised there at the moment.
+
+        Who may go on several accounts is advertised on one at a time, or would hold the room of all. Not so the
+        first of a class: it would wait out its turn where there is no room while there is some elsewhere, and find
+        no lease there all the while.
+        """
         now = self._clock.monotonic()
         turn = int(now * _TURNS_A_SECOND)
-        return tuple(
-            Ask(self._charge_at(account, item), item.rank, self._time.at(item.arrived), item.tenant)
-            for place, item in enumerate(self._line.heads(account, ranks, most))
-            if self._is_advertised(item, account, turn, place == 0)
-        )
+        ahead = len(RANKS)
+        found = []
+        for item in self._line.heads(account, ranks, most):
+            first, ahead = item.rank != ahead, item.rank
+            opened = self._opened(item)
+            if account in opened and (first or account == opened[(item.order + turn) % len(opened)]):
+                charge = self._charge_at(account, item)
+                found.append(Ask(charge, item.rank, self._time.at(item.arrived), item.tenant))
+        return tuple(found)
+
+    def _opened(self, item: Item) -> list[str]:
+        """The accounts that serve it at the moment."""
+        return [one for one in item.signature if self._outlook.opens_in(one, item) == 0.0]
 
     def _going_over(self, account: str, most: int) -> tuple[Ask, ...]:
         """Those who wait in other lines, and are to go to the local model when there is a place."""

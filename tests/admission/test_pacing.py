@@ -85,6 +85,13 @@ def test_from_idle_to_more_than_the_ceiling_nothing_ever_stands_still(load: floa
     assert Simulation(1_200, lambda _: load, seconds=120, warm=0).p(0.95, 0) <= 50
 
 
+def test_a_key_of_a_few_hundred_keeps_a_place_for_the_top_class_beside_what_is_set_aside() -> None:
+    """It waits for nothing but for another of its own who came just before."""
+    run = Simulation(400, lambda _: 40 / 3, seconds=480, warm=180)
+    assert sum(run.served) >= 0.98 * 400 * 5
+    assert run.p(0.9, 0) <= 5
+
+
 def test_a_low_ceiling_is_used_as_well() -> None:
     run = Simulation(60, lambda _: 2.0, seconds=900, warm=180)
     assert sum(run.served) >= 0.98 * 60 * 12

@@ -18,6 +18,7 @@ class SharedLedger:
         self._time, self._away = time, away
         self.ledger = MemoryLedger(time)
         self._forgot = 0  # how often
+        self.calls: list[float] = []  # when each came
 
     def is_away(self, now: float) -> bool:
         """Whether nobody reaches it; what it knew is gone by then."""
@@ -39,6 +40,7 @@ class Link:
         await asyncio.sleep(chance.uniform(0.0005, 0.005))
         if self.cut or self._shared.is_away(loop.time()) or chance.random() < self._loses:
             await self._unheard()
+        self._shared.calls.append(loop.time())
         answer = await self._shared.ledger.exchange(batch)
         if chance.random() < self._loses:
             await self._shared.ledger.exchange(batch)  # it came twice

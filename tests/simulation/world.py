@@ -35,6 +35,7 @@ class Report:
         self.plan, self.broken, self.outcomes, self.attempts = plan, broken, outcomes, attempts
         self.sent: list[Attempt] = []
         self.codes: dict[str, str] = {}  # by request
+        self.calls: list[float] = []  # when the shared ledger was asked
         self.etas: list[Told] = []  # on arrival, and at looks while it waited
         self.retries: list[Told] = []
 
@@ -116,7 +117,7 @@ class World:
             code = seen.exchange.code or seen.exchange.outcome
             codes[code] = codes.get(code, 0) + 1
         report = Report(self.plan, self.witness.broken, codes, len(self.providers.attempts))
-        report.sent = self.providers.attempts
+        report.sent, report.calls = self.providers.attempts, self.shared.calls
         report.codes = {one.request.id: one.exchange.code or "" for one in self.witness.seen.values()}
         report.etas = etas([*self.witness.expected, *self.invariants.forecasts], self.witness.seen)
         report.retries = retries(self.witness.seen, self.ends)
