@@ -165,9 +165,8 @@ class Slice:
             self.heard, self.standing = grant.asked, grant.standing
         self.granted = max(self.granted, grant.granted)
         self.posted = max(self.posted, grant.spent)
-        self.spent = max(
-            self.spent, self.posted
-        )  # while it was soft it may have been spent before it was heard of
+        # Of a life before this one; or ours, spent while it was soft and posted before it was heard of here.
+        self.spent = max(self.spent, self.posted)
 
     @property
     def complete(self) -> bool:
