@@ -72,6 +72,10 @@ _GEMINI = frozenset({"generate_content", "embed_content", "count_content"})
 _response = msgspec.json.Decoder(_Response)
 _event = msgspec.json.Decoder(_Event)
 _odd_reply = msgspec.json.Decoder(_OddReply)
+_UNREADABLE = (
+    msgspec.MsgspecError,
+    RecursionError,
+)  # the second where it is deeper than anything that is meant
 _NO_DETAILS, _NO_KINDS = Details(), Kinds()
 
 
@@ -82,7 +86,7 @@ def read_reply(body: bytes, api: str = "") -> tuple[Usage | None, Any]:
         return _read_generated(body)
     try:
         reply = (_response if api == "responses" else _reply).decode(body)
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         error = _error_alone(body)  # its usage cannot be true, or all of it is no JSON
     else:
         error = reply.error
@@ -95,7 +99,7 @@ def read_reply(body: bytes, api: str = "") -> tuple[Usage | None, Any]:
 def _read_generated(body: bytes) -> tuple[Usage | None, Any]:
     try:
         reply = _generated.decode(body)
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         error = _error_alone(body)
         return None, None if error is _NOTHING else msgspec.json.decode(error)
     usage = None if reply.usage is None else _of_gemini(reply.usage)
@@ -106,7 +110,7 @@ def read_event(data: bytes) -> Usage | None:
     """The usage in an event of a stream: all that was used up to there."""
     try:
         event = _event.decode(data)
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         return None
     response, inner = event.response, event.x_groq
     if event.usage is not None:
@@ -282,7 +286,7 @@ def summed(several: Sequence[Usage | None]) -> Usage | None:
 def _error_alone(body: bytes) -> msgspec.Raw:
     try:
         return _odd_reply.decode(body).error
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.") from None
 
 

@@ -24,6 +24,12 @@ BROKEN = [
     ("no json", whole_json(b"{" + ANSWER), 502, "upstream_invalid_response"),
     ("truncated", whole_json(ANSWER[:-20]), 502, "upstream_invalid_response"),
     ("html", HTML, 502, "upstream_invalid_response"),
+    (
+        "deeper than anything",
+        whole_json(b'{"choices":' + b"[" * 5000 + b"]" * 5000 + b"}"),
+        502,
+        "upstream_invalid_response",
+    ),
     ("error", error(code=502), 502, "upstream_error"),
     ("error word", whole_json(b'{"error":"model crashed"}'), 502, "upstream_error"),
     ("error 429", error(code=429), 429, "rate_limit_exceeded"),

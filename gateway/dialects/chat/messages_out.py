@@ -24,6 +24,7 @@ from gateway.dialects.chat.signatures import write_signature
 from gateway.dialects.losses import Losses
 from gateway.dialects.operator_note import operator_note
 from gateway.dialects.tool_arguments import INPUT, arguments_text
+from gateway.dialects.tool_failure import FAILED
 from gateway.dialects.tool_names import ToolNames
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 from gateway.record import replace
@@ -31,7 +32,6 @@ from gateway.record import replace
 _BETWEEN_INSTRUCTIONS = "\n\n"
 _BETWEEN_RESULTS = "\n"
 _ELSEWHERE = "[image attached below]"
-_FAILED = "Error: "
 #: Whose signatures only the dialect that they belong to can bring back.
 _BOUND = ("anthropic", "openai", "gemini")
 
@@ -115,7 +115,7 @@ class _Messages:
         message: JsonObject = {
             "role": "tool",
             "tool_call_id": self._call_id(result.id),
-            "content": _FAILED + content if result.is_error else content,
+            "content": FAILED + content if result.is_error else content,
         }
         self.out.append(message)
         return attached

@@ -8,7 +8,7 @@ from gateway.dialects.chat.messages_out import check_end, write_messages
 from gateway.dialects.chat.quirks import Quirks
 from gateway.dialects.chat.table import UNSAID, WRITTEN
 from gateway.dialects.chat.tools_out import write_tools
-from gateway.dialects.effort import effort_of_budget, nearest
+from gateway.dialects.effort import effort_sent, thinks_at, wanted_effort
 from gateway.dialects.losses import Losses
 from gateway.dialects.tool_names import OPENAI_NAMES, ToolNames
 from gateway.dialects.translation import Sent
@@ -19,7 +19,6 @@ _PATH = "/chat/completions"
 _MEANINGLESS = frozenset({"store"})
 _TIERS = {"fast": "priority"}
 _USUAL_TIERS = ("auto", "default")
-_THINKING_ALWAYS = "always"
 
 
 def write_request(
@@ -36,7 +35,7 @@ def write_request(
         last["prefix"] = True
     body: JsonObject = {"model": model, "messages": messages}
     effort = _write_effort(body, request, can, quirks, losses)
-    thinks = effort not in (None, "none") or can.thinking == _THINKING_ALWAYS
+    thinks = thinks_at(effort, can)
     lacks = quirks.lacks | quirks.lacks_thinking if thinks else quirks.lacks
     _write_parameters(body, request, model, can, quirks, lacks, losses)
     write_tools(body, request, can, quirks, names, losses)
@@ -70,24 +69,14 @@ def _write_effort(
     body: JsonObject, request: ChatRequest, can: Capabilities, quirks: Quirks, losses: Losses
 ) -> Effort | None:
     """The effort that is asked for; None: the model's own."""
-    parameters = request.parameters
-    wanted, name = parameters.effort, "effort"
-    if wanted is None:
-        if parameters.thinking_budget is None:
-            return None
-        wanted, name = effort_of_budget(parameters.thinking_budget), "thinking_budget"
-    if wanted == "none" and quirks.effort_off is not None:
+    asked = wanted_effort(request)
+    if asked is not None and asked[0] == "none" and quirks.effort_off is not None:
         field, kind = quirks.effort_off
         body[field] = {"type": kind}
-        return wanted
-    if not can.effort_levels:
-        if wanted != "none" or can.thinking != "none":
-            losses.dropped(request.named(name))
-        return None
-    sent = nearest(wanted, can.effort_levels)
-    if sent != wanted:
-        losses.clamped(request.named(name))
-    body["reasoning_effort"] = sent
+        return "none"
+    sent = effort_sent(request, can, losses)
+    if sent is not None:
+        body["reasoning_effort"] = sent
     return sent
 
 

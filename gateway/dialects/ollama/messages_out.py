@@ -20,6 +20,7 @@ from gateway.dialects.googles import check_anybodys
 from gateway.dialects.json_fields import wrong_value
 from gateway.dialects.operator_note import operator_note
 from gateway.dialects.tool_arguments import arguments_object
+from gateway.dialects.tool_failure import FAILED
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 
 _PARTS, _PARAGRAPHS = "\n", "\n\n"
@@ -62,7 +63,7 @@ def _user(turn: Turn, can: Capabilities, called: dict[str, str], messages: list[
             content, images = _content(block.blocks, can)
             message: JsonObject = {
                 "role": "tool",
-                "content": f"Error: {content}" if block.is_error else content,
+                "content": FAILED + content if block.is_error else content,
                 "tool_name": name,
                 "tool_call_id": block.id,
             }

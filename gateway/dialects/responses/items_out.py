@@ -21,6 +21,7 @@ from gateway.chat import (
 )
 from gateway.dialects.googles import check_anybodys
 from gateway.dialects.responses.envelope import enclosed
+from gateway.dialects.tool_failure import FAILED
 
 DONE = "completed"
 
@@ -126,9 +127,11 @@ def result(block: ToolResult) -> JsonObject:
     kind = "custom_tool_call_output" if block.custom else "function_call_output"
     output: Json
     if all(isinstance(one, Text) for one in block.blocks):
-        output = "\n".join(one.text for one in block.blocks if isinstance(one, Text))
+        said = "\n".join(one.text for one in block.blocks if isinstance(one, Text))
+        output = FAILED + said if block.is_error else said
     else:
-        output = [input_part(one) for one in block.blocks]
+        failed: list[Json] = [{"type": "input_text", "text": FAILED}] if block.is_error else []
+        output = [*failed, *(input_part(one) for one in block.blocks)]
     return {"type": kind, "call_id": block.id, "output": output}
 
 

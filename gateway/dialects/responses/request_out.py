@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from gateway.capabilities import Capabilities
 from gateway.chat import (
     ChatRequest,
+    Effort,
     Format,
     Json,
     JsonObject,
@@ -23,6 +24,7 @@ from gateway.chat import (
     Turn,
 )
 from gateway.dialects.call_ids import openai_call_id
+from gateway.dialects.effort import effort_sent, thinks_at, wanted_effort
 from gateway.dialects.json_schema import strict_schema
 from gateway.dialects.losses import Losses
 from gateway.dialects.responses import items_out
@@ -133,12 +135,13 @@ def _parameters(
 ) -> None:
     stated = request.parameters
     _refuse(request, losses)
-    thinks = stated.effort not in (None, "none")
+    effort = _effort(request, can, losses)
+    thinks = thinks_at(effort, can)
     if stated.temperature is not None or stated.top_p is not None:
         _sampling(request, can, losses, body, thinks)
     if stated.max_output is not None:
         body["max_output_tokens"] = stated.max_output
-    reasoning = _reasoning(stated)
+    reasoning = _reasoning(stated, effort)
     if reasoning:
         body["reasoning"] = reasoning
     formatted: JsonObject = {}
@@ -199,10 +202,18 @@ def _sampling(
             losses.dropped(request.named(noun))
 
 
-def _reasoning(stated: Parameters) -> JsonObject:
+def _effort(request: ChatRequest, can: Capabilities, losses: Losses) -> Effort | None:
+    """The level that is asked for; of a model whose levels nobody knows, the caller's own."""
+    if can.effort_levels:
+        return effort_sent(request, can, losses)
+    asked = wanted_effort(request)
+    return None if asked is None else asked[0]
+
+
+def _reasoning(stated: Parameters, effort: Effort | None) -> JsonObject:
     reasoning: JsonObject = {}
-    if stated.effort is not None:
-        reasoning["effort"] = stated.effort
+    if effort is not None:
+        reasoning["effort"] = effort
     if stated.shows_thinking:
         reasoning["summary"] = "auto"
     return reasoning

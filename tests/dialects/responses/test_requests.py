@@ -332,3 +332,44 @@ def test_a_schema_is_strict_where_it_can_be(required: list[str]) -> None:
     said = _body(ChatRequest((Turn("user", (Text("hi"),)),), parameters=asked))["text"]["format"]
     closed = {**schema, "additionalProperties": False}
     assert (said["strict"], said["schema"]) == ((True, closed) if required else (False, schema))
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent", "lost"),
+    [
+        ({"effort": "none"}, "low", "changed=reasoning_effort"),
+        ({"effort": "max"}, "xhigh", "changed=reasoning_effort"),
+        ({"effort": "medium"}, "medium", None),
+        ({"thinking_budget": 9000}, "high", None),
+        ({}, None, None),
+    ],
+)
+def test_a_model_is_asked_for_a_level_that_it_knows(
+    asked: dict[str, Any], sent: str | None, lost: str | None
+) -> None:
+    """However the caller put it; and one that always thinks is asked for no temperature."""
+    can = Capabilities(thinking="always", sampling=True, effort_levels=("low", "medium", "high", "xhigh"))
+    names = {"effort": "reasoning_effort", "temperature": "temperature"}
+    parameters = Parameters(temperature=0.2, **asked)
+    losses = Losses()
+    body = _body(ChatRequest((Turn("user", (Text("hi"),)),), parameters=parameters, names=names), losses, can)
+    assert body.get("reasoning", {}).get("effort") == sent
+    assert "temperature" not in body
+    told = losses.line().decode()
+    assert "temperature" in told
+    assert lost is None or "reasoning_effort" in told
+
+
+def test_a_tool_that_failed_is_told_as_failed() -> None:
+    picture = Media("image", "messages[2]", media_type="image/png", data="AA==")
+    turns = (
+        Turn("user", (Text("hi"),)),
+        Turn("assistant", (ToolCall("c1", "f", "{}"), ToolCall("c2", "f", "{}"))),
+        Turn(
+            "user",
+            (ToolResult("c1", (Text("bad"),), is_error=True), ToolResult("c2", (picture,), is_error=True)),
+        ),
+    )
+    outputs = [item["output"] for item in _body(ChatRequest(turns))["input"] if "output" in item]
+    assert outputs[0] == "Error: bad"
+    assert outputs[1][0] == {"type": "input_text", "text": "Error: "}
