@@ -15,6 +15,7 @@ _SEARCHED = [
     {"type": "web_search_tool_result", "tool_use_id": "s", "content": []},
 ]
 _CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{bad"}}
+_INPUT = {"input": "hi", "store": False}
 _MESSAGES = {"max_tokens": 2000, "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -26,22 +27,24 @@ def completion(finish: str, **said: Any) -> Any:
     return {"choices": [{"index": 0, "message": {"role": "assistant", **said}, "finish_reason": finish}]}
 
 
-def candidate(reason: str) -> Any:
-    return {"candidates": [{"content": {"parts": [{"text": "Rain."}]}, "finishReason": reason}]}
+def candidate(reason: str, *parts: Any) -> Any:
+    return {"candidates": [{"content": {"parts": [*parts, {"text": "Rain."}]}, "finishReason": reason}]}
 
 
 def line(reason: str, said: str = "Rain.") -> Any:
     return {"message": {"role": "assistant", "content": said}, "done": True, "done_reason": reason}
 
 
-def response(status: str, reason: str | None = None) -> Any:
+def response(status: str, reason: str | None = None, *items: Any) -> Any:
     details = None if reason is None else {"reason": reason}
     text = {"type": "output_text", "text": "Rain.", "annotations": []}
     item = {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [text]}
-    return {"object": "response", "status": status, "incomplete_details": details, "output": [item]}
+    return {"object": "response", "status": status, "incomplete_details": details, "output": [*items, item]}
 
 
-CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
+_PICTURE = {"inlineData": {"mimeType": "image/png", "data": "AA=="}}
+_FILE = {"fileData": {"mimeType": "image/png", "fileUri": "gs://a/b"}}
 
 
 @pytest.mark.parametrize(
@@ -62,6 +65,10 @@ CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
         ("gemini", CHAT, candidate("SAFETY"), None),
         ("gemini", CHAT, candidate("MALFORMED_FUNCTION_CALL"), "finishReason"),
         ("gemini", CHAT, candidate("OUT_OF_PATIENCE"), "finishReason"),
+        ("gemini", CHAT, candidate("STOP", {"quux": {}}, _FILE, {"quux": {}}), "quux,fileData"),
+        ("gemini", CHAT, candidate("STOP", _PICTURE), None),
+        ("gemini", MESSAGES, candidate("STOP", _PICTURE), "image"),
+        ("gemini", RESPONSES, candidate("STOP", _PICTURE), "image"),
         ("ollama", CHAT, line("stop"), None),
         ("ollama", CHAT, line("length"), None),
         ("ollama", CHAT, line("load"), None),
@@ -71,12 +78,13 @@ CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
         ("responses", CHAT, response("incomplete", "max_output_tokens"), None),
         ("responses", CHAT, response("incomplete", "out_of_patience"), "incomplete_details"),
         ("responses", CHAT, response("cancelled"), "status"),
+        ("responses", CHAT, response("completed", None, {"type": "quux_call"}, {}), "quux_call,output"),
     ],
 )
 async def test_of_a_whole_answer(
     sim: ProviderSim, behind: str, path: str, body: Any, unread: str | None
 ) -> None:
-    asked = {**(chat() if path == CHAT else _MESSAGES), "model": behind}
+    asked = {**(chat() if path == CHAT else _INPUT if path == RESPONSES else _MESSAGES), "model": behind}
     config = behind_every_dialect(sim)
     if behind == "responses":
         config["providers"][0]["apis"] = ["responses"]
@@ -105,3 +113,27 @@ async def test_that_thoughts_may_use_up_what_is_allowed(
         reply = await post(gateway, chat(model="gemini", max_completion_tokens=most, **more))
     assert reply.status == 200
     assert ("scarce=max_completion_tokens" in reply.headers.get("x-gateway-warnings", "")) == told
+
+
+_NAMELESS = {"id": "c", "type": "function", "function": {"arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    ("behind", "body"),
+    [
+        ("openai", completion("tool_calls", content=None, tool_calls=[_NAMELESS])),
+        ("responses", {**response("cancelled"), "output": []}),
+        ("responses", {**response("in_progress"), "output": []}),
+    ],
+)
+async def test_what_is_no_answer_is_not_made_one(sim: ProviderSim, behind: str, body: Any) -> None:
+    config = behind_every_dialect(sim)
+    if behind == "responses":
+        config["providers"][0]["apis"] = ["responses"]
+    async with RunningGateway(config) as gateway:
+        for _ in range(8):  # whoever tries again
+            sim.script(
+                status=200, headers=[("content-type", "application/json")], body=json.dumps(body).encode()
+            )
+        reply = await post(gateway, {**_MESSAGES, "model": "openai"}, path=MESSAGES)
+    assert reply.status == 502

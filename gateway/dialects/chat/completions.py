@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gateway.chat import ChatReply, ChatRequest, Json, JsonObject, Parameters, Text, Turn
+from gateway.chat import ChatReply, ChatRequest, Json, JsonObject, Media, Parameters, Text, Turn
 from gateway.chat_events import Begun, Counted, Event, Over, Stopped, TextPiece
 from gateway.dialects.chat.chunks import Chunks
 from gateway.dialects.chat.reply_out import finish_word
@@ -60,6 +60,7 @@ def write_completion(reply: ChatReply, asked: Asked) -> JsonObject:
     """Raises GatewayError for an answer that ended with an error."""
     choices: list[Json] = []
     for index, answer in enumerate(reply.answers):
+        asked.losses.unread(block.kind for block in answer.blocks if isinstance(block, Media))
         text = "".join(block.text for block in answer.blocks if isinstance(block, Text))
         finish = finish_word(answer.stop)
         choices.append({"index": index, "text": text, "logprobs": None, "finish_reason": finish})

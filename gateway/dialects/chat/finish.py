@@ -28,7 +28,6 @@ FINISH: dict[Stop, str] = {
     "content_filter": "content_filter",
     "refusal": "content_filter",
 }
-_REFUSED = "The model declined to respond."
 
 
 def stop_of(finish: Json, calls: bool) -> Stop:
@@ -41,10 +40,3 @@ def stop_of(finish: Json, calls: bool) -> Stop:
 
 def is_known(finish: Json) -> bool:
     return finish is None or (isinstance(finish, str) and finish.lower() in _MEANT)
-
-
-def refusal_of(stop: Stop, explanation: str) -> str:
-    """What is said of an answer that was ended for what it is, where it does not say so itself."""
-    if explanation and stop in ("refusal", "content_filter"):
-        return explanation
-    return _REFUSED if stop == "refusal" else ""

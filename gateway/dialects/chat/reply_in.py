@@ -7,7 +7,15 @@ from gateway.dialects.chat.reasoning import thoughts_of
 from gateway.dialects.chat.signatures import thought_signature
 from gateway.dialects.chat.spoken import citations_of, images_of, logprobs_of, no_completion, sound, texts_of
 from gateway.dialects.json_text import json_bytes
-from gateway.dialects.said_fields import answer_object, answer_objects, answer_word, count, inside, word
+from gateway.dialects.said_fields import (
+    answer_object,
+    answer_objects,
+    answer_word,
+    count,
+    inside,
+    no_answer,
+    word,
+)
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import ReportedError
@@ -87,7 +95,7 @@ def _called(message: JsonObject, calls: Calls, blocks: list[Block]) -> bool:
     for one in several:
         call = calls.whole(one)
         if call is None:
-            continue
+            raise no_answer("tool_calls")
         if call.name == calls.answer_tool:
             blocks.append(Text(call.arguments))
         else:

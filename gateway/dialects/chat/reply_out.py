@@ -14,7 +14,8 @@ from gateway.chat import (
     Thinking,
     ToolCall,
 )
-from gateway.dialects.chat.finish import FINISH, refusal_of
+from gateway.dialects.chat.finish import FINISH
+from gateway.dialects.refusal import refusal_of
 from gateway.dialects.chat.parts_out import data_url
 from gateway.dialects.chat.reasoning import write_thoughts
 from gateway.dialects.chat.signatures import write_signature

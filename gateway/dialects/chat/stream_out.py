@@ -28,7 +28,7 @@ from gateway.chat_events import (
     ThinkingSigned,
 )
 from gateway.dialects.chat.chunks import Chunks
-from gateway.dialects.chat.finish import refusal_of
+from gateway.dialects.refusal import refusal_of
 from gateway.dialects.chat.reasoning import detail_of
 from gateway.dialects.chat.reply_out import (
     ID,

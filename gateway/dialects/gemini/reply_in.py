@@ -18,6 +18,14 @@ from gateway.record import replace
 
 _NO_ID = re.compile(r"[^A-Za-z0-9_-]")
 _ID_MAX = 40
+_RAN = "codeExecutionResult"
+#: What is read of a part, and what only tells how its sight or sound was cut.
+_PARTS = frozenset(
+    {
+        "text", "thought", "thoughtSignature", "functionCall", "inlineData", "executableCode", _RAN,
+        "mediaResolution", "partMetadata", "videoMetadata",
+    }
+)  # fmt: skip
 
 
 def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
@@ -32,13 +40,15 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
         if not reason:
             raise GatewayError(UPSTREAM_INVALID, "The provider's answer has no candidates.")
         answers = (Answer((), "content_filter", explanation=reason),)
-    odd = any(not is_known(word(candidate, "finishReason")) for candidate in candidates)
+    unread = [name for candidate in candidates for part in parts_of(candidate) for name in part.keys() - _PARTS]
+    if any(not is_known(word(candidate, "finishReason")) for candidate in candidates):
+        unread.append("finishReason")
     return ChatReply(
         answers,
         word(body, "responseId"),
         word(body, "modelVersion"),
         usage=usage_of(body),
-        unread=("finishReason",) if odd else (),
+        unread=tuple(dict.fromkeys(unread)),
     )
 
 
@@ -114,9 +124,6 @@ def ran_code(part: JsonObject) -> str:
         code = inside(part, "executableCode")
         return code_fence(word(code, "language"), word(code, "code"))
     return code_fence(None, word(inside(part, "codeExecutionResult"), "output")) if _RAN in part else ""
-
-
-_RAN = "codeExecutionResult"
 
 
 def _answer(candidate: JsonObject, calls: CallReader) -> Answer:

@@ -1,6 +1,6 @@
 """A neutral reply as Anthropic's message (wire reference §2.2, Response)."""
 
-from gateway.chat import Answer, Block, ChatReply, Json, JsonObject, Refusal, Text, Thinking, ToolCall
+from gateway.chat import Answer, Block, ChatReply, Json, JsonObject, Media, Refusal, Text, Thinking, ToolCall
 from gateway.dialects.messages.stops import anthropic_stop
 from gateway.dialects.messages.thoughts import thinking_block
 from gateway.dialects.messages.usage_out import usage_object
@@ -76,5 +76,8 @@ def _block(block: Block, asked: Asked, place: int) -> JsonObject | None:
             return call_block(call_id(block.id, asked, place), block.name, said_object(block, asked.losses))
         case Thinking():
             return thinking_block(block) if block.text or block.signature is not None else None
+        case Media():
+            asked.losses.unread((block.kind,))
+            return None
         case _:
             return None

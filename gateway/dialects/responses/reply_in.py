@@ -10,6 +10,8 @@ from gateway.record import replace
 
 _STOPS: dict[str, Stop] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 _CALLS = ("function_call", "custom_tool_call")
+_ITEMS = frozenset({"message", "reasoning", *_CALLS})
+_UNFINISHED = ("cancelled", "in_progress", "queued")
 
 
 def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
@@ -18,6 +20,8 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the response it should be.")
     if body.get("status") == "failed":
         raise GatewayError(UPSTREAM_ERROR, failure_of(body))
+    if body.get("status") in _UNFINISHED and not body["output"]:
+        raise GatewayError(UPSTREAM_ERROR, f"The provider's answer is {body['status']}, and empty.")
     try:
         blocks, logprobs = _said(body, sent)
     except GatewayError as error:  # in a caller's words, though it is no caller who wrote that
@@ -38,11 +42,16 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
 
 
 def _unread(body: JsonObject) -> tuple[str, ...]:
-    """Why it ended, where that is told in words that nobody here knows."""
+    """Items that have no noun here, and why it ended, where that is told in words that nobody here knows."""
+    kinds = [_text(item, "type") for item, _ in objects(body, "output")]
+    found = [kind or "output" for kind in kinds if kind not in _ITEMS]
     status, details = body.get("status"), body.get("incomplete_details")
     if status == "incomplete" and isinstance(details, dict):
-        return () if details.get("reason") in (*_STOPS, None) else ("incomplete_details",)
-    return () if status in ("completed", "incomplete", None) else ("status",)
+        if details.get("reason") not in (*_STOPS, None):
+            found.append("incomplete_details")
+    elif status not in ("completed", "incomplete", None):
+        found.append("status")
+    return tuple(found)
 
 
 def _said(body: JsonObject, sent: Sent) -> tuple[list[Block], list[Logprob]]:

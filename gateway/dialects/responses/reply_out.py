@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from gateway.chat import Answer, ChatReply, Json, JsonObject, Stop
+from gateway.chat import Answer, ChatReply, Json, JsonObject, Media, Refusal, Stop
+from gateway.dialects.refusal import refusal_of
 from gateway.dialects.responses.items_out import output_items
 from gateway.dialects.translation import Asked
 from gateway.errors import UPSTREAM_INVALID, GatewayError
@@ -43,7 +44,12 @@ def write_reply(reply: ChatReply, asked: Asked) -> JsonObject:
     if not reply.answers:
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer has no answer in it.")
     answer = reply.answers[0]
-    items = output_items(answer.blocks, asked.id, answer.logprobs)
+    blocks = answer.blocks
+    asked.losses.unread(block.kind for block in blocks if isinstance(block, Media))
+    refusal = refusal_of(answer.stop, answer.explanation)
+    if refusal and not any(isinstance(block, Refusal) for block in blocks):
+        blocks = (*blocks, Refusal(refusal))
+    items = output_items(blocks, asked.id, answer.logprobs)
     return response(asked, status_of(answer.stop), items, answer, reply.usage)
 
 

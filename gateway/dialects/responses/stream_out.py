@@ -36,6 +36,7 @@ from gateway.chat_events import (
     ThinkingSigned,
 )
 from gateway.dialects.json_text import json_bytes
+from gateway.dialects.refusal import refusal_of
 from gateway.dialects.responses import items_out
 from gateway.dialects.responses.reply_out import response, status_of
 from gateway.dialects.translation import Asked
@@ -79,6 +80,7 @@ class ResponsesWriter:
         "_items",
         "_out",
         "_part",
+        "_refused",
         "_said",
         "_stopped",
         "_usage",
@@ -89,6 +91,7 @@ class ResponsesWriter:
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._begun = False
+        self._refused = False  # by the model itself
         self._items: dict[int, Json] = {}  # closed ones, by their index
         self._said: _Said | None = None
         self._part: type[Text] | type[Refusal] | None = None  # of the open message
@@ -156,10 +159,13 @@ class ResponsesWriter:
 
     def _end(self) -> None:
         self._begin()
+        stopped = self._stopped or Stopped("stop")
+        refusal = refusal_of(stopped.stop, stopped.explanation)
+        if refusal and not self._refused:
+            self._refusal(refusal)
         self._close_said()
         for number in list(self._calls):
             self._close_call(number)
-        stopped = self._stopped or Stopped("stop")
         answer = Answer((), stopped.stop, explanation=stopped.explanation)
         items = [self._items[index] for index in sorted(self._items)]
         status = status_of(stopped.stop)
@@ -176,6 +182,7 @@ class ResponsesWriter:
         self._of_part(said, "response.output_text.delta", {"delta": piece, "logprobs": listed})
 
     def _refusal(self, piece: str) -> None:
+        self._refused = True
         said = self._message(Refusal)
         said.pieces.append(piece)
         self._of_part(said, "response.refusal.delta", {"delta": piece})

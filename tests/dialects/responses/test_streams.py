@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai import OpenAI
 
-from gateway.chat import ChatRequest, Signature, Text, Turn
+from gateway.chat import Answer, ChatReply, ChatRequest, Refusal, Signature, Text, Turn
 from gateway.chat_events import (
     Begun,
     CallBegun,
@@ -157,6 +157,20 @@ def test_resp_incomplete(stop: str, last: str, reason: str | None) -> None:
     assert frames[-1]["type"] == last
     details = frames[-1]["response"]["incomplete_details"]  # type: ignore[index]
     assert (details or {}).get("reason") == reason
+
+
+@pytest.mark.parametrize("said", ["no, thanks", ""])
+def test_why_an_answer_was_ended_is_told_as_a_refusal_once(said: str) -> None:
+    """As in whole answers; what the model said itself stands alone."""
+    refused: list[Event] = [RefusalPiece(said)] if said else []
+    stopped = Stopped("content_filter", explanation="Blocked by provider: SAFETY")
+    frames: Any = _frames(_written([Begun(), *refused, stopped, Over()]))
+    (item,) = frames[-1]["response"]["output"]
+    assert [part["refusal"] for part in item["content"]] == [said or stopped.explanation]
+    blocks = (Refusal(said),) if said else ()
+    answer = Answer(blocks, "content_filter", explanation=stopped.explanation)
+    whole: Any = ResponsesIn().reply(ChatReply((answer,)), _ASKED)
+    assert [one["content"] for one in whole["output"]] == [item["content"]]
 
 
 def test_refusals_are_parts_of_their_own() -> None:
