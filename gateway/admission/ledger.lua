@@ -858,9 +858,8 @@ if ask_count > 0 or stock_wanted > 0 then
   end
 end
 
--- When the charge first fits if nothing happens but that what is held goes before it: called twice in a batch at most.
-local NOTHING_HELD = { 0, 0, 0, 0, 0 }
-local function free_at(charge, rank, held)
+-- When the charge first fits if nothing else happens: called once in a batch at most.
+local function free_at(charge, rank)
   local function left_at(slots, axis, excess)
     if excess <= 0 then return now end
     local freed, from, some = 0, slots.first, 4
@@ -878,15 +877,15 @@ local function free_at(charge, rank, held)
   local function room_at(slots, axis, units, limit)
     return left_at(slots, axis, min(slots.used[axis] + units - limit, slots.used[axis]))
   end
-  local function paced_at(rate, units, before)
-    local need, kept, limit = units * K.SCALE, before * K.SCALE, rate.shared_limit
-    local wanted = max(0, min(need, rate.level_max) + kept - rate.level)
+  local function paced_at(rate, units)
+    local need, limit = units * K.SCALE, rate.shared_limit
+    local wanted = max(0, min(need, rate.level_max) - rate.level)
     local at = rate.paced_at + ceil((wanted + rate.owed) / limit)
     if rate.owed > 0 then -- before all is repaid: the first moment T with T - repaid_ms(T) >= goal
       local goal = rate.paced_at - repaid_ms(rate.paced_at) + ceil(wanted / limit)
       at = min(at, max(rate.paced_at, floor((goal - 1) * K.REPAID_OF_MS / (K.REPAID_OF_MS - K.REPAID_MS)) + 1))
     end
-    if rate.credit - kept < need then return at end
+    if rate.credit < need then return at end
     local usable = floor((limit * K.CREDIT_USABLE_BELOW_PERCENT - 1) / 100)
     return min(at, left_at(rate.slots, rate.axis, rate.slots.used[rate.axis] - usable))
   end
@@ -912,10 +911,9 @@ local function free_at(charge, rank, held)
     local units = B[charge + rate.axis]
     if units > 0 then
       local axis, limit = rate.axis, rank > 0 and rate.shared_limit or rate.limit
-      local before = held[axis]
-      at = max(at, rate.blocked_until, room_at(rate.slots, axis, units + before, limit))
-      if rate.burst then at = max(at, room_at(rate.burst, axis, units + before, rate.burst_limit)) end
-      if rank > 0 and way(rate, units, before) == BLOCKED then at = max(at, paced_at(rate, units, before)) end
+      at = max(at, rate.blocked_until, room_at(rate.slots, axis, units, limit))
+      if rate.burst then at = max(at, room_at(rate.burst, axis, units, rate.burst_limit)) end
+      if rank > 0 and way(rate, units, 0) == BLOCKED then at = max(at, paced_at(rate, units)) end
     end
   end
   return at
@@ -928,7 +926,7 @@ if #rows > 0 and ask_count > 0 then
     if rank == 0 then return served(0) >= K.TOP_SHARE_PERMILLE and 5 or 0 end
     return is_below_floor(rank) and rank or rank + 5
   end
-  hold = function(ask, ahead, turn)
+  hold = function(ask, ahead)
     local held = { ahead[1], ahead[2], ahead[3], ahead[4], ahead[5] }
     local rank, order, tag = B[ask + 1], B[ask + 2], tags[B[ask + 3]] or 0
     local own_urgency = urgency(rank)
@@ -939,7 +937,7 @@ if #rows > 0 and ask_count > 0 then
         local its_tag = its[place + 14]
         if its_tag < tag or its_tag == tag and its[place + 3] < order then from = place + 8 end
       elseif urgency(its[place + 1]) < own_urgency then
-        from = turn and its[place + 1] > rank and place + 8 or place + 3
+        from = place + 3
       end
       if from then
         for axis = 1, 5 do held[axis] = held[axis] + its[from + axis] end
@@ -960,22 +958,18 @@ local function wait_here(rank, tag, order, requests, total, head)
   for axis = 1, 4 do row[3 + axis] = row[3 + axis] + B[total + axis] end
 end
 
-local ahead, wait_ms, turn_ms = { 0, 0, 0, 0, 0 }, 0, 0
+local ahead, wait_ms = { 0, 0, 0, 0, 0 }, 0
 for i = 1, ask_count do
   local ask = ASKS + 7 * (i - 1)
   local charge, rank = ask + 3, B[ask + 1]
-  local held = hold and hold(ask, ahead) or ahead
   if too_large(charge) then
     verdicts[2 * i - 1], verdicts[2 * i] = -1, 0
-  elseif not closed and fits(charge, rank, held, at) then
+  elseif not closed and fits(charge, rank, hold and hold(ask, ahead) or ahead, at) then
     commit(charge, rank, at)
     verdicts[2 * i - 1], verdicts[2 * i] = at, 0
   else
-    if refused == 0 then
-      wait_ms = free_at(charge, rank, NOTHING_HELD) - now
-      if wait_ms == 0 then wait_ms = K.HELD_WAIT_MS end
-      turn_ms = hold and max(wait_ms, free_at(charge, rank, hold(ask, NOTHING_HELD, true)) - now) or wait_ms
-    end
+    if wait_ms == 0 then wait_ms = free_at(charge, rank) - now end
+    if wait_ms == 0 then wait_ms = K.HELD_WAIT_MS end
     verdicts[2 * i - 1], verdicts[2 * i] = 0, wait_ms
     refused = refused + 1
     wait_here(rank, tags[B[ask + 3]] or 0, B[ask + 2], 1, charge, charge)
@@ -1046,7 +1040,7 @@ local row = packed(own)
 if own[5] > 0 then row = row .. ARGV[4] end
 local answer = {
   S[1], S[2], now, 1 - joined, learning and 1 or 0, stock, stock_at, #rows > 0 and 1 or 0,
-  waiting[1], waiting[2], waiting[3], waiting[4], waiting[5], live, known, turn_ms,
+  waiting[1], waiting[2], waiting[3], waiting[4], waiting[5], live, known,
 }
 for rank = 0, 4 do answer[#answer + 1] = served(rank) end
 local renew = now - S[4] >= K.RENEW_MS

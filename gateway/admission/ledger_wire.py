@@ -19,7 +19,7 @@ _RATE, _DAY, _CONCURRENT = range(3)
 _NO_SEEN = (0, 0, 0, 0, 0)
 _NO_STOCK = (-1, 0, 0, 0, 0, 0)
 _NO_MIDNIGHTS = (0, 0, 0, 0)
-_ANSWER_HEAD = 16
+_ANSWER_HEAD = 15
 _queued = Reader(tuple[Queued, ...])
 
 
@@ -108,7 +108,6 @@ def read_answer(batch: Batch, reply: bytes) -> Answer:
         numbers[0], numbers[1], numbers[2], numbers[3] == 1, numbers[4] == 1,
         tuple(Verdict(verdicts[2 * i], verdicts[2 * i + 1]) for i in range(asks)),
         numbers[5], numbers[6], numbers[7] == 1, tuple(numbers[8:13]), numbers[13], numbers[14],
-        numbers[15],
         tuple(Usage(one.name, *usage[3 * i : 3 * i + 3]) for i, one in enumerate(batch.account.dimensions)),
         tuple(served), tuple(verdicts[2 * asks :]), _elsewhere(reply, 8 * count),
     )  # fmt: skip

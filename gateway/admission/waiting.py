@@ -56,12 +56,11 @@ class Waiting:
         return [row for rows, _ in others for row in rows], tuple(told)
 
 
-def hold(rows: list[Row], ask: Ask, tags: Tags, served: Sequence[int], *, turn: bool = False) -> list[int]:
+def hold(rows: list[Row], ask: Ask, tags: Tags, served: Sequence[int]) -> list[int]:
     """What others get before `ask`, by axis: all of more urgent classes, the heads of its own that go first.
 
     The order between classes is that of `classes.in_order`; `served` is what each took lately, in thousandths of
-    the ceiling. For when it is its `turn`, those that go first for their floor alone count with their heads: then
-    they mostly have it.
+    the ceiling.
     """
     own, place = _urgency(ask.rank, served), (_tag(ask, tags), ask.order)
     held = [0] * len(_AXES)
@@ -70,8 +69,6 @@ def hold(rows: list[Row], ask: Ask, tags: Tags, served: Sequence[int], *, turn: 
             amounts = row.head if (row.tag, row.order) < place else ()
         else:
             amounts = row.total if _urgency(row.rank, served) < own else ()
-            if turn and amounts and row.rank > ask.rank:
-                amounts = row.head
         for axis, amount in enumerate(amounts):
             held[axis] += amount
     return held

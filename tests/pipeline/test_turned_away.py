@@ -264,15 +264,6 @@ async def test_asks_stand_in_the_order_in_which_they_are_to_go() -> None:
     assert gate.dispatcher.waiters.asks("k0", 0) == ()
 
 
-async def test_who_may_use_two_accounts_asks_at_one_of_them_at_a_time() -> None:
-    gate = Gate(Limits(concurrency=1), Limits(concurrency=1))
-    gate.filled(2)
-    await gate.waiting()
-    for _ in range(8):
-        assert sum(len(gate.dispatcher.waiters.asks(name, 4)) for name in ("k0", "k1")) == 1
-        await passes(0.25)
-
-
 @pytest.mark.parametrize(("said_s", "blocked_s"), [(5.0, 5.0), (80_000.0, 3600.0), (None, 1.0)])
 async def test_a_ceiling_by_the_minute_shuts_a_key_for_an_hour_at_most(
     said_s: float | None, blocked_s: float

@@ -52,6 +52,8 @@ class Calls:
         inner = inner_of(call)
         sent = answer_word(inner, "name")
         if not sent:
+            if inner:
+                raise no_answer("tool_calls")
             return None
         name, said = self.name(sent), arguments_of(inner)
         custom = self.is_custom(name)

@@ -15,11 +15,11 @@ from gateway.chat import (
     ToolCall,
 )
 from gateway.dialects.chat.finish import FINISH
-from gateway.dialects.refusal import refusal_of
 from gateway.dialects.chat.parts_out import data_url
 from gateway.dialects.chat.reasoning import write_thoughts
 from gateway.dialects.chat.signatures import write_signature
 from gateway.dialects.chat.usage_out import write_usage
+from gateway.dialects.refusal import refusal_of
 from gateway.dialects.translation import Asked
 from gateway.errors import UPSTREAM_ERROR, GatewayError
 

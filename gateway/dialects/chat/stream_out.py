@@ -28,7 +28,6 @@ from gateway.chat_events import (
     ThinkingSigned,
 )
 from gateway.dialects.chat.chunks import Chunks
-from gateway.dialects.refusal import refusal_of
 from gateway.dialects.chat.reasoning import detail_of
 from gateway.dialects.chat.reply_out import (
     ID,
@@ -43,6 +42,7 @@ from gateway.dialects.chat.reply_out import (
 from gateway.dialects.chat.request_in import asks_usage
 from gateway.dialects.chat.signatures import write_signature
 from gateway.dialects.json_text import json_bytes
+from gateway.dialects.refusal import refusal_of
 from gateway.dialects.translation import Asked
 from gateway.exchange import NO_USAGE
 

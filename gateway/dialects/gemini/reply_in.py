@@ -40,7 +40,13 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
         if not reason:
             raise GatewayError(UPSTREAM_INVALID, "The provider's answer has no candidates.")
         answers = (Answer((), "content_filter", explanation=reason),)
-    unread = [name for candidate in candidates for part in parts_of(candidate) for name in part.keys() - _PARTS]
+    unread = [
+        name
+        for candidate in candidates
+        for part in parts_of(candidate)
+        for name in part
+        if name not in _PARTS
+    ]
     if any(not is_known(word(candidate, "finishReason")) for candidate in candidates):
         unread.append("finishReason")
     return ChatReply(
