@@ -72,10 +72,8 @@ _GEMINI = frozenset({"generate_content", "embed_content", "count_content"})
 _response = msgspec.json.Decoder(_Response)
 _event = msgspec.json.Decoder(_Event)
 _odd_reply = msgspec.json.Decoder(_OddReply)
-_UNREADABLE = (
-    msgspec.MsgspecError,
-    RecursionError,
-)  # the second where it is deeper than anything that is meant
+#: The second where it is deeper than anything that is meant.
+_UNREADABLE = (msgspec.MsgspecError, RecursionError)
 _NO_DETAILS, _NO_KINDS = Details(), Kinds()
 
 

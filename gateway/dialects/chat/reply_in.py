@@ -7,14 +7,7 @@ from gateway.dialects.chat.reasoning import thoughts_of
 from gateway.dialects.chat.signatures import thought_signature
 from gateway.dialects.chat.spoken import citations_of, images_of, logprobs_of, no_completion, sound, texts_of
 from gateway.dialects.json_text import json_bytes
-from gateway.dialects.said_fields import (
-    answer_object,
-    answer_objects,
-    answer_word,
-    count,
-    inside,
-    word,
-)
+from gateway.dialects.said_fields import answer_object, answer_objects, answer_word, count, inside, word
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import ReportedError
