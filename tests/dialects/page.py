@@ -107,6 +107,10 @@ _LEGEND = """
 
 M mapped · P passed as it is · S made by the gateway · D dropped with a warning · I left out in silence, since it
 has no meaning on the other side · R refused. Nouns are those of `gateway/chat.py`.
+
+Fields inside a caller's messages, parts, tools and the like that have no row are dropped, and named by their paths:
+`dropped=messages[0].foo,tools[1].bar`, eight of a request and then how many more there are (`and-92-more`). What is
+inside schemas, arguments, metadata and fields that pass as they are is the caller's own and not looked at.
 """
 _CALLERS = (
     "chat", "completions", "responses", "compaction", "messages", "generate_content", "embeddings", "embed_content"
