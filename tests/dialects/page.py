@@ -28,8 +28,9 @@ anything (`1` is read as `true`, `0` as `false`, in any case; another word is re
 
 With `lenient: true` in the configuration some of what would be refused is asked for in the nearest way, and named
 as `changed`; `x-gateway-strict` goes first. A model that cannot be made to call a tool may call it (`auto`); for
-Anthropic's an empty user's message says `(empty)`, `Continue.` follows last words of the assistant's that it
-cannot go on from, and a call that was not answered has the result `no result`, as an error.
+Anthropic's an empty user's message says `(empty)`, `(continue)` stands before first words of the assistant's,
+`Continue.` follows last ones that it cannot go on from, and a call that was not answered has the result
+`no result`, as an error.
 
 A request for embeddings with more texts than a provider takes goes to it in parts, one after another on the same
 provider key; each counts as a request against its ceilings, and the vectors come back as one answer, in order. The

@@ -219,7 +219,7 @@ REPLY_OUT = (
     Row("choices[].message.images[]", "M", "Media", "not OpenAI's, but of compatible servers"),
     Row("choices[].message.audio", "M", "Media"),
     Row("choices[].logprobs", "M", "logprobs"),
-    Row("choices[].finish_reason", "M", "stop", "else `stop`, `length` or `content_filter`"),
+    Row("choices[].finish_reason", "M", "stop", "else `stop`, `length` (`pause_turn`, too) or `content_filter`"),
     Row("(none)", "I", "matched"),
 )  # fmt: skip
 

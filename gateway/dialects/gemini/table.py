@@ -170,7 +170,7 @@ REPLY_OUT = (
     Row(f"{SAID}.functionCall", "M", "ToolCall"),
     Row(f"{SAID}.thoughtSignature", "M", "Signature", "Gemini's own alone"),
     Row(f"{SAID}.inlineData", "M", "Media"),
-    Row("candidates[].finishReason", "M", "Answer.stop"),
+    Row("candidates[].finishReason", "M", "Answer.stop", "`pause_turn` is `MAX_TOKENS`"),
     Row("candidates[].finishMessage", "M", "Answer.explanation"),
     Row("candidates[].citationMetadata", "M", "Citation"),
     Row("candidates[].logprobsResult", "M", "Logprob"),

@@ -104,7 +104,7 @@ REQUEST_OUT = (
     Row("model", "M"),
     Row("max_tokens", "M", "max_output", "required there: else the model's most, 32000 at most"),
     Row("system", "M", "system"),
-    Row("messages", "M", "turns", "merged by role; `(continue)` before an assistant's first; results before words"),
+    Row("messages", "M", "turns", "merged by role; an assistant's first is refused; results before words"),
     Row("messages[].role=system", "M", "turns", "where the model knows it, else a note in the user's words"),
     Row("messages[].content[].type=text", "M", "Text", "without empty ones, or white space at the very end"),
     Row("messages[].content[].type=text", "M", "Refusal"),

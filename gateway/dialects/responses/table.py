@@ -135,7 +135,12 @@ REPLY_OUT = (
     ),
     Row("output[].type=message", "M", "Text"),
     Row("output[].type=function_call|custom_tool_call", "M", "ToolCall"),
-    Row("status, incomplete_details, error", "M", "stop"),
+    Row(
+        "status, incomplete_details, error",
+        "M",
+        "stop",
+        "what may be gone on with is incomplete: `pause_turn`, too",
+    ),
     Row("usage", "M", "usage", "every count is there"),
     Row("instructions, tools, temperature, …", "P", note="echoed as the caller wrote them"),
 )
