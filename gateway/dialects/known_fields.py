@@ -8,8 +8,7 @@ here; nor is what stands in a field that is taken as it is (schemas, arguments),
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from gateway.chat import JsonObject
-from gateway.dialects.field_row import Row
+from gateway.chat import Json, JsonObject
 from gateway.dialects.json_fields import path
 from gateway.dialects.losses import Losses
 
@@ -19,17 +18,39 @@ KnownFields: TypeAlias = "dict[str, KnownFields | None]"
 _ANY_OTHER = "(any other)"
 
 
-def known_fields(rows: Iterable[Row], same: Mapping[str, str] | None = None) -> KnownFields:
+def known_fields(paths: Iterable[str], same: Mapping[str, str] | None = None) -> KnownFields:
     """Of paths such as `tools[].function|custom.name`; `type=…` is a field that says a kind. What is in the
     first path of `same` is what is in its second one.
     """
     whole: KnownFields = {_ANY_OTHER: None}
-    for row in rows:
-        _add(whole, _steps(row.field))
+    for written in paths:
+        _add(whole, _steps(written))
     for repeated, first in (same or {}).items():
         *above, last = _steps(repeated)
         _inside(whole, above)[last] = _inside(whole, _steps(first))
     return whole
+
+
+def without_unknown(value: Json, known: KnownFields, at: str, losses: Losses) -> Json:
+    """What is at `at` for who refuses other fields; those are told, but for nulls.
+
+    Raises GatewayError where nothing may be lost.
+    """
+    if isinstance(value, list):
+        return [
+            without_unknown(one, known, path(at, place), losses) if isinstance(one, dict) else one
+            for place, one in enumerate(value)
+        ]
+    if not isinstance(value, dict):
+        return value
+    made: JsonObject = {}
+    for name, one in value.items():
+        if name in known:
+            inner = known[name]
+            made[name] = one if inner is None else without_unknown(one, inner, path(at, name), losses)
+        elif one is not None:
+            losses.dropped(path(at, name))
+    return made
 
 
 def tell_unknown(fields: JsonObject, known: KnownFields, losses: Losses) -> None:

@@ -71,10 +71,12 @@ _FLAVOURS = """
 Chat completions of callers to providers of the same dialect stay the bytes that came, but for what the provider's
 `flavour` or the model does not take (`capabilities`, see [`models.md`](models.md)): the limit and other fields get
 its own names, what it refuses is left out, efforts that it lacks are clamped. In messages `developer` is `system`,
-and earlier reasoning stands where the provider looks for it. Of answers, thoughts are copied to
-`reasoning_content`, parts become text, calls get ids and indices, words for why it ended are OpenAI's, usage counts
-what OpenAI's counts, and an answer that ended by an error is one. What is lost is named as above, or refused with
-`x-gateway-strict`. A flavour without a row, `generic` among them, is asked by what is known of the model alone.
+and earlier reasoning stands where the provider looks for it. Mistral refuses what it does not know: fields of
+messages, tools and `response_format` that are none of its own are dropped, and `$schema` and `$id` of schemas. Of
+answers, thoughts are copied to `reasoning_content`, parts become text, calls get ids and indices, words for why it
+ended are OpenAI's, usage counts what OpenAI's counts, and an answer that ended by an error is one. What is lost is
+named as above, or refused with `x-gateway-strict`. A flavour without a row, `generic` among them, is asked by what
+is known of the model alone.
 
 Across dialects, usage that a provider does not tell is the gateway's estimate: what the request was taken to be,
 and a token for every four letters of the answer. A whole answer says so: `x-gateway-warnings: estimated=usage`.

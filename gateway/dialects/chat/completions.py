@@ -20,7 +20,7 @@ from gateway.exchange import NO_USAGE
 _ID = "cmpl-"
 _OBJECT = "text_completion"
 _ROWS = {row.field: row for row in COMPLETIONS_IN}
-_KNOWN = known_fields(COMPLETIONS_IN)
+_KNOWN = known_fields(row.field for row in COMPLETIONS_IN)
 #: What only models that complete texts know, and the values that ask for nothing.
 _REFUSED: tuple[tuple[str, tuple[Json, ...]], ...] = (
     ("suffix", (None, "")),

@@ -27,7 +27,7 @@ _ROWS = {row.field: row for row in REQUEST_IN}
 _NAMES = {
     row.noun: row.field for row in REQUEST_IN if row.noun in Parameters.__struct_fields__ and not row.behind
 }
-_KNOWN = known_fields(REQUEST_IN)
+_KNOWN = known_fields(row.field for row in REQUEST_IN)
 _OTHERS = "others"
 _MEDIA = ("text", "audio", "image")
 

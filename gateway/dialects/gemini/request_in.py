@@ -30,7 +30,10 @@ _TOP_NAMES = frozenset(
 _REFUSED = tuple(row.field for row in REQUEST_IN if row.verdict == "R" and "[" not in row.field)
 _PARTS = "contents[].parts"
 _KNOWN = spelt_either_way(
-    known_fields(REQUEST_IN, {"systemInstruction": "contents", f"{_PARTS}[].functionResponse.parts": _PARTS})
+    known_fields(
+        (row.field for row in REQUEST_IN),
+        {"systemInstruction": "contents", f"{_PARTS}[].functionResponse.parts": _PARTS},
+    )
 )
 #: What callers call a parameter.
 _NAMES = {row.noun: row.field for row in reversed(REQUEST_IN) if row.noun in Parameters.__struct_fields__}

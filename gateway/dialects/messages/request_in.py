@@ -49,7 +49,8 @@ _NAMES = {
 }
 _BLOCKS = "messages[].content"
 _KNOWN = known_fields(
-    REQUEST_IN, {"system": _BLOCKS, f"{_BLOCKS}[].content": _BLOCKS, f"{_BLOCKS}[].source.content": _BLOCKS}
+    (row.field for row in REQUEST_IN),
+    {"system": _BLOCKS, f"{_BLOCKS}[].content": _BLOCKS, f"{_BLOCKS}[].source.content": _BLOCKS},
 )
 _ROLES = ("user", "assistant", "system")
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")

@@ -64,7 +64,9 @@ _DROPPED = tuple(row.field for row in REQUEST_IN if row.verdict == "D" and row.f
 _SIMPLE = tuple(row for row in REQUEST_IN if row.read is not None)
 _UNDERSTOOD = frozenset(row.field.partition(".")[0].partition("[")[0] for row in REQUEST_IN)
 _CONTENT = "input[].content"
-_KNOWN = known_fields(REQUEST_IN, {"input[].output": _CONTENT, "input[].summary": _CONTENT})
+_KNOWN = known_fields(
+    (row.field for row in REQUEST_IN), {"input[].output": _CONTENT, "input[].summary": _CONTENT}
+)
 _LOGPROBS = "message.output_text.logprobs"
 
 
