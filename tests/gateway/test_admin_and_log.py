@@ -21,7 +21,7 @@ FIELDS = [
     "ts", "request_id", "tenant", "key", "route", "model", "provider", "pool", "priority", "status", "code",
     "outcome", "queue_ms", "upstream_ms", "gateway_ms", "input_tokens", "cache_read_tokens", "cache_write_tokens",
     "output_tokens", "cost_usd", "usage_source", "attempts", "agent", "task",
-    "overflow",
+    "overflow", "warnings",
 ]  # fmt: skip
 
 
