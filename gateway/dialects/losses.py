@@ -3,12 +3,15 @@
 The line is `dropped=logit_bias,seed; clamped=temperature`, ASCII, at most 1 KiB (wire reference, verdict D).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from gateway.errors import UNSUPPORTED_PARAMETER, GatewayError
 
 _LINE_MAX = 1024
 _NAME_MAX = 128
+#: Of fields inside others, each with its path.
+_NAMED_MAX = 8
 
 
 class Losses:
@@ -25,6 +28,17 @@ class Losses:
     def dropped(self, name: str) -> None:
         """The model never hears of the caller's field. Raises GatewayError when nothing may be lost."""
         self._lost("dropped", name)
+
+    def dropped_several(self, names: Iterator[str]) -> None:
+        """The same of fields of which there may be any number: the first ones, and how many more there are."""
+        for name in islice(names, _NAMED_MAX):
+            self.dropped(name)
+        more = sum(1 for _ in names)
+        if more:
+            self.dropped(f"and-{more}-more")
+
+    def has_dropped(self, name: str) -> bool:
+        return name in self._by_kind.get("dropped", ())
 
     def clamped(self, name: str) -> None:
         """It goes on with the nearest value that the target takes. Raises GatewayError likewise."""

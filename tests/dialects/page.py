@@ -28,8 +28,9 @@ anything (`1` is read as `true`, `0` as `false`, in any case; another word is re
 
 With `lenient: true` in the configuration some of what would be refused is asked for in the nearest way, and named
 as `changed`; `x-gateway-strict` goes first. A model that cannot be made to call a tool may call it (`auto`); for
-Anthropic's an empty user's message says `(empty)`, `Continue.` follows last words of the assistant's that it
-cannot go on from, and a call that was not answered has the result `no result`, as an error.
+Anthropic's an empty user's message says `(empty)`, `(continue)` stands before first words of the assistant's,
+`Continue.` follows last ones that it cannot go on from, and a call that was not answered has the result
+`no result`, as an error.
 
 A request for embeddings with more texts than a provider takes goes to it in parts, one after another on the same
 provider key; each counts as a request against its ceilings, and the vectors come back as one answer, in order. The
@@ -70,10 +71,12 @@ _FLAVOURS = """
 Chat completions of callers to providers of the same dialect stay the bytes that came, but for what the provider's
 `flavour` or the model does not take (`capabilities`, see [`models.md`](models.md)): the limit and other fields get
 its own names, what it refuses is left out, efforts that it lacks are clamped. In messages `developer` is `system`,
-and earlier reasoning stands where the provider looks for it. Of answers, thoughts are copied to
-`reasoning_content`, parts become text, calls get ids and indices, words for why it ended are OpenAI's, usage counts
-what OpenAI's counts, and an answer that ended by an error is one. What is lost is named as above, or refused with
-`x-gateway-strict`. A flavour without a row, `generic` among them, is asked by what is known of the model alone.
+and earlier reasoning stands where the provider looks for it. Mistral refuses what it does not know: fields of
+messages, tools and `response_format` that are none of its own are dropped, and `$schema` and `$id` of schemas. Of
+answers, thoughts are copied to `reasoning_content`, parts become text, calls get ids and indices, words for why it
+ended are OpenAI's, usage counts what OpenAI's counts, and an answer that ended by an error is one. What is lost is
+named as above, or refused with `x-gateway-strict`. A flavour without a row, `generic` among them, is asked by what
+is known of the model alone.
 
 Across dialects, usage that a provider does not tell is the gateway's estimate: what the request was taken to be,
 and a token for every four letters of the answer. The answer says so: `x-gateway-warnings: estimated=usage`.
@@ -111,6 +114,10 @@ _LEGEND = """
 
 M mapped · P passed as it is · S made by the gateway · D dropped with a warning · I left out in silence, since it
 has no meaning on the other side · R refused. Nouns are those of `gateway/chat.py`.
+
+Fields inside a caller's messages, parts, tools and the like that have no row are dropped, and named by their paths:
+`dropped=messages[0].foo,tools[1].bar`, eight of a request and then how many more there are (`and-92-more`). What is
+inside schemas, arguments, metadata and fields that pass as they are is the caller's own and not looked at.
 """
 _CALLERS = (
     "chat", "completions", "responses", "compaction", "messages", "generate_content", "embeddings", "embed_content"

@@ -11,6 +11,8 @@ from gateway.dialects.chat.table import COMPLETIONS_IN
 from gateway.dialects.chat.usage_out import write_usage
 from gateway.dialects.json_fields import flag, missing
 from gateway.dialects.json_text import json_bytes
+from gateway.dialects.known_fields import known_fields, tell_unknown
+from gateway.dialects.losses import Losses
 from gateway.dialects.translation import Asked
 from gateway.errors import UNSUPPORTED_PARAMETER, UNSUPPORTED_VALUE, GatewayError
 from gateway.exchange import NO_USAGE
@@ -18,6 +20,7 @@ from gateway.exchange import NO_USAGE
 _ID = "cmpl-"
 _OBJECT = "text_completion"
 _ROWS = {row.field: row for row in COMPLETIONS_IN}
+_KNOWN = known_fields(row.field for row in COMPLETIONS_IN)
 #: What only models that complete texts know, and the values that ask for nothing.
 _REFUSED: tuple[tuple[str, tuple[Json, ...]], ...] = (
     ("suffix", (None, "")),
@@ -29,7 +32,7 @@ _TEXT = b',"text":%b,"logprobs":null,"finish_reason":null'
 _FINISH = b',"text":"","logprobs":null,"finish_reason":%b'
 
 
-def read_completion(fields: JsonObject) -> ChatRequest:
+def read_completion(fields: JsonObject, losses: Losses) -> ChatRequest:
     """Raises GatewayError with the caller's path of what a chat model cannot be asked."""
     for name, harmless in _REFUSED:
         if fields.get(name) not in harmless:
@@ -38,6 +41,7 @@ def read_completion(fields: JsonObject) -> ChatRequest:
     first, *further = [(Turn("user", (Text(one),), "prompt"),) for one in _prompts(fields.get("prompt"))]
     found, others, names = read_parameters(fields, _ROWS)
     asks_usage(fields)
+    tell_unknown(fields, _KNOWN, losses)
     stream = flag(fields, "stream") or False
     parameters = Parameters(**found)  # type: ignore[arg-type]
     return ChatRequest(

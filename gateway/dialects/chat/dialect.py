@@ -34,8 +34,8 @@ class CompletionsInbound:
 
     __slots__ = ()
 
-    def request(self, fields: JsonObject, losses: Losses) -> ChatRequest:  # noqa: ARG002 (all or nothing)
-        return read_completion(fields)
+    def request(self, fields: JsonObject, losses: Losses) -> ChatRequest:
+        return read_completion(fields, losses)
 
     def reply(self, reply: ChatReply, asked: Asked) -> JsonObject:
         return write_completion(reply, asked)

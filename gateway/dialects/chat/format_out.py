@@ -7,6 +7,7 @@ to call a tool, or has tools of its own, the schema is an instruction (wire refe
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Format, JsonObject
 from gateway.dialects.answer_tool import ANSWER_TOOL, ANY_JSON
+from gateway.dialects.chat.quirks import Quirks
 from gateway.dialects.json_schema import strict_schema
 from gateway.dialects.json_text import json_text
 from gateway.dialects.losses import Losses
@@ -33,18 +34,19 @@ class Asking(Record, frozen=True):
 _AS_IT_COMES = Asking()
 
 
-def ask_format(request: ChatRequest, can: Capabilities, losses: Losses) -> Asking:
+def ask_format(request: ChatRequest, can: Capabilities, quirks: Quirks, losses: Losses) -> Asking:
     """For the format that the caller wants."""
     wanted = request.parameters.format
     if wanted is None or wanted.kind == "text":
         return _AS_IT_COMES
     if wanted.kind == "json" or wanted.schema is None:
         return Asking({"type": "json_object"}, "" if _speaks_of_json(request) else ANY_JSON)
+    schema = wanted.schema if quirks.schema is None else quirks.schema(wanted.schema)
     if can.native_schema and (can.schema_with_tools or not request.tools):
-        return Asking(_json_schema(wanted, wanted.schema))
+        return Asking(_json_schema(wanted, schema))
     forced = can.tools and can.forced_tool_choice and not request.tools
-    if forced and wanted.schema.get("type") == "object":
-        function: JsonObject = {"name": ANSWER_TOOL, "parameters": wanted.schema}
+    if forced and schema.get("type") == "object":
+        function: JsonObject = {"name": ANSWER_TOOL, "parameters": schema}
         if wanted.description:
             function["description"] = wanted.description
         return Asking(tool={"type": "function", "function": function}, tool_name=ANSWER_TOOL, unenforced=True)

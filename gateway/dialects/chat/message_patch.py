@@ -4,6 +4,8 @@ Which byte sequences a conversation must have for that to be needed at all follo
 without them is not looked into.
 """
 
+from typing import cast
+
 from gateway.chat import Json, JsonObject
 from gateway.dialects.call_ids import call_id_of
 from gateway.dialects.chat.called import call_id
@@ -13,6 +15,7 @@ from gateway.dialects.chat.reasoning import THOUGHTS, thoughts_of
 from gateway.dialects.document import Document
 from gateway.dialects.json_fields import path
 from gateway.dialects.json_text import read_json
+from gateway.dialects.known_fields import without_unknown
 from gateway.dialects.losses import Losses
 from gateway.dialects.said_fields import dicts, word
 
@@ -27,10 +30,11 @@ _CALLS = (b'"tool_call_id"', b'"tool_calls"')
 class MessagePatch:
     """By the quirks of one flavour."""
 
-    __slots__ = ("_quirks", "_thinks", "marks")
+    __slots__ = ("_known", "_quirks", "_thinks", "marks")
 
     def __init__(self, quirks: Quirks) -> None:
         self._quirks = quirks
+        self._known = (quirks.known or {}).get("messages")
         self._thinks = bool(quirks.thinking) or quirks.strict_messages
         marks: list[bytes] = []
         marks += () if quirks.developer is not None else _DEVELOPER
@@ -43,6 +47,8 @@ class MessagePatch:
 
     def concerns(self, document: Document) -> bool:
         """Whether a message may have to be changed."""
+        if self._quirks.known is not None:
+            return True
         start, end = document.span("messages")
         return any(document.raw.find(mark, start, end) >= 0 for mark in self.marks)
 
@@ -70,7 +76,9 @@ class MessagePatch:
             made["tool_call_id"] = call_id_of(given, quirks.call_id_letters)
         if role == "assistant":
             self._assistant(made)
-        return made
+        return (
+            made if self._known is None else cast(JsonObject, without_unknown(made, self._known, at, losses))
+        )
 
     def _assistant(self, message: JsonObject) -> None:
         quirks = self._quirks

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from gateway.chat import JsonObject
 from gateway.dialects.json_schema import mistral_schema
+from gateway.dialects.known_fields import KnownFields, known_fields
 from gateway.record import Record
 
 #: Not OpenAI's, or so new that few others have it.
@@ -70,9 +71,11 @@ class Quirks(Record, frozen=True):
     asks_usage: bool = True  # `stream_options` is taken
     media: frozenset[str] = frozenset()  # what answers may be beside text: `audio`, `image`
     gemini_signatures: bool = False  # thought signatures of Gemini's stand with the calls
-    #: What of a tool's schema it takes; None: all.
-    tool_schema: Callable[[JsonObject], JsonObject] | None = None
-    #: What callers of chat completions may send and it refuses, `fields`, `name` and unknown ones of messages.
+    #: What it takes of a schema, a tool's or the answer's; None: all.
+    schema: Callable[[JsonObject], JsonObject] | None = None
+    #: All fields that its messages, tools and `response_format` have: it refuses others. None: whatever comes.
+    known: "KnownFields | None" = None
+    #: What callers of chat completions may send and it refuses: fields, `name` and thoughts of messages.
     refuses: frozenset[str] = frozenset()
     names: bool = True
     strict_messages: bool = False
@@ -102,6 +105,19 @@ _OPENAI = Quirks(
     cache_mark="prompt_cache_breakpoint",
     cache_models=re.compile(r"gpt-(?:5\.[6-9]|[6-9]|\d\d)"),
     media=frozenset({"audio"}),
+)
+
+#: Thoughts have been seen to by then.
+_MISTRAL_KNOWN = known_fields(
+    (
+        "messages[].role|content|name|tool_calls|tool_call_id|prefix",
+        "messages[].tool_calls[].id|type|function|index",
+        "messages[].tool_calls[].function.name|arguments",
+        "tools[].type|function",
+        "tools[].function.name|description|parameters|strict",
+        "response_format.type|json_schema",
+        "response_format.json_schema.name|description|schema|strict",
+    )
 )
 
 QUIRKS: dict[str, Quirks] = {
@@ -144,7 +160,8 @@ QUIRKS: dict[str, Quirks] = {
         prefix=True,
         required="any",
         strict_tools=False,
-        tool_schema=mistral_schema,
+        schema=mistral_schema,
+        known=_MISTRAL_KNOWN,
         call_id_letters=9,
         thinking=("content",),
         asks_usage=False,

@@ -19,6 +19,7 @@ from gateway.dialects.json_fields import (
     texts,
     wrong_value,
 )
+from gateway.dialects.known_fields import known_fields, tell_unknown
 from gateway.dialects.losses import Losses
 
 _ROWS = {row.field: row for row in REQUEST_IN}
@@ -26,6 +27,7 @@ _ROWS = {row.field: row for row in REQUEST_IN}
 _NAMES = {
     row.noun: row.field for row in REQUEST_IN if row.noun in Parameters.__struct_fields__ and not row.behind
 }
+_KNOWN = known_fields(row.field for row in REQUEST_IN)
 _OTHERS = "others"
 _MEDIA = ("text", "audio", "image")
 
@@ -42,6 +44,7 @@ def read_request(fields: JsonObject, losses: Losses) -> ChatRequest:
         found["format"] = read_format(fields)
     asks_usage(fields)
     stream = flag(fields, "stream") or False
+    tell_unknown(fields, _KNOWN, losses)
     return ChatRequest(turns, system, tools, Parameters(**found), stream, others, names)  # type: ignore[arg-type]
 
 

@@ -27,7 +27,7 @@ def write_request(
     """Raises GatewayError for what the model or the provider cannot be asked."""
     goes_on = check_end(request, can.prefill)
     names = ToolNames(OPENAI_NAMES, (tool.name for tool in request.tools))
-    asking = ask_format(request, can, losses)
+    asking = ask_format(request, can, quirks, losses)
     messages = write_messages(request, model, quirks, names, losses, asking.instruction)
     if goes_on and quirks.prefix:
         last = messages[-1]

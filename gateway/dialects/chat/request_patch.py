@@ -9,22 +9,21 @@ from functools import lru_cache
 from typing import NamedTuple, get_args
 
 from gateway.capabilities import Capabilities
-from gateway.chat import Effort, Json, JsonObject
+from gateway.chat import Effort, JsonObject
+from gateway.dialects.chat.form_patch import FormPatch
 from gateway.dialects.chat.message_patch import MessagePatch
 from gateway.dialects.chat.quirks import QUIRKS, Quirks, quirks_of
 from gateway.dialects.chat.request_out import check_choices, choices_max
 from gateway.dialects.chat.table import UNSAID, WRITTEN
 from gateway.dialects.document import Document
 from gateway.dialects.effort import nearest
-from gateway.dialects.json_fields import path
-from gateway.dialects.json_text import json_bytes, read_json
+from gateway.dialects.json_text import json_bytes
 from gateway.dialects.losses import Losses
 
 #: Dropped without a word: they say nothing of the answer.
 _SILENT = frozenset({"stream_options", "store", "user", "safety_identifier"})
 _EFFORT, _NONE = "reasoning_effort", "none"
 _LIMITS = ("max_tokens", "max_completion_tokens")
-_STRICT = b'"strict"'
 #: What all give that are like OpenAI, and it refuses more.
 _CHOICES_USUAL = QUIRKS["openai"].choices_max
 _KEPT = 1024
@@ -41,8 +40,8 @@ class RequestPatch:
     """Of one model at one kind of provider. `fields` are those that may have to be changed."""
 
     __slots__ = (
-        "_can", "_choices_max", "_drops", "_drops_thinking", "_effort", "_messages", "_quirks", "_renames",
-        "_thinks", "fields",
+        "_can", "_choices_max", "_drops", "_drops_thinking", "_effort", "_form", "_messages", "_quirks",
+        "_renames", "_thinks", "fields",
     )  # fmt: skip
 
     def __init__(self, quirks: Quirks, model: str, can: Capabilities, *, known: bool) -> None:
@@ -60,6 +59,7 @@ class RequestPatch:
         self._effort = bool(can.effort_levels) or (known and quirks.effort_off is not None)
         self._renames = dict(quirks.renamed) | _limit_renamed(quirks, model) if known else {}
         self._messages = MessagePatch(quirks) if known else None
+        self._form = FormPatch(quirks)
         self._choices_max = choices_max(quirks, can)
         choices = {"n"} if self._choices_max < _CHOICES_USUAL else set()
         efforts = {_EFFORT} if self._effort or self._drops_thinking else set()
@@ -69,11 +69,11 @@ class RequestPatch:
     @property
     def is_empty(self) -> bool:
         """Whether no request is ever concerned."""
-        return not self.fields and self._quirks.strict_tools and not (self._messages and self._messages.marks)
+        return not self.fields and self._form.is_empty and not (self._messages and self._messages.marks)
 
     def concerns(self, document: Document) -> bool:
         """Whether the request may have to be changed."""
-        if not self.fields.isdisjoint(document.fields) or self._has_strict_tools(document):
+        if not self.fields.isdisjoint(document.fields) or self._form.concerns(document):
             return True
         return self._messages is not None and self._messages.concerns(document)
 
@@ -96,8 +96,8 @@ class RequestPatch:
                 if fields.get(own) is None and fields[name] is not None:
                     start, end = document.span(name)
                     made.values[own] = document.raw[start:end]
-        if self._has_strict_tools(document):
-            self._write_tools(document, made, losses)
+        if self._form.concerns(document):
+            made.values.update(self._form.changed(document, losses))
         if self._messages is not None and self._messages.concerns(document):
             changed = self._messages.changed(document, losses)
             if changed is not None:
@@ -123,25 +123,6 @@ class RequestPatch:
             losses.clamped(_EFFORT)
             made.values[_EFFORT] = json_bytes(sent)
         return sent != _NONE
-
-    def _has_strict_tools(self, document: Document) -> bool:
-        return not self._quirks.strict_tools and document.raw.find(_STRICT, *document.span("tools")) >= 0
-
-    def _write_tools(self, document: Document, made: Edits, losses: Losses) -> None:
-        tools = read_json(document.raw[slice(*document.span("tools"))])
-        if not isinstance(tools, list):
-            return
-        written: list[Json] = []
-        for place, tool in enumerate(tools):
-            function = tool.get("function") if isinstance(tool, dict) else None
-            if not isinstance(tool, dict) or not isinstance(function, dict) or "strict" not in function:
-                written.append(tool)
-                continue
-            if function["strict"]:
-                losses.dropped(path(path("tools", place), "function.strict"))
-            kept: JsonObject = {name: value for name, value in function.items() if name != "strict"}
-            written.append({**tool, "function": kept})
-        made.values["tools"] = json_bytes(written)
 
 
 @lru_cache(_KEPT)

@@ -68,7 +68,7 @@ def _tool(tool: Tool, quirks: Quirks, names: ToolNames, losses: Losses) -> Json:
         stated["parameters"] = PLAIN_TEXT
     else:
         schema = tool.schema if tool.schema is not None else _NO_ARGUMENTS
-        stated["parameters"] = schema if quirks.tool_schema is None else quirks.tool_schema(schema)
+        stated["parameters"] = schema if quirks.schema is None else quirks.schema(schema)
     if tool.strict is not None:
         if quirks.strict_tools:
             stated["strict"] = tool.strict

@@ -2,7 +2,7 @@
 
 from gateway.chat import ChatRequest, Effort, Format, Json, JsonObject, Parameters
 from gateway.dialects.gemini.contents_in import detail_of, inner_object, read_contents, read_system
-from gateway.dialects.gemini.spelling import camel, inner
+from gateway.dialects.gemini.spelling import camel, inner, spelt_either_way
 from gateway.dialects.gemini.table import CONFIG, REQUEST_IN
 from gateway.dialects.gemini.tools_in import read_tool_choice, read_tools
 from gateway.dialects.json_fields import (
@@ -16,6 +16,7 @@ from gateway.dialects.json_fields import (
     wrong_type,
     wrong_value,
 )
+from gateway.dialects.known_fields import known_fields, tell_unknown
 from gateway.dialects.losses import Losses
 from gateway.dialects.openapi_schema import json_schema
 from gateway.errors import UNSUPPORTED_PARAMETER, UNSUPPORTED_VALUE, GatewayError
@@ -27,6 +28,13 @@ _TOP_NAMES = frozenset(
     row.field.partition(".")[0].removesuffix("[]") for row in REQUEST_IN if row.noun != "others"
 )
 _REFUSED = tuple(row.field for row in REQUEST_IN if row.verdict == "R" and "[" not in row.field)
+_PARTS = "contents[].parts"
+_KNOWN = spelt_either_way(
+    known_fields(
+        (row.field for row in REQUEST_IN),
+        {"systemInstruction": "contents", f"{_PARTS}[].functionResponse.parts": _PARTS},
+    )
+)
 #: What callers call a parameter.
 _NAMES = {row.noun: row.field for row in reversed(REQUEST_IN) if row.noun in Parameters.__struct_fields__}
 _LEVELS: dict[str, Effort] = {
@@ -51,10 +59,13 @@ def read_request(fields: JsonObject, losses: Losses) -> ChatRequest:
         found["metadata"] = _labels(fields)
     if "serviceTier" in fields:
         found["tier"] = _tier(fields)
+    turns = read_contents(fields, detail_of(config.get("mediaResolution")), losses)
+    system, tools = read_system(fields), read_tools(fields, losses)
+    tell_unknown(fields, _KNOWN, losses)
     return ChatRequest(
-        read_contents(fields, detail_of(config.get("mediaResolution")), losses),
-        read_system(fields),
-        read_tools(fields, losses),
+        turns,
+        system,
+        tools,
         Parameters(**found),  # type: ignore[arg-type]
         False,
         others,

@@ -1,7 +1,12 @@
 """How Google's JSON may be spelt: names as `thisWay` or as `this_way`, lists of one as what would be in them."""
 
+import re
+
 from gateway.chat import JsonObject
 from gateway.dialects.json_fields import mapping, objects, path
+from gateway.dialects.known_fields import KnownFields
+
+_CAPITAL = re.compile("[A-Z]")
 
 
 def camel(fields: JsonObject) -> JsonObject:
@@ -24,6 +29,20 @@ def several(fields: JsonObject, name: str, at: str = "") -> list[tuple[JsonObjec
     if isinstance(value, dict):
         return [(camel(value), path(at, name))]
     return [(camel(one), where) for one, where in objects(fields, name, at)] if value is not None else []
+
+
+def spelt_either_way(known: KnownFields) -> KnownFields:
+    """The same, which takes names as they may be spelt, too."""
+    todo, seen = [known], set[int]()
+    while todo:
+        fields = todo.pop()
+        if id(fields) in seen:
+            continue
+        seen.add(id(fields))
+        todo += [inside for inside in fields.values() if inside is not None]
+        for name in list(fields):
+            fields.setdefault(_CAPITAL.sub(lambda letter: "_" + letter[0].lower(), name), fields[name])
+    return known
 
 
 def _camel(name: str) -> str:

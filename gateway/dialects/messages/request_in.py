@@ -26,6 +26,7 @@ from gateway.dialects.json_fields import (
     text,
     wrong_value,
 )
+from gateway.dialects.known_fields import known_fields, tell_unknown
 from gateway.dialects.losses import Losses
 from gateway.dialects.messages.blocks_in import blocks_of, cache_of, texts_of
 from gateway.dialects.messages.table import REQUEST_IN
@@ -46,6 +47,11 @@ _NAMES = {
     "auto_cache": "cache_control",
     "cache": "cache_control",
 }
+_BLOCKS = "messages[].content"
+_KNOWN = known_fields(
+    (row.field for row in REQUEST_IN),
+    {"system": _BLOCKS, f"{_BLOCKS}[].content": _BLOCKS, f"{_BLOCKS}[].source.content": _BLOCKS},
+)
 _ROLES = ("user", "assistant", "system")
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _THINKING = ("disabled", "enabled", "adaptive", "between_tools")
@@ -71,7 +77,9 @@ def read_request(fields: JsonObject, losses: Losses, closed: bool) -> ChatReques
     names = {**_NAMES, **_read_thinking(fields, said, losses), **_read_rest(fields, said)}
     stream = said.pop("stream", None) or False
     system, turns = _conversation(fields, closed, losses)
-    return ChatRequest(turns, system, tools_of(fields, losses), Parameters(**said), stream, others, names)
+    tools = tools_of(fields, losses)
+    tell_unknown(fields, _KNOWN, losses)
+    return ChatRequest(turns, system, tools, Parameters(**said), stream, others, names)
 
 
 def _simple(fields: JsonObject) -> tuple[dict[str, Any], JsonObject]:

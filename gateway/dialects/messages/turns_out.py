@@ -184,10 +184,13 @@ class Messages:
         return part
 
     def _begin(self) -> None:
-        """A conversation that the assistant began has a user's word before it: Anthropic takes no other."""
+        """A conversation that the assistant began: Anthropic takes none without a user's word before it."""
         first = self._written[0] if self._written else None
         if first is not None and first.role == "assistant":
-            self._losses.changed(first.at)
+            if not self._losses.bent(first.at):
+                raise wrong_value(
+                    first.at, "must be a user's: the model that serves this does not begin a conversation"
+                )
             opening = _Message("user", first.at)
             opening.parts.append({"type": "text", "text": _OPENING})
             self._written.insert(0, opening)

@@ -34,6 +34,7 @@ _FUNCTION: JsonObject = {"type": "function", "description": None, "parameters": 
 _INCOMPLETE = {
     "length": "max_output_tokens",
     "context_window": "max_output_tokens",
+    "pause": "max_output_tokens",  # there is more to come, if it is asked for
     "content_filter": "content_filter",
     "refusal": "content_filter",
 }

@@ -30,6 +30,7 @@ from gateway.dialects.json_fields import (
     wrong_type,
     wrong_value,
 )
+from gateway.dialects.known_fields import known_fields, tell_unknown
 from gateway.dialects.losses import Losses
 from gateway.dialects.responses import items_in
 from gateway.dialects.responses.table import REQUEST_IN
@@ -62,6 +63,10 @@ _REFUSED = tuple(row.field for row in REQUEST_IN if row.verdict == "R" and row.f
 _DROPPED = tuple(row.field for row in REQUEST_IN if row.verdict == "D" and row.field.isidentifier())
 _SIMPLE = tuple(row for row in REQUEST_IN if row.read is not None)
 _UNDERSTOOD = frozenset(row.field.partition(".")[0].partition("[")[0] for row in REQUEST_IN)
+_CONTENT = "input[].content"
+_KNOWN = known_fields(
+    (row.field for row in REQUEST_IN), {"input[].output": _CONTENT, "input[].summary": _CONTENT}
+)
 _LOGPROBS = "message.output_text.logprobs"
 
 
@@ -77,11 +82,14 @@ def read_request(fields: JsonObject, losses: Losses) -> ChatRequest:
         system += [block for block in turns.pop(0).blocks if isinstance(block, Text)]
     if not turns and not system:
         raise missing("input")
+    tools = tuple(_tool(tool, at) for tool, at in objects(fields, "tools"))
+    parameters = _parameters(fields, losses)
+    tell_unknown(fields, _KNOWN, losses)
     return ChatRequest(
         tuple(turns),
         tuple(system),
-        tuple(_tool(tool, at) for tool, at in objects(fields, "tools")),
-        _parameters(fields, losses),
+        tools,
+        parameters,
         flag(fields, "stream") or False,
         {name: value for name, value in fields.items() if name not in _UNDERSTOOD},
         _NAMES,

@@ -11,6 +11,7 @@ from gateway.chat import (
     ChatRequest,
     Effort,
     Format,
+    JsonObject,
     Parameters,
     Text,
     Tool,
@@ -136,6 +137,16 @@ def test_what_cannot_be_said_while_it_thinks() -> None:
     assert write(calm, "openai", can=Capabilities(effort_levels=("none", "low")))["temperature"] == 0.2
     always = Capabilities(thinking="always")
     assert lost(asking(temperature=0.2), "openai", always) == "dropped=temperature"
+
+
+def test_a_schema_for_the_answer_without_what_is_refused() -> None:
+    schema: JsonObject = {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"}
+    request = asking(format=Format("schema", schema, "n"))
+    sent = {
+        flavour: write(request, flavour)["response_format"]["json_schema"] for flavour in ("mistral", "xai")
+    }
+    assert "$schema" not in sent["mistral"]["schema"]
+    assert "$schema" in sent["xai"]["schema"]
 
 
 def test_a_schema_for_the_answer() -> None:

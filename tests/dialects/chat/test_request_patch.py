@@ -15,6 +15,8 @@ from gateway.errors import GatewayError
 
 HI = {"role": "user", "content": "hi"}
 THINKS = Capabilities(thinking="always", effort_levels=("low", "medium", "high"))
+_PLAIN = {"type": "object", "properties": {"$id": {"type": "string"}}}
+_DRAFT = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "https://a.b/c", **_PLAIN}
 UNSAMPLED = Capabilities(sampling=False, penalties=False, logprobs=False)
 
 
@@ -61,6 +63,19 @@ def sent(
          {"stream_options": None, "user": None, "store": None}, ""),
         ("mistral", "x", USUAL, {"service_tier": "flex"}, {"service_tier": None}, "dropped=service_tier"),
         ("mistral", "x", USUAL, {"safe_prompt": True, "new_of_theirs": 1}, {}, ""),
+        ("mistral", "x", USUAL,
+         {"tools": [{"type": "function", "function": {"name": "f", "parameters": _DRAFT, "strict": True, "x": 1}}]},
+         {"tools": [{"type": "function", "function": {"name": "f", "parameters": _PLAIN}}]},
+         "dropped=tools[0].function.x,tools[0].function.strict"),
+        ("mistral", "x", USUAL,
+         {"response_format": {"type": "json_schema", "json_schema": {"name": "n",
+          "schema": _DRAFT, "x": 1}, "y": 1}},
+         {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": _PLAIN}}},
+         "dropped=response_format.json_schema.x,response_format.y"),
+        ("mistral", "x", USUAL, {"messages": [{"role": "user", "content": "hi", "x": 1, "refusal": None}]},
+         {"messages": [HI]}, "dropped=messages[0].x"),
+        ("xai", "x", USUAL, {"tools": [{"type": "function", "function": {"name": "f", "parameters": _DRAFT}}]},
+         {}, ""),
         ("deepseek", "x", USUAL, {"reasoning_effort": "none"},
          {"reasoning_effort": None, "thinking": {"type": "disabled"}}, ""),
         ("deepseek", "x", USUAL, {"reasoning_effort": "high"}, {}, ""),

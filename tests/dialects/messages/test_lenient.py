@@ -24,6 +24,13 @@ def test_ant_empty_text() -> None:
     assert losses.names == (("changed", "messages[0]"),)
 
 
+def test_a_conversation_that_the_assistant_began() -> None:
+    sent, losses = leniently(ChatRequest((assistant("hi", at="messages[0]"), user("hi"))))
+    assert messages(sent)[0] == {"role": "user", "content": [{"type": "text", "text": "(continue)"}]}
+    assert [one["role"] for one in messages(sent)] == ["user", "assistant", "user"]
+    assert losses.names == (("changed", "messages[0]"),)
+
+
 def test_ant_prefill() -> None:
     sent, losses = leniently(ChatRequest((user("q"), assistant("The answer is"))))
     assert messages(sent)[2] == {"role": "user", "content": [{"type": "text", "text": "Continue."}]}

@@ -148,6 +148,7 @@ def test_what_was_written_is_read_back() -> None:
     ("stop", "last", "reason"),
     [
         ("length", "response.incomplete", "max_output_tokens"),
+        ("pause", "response.incomplete", "max_output_tokens"),
         ("content_filter", "response.incomplete", "content_filter"),
         ("stop", "response.completed", None),
     ],
