@@ -6,6 +6,9 @@ A whole answer that does not fit is never given; of a stream the caller has the 
 error in the place of its end.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from gateway.capabilities import Capabilities
 from gateway.chat import Answer, ChatReply, ChatRequest, Format, JsonObject, Stop, Text, ToolCall
 from gateway.chat_events import CallBegun, Event, Over, Stopped, TextPiece
@@ -59,7 +62,8 @@ class Checked:
         return replace(reply, answers=answers)
 
     def stream(self, sent: Sent, frame_max: int) -> StreamReader:
-        return _CheckedReader(self._spoken.stream(sent, frame_max), self._wanted)
+        unjudged = partial(self._losses.unchecked, self._name)
+        return _CheckedReader(self._spoken.stream(sent, frame_max), self._wanted, unjudged)
 
     def _fit(self, answer: Answer) -> Answer | None:
         """Without the marks around it; None: it does not fit. Raises NotJudgedError."""
@@ -78,11 +82,12 @@ class Checked:
 class _CheckedReader:
     """A `StreamReader`. An unfit answer never stops: its pieces and what was used are told, then the error."""
 
-    __slots__ = ("_bare", "_failure", "_length", "_over", "_reader", "_said", "_wanted")
+    __slots__ = ("_bare", "_failure", "_length", "_over", "_reader", "_said", "_unjudged", "_wanted")
 
-    def __init__(self, reader: StreamReader, wanted: Format) -> None:
+    def __init__(self, reader: StreamReader, wanted: Format, unjudged: Callable[[], None]) -> None:
         self._reader = reader
         self._wanted = wanted
+        self._unjudged = unjudged
         self._said: dict[int, list[str] | None] = {}  # by choice; None: it is not to be read
         self._bare: dict[int, Unfenced] = {}
         self._length = 0
@@ -143,6 +148,7 @@ class _CheckedReader:
         try:
             return fits("".join(said), self._wanted)
         except NotJudgedError:
+            self._unjudged()
             return True
 
 

@@ -1,4 +1,7 @@
-"""What of an answer has no counterpart in the caller's dialect is told, and so is what may leave nothing of it."""
+"""What of an answer has no counterpart in the caller's dialect is told, and so is what may leave nothing of it.
+
+Of a stream its head tells what came before the first content, and the request log all of it.
+"""
 
 import json
 from typing import Any
@@ -6,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.behind import behind_every_dialect
+from tests.gateway.test_admin_and_log import scrape
 from tests.gateway.wire import chat, post
 from tests.running import ProviderSim, RunningGateway
 
@@ -84,11 +88,7 @@ _FILE = {"fileData": {"mimeType": "image/png", "fileUri": "gs://a/b"}}
 async def test_of_a_whole_answer(
     sim: ProviderSim, behind: str, path: str, body: Any, unread: str | None
 ) -> None:
-    asked = {**(chat() if path == CHAT else _INPUT if path == RESPONSES else _MESSAGES), "model": behind}
-    config = behind_every_dialect(sim)
-    if behind == "responses":
-        config["providers"][0]["apis"] = ["responses"]
-        asked["model"] = "openai"
+    config, asked = _behind(sim, behind, path)
     async with RunningGateway(config) as gateway:
         body = {**body, "usage": {"input_tokens": 1, "output_tokens": 1}}
         if behind == "ollama":
@@ -100,6 +100,128 @@ async def test_of_a_whole_answer(
     assert reply.status == 200, "it is paid for, and nothing of the request was lost"
     warned = reply.headers.get("x-gateway-warnings")
     assert warned == (f"unread={unread}" if unread else None)
+
+
+def _behind(sim: ProviderSim, behind: str, path: str) -> tuple[Any, Any]:
+    """The configuration, and what is asked."""
+    asked = {**(chat() if path == CHAT else _INPUT if path == RESPONSES else _MESSAGES), "model": behind}
+    config = behind_every_dialect(sim)
+    if behind == "responses":
+        config["providers"][0]["apis"] = ["responses"]
+        asked["model"] = "openai"
+    return config, asked
+
+
+_USED = {"input_tokens": 1, "output_tokens": 1}
+_SAID = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Rain."}}
+
+
+def messages_stream(stop: str, *odd: Any) -> list[Any]:
+    """A text, then `odd` blocks, and the end."""
+    begun = {**message([], stop), "id": "m", "model": "chat", "stop_reason": None, "usage": _USED}
+    blocks: list[Any] = []
+    for index, block in enumerate(({"type": "text", "text": ""}, *odd)):
+        blocks.append({"type": "content_block_start", "index": index, "content_block": block})
+        if not index:
+            blocks.append(_SAID)
+        blocks.append({"type": "content_block_stop", "index": index})
+    delta = {"type": "message_delta", "delta": {"stop_reason": stop}, "usage": _USED}
+    return [{"type": "message_start", "message": begun}, *blocks, delta, {"type": "message_stop"}]
+
+
+def chat_stream(finish: str, *deltas: Any) -> list[Any]:
+    usage = {"prompt_tokens": 1, "completion_tokens": 1}
+    said = [{"choices": [{"index": 0, "delta": delta}]} for delta in ({"content": "Rain."}, *deltas)]
+    return [*said, {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}], "usage": usage}]
+
+
+def gemini_stream(reason: str, *parts: Any) -> list[Any]:
+    used = {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}
+    first = {"candidates": [{"content": {"parts": [{"text": "Rain."}]}}]}
+    return [first, {**candidate(reason, *parts), "usageMetadata": used}]
+
+
+def ollama_stream(reason: str) -> list[Any]:
+    return [{"message": {"content": "Rain."}}, {**line(reason, ""), "prompt_eval_count": 1, "eval_count": 1}]
+
+
+def responses_stream(status: str, reason: str | None = None, *odd: Any) -> list[Any]:
+    whole = {**response(status, reason), "usage": _USED}
+    item = {"type": "message", "id": "m", "role": "assistant", "status": "in_progress", "content": []}
+    events: list[Any] = [
+        {"type": "response.created", "response": {**whole, "output": []}},
+        {"type": "response.output_item.added", "output_index": 0, "item": item},
+        {"type": "response.output_text.delta", "output_index": 0, "item_id": "m", "delta": "Rain."},
+        {"type": "response.output_item.done", "output_index": 0, "item": whole["output"][0]},
+    ]
+    for index, one in enumerate(odd, 1):
+        place = {"output_index": index, "item": one}
+        events += [{"type": f"response.output_item.{kind}", **place} for kind in ("added", "done")]
+    ended = "incomplete" if status == "incomplete" else "completed"
+    whole["output"] += odd
+    return [*events, {"type": f"response.{ended}", "response": whole}]
+
+
+def _frames(behind: str, events: list[Any]) -> tuple[str, list[bytes]]:
+    if behind == "ollama":
+        return "application/x-ndjson", [json.dumps(event).encode() + b"\n" for event in events]
+    return "text/event-stream", [b"data: %b\n\n" % json.dumps(event).encode() for event in events]
+
+
+_BAD_CALL = {"tool_calls": [{"index": 0, **_CALL}]}
+_SOUND = {"audio": {"data": "AAAA"}}
+
+
+@pytest.mark.parametrize(
+    ("behind", "path", "events", "unread"),
+    [
+        ("anthropic", CHAT, messages_stream("end_turn"), None),
+        ("anthropic", CHAT, messages_stream("out_of_patience"), "stop_reason"),
+        (
+            "anthropic",
+            RESPONSES,
+            messages_stream("end_turn", *_SEARCHED),
+            "server_tool_use,web_search_tool_result",
+        ),
+        ("openai", MESSAGES, chat_stream("stop"), None),
+        ("openai", MESSAGES, chat_stream("out_of_patience"), "finish_reason"),
+        ("openai", MESSAGES, chat_stream("stop", _SOUND), "audio"),
+        ("gemini", CHAT, gemini_stream("STOP"), None),
+        ("gemini", CHAT, gemini_stream("STOP", _PICTURE), None),
+        ("gemini", CHAT, gemini_stream("STOP", {"quux": {}}, _FILE, {"quux": {}}), "quux,fileData"),
+        ("gemini", CHAT, gemini_stream("OUT_OF_PATIENCE"), "finishReason"),
+        ("gemini", MESSAGES, gemini_stream("STOP", _PICTURE), "image"),
+        ("gemini", RESPONSES, gemini_stream("STOP", _PICTURE), "image"),
+        ("ollama", CHAT, ollama_stream("stop"), None),
+        ("ollama", CHAT, ollama_stream("out_of_patience"), "done_reason"),
+        ("responses", CHAT, responses_stream("completed"), None),
+        ("responses", CHAT, responses_stream("incomplete", "out_of_patience"), "incomplete_details"),
+        (
+            "responses",
+            CHAT,
+            responses_stream("completed", None, {"type": "quux_call"}, {}),
+            "quux_call,output",
+        ),
+    ],
+)
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_of_a_stream(
+    sim: ProviderSim, behind: str, path: str, events: list[Any], unread: str | None, at_once: bool
+) -> None:
+    """`at_once`: it comes in one piece, so that all is known before its head is sent."""
+    config, asked = _behind(sim, behind, path)
+    content_type, frames = _frames(behind, events)
+    async with RunningGateway(config) as gateway:
+        said = {"body": b"".join(frames)} if at_once else {"chunks": frames}
+        sim.script(status=200, headers=[("content-type", content_type)], **said)
+        reply = await post(gateway, {**asked, "stream": True}, path=path)
+        (entry,) = await gateway.log_lines(1)
+        counted = (await scrape(gateway)).value("gateway_warnings_total", kind="unread")
+    assert (reply.status, b"Rain." in reply.body, b'"error":{' in reply.body) == (200, True, False)
+    assert entry["warnings"] == (f"unread={unread}" if unread else None)
+    assert counted == (len(unread.split(",")) if unread else 0)
+    if at_once:
+        assert reply.headers.get("x-gateway-warnings") == entry["warnings"]
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,11 @@ from gateway.chat_events import (
     TextSigned,
     ThinkingPiece,
     ThinkingSigned,
+    Unread,
 )
 from gateway.dialects.chat.called import Calls
 from gateway.dialects.chat.called_stream import CalledStream
-from gateway.dialects.chat.finish import stop_of
+from gateway.dialects.chat.finish import is_known, stop_of
 from gateway.dialects.chat.reasoning import thoughts_of
 from gateway.dialects.chat.reply_in import choice_index, sound_form
 from gateway.dialects.chat.signatures import thought_signature
@@ -127,6 +128,8 @@ class ChatReader:
         stop = stop_of(finish, choice.calls.begun > 0)
         if stop == "error":
             raise ReportedError(data)
+        if not is_known(finish):
+            events.append(Unread(("finish_reason",), index))
         matched = word(stated, "stop_reason") if stop == "stop" else ""
         events.append(Stopped(stop, matched, choice=index))
 

@@ -22,10 +22,11 @@ from gateway.chat_events import (
     TextSigned,
     ThinkingPiece,
     ThinkingSigned,
+    Unread,
 )
 from gateway.dialects.event_cutter import EventCutter, ended_early
 from gateway.dialects.gemini.candidate_in import citations, logprobs
-from gateway.dialects.gemini.finish import stop_of
+from gateway.dialects.gemini.finish import is_known, stop_of
 from gateway.dialects.gemini.reply_in import (
     CallReader,
     block_reason,
@@ -34,6 +35,7 @@ from gateway.dialects.gemini.reply_in import (
     parts_of,
     ran_code,
     signature_of,
+    unread_of,
     usage_of,
 )
 from gateway.dialects.json_text import event_object
@@ -109,6 +111,8 @@ class GeminiReader:
         choice = index if isinstance(index, int) else 0
         probable = logprobs(candidate) if "logprobsResult" in candidate else ()
         for part in parts_of(candidate):
+            if unread := unread_of(part):
+                events.append(Unread(unread, choice))
             before = len(events)
             self._part(part, choice, calls, probable, events)
             if len(events) > before:
@@ -158,6 +162,8 @@ class GeminiReader:
             if choice not in self._said:
                 raise failed(reason)
             stop = "stop"
+        if not is_known(reason):
+            events.append(Unread(("finishReason",), choice))
         self._finished = True
         explanation = word(candidate, "finishMessage") if stop == "content_filter" else ""
         events.append(Stopped(stop, "", explanation, choice))

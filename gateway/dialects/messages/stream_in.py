@@ -23,11 +23,12 @@ from gateway.chat_events import (
     TextPiece,
     ThinkingPiece,
     ThinkingSigned,
+    Unread,
 )
 from gateway.dialects.event_cutter import EventCutter, ended_early
 from gateway.dialects.json_text import event_object
 from gateway.dialects.messages.reply_in import citation_of, custom_tools, explanation_of, tier_of, word
-from gateway.dialects.messages.stops import neutral_stop
+from gateway.dialects.messages.stops import is_known, neutral_stop
 from gateway.dialects.messages.thoughts import seal_of, signature_of
 from gateway.dialects.said_fields import answer_object, answer_word
 from gateway.dialects.tool_arguments import arguments_text, plain_input
@@ -110,8 +111,13 @@ class MessagesReader:
 
     def opened(self, event: JsonObject) -> list[Event]:
         block = _object(event, "content_block")
-        opens = _OPENINGS.get(answer_word(block, "type"))
-        return [] if opens is None else opens(self, _index(event), block)
+        kind, index = answer_word(block, "type"), _index(event)
+        opens = _OPENINGS.get(kind)
+        if opens is not None:
+            return opens(self, index, block)
+        if not kind:
+            raise _odd_event()
+        return [Unread((kind,))]
 
     def opened_text(self, index: int, block: JsonObject) -> list[Event]:
         self._blocks[index] = _Block(_TEXT)
@@ -203,6 +209,8 @@ class MessagesReader:
                 stop = "stop"
             explanation = explanation_of(stop, delta.get("stop_details"))
             self._stopped = True
+            if not is_known(delta["stop_reason"]):
+                found.append(Unread(("stop_reason",)))
             found.append(Stopped(stop, word(delta, "stop_sequence"), explanation))
         return found + self._counted(usage if isinstance(usage, dict) else {})
 

@@ -37,14 +37,19 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
         int(created) if isinstance(created, int | float) else 0,
         usage_of(body, "responses"),
         tier if isinstance(tier, str) else "",
-        _unread(body),
+        (*(name for item, _ in objects(body, "output") for name in unread_item(item)), *unread_end(body)),
     )
 
 
-def _unread(body: JsonObject) -> tuple[str, ...]:
-    """Items that have no noun here, and why it ended, where that is told in words that nobody here knows."""
-    kinds = [_text(item, "type") for item, _ in objects(body, "output")]
-    found = [kind or "output" for kind in kinds if kind not in _ITEMS]
+def unread_item(item: JsonObject) -> tuple[str, ...]:
+    """Its kind, where that has no noun here."""
+    kind = _text(item, "type")
+    return () if kind in _ITEMS else (kind or "output",)
+
+
+def unread_end(body: JsonObject) -> tuple[str, ...]:
+    """Why it ended, where that is told in words that nobody here knows."""
+    found: list[str] = []
     status, details = body.get("status"), body.get("incomplete_details")
     if status == "incomplete" and isinstance(details, dict):
         if details.get("reason") not in (*_STOPS, None):

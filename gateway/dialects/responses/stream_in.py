@@ -22,10 +22,11 @@ from gateway.chat_events import (
     TextPiece,
     ThinkingPiece,
     ThinkingSigned,
+    Unread,
 )
 from gateway.dialects.event_cutter import EventCutter, ended_early
 from gateway.dialects.json_text import event_object
-from gateway.dialects.responses.reply_in import failure_of, logprob, stop_of
+from gateway.dialects.responses.reply_in import failure_of, logprob, stop_of, unread_end, unread_item
 from gateway.dialects.said_fields import answer_object, answer_word
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
@@ -104,7 +105,8 @@ class ResponsesReader:
         item = answer_object(event, "item")
         kind = item.get("type")
         if kind not in ("function_call", "custom_tool_call"):
-            return []
+            unread = unread_item(item)
+            return [Unread(unread)] if unread else []
         number = self._calls[_index(event)] = len(self._calls)
         name = answer_word(item, "name")
         custom = kind == "custom_tool_call"
@@ -125,8 +127,9 @@ class ResponsesReader:
     def ended(self, event: JsonObject) -> list[Event]:
         response = answer_object(event, "response")
         self._over = True
-        tier = _text(response, "service_tier")
+        tier, unread = _text(response, "service_tier"), unread_end(response)
         return [
+            *([Unread(unread)] if unread else ()),
             Stopped(stop_of(response, bool(self._calls))),
             Counted(usage_of(response, "responses"), tier),
             Over(),
