@@ -81,13 +81,14 @@ is known of the model alone.
 Across dialects, usage that a provider does not tell is the gateway's estimate: what the request was taken to be,
 and a token for every four letters of the answer. The answer says so: `x-gateway-warnings: estimated=usage`.
 
-A form of the answer that its provider does not see to (`response_format`, `output_config.format`, …, asked for
-by a call that is forced, or in words) is seen to here: an answer that ended by itself must be JSON of the
-schema, marks of code around it are taken off, and one that is not so is 502 `upstream_invalid_response`; a
-stream has an error in place of its end. It is paid for, and no other key is asked. Schemas are read as JSON
-Schema 2020-12 without `format`; what would take long (some 10 ms) or has `unevaluated…`, `$dynamicRef`,
-references out of it or patterns that look around is given as it is, and the answer says so:
-`x-gateway-warnings: unchecked=response_format`.
+A form of the answer that its provider does not see to (`response_format`, `output_config.format`, …, asked for by a
+call that is forced, in words, or by a schema without what Anthropic or Gemini cannot be told of it: bounds,
+patterns, `oneOf`) is seen to here: an answer that ended by itself must be JSON of the schema, marks of code around
+it are taken off, and one that is not so is 502 `upstream_invalid_response`; a stream has an error in place of its
+end, and the few letters that may be such marks are held until that is known. It is paid for, and no other key is
+asked. Schemas are read as JSON Schema 2020-12 without `format`; what would take long (some 10 ms) or has
+`unevaluated…`, `$dynamicRef`, references out of it or patterns that look around is given as it is, and the answer
+says so: `x-gateway-warnings: unchecked=response_format`.
 
 `x-gateway-warnings: unread=…` names what of an answer has no counterpart, in the provider's words: blocks
 of what its servers did (`server_tool_use`), a reason why it ended that nobody here knows, or that says the model
