@@ -18,6 +18,8 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Role = Literal["user", "assistant", "system"]
 #: How long a provider is asked to keep what stands before the mark: minutes or hours.
 CacheTtl = Literal["short", "long"]
+#: That one request may ask for: OpenAI's bound of `n`.
+ANSWERS_MAX = 128
 Stop = Literal[
     "stop", "length", "tool_calls", "content_filter", "refusal", "context_window", "pause", "error"
 ]

@@ -2,8 +2,9 @@
 
 A reader of a dialect turns each frame into some of these, a writer turns them into its dialect's frames. In order:
 `Begun` once and first; then pieces; one `Stopped` per choice; `Counted` wherever usage is known (the last one
-holds); `Over` once and last. A call's pieces carry its number (0, 1, … in the order of their beginning) and may be
-interleaved with those of others. Nothing says where a text or a thought ends but that something else begins.
+holds), `Unread` likewise; `Over` once and last. A call's pieces carry its number (0, 1, … in the order of their
+beginning) and may be interleaved with those of others. Nothing says where a text or a thought ends but that
+something else begins.
 """
 
 from typing import TypeAlias
@@ -99,10 +100,17 @@ class Counted(Record, frozen=True):
     tier: str = ""
 
 
+class Unread(Record, frozen=True):
+    """Of what came these have no noun here: kinds of blocks, reasons why it ended. No writer says them."""
+
+    names: tuple[str, ...]
+    choice: int = 0
+
+
 class Over(Record, frozen=True):
     """The stream said itself that it is complete."""
 
 
 Said: TypeAlias = TextPiece | TextSigned | Cited | RefusalPiece | ThinkingPiece | ThinkingSigned | MediaPiece
 Called: TypeAlias = CallBegun | CallPiece | CallEnded
-Event: TypeAlias = Begun | Said | Called | Stopped | Counted | Over
+Event: TypeAlias = Begun | Said | Called | Stopped | Counted | Unread | Over

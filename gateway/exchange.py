@@ -59,6 +59,19 @@ class Sizing(Protocol):
         ...
 
 
+class Lost(Protocol):
+    """What of it could not be told in another dialect, known to the last when it is over."""
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """(kind, field) of each."""
+        ...
+
+    def line(self) -> bytes:
+        """As callers are told. Empty when nothing was lost."""
+        ...
+
+
 class Purse(Protocol):
     """What it may spend, and what it spent."""
 
@@ -153,6 +166,7 @@ class Exchange:  # no Record: those are slow to write to, and this one is writte
     outcome: str = "ok"  # ok | error | refused | client_closed
     relayed_bytes: int = 0
     usage: Usage = NO_USAGE  # replaced, never changed
+    lost: Lost | None = None  # of the request and of what answers it
     purse: Purse | None = None  # where money counts
     cost_nusd: int | None = None  # of all attempts, once it is over
 

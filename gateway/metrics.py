@@ -146,6 +146,9 @@ class Metrics:
             "shed", "Requests that got no place in the line, or lost it.", "priority", "reason"
         )
         self._overflows = Tally("overflow", "Requests that went to a local model instead.", "reason")
+        self._warnings = Tally(
+            "warnings", "Fields that translation could not carry over as they were.", "kind"
+        )
         self._ledger_calls = Spread(_OVERHEAD)
         self._flushes = Spread(_SECONDS)
         self._others: list[Callable[[], Iterable[Reading]]] = []
@@ -217,6 +220,10 @@ class Metrics:
         """A request goes to its route's local model."""
         self._overflows.add((reason,))
 
+    def warned(self, kind: str) -> None:
+        """Something of a request or its answer was lost in translation: dropped, clamped, unread, …"""
+        self._warnings.add((kind,))
+
     def also(self, readings: Callable[[], Iterable[Reading]]) -> None:
         """At a scrape ask for these, too: what others know and nobody counts."""
         self._others.append(readings)
@@ -252,7 +259,9 @@ class Metrics:
     def collect(self) -> Iterator[Metric]:
         """For the registry, at a scrape."""
         yield from self._ended_families()
-        yield from (tally.collect() for tally in (self._rejections, self._shed, self._overflows))
+        yield from (
+            tally.collect() for tally in (self._rejections, self._shed, self._overflows, self._warnings)
+        )
         ledger = HistogramMetricFamily("gateway_ledger_seconds", "Calls to the shared ledger.")
         ledger.add_metric([], self._ledger_calls.buckets(), self._ledger_calls.sum)
         yield ledger

@@ -6,11 +6,13 @@ A whole answer that does not fit is never given; of a stream the caller has the 
 error in the place of its end.
 """
 
-import re
+from collections.abc import Callable
+from functools import partial
 
 from gateway.capabilities import Capabilities
 from gateway.chat import Answer, ChatReply, ChatRequest, Format, JsonObject, Stop, Text, ToolCall
 from gateway.chat_events import CallBegun, Event, Over, Stopped, TextPiece
+from gateway.dialects.fences import Unfenced, unfenced
 from gateway.dialects.json_text import read_json
 from gateway.dialects.losses import Losses
 from gateway.dialects.schema_check import NotJudgedError, is_valid
@@ -22,9 +24,6 @@ from gateway.record import replace
 
 #: Longer answers would hold up others, and are not read.
 _LETTERS_MAX = 1024 * 1024
-#: Models put what they were asked for in words between marks of code.
-_MARK = "```"
-_OPENS = re.compile(r"```[A-Za-z]{0,10}[ \t\r]{0,10}")
 
 
 class UnfitAnswerError(GatewayError):
@@ -63,7 +62,8 @@ class Checked:
         return replace(reply, answers=answers)
 
     def stream(self, sent: Sent, frame_max: int) -> StreamReader:
-        return _CheckedReader(self._spoken.stream(sent, frame_max), self._wanted)
+        unjudged = partial(self._losses.unchecked, self._name)
+        return _CheckedReader(self._spoken.stream(sent, frame_max), self._wanted, unjudged)
 
     def _fit(self, answer: Answer) -> Answer | None:
         """Without the marks around it; None: it does not fit. Raises NotJudgedError."""
@@ -82,12 +82,14 @@ class Checked:
 class _CheckedReader:
     """A `StreamReader`. An unfit answer never stops: its pieces and what was used are told, then the error."""
 
-    __slots__ = ("_failure", "_length", "_over", "_reader", "_said", "_wanted")
+    __slots__ = ("_bare", "_failure", "_length", "_over", "_reader", "_said", "_unjudged", "_wanted")
 
-    def __init__(self, reader: StreamReader, wanted: Format) -> None:
+    def __init__(self, reader: StreamReader, wanted: Format, unjudged: Callable[[], None]) -> None:
         self._reader = reader
         self._wanted = wanted
+        self._unjudged = unjudged
         self._said: dict[int, list[str] | None] = {}  # by choice; None: it is not to be read
+        self._bare: dict[int, Unfenced] = {}
         self._length = 0
         self._failure: UnfitAnswerError | None = None
         self._over = False
@@ -102,12 +104,15 @@ class _CheckedReader:
         found: list[Event] = []
         for event in events:
             if isinstance(event, TextPiece):
-                self._take(event)
-            elif isinstance(event, CallBegun):
-                self._said[event.choice] = None
-            elif isinstance(event, Stopped) and not self._is_fit(event):
-                self._failure = UnfitAnswerError()
+                found += self._take(event)
                 continue
+            if isinstance(event, CallBegun | Stopped):
+                found += self._rest(event.choice)
+                if isinstance(event, CallBegun):
+                    self._said[event.choice] = None
+                elif not self._is_fit(event):
+                    self._failure = UnfitAnswerError()
+                    continue
             elif isinstance(event, Over) and self._failure is not None:
                 self._over = True
                 break
@@ -117,13 +122,24 @@ class _CheckedReader:
             raise self._failure
         return found
 
-    def _take(self, event: TextPiece) -> None:
+    def _rest(self, choice: int) -> list[Event]:
+        """What was held back of the text of a choice that ends here."""
+        bare = self._bare.get(choice)
+        held = bare.end() if bare is not None else ""
+        return [TextPiece(held, choice)] if held else []
+
+    def _take(self, event: TextPiece) -> list[Event]:
+        """What is given of it."""
         self._length += len(event.text)
         said = self._said.setdefault(event.choice, [])
         if self._length > _LETTERS_MAX:
             self._said[event.choice] = None
         elif said is not None:
             said.append(event.text)
+        given = self._bare.setdefault(event.choice, Unfenced()).take(event.text)
+        if given == event.text:
+            return [event]
+        return [replace(event, text=given)] if given or event.logprobs else []
 
     def _is_fit(self, event: Stopped) -> bool:
         said = self._said.pop(event.choice, [])
@@ -132,6 +148,7 @@ class _CheckedReader:
         try:
             return fits("".join(said), self._wanted)
         except NotJudgedError:
+            self._unjudged()
             return True
 
 
@@ -145,15 +162,6 @@ def fits(text: str, wanted: Format) -> bool:
     except ValueError:
         return False
     return isinstance(value, dict) if wanted.schema is None else is_valid(value, wanted.schema)
-
-
-def unfenced(text: str) -> str:
-    """Itself where no marks of code are around all of it. In linear time, as callers may choose the text."""
-    marked = text.strip()
-    language, newline, rest = marked.partition("\n")
-    if not (newline and rest.endswith(_MARK) and _OPENS.fullmatch(language)):
-        return text
-    return rest.removesuffix(_MARK).strip() or text
 
 
 def _is_held(stop: Stop) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gateway.capabilities import Capabilities
-from gateway.chat import ChatReply, ChatRequest
+from gateway.chat import ANSWERS_MAX, ChatReply, ChatRequest
 from gateway.chat_events import Begun, Counted, Event, Over
 from gateway.dialects.chat.quirks import quirks_of
 from gateway.dialects.chat.request_out import choices_max
@@ -21,8 +21,6 @@ from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 from gateway.exchange import NO_USAGE, Usage
 from gateway.record import replace
 
-#: OpenAI's bound of `n`: as many requests one call may become.
-ANSWERS_MAX = 128
 _OPENAI = frozenset({"openai", "azure"})
 
 

@@ -22,6 +22,7 @@ from gateway.dialects.schema_words import (
     merged,
 )
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
+from gateway.record import Record
 
 _STRICT_DEPTH_MAX = 10
 _NOT_STRICT = frozenset(
@@ -130,7 +131,14 @@ def ollama_keeps(schema: JsonObject) -> bool:
     return True
 
 
-def anthropic_schema(schema: JsonObject) -> JsonObject | None:
+class Subset(Record, frozen=True):
+    """A caller's schema as a provider takes it. `is_whole`: what is valid under it is valid under the caller's."""
+
+    schema: JsonObject
+    is_whole: bool
+
+
+def anthropic_schema(schema: JsonObject) -> Subset | None:
     """For `output_config.format`, its unsayable constraints as notes in descriptions; None: it cannot be native.
 
     That is where values would be lost: objects of any properties, recursion, references out of it. An object that
@@ -142,15 +150,16 @@ def anthropic_schema(schema: JsonObject) -> JsonObject | None:
         subset.check_recursion()
     except NotInSubsetError:
         return None
-    return found
+    return Subset(found, not subset.lost)
 
 
 class _Anthropic:
-    """One schema on its way."""
+    """One schema on its way; `lost` turns true when a constraint became words."""
 
-    __slots__ = ("_inside", "_named", "_refs")
+    __slots__ = ("_inside", "_named", "_refs", "lost")
 
     def __init__(self, schema: JsonObject) -> None:
+        self.lost = False
         self._named = definitions(schema)
         self._inside = ""  # the definition that is being read
         self._refs: dict[str, set[str]] = {}  # from each definition to those that it needs
@@ -174,6 +183,7 @@ class _Anthropic:
         if is_object(given) and "$ref" not in given:
             _close(given, made)
         if notes:
+            self.lost = True
             said = given.get("description")
             note = f"Note: {'; '.join(notes)}."
             made["description"] = f"{said}\n{note}" if isinstance(said, str) and said else note
@@ -198,6 +208,7 @@ class _Anthropic:
             before = made.get("$defs")
             made["$defs"] = {**before, **defined} if isinstance(before, dict) else defined
         elif key in ("anyOf", "oneOf") and isinstance(value, list):
+            self.lost |= key == "oneOf"  # there more than one may fit
             made["anyOf"] = [self.node(one) for one in value]
         elif key == "items" and isinstance(value, dict | bool):
             made["items"] = self.node(value)
@@ -241,7 +252,7 @@ def _close(given: JsonObject, made: JsonObject) -> None:
     made["additionalProperties"] = False
 
 
-def gemini_schema(schema: JsonObject, at: str, losses: Losses) -> JsonObject:
+def gemini_schema(schema: JsonObject, at: str, losses: Losses) -> Subset:
     """For `responseJsonSchema` and `parametersJsonSchema`; one warning for whatever it loses.
 
     `at` is what the caller calls it. Raises GatewayError where leaving out would allow too much: an `allOf` whose
@@ -256,7 +267,7 @@ def gemini_schema(schema: JsonObject, at: str, losses: Losses) -> JsonObject:
         ) from None
     if subset.lost:
         losses.changed(at)
-    return found
+    return Subset(found, not subset.lost)
 
 
 class _Gemini:

@@ -4,7 +4,7 @@ It is a stranger's: of what stands beside an answer (ids, sources, probabilities
 said. The answer itself, its texts and calls, must be of its type: what else would be lost of it nobody could see.
 """
 
-from gateway.chat import Json, JsonObject
+from gateway.chat import ANSWERS_MAX, Json, JsonObject
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 
 
@@ -65,6 +65,16 @@ def answer_objects(fields: JsonObject, name: str) -> list[JsonObject]:
     if not isinstance(value, list):
         raise no_answer(name)
     return [_object(one, name) for one in value]
+
+
+def answer_index(fields: JsonObject) -> int:
+    """Which of several answers it is; the first where that is not said. Raises GatewayError for one of more than
+    anybody may ask for: all before it would have to be told.
+    """
+    index = count(fields, "index")
+    if not 0 <= index < ANSWERS_MAX:
+        raise no_answer("index")
+    return index
 
 
 def no_answer(name: str) -> GatewayError:

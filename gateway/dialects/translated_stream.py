@@ -7,9 +7,10 @@ Stands where a stream that passes unchanged stands (`gateway.dialects.frames.Fra
 from collections.abc import Callable
 from typing import Any
 
-from gateway.chat_events import Begun, Counted, Event, Over
+from gateway.chat_events import Begun, Counted, Event, Over, Unread
 from gateway.dialects.estimated_usage import estimated_usage, letters_of
 from gateway.dialects.fan_out import JoinedReader
+from gateway.dialects.losses import Losses
 from gateway.dialects.translation import StreamReader, StreamWriter
 from gateway.errors import ReportedError
 from gateway.exchange import Usage
@@ -17,13 +18,13 @@ from gateway.exchange import Usage
 
 class TranslatedStream:
     """`frames_of` makes the frames of a whole reply, for a provider that would not stream; `over` is told when the
-    last frame is written. `input_tokens` is what the caller is told of them where the provider tells nothing.
+    last frame is written. `input_tokens` is what the caller is told of them where the provider tells nothing, and
+    `losses` hears of what nobody can be told: what comes before the first content is in the answer's head.
     """
 
     __slots__ = (
-        "_input_tokens", "_letters", "_over", "_reader", "_usage", "content", "ended", "failure", "first",
-        "frames_of", "hid", "rewrites",
-        "writer",
+        "_input_tokens", "_letters", "_losses", "_over", "_reader", "_usage", "content", "ended", "failure",
+        "first", "frames_of", "hid", "rewrites", "writer",
     )  # fmt: skip
 
     #: A body that is no stream is never passed on as it is.
@@ -33,12 +34,14 @@ class TranslatedStream:
         self,
         reader: StreamReader,
         writer: StreamWriter,
+        losses: Losses,
         frames_of: Callable[[dict[str, Any]], bytes],
         over: Callable[[], None] | None = None,
         input_tokens: Callable[[], int] = int,
     ) -> None:
         self._reader = reader
         self.writer = writer
+        self._losses = losses
         self._usage: Usage | None = None
         self._input_tokens = input_tokens
         self._letters = 0  # that were said so far
@@ -82,9 +85,13 @@ class TranslatedStream:
     def _said(self, events: list[Event]) -> bytes:
         if not events:
             return b""
+        unread = False
         for event in events:
             kind = type(event)
-            if kind is Counted:
+            if kind is Unread:
+                self._losses.unread(event.names)  # type: ignore[union-attr]
+                unread = True
+            elif kind is Counted:
                 self._usage = event.usage  # type: ignore[union-attr]
             elif kind is Over:
                 self.ended = True
@@ -92,7 +99,10 @@ class TranslatedStream:
             elif kind is not Begun:
                 self.content = True
                 self._letters += letters_of(event)
+        if unread:
+            events = [event for event in events if type(event) is not Unread]
         if self.ended and (self._usage is None or self._usage.source == "none"):
+            self._losses.estimated("usage")
             counted = Counted(estimated_usage(self._input_tokens(), self._letters))
             events = [*events[:-1], counted, events[-1]]  # what is over says nothing more
         frames = self.writer.write(events)

@@ -42,7 +42,8 @@ class Sent(Record, frozen=True):
     streams: bool = False  # the provider is asked for a stream
     #: The answer's JSON was asked for by a forced call of this tool, whose arguments are the text.
     answer_tool: str = ""
-    #: The answer's form was asked for in words or by that tool: the provider does not see to it.
+    #: The answer's form was asked for in words, by that tool or by a schema that says less: the provider does not
+    #: see to all of it.
     unenforced: bool = False
     request: ChatRequest | None = None  # what it was made of, where reading the reply needs it
 

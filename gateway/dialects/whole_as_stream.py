@@ -31,7 +31,7 @@ def events_of(reply: ChatReply) -> Iterator[Event]:
     for choice, answer in enumerate(reply.answers):
         logprobs, calls = answer.logprobs, 0
         for block in answer.blocks:
-            yield from _said(block, choice, calls, logprobs)
+            yield from said(block, choice, calls, logprobs)
             if isinstance(block, Text) and block.text:
                 logprobs = ()  # they are of all texts together, and go with the first
             calls += isinstance(block, ToolCall)
@@ -40,7 +40,8 @@ def events_of(reply: ChatReply) -> Iterator[Event]:
     yield Over()
 
 
-def _said(block: Block, choice: int, number: int, logprobs: tuple[Logprob, ...]) -> Iterator[Event]:
+def said(block: Block, choice: int, number: int, logprobs: tuple[Logprob, ...]) -> Iterator[Event]:
+    """What a stream says of a block; `number` is that of a call, `logprobs` those of a text."""
     match block:
         case Text():
             if block.text:

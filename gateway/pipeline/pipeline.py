@@ -185,6 +185,7 @@ class Pipeline:
             if purse is not None:
                 purse.serves(reply.permit)
             exchange.first_content = clock.monotonic()
+            exchange.lost = reply.work.losses
             generation.lessons.answered(exchange, reply.permit)
             await self._relay(exchange, caller, reply)
         finally:

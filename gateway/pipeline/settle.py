@@ -7,7 +7,7 @@ from datetime import datetime
 from math import inf
 
 from gateway.clock import Clock
-from gateway.exchange import COUNTS_ONLY, NO_USAGE, Exchange, Usage
+from gateway.exchange import COUNTS_ONLY, NO_USAGE, Exchange, Lost, Usage
 from gateway.metrics import Metrics
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.in_parts import reads_in
@@ -49,6 +49,7 @@ class Line(Record):
     agent: str | None = None
     task: str | None = None
     overflow: bool = False  # a local model's answer, in place of a wait
+    warnings: str | None = None  # as in the answer's head, with what a stream lost after that
 
 
 class Settlement:
@@ -120,8 +121,16 @@ class Settlement:
                 exchange.agent,
                 exchange.task,
                 exchange.overflow is not None,
+                None if exchange.lost is None else self._warned(exchange.lost),
             )
         )
+
+    def _warned(self, lost: Lost) -> str | None:
+        """Count what was lost, and say it."""
+        names = lost.names
+        for kind, _ in names:
+            self._metrics.warned(kind)
+        return lost.line().decode() if names else None
 
     def measure(self, exchange: Exchange) -> None:
         """Write down what was used, as far as it will ever be known; once nothing more is relayed."""

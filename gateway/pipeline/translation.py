@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from gateway.capabilities import Capabilities
-from gateway.chat import ChatRequest, JsonObject, Media
+from gateway.chat import ChatReply, ChatRequest, JsonObject, Media
 from gateway.clock import Clock
 from gateway.dialects.chat.quirks import quirks_of
 from gateway.dialects.checked import Checked
@@ -210,9 +210,7 @@ class Translation:
 
         def read(values: Sequence[dict[str, Any]]) -> tuple[bytes, Usage]:
             reply = read_replies(spoken, values, sent)
-            if reply.usage.source == "none":
-                losses.estimated("usage")
-            losses.unread(reply.unread)
+            _note(reply, losses)
             written = inbound.reply(with_usage(reply, asked.input_tokens), asked)
             if keeping is not None:
                 keeping.keep(written)
@@ -224,8 +222,8 @@ class Translation:
             writer = inbound.stream(asked)
             over = None if keeping is None else partial(_keep_whole, keeping, writer)
             counted = asked.input_tokens
-            frames_of = _frames_of(spoken, sent, writer, counted, over)
-            return TranslatedStream(reader, writer, frames_of, over, counted)
+            frames_of = _frames_of(spoken, sent, writer, asked, over)
+            return TranslatedStream(reader, writer, losses, frames_of, over, counted)
 
         return Work(
             "POST",
@@ -287,17 +285,25 @@ def _frames_of(
     spoken: Outbound,
     sent: Sent,
     writer: StreamWriter,
-    input_tokens: Callable[[], int],
+    asked: Asked,
     over: Callable[[], None] | None,
 ) -> Callable[[dict[str, Any]], bytes]:
     def frames_of(value: dict[str, Any]) -> bytes:
-        reply = with_usage(spoken.reply(value, sent), input_tokens)
-        frames = writer.write(events_of(reply))
+        reply = spoken.reply(value, sent)
+        _note(reply, asked.losses)
+        frames = writer.write(events_of(with_usage(reply, asked.input_tokens)))
         if over is not None:
             over()
         return frames
 
     return frames_of
+
+
+def _note(reply: ChatReply, losses: Losses) -> None:
+    """What of it no dialect says."""
+    if reply.usage.source == "none":
+        losses.estimated("usage")
+    losses.unread(reply.unread)
 
 
 def _keep_whole(keeping: Keeping, writer: StreamWriter) -> None:

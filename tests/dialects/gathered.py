@@ -16,6 +16,7 @@ from gateway.chat_events import (
     TextSigned,
     ThinkingPiece,
     ThinkingSigned,
+    Unread,
 )
 from gateway.exchange import NO_USAGE, Usage
 from gateway.record import replace
@@ -69,13 +70,14 @@ class _Choice:
 class Gathered:
     """Takes the events of a stream, and gives the reply that they come to."""
 
-    __slots__ = ("_begun", "_choices", "_tier", "_usage", "over")
+    __slots__ = ("_begun", "_choices", "_tier", "_unread", "_usage", "over")
 
     def __init__(self) -> None:
         self._begun = Begun()
         self._choices: dict[int, _Choice] = {}
         self._usage: Usage = NO_USAGE
         self._tier = ""
+        self._unread: tuple[str, ...] = ()
         self.over = False
 
     def take(self, event: Event) -> None:
@@ -84,6 +86,8 @@ class Gathered:
                 self._begun = event
             case Counted():
                 self._usage, self._tier = event.usage, event.tier or self._tier
+            case Unread():
+                self._unread += event.names
             case Over():
                 self.over = True
             case _:
@@ -95,7 +99,7 @@ class Gathered:
     def reply(self) -> ChatReply:
         answers = tuple(self._choices[index].answer() for index in sorted(self._choices))
         begun = self._begun
-        return ChatReply(answers, begun.id, begun.model, begun.created, self._usage, self._tier)
+        return ChatReply(answers, begun.id, begun.model, begun.created, self._usage, self._tier, self._unread)
 
 
 def _take(choice: _Choice, event: Event) -> None:

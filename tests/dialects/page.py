@@ -79,22 +79,27 @@ named as above, or refused with `x-gateway-strict`. A flavour without a row, `ge
 is known of the model alone.
 
 Across dialects, usage that a provider does not tell is the gateway's estimate: what the request was taken to be,
-and a token for every four letters of the answer. A whole answer says so: `x-gateway-warnings: estimated=usage`.
+and a token for every four letters of the answer. The answer says so: `x-gateway-warnings: estimated=usage`.
 
-A form of the answer that its provider does not see to (`response_format`, `output_config.format`, …, asked for
-by a call that is forced, or in words) is seen to here: an answer that ended by itself must be JSON of the
-schema, marks of code around it are taken off, and one that is not so is 502 `upstream_invalid_response`; a
-stream has an error in place of its end. It is paid for, and no other key is asked. Schemas are read as JSON
-Schema 2020-12 without `format`; what would take long (some 10 ms) or has `unevaluated…`, `$dynamicRef`,
-references out of it or patterns that look around is given as it is, and a whole answer says so:
-`x-gateway-warnings: unchecked=response_format`.
+A form of the answer that its provider does not see to (`response_format`, `output_config.format`, …, asked for by a
+call that is forced, in words, or by a schema without what Anthropic or Gemini cannot be told of it: bounds,
+patterns, `oneOf`) is seen to here: an answer that ended by itself must be JSON of the schema, marks of code around
+it are taken off, and one that is not so is 502 `upstream_invalid_response`; a stream has an error in place of its
+end, and the few letters that may be such marks are held until that is known. It is paid for, and no other key is
+asked. Schemas are read as JSON Schema 2020-12 without `format`; what would take long (some 10 ms) or has
+`unevaluated…`, `$dynamicRef`, references out of it or patterns that look around is given as it is, and the answer
+says so: `x-gateway-warnings: unchecked=response_format`.
 
-Of a whole answer `x-gateway-warnings: unread=…` names what has no counterpart, in the provider's words: blocks
+`x-gateway-warnings: unread=…` names what of an answer has no counterpart, in the provider's words: blocks
 of what its servers did (`server_tool_use`), a reason why it ended that nobody here knows, or that says the model
 failed after it had said something (`stop_reason`, `finish_reason`, `finishReason`, `done_reason`,
 `incomplete_details`, `status`): it is told as `stop`, or what is nearest; `_raw` are arguments of a call that are
-no JSON object. `scarce=max_tokens` says that Gemini's thoughts may use up what so few tokens
-(under 1024) allow.
+no JSON object, `image` or `audio` what the caller's dialect has no place for. `scarce=max_tokens` says that
+Gemini's thoughts may use up what so few tokens (under 1024) allow.
+
+The head of a stream is sent with its first content, and names what was known by then. `warnings` of the request log
+names all, of streams and of whole answers, and `gateway_warnings_total{kind}` counts it: `dropped`, `clamped`,
+`changed`, `unread`, `estimated`, `unchecked`, `scarce`, `missing`.
 
 Whatever the dialects, a provider that answers 400 or 422 because of one field which does not change what is asked
 (`gateway/dialects/droppable.py`) is asked once more without it, and so is that model from then on, for a day, by

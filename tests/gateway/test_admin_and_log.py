@@ -21,7 +21,7 @@ FIELDS = [
     "ts", "request_id", "tenant", "key", "route", "model", "provider", "pool", "priority", "status", "code",
     "outcome", "queue_ms", "upstream_ms", "gateway_ms", "input_tokens", "cache_read_tokens", "cache_write_tokens",
     "output_tokens", "cost_usd", "usage_source", "attempts", "agent", "task",
-    "overflow",
+    "overflow", "warnings",
 ]  # fmt: skip
 
 
@@ -281,7 +281,7 @@ async def test_a_line_has_exactly_the_contracts_fields(gateway: RunningGateway) 
         "provider": "sim", "pool": reply.headers["x-gateway-key"], "priority": "scheduled", "status": 200,
         "code": None, "outcome": "ok", "input_tokens": 30, "cache_read_tokens": 20, "cache_write_tokens": 0,
         "output_tokens": 7, "cost_usd": None, "usage_source": "provider", "attempts": 1, "agent": "scout",
-        "task": "t-1", "overflow": False,
+        "task": "t-1", "overflow": False, "warnings": None,
     }  # fmt: skip
     assert entry["ts"].startswith("20")
     assert 0 <= entry["gateway_ms"] < 1000

@@ -101,6 +101,25 @@ async def test_a_stream_that_would_be_made_of_an_unfit_answer_is_not_begun(
         assert reply.status == status
 
 
+@pytest.mark.parametrize(("behind", "lost"), [("anthropic", b""), ("gemini", b"changed=response_format")])
+async def test_what_a_provider_cannot_be_told_of_a_schema_is_seen_to_here(
+    sim: ProviderSim, behind: str, lost: bytes
+) -> None:
+    """Both take schemas, but no `multipleOf`."""
+    even = {**SCHEMA, "properties": {"age": {"type": "integer", "multipleOf": 2}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "person", "schema": even}}
+    async with RunningGateway(behind_every_dialect(sim)) as gateway:
+        for age, status in ((4, 200), (5, 502)):
+            sim.script(json.dumps({"age": age}))
+            reply = await post(gateway, chat(model=behind, response_format=wanted))
+            assert reply.status == status
+            if status == 200:
+                assert dict(reply.headers).get("x-gateway-warnings", "") == lost.decode()
+        sim.script(json.dumps({"age": 5}))
+        unfit = await post(gateway, chat(model=behind, response_format=wanted, stream=True))
+        assert "form that was asked for" in unfit.failure()["message"]
+
+
 async def test_what_is_asked_for_in_words_is_held_to_it_too(
     gateway: RunningGateway, sim: ProviderSim
 ) -> None:
@@ -113,7 +132,9 @@ async def test_what_is_asked_for_in_words_is_held_to_it_too(
         if given is not None:
             assert json.loads(reply.body)["choices"][0]["message"]["content"] == given
     sim.script(fenced)
-    assert (await post(gateway, {**asked, "stream": True})).body.endswith(b"data: [DONE]\n\n")
+    streamed = (await post(gateway, {**asked, "stream": True})).body
+    assert streamed.endswith(b"data: [DONE]\n\n")
+    assert b"`" not in streamed
     sim.script('{"a": 1', finish="length")
     cut_off = json.loads((await post(gateway, asked)).body)["choices"][0]
     assert cut_off["finish_reason"] == "length"
@@ -131,5 +152,7 @@ async def test_what_cannot_be_judged_is_given_and_told(gateway: RunningGateway, 
 async def test_native_schemas_are_the_providers_business(sim: ProviderSim) -> None:
     async with RunningGateway(behind_every_dialect(sim)) as gateway:
         sim.script('{"age": "old"}')
-        reply = await post(gateway, chat(model="anthropic", response_format=FORMAT))
+        whole = {**SCHEMA, "properties": {"age": {"type": "integer"}}}
+        form = {"type": "json_schema", "json_schema": {"name": "person", "schema": whole}}
+        reply = await post(gateway, chat(model="anthropic", response_format=form))
         assert reply.status == 200

@@ -1,4 +1,7 @@
-"""What of an answer has no counterpart in the caller's dialect is told, and so is what may leave nothing of it."""
+"""What of an answer has no counterpart in the caller's dialect is told, and so is what may leave nothing of it.
+
+Of a stream its head tells what came before the first content, and the request log all of it.
+"""
 
 import json
 from typing import Any
@@ -6,6 +9,25 @@ from typing import Any
 import pytest
 
 from tests.behind import behind_every_dialect
+from tests.gateway.provider_answers import (
+    ASKED_IN_MESSAGES,
+    CHAT,
+    MESSAGES,
+    RESPONSES,
+    asked_behind,
+    candidate,
+    chat_stream,
+    completion,
+    frames_of,
+    gemini_stream,
+    line,
+    message,
+    messages_stream,
+    ollama_stream,
+    response,
+    responses_stream,
+)
+from tests.gateway.test_admin_and_log import scrape
 from tests.gateway.wire import chat, post
 from tests.running import ProviderSim, RunningGateway
 
@@ -15,34 +37,8 @@ _SEARCHED = [
     {"type": "web_search_tool_result", "tool_use_id": "s", "content": []},
 ]
 _CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{bad"}}
-_INPUT = {"input": "hi", "store": False}
-_MESSAGES = {"max_tokens": 2000, "messages": [{"role": "user", "content": "hi"}]}
 
 
-def message(content: Any, stop: str) -> Any:
-    return {"type": "message", "role": "assistant", "content": content, "stop_reason": stop}
-
-
-def completion(finish: str, **said: Any) -> Any:
-    return {"choices": [{"index": 0, "message": {"role": "assistant", **said}, "finish_reason": finish}]}
-
-
-def candidate(reason: str, *parts: Any) -> Any:
-    return {"candidates": [{"content": {"parts": [*parts, {"text": "Rain."}]}, "finishReason": reason}]}
-
-
-def line(reason: str, said: str = "Rain.") -> Any:
-    return {"message": {"role": "assistant", "content": said}, "done": True, "done_reason": reason}
-
-
-def response(status: str, reason: str | None = None, *items: Any) -> Any:
-    details = None if reason is None else {"reason": reason}
-    text = {"type": "output_text", "text": "Rain.", "annotations": []}
-    item = {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [text]}
-    return {"object": "response", "status": status, "incomplete_details": details, "output": [*items, item]}
-
-
-CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
 _PICTURE = {"inlineData": {"mimeType": "image/png", "data": "AA=="}}
 _FILE = {"fileData": {"mimeType": "image/png", "fileUri": "gs://a/b"}}
 
@@ -84,11 +80,7 @@ _FILE = {"fileData": {"mimeType": "image/png", "fileUri": "gs://a/b"}}
 async def test_of_a_whole_answer(
     sim: ProviderSim, behind: str, path: str, body: Any, unread: str | None
 ) -> None:
-    asked = {**(chat() if path == CHAT else _INPUT if path == RESPONSES else _MESSAGES), "model": behind}
-    config = behind_every_dialect(sim)
-    if behind == "responses":
-        config["providers"][0]["apis"] = ["responses"]
-        asked["model"] = "openai"
+    config, asked = asked_behind(sim, behind, path)
     async with RunningGateway(config) as gateway:
         body = {**body, "usage": {"input_tokens": 1, "output_tokens": 1}}
         if behind == "ollama":
@@ -100,6 +92,61 @@ async def test_of_a_whole_answer(
     assert reply.status == 200, "it is paid for, and nothing of the request was lost"
     warned = reply.headers.get("x-gateway-warnings")
     assert warned == (f"unread={unread}" if unread else None)
+
+
+_SOUND = {"audio": {"data": "AAAA"}}
+
+
+@pytest.mark.parametrize(
+    ("behind", "path", "events", "unread"),
+    [
+        ("anthropic", CHAT, messages_stream("end_turn"), None),
+        ("anthropic", CHAT, messages_stream("out_of_patience"), "stop_reason"),
+        (
+            "anthropic",
+            RESPONSES,
+            messages_stream("end_turn", *_SEARCHED),
+            "server_tool_use,web_search_tool_result",
+        ),
+        ("openai", MESSAGES, chat_stream("stop"), None),
+        ("openai", MESSAGES, chat_stream("out_of_patience"), "finish_reason"),
+        ("openai", MESSAGES, chat_stream("stop", _SOUND), "audio"),
+        ("gemini", CHAT, gemini_stream("STOP"), None),
+        ("gemini", CHAT, gemini_stream("STOP", _PICTURE), None),
+        ("gemini", CHAT, gemini_stream("STOP", {"quux": {}}, _FILE, {"quux": {}}), "quux,fileData"),
+        ("gemini", CHAT, gemini_stream("OUT_OF_PATIENCE"), "finishReason"),
+        ("gemini", MESSAGES, gemini_stream("STOP", _PICTURE), "image"),
+        ("gemini", RESPONSES, gemini_stream("STOP", _PICTURE), "image"),
+        ("ollama", CHAT, ollama_stream("stop"), None),
+        ("ollama", CHAT, ollama_stream("out_of_patience"), "done_reason"),
+        ("responses", CHAT, responses_stream("completed"), None),
+        ("responses", CHAT, responses_stream("incomplete", "out_of_patience"), "incomplete_details"),
+        (
+            "responses",
+            CHAT,
+            responses_stream("completed", None, {"type": "quux_call"}, {}),
+            "quux_call,output",
+        ),
+    ],
+)
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_of_a_stream(
+    sim: ProviderSim, behind: str, path: str, events: list[Any], unread: str | None, at_once: bool
+) -> None:
+    """`at_once`: it comes in one piece, so that all is known before its head is sent."""
+    config, asked = asked_behind(sim, behind, path)
+    content_type, frames = frames_of(behind, events)
+    async with RunningGateway(config) as gateway:
+        said = {"body": b"".join(frames)} if at_once else {"chunks": frames}
+        sim.script(status=200, headers=[("content-type", content_type)], **said)
+        reply = await post(gateway, {**asked, "stream": True}, path=path)
+        (entry,) = await gateway.log_lines(1)
+        counted = (await scrape(gateway)).value("gateway_warnings_total", kind="unread")
+    assert (reply.status, b"Rain." in reply.body, b'"error":{' in reply.body) == (200, True, False)
+    assert entry["warnings"] == (f"unread={unread}" if unread else None)
+    assert counted == (len(unread.split(",")) if unread else 0)
+    if at_once:
+        assert reply.headers.get("x-gateway-warnings") == entry["warnings"]
 
 
 @pytest.mark.parametrize(
@@ -135,5 +182,5 @@ async def test_what_is_no_answer_is_not_made_one(sim: ProviderSim, behind: str, 
             sim.script(
                 status=200, headers=[("content-type", "application/json")], body=json.dumps(body).encode()
             )
-        reply = await post(gateway, {**_MESSAGES, "model": "openai"}, path=MESSAGES)
+        reply = await post(gateway, {**ASKED_IN_MESSAGES, "model": "openai"}, path=MESSAGES)
     assert reply.status == 502

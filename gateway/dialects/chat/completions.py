@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from gateway.chat import ChatReply, ChatRequest, Json, JsonObject, Media, Parameters, Text, Turn
-from gateway.chat_events import Begun, Counted, Event, Over, Stopped, TextPiece
+from gateway.chat_events import Begun, Counted, Event, MediaPiece, Over, Stopped, TextPiece
 from gateway.dialects.chat.chunks import Chunks
 from gateway.dialects.chat.reply_out import finish_word
 from gateway.dialects.chat.request_in import asks_usage, read_parameters
@@ -105,6 +105,8 @@ class CompletionWriter:
                 self._stopped[event.choice] = event
             case Counted():
                 self._counted = event
+            case MediaPiece():
+                self._asked.losses.unread((event.media.kind,))
             case Over():
                 return self._end()
             case _:

@@ -7,7 +7,15 @@ from gateway.dialects.chat.reasoning import thoughts_of
 from gateway.dialects.chat.signatures import thought_signature
 from gateway.dialects.chat.spoken import citations_of, images_of, logprobs_of, no_completion, sound, texts_of
 from gateway.dialects.json_text import json_bytes
-from gateway.dialects.said_fields import answer_object, answer_objects, answer_word, count, inside, word
+from gateway.dialects.said_fields import (
+    answer_index,
+    answer_object,
+    answer_objects,
+    answer_word,
+    count,
+    inside,
+    word,
+)
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import ReportedError
@@ -26,7 +34,7 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
     calls = Calls(sent)
     calls.begin(body)
     form = sound_form(sent)
-    answers = tuple(_answer(choice, calls, form) for choice in sorted(choices, key=choice_index))
+    answers = tuple(_answer(choice, calls, form) for choice in sorted(choices, key=answer_index))
     if any(choice.get("error") for choice in choices) or any(one.stop == "error" for one in answers):
         raise ReportedError(json_bytes(body))
     return ChatReply(
@@ -38,10 +46,6 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
         word(body, "service_tier"),
         () if all(is_known(choice.get("finish_reason")) for choice in choices) else ("finish_reason",),
     )
-
-
-def choice_index(choice: JsonObject) -> int:
-    return count(choice, "index")
 
 
 def sound_form(sent: Sent) -> str:

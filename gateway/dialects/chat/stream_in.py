@@ -23,17 +23,26 @@ from gateway.chat_events import (
     TextSigned,
     ThinkingPiece,
     ThinkingSigned,
+    Unread,
 )
 from gateway.dialects.chat.called import Calls
 from gateway.dialects.chat.called_stream import CalledStream
-from gateway.dialects.chat.finish import stop_of
+from gateway.dialects.chat.finish import is_known, stop_of
 from gateway.dialects.chat.reasoning import thoughts_of
-from gateway.dialects.chat.reply_in import choice_index, sound_form
+from gateway.dialects.chat.reply_in import sound_form
 from gateway.dialects.chat.signatures import thought_signature
 from gateway.dialects.chat.spoken import citations_of, images_of, logprobs_of, no_completion, sound, texts_of
 from gateway.dialects.event_cutter import EventCutter, ended_early
 from gateway.dialects.json_text import event_object, json_bytes, read_object
-from gateway.dialects.said_fields import answer_object, answer_objects, answer_word, count, inside, word
+from gateway.dialects.said_fields import (
+    answer_index,
+    answer_object,
+    answer_objects,
+    answer_word,
+    count,
+    inside,
+    word,
+)
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import GatewayError, ReportedError
@@ -112,7 +121,7 @@ class ChatReader:
             self._count(inner, event, events)
 
     def _choice(self, stated: JsonObject, events: list[Event], data: bytes) -> None:
-        index = choice_index(stated)
+        index = answer_index(stated)
         choice = self._choices.get(index)
         if choice is None:
             choice = self._choices[index] = _Choice(self._calls, index, self._form)
@@ -127,6 +136,8 @@ class ChatReader:
         stop = stop_of(finish, choice.calls.begun > 0)
         if stop == "error":
             raise ReportedError(data)
+        if not is_known(finish):
+            events.append(Unread(("finish_reason",), index))
         matched = word(stated, "stop_reason") if stop == "stop" else ""
         events.append(Stopped(stop, matched, choice=index))
 

@@ -40,13 +40,7 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
         if not reason:
             raise GatewayError(UPSTREAM_INVALID, "The provider's answer has no candidates.")
         answers = (Answer((), "content_filter", explanation=reason),)
-    unread = [
-        name
-        for candidate in candidates
-        for part in parts_of(candidate)
-        for name in part
-        if name not in _PARTS
-    ]
+    unread = [name for candidate in candidates for part in parts_of(candidate) for name in unread_of(part)]
     if any(not is_known(word(candidate, "finishReason")) for candidate in candidates):
         unread.append("finishReason")
     return ChatReply(
@@ -109,6 +103,11 @@ class CallReader:
 def parts_of(candidate: JsonObject) -> list[JsonObject]:
     """What it says. Raises GatewayError for what are no parts."""
     return answer_objects(answer_object(candidate, "content"), "parts")
+
+
+def unread_of(part: JsonObject) -> tuple[str, ...]:
+    """What stands in it that is not read."""
+    return () if part.keys() <= _PARTS else tuple(name for name in part if name not in _PARTS)
 
 
 def signature_of(part: JsonObject) -> Signature | None:

@@ -1,7 +1,7 @@
 """A neutral request as Gemini's generateContent (wire reference §2.3)."""
 
 from gateway.capabilities import Capabilities
-from gateway.chat import ChatRequest, Format, Json, JsonObject
+from gateway.chat import ChatRequest, Json, JsonObject
 from gateway.dialects.effort import thinks
 from gateway.dialects.gemini.contents_out import write_contents
 from gateway.dialects.gemini.spelling import camel
@@ -40,6 +40,7 @@ def write_request(request: ChatRequest, can: Capabilities, losses: Losses) -> Se
         body["systemInstruction"] = {"parts": system}
     write_tools(request, can, names, losses, body)
     config = _config(request, can, losses)
+    is_held = _write_format(request, can, losses, config)
     if resolution:
         config["mediaResolution"] = resolution
     if config:
@@ -56,6 +57,7 @@ def write_request(request: ChatRequest, can: Capabilities, losses: Losses) -> Se
         names=names.restored,
         api="generate_content",
         streams=request.stream,
+        unenforced=not is_held,
         request=request if any(tool.custom for tool in request.tools) else None,
     )
 
@@ -92,8 +94,6 @@ def _config(request: ChatRequest, can: Capabilities, losses: Losses) -> JsonObje
         config["thinkingConfig"] = thinking
     if parameters.max_output is not None and parameters.max_output < _SCARCE and thinks(request, can):
         losses.scarce(named("max_output"))
-    if parameters.format is not None:
-        _write_format(parameters.format, request, can, losses, config)
     if parameters.image_out or parameters.audio_out is not None:
         _write_modalities(request, config)
     return config
@@ -123,19 +123,21 @@ def _write_logprobs(request: ChatRequest, can: Capabilities, losses: Losses, con
         config["logprobs"] = top
 
 
-def _write_format(
-    wanted: Format, request: ChatRequest, can: Capabilities, losses: Losses, config: JsonObject
-) -> None:
-    name = request.named("format")
-    if wanted.kind == "text":
-        return
+def _write_format(request: ChatRequest, can: Capabilities, losses: Losses, config: JsonObject) -> bool:
+    """Whether Google sees to all that the answer has to be."""
+    name, wanted = request.named("format"), request.parameters.format
+    if wanted is None or wanted.kind == "text":
+        return True
     if request.tools and not can.schema_with_tools:
         raise _unsupported(name, "this model answers in a form or calls tools, but not both")
     if wanted.kind == "schema" and not can.native_schema:
         raise _unsupported(name, "this model cannot be held to a schema")
     config["responseMimeType"] = _JSON
-    if wanted.schema is not None:
-        config["responseJsonSchema"] = gemini_schema(wanted.schema, name, losses)
+    if wanted.schema is None:
+        return True
+    subset = gemini_schema(wanted.schema, name, losses)
+    config["responseJsonSchema"] = subset.schema
+    return subset.is_whole
 
 
 def _write_modalities(request: ChatRequest, config: JsonObject) -> None:

@@ -2,8 +2,9 @@
 
 Each frame is a whole response whose parts are what is new; calls come whole. What holds: `Begun` comes with the
 first frame, a candidate's `Stopped` with the frame that has its finish reason; usage is what the last frame with it
-says, and the stream is complete when it ends and some candidate has finished: there is no mark of the end. An
-error may come in a frame or as bare JSON; what was said before it is given first, the error with the next call.
+says, and the stream is complete when it ends and each candidate that spoke has finished: there is no mark of the
+end. An error may come in a frame or as bare JSON; what was said before it is given first, the error with the next
+call.
 """
 
 from gateway.chat import JsonObject, Logprob
@@ -22,10 +23,11 @@ from gateway.chat_events import (
     TextSigned,
     ThinkingPiece,
     ThinkingSigned,
+    Unread,
 )
 from gateway.dialects.event_cutter import EventCutter, ended_early
 from gateway.dialects.gemini.candidate_in import citations, logprobs
-from gateway.dialects.gemini.finish import stop_of
+from gateway.dialects.gemini.finish import is_known, stop_of
 from gateway.dialects.gemini.reply_in import (
     CallReader,
     block_reason,
@@ -34,10 +36,11 @@ from gateway.dialects.gemini.reply_in import (
     parts_of,
     ran_code,
     signature_of,
+    unread_of,
     usage_of,
 )
 from gateway.dialects.json_text import event_object
-from gateway.dialects.said_fields import answer_objects, answer_word, word
+from gateway.dialects.said_fields import answer_index, answer_objects, answer_word, word
 from gateway.dialects.translation import Sent
 from gateway.errors import GatewayError, ReportedError
 
@@ -45,14 +48,14 @@ from gateway.errors import GatewayError, ReportedError
 class GeminiReader:
     """Reads one stream."""
 
-    __slots__ = ("_calls", "_cutter", "_failure", "_finished", "_numbers", "_said", "_sent", "_usage")
+    __slots__ = ("_calls", "_cutter", "_ended", "_failure", "_numbers", "_said", "_sent", "_usage")
 
     def __init__(self, sent: Sent, frame_max: int) -> None:
         self._cutter = EventCutter(frame_max)
         self._sent = sent
         self._calls: CallReader | None = None  # once the first frame was seen
         self._failure: GatewayError | None = None
-        self._finished = False
+        self._ended: set[int] = set()  # candidates that have finished
         self._numbers: dict[int, int] = {}  # of calls, by candidate
         self._said: set[int] = set()  # candidates that said anything
         self._usage: JsonObject | None = None  # the last frame that told it
@@ -64,7 +67,7 @@ class GeminiReader:
         events = self._events(self._cutter.finish())
         if self._failure is not None:
             raise self._failure
-        if not self._finished:
+        if not self._ended or self._said - self._ended:
             raise ended_early()
         if self._usage is not None:
             events.append(Counted(usage_of(self._usage)))
@@ -101,14 +104,15 @@ class GeminiReader:
             for candidate in candidates:
                 self._candidate(candidate, calls, events)
         elif reason := block_reason(body):
-            self._finished = True
+            self._ended.add(0)
             events.append(Stopped("content_filter", explanation=reason))
 
     def _candidate(self, candidate: JsonObject, calls: CallReader, events: list[Event]) -> None:
-        index = candidate.get("index")
-        choice = index if isinstance(index, int) else 0
+        choice = answer_index(candidate)
         probable = logprobs(candidate) if "logprobsResult" in candidate else ()
         for part in parts_of(candidate):
+            if unread := unread_of(part):
+                events.append(Unread(unread, choice))
             before = len(events)
             self._part(part, choice, calls, probable, events)
             if len(events) > before:
@@ -158,6 +162,8 @@ class GeminiReader:
             if choice not in self._said:
                 raise failed(reason)
             stop = "stop"
-        self._finished = True
+        if not is_known(reason):
+            events.append(Unread(("finishReason",), choice))
+        self._ended.add(choice)
         explanation = word(candidate, "finishMessage") if stop == "content_filter" else ""
         events.append(Stopped(stop, "", explanation, choice))

@@ -46,7 +46,7 @@ def _declared(tool: Tool, names: ToolNames, losses: Losses) -> JsonObject:
             losses.dropped(path(tool.at, "format"))
         made["parametersJsonSchema"] = PLAIN_TEXT
     elif tool.schema is not None and tool.schema.get("properties", True):
-        made["parametersJsonSchema"] = gemini_schema(tool.schema, tool.at, losses)
+        made["parametersJsonSchema"] = gemini_schema(tool.schema, tool.at, losses).schema
     return made
 
 

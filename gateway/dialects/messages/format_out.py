@@ -19,6 +19,7 @@ class AnswerForm(Record, frozen=True):
     native: JsonObject | None = None
     tool: JsonObject | None = None
     line: str = ""
+    unenforced: bool = False  # Anthropic sees to less than was wanted
 
 
 _FREE = AnswerForm()
@@ -32,11 +33,12 @@ def answer_form(request: ChatRequest, can: Capabilities, losses: Losses) -> Answ
     name = request.named("format")
     if wanted.kind == "json" or wanted.schema is None:
         losses.changed(name)
-        return AnswerForm(line=ANY_JSON)
+        return AnswerForm(line=ANY_JSON, unenforced=True)
     if can.native_schema and (can.schema_with_tools or not request.tools):
-        schema = anthropic_schema(_described(wanted, wanted.schema))
-        if schema is not None:
-            return AnswerForm({"type": "json_schema", "schema": schema})
+        subset = anthropic_schema(_described(wanted, wanted.schema))
+        if subset is not None:
+            native: JsonObject = {"type": "json_schema", "schema": subset.schema}
+            return AnswerForm(native, unenforced=not subset.is_whole)
     if not can.forced_tool_choice or wanted.schema.get("type") != "object":
         raise GatewayError(
             UNSUPPORTED_VALUE,
@@ -48,7 +50,8 @@ def answer_form(request: ChatRequest, can: Capabilities, losses: Losses) -> Answ
             "name": ANSWER_TOOL,
             "description": wanted.description or "The answer.",
             "input_schema": wanted.schema,
-        }
+        },
+        unenforced=True,
     )
 
 

@@ -83,7 +83,7 @@ def write_request(request: ChatRequest, model: str, can: Capabilities, losses: L
         api=_API,
         streams=request.stream,
         answer_tool=ANSWER_TOOL if offered.answers else "",
-        unenforced=form.tool is not None or bool(form.line),
+        unenforced=form.unenforced,
         request=request if any(tool.custom for tool in request.tools) else None,
     )
 

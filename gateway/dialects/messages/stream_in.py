@@ -1,9 +1,11 @@
 """Anthropic's stream as neutral events (wire reference §2.1, Stream events).
 
-What always holds: blocks are known by their index, and a block is of one kind from its start to its stop. One table
-says what each kind of event does, another what opens a block of each kind; what has no row says nothing (Anthropic
-adds kinds as it likes), nor do pieces of blocks that were not opened. The usage of the first event and of later
-ones are totals, so that together they are always all that was used. The stream is whole only with `message_stop`.
+What always holds: `message_start` comes first; blocks are known by their index, and a block is of one kind from its
+start to its stop, within which its pieces come. One table says what each kind of event does, another what opens a
+block of each kind; events that have no row say nothing (Anthropic adds kinds as it likes), and of a block that has
+none, or a piece, its kind is told. What breaks these rules is an error: what it was to say nobody knows. The usage
+of the first event and of later ones are totals, so that together they are always all that was used. The stream is
+whole only with `message_stop`. An error is told once what was said before it was.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,11 +25,12 @@ from gateway.chat_events import (
     TextPiece,
     ThinkingPiece,
     ThinkingSigned,
+    Unread,
 )
 from gateway.dialects.event_cutter import EventCutter, ended_early
 from gateway.dialects.json_text import event_object
 from gateway.dialects.messages.reply_in import citation_of, custom_tools, explanation_of, tier_of, word
-from gateway.dialects.messages.stops import neutral_stop
+from gateway.dialects.messages.stops import is_known, neutral_stop
 from gateway.dialects.messages.thoughts import seal_of, signature_of
 from gateway.dialects.said_fields import answer_object, answer_word
 from gateway.dialects.tool_arguments import arguments_text, plain_input
@@ -36,6 +39,7 @@ from gateway.dialects.usage import read_usage
 from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
 
 _TEXT, _THOUGHT, _CALL, _PLAIN_CALL, _ANSWER = "text", "thought", "call", "plain call", "answer"
+_ODD = "odd"  # what Anthropic's servers did themselves
 
 
 class _Block:
@@ -54,28 +58,31 @@ class MessagesReader:
     """Reads one stream."""
 
     __slots__ = (
-        "_blocks", "_calls", "_custom", "_cutter", "_failure", "_over", "_sent", "_start_usage", "_stopped",
-        "_tier",
+        "_begun", "_blocks", "_calls", "_custom", "_cutter", "_failure", "_over", "_sent", "_start_usage",
+        "_stopped", "_tier",
     )  # fmt: skip
 
     def __init__(self, sent: Sent, frame_max: int) -> None:
         self._sent = sent
         self._custom = custom_tools(sent)
         self._cutter = EventCutter(frame_max)
+        self._begun = False
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
         self._start_usage: JsonObject = {}
         self._tier = ""
         self._stopped = False
         self._over = False
-        self._failure: ReportedError | None = None
+        self._failure: GatewayError | None = None
 
     def read(self, data: bytes) -> list[Event]:
         return self._events(self._cutter.feed(data))
 
     def finish(self) -> list[Event]:
         events = self._events(self._cutter.finish())
-        if not self._over and self._failure is None:
+        if self._failure is not None:
+            raise self._failure
+        if not self._over:
             raise ended_early()
         return events
 
@@ -83,23 +90,31 @@ class MessagesReader:
         if self._failure is not None:
             raise self._failure
         found: list[Event] = []
-        for _, data in frames:
-            if self._over:
-                break
-            event = event_object(data)
-            kind = event.get("type")
-            if kind == "content_block_delta":
-                self._piece(event, found)
-            elif kind == "error":
-                self._failure = ReportedError(data)
-                if not found:
-                    raise self._failure
-                break  # what came before it is said first
-            elif isinstance(kind, str) and (read := _KINDS.get(kind)) is not None:
-                found += read(self, event)
+        try:
+            for _, data in frames:
+                if self._over:
+                    break
+                self._take(data, found)
+        except GatewayError as failure:
+            self._failure = failure
+            if not found:
+                raise
         return found
 
+    def _take(self, data: bytes, found: list[Event]) -> None:
+        event = event_object(data)
+        kind = event.get("type")
+        if kind == "content_block_delta":
+            self._piece(event, found)
+        elif kind == "error":
+            raise ReportedError(data)
+        elif isinstance(kind, str) and (read := _KINDS.get(kind)) is not None:
+            if not self._begun and kind != _BEGINS:
+                raise _odd_event()
+            found += read(self, event)
+
     def begun(self, event: JsonObject) -> list[Event]:
+        self._begun = True
         message = _object(event, "message")
         usage = message.get("usage")
         found: list[Event] = [Begun(word(message, "id"), word(message, "model"))]
@@ -110,8 +125,14 @@ class MessagesReader:
 
     def opened(self, event: JsonObject) -> list[Event]:
         block = _object(event, "content_block")
-        opens = _OPENINGS.get(answer_word(block, "type"))
-        return [] if opens is None else opens(self, _index(event), block)
+        kind, index = answer_word(block, "type"), _index(event)
+        opens = _OPENINGS.get(kind)
+        if opens is not None:
+            return opens(self, index, block)
+        if not kind:
+            raise _odd_event()
+        self._blocks[index] = _Block(_ODD)
+        return [Unread((kind,))]
 
     def opened_text(self, index: int, block: JsonObject) -> list[Event]:
         self._blocks[index] = _Block(_TEXT)
@@ -146,7 +167,7 @@ class MessagesReader:
 
     def closed(self, event: JsonObject) -> list[Event]:
         block = self._blocks.pop(_index(event), None)
-        if block is None or block.kind in (_TEXT, _THOUGHT):
+        if block is None or block.kind in (_TEXT, _THOUGHT, _ODD):
             return []
         if block.kind == _ANSWER:
             return [] if block.said else [TextPiece("{}")]
@@ -160,28 +181,30 @@ class MessagesReader:
     def _piece(self, event: JsonObject, found: list[Event]) -> None:
         """What a delta adds to its block."""
         delta, block = _object(event, "delta"), self._blocks.get(_index(event))
-        if block is None:
+        kind = answer_word(delta, "type")
+        if block is None or block.kind not in _BLOCKS_OF.get(kind, (block.kind,)):
+            raise _odd_event()
+        if block.kind == _ODD:
             return
-        kind = delta.get("type")
         if kind == "text_delta":
-            if block.kind == _TEXT:
-                found.append(TextPiece(_said(delta, "text")))
+            found.append(TextPiece(_said(delta, "text")))
         elif kind == "input_json_delta":
             said = _said(delta, "partial_json")
             if said:
                 self._say(block, said, found)
         elif kind == "thinking_delta":
-            if block.kind == _THOUGHT:
-                block.said = True
-                found.append(ThinkingPiece(_said(delta, "thinking")))
+            block.said = True
+            found.append(ThinkingPiece(_said(delta, "thinking")))
         elif kind == "signature_delta":
             signature = signature_of(_said(delta, "signature"), block.said)
-            if block.kind == _THOUGHT and signature is not None:
+            if signature is not None:
                 found.append(ThinkingSigned(signature))
         elif kind == "citations_delta":
             citation = citation_of(delta.get("citation"))
             if citation is not None:
                 found.append(Cited(citation))
+        else:
+            found.append(Unread((kind or "delta",)))
 
     def _say(self, block: _Block, text: str, found: list[Event]) -> None:
         """A piece of a call's arguments, or of the answer that is one's."""
@@ -203,6 +226,8 @@ class MessagesReader:
                 stop = "stop"
             explanation = explanation_of(stop, delta.get("stop_details"))
             self._stopped = True
+            if not is_known(delta["stop_reason"]):
+                found.append(Unread(("stop_reason",)))
             found.append(Stopped(stop, word(delta, "stop_sequence"), explanation))
         return found + self._counted(usage if isinstance(usage, dict) else {})
 
@@ -215,8 +240,9 @@ class MessagesReader:
         return [Over()] if self._stopped else [Stopped("stop"), Over()]
 
 
+_BEGINS = "message_start"
 _KINDS: Mapping[str, Callable[[MessagesReader, JsonObject], list[Event]]] = MappingProxyType({
-    "message_start": MessagesReader.begun,
+    _BEGINS: MessagesReader.begun,
     "content_block_start": MessagesReader.opened,
     "content_block_stop": MessagesReader.closed,
     "message_delta": MessagesReader.delta,
@@ -227,6 +253,14 @@ _OPENINGS: Mapping[str, Callable[[MessagesReader, int, JsonObject], list[Event]]
     "thinking": MessagesReader.opened_thought,
     "redacted_thinking": MessagesReader.sealed_thought,
     "tool_use": MessagesReader.opened_call,
+})  # fmt: skip
+#: What the pieces of each kind may be of.
+_BLOCKS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "text_delta": (_TEXT, _ODD),
+    "citations_delta": (_TEXT, _ODD),
+    "thinking_delta": (_THOUGHT, _ODD),
+    "signature_delta": (_THOUGHT, _ODD),
+    "input_json_delta": (_CALL, _PLAIN_CALL, _ANSWER, _ODD),
 })  # fmt: skip
 
 

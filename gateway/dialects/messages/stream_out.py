@@ -16,6 +16,7 @@ from gateway.chat_events import (
     CallPiece,
     Counted,
     Event,
+    MediaPiece,
     Over,
     RefusalPiece,
     Stopped,
@@ -113,6 +114,8 @@ class MessagesWriter:
                 self._call, self._plain = event.number, [] if event.custom else None
             case RefusalPiece():
                 self._refusal.append(event.text)
+            case MediaPiece():
+                self._asked.losses.unread((event.media.kind,))
             case _:
                 pass
 

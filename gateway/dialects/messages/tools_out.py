@@ -102,7 +102,7 @@ def _tool(tool: Tool, names: ToolNames, losses: Losses) -> JsonObject:
             made["strict"] = True
         elif tool.strict:
             losses.dropped(path(tool.at, "strict"))
-        made["input_schema"] = strict or schema
+        made["input_schema"] = schema if strict is None else strict.schema
     if tool.cache is not None:
         made[FIELD] = mark(tool.cache)
     return made

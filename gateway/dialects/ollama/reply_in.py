@@ -41,8 +41,9 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
     calls = CallReader(body, sent).calls(message)
     blocks += calls
     answer = Answer(tuple(blocks), stop_of(body, bool(blocks), bool(calls)), logprobs=logprobs(body))
-    unread = () if word(body, "done_reason") in _KNOWN else ("done_reason",)
-    return ChatReply((answer,), "", word(body, "model"), created_of(body), usage_of(body), unread=unread)
+    return ChatReply(
+        (answer,), "", word(body, "model"), created_of(body), usage_of(body), unread=unread_of(body)
+    )
 
 
 def stop_of(last: JsonObject, said_anything: bool, called: bool) -> Stop:
@@ -53,6 +54,11 @@ def stop_of(last: JsonObject, said_anything: bool, called: bool) -> Stop:
     if reason in _NO_ANSWER and not said_anything:
         raise GatewayError(UPSTREAM_INVALID, "The provider's model ended without an answer.")
     return "tool_calls" if called else "stop"
+
+
+def unread_of(last: JsonObject) -> tuple[str, ...]:
+    """Why it ended, where that is told in words that nobody here knows."""
+    return () if word(last, "done_reason") in _KNOWN else ("done_reason",)
 
 
 def usage_of(last: JsonObject) -> Usage:

@@ -17,11 +17,12 @@ from gateway.chat_events import (
     Stopped,
     TextPiece,
     ThinkingPiece,
+    Unread,
 )
 from gateway.dialects.event_cutter import ended_early
 from gateway.dialects.json_text import event_object
 from gateway.dialects.ollama.line_cutter import LineCutter
-from gateway.dialects.ollama.reply_in import CallReader, created_of, logprobs, stop_of, usage_of
+from gateway.dialects.ollama.reply_in import CallReader, created_of, logprobs, stop_of, unread_of, usage_of
 from gateway.dialects.said_fields import answer_object, answer_word, word
 from gateway.dialects.translation import Sent
 from gateway.errors import GatewayError, ReportedError
@@ -79,6 +80,8 @@ class OllamaReader:
             self._message(message, body, calls, events)
         if body.get("done") is True:
             events.append(Stopped(stop_of(body, self._said, self._number > 0)))
+            if unread := unread_of(body):
+                events.append(Unread(unread))
             events.append(Counted(usage_of(body)))
             events.append(Over())
             self._over = True

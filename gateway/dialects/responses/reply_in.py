@@ -3,6 +3,7 @@
 from gateway.chat import Answer, Block, ChatReply, JsonObject, Logprob, Stop, ToolCall
 from gateway.dialects.json_fields import objects
 from gateway.dialects.responses import items_in
+from gateway.dialects.said_fields import no_answer
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import UPSTREAM_ERROR, UPSTREAM_INVALID, GatewayError
@@ -24,10 +25,8 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
         raise GatewayError(UPSTREAM_ERROR, f"The provider's answer is {body['status']}, and empty.")
     try:
         blocks, logprobs = _said(body, sent)
-    except GatewayError as error:  # in a caller's words, though it is no caller who wrote that
-        raise GatewayError(
-            UPSTREAM_INVALID, f"The provider's answer is no response: {error.message}"
-        ) from error
+    except GatewayError as error:
+        raise no_response(error) from error
     called = any(isinstance(block, ToolCall) for block in blocks)
     created, tier = body.get("created_at"), body.get("service_tier")
     return ChatReply(
@@ -37,14 +36,19 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
         int(created) if isinstance(created, int | float) else 0,
         usage_of(body, "responses"),
         tier if isinstance(tier, str) else "",
-        _unread(body),
+        (*(name for item, _ in objects(body, "output") for name in unread_item(item)), *unread_end(body)),
     )
 
 
-def _unread(body: JsonObject) -> tuple[str, ...]:
-    """Items that have no noun here, and why it ended, where that is told in words that nobody here knows."""
-    kinds = [_text(item, "type") for item, _ in objects(body, "output")]
-    found = [kind or "output" for kind in kinds if kind not in _ITEMS]
+def unread_item(item: JsonObject) -> tuple[str, ...]:
+    """Its kind, where that has no noun here."""
+    kind = _text(item, "type")
+    return () if kind in _ITEMS else (kind or "output",)
+
+
+def unread_end(body: JsonObject) -> tuple[str, ...]:
+    """Why it ended, where that is told in words that nobody here knows."""
+    found: list[str] = []
     status, details = body.get("status"), body.get("incomplete_details")
     if status == "incomplete" and isinstance(details, dict):
         if details.get("reason") not in (*_STOPS, None):
@@ -59,15 +63,27 @@ def _said(body: JsonObject, sent: Sent) -> tuple[list[Block], list[Logprob]]:
     blocks: list[Block] = []
     logprobs: list[Logprob] = []
     for item, at in objects(body, "output"):
-        kind = item.get("type")
-        if kind == "message":
-            blocks += items_in.content(item, "content", at)
-            logprobs += _logprobs(item)
-        elif kind in _CALLS:
-            blocks.append(restored(items_in.call(item, at), sent))
-        elif kind == "reasoning":
-            blocks.append(items_in.thought(item, at))
+        blocks += blocks_of(item, at, sent)
+        if item.get("type") == "message":
+            logprobs += logprobs_of(item)
     return blocks, logprobs
+
+
+def blocks_of(item: JsonObject, at: str, sent: Sent) -> tuple[Block, ...]:
+    """What an item says. Raises GatewayError in a caller's words (`no_response`), though no caller wrote it."""
+    kind = item.get("type")
+    if kind == "message":
+        return items_in.content(item, "content", at)
+    if kind in _CALLS:
+        call = items_in.call(item, at)
+        if not call.name or not call.id:
+            raise no_answer("output")
+        return (restored(call, sent),)
+    return (items_in.thought(item, at),) if kind == "reasoning" else ()
+
+
+def no_response(why: GatewayError) -> GatewayError:
+    return GatewayError(UPSTREAM_INVALID, f"The provider's answer is no response: {why.message}")
 
 
 def stop_of(response: JsonObject, called: bool) -> Stop:
@@ -92,7 +108,7 @@ def restored(call: ToolCall, sent: Sent) -> ToolCall:
     return call if name is None else replace(call, name=name)
 
 
-def _logprobs(item: JsonObject) -> list[Logprob]:
+def logprobs_of(item: JsonObject) -> list[Logprob]:
     found: list[Logprob] = []
     for part, at in objects(item, "content"):
         if isinstance(part.get("logprobs"), list):

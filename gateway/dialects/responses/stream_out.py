@@ -28,6 +28,7 @@ from gateway.chat_events import (
     Cited,
     Counted,
     Event,
+    MediaPiece,
     Over,
     RefusalPiece,
     Stopped,
@@ -147,8 +148,10 @@ class ResponsesWriter:
                 self._begin()
             case Over():
                 self._end()
+            case MediaPiece():
+                self._asked.losses.unread((event.media.kind,))
             case _:
-                pass  # signatures of texts and media have no place here
+                pass  # signatures of texts have no place here
 
     def _begin(self) -> None:
         if not self._begun:

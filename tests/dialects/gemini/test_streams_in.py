@@ -23,6 +23,7 @@ from gateway.chat_events import (
     TextSigned,
     ThinkingPiece,
     ThinkingSigned,
+    Unread,
 )
 from gateway.dialects.translation import Sent
 from gateway.errors import GatewayError, ReportedError
@@ -149,7 +150,7 @@ def test_errors_may_come_as_a_list_of_one() -> None:
 def test_a_model_that_failed_is_no_answer() -> None:
     assert events(recorded("gemini_malformed_call"))[1] == "upstream_invalid_response"
     kept = said(frame({"text": "a"}), frame(finish="OTHER"))
-    assert kept == [TextPiece("a"), Stopped("stop")]
+    assert kept == [TextPiece("a"), Unread(("finishReason",)), Stopped("stop")]
 
 
 def test_a_stream_without_a_finish_is_not_complete() -> None:

@@ -21,6 +21,7 @@ from gateway.chat_events import (
     TextPiece,
     ThinkingPiece,
     ThinkingSigned,
+    Unread,
 )
 from gateway.dialects.messages.dialect import MessagesOut
 from gateway.dialects.translation import Sent
@@ -201,12 +202,14 @@ def test_what_compatible_servers_say_at_once() -> None:
     ]
 
 
-def test_new_kinds_say_nothing() -> None:
+def test_of_new_kinds_the_names_are_told() -> None:
     new = frame("content_block_start", index=0, content_block={"type": "hologram"})
     more = frame("content_block_delta", index=0, delta={"type": "text_delta", "text": "x"})
-    odd = frame("content_block_delta", index=1, delta={"type": "smell_delta"})
+    odd = frame("content_block_start", index=1, content_block={"type": "text", "text": ""})
+    odd += frame("content_block_delta", index=1, delta={"type": "smell_delta"})
     whole = START + new + more + odd + frame("news", a=1) + frame("content_block_stop", index=0) + STOP
-    assert events(whole)[0][2:] == [Stopped("stop"), Over()]
+    told = [Unread(("hologram",)), Unread(("smell_delta",))]
+    assert events(whole)[0][2:] == [*told, Stopped("stop"), Over()]
     assert events(whole + START)[0][-1] == Over()
 
 

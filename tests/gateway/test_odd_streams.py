@@ -1,0 +1,196 @@
+"""Streams of providers that break their dialect's rules, for callers of another: the right answer or an error that
+says what is wrong, never silence."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.gateway.provider_answers import (
+    CHAT,
+    MESSAGES,
+    RESPONSES,
+    USED,
+    asked_behind,
+    chat_stream,
+    frames_of,
+    gemini_stream,
+    messages_stream,
+    ollama_stream,
+    response,
+    responses_stream,
+)
+from tests.gateway.wire import post
+from tests.running import ProviderSim, RunningGateway
+
+INVALID, CUT = "upstream_invalid_response", "upstream_incomplete"
+_TEXT = {"type": "text_delta", "text": "Snow."}
+_CALL = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+_ITEM = {"type": "function_call", "id": "fc", "call_id": "c", "name": "f", "arguments": "{}"}
+
+
+def piece(index: int, delta: Any) -> Any:
+    return {"type": "content_block_delta", "index": index, "delta": delta}
+
+
+def messages(*odd: Any) -> list[Any]:
+    """A text, then `odd` events, and the end."""
+    whole = messages_stream("end_turn")
+    return [*whole[:-2], *odd, *whole[-2:]]
+
+
+def call_of(**function: Any) -> Any:
+    return {"tool_calls": [{"index": 0, "id": "c", "type": "function", "function": function}]}
+
+
+def chat_at(index: Any) -> list[Any]:
+    odd = {"choices": [{"index": index, "delta": {"content": "Snow."}}]}
+    first, *rest = chat_stream("stop")
+    return [first, odd, *rest]
+
+
+def responses(*odd: Any) -> list[Any]:
+    *said, ended = responses_stream("completed")
+    return [*said, *odd, ended]
+
+
+def opened(**item: Any) -> Any:
+    return {"type": "response.output_item.added", "output_index": 1, "item": {**_ITEM, **item}}
+
+
+def without_reason(*candidates: int) -> list[Any]:
+    """Gemini's stream that ends after a text of each of these."""
+    part = {"parts": [{"text": "Rain."}]}
+    return [{"candidates": [{"index": index, "content": part} for index in candidates]}]
+
+
+_NAMELESS = {"functionCall": {"args": {}}}
+ROWS: list[tuple[str, list[Any], str]] = [
+    ("anthropic", messages(piece(7, _TEXT)), INVALID),
+    ("anthropic", messages(piece(7, {"type": "input_json_delta", "partial_json": "{}"})), INVALID),
+    (
+        "anthropic",
+        messages({"type": "content_block_start", "index": 1, "content_block": _CALL}, piece(1, _TEXT)),
+        INVALID,
+    ),
+    ("anthropic", messages({"type": "content_block_start", "index": 1, "content_block": {}}), INVALID),
+    ("anthropic", messages_stream("end_turn")[1:], INVALID),
+    ("openai", chat_stream("tool_calls", call_of(arguments="{}")), INVALID),
+    ("openai", chat_stream("tool_calls", call_of()), INVALID),
+    ("openai", chat_at(-1), INVALID),
+    ("openai", chat_at(10**15), INVALID),
+    ("gemini", gemini_stream("STOP", _NAMELESS), INVALID),
+    ("gemini", without_reason(0), CUT),
+    ("gemini", [*without_reason(0, 1), *gemini_stream("STOP")], CUT),
+    ("gemini", [*without_reason(0), *without_reason(10**15)], INVALID),
+    ("ollama", [*ollama_stream("stop")[:1], {"message": {"tool_calls": [{"function": {}}]}}], INVALID),
+    ("responses", responses(opened(name="")), INVALID),
+    ("responses", responses(opened(call_id=None)), INVALID),
+    ("responses", responses({**opened(name=""), "type": "response.output_item.done"}), INVALID),
+    (
+        "responses",
+        responses(
+            {"type": "response.function_call_arguments.delta", "output_index": 5, "delta": "{}"},
+        ),
+        INVALID,
+    ),
+    (
+        "responses",
+        [responses_stream("completed")[0], {"type": "response.completed", "response": {}}],
+        INVALID,
+    ),
+    ("responses", responses_stream("completed", None)[:-1], CUT),
+]
+
+
+#: To whom it passes unchanged.
+_OWN = {"openai": (CHAT, RESPONSES), "anthropic": (MESSAGES,), "responses": (RESPONSES,)}
+
+
+@pytest.mark.parametrize(
+    ("behind", "events", "code", "path"),
+    [
+        (*row, path)
+        for row in ROWS
+        for path in (CHAT, MESSAGES, RESPONSES)
+        if path not in _OWN.get(row[0], ())
+    ],
+)
+async def test_is_told_as_an_error(
+    sim: ProviderSim, behind: str, events: list[Any], code: str, path: str
+) -> None:
+    config, asked = asked_behind(sim, behind, path)
+    content_type, frames = frames_of(behind, events)
+    async with RunningGateway(config) as gateway:
+        for _ in range(8):  # whoever tries again
+            sim.script(status=200, headers=[("content-type", content_type)], chunks=frames)
+        reply = await post(gateway, {**asked, "stream": True}, path=path)
+        (entry,) = await gateway.log_lines(1)
+    assert (entry["code"], entry["outcome"]) == (code, "error")
+    assert b'"error":{' in reply.body
+    for end in (b"[DONE]", b"message_stop", b"response.completed"):
+        assert end not in reply.body
+
+
+def _said(path: str, reply: bytes) -> tuple[str, list[tuple[str, str]]]:
+    """(text, calls with their arguments) of a whole stream."""
+    events = [json.loads(one[6:]) for one in reply.split(b"\n") if one.startswith(b"data: {")]
+    text, calls = "", dict[int, list[str]]()
+    for event in events:
+        if path == CHAT:
+            for choice in event["choices"]:
+                text += choice["delta"].get("content") or ""
+                for one in choice["delta"].get("tool_calls") or ():
+                    call = calls.setdefault(one["index"], ["", ""])
+                    call[0] += one["function"].get("name") or ""
+                    call[1] += one["function"]["arguments"]
+        elif event["type"] == "content_block_start" and event["content_block"]["type"] == "tool_use":
+            calls[event["index"]] = [event["content_block"]["name"], ""]
+        elif event["type"] == "content_block_delta":
+            delta = event["delta"]
+            text += delta.get("text", "")
+            if "partial_json" in delta:
+                calls[event["index"]][1] += delta["partial_json"]
+    return text, [(name, arguments) for name, arguments in calls.values()]
+
+
+_CREATED, _ENDED = responses_stream("completed")[0], responses_stream("completed")[-1]
+_DONE = responses_stream("completed")[3]
+_CALLED = {
+    "type": "response.completed",
+    "response": {
+        **response("completed", None),
+        "usage": USED,
+        "output": [*response("completed")["output"], _ITEM],
+    },
+}
+_ARGUMENTS = {"type": "response.function_call_arguments.delta", "output_index": 1, "delta": "{}"}
+_CALL_DONE = {**opened(), "type": "response.output_item.done"}
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+@pytest.mark.parametrize(
+    ("events", "calls"),
+    [
+        ([_CREATED, _ENDED], []),
+        ([_ENDED], []),
+        ([_CREATED, _DONE, _ENDED], []),
+        ([_CREATED, _CALLED], [("f", "{}")]),
+        ([_CREATED, _DONE, opened(arguments=""), _CALLED], [("f", "{}")]),
+        ([_CREATED, _DONE, _CALL_DONE, _CALLED], [("f", "{}")]),
+        (responses_stream("completed"), []),
+        ([*responses(opened(arguments=""), _ARGUMENTS, _CALL_DONE)[:-1], _CALLED], [("f", "{}")]),
+    ],
+)
+async def test_each_item_of_a_response_is_told_once(
+    sim: ProviderSim, path: str, events: list[Any], calls: list[tuple[str, str]]
+) -> None:
+    """Whether it came in pieces, whole when it was done, or with the end alone."""
+    config, asked = asked_behind(sim, "responses", path)
+    content_type, frames = frames_of("responses", events)
+    async with RunningGateway(config) as gateway:
+        sim.script(status=200, headers=[("content-type", content_type)], chunks=frames)
+        reply = await post(gateway, {**asked, "stream": True}, path=path)
+    assert reply.status == 200
+    assert _said(path, reply.body) == ("Rain.", calls)
+    assert (b"tool_calls" if path == CHAT else b"tool_use") in reply.body or not calls
