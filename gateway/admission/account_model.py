@@ -181,8 +181,11 @@ class AccountModel:
         taken = [rate.share.of(rate.ceiling.limit) for rate in self.rates]
         return tuple(map(max, *taken)) if len(taken) > 1 else taken[0] if taken else NOTHING_SERVED
 
-    def free_at(self, charge: Charge, rank: int, now: int) -> int:
-        """When `charge` first fits if nothing else happens; of a day or a place in flight, when to look again."""
+    def free_at(self, charge: Charge, rank: int, now: int, hold: Sequence[int] = NO_HOLD) -> int:
+        """When `charge` first fits if nothing happens but that what is kept of the rates (`hold`) goes before it.
+
+        Of a day or a place in flight: when to look again.
+        """
         if not self.paced or claims_floor(rank, self.served()):
             rank = 0
         at = now if self.concurrency is None else self.concurrency.free_at(1, now)
@@ -191,7 +194,7 @@ class AccountModel:
                 at = max(at, day.free_at(charge[day.axis], now))
         for rate in self.rates:
             if charge[rate.axis]:
-                at = max(at, rate.free_at(charge[rate.axis], rank, now))
+                at = max(at, rate.free_at(charge[rate.axis], rank, now, hold[rate.axis]))
         return at
 
     def free_share(self) -> int:

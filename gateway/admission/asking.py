@@ -65,6 +65,10 @@ class Asking:
             self._again = True
             self._retry_at = min(self._retry_at, now + _FREED_MS)
 
+    def look(self, now: int) -> None:
+        """Who is first has changed, by what the ledger just said. After `heard`."""
+        self._retry_at = min(self._retry_at, now)
+
     def due(self, now: int) -> int | None:
         """When to ask; None while nobody waits."""
         return max(self._retry_at, self._paused_until) if now < self._wanted_until else None
@@ -99,9 +103,13 @@ class Asking:
         before: int,
         now: int,
         jitter: float,
+        turn_ms: int = 0,
         look_ms: int | None = None,
     ) -> None:
-        """The answers to a call made at `before`. A place may come to be free meanwhile: look after `look_ms`."""
+        """The answers to a call made at `before`. The first who was refused is asked for again when it is its turn.
+
+        A place may come to be free meanwhile: look after `look_ms`.
+        """
         told = list(zip(asks, verdicts, strict=True))
         self.too_large = tuple(ask.charge for ask, verdict in told if verdict.too_large)
         refused = [(ask, verdict.wait_ms) for ask, verdict in told if verdict.wait_ms]
@@ -115,7 +123,7 @@ class Asking:
             first, wait_ms = refused[0]
             for rank in RANKS[first.rank :]:
                 self._waits[rank] = before + wait_ms
-            wait_ms = max(wait_ms + _NOT_EARLY_MS, POLL_MS_MIN)
+            wait_ms = max(wait_ms + _NOT_EARLY_MS, turn_ms + _NOT_EARLY_MS, POLL_MS_MIN)
             later = now + int(POLL_MS * (0.75 + 0.25 * jitter))
             self._retry_at = before + wait_ms if wait_ms <= POLL_MS else later
             if look_ms is not None and wait_ms <= POLL_MS + _NOT_EARLY_MS:

@@ -4,13 +4,15 @@ Order as in reference §2.4: membership, then what is booked once for a number, 
 then asks one by one, then stock. A contradiction (`Membership.contradicted`) starts the account's state anew.
 """
 
+from collections.abc import Sequence
+
 from gateway.admission.account_model import NO_HOLD, AccountModel
 from gateway.admission.dimension import CONCURRENCY, AccountTerms
 from gateway.admission.ledger import Answer, Ask, Batch, Settle, StockAsk, Verdict
 from gateway.admission.membership import CLOCK_BACK_MS, FORGOTTEN_MS, Membership
 from gateway.admission.relearning import Relearning
 from gateway.admission.tenant_tags import TenantTags
-from gateway.admission.waiting import Row, Tags, Waiting, by_axis, hold
+from gateway.admission.waiting import Row, Waiting, by_axis, hold
 from gateway.admission.window import LEASE_MS_MAX
 from gateway.charge import Charge
 
@@ -120,9 +122,8 @@ def _decide(kept: Book, batch: Batch, now: int, *, learning: bool, joined: bool)
     if account.concurrency is not None:
         account.concurrency.beat(batch.worker, batch.in_flight, now)
     rows, elsewhere = kept.waiting.elsewhere(batch.worker, now)
-    tags = {(rank, tenant): kept.tags.of(rank, tenant) for rank, tenant, _, _ in batch.served}
-    verdicts, refused = _verdicts(kept, batch, rows, tags, now, closed=learning or not joined)
-    kept.waiting.put(batch, refused, tags, now)
+    verdicts, refused, turn_ms = _verdicts(kept, batch, rows, now, closed=learning or not joined)
+    kept.waiting.put(batch, refused, now)
     live = membership.live(now)
     # Who waits here besides those who asked and got it is served from the stock.
     plenty = not (rows or refused or learning or not joined)
@@ -135,42 +136,43 @@ def _decide(kept: Book, batch: Batch, now: int, *, learning: bool, joined: bool)
         waiting[row.rank] += row.requests
     return Answer(
         membership.epoch, membership.version, now, not joined, learning, tuple(verdicts), stock, stock_at,
-        bool(rows), tuple(waiting), live, membership.known(), account.usage(now),
-        account.served(), tuple(tags[one.rank, one.tenant] for one in batch.served), elsewhere,
+        bool(rows), tuple(waiting), live, membership.known(), turn_ms, account.usage(now),
+        account.served(), tuple(kept.tags.of(one.rank, one.tenant) for one in batch.served), elsewhere,
     )  # fmt: skip
 
 
 def _verdicts(
-    kept: Book, batch: Batch, rows: list[Row], tags: Tags, now: int, *, closed: bool
-) -> tuple[list[Verdict], list[Ask]]:
-    """The asks one by one. What one is refused for is kept from those behind it: small must not starve large."""
-    account = kept.account
+    kept: Book, batch: Batch, rows: list[Row], now: int, *, closed: bool
+) -> tuple[list[Verdict], list[Ask], int]:
+    """The asks one by one. What one is refused for is kept from those behind it: small must not starve large.
+
+    Also who was refused, and when it is the turn of the first of them.
+    """
+    account, tag_of = kept.account, kept.tags.of
     at = now + min(max(batch.lease_ms, 0), LEASE_MS_MAX)
     verdicts: list[Verdict] = []
     refused: list[Ask] = []
     ahead = [0] * len(NO_HOLD)
-    wait_ms = 0
+    wait_ms = turn_ms = 0
     for ask in batch.asks:
         if account.too_large(ask.charge):
             verdicts.append(_TOO_LARGE)
             continue
-        held = ahead
+        held: Sequence[int] = ahead
         if rows:
-            held = [sum(pair) for pair in zip(ahead, hold(rows, ask, tags, account.served()), strict=True)]
+            held = [sum(pair) for pair in zip(ahead, hold(rows, ask, tag_of, account.served()), strict=True)]
         if not closed and account.fits(ask.charge, ask.rank, held, now, at):
             account.commit(ask.charge, ask.rank, at, batch.worker)
             verdicts.append(Verdict(at))
             continue
-        wait_ms = wait_ms or _wait_ms(account, ask, now)
+        if not refused:
+            wait_ms = account.free_at(ask.charge, ask.rank, now) - now or HELD_WAIT_MS
+            before = hold(rows, ask, tag_of, account.served(), turn=True)
+            turn_ms = max(wait_ms, account.free_at(ask.charge, ask.rank, now, before) - now)
         verdicts.append(Verdict(0, wait_ms))
         refused.append(ask)
         ahead = [sum(pair) for pair in zip(ahead, by_axis(ask.charge, 1), strict=True)]
-    return verdicts, refused
-
-
-def _wait_ms(account: AccountModel, ask: Ask, now: int) -> int:
-    """Of the first that was refused; those behind it wait no less."""
-    return account.free_at(ask.charge, ask.rank, now) - now or HELD_WAIT_MS
+    return verdicts, refused, turn_ms
 
 
 def _stock(account: AccountModel, ask: StockAsk, owner: str, live: int, now: int, at: int) -> int:

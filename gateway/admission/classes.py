@@ -43,12 +43,17 @@ TENANT_SHARE = 0.5
 TOP_SHARE_PERMILLE = 1000 - sum(one.floor_permille for one in CLASSES)
 
 
+def below_floor(served: Sequence[int]) -> tuple[int, ...]:
+    """The classes that got (`served`, thousandths of a ceiling) less than their floor."""
+    return tuple(rank for rank in RANKS[1:] if served[rank] < CLASSES[rank].floor_permille)
+
+
 def in_order(served: Sequence[int]) -> tuple[int, ...]:
-    """The top class, then those that got (`served`, thousandths of a ceiling) less than their floor, then all.
+    """The top class, then those that got less than their floor, then all.
 
     When the top class has more than the floors leave, it comes after those: they are kept against it, too.
     """
-    below = [rank for rank in RANKS[1:] if served[rank] < CLASSES[rank].floor_permille]
+    below = below_floor(served)
     if not below:
         return RANKS
     first = (*below, 0) if served[0] >= TOP_SHARE_PERMILLE else (0, *below)

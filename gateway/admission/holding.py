@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from gateway.admission.appetite import IDLE_MS, PLACES_IDLE_MS
 from gateway.admission.asking import ASKS_MAX, POLL_MS, Asking
+from gateway.admission.classes import below_floor
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms
 from gateway.admission.grantor import Waiters
 from gateway.admission.hand import STOCK_RANK, Hand
@@ -40,7 +41,7 @@ class Holding(Hand):
     """One account of one worker. One call at a time is the caller's duty."""
 
     __slots__ = (
-        "_asked", "_blocked", "_called_at", "_granted", "_jitter", "_new_until", "_number", "_unanswered",
+        "_asked", "_below", "_blocked", "_called_at", "_granted", "_jitter", "_new_until", "_number", "_unanswered",
         "_unused_at", "_worker", "asking", "beats", "delay", "stock", "urgent", "wishes",
     )  # fmt: skip
 
@@ -52,6 +53,7 @@ class Holding(Hand):
         self._called_at = now
         self._unanswered: Batch | None = None
         self._asked: tuple[Ask, ...] = ()
+        self._below: tuple[int, ...] = ()  # classes that lacked their floor when these were named
         self._granted = 0  # places for those who wait, in the last answer
         self._unused_at = NEVER
         self._new_until = now
@@ -113,6 +115,13 @@ class Holding(Hand):
         if self.stock.is_low(self._in_stock(now), now):
             due = min(due, max(self.stock.due, self._new_until))
         return max(now, min(due, self._unused_at))
+
+    def is_served(self) -> bool:
+        """Whether all was just taken that the last answer granted to those who wait: nothing is to be returned."""
+        if self._unused_at == NEVER or self.lots.asked():
+            return False
+        self._unused_at = NEVER
+        return True
 
     def due_after_take(self, now: int) -> int:
         """The same for what a take may have changed, cheaply."""
@@ -182,6 +191,9 @@ class Holding(Hand):
         is_news = not self.asking.knows(now)
         denied = self._grant_wishes(answer, now)
         self._take_grants(answer, wishes, now)
+        below = below_floor(last.served(self.lots, now))
+        if any(one.rank in below and one.rank not in self._below for one in batch.demand):
+            self.asking.look(now)  # their turn has come, and others were named
         for rank, wait_ms in denied:
             self.asking.denied(rank, before + wait_ms)
         self._take_stock(answer, batch.stock, now)
@@ -272,6 +284,7 @@ class Holding(Hand):
         demand: tuple[Demand, ...] = ()
         queued: tuple[Queued, ...] = ()
         if waiters is not None and self.asking.may_ask(now) and self._may_ask(now):
+            self._below = below_floor(self.last.served(self.lots, now))
             self._asked = waiters.asks(self.terms.id, self.asking.most)
             demand = waiters.demand(self.terms.id, self._asked)
             queued = waiters.queued(self.terms.id)
@@ -318,7 +331,9 @@ class Holding(Hand):
             self.lots.add(self._lot(at, amount, places, rank, stock=False))
             self._unused_at = now + _UNUSED_MS
         look_ms = self.last.places.look_ms(self.in_flight, POLL_MS, now) if self.concurrent else None
-        self.asking.heard(self._asked, verdicts, self.last.before, now, self._jitter(), look_ms)
+        self.asking.heard(
+            self._asked, verdicts, self.last.before, now, self._jitter(), answer.turn_ms, look_ms
+        )
 
     def _take_stock(self, answer: Answer, asked: StockAsk | None, now: int) -> None:
         if answer.stock and asked is not None:

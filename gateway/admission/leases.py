@@ -110,9 +110,12 @@ class Leases:
             self.lease_hits += 1
         else:
             self.lease_misses += 1
-        if channel.lots.places <= channel.stock.low or channel.due_at > now + channel.delay:
+        lease = channel.leased(lot, charge, rank, now)
+        if not lot.stock and channel.is_served():
+            self._calls.later(channel)
+        elif channel.lots.places <= channel.stock.low or channel.due_at > now + channel.delay:
             self._calls.soon(channel, channel.due_after_take(now))
-        return channel.leased(lot, charge, rank, now)
+        return lease
 
     async def obtain(self, account: str, charge: Charge, rank: int) -> Grant | None:
         now = self._time.now()

@@ -481,7 +481,8 @@ end
 
 -- ---------------------------------------------------------------- workers (membership.py, waiting.py)
 -- A worker: beat, applied, joined, in flight, how many rows; then these, each rank, requests, order, total by axis, head
--- by axis, tag; then what its batch told of who waits there.
+-- by axis, how long the name of the head's tenant is (-1: nobody knows it); then the names; then what its batch told of
+-- who waits there.
 
 local WORKER, ROW = 5, 14
 local elsewhere = {}
@@ -503,7 +504,9 @@ for i = 1, #workers, 2 do
       local last = 8 * (WORKER + ROW * its_rows)
       local its = numbers(string.sub(text, 1, last), 1)
       for place = WORKER, #its - ROW, ROW do
-        rows[#rows + 1] = { its, place }
+        local length = its[place + 14]
+        rows[#rows + 1] = { its, place, length >= 0 and string.sub(text, last + 1, last + length) }
+        last = last + max(0, length)
         waiting[its[place + 1] + 1] = waiting[its[place + 1] + 1] + its[place + 2]
       end
       if #text > last then elsewhere[#elsewhere + 1] = string.sub(text, last + 1) end
@@ -711,52 +714,57 @@ if fresh and observation_count > 0 then
   end
 end
 
-local tags = {} -- in the order of those named (tenant_tags.py)
-if served_count > 0 then
-  local clocks, known, fields = { 0, 0, 0, 0, 0 }, {}, {}
+local clocks, known_tags = { 0, 0, 0, 0, 0 }, {} -- (tenant_tags.py)
+local function field_of(rank, tenant) return rank .. ':' .. tenant end
+local function tag_of(rank, tenant)
+  local one = known_tags[field_of(rank, tenant)]
+  return max(clocks[rank + 1], one and one[2] or 0)
+end
+local function tenant_at(place) return ARGV[4 + place] end
+if served_count > 0 or ask_count > 0 and #rows > 0 then
   local all = call('HGETALL', KEYS[2])
   for i = 1, #all, 2 do
     if all[i] == 'clocks' then
       clocks = { struct.unpack('<ddddd', all[i + 1]) }
     else
       local tag, waited_at = struct.unpack('<dd', all[i + 1])
-      known[all[i]] = { tonumber(string.sub(all[i], 1, 1)) + 1, tag, waited_at }
+      known_tags[all[i]] = { tonumber(string.sub(all[i], 1, 1)) + 1, tag, waited_at }
     end
   end
-  for i = 1, served_count do fields[i] = B[SERVED + 3 * i - 2] .. ':' .. ARGV[4 + i] end
-  if fresh then
+  if fresh and served_count > 0 then
     local count, gone, kept, least = 0, {}, {}, {}
     local function let_off()
       for k = 1, 5 do
         local sorted = {}
-        for _, one in pairs(known) do
+        for _, one in pairs(known_tags) do
           if one[1] == k then sorted[#sorted + 1] = one[2] end
         end
         table.sort(sorted)
         clocks[k] = max(clocks[k], sorted[floor(#sorted / 2) + 1] or 0)
       end
-      for field, one in pairs(known) do
+      for field, one in pairs(known_tags) do
         if one[2] <= clocks[one[1]] then
-          known[field], count = nil, count - 1
+          known_tags[field], count = nil, count - 1
           gone[#gone + 1] = field
         end
       end
     end
-    for field, one in pairs(known) do
+    for field, one in pairs(known_tags) do
       if one[3] > now - K.WAITS_MS or one[2] > clocks[one[1]] and one[3] > now - K.TAG_MS then
         count = count + 1
       else
         gone[#gone + 1] = field
       end
     end
-    for _, field in ipairs(gone) do known[field] = nil end
+    for _, field in ipairs(gone) do known_tags[field] = nil end
     for i = 1, served_count do
-      local place, field = SERVED + 3 * (i - 1), fields[i]
-      local one, k = known[field], B[place + 1] + 1
+      local place = SERVED + 3 * (i - 1)
+      local field = field_of(B[place + 1], tenant_at(i))
+      local one, k = known_tags[field], B[place + 1] + 1
       if not one and (count < K.TAGS_MAX or B[place + 2] > 0) then
         if count >= K.TAGS_MAX then let_off() end
         one, count = { k, 0, now - K.WAITS_MS }, count + 1
-        known[field] = one
+        known_tags[field] = one
       end
       if one then
         one[2] = max(clocks[k], max(clocks[k], one[2]) + B[place + 2])
@@ -764,7 +772,7 @@ if served_count > 0 then
         one.changed = true
       end
     end
-    for field, one in pairs(known) do
+    for field, one in pairs(known_tags) do
       if one[3] > now - K.WAITS_MS then least[one[1]] = min(one[2], least[one[1]] or one[2]) end
       if one.changed then
         kept[#kept + 1] = field
@@ -777,10 +785,6 @@ if served_count > 0 then
     write_fields('HDEL', KEYS[2], gone)
     write_fields('HSET', KEYS[2], kept)
     call('PEXPIRE', KEYS[2], K.STATE_MS)
-  end
-  for i, field in ipairs(fields) do
-    local one = known[field]
-    tags[i] = max(clocks[B[SERVED + 3 * i - 2] + 1], one and one[2] or 0)
   end
 end
 
@@ -858,8 +862,9 @@ if ask_count > 0 or stock_wanted > 0 then
   end
 end
 
--- When the charge first fits if nothing else happens: called once in a batch at most.
-local function free_at(charge, rank)
+-- When the charge first fits if nothing happens but that what is held goes before it: called twice in a batch at most.
+local NOTHING_HELD = { 0, 0, 0, 0, 0 }
+local function free_at(charge, rank, held)
   local function left_at(slots, axis, excess)
     if excess <= 0 then return now end
     local freed, from, some = 0, slots.first, 4
@@ -877,15 +882,15 @@ local function free_at(charge, rank)
   local function room_at(slots, axis, units, limit)
     return left_at(slots, axis, min(slots.used[axis] + units - limit, slots.used[axis]))
   end
-  local function paced_at(rate, units)
-    local need, limit = units * K.SCALE, rate.shared_limit
-    local wanted = max(0, min(need, rate.level_max) - rate.level)
+  local function paced_at(rate, units, before)
+    local need, kept, limit = units * K.SCALE, before * K.SCALE, rate.shared_limit
+    local wanted = max(0, min(need, rate.level_max) + kept - rate.level)
     local at = rate.paced_at + ceil((wanted + rate.owed) / limit)
     if rate.owed > 0 then -- before all is repaid: the first moment T with T - repaid_ms(T) >= goal
       local goal = rate.paced_at - repaid_ms(rate.paced_at) + ceil(wanted / limit)
       at = min(at, max(rate.paced_at, floor((goal - 1) * K.REPAID_OF_MS / (K.REPAID_OF_MS - K.REPAID_MS)) + 1))
     end
-    if rate.credit < need then return at end
+    if rate.credit - kept < need then return at end
     local usable = floor((limit * K.CREDIT_USABLE_BELOW_PERCENT - 1) / 100)
     return min(at, left_at(rate.slots, rate.axis, rate.slots.used[rate.axis] - usable))
   end
@@ -911,9 +916,10 @@ local function free_at(charge, rank)
     local units = B[charge + rate.axis]
     if units > 0 then
       local axis, limit = rate.axis, rank > 0 and rate.shared_limit or rate.limit
-      at = max(at, rate.blocked_until, room_at(rate.slots, axis, units, limit))
-      if rate.burst then at = max(at, room_at(rate.burst, axis, units, rate.burst_limit)) end
-      if rank > 0 and way(rate, units, 0) == BLOCKED then at = max(at, paced_at(rate, units)) end
+      local before = held[axis]
+      at = max(at, rate.blocked_until, room_at(rate.slots, axis, units + before, limit))
+      if rate.burst then at = max(at, room_at(rate.burst, axis, units + before, rate.burst_limit)) end
+      if rank > 0 and way(rate, units, before) == BLOCKED then at = max(at, paced_at(rate, units, before)) end
     end
   end
   return at
@@ -926,18 +932,21 @@ if #rows > 0 and ask_count > 0 then
     if rank == 0 then return served(0) >= K.TOP_SHARE_PERMILLE and 5 or 0 end
     return is_below_floor(rank) and rank or rank + 5
   end
-  hold = function(ask, ahead)
+  for _, row in ipairs(rows) do
+    row[4] = row[3] and tag_of(row[1][row[2] + 1], row[3]) or K.LAST_TAG
+  end
+  hold = function(ask, ahead, turn)
     local held = { ahead[1], ahead[2], ahead[3], ahead[4], ahead[5] }
-    local rank, order, tag = B[ask + 1], B[ask + 2], tags[B[ask + 3]] or 0
+    local rank, order = B[ask + 1], B[ask + 2]
+    local tag = tag_of(rank, tenant_at(B[ask + 3]))
     local own_urgency = urgency(rank)
     for _, row in ipairs(rows) do
       local its, place = row[1], row[2]
       local from = nil
       if its[place + 1] == rank then
-        local its_tag = its[place + 14]
-        if its_tag < tag or its_tag == tag and its[place + 3] < order then from = place + 8 end
+        if row[4] < tag or row[4] == tag and its[place + 3] < order then from = place + 8 end
       elseif urgency(its[place + 1]) < own_urgency then
-        from = place + 3
+        from = turn and its[place + 1] > rank and place + 8 or place + 3
       end
       if from then
         for axis = 1, 5 do held[axis] = held[axis] + its[from + axis] end
@@ -948,38 +957,45 @@ if #rows > 0 and ask_count > 0 then
 end
 
 local ranks = {} -- by rank, the row of what waits here
-local function wait_here(rank, tag, order, requests, total, head)
+local function wait_here(rank, tenant, order, requests, total, head)
   local row = ranks[rank]
   if not row then
-    row = { rank, 0, order, 0, 0, 0, 0, 0, B[head + 1], B[head + 2], B[head + 3], B[head + 4], 1, tag }
+    row = {
+      rank, 0, order, 0, 0, 0, 0, 0, B[head + 1], B[head + 2], B[head + 3], B[head + 4], 1, tenant and #tenant or -1,
+    }
+    row.tenant = tenant or ''
     ranks[rank] = row
   end
   row[2], row[8] = row[2] + requests, row[8] + requests
   for axis = 1, 4 do row[3 + axis] = row[3 + axis] + B[total + axis] end
 end
 
-local ahead, wait_ms = { 0, 0, 0, 0, 0 }, 0
+local ahead, wait_ms, turn_ms = { 0, 0, 0, 0, 0 }, 0, 0
 for i = 1, ask_count do
   local ask = ASKS + 7 * (i - 1)
   local charge, rank = ask + 3, B[ask + 1]
+  local held = hold and hold(ask, ahead) or ahead
   if too_large(charge) then
     verdicts[2 * i - 1], verdicts[2 * i] = -1, 0
-  elseif not closed and fits(charge, rank, hold and hold(ask, ahead) or ahead, at) then
+  elseif not closed and fits(charge, rank, held, at) then
     commit(charge, rank, at)
     verdicts[2 * i - 1], verdicts[2 * i] = at, 0
   else
-    if wait_ms == 0 then wait_ms = free_at(charge, rank) - now end
-    if wait_ms == 0 then wait_ms = K.HELD_WAIT_MS end
+    if refused == 0 then
+      wait_ms = free_at(charge, rank, NOTHING_HELD) - now
+      if wait_ms == 0 then wait_ms = K.HELD_WAIT_MS end
+      turn_ms = hold and max(wait_ms, free_at(charge, rank, hold(ask, NOTHING_HELD, true)) - now) or wait_ms
+    end
     verdicts[2 * i - 1], verdicts[2 * i] = 0, wait_ms
     refused = refused + 1
-    wait_here(rank, tags[B[ask + 3]] or 0, B[ask + 2], 1, charge, charge)
+    wait_here(rank, tenant_at(B[ask + 3]), B[ask + 2], 1, charge, charge)
     for axis = 1, 4 do ahead[axis] = ahead[axis] + B[charge + axis] end
     ahead[CONCURRENCY] = ahead[CONCURRENCY] + 1
   end
 end
 for place = DEMAND, ASKS - 1, 12 do
-  local tag = B[place + 4] < 0 and K.LAST_TAG or tags[B[place + 4]] or 0
-  if B[place + 2] > 0 then wait_here(B[place + 1], tag, B[place + 3], B[place + 2], place + 4, place + 8) end
+  local tenant = B[place + 4] > 0 and tenant_at(B[place + 4]) or nil
+  if B[place + 2] > 0 then wait_here(B[place + 1], tenant, B[place + 3], B[place + 2], place + 4, place + 8) end
 end
 
 local stock, stock_at = 0, 0
@@ -1032,15 +1048,16 @@ end
 -- ---------------------------------------------------------------- keep and answer
 
 own[4] = in_flight + granted
+local tenants = ''
 for rank = 0, 4 do
-  if ranks[rank] then own[5] = own[5] + 1 end
+  if ranks[rank] then own[5], tenants = own[5] + 1, tenants .. ranks[rank].tenant end
   for _, one in ipairs(ranks[rank] or {}) do own[#own + 1] = one end
 end
 local row = packed(own)
-if own[5] > 0 then row = row .. ARGV[4] end
+if own[5] > 0 then row = row .. tenants .. ARGV[4] end
 local answer = {
   S[1], S[2], now, 1 - joined, learning and 1 or 0, stock, stock_at, #rows > 0 and 1 or 0,
-  waiting[1], waiting[2], waiting[3], waiting[4], waiting[5], live, known,
+  waiting[1], waiting[2], waiting[3], waiting[4], waiting[5], live, known, turn_ms,
 }
 for rank = 0, 4 do answer[#answer + 1] = served(rank) end
 local renew = now - S[4] >= K.RENEW_MS
@@ -1084,7 +1101,7 @@ if renew then
   end
 end
 for _, one in ipairs(verdicts) do answer[#answer + 1] = one end
-for _, one in ipairs(tags) do answer[#answer + 1] = one end
+for i = 1, served_count do answer[#answer + 1] = tag_of(B[SERVED + 3 * i - 2], tenant_at(i)) end
 local reply = { packed(answer) }
 for _, one in ipairs(elsewhere) do reply[#reply + 1] = struct.pack('<I4', #one) .. one end
 return table.concat(reply)

@@ -222,6 +222,9 @@ class Answer(NamedTuple):
     waiting: tuple[int, ...]  # requests waiting at other workers, by rank
     live: int  # workers heard of within the last seconds, this one included
     known: int  # workers whose charges may still be in the window
+    turn_ms: (
+        int  # until those are gone before whom the first who was refused may not go; not less than its wait
+    )
     usage: tuple[Usage, ...]
     served: tuple[int, ...]  # by rank, thousandths of the ceiling taken lately of the rate it took most of
     tags: tuple[int, ...]  # of those named in the batch's `served`, in their order (`tenant_tags.py`)

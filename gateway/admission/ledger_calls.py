@@ -105,6 +105,11 @@ class LedgerCalls:
             if not channel.calling:
                 self._arm(channel, self._time.now())
 
+    def later(self, channel: Channel) -> None:
+        """What its next call was to be made for is done."""
+        if not channel.calling:
+            self._rearm(channel, self._time.now())
+
     def waits(self, channel: Channel) -> bool:
         """Whether anybody does, in this worker, for whom the ledger is to be asked again."""
         return self.waiters is not None and self.waiters.waits(channel.terms.id)

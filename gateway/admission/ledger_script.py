@@ -26,7 +26,7 @@ from gateway.admission import (
     window,
 )
 
-VERSION = 8
+VERSION = 9
 #: What nobody touched for so long is forgotten: longer than anything in it counts.
 _STATE_MS = 600_000
 _DAYS_MS = 3 * 86_400_000

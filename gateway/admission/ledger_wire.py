@@ -19,7 +19,7 @@ _RATE, _DAY, _CONCURRENT = range(3)
 _NO_SEEN = (0, 0, 0, 0, 0)
 _NO_STOCK = (-1, 0, 0, 0, 0, 0)
 _NO_MIDNIGHTS = (0, 0, 0, 0)
-_ANSWER_HEAD = 15
+_ANSWER_HEAD = 16
 _queued = Reader(tuple[Queued, ...])
 
 
@@ -53,15 +53,14 @@ class AccountWire:
             numbers += (at, rank, *delta)
         for observation in batch.observations:
             numbers += self._observation(observation)
-        places: dict[tuple[int, str], int] = {}  # as Lua counts
-        for place, (rank, tenant, amount, waits) in enumerate(batch.served, 1):
+        tenants = [one.tenant for one in batch.served]
+        for rank, _, amount, waits in batch.served:
             numbers += (rank, amount, int(waits))
-            places[rank, tenant] = place
         for demand in batch.demand:
-            place = places.get((demand.rank, demand.tenant), 0) if demand.tenant else -1
+            place = _named(tenants, demand.tenant) if demand.tenant else -1
             numbers += (demand.rank, demand.requests, demand.order, place, *demand.total, *demand.head)
         for charge, rank, order, tenant in batch.asks:
-            numbers += (rank, order, places.get((rank, tenant), 0), *charge)
+            numbers += (rank, order, _named(tenants, tenant), *charge)
         for age_ms, charge in batch.sent or ():
             numbers += (age_ms, *charge)
         if batch.recall is not None:
@@ -73,7 +72,7 @@ class AccountWire:
             ":" + batch.worker,
             self.names,
             queued,
-            *(one.tenant for one in batch.served),
+            *tenants,
         ]
 
     def _head(self, batch: Batch, reckoned: int, now: int) -> list[int]:
@@ -94,6 +93,13 @@ class AccountWire:
         return self._places.get(one.dimension, 0), limit, remaining, one.blocked_ms, int(one.unexpected)
 
 
+def _named(tenants: list[str], tenant: str) -> int:
+    """Its place among them, as Lua counts; it is there from now on."""
+    if tenant not in tenants:
+        tenants.append(tenant)
+    return tenants.index(tenant) + 1
+
+
 def read_answer(batch: Batch, reply: bytes) -> Answer:
     """What the script returned for `batch`; raises ValueError for anything else."""
     dimensions, asks, tenants = len(batch.account.dimensions), len(batch.asks), len(batch.served)
@@ -108,6 +114,7 @@ def read_answer(batch: Batch, reply: bytes) -> Answer:
         numbers[0], numbers[1], numbers[2], numbers[3] == 1, numbers[4] == 1,
         tuple(Verdict(verdicts[2 * i], verdicts[2 * i + 1]) for i in range(asks)),
         numbers[5], numbers[6], numbers[7] == 1, tuple(numbers[8:13]), numbers[13], numbers[14],
+        numbers[15],
         tuple(Usage(one.name, *usage[3 * i : 3 * i + 3]) for i, one in enumerate(batch.account.dimensions)),
         tuple(served), tuple(verdicts[2 * asks :]), _elsewhere(reply, 8 * count),
     )  # fmt: skip

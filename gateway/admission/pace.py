@@ -88,21 +88,21 @@ class Pace:
         """Units that were not sent after all, or turned out not to be charged."""
         self._pour(self.level + units * SCALE)
 
-    def enough_at(self, units: int, limit: int, usable_at: int) -> int:
-        """When `way` first lets `units` through if nothing else is sent.
+    def enough_at(self, units: int, hold: int, limit: int, usable_at: int) -> int:
+        """When `way` first lets `units` through if nothing is sent but the `hold` that is kept for others.
 
         `usable_at` is when the window's use falls below the percentage for credit. Credit grows only when the
         bucket is full, which is enough.
         """
-        need = units * SCALE
-        wanted = max(0, min(need, self.level_max) - self.level)
+        need, held = units * SCALE, hold * SCALE
+        wanted = max(0, min(need, self.level_max) + held - self.level)
         by_level = self.at + -(-(wanted + self.owed) // limit)
         if self.owed:
             # Within the debt: the first moment T with T - T * REPAID_MS // REPAID_OF_MS >= goal.
             goal = self.at - self.at * REPAID_MS // REPAID_OF_MS + -(-wanted // limit)
             paying = (goal - 1) * REPAID_OF_MS // (REPAID_OF_MS - REPAID_MS) + 1
             by_level = min(by_level, max(self.at, paying))
-        return min(by_level, usable_at) if self.credit >= need else by_level
+        return min(by_level, usable_at) if self.credit - held >= need else by_level
 
     def _pour(self, level: int) -> None:
         """Up to `level`, and what the bucket cannot hold to the debt and then to the credit."""

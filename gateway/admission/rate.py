@@ -162,16 +162,19 @@ class Rate:
         self.ceiling.lower(now)
         self._resize()
 
-    def free_at(self, units: int, rank: int, now: int) -> int:
-        """When `fits` first says yes if nothing else happens. After `touch`, for units within the nominal limit."""
+    def free_at(self, units: int, rank: int, now: int, hold: int = 0) -> int:
+        """When `fits` first says yes if nothing happens but that what is kept goes before.
+
+        After `touch`, for units within the nominal limit.
+        """
         allowed = self._shared_limit if rank else self.ceiling.limit
-        at = max(now, self.blocked_until, self._room_at(self.window, units, allowed, now))
+        at = max(now, self.blocked_until, self._room_at(self.window, units + hold, allowed, now))
         if self.burst is not None:
-            at = max(at, self._room_at(self.burst, units, self.burst_limit, now))
-        if not rank or self.pace.way(units, 0, allowed, self.window.used) != BLOCKED:
+            at = max(at, self._room_at(self.burst, units + hold, self.burst_limit, now))
+        if not rank or self.pace.way(units, hold, allowed, self.window.used) != BLOCKED:
             return at
         usable = self._below_at(allowed * CREDIT_USABLE_BELOW_PERCENT, now)
-        return max(at, self.pace.enough_at(units, allowed, usable))
+        return max(at, self.pace.enough_at(units, hold, allowed, usable))
 
     def _resize(self) -> None:
         self._shared_limit = self._shared()

@@ -4,7 +4,7 @@ Every batch replaces its worker's rows. Rows older than half a second count for 
 died holds nobody up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gateway.admission.classes import CLASSES, RANKS, TOP_SHARE_PERMILLE
@@ -16,8 +16,8 @@ ROW_MS = 500
 LAST_TAG = 1 << 52
 _AXES = range(5)
 
-#: By class and tenant, of those a batch named.
-Tags = Mapping[tuple[int, str], int]
+#: How far a tenant's service has come in a class, as it stands now (`tenant_tags.py`).
+TagOf = Callable[[int, str], int]
 
 
 class Row(NamedTuple):
@@ -27,7 +27,7 @@ class Row(NamedTuple):
     requests: int
     total: tuple[int, ...]
     head: tuple[int, ...]
-    tag: int  # of the head's tenant
+    tenant: str | None  # the head's, whose tag moves while this stands; None: nobody knows
     order: int
 
 
@@ -39,9 +39,9 @@ class Waiting:
     def __init__(self) -> None:
         self._rows: dict[str, tuple[int, tuple[Row, ...], tuple[Queued, ...]]] = {}
 
-    def put(self, batch: Batch, refused: list[Ask], tags: Tags, now: int) -> None:
+    def put(self, batch: Batch, refused: list[Ask], now: int) -> None:
         """What waits at the batch's worker now: the asks that were refused, and what it had besides."""
-        rows = tuple(row for rank in RANKS if (row := _row(rank, refused, batch.demand, tags)) is not None)
+        rows = tuple(row for rank in RANKS if (row := _row(rank, refused, batch.demand)) is not None)
         if rows:
             self._rows[batch.worker] = (now, rows, batch.queued)
         else:
@@ -56,19 +56,22 @@ class Waiting:
         return [row for rows, _ in others for row in rows], tuple(told)
 
 
-def hold(rows: list[Row], ask: Ask, tags: Tags, served: Sequence[int]) -> list[int]:
+def hold(rows: list[Row], ask: Ask, tag_of: TagOf, served: Sequence[int], *, turn: bool = False) -> list[int]:
     """What others get before `ask`, by axis: all of more urgent classes, the heads of its own that go first.
 
     The order between classes is that of `classes.in_order`; `served` is what each took lately, in thousandths of
-    the ceiling.
+    the ceiling. For when it is its `turn`, those that go first for their floor alone count with their heads: then
+    they mostly have it.
     """
-    own, place = _urgency(ask.rank, served), (_tag(ask, tags), ask.order)
+    own, place = _urgency(ask.rank, served), (tag_of(ask.rank, ask.tenant), ask.order)
     held = [0] * len(_AXES)
     for row in rows:
         if row.rank == ask.rank:
-            amounts = row.head if (row.tag, row.order) < place else ()
+            amounts = row.head if (_tag(row, tag_of), row.order) < place else ()
         else:
             amounts = row.total if _urgency(row.rank, served) < own else ()
+            if turn and amounts and row.rank > ask.rank:
+                amounts = row.head
         for axis, amount in enumerate(amounts):
             held[axis] += amount
     return held
@@ -80,26 +83,22 @@ def _urgency(rank: int, served: Sequence[int]) -> int:
     return rank if served[rank] < CLASSES[rank].floor_permille else rank + len(RANKS)
 
 
-def _tag(ask: Ask, tags: Tags) -> int:
-    return tags.get((ask.rank, ask.tenant), 0)
+def _tag(row: Row, tag_of: TagOf) -> int:
+    return LAST_TAG if row.tenant is None else tag_of(row.rank, row.tenant)
 
 
-def _place(one: Demand, tags: Tags) -> tuple[int, int]:
-    """Of its head."""
-    return tags.get((one.rank, one.tenant), 0) if one.tenant else LAST_TAG, one.order
-
-
-def _row(rank: int, asks: list[Ask], demand: tuple[Demand, ...], tags: Tags) -> Row | None:
-    count, total, head, place = 0, [0] * len(_AXES), None, (0, 0)
+def _row(rank: int, asks: list[Ask], demand: tuple[Demand, ...]) -> Row | None:
+    count, total, head = 0, [0] * len(_AXES), None
+    place: tuple[str | None, int] = None, 0
     for ask in asks:
         if ask.rank == rank:
             count += 1
-            head, place = head or by_axis(ask.charge, 1), place if head else (_tag(ask, tags), ask.order)
+            head, place = head or by_axis(ask.charge, 1), place if head else (ask.tenant, ask.order)
             total = [sum(pair) for pair in zip(total, by_axis(ask.charge, 1), strict=True)]
     for one in demand:
         if one.rank == rank and one.requests > 0:
             count += one.requests
-            head, place = head or by_axis(one.head, 1), place if head else _place(one, tags)
+            head, place = head or by_axis(one.head, 1), place if head else (one.tenant or None, one.order)
             total = [sum(pair) for pair in zip(total, by_axis(one.total, one.requests), strict=True)]
     return None if head is None else Row(rank, count, tuple(total), head, *place)
 

@@ -76,16 +76,13 @@ def out_of_order(calls: Sequence[Call], end: float, keeps: Mapping[str, int]) ->
 
 
 def kept_for_floors(layout: Layout) -> dict[str, int]:
-    """How many of each class stand in line for its floor, whoever comes: with all workers."""
+    """How many of each class stand in line for its floor, whoever comes."""
     queue = replace(Queue(), **layout.queue)
     bounds = Bounds(queue.depth_max, queue.bytes_max)
-    return {
-        priority: row.keeps[COUNT] * layout.workers
-        for priority, row in zip(CLASSES, bounds.classes, strict=True)
-    }
+    return {priority: row.keeps[COUNT] for priority, row in zip(CLASSES, bounds.classes, strict=True)}
 
 
 def shed_order_figure(evidence: Evidence) -> Figure:
-    """Shed only from the lowest class that has more than it keeps (invariant 9 of admission)."""
+    """Shed only from the lowest class that has more than it keeps (invariant 9 of admission). With one worker."""
     wrong = out_of_order(evidence.calls, evidence.seconds, kept_for_floors(evidence.layout))
     return Figure("shed while a lower class stood in line", wrong, "", 0, tolerance=0)

@@ -47,4 +47,4 @@ def test_the_top_class_hardly_waits_and_the_ledger_is_not_asked_for_nothing() ->
     sent = sum(attempt.at >= begin for attempt in report.sent)
     assert sent >= 0.98 * RPM * KEYS * MEASURED_S / 60
     calls = sum(at >= begin for at in report.calls)
-    assert calls <= 12 * sent
+    assert calls <= 8 * sent
