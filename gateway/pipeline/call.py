@@ -122,15 +122,18 @@ class Upstream:
         while True:
             permit = self._dispatcher.at_once(ticket, now, ticket.came_back)
             if permit is None:
+                others: Candidates | None = None
                 try:
                     permit = await self._dispatcher.wait(ticket, now)
-                except LookAgainError as other:
-                    ticket.look_again(other.candidates)
+                except LookAgainError as changed:
+                    others = changed.candidates
                 except GatewayError as later:
                     raise _better(error, later, ticket) from None
                 finally:
                     self._dispatcher.leave(ticket, permit=permit)
                     now = self._waited(exchange, now)
+                if others is not None:
+                    await _look_again(ticket, others)
                 if permit is None:
                     continue
             if not exchange.sent:
@@ -367,6 +370,14 @@ def _billed(
 ) -> None:
     if exchange.purse is not None:
         exchange.purse.failed(permit, error.condition.name, owed=owed, used=used)
+
+
+async def _look_again(ticket: Ticket, candidates: Candidates) -> None:
+    """It may go these ways now, those of them that there is money for. Raises GatewayError when there is none."""
+    purse = ticket.exchange.purse
+    ticket.look_again(candidates if purse is None else await purse.follow(candidates))
+    if purse is not None and purse.overflows:
+        ticket.overflow(NO_MONEY)
 
 
 def _better(before: GatewayError | None, later: GatewayError, ticket: Ticket) -> GatewayError:
