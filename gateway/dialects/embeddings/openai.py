@@ -117,7 +117,11 @@ def _tokens(stated: list[Json], at: str) -> tuple[int, ...]:
 
 def _read_extra(fields: JsonObject, found: dict[str, object], losses: Losses) -> None:
     """What callers ask of Google in its own words, as its compatible endpoint has them."""
-    google = mapping(mapping(fields, _EXTRA) or {}, "google", _EXTRA) or {}
+    extra = mapping(fields, _EXTRA) or {}
+    for name, value in extra.items():
+        if name != "google" and value is not None:
+            losses.dropped(path(_EXTRA, name))
+    google = mapping(extra, "google", _EXTRA) or {}
     for name in google:
         noun = {"task_type": "task", "title": "title"}.get(name)
         if noun is None:
