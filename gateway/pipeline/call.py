@@ -29,7 +29,7 @@ from gateway.pipeline.door import Doors
 from gateway.pipeline.hedged import Hedged
 from gateway.pipeline.lessons import Lessons, is_owed, verdict_of_error
 from gateway.pipeline.parts import Parts, used_by
-from gateway.pipeline.reexamine import LookAgainError
+from gateway.pipeline.reexamine import LookAgainError, look_again
 from gateway.pipeline.reply import Reply, check_other, error_text, is_stream, open_stream, take_json
 from gateway.pipeline.router import Candidates
 from gateway.pipeline.ticket import Permit, Ticket
@@ -133,7 +133,7 @@ class Upstream:
                     self._dispatcher.leave(ticket, permit=permit)
                     now = self._waited(exchange, now)
                 if others is not None:
-                    await _look_again(ticket, others)
+                    await look_again(ticket, others)
                 if permit is None:
                     continue
             if not exchange.sent:
@@ -370,14 +370,6 @@ def _billed(
 ) -> None:
     if exchange.purse is not None:
         exchange.purse.failed(permit, error.condition.name, owed=owed, used=used)
-
-
-async def _look_again(ticket: Ticket, candidates: Candidates) -> None:
-    """It may go these ways now, those of them that there is money for. Raises GatewayError when there is none."""
-    purse = ticket.exchange.purse
-    ticket.look_again(candidates if purse is None else await purse.follow(candidates))
-    if purse is not None and purse.overflows:
-        ticket.overflow(NO_MONEY)
 
 
 def _better(before: GatewayError | None, later: GatewayError, ticket: Ticket) -> GatewayError:
