@@ -100,10 +100,7 @@ class Inference:
             return self._from_slow_json(endpoint, exchange, named, receive, connection)
         if len(raw) > SMALL:  # those that may be heavy
             return self._from_heavy_json(endpoint, exchange, named, raw)
-        document = Document(raw, self._bounds.json_depth)
-        if "previous_response_id" in document.fields and self.responses.goes_on(endpoint.name, document):
-            return self._going_on(endpoint, exchange, named, document)
-        return self._from_document(endpoint, exchange, named, document)
+        return self._from_body(endpoint, exchange, named, Document(raw, self._bounds.json_depth))
 
     async def _from_slow_json(
         self,
@@ -119,9 +116,15 @@ class Inference:
     async def _from_heavy_json(
         self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], raw: bytes
     ) -> Prepared:
-        document = await document_of(raw, self._bounds.json_depth)
+        prepared = self._from_body(endpoint, exchange, named, await document_of(raw, self._bounds.json_depth))
+        return prepared if isinstance(prepared, tuple) else await prepared
+
+    def _from_body(
+        self, endpoint: Endpoint, exchange: Exchange, named: dict[bytes, bytes], document: Document
+    ) -> Prepared | Awaitable[Prepared]:
+        """A body with all that is asked; to be awaited only where it goes on from what must be looked up."""
         if "previous_response_id" in document.fields and self.responses.goes_on(endpoint.name, document):
-            return await self._going_on(endpoint, exchange, named, document)
+            return self._going_on(endpoint, exchange, named, document)
         return self._from_document(endpoint, exchange, named, document)
 
     async def _going_on(
@@ -144,9 +147,8 @@ class Inference:
         check_json_type(named)
         document = await self._read(receive, connection, named)
         renamed = document.edited(document.renamed(deployment))
-        if self.responses.goes_on(endpoint.name, renamed):
-            return await self._going_on(endpoint, exchange, named, renamed)
-        return self._from_document(endpoint, exchange, named, renamed)
+        prepared = self._from_body(endpoint, exchange, named, renamed)
+        return prepared if isinstance(prepared, tuple) else await prepared
 
     async def from_model_path(
         self,

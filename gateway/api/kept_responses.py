@@ -67,7 +67,7 @@ class KeptResponses:
 
     async def answer(self, tenant: str, method: str, id_: str, action: str, query: bytes) -> bytes:
         """What is asked of one response, answered. Raises GatewayError."""
-        if self.store is None or action == "cancel":
+        if self.store is None:
             raise _unknown(id_)
         if method == "DELETE":
             if not await self.store.delete(tenant, id_):
@@ -81,6 +81,9 @@ class KeptResponses:
         found = await self.store.chain(tenant, id_, self._bounds.body_bytes)
         if not found:
             raise _unknown(id_)
+        if action == "cancel":
+            said = "A response that is kept here is whole, and cannot be cancelled."
+            raise GatewayError(INVALID_VALUE, said, param="id")
         last = found[-1]
         if action != "input_items":
             return shown(last.output, last.response)

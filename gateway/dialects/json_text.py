@@ -1,6 +1,11 @@
-"""JSON as the dialects write it and as providers send it: compact, in the order of the keys as they came."""
+"""JSON as the dialects write it and as providers send it: compact, in the order of the keys as they came.
 
-from collections.abc import Callable
+A model's text that was cut in the middle of a character has half of a surrogate pair, which JSON's escapes can say
+and UTF-8 cannot: it is read as U+FFFD. What passes unchanged keeps it. Callers who send one are refused
+(`gateway.dialects.document`).
+"""
+
+import re
 
 import orjson
 
@@ -9,8 +14,31 @@ from gateway.errors import UPSTREAM_INVALID, GatewayError
 
 #: Any JSON value as bytes. Raises TypeError for what JSON cannot hold.
 json_bytes = orjson.dumps
-#: Any JSON value of its text. Raises ValueError for what is none.
-read_json: Callable[[bytes], Json] = orjson.loads
+_MAYBE = re.compile(rb"\\u[dD][89a-fA-F]")
+#: Any of a string; the group is of half a pair.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
+
+def read_json(text: str | bytes) -> Json:
+    """Any JSON value of its text. Raises ValueError for what is none."""
+    try:
+        return orjson.loads(text)  # type: ignore[no-any-return]
+    except orjson.JSONDecodeError:
+        sound = without_halves(text.encode() if isinstance(text, str) else text)
+        if sound is None:
+            raise
+    return orjson.loads(sound)  # type: ignore[no-any-return]
+
+
+def without_halves(data: bytes) -> bytes | None:
+    """The text of JSON without halves of surrogate pairs; None where it has none."""
+    if _MAYBE.search(data) is None:
+        return None
+    sound = _ESCAPE.sub(_whole, data)
+    return None if sound == data else sound
 
 
 def json_text(value: Json) -> str:
@@ -20,8 +48,8 @@ def json_text(value: Json) -> str:
 def read_object(text: str | bytes) -> JsonObject | None:
     """None for what is no JSON object."""
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        value = read_json(text)
+    except ValueError:
         return None
     return value if type(value) is dict else None
 
@@ -29,9 +57,13 @@ def read_object(text: str | bytes) -> JsonObject | None:
 def event_object(data: bytes) -> JsonObject:
     """The object that an event of a provider's stream is. Raises GatewayError when it is none."""
     try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
+        value = read_json(data)
+    except ValueError:
         raise GatewayError(UPSTREAM_INVALID, "The provider sent an event that is not JSON.") from None
     if type(value) is not dict:
         raise GatewayError(UPSTREAM_INVALID, "The provider sent an event that is not an object.")
     return value
+
+
+def _whole(escape: "re.Match[bytes]") -> bytes:
+    return escape[0] if escape[1] is None else b"\\ufffd"

@@ -22,7 +22,7 @@ def known_fields(paths: Iterable[str], same: Mapping[str, str] | None = None) ->
     """Of paths such as `tools[].function|custom.name`; `type=…` is a field that says a kind. What is in the
     first path of `same` is what is in its second one.
     """
-    whole: KnownFields = {_ANY_OTHER: None}
+    whole: KnownFields = {}
     for written in paths:
         _add(whole, _steps(written))
     for repeated, first in (same or {}).items():

@@ -87,9 +87,12 @@ class Losses:
         return tuple((kind, name) for kind, names in self._by_kind.items() for name in names)
 
     def line(self) -> bytes:
-        """The value of `x-gateway-warnings`; empty when nothing was lost."""
+        """The value of `x-gateway-warnings`, with as many names as fit; empty when nothing was lost."""
         parts = (f"{kind}={','.join(map(_ascii, names))}" for kind, names in self._by_kind.items())
-        return "; ".join(parts).encode()[:_LINE_MAX]
+        line = "; ".join(parts).encode()
+        if len(line) <= _LINE_MAX:
+            return line
+        return line[: max(line.rfind(end, 0, _LINE_MAX + 1) for end in (b",", b";"))]
 
     def _lost(self, kind: str, name: str) -> None:
         if self._strict:

@@ -20,11 +20,12 @@ class TranslatedStream:
     """`frames_of` makes the frames of a whole reply, for a provider that would not stream; `over` is told when the
     last frame is written. `input_tokens` is what the caller is told of them where the provider tells nothing, and
     `losses` hears of what nobody can be told: what comes before the first content is in the answer's head.
+    `several` is the reader where several streams make the answer.
     """
 
     __slots__ = (
-        "_input_tokens", "_letters", "_losses", "_over", "_reader", "_usage", "content", "ended", "failure",
-        "first", "frames_of", "hid", "rewrites", "writer",
+        "_input_tokens", "_letters", "_losses", "_over", "_reader", "_several", "_usage", "content", "ended",
+        "failure", "first", "frames_of", "hid", "rewrites", "writer",
     )  # fmt: skip
 
     #: A body that is no stream is never passed on as it is.
@@ -38,8 +39,10 @@ class TranslatedStream:
         frames_of: Callable[[dict[str, Any]], bytes],
         over: Callable[[], None] | None = None,
         input_tokens: Callable[[], int] = int,
+        several: JoinedReader | None = None,
     ) -> None:
         self._reader = reader
+        self._several = several
         self.writer = writer
         self._losses = losses
         self._usage: Usage | None = None
@@ -73,7 +76,7 @@ class TranslatedStream:
     @property
     def awaits_next(self) -> bool:
         """One of several answers is over: what comes now must be of the next request's."""
-        return isinstance(self._reader, JoinedReader) and self._reader.awaits_next
+        return self._several is not None and self._several.awaits_next
 
     def usage(self) -> Usage | None:
         """What the provider reported so far, if it did."""

@@ -64,6 +64,11 @@ class StreamReader(Protocol):
 class StreamWriter(Protocol):
     """Writes one streamed reply to a caller."""
 
+    @property
+    def whole(self) -> JsonObject | None:
+        """The reply that it came to, once that is over, in a dialect whose callers may go on from it."""
+        ...
+
     def write(self, events: Iterable[Event]) -> bytes:
         """Frames that say them. With `Over` they are the last."""
         ...

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import astuple, replace
 
 from gateway.chat import JsonObject
+from gateway.dialects.json_text import without_halves
 from gateway.dialects.usage_words import Counts, Details, Gemini, Modality, Ollama, Reported
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import NO_USAGE, Kinds, Usage
@@ -83,7 +84,7 @@ def read_reply(body: bytes, api: str = "") -> tuple[Usage | None, Any]:
     if api in _GEMINI:
         return _read_generated(body)
     try:
-        reply = (_response if api == "responses" else _reply).decode(body)
+        reply = _decoded(_response if api == "responses" else _reply, body)
     except _UNREADABLE:
         error = _error_alone(body)  # its usage cannot be true, or all of it is no JSON
     else:
@@ -96,7 +97,7 @@ def read_reply(body: bytes, api: str = "") -> tuple[Usage | None, Any]:
 
 def _read_generated(body: bytes) -> tuple[Usage | None, Any]:
     try:
-        reply = _generated.decode(body)
+        reply = _decoded(_generated, body)
     except _UNREADABLE:
         error = _error_alone(body)
         return None, None if error is _NOTHING else msgspec.json.decode(error)
@@ -107,7 +108,7 @@ def _read_generated(body: bytes) -> tuple[Usage | None, Any]:
 def read_event(data: bytes) -> Usage | None:
     """The usage in an event of a stream: all that was used up to there."""
     try:
-        event = _event.decode(data)
+        event = _decoded(_event, data)
     except _UNREADABLE:
         return None
     response, inner = event.response, event.x_groq
@@ -281,9 +282,21 @@ def summed(several: Sequence[Usage | None]) -> Usage | None:
     return replace(Usage(*whole), source="provider", kinds=None if kinds == _NO_KINDS else kinds)
 
 
+def _decoded(decoder: Any, data: bytes) -> Any:
+    """Raises one of `_UNREADABLE`."""
+    try:
+        return decoder.decode(data)
+    except msgspec.DecodeError:
+        sound = without_halves(data)
+        if sound is None:
+            raise
+    return decoder.decode(sound)
+
+
 def _error_alone(body: bytes) -> msgspec.Raw:
     try:
-        return _odd_reply.decode(body).error
+        reply: _OddReply = _decoded(_odd_reply, body)
+        return reply.error
     except _UNREADABLE:
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.") from None
 

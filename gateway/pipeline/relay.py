@@ -7,9 +7,8 @@ asked for) or swapped for a string of our own (sealed ids, the caller's name of 
 from functools import partial
 from typing import Any
 
-import orjson
-
 from gateway.dialects.document import Document
+from gateway.dialects.json_text import json_bytes, read_json, read_object, without_halves
 from gateway.dialects.openai_reply import owned_ids
 from gateway.dialects.openai_stream import ResponsesStream
 from gateway.dialects.relayed_stream import RelayedStream
@@ -68,13 +67,13 @@ class Relay:
         if work.seals_ids:
             body = self._sealed(exchange, reply, work, body)
         if reply.permit.way.account.key.provider.echo_model and exchange.model is not None:
-            document, named = Document(body), orjson.dumps(exchange.model)
+            document, named = Document(without_halves(body) or body), json_bytes(exchange.model)
             edits = {name: named for name in _MODEL if name in document.fields}
             body = document.spliced(edits) if edits else body
         if work.stream is not None:
             stream = work.stream()
             if not stream.tolerates_plain:
-                frames = stream.frames_of(orjson.loads(body))
+                frames = stream.frames_of(_object(body))
                 caller.begin_events(_identity(reply, exchange))
                 if frames:
                     caller.write(frames)
@@ -166,10 +165,16 @@ class Relay:
         """`body` with the ids that the caller gave as they gave them, and all others sealed."""
         tenant, pool = _owner(exchange, reply)
         sealed_by = dict(work.opened)
-        for real in owned_ids(orjson.loads(body)) | sealed_by.keys():
+        for real in owned_ids(read_json(body)) | sealed_by.keys():
             sealed = sealed_by.get(real) or self._ids.seal(tenant, pool, real)
             body = body.replace(_quoted(real), _quoted(sealed))
         return body
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    found = read_object(body)
+    assert found is not None, "a body was taken"
+    return found
 
 
 def _note_usage(exchange: Exchange, stream: Stream, caller: Caller) -> None:
@@ -207,9 +212,9 @@ def _renaming(first: dict[str, Any], held: bytes, model: str | None) -> list[tup
     for name in _MODEL:
         if isinstance(first.get(name), str):
             for key in (b'"%b":' % name.encode(), b'"%b": ' % name.encode()):  # Google puts a space there
-                said = key + orjson.dumps(first[name])
+                said = key + json_bytes(first[name])
                 if held.find(said) >= 0:
-                    found.append((said, key + orjson.dumps(model)))
+                    found.append((said, key + json_bytes(model)))
     return found
 
 

@@ -6,10 +6,8 @@ Until there nothing of it was said to the caller, so whatever goes wrong can be 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-import orjson
-
 from gateway.dialects.checked import UnfitAnswerError
-from gateway.dialects.json_text import read_object
+from gateway.dialects.json_text import read_json, read_object
 from gateway.dialects.usage import read_reply
 from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
 from gateway.exchange import Usage
@@ -160,7 +158,7 @@ async def error_text(response: Response) -> bytes:
 
 def failure_in(event: bytes) -> object:
     """The error inside a stream's event: nested under `error`, or the event itself (Responses)."""
-    value = orjson.loads(event)
+    value = read_json(event)
     if isinstance(value, dict):
         failed = value.get("response")
         if isinstance(failed, dict) and failed.get("error"):

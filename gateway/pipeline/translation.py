@@ -25,7 +25,6 @@ from gateway.dialects.passage import Passage, passage
 from gateway.dialects.remembered import Remembered
 from gateway.dialects.replay_memory import ReplayMemory
 from gateway.dialects.responses.bridge import needs_responses
-from gateway.dialects.responses.stream_out import ResponsesWriter
 from gateway.dialects.senses import SENSES, check_shown, lacks_senses
 from gateway.dialects.table import outbound
 from gateway.dialects.translated_stream import TranslatedStream
@@ -218,12 +217,13 @@ class Translation:
 
         def stream() -> TranslatedStream:
             make = partial(spoken.stream, sent, frame_max)
-            reader = JoinedReader(make, 1 + len(rest)) if rest else make()
+            several = JoinedReader(make, 1 + len(rest)) if rest else None
             writer = inbound.stream(asked)
             over = None if keeping is None else partial(_keep_whole, keeping, writer)
             counted = asked.input_tokens
             frames_of = _frames_of(spoken, sent, writer, asked, over)
-            return TranslatedStream(reader, writer, losses, frames_of, over, counted)
+            reader = several or make()
+            return TranslatedStream(reader, writer, losses, frames_of, over, counted, several)
 
         return Work(
             "POST",
@@ -307,5 +307,5 @@ def _note(reply: ChatReply, losses: Losses) -> None:
 
 
 def _keep_whole(keeping: Keeping, writer: StreamWriter) -> None:
-    if isinstance(writer, ResponsesWriter) and writer.whole is not None:
+    if writer.whole is not None:
         keeping.keep(writer.whole)

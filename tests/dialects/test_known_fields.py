@@ -1,10 +1,27 @@
 """Fields inside a caller's request that nobody knows: each is named by its path, whatever dialect it is in."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from gateway.chat import Json, JsonObject
+from gateway.chat import (
+    Answer,
+    ChatReply,
+    ChatRequest,
+    Citation,
+    Json,
+    JsonObject,
+    Signature,
+    Text,
+    Thinking,
+    ToolCall,
+    Turn,
+)
+from gateway.dialects.json_text import json_bytes, read_object
 from gateway.dialects.losses import Losses
 from gateway.dialects.table import inbound
+from gateway.dialects.translation import Asked
 from gateway.errors import GatewayError
 
 _FOO: JsonObject = {"foo": 1, "bar": None}
@@ -134,6 +151,11 @@ _GEMINI_LOST = (
     "toolConfig.functionCallingConfig.foo",
 )
 _COMPLETIONS: JsonObject = {"model": "m", "prompt": "hi", "stream_options": {**_FOO}}
+_HI: dict[str, JsonObject] = {
+    "chat": {"role": "user", "content": "hi"},
+    "gemini": {"role": "user", "parts": [{"text": "hi"}]},
+}
+_ANSWERED: JsonObject = {"role": "tool", "tool_call_id": "c", "content": "1"}
 _EACH = (
     ("chat", _CHAT, _CHAT_LOST),
     ("completions", _COMPLETIONS, ("stream_options.foo",)),
@@ -186,6 +208,32 @@ def test_what_is_in_a_thing_that_is_lost_as_a_whole_is_not_named_again() -> None
     fields: JsonObject = {"max_tokens": 9, "messages": [{"role": "assistant", "content": [searched]}]}
     inbound("messages", "").request(fields, losses)
     assert losses.names == (("dropped", "messages[0].content[0]"),)
+
+
+@pytest.mark.parametrize(
+    ("api", "given_back"),
+    [
+        ("chat", lambda reply: {"messages": [_HI["chat"], reply["choices"][0]["message"], _ANSWERED]}),
+        ("responses", lambda reply: {"input": [_HI["chat"], *reply["output"]]}),
+        (
+            "messages",
+            lambda reply: {
+                "max_tokens": 9,
+                "messages": [_HI["chat"], {"role": "assistant", "content": reply["content"]}],
+            },
+        ),
+        ("generate_content", lambda reply: {"contents": [_HI["gemini"], reply["candidates"][0]["content"]]}),
+    ],
+)
+def test_our_own_answer_given_back_loses_nothing(api: str, given_back: Callable[[Any], JsonObject]) -> None:
+    thought = Thinking("hm", Signature("anthropic", "c2ln"))
+    said = Text("hello", citations=(Citation("https://a.b", "t", 0, 5),))
+    answer = Answer((thought, said, ToolCall("c", "f", '{"a":1}')), "tool_calls")
+    asked = Asked(ChatRequest((Turn("user", (Text("hi"),)),)), "m", "1", 1, float)
+    reply = inbound(api, "").reply(ChatReply((answer,), "x", "m"), asked)
+    losses = Losses()
+    inbound(api, "").request(read_object(json_bytes(given_back(reply))) or {}, losses)
+    assert losses.names == ()
 
 
 def _bare(value: JsonObject) -> JsonObject:

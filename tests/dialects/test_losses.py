@@ -37,6 +37,18 @@ def test_whatever_fields_are_called_the_line_fits_a_header(names: list[str]) -> 
     assert re.fullmatch(rb"[A-Za-z0-9_.\[\]?=,; -]*", line)
 
 
+def test_no_name_is_cut() -> None:
+    losses, names = Losses(), [f"messages[{index}].name" for index in range(100)]
+    for lose in (losses.dropped, losses.clamped):
+        for name in names:
+            lose(name)
+        line = losses.line()
+        assert 1000 < len(line) <= 1024
+        (only,) = line.decode().split("; ")
+        told = only.removeprefix("dropped=").split(",")
+        assert told == names[: len(told)]
+
+
 @pytest.mark.parametrize("lose", [Losses.dropped, Losses.clamped, Losses.changed])
 def test_who_wants_nothing_lost_is_told_of_the_first(lose: object) -> None:
     assert callable(lose)

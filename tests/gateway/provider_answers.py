@@ -101,4 +101,9 @@ def responses_stream(status: str, reason: str | None = None, *odd: Any) -> list[
 def frames_of(behind: str, events: list[Any]) -> tuple[str, list[bytes]]:
     if behind == "ollama":
         return "application/x-ndjson", [json.dumps(event).encode() + b"\n" for event in events]
-    return "text/event-stream", [b"data: %b\n\n" % json.dumps(event).encode() for event in events]
+    return "text/event-stream", [_frame(event) for event in events]
+
+
+def _frame(event: Any) -> bytes:
+    name = b"event: %b\n" % event["type"].encode() if "type" in event else b""
+    return name + b"data: %b\n\n" % json.dumps(event).encode()

@@ -101,3 +101,63 @@ async def test_a_failed_response_is_an_answer(gateway: RunningGateway, sim: Prov
     reply = await exchange(gateway, request({"model": "smart", "input": "x"}, path="/v1/responses"))
     assert (reply.status, json.loads(reply.body)["status"]) == (200, "failed")
     assert len(sim.requests()) == 1
+
+
+#: The same for a tenant with one key: the provider's bytes, or that it is no answer.
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", ANSWER),
+        ("/v1/completions", ANSWER.replace(b"chat.completion", b"text_completion")),
+        (
+            "/v1/responses",
+            b'{"object":"response","output":[],"status":"completed","usage":{"input_tokens":3}}',
+        ),
+        ("/v1/embeddings", b'{"object":"list","data":[],"usage":{"prompt_tokens":3}}'),
+    ],
+)
+async def test_an_answer_of_nothing_passes_as_it_is(
+    gateway: RunningGateway, sim: ProviderSim, path: str, body: bytes
+) -> None:
+    """It is the provider's own, in the caller's dialect: it is paid for, and no fault of the key's."""
+    asked = {**chat(), "prompt": "x", "input": "x"}
+    sim.script(raw=whole_json(body), path="*")
+    reply = await exchange(gateway, request(asked, path=path))
+    assert (reply.status, reply.body, len(sim.requests())) == (200, body, 1)
+    (entry,) = await gateway.log_lines(1)
+    assert (entry["outcome"], entry["usage_source"], entry["input_tokens"]) == ("ok", "provider", 3)
+    assert _refused(gateway) == {None}
+    await settled(gateway)
+
+
+async def test_a_stream_is_not_made_of_an_answer_of_nothing(
+    gateway: RunningGateway, sim: ProviderSim
+) -> None:
+    """It would look finished. What it used is known all the same."""
+    sim.script(raw=whole_json(ANSWER))
+    reply = await post(gateway, chat(stream=True), key=OTHER_KEY)
+    assert (reply.status, reply.error()["code"]) == (502, "upstream_invalid_response")
+    (entry,) = await gateway.log_lines(1)
+    assert (entry["outcome"], entry["usage_source"], entry["input_tokens"]) == ("error", "provider", 3)
+    await settled(gateway)
+
+
+_EMPTY = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("raw", [_EMPTY, whole_json(b""), whole_json(b"Out of order."), whole_json(b"[]")])
+async def test_what_is_no_answer_is_the_keys_fault_and_costs_nothing(
+    gateway: RunningGateway, sim: ProviderSim, raw: bytes, streamed: bool
+) -> None:
+    sim.script(raw=raw)
+    reply = await post(gateway, chat(stream=streamed), key=OTHER_KEY)
+    assert (reply.status, reply.error()["code"]) == (502, "upstream_invalid_response")
+    (entry,) = await gateway.log_lines(1)
+    assert (entry["outcome"], entry["usage_source"]) == ("error", "none")
+    assert "upstream_invalid_response" in _refused(gateway)
+    await settled(gateway)
+
+
+def _refused(gateway: RunningGateway) -> set[str | None]:
+    return {pool["last_refusal"] for pool in gateway.app.state()["pools"]}

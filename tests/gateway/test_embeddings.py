@@ -1,5 +1,8 @@
 """Embeddings for the callers of one dialect by providers of another: vectors, order, parts, usage, refusals."""
 
+import base64
+import math
+import struct
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -102,14 +105,27 @@ async def test_tokens_reach_who_takes_them(by_openai: AsyncOpenAI) -> None:
 
 @elsewhere
 @pytest.mark.parametrize(
-    ("given", "param"), [("", "input"), (["a", ""], "input"), (["x"] * 2049, "input"), ([], "input")]
+    ("given", "param"),
+    [
+        ("", "input"),
+        ([], "input"),
+        (["x"] * 2049, "input"),
+        (["a", ""], "input[1]"),
+        (["a", 1], "input[1]"),
+        (["a", None], "input[1]"),
+        (["a", []], "input[1]"),
+        ([1, 2, "x"], "input[2]"),
+        ([1, True], "input[1]"),
+        ([[1], [2, "x"]], "input[1][1]"),
+        ({}, "input"),
+    ],
 )
 async def test_what_cannot_be_embedded_is_refused(
     gateway: RunningGateway, by_openai: AsyncOpenAI, sim: ProviderSim, behind: str, given: Any, param: str
 ) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
         await by_openai.embeddings.create(model=behind, input=given)
-    assert (refused.value.param or "").startswith(param)
+    assert refused.value.param == param
     assert not sim.requests()
     assert {one["in_flight"] for one in gateway.app.state()["pools"]} == {0}, "and holds no place"
 
@@ -181,6 +197,21 @@ async def test_a_part_that_fails_fails_all_and_another_key_serves_all(
     (line,) = await gateway.log_lines(1)
     assert line["attempts"] == 2
     await until(lambda: {one["in_flight"] for one in gateway.app.state()["pools"]} == {0})
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "AAA", "", [], ["1"], None])
+async def test_what_is_no_vector_is_no_answer(sim: ProviderSim, value: Any) -> None:
+    """In the answer to any part. JSON has no word for what is no number, but packed they come."""
+    if isinstance(value, float):
+        value = base64.b64encode(struct.pack("<2f", 1.0, value)).decode()
+    config = {**before_each_dialect(sim), "capabilities": {"embed": {"embedding_batch_max": 1}}}
+    async with RunningGateway(config) as gateway:
+        for one in ([1.0, 0.5], value):
+            body = {"data": [{"index": 0, "embedding": one}], "usage": {"prompt_tokens": 1}}
+            sim.script(path="*", status=200, headers={"content-type": "application/json"}, body=body)
+        asked = {"model": "openai", "input": ["a", "b"], "encoding_format": "base64"}
+        reply = await exchange(gateway, request(asked, path="/v1/embeddings"))
+    assert (reply.status, reply.error()["code"]) == (502, "upstream_invalid_response")
 
 
 @elsewhere

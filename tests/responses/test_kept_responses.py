@@ -139,6 +139,17 @@ async def test_deleted_is_gone_and_so_is_what_goes_on_from_it(gateway: RunningGa
     assert (caught.value.code, caught.value.param) == ("previous_response_not_found", "previous_response_id")
 
 
+async def test_a_whole_one_cannot_be_cancelled(gateway: RunningGateway) -> None:
+    async with openai_client(gateway) as client, openai_client(gateway, OTHER_KEY) as stranger:
+        first = await made(client, streams=False)
+        with pytest.raises(openai.BadRequestError) as caught:
+            await client.responses.cancel(first.id)
+        assert (caught.value.code, caught.value.param) == ("invalid_value", "id")
+        for asker, id_ in ((client, "resp_never"), (stranger, first.id)):
+            with pytest.raises(openai.NotFoundError):
+                await asker.responses.cancel(id_)
+
+
 async def test_another_tenants_is_unknown(gateway: RunningGateway) -> None:
     async with openai_client(gateway) as client, openai_client(gateway, OTHER_KEY) as stranger:
         first = await made(client, streams=False)

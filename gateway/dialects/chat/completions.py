@@ -84,6 +84,7 @@ class CompletionWriter:
     """Writes one stream: texts, then what ended each, then usage where it was asked for, then the mark."""
 
     __slots__ = ("_asked", "_chunks", "_counted", "_stopped")
+    whole = None
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked

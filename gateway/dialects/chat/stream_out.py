@@ -75,6 +75,7 @@ class ChatWriter:
     """Writes one stream."""
 
     __slots__ = ("_asked", "_choices", "_chunks", "_counted", "_legacy", "_out")
+    whole = None
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked

@@ -4,11 +4,12 @@ from gateway.capabilities import Capabilities
 from gateway.chat import Json, JsonObject
 from gateway.dialects.document import Document
 from gateway.dialects.embeddings.seam import texts
-from gateway.dialects.embeddings.table import REQUESTS
+from gateway.dialects.embeddings.table import GEMINI_IN, REQUESTS
 from gateway.dialects.embeddings.vectors import checked, read_vector, unit
-from gateway.dialects.gemini.spelling import camel, inner, several
+from gateway.dialects.gemini.spelling import camel, inner, several, spelt_either_way
 from gateway.dialects.json_fields import integer, missing, path, required_text, text, wrong_value
 from gateway.dialects.json_text import json_bytes, read_object
+from gateway.dialects.known_fields import known_fields, tell_unknown
 from gateway.dialects.losses import Losses
 from gateway.dialects.said_fields import dicts, inside
 from gateway.dialects.translation import Sent
@@ -22,8 +23,9 @@ from gateway.settings.snapshot import Target
 BATCH_MAX = 100
 _DIMENSIONS, _TASK, _TITLE, _CONTENT = "outputDimensionality", "taskType", "title", "content"
 _NAMES = {"dimensions": _DIMENSIONS, "task": _TASK, "title": _TITLE}
-#: Of a content to be embedded; `model` is in the path.
-_KNOWN = frozenset({*_NAMES.values(), _CONTENT, "model"})
+#: By whether it is batchEmbedContents; what has no row is dropped.
+_BATCHED = spelt_either_way(known_fields(row.field for row in GEMINI_IN if row.verdict != "D"))
+_KNOWN = {True: _BATCHED, False: _BATCHED[REQUESTS] or {}}
 
 
 class GeminiIn:
@@ -36,14 +38,19 @@ class GeminiIn:
 
     def request(self, fields: JsonObject, losses: Losses) -> EmbeddingRequest:
         """Raises GatewayError with the caller's path of what is no such request, or is several in one."""
+        found = self._found(fields)
+        tell_unknown(fields, _KNOWN[self._batched], losses)
+        return found
+
+    def _found(self, fields: JsonObject) -> EmbeddingRequest:
         if not self._batched:
-            return _read([(camel(fields), "")], _CONTENT, losses)
+            return _read([(camel(fields), "")], _CONTENT)
         contents = several(camel(fields), REQUESTS)
         if not contents:
             raise missing(REQUESTS)
         if len(contents) > BATCH_MAX:
             raise wrong_value(REQUESTS, f"must have at most {BATCH_MAX} items, but has {len(contents)}")
-        return _read(contents, REQUESTS, losses)
+        return _read(contents, REQUESTS)
 
     def reply(self, reply: EmbeddingReply, request: EmbeddingRequest, model: str) -> JsonObject:  # noqa: ARG002
         made: list[Json] = [{"values": list(one)} for one in reply.vectors]
@@ -105,7 +112,7 @@ def _whole(vectors: tuple[Vector, ...], request: EmbeddingRequest, can: Capabili
     return tuple([unit(one) for one in vectors])
 
 
-def _read(contents: list[tuple[JsonObject, str]], at: str, losses: Losses) -> EmbeddingRequest:
+def _read(contents: list[tuple[JsonObject, str]], at: str) -> EmbeddingRequest:
     """What must be the same for all is that of the first."""
     first, where = contents[0]
     dimensions = integer(first, _DIMENSIONS, where, least=1)
@@ -116,9 +123,6 @@ def _read(contents: list[tuple[JsonObject, str]], at: str, losses: Losses) -> Em
                 param = path(place, name)
                 said = f"`{param}` must be the same in all requests for the model that serves this."
                 raise GatewayError(UNSUPPORTED_VALUE, said, param=param)
-        for name, value in fields.items():
-            if name not in _KNOWN and value is not None:
-                losses.dropped(path(place, name))
         inputs.append(_text(fields, place))
     task, title = text(first, _TASK, where), text(first, _TITLE, where)
     return EmbeddingRequest(tuple(inputs), at, dimensions, task=task or "", title=title or "", names=_NAMES)

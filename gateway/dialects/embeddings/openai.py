@@ -85,14 +85,14 @@ def _inputs(stated: Json) -> tuple[Input, ...]:
     """A text or several, or the same as tokens."""
     if stated is None:
         raise missing(_INPUT)
+    if stated in ("", []):
+        raise wrong_value(_INPUT, "must not be empty")
     if isinstance(stated, str):
-        stated = [stated]
+        return (stated,)
     if not isinstance(stated, list):
         raise wrong_type(_INPUT, "a string or an array")
-    if not stated:
-        raise wrong_value(_INPUT, "must not be empty")
-    if all(type(one) is int for one in stated):
-        return (tuple(stated),)  # type: ignore[arg-type]
+    if type(stated[0]) is int:
+        return (_tokens(stated, _INPUT),)
     if len(stated) > INPUTS_MAX:
         raise wrong_value(_INPUT, f"must have at most {INPUTS_MAX} items, but has {len(stated)}")
     return tuple([_one(one, index) for index, one in enumerate(stated)])
@@ -103,14 +103,25 @@ def _one(stated: Json, index: int) -> Input:
         raise wrong_value(path(_INPUT, index), "must not be empty")
     if isinstance(stated, str):
         return stated
-    if isinstance(stated, list) and all(type(one) is int for one in stated):
-        return tuple(stated)  # type: ignore[arg-type]
+    if isinstance(stated, list):
+        return _tokens(stated, path(_INPUT, index))
     raise wrong_type(path(_INPUT, index), "a string or an array of tokens")
+
+
+def _tokens(stated: list[Json], at: str) -> tuple[int, ...]:
+    for index, one in enumerate(stated):
+        if type(one) is not int:
+            raise wrong_type(path(at, index), "a token: a whole number")
+    return tuple(stated)  # type: ignore[arg-type]
 
 
 def _read_extra(fields: JsonObject, found: dict[str, object], losses: Losses) -> None:
     """What callers ask of Google in its own words, as its compatible endpoint has them."""
-    google = mapping(mapping(fields, _EXTRA) or {}, "google", _EXTRA) or {}
+    extra = mapping(fields, _EXTRA) or {}
+    for name, value in extra.items():
+        if name != "google" and value is not None:
+            losses.dropped(path(_EXTRA, name))
+    google = mapping(extra, "google", _EXTRA) or {}
     for name in google:
         noun = {"task_type": "task", "title": "title"}.get(name)
         if noun is None:

@@ -60,6 +60,7 @@ GEMINI_IN = (
     Row(f"{_REQUEST}.content.parts[].(any other)", "R", note="images and sounds"),
     Row(f"{_REQUEST}.content.role", "I"),
     Row(f"{_REQUEST}.model", "I", note="the path says it"),
+    Row("model", "I", note="the same"),
     Row(f"{_REQUEST}.outputDimensionality", "M", "dimensions", "the same for all"),
     Row(f"{_REQUEST}.taskType", "M", "task", "the same for all"),
     Row(f"{_REQUEST}.title", "M", "title", "the same for all"),

@@ -3,7 +3,7 @@
 import sys
 from array import array
 from base64 import b64decode, b64encode
-from math import fsum, sqrt
+from math import fsum, isfinite, sqrt
 
 from gateway.chat import Json
 from gateway.embedding import EmbeddingRequest, Vector
@@ -24,7 +24,7 @@ def packed(vector: Vector) -> str:
 def read_vector(value: Json) -> Vector:
     """A provider's, as numbers or packed: some answer with the one when asked for the other.
 
-    Raises GatewayError when it is neither, or empty.
+    Raises GatewayError when it is neither, empty, or has what is no number.
     """
     if isinstance(value, list) and value and all(type(one) is float or type(one) is int for one in value):
         return tuple(value)  # type: ignore[arg-type]
@@ -37,7 +37,8 @@ def read_vector(value: Json) -> Vector:
             floats = array("f", data)
             if not _IS_LITTLE:
                 floats.byteswap()
-            return tuple(floats)
+            if isfinite(sum(floats)):  # which is, in doubles, if each of them is
+                return tuple(floats)
     raise GatewayError(UPSTREAM_INVALID, "The provider's answer has an embedding that is no vector.")
 
 

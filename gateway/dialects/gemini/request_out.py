@@ -177,6 +177,9 @@ def _write_others(request: ChatRequest, body: JsonObject, losses: Losses) -> Non
 
 
 def _write_extra(extra: JsonObject, body: JsonObject, losses: Losses) -> None:
+    for name, value in extra.items():
+        if name != "google" and value is not None:
+            losses.dropped(f"extra_body.{name}")
     google = extra.get("google")
     for name, value in camel(google if isinstance(google, dict) else {}).items():
         if name in _PASSED:

@@ -81,6 +81,7 @@ class GeminiWriter:
     """Writes one stream."""
 
     __slots__ = ("_calls", "_envelope", "_losses", "_shows", "_stopped", "_text_end", "_usage")
+    whole = None
 
     def __init__(self, asked: Asked) -> None:
         self._shows = bool(asked.request.parameters.shows_thinking)

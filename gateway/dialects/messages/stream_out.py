@@ -53,6 +53,7 @@ class MessagesWriter:
     __slots__ = (
         "_asked", "_call", "_index", "_open", "_out", "_plain", "_refusal", "_stopped", "_usage", "_waiting",
     )  # fmt: skip
+    whole = None
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked

@@ -73,11 +73,11 @@ def test_what_is_no_vector_is_not_believed(value: Any) -> None:
         ({}, MISSING_PARAMETER, "input"),
         ({"input": 5}, INVALID_TYPE, "input"),
         ({"input": []}, INVALID_VALUE, "input"),
-        ({"input": ""}, INVALID_VALUE, "input[0]"),
+        ({"input": ""}, INVALID_VALUE, "input"),
         ({"input": ["a", []]}, INVALID_VALUE, "input[1]"),
         ({"input": ["a", None]}, INVALID_TYPE, "input[1]"),
-        ({"input": [1, "a"]}, INVALID_TYPE, "input[0]"),
-        ({"input": [[1, True]]}, INVALID_TYPE, "input[0]"),
+        ({"input": [1, "a"]}, INVALID_TYPE, "input[1]"),
+        ({"input": [[1, True]]}, INVALID_TYPE, "input[0][1]"),
         ({"input": ["x"] * 2049}, INVALID_VALUE, "input"),
         ({"input": "x", "dimensions": 0}, INVALID_VALUE, "dimensions"),
         ({"input": "x", "encoding_format": "hex"}, INVALID_VALUE, "encoding_format"),
@@ -93,11 +93,11 @@ def test_openais_callers_are_read() -> None:
     losses = Losses()
     given = {"model": "m", "input": ["a", [1, 2]], "dimensions": 8, "encoding_format": "base64", "user": "u"}
     google = {"task_type": "RETRIEVAL_QUERY", "title": "t", "other": 1}
-    found = read({**given, "input_type": "query", "extra_body": {"google": google}}, losses)
+    found = read({**given, "input_type": "query", "extra_body": {"google": google, "odd": 1}}, losses)
     assert found.inputs == ("a", (1, 2))
     assert (found.dimensions, found.packed, found.end_user) == (8, True, "u")
     assert (found.task, found.title, found.others) == ("RETRIEVAL_QUERY", "t", {"input_type": "query"})
-    assert losses.names == (("dropped", "extra_body.google.other"),)
+    assert losses.names == (("dropped", "extra_body.odd"), ("dropped", "extra_body.google.other"))
     assert read({"input": [7, 8]}).inputs == ((7, 8),)
     assert len(read({"input": list(range(3000))}).inputs) == 1, "one text of many tokens"
 
@@ -130,6 +130,13 @@ def test_googles_callers_are_read_however_they_spell() -> None:
     found = GeminiIn(batched=True).request(fields, losses)
     assert (found.inputs, found.dimensions, found.task, found.title) == (("a", "b"), 8, "X", "t")
     assert losses.names == (("dropped", "requests[0].odd"), ("dropped", "requests[1].odd"))
+    content: dict[str, Any] = {"parts": [{"text": "a"}], "role": "user", "odd": 1}
+    losses = Losses()
+    GeminiIn(batched=True).request(
+        {"requests": [{"content": content}], "model": "models/m", "odd": 1}, losses
+    )
+    GeminiIn(batched=False).request({"content": content, "model": "models/m", "strange": 1}, losses)
+    assert [name for _, name in losses.names] == ["requests[0].content.odd", "odd", "content.odd", "strange"]
     single = {"content": {"parts": [{"text": "a"}, {"text": "b"}]}}
     assert GeminiIn(batched=False).request(single, losses).inputs == ("a\nb",)
 

@@ -233,14 +233,14 @@ def test_googles_own_fields_pass() -> None:
             "safetySettings": [{"category": "x"}],
             "generationConfig.newest": 2,
             "toolConfig.retrievalConfig": {"a": 1},
-            "extra_body": {"google": google},
+            "extra_body": {"google": google, "odd": 1},
         },
     )
     assert body["safetySettings"] == [{"category": "x"}]
     assert body["generationConfig"] == {"newest": 2, "thinkingConfig": {"thinkingBudget": 5}}
     assert body["toolConfig"] == {"retrievalConfig": {"a": 1}}
     assert body["cachedContent"] == "c"
-    assert losses.names == (("dropped", "extra_body.google.tag"),)
+    assert losses.names == (("dropped", "extra_body.odd"), ("dropped", "extra_body.google.tag"))
 
 
 def test_strict_callers_lose_nothing() -> None:
