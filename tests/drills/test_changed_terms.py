@@ -36,8 +36,9 @@ class Callers:
         self.opened = opened
         self.terms = BUDGET
         self.spent = self.refused = self.wronged = self.passed = 0
-        self.cap: Callable[[], int] | None = None  # what may still be taken by all, once everybody has the last terms
-        self.left: Callable[[], int] | None = None  # the same, once everybody knows what the others spent, too
+        # What is left for all: once everybody has the last terms; once they know what others spent, too.
+        self.cap: Callable[[], int] | None = None
+        self.left: Callable[[], int] | None = None
         self.exchanges = 0
         self._chance = random.Random(seed)
         self._numbers = count()
