@@ -85,6 +85,13 @@ class Purse(Protocol):
         """There is money for the local model alone."""
         ...
 
+    async def follow(self, candidates: Any) -> Any:
+        """Hold what the request can cost at these, which it may be sent to now; those that there is money for.
+
+        Raises GatewayError when there is none.
+        """
+        ...
+
     def begin(self, permit: Any) -> None:
         """Write down that an attempt is sent. Raises GatewayError: it must not be."""
         ...

@@ -29,7 +29,7 @@ from gateway.pipeline.door import Doors
 from gateway.pipeline.hedged import Hedged
 from gateway.pipeline.lessons import Lessons, is_owed, verdict_of_error
 from gateway.pipeline.parts import Parts, used_by
-from gateway.pipeline.reexamine import LookAgainError
+from gateway.pipeline.reexamine import LookAgainError, look_again
 from gateway.pipeline.reply import Reply, check_other, error_text, is_stream, open_stream, take_json
 from gateway.pipeline.router import Candidates
 from gateway.pipeline.ticket import Permit, Ticket
@@ -122,15 +122,18 @@ class Upstream:
         while True:
             permit = self._dispatcher.at_once(ticket, now, ticket.came_back)
             if permit is None:
+                others: Candidates | None = None
                 try:
                     permit = await self._dispatcher.wait(ticket, now)
-                except LookAgainError as other:
-                    ticket.look_again(other.candidates)
+                except LookAgainError as changed:
+                    others = changed.candidates
                 except GatewayError as later:
                     raise _better(error, later, ticket) from None
                 finally:
                     self._dispatcher.leave(ticket, permit=permit)
                     now = self._waited(exchange, now)
+                if others is not None:
+                    await look_again(ticket, others)
                 if permit is None:
                     continue
             if not exchange.sent:

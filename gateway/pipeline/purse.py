@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from budgets.reservation import Attempt, Reservation
 from budgets.spool.journal import SpoolError
 from budgets.spool.record import Intent, Settle
-from gateway.errors import NOT_RECORDED, GatewayError
+from gateway.errors import INTERNAL, NOT_RECORDED, GatewayError
 from gateway.exchange import Exchange, Usage
 from gateway.metrics import Reading
 from gateway.pipeline.bill import Bill, bill_of
@@ -42,6 +42,19 @@ class Purse(Record, eq=False):
         """Soft budgets, and how much of each is used, in percent."""
         return self._held.warnings
 
+    async def follow(self, candidates: Candidates) -> Candidates:
+        """While it waited its ways became these: hold what it can cost there instead, of which it may go some.
+
+        Raises GatewayError when there is no money; nothing is held then. No attempt may be under way.
+        """
+        if not self._held.over:
+            self._spending.treasury.end(self._held)
+        found = self._spending.hold(self._exchange, candidates)
+        other = found if isinstance(found, Purse) else await found
+        self._held, self._tariff = other._held, other._tariff
+        self.candidates, self.overflows = other.candidates, other.overflows
+        return self.candidates
+
     def begin(self, permit: "Permit") -> None:
         """Write down that it is sent now. Raises GatewayError: it must not be."""
         exchange, way = self._exchange, permit.way
@@ -51,7 +64,9 @@ class Purse(Record, eq=False):
         spending, held, tenant = self._spending, self._held, key.tenant.id
         if held.over or held.attempt is not None:  # a second one beside it, or after one that was billed
             held = self._held = spending.again(exchange, self._tariff.levels, held.amount)
-        price = self._tariff.price(target) or spending.price(target, tenant)
+        price = self._tariff.price(target)
+        if price is None:  # a bug: nobody looked whether there is money for it
+            raise GatewayError(INTERNAL, "The gateway failed to serve this request.")
         intent = Intent(
             held.request_id, exchange.attempts, held.at_ms, held.amount, held.accounts, spending.treasury.holder,
             price.version, tenant, key.id, target.provider.id, way.account.key.id, target.model,

@@ -1,13 +1,14 @@
 """Who waits in line when the configuration changes: whoever may now go other ways, or has lost some, looks again.
 
-They are taken out of the line and go back into it by themselves, before others of their lane. Who has no way left
-is told why.
+They are taken out of the line and go back into it by themselves, before others of their lane, once there is money for
+where they may go now. Who has no way left is told why.
 """
 
 from gateway.admission.line import Line
+from gateway.admission.overflow import NO_MONEY
 from gateway.errors import GatewayError
 from gateway.pipeline.router import Candidates, Router
-from gateway.pipeline.ticket import ticket_of
+from gateway.pipeline.ticket import Ticket, ticket_of
 
 
 class LookAgainError(Exception):
@@ -34,6 +35,14 @@ def reexamine(line: Line, router: Router) -> int:
         ticket.future.set_exception(after if isinstance(after, GatewayError) else LookAgainError(after))
         moved += 1
     return moved
+
+
+async def look_again(ticket: Ticket, candidates: Candidates) -> None:
+    """It may go these ways now, those of them that there is money for. Raises GatewayError when there is none."""
+    purse = ticket.exchange.purse
+    ticket.look_again(candidates if purse is None else await purse.follow(candidates))
+    if purse is not None and purse.overflows:
+        ticket.overflow(NO_MONEY)
 
 
 def _renewed(router: Router, before: Candidates) -> Candidates | GatewayError | None:
