@@ -22,6 +22,15 @@ def to_be_fetched(request: ChatRequest, api: str, can: Capabilities) -> Iterator
                 yield media
 
 
+def not_got(media: Media) -> GatewayError:
+    """Of what was not fetched, for a model that cannot get it itself."""
+    said = (
+        f"`{media.at}`: the model that serves this cannot get this {media.kind} by its URL."
+        " The gateway gets it for tenants with `fetch_urls`."
+    )
+    return GatewayError(UNSUPPORTED_VALUE, said, param=media.at)
+
+
 def _takes_url(media: Media, api: str) -> bool:
     """Whether the API has a place for the URL of such a thing."""
     if api == "chat":

@@ -1,7 +1,7 @@
 """Who waits in line when the configuration changes: whoever may now go other ways, or has lost some, looks again.
 
-They are taken out of the line and go back into it by themselves, before others of their lane, once there is money for
-where they may go now. Who has no way left is told why.
+They are taken out of the line and go back into it by themselves, before others of their lane, once there is money
+for where they may go now. Who has no way left is told why.
 """
 
 from gateway.admission.line import Line

@@ -286,13 +286,15 @@ async def test_what_cannot_be_fetched_is_the_callers_to_mend(
     assert sim.requests() == []
 
 
+@pytest.mark.parametrize("model", ["gemini", "ollama"])
 async def test_it_is_off_unless_the_tenant_has_it_on(
-    gateway: RunningGateway, sim: ProviderSim, site: Site
+    gateway: RunningGateway, sim: ProviderSim, site: Site, model: str
 ) -> None:
     async with openai_client(gateway, OTHER_KEY) as client:
         with pytest.raises(openai.BadRequestError) as caught:
-            await client.chat.completions.create(model="gemini", messages=shown(site.url))
+            await client.chat.completions.create(model=model, messages=shown(site.url))
     assert (caught.value.param, caught.value.code) == ("messages[0].content[1]", "unsupported_value")
+    assert "`fetch_urls`" in caught.value.message, "what is to be done about it"
     assert site.connections == 0 and sim.requests() == []
 
 

@@ -1,4 +1,4 @@
-"""A route that changes while its requests wait: money is held for where they may go now, not for where they might."""
+"""A route that changes while its requests wait: money is held for where they may go now, not where they might."""
 
 import asyncio
 from typing import Any
@@ -29,7 +29,7 @@ def one_place(sim: ProviderSim, usd: float, target: str) -> dict[str, Any]:
 
 
 async def moved(gateway: RunningGateway, sim: ProviderSim, target: str) -> list[Any]:
-    """Answers of eight requests, one of which is served while seven wait and the route comes to lead to `target`."""
+    """Answers of eight requests, one of which is served while seven wait and the route is led to `target`."""
     asked = [asyncio.create_task(post(gateway, chat("[[sim:delay_ms=300]]"))) for _ in range(8)]
     await until(lambda: len(gateway.app._dispatcher.line) == 7)
     gateway.write({**gateway.config, "models": [{"id": "smart", "targets": [target]}]})

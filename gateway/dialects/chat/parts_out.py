@@ -2,6 +2,7 @@
 
 from gateway.chat import JsonObject, Media
 from gateway.dialects.googles import check_anybodys
+from gateway.dialects.named_by_url import not_got
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 
 _SOUNDS = {"audio/wave": "wav", "audio/x-wav": "wav", "audio/vnd.wave": "wav", "audio/mpeg": "mp3"}
@@ -21,7 +22,7 @@ def media_part(media: Media) -> JsonObject:
     if media.text:
         return {"type": "text", "text": media.text}
     if media.url:
-        raise _unsupported(media, "only images may be URLs here")
+        raise not_got(media)
     if media.kind == "audio":
         form = _SOUNDS.get(media.media_type) or media.media_type.removeprefix("audio/")
         return {"type": "input_audio", "input_audio": {"data": media.data, "format": form}}

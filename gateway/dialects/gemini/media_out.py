@@ -7,6 +7,7 @@ from gateway.chat import ChatRequest, Json, JsonObject, Media
 from gateway.dialects.gemini.file_types import type_of_name
 from gateway.dialects.googles import GOOGLES
 from gateway.dialects.losses import Losses
+from gateway.dialects.named_by_url import not_got
 from gateway.errors import REQUEST_TOO_LARGE, UNSUPPORTED_VALUE, GatewayError
 
 #: Of what a request may hold inline, in bytes as they are sent.
@@ -46,10 +47,12 @@ class MediaParts:
         if media.data:
             return self._inlined(media, media.media_type, media.data)
         uri = media.url or media.file_id
-        if GOOGLES.match(uri) is None and (media.file_id or not self._can.fetches_urls):
+        if GOOGLES.match(uri) is None and media.file_id:
             raise GatewayError(
                 UNSUPPORTED_VALUE, f"`{media.at}`: this model cannot get it from there.", param=media.at
             )
+        if GOOGLES.match(uri) is None and not self._can.fetches_urls:
+            raise not_got(media)
         file: dict[str, Json] = {"fileUri": uri}
         if media_type := media.media_type or type_of_name(uri):
             file["mimeType"] = media_type

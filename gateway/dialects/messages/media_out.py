@@ -7,6 +7,7 @@ from gateway.chat import JsonObject, Media
 from gateway.dialects.googles import check_anybodys
 from gateway.dialects.json_fields import path, wrong_value
 from gateway.dialects.losses import Losses
+from gateway.dialects.named_by_url import not_got
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
@@ -45,7 +46,7 @@ def _image(media: Media) -> JsonObject:
 def _document(media: Media) -> JsonObject:
     if media.url:
         if media.media_type not in ("", _PDF):
-            raise _unsupported(media, "is named by URL, as only a PDF may be")
+            raise not_got(media)
         return {"type": "url", "url": media.url}
     if media.data and media.media_type == _PDF:
         return {"type": "base64", "media_type": _PDF, "data": media.data}

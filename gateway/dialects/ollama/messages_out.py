@@ -18,6 +18,7 @@ from gateway.chat import (
 )
 from gateway.dialects.googles import check_anybodys
 from gateway.dialects.json_fields import wrong_value
+from gateway.dialects.named_by_url import not_got
 from gateway.dialects.operator_note import operator_note
 from gateway.dialects.tool_arguments import arguments_object
 from gateway.dialects.tool_failure import FAILED
@@ -135,6 +136,8 @@ def _document(media: Media) -> str:
 
 def _not_shown(media: Media) -> GatewayError:
     check_anybodys(media)
+    if media.url:
+        return not_got(media)
     return GatewayError(
         UNSUPPORTED_VALUE, f"`{media.at}`: this model cannot be shown this {media.kind}.", param=media.at
     )
