@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from budgets.period import Kind, Span
+from budgets.period import Kind, Span, span
 from budgets.slice_size import slice_size
 
 #: Amounts that the dearest usual request is told from.
@@ -124,9 +124,14 @@ class Slice:
     def follow(self, terms: Budget, asked: int, now: float) -> bool:
         """Held to `terms` from now on; `asked` is the last asking. Whether the books are to be told at once.
 
-        What was stocked under a higher cap, or none, goes back: it may be beyond this one.
+        What was stocked under a higher cap, or none, goes back: it may be beyond this one. A period that the budget
+        no longer has is over, until it has that again.
         """
         before, self.budget = self.budget, terms
+        if (before.period, before.anchor) != (terms.period, terms.anchor):
+            lasting = span(terms.period, now, terms.anchor)
+            again = lasting.key == self.span.key
+            self.span = lasting if again else self.span._replace(end=min(self.span.end, int(now)))
         if not terms.hard or (before.hard and before.limit <= terms.limit):
             return False
         self.lowered, self.lowered_at = asked + 1, now

@@ -59,6 +59,17 @@ async def test_a_cap_lowered_while_the_books_are_away_holds_at_once_and_who_is_u
         assert isinstance(await reserve(opened, "r5", (wide,), 121), Exhausted)
 
 
+async def test_what_is_told_of_a_budget_is_of_the_period_it_has_now(
+    database: Database, tmp_path: Path
+) -> None:
+    always = replace(KEY, period="total")
+    async with open_treasury(tmp_path, database) as opened:
+        for number, (terms, cost, ratio) in enumerate([(KEY, 900, 0.9), (always, 20, 0.02), (KEY, 50, 0.95)]):
+            opened.follow({KEY.id: terms}.get)
+            settle(opened, begin(opened, await held(opened, f"r{number}", (terms,), cost)), cost)
+            assert list(opened.used_ratios()) == [(KEY.id, ratio)]
+
+
 async def test_a_fault_of_our_own_ends_no_exchange_with_the_books(
     database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

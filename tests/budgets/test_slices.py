@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from budgets.period import span
 from budgets.slice import Budget, Grant, Want
 from budgets.slice_size import NEAR_REQUESTS, SHARE, STOCK_S, near_cap, slice_size
-from budgets.slices import WANTS_MAX, Exhausted, Levels, Reserved, Short, Slices
+from budgets.slices import IDLE_S, WANTS_MAX, Exhausted, Levels, Reserved, Short, Slices
 from budgets.spool.record import Intent, Settle
 from tests.budgets.books import Books
 from tests.budgets.slices_world import NOW, meet, said
@@ -336,3 +336,39 @@ def test_what_was_spent_while_soft_counts_once() -> None:
     assert said(slices.reserve(("s", 1), Levels((hard,)), 100, NOW, NOW + 60)) == "Short"
     meet(books, "w", slices)
     assert said(slices.reserve(("s", 1), Levels((hard,)), 100, NOW, NOW + 60)) == "Reserved"
+
+
+def test_a_period_that_a_budget_no_longer_has_is_forgotten_once_nothing_of_it_is_owed() -> None:
+    always = Budget("tenant:a", 1000, "total")
+    daily, books, slices = replace(always, period="day"), Books([always], 1), Slices[str]()
+    slices.reserve("a", Levels((always,)), 300, NOW, NOW + 60)
+    meet(books, "w", slices)
+    held = slices.reserve("a", Levels((always,)), 300, NOW, NOW + 60)
+    assert isinstance(held, Reserved)
+    slices.follow({always.id: daily}.get, NOW)
+    assert said(slices.reserve("b", Levels((always,)), 900, NOW, NOW + 60)) == "Short"
+    meet(books, "w", slices)
+    assert said(slices.reserve("b", Levels((always,)), 900, NOW, NOW + 60)) == "Reserved"
+    meet(books, "w", slices, NOW + IDLE_S)
+    assert len(list(slices.slices())) == 2  # of the first a request is under way
+    assert slices.settle("a", 200)
+    books.flush([Settle(Intent("a", 1, 0, 300, held.accounts, "w"), 200, "provider")])
+    for later in (IDLE_S, 2 * IDLE_S):
+        meet(books, "w", slices, NOW + later)
+    assert [each.span.key for each in slices.slices()] == [span("day", NOW).key]
+    assert books.leased((always.id, "total")) == 0
+
+
+def test_a_period_that_a_budget_has_again_goes_on() -> None:
+    always = Budget("tenant:a", 1000, "total")
+    books, slices, levels = Books([always], 1), Slices[str](), Levels((always,))
+    slices.reserve("a", levels, 300, NOW, NOW + 60)
+    meet(books, "w", slices)
+    assert said(slices.reserve("a", levels, 300, NOW, NOW + 60)) == "Reserved"
+    slices.settle("a", 300)
+    for period in ("day", "total"):
+        slices.follow({always.id: replace(always, period=period)}.get, NOW)
+    assert said(slices.reserve("b", levels, 700, NOW, NOW + 60)) == "Short"
+    meet(books, "w", slices)
+    assert said(slices.reserve("b", levels, 700, NOW, NOW + 60)) == "Reserved"
+    assert isinstance(slices.reserve("c", levels, 701, NOW, NOW + 60), Exhausted)
