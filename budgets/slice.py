@@ -15,6 +15,9 @@ from budgets.slice_size import slice_size
 #: Amounts that the dearest usual request is told from.
 _AMOUNTS = 128
 _BURN_TAU_S = 30.0
+#: So long after a cap was lowered nobody holds stock of it: other workers may not have heard of it yet, and what
+#: they spend meanwhile is room that stock here was leased in. Configurations are in force everywhere within 1 s.
+LOWERED_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class Slice:
     returned: int = 0
     spent: int = 0
     posted: int = 0  # of `spent`
+    lowered: int = 0  # the first asking under the cap that it was lowered to last
+    lowered_at: float = 0.0
     reserved: int = 0  # by requests under way
     standing: Standing | None = None
     needed: int = 0  # by requests that found too little, since the last asking
@@ -101,12 +106,37 @@ class Slice:
         posted = self.standing.posted if self.standing is not None else 0
         return posted + self.spent - self.posted
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether what is free may be beyond the cap, for all that the books have said since that was lowered."""
+        standing = self.standing
+        if standing is None or self.heard < self.lowered:
+            return True
+        return standing.posted + standing.leased > self.budget.limit
+
     def exhausted(self, amount: int) -> bool:
         """Whether `amount` does not fit even if all that others hold, and all that is reserved, came back.
 
         By the limit that is in force here: the books may have heard of another one before, or not yet of this one.
         """
         return self.standing is not None and self.spent_in_all + amount > self.budget.limit
+
+    def follow(self, terms: Budget, asked: int, now: float) -> bool:
+        """Held to `terms` from now on; `asked` is the last asking. Whether the books are to be told at once.
+
+        What was stocked under a higher cap, or none, goes back: it may be beyond this one.
+        """
+        before, self.budget = self.budget, terms
+        if not terms.hard or (before.hard and before.limit <= terms.limit):
+            return False
+        self.lowered, self.lowered_at = asked + 1, now
+        self.give_back()
+        return True
+
+    def give_back(self) -> None:
+        """All that is free; the books hear of it with the next asking."""
+        self.returned += max(0, self.free)
+        self.stocked = False
 
     def lack(self, amount: int) -> None:
         """A request found too little, here or in another budget of its own: what there is, is kept for it."""
@@ -132,11 +162,11 @@ class Slice:
             self.burn += weight * (self.begun / elapsed - self.burn)
             self.begun = 0
 
-    def want(self, lasting: bool, asked: int) -> Want:
+    def want(self, lasting: bool, stocking: bool, asked: int) -> Want:
         """What to ask, and what to give back at once; nothing is held for a period that is over or unused."""
         needed, least = (self.needed, self.needed_least) if lasting else (0, 0)
         self.needed = self.needed_least = 0
-        stock = self.target() if lasting and self.budget.hard else 0
+        stock = self.target() if lasting and stocking and self.budget.hard else 0
         self.stocked = stock > 0
         keep = max(stock, needed)
         if self.free > (2 * keep if stock else keep):
@@ -167,6 +197,8 @@ class Slice:
         self.posted = max(self.posted, grant.spent)
         # Of a life before this one; or ours, spent while it was soft and posted before it was heard of here.
         self.spent = max(self.spent, self.posted)
+        if self.budget.hard and self.doubtful:
+            self.give_back()  # what was asked for before the cap was lowered, too
 
     @property
     def complete(self) -> bool:

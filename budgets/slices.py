@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
 from budgets.period import Span, span
-from budgets.slice import Budget, Grant, Slice, Want
+from budgets.slice import LOWERED_S, Budget, Grant, Slice, Want
 
 #: Percent of a soft budget at which its callers are warned.
 WARNINGS = (80, 100)
@@ -132,6 +132,8 @@ class Slices(Generic[Id]):
             each.reserved -= amount
             each.spent += cost
             if not each.stocked and cost < amount and each.budget.hard:
+                if each.doubtful:
+                    each.give_back()
                 self._press(each)  # others wait for what is left over
         return True
 
@@ -165,7 +167,7 @@ class Slices(Generic[Id]):
                 if 0 <= now - each.asked_at < IDLE_S:
                     continue  # from time to time all the same: an answer may have been lost
             each.asked_at = now
-            wants.append(each.want(lasting, self._askings))
+            wants.append(each.want(lasting, not 0 <= now - each.lowered_at < LOWERED_S, self._askings))
         return sorted(wants)  # every worker locks the books' rows in the same order
 
     def hear(self, grants: Iterable[Grant]) -> None:
@@ -177,17 +179,20 @@ class Slices(Generic[Id]):
     def drain(self) -> list[Want]:
         """The last of `wants`: all that is not reserved goes back."""
         self._askings += 1
-        return sorted(each.want(False, self._askings) for each in self._slices.values())
+        return sorted(each.want(False, False, self._askings) for each in self._slices.values())
 
-    def follow(self, terms: Callable[[str], Budget | None]) -> None:
+    def follow(self, terms: Callable[[str], Budget | None], now: float) -> None:
         """What `terms` says of an id holds from now on, for what is under way, too; the books are told it.
 
-        Of whom it says nothing, the last that was said holds.
+        Of whom it says nothing, the last that was said holds. Where a cap is lower now, nothing is spent before the
+        books have answered, who are to be asked at once (`pressing`); what is reserved stays.
         """
         self._terms = terms
         self._version += 1
         for each in self._slices.values():
-            each.budget = terms(each.budget.id) or each.budget
+            found = terms(each.budget.id)
+            if found is not None and each.follow(found, self._askings, now):
+                self._press(each)
 
     def current(self, budget: Budget, now: float) -> Slice:
         """Of the period that lasts, for readings: one that was not used here is not kept."""

@@ -159,7 +159,9 @@ class Treasury:
 
     def follow(self, terms: Callable[[str], Budget | None]) -> None:
         """What `terms` says of an id holds from now on, whatever a request brings; None: what was said last."""
-        self._slices.follow(terms)
+        self._slices.follow(terms, self._now())
+        if self._slices.pressing:
+            self._leasing.wake()
 
     def price(self, seller: Seller, model: str, tenant: str) -> Price:
         return self.prices.price(seller, model, tenant, self._now())

@@ -13,8 +13,8 @@ from budgets.reservation import Reservation, Unavailable
 from budgets.slice import Budget
 from budgets.slices import Exhausted, Levels
 from budgets.watch import Watch
-from storage.database import Database
-from tests.budgets.money_world import begin, held, open_treasury, reserve, settle
+from storage.database import EVERY_TENANT, Database
+from tests.budgets.money_world import PATIENCE_S, begin, held, open_treasury, reserve, settle
 
 KEY = Budget("key:a/web", 1000, "day", tenant="a")
 SOFT = Budget("tenant:a", 100, "month", hard=False, tenant="a")
@@ -37,6 +37,26 @@ async def test_a_budget_that_becomes_soft_serves_who_waits_for_it_and_hard_again
         assert isinstance(await reserve(opened, "r4", (KEY,), 101), Exhausted)
         opened.end(third)
     assert list((await standings(database.reads, third.accounts)).values()) == [(900, 0)]
+
+
+async def test_a_cap_lowered_while_the_books_are_away_holds_at_once_and_who_is_under_way_goes_on(
+    database: Database, tmp_path: Path
+) -> None:
+    wide = replace(KEY, limit=1_000_000)
+    async with open_treasury(tmp_path, database) as opened:
+        first = await held(opened, "r1", (wide,), 100)
+        async with asyncio.timeout(PATIENCE_S):
+            while opened.balances([wide])[0].free < 200:
+                await asyncio.sleep(0.01)
+        async with database.admin.transaction(EVERY_TENANT) as connection:
+            await connection.execute("LOCK TABLE budget_accounts")
+            opened.follow({wide.id: replace(wide, limit=200)}.get)
+            refused = await reserve(opened, "r2", (wide,), 50)
+            assert isinstance(refused, Unavailable) and refused.reason == "away"
+            assert settle(opened, begin(opened, first), 80) == 80
+            assert isinstance(await reserve(opened, "r3", (wide,), 10), Unavailable)  # nor what that one left
+        opened.end(await held(opened, "r4", (wide,), 120))
+        assert isinstance(await reserve(opened, "r5", (wide,), 121), Exhausted)
 
 
 async def test_a_fault_of_our_own_ends_no_exchange_with_the_books(

@@ -11,17 +11,9 @@ from budgets.slice_size import NEAR_REQUESTS, SHARE, STOCK_S, near_cap, slice_si
 from budgets.slices import WANTS_MAX, Exhausted, Levels, Reserved, Short, Slices
 from budgets.spool.record import Intent, Settle
 from tests.budgets.books import Books
+from tests.budgets.slices_world import NOW, meet, said
 
-NOW = 1_700_000_000.0
 MONEY = st.integers(0, 10**15)
-
-
-def said(decided: Reserved | Short | Exhausted) -> str:
-    return type(decided).__name__
-
-
-def meet(books: Books, holder: str, slices: Slices, now: float = NOW) -> None:
-    slices.hear(books.exchange(holder, slices.wants(now)))
 
 
 def test_two_hundred_at_once_on_a_budget_for_fifty() -> None:
@@ -284,24 +276,24 @@ def _used_up() -> tuple[Budget, Books, Slices[tuple[str, int]]]:
 def test_a_budget_that_was_raised_refuses_nobody_by_what_it_was() -> None:
     """Though the books were not asked since: their word is of before."""
     budget, _, slices = _used_up()
-    slices.follow({budget.id: replace(budget, limit=5000)}.get)
+    slices.follow({budget.id: replace(budget, limit=5000)}.get, NOW)
     assert isinstance(slices.reserve(("s", 1), Levels((budget,)), 1, NOW, NOW + 60), Short)
 
 
 def test_a_budget_that_was_lowered_refuses_by_what_it_is() -> None:
     budget, books, slices = _used_up()
     raised = books.budgets[budget.id] = replace(budget, limit=5000)
-    slices.follow({budget.id: raised}.get)
+    slices.follow({budget.id: raised}.get, NOW)
     slices.reserve(("s", 1), Levels((raised,)), 2000, NOW, NOW + 60)
     meet(books, "w", slices)
-    slices.follow({budget.id: replace(budget, limit=1500)}.get)
+    slices.follow({budget.id: replace(budget, limit=1500)}.get, NOW)
     decided = slices.reserve(("t", 1), Levels((raised,)), 4000, NOW, NOW + 60)
     assert isinstance(decided, Exhausted) and decided.left == 500
 
 
 def test_the_books_are_told_the_terms_in_force_where_no_request_comes() -> None:
     budget, _, slices = _used_up()
-    slices.follow({budget.id: replace(budget, limit=5000)}.get)
+    slices.follow({budget.id: replace(budget, limit=5000)}.get, NOW)
     assert [want.terms.limit for want in slices.wants(NOW)] == [5000]
 
 
@@ -310,10 +302,10 @@ def test_what_a_request_brings_sets_no_terms() -> None:
     old = Budget("tenant:a", 1000, "month")
     lowered, slices = replace(old, limit=100), Slices[tuple[str, int]]()
     for one, now in ((("r", 1), NOW), (("s", 1), NOW + 40 * 86_400)):
-        slices.follow({old.id: lowered}.get)
+        slices.follow({old.id: lowered}.get, now)
         slices.reserve(one, Levels((old,)), 500, now, now + 60)
         assert {want.terms for want in slices.wants(now)} == {lowered}
-    slices.follow({}.get)  # who is deleted keeps the last that was said
+    slices.follow({}.get, now)  # who is deleted keeps the last that was said
     slices.reserve(("t", 1), Levels((old,)), 500, now, now + 60)
     assert {each.budget for each in slices.slices()} == {lowered}
 
@@ -322,9 +314,9 @@ def test_a_budget_becomes_soft_while_a_request_waits_for_it_and_hard_again() -> 
     hard = Budget("tenant:a", 1000, "month")
     slices, levels = Slices[tuple[str, int]](), Levels((hard,))
     assert said(slices.reserve(("r", 1), levels, 500, NOW, NOW + 60)) == "Short"
-    slices.follow({hard.id: replace(hard, hard=False)}.get)
+    slices.follow({hard.id: replace(hard, hard=False)}.get, NOW)
     assert said(slices.reserve(("r", 1), levels, 500, NOW, NOW + 60)) == "Reserved"
-    slices.follow({hard.id: hard}.get)
+    slices.follow({hard.id: hard}.get, NOW)
     assert said(slices.reserve(("s", 1), levels, 500, NOW, NOW + 60)) == "Short"
 
 
@@ -333,12 +325,12 @@ def test_what_was_spent_while_soft_counts_once() -> None:
     hard = Budget("tenant:a", 300, "month")
     soft = replace(hard, hard=False)
     books, slices = Books([hard], 1), Slices[tuple[str, int]]()
-    slices.follow({hard.id: soft}.get)
+    slices.follow({hard.id: soft}.get, NOW)
     decided = slices.reserve(("r", 1), Levels((soft,)), 200, NOW, NOW + 60)
     assert isinstance(decided, Reserved)
     slices.settle(("r", 1), 200)
     books.flush([Settle(Intent("r", 1, 0, 200, decided.accounts, "w"), 200, "provider")])
-    slices.follow({hard.id: hard}.get)
+    slices.follow({hard.id: hard}.get, NOW)
     meet(books, "w", slices)
     assert [each.spent_in_all for each in slices.slices()] == [200]
     assert said(slices.reserve(("s", 1), Levels((hard,)), 100, NOW, NOW + 60)) == "Short"

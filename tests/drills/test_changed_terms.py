@@ -15,13 +15,15 @@ from budgets.leasing import Waiting
 from budgets.reservation import Reservation
 from budgets.slice import Budget
 from budgets.slices import Exhausted, Levels
-from budgets.treasury import Treasury
+from budgets.treasury import Balance, Treasury
 from budgets.watch import Watch
 from storage.database import Database
 from tests.budgets.money_world import begin, held, reserve, settle, treasury
 
 ROUNDS, CHANGES, CALLERS = 3, 6, 6
 AMOUNT_MAX = 40
+#: What each worker has in stock when the cap is lowered to less than that above what is spent.
+STOCKED = 1_500
 BUDGET = Budget("key:a/web", 20_000, "total", tenant="a")
 #: A request waits no longer than this; who waits longer was forgotten.
 PATIENCE_S = 30.0
@@ -33,8 +35,10 @@ class Callers:
     def __init__(self, opened: Treasury, seed: int) -> None:
         self.opened = opened
         self.terms = BUDGET
-        self.spent = self.reserved = self.refused = self.wronged = 0
-        self.left: Callable[[], int] | None = None  # what is left for all, once everybody knows it
+        self.spent = self.refused = self.wronged = self.passed = 0
+        # What is left for all: once everybody has the last terms; once they know what others spent, too.
+        self.cap: Callable[[], int] | None = None
+        self.left: Callable[[], int] | None = None
         self.exchanges = 0
         self._chance = random.Random(seed)
         self._numbers = count()
@@ -43,6 +47,9 @@ class Callers:
     def follow(self, terms: Budget) -> None:
         self.terms = terms
         self.opened.follow({terms.id: terms}.get)
+
+    def balance(self) -> Balance:
+        return self.opened.balances([BUDGET])[0]
 
     @asynccontextmanager
     async def calling(self) -> AsyncIterator[None]:
@@ -71,11 +78,10 @@ class Callers:
             self.refused += isinstance(decided, Exhausted)
             self.wronged += isinstance(decided, Exhausted) and self.left is not None and amount <= self.left()
             return
-        self.reserved += amount
+        self.passed += self.cap is not None and self.cap() < 0
         attempt = begin(self.opened, decided)
         await asyncio.sleep(self._chance.random() * 0.02)
         self.spent += settle(self.opened, attempt, self._chance.randrange(amount + 1))
-        self.reserved -= amount
 
 
 @pytest.mark.timeout(200)
@@ -91,7 +97,7 @@ async def test_no_cap_is_passed_nothing_below_it_is_refused_and_the_workers_go_o
         await both[-1].opened.start()
     for _ in range(ROUNDS):
         for one in both:
-            one.left = None
+            one.cap = one.left = None
         async with both[0].calling(), both[1].calling():
             for _ in range(CHANGES):
                 limit = chance.randrange(_in_all(both) + 5_000)
@@ -99,15 +105,22 @@ async def test_no_cap_is_passed_nothing_below_it_is_refused_and_the_workers_go_o
                 for one in chance.sample(both, 2):
                     one.follow(terms)
                     await asyncio.sleep(chance.random() * 0.1)
-            last = replace(BUDGET, limit=_in_all(both) + chance.randrange(3_000))
+            wide = replace(BUDGET, limit=_in_all(both) + 40_000)
             for one in both:
+                one.follow(wide)
+            await _until(lambda: all(one.balance().free > STOCKED for one in both))
+            last = replace(BUDGET, limit=_in_all(both) + chance.randrange(STOCKED))
+            for one in both:
+                await asyncio.sleep(chance.random() * 0.02)
                 one.follow(last)
-            await _known(both)
             known = _in_all(both)
             for one in both:
-                one.refused, one.left = 0, lambda: last.limit - _in_all(both)  # noqa: B023 - over by the next round
+                one.cap = lambda: max(last.limit, known) - _in_all(both)  # noqa: B023 - over by the next round
+            await _known(both)
+            for one in both:
+                one.refused, one.left = 0, lambda: last.limit - _in_all(both)  # noqa: B023 - the same
             await _until(lambda: all(one.refused for one in both))
-        assert _in_all(both) <= max(last.limit, known)
+        assert not any(one.passed for one in both)
         assert not any(one.wronged for one in both)
         left = max(0, last.limit - _in_all(both))
         for one in both:
@@ -130,7 +143,7 @@ def _asked(one: Callers) -> None:
 
 
 def _in_all(both: list[Callers]) -> int:
-    return sum(one.spent + one.reserved for one in both)
+    return sum(one.spent + one.balance().reserved for one in both)
 
 
 async def _known(both: list[Callers]) -> None:
