@@ -20,12 +20,14 @@ from gateway.admission.named import named
 from gateway.admission.places import TELL_MS
 from gateway.admission.relearning import ROUND_MS
 from gateway.admission.stock import Stock
+from gateway.admission.window import LEASE_MS_MAX
 from gateway.admission.wishes import Wish, Wishes
 from gateway.charge import Charge
 
 #: A lease is not used in its last moments: who takes it must still send.
 GUARD_MS = 20
-LEASE_MS = 500
+#: How long a lease lasts for who waits: at least, and in calls. One that ends before its answer is heard serves nobody.
+LEASE_MS, _LEASE_CALLS = 500, 4
 HEARTBEAT_MS = 1_000
 #: Stock that ends before the heartbeat after next gets a successor.
 _FRESH_MS = HEARTBEAT_MS + 100
@@ -297,8 +299,11 @@ class Holding(Hand):
         news = self.unsaid.say()
         return Batch(
             self.terms, self._worker, self._number, None, news.reports, news.returns, news.settles,
-            news.observations, lease_ms=LEASE_MS,
+            news.observations, lease_ms=self._lease_ms(),
         )  # fmt: skip
+
+    def _lease_ms(self) -> int:
+        return min(LEASE_MS_MAX, max(LEASE_MS, round(_LEASE_CALLS * self.last.call_ms)))
 
     def _grant_wishes(self, answer: Answer, now: int) -> list[tuple[int, int]]:
         """Those that were refused: (rank, ms until there may be room)."""

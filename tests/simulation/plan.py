@@ -86,6 +86,7 @@ class Plan:
     replicas: int = 1
     crashes: list[tuple[float, int]] = field(default_factory=list)  # when, which replica
     ledger_away: list[tuple[float, float]] = field(default_factory=list)
+    link_s: tuple[float, float] = (0.0005, 0.005)  # one way to the ledger, at least and at most
     link_loses: float = 0.0  # of the calls to the ledger, how many of each kind go wrong
     seconds: float = TRAFFIC_S
     until: float = BEGIN_S + TRAFFIC_S + DRAIN_S

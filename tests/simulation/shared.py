@@ -31,13 +31,15 @@ class SharedLedger:
 class Link:
     """One replica's way to the shared ledger."""
 
-    def __init__(self, shared: SharedLedger, chance: Random, loses: float) -> None:
-        self._shared, self._chance, self._loses = shared, chance, loses
+    def __init__(
+        self, shared: SharedLedger, chance: Random, way_s: tuple[float, float], loses: float
+    ) -> None:
+        self._shared, self._chance, self._way_s, self._loses = shared, chance, way_s, loses
         self.cut = False  # for good: the replica has died
 
     async def exchange(self, batch: Batch) -> Answer:
         chance, loop = self._chance, asyncio.get_running_loop()
-        await asyncio.sleep(chance.uniform(0.0005, 0.005))
+        await asyncio.sleep(chance.uniform(*self._way_s))
         if self.cut or self._shared.is_away(loop.time()) or chance.random() < self._loses:
             await self._unheard()
         self._shared.calls.append(loop.time())
@@ -46,7 +48,7 @@ class Link:
             await self._shared.ledger.exchange(batch)  # it came twice
         if chance.random() < self._loses:
             await self._unheard()
-        await asyncio.sleep(chance.uniform(0.0005, 0.005))
+        await asyncio.sleep(chance.uniform(*self._way_s))
         if self.cut:
             await self._unheard()
         return answer

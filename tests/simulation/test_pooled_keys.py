@@ -48,3 +48,13 @@ def test_the_top_class_hardly_waits_and_the_ledger_is_not_asked_for_nothing() ->
     assert sent >= 0.98 * RPM * KEYS * MEASURED_S / 60
     calls = sum(at >= begin for at in report.calls)
     assert calls <= 8 * sent
+
+
+def test_a_ledger_that_takes_half_a_second_to_answer_is_used_to_the_full() -> None:
+    """Leases last for some calls: those that end before they are heard of serve nobody."""
+    plan = pooled()
+    plan.link_s = 0.1, 0.5
+    report = run(plan)
+    assert not report.broken, report.broken
+    sent = sum(attempt.at >= BEGIN_S + WARM_UP_S for attempt in report.sent)
+    assert sent >= 0.94 * RPM * KEYS * MEASURED_S / 60

@@ -154,7 +154,7 @@ class World:
         grantor: Grantor = self.shared.ledger
         link = None
         if plan.replicas > 1:
-            link = Link(self.shared, chance, plan.link_loses)
+            link = Link(self.shared, chance, plan.link_s, plan.link_loses)
             grantor = Leases(
                 link, self.time, f"r{number}", on_ledger_loss=plan.snapshot.on_ledger_loss,
                 workers=plan.replicas, jitter=chance.random,
