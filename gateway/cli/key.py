@@ -24,7 +24,12 @@ _COLUMNS = {
 @app.command("list")
 def _list(tenant: Tenant, as_json: AsJson = False) -> None:
     """The keys of a tenant."""
-    asking(lambda admin: show_rows(admin.listed("tenants", tenant, "keys"), _COLUMNS, as_json))
+
+    def run(admin: Any) -> None:
+        rows = admin.listed("tenants", tenant, "keys")
+        show_rows(rows if as_json else [_with_use(row) for row in rows], _COLUMNS, as_json)
+
+    asking(run)
 
 
 @app.command("show")
@@ -76,3 +81,8 @@ def _revoke(key: Key, as_json: AsJson = False) -> None:
             print(f"revoked {key}")
 
     asking(run)
+
+
+def _with_use(row: dict[str, Any]) -> dict[str, Any]:
+    """Of a key of the file it is not recorded when it was used; that is not to look like never."""
+    return {**row, "last_used_at": "n/a (file)"} if row["source"] == "file" else row

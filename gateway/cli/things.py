@@ -3,6 +3,7 @@
 What there is to say of a thing is the admin API's affair: commands name fields as it does (`--set name=value`).
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -20,7 +21,8 @@ Sets = Annotated[list[str] | None, Option("--set", metavar="NAME=VALUE", help="A
 class Thing:
     """`columns`: what a list shows, the field by what it is called; of each row as `standing` has it for people.
 
-    `example` is how one is made, `change` how one is changed, where they are; `verbs`: with what they do.
+    `example` is how one is made, `change` how one is changed, where they are; `verbs`: with what they do. `remark`
+    is what is said beside one that was made, on stderr, where there is something.
     """
 
     noun: str
@@ -31,6 +33,13 @@ class Thing:
     verbs: Mapping[str, str] = field(default_factory=dict)
     change: str | None = None
     standing: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    remark: Callable[[dict[str, Any]], str | None] | None = None
+
+
+def _for_everybody(budget: dict[str, Any]) -> str | None:
+    if budget["scope"] != "all":
+        return None
+    return f"{budget['id']} caps what all tenants spend together; one of a tenant is made with --set tenant=ID"
 
 
 _KEY_COLUMNS = {"role": "role", "kind": "kind", "expires": "expires_at", "revoked": "revoked_at"}
@@ -84,6 +93,7 @@ THINGS = (
         },
         "kaze budget create --set tenant=client-a --set period=month --set usd=500",
         change="kaze budget change client-a.month --set usd=800",
+        remark=_for_everybody,
     ),
     Thing(
         "admin-key", "admin-keys", "Who may use the admin API.", {"admin key": "id", **_KEY_COLUMNS},
@@ -134,7 +144,14 @@ def _commands(thing: Thing) -> Typer:
     ) -> None:
         """Make one."""
         body = {**({} if name is None else {"id": name}), **settings(sets)}
-        asking(lambda admin: show(admin.post(thing.plural, body=body), as_json))
+
+        def run(admin: Any) -> None:
+            made = admin.post(thing.plural, body=body)
+            show(made, as_json)
+            if thing.remark is not None and (remark := thing.remark(made)) is not None:
+                print(remark, file=sys.stderr)
+
+        asking(run)
 
     @app.command("delete", epilog=of_one.format("delete"))
     def _delete(name: Name, as_json: AsJson = False) -> None:

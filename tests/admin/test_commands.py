@@ -85,6 +85,12 @@ async def test_a_tenant_and_its_key_from_the_shell(admin: Admin, kaze: Kaze) -> 
     assert "keys.rotate" in (await kaze("audit", "list", "--tenant", "client-a")).stdout
 
 
+async def test_of_a_key_of_the_file_it_is_not_known_when_it_was_used(kaze: Kaze) -> None:
+    [key] = await as_json(kaze, "key", "list", "a")
+    assert (key["source"], key["last_used_at"]) == ("file", None)
+    assert "n/a (file)" in (await kaze("key", "list", "a")).stdout
+
+
 async def test_help_gives_an_example_of_the_command_that_is_asked_about(kaze: Kaze) -> None:
     for verb in ("list", "show", "create", "change", "delete"):
         assert f"For example: kaze budget {verb}" in (await kaze("budget", verb, "--help")).stdout
@@ -114,6 +120,9 @@ async def test_pools_models_and_budgets_from_the_shell(kaze: Kaze) -> None:
     made = await as_json(kaze, "budget", "create", "--set", "period=month", "--set", "usd=12.50")
     assert made["limit_nusd"] == 12_500_000_000
     assert made["id"] in (await kaze("budget", "list")).stdout
+    for tenant, remarked in (("*", True), ("a", False)):
+        said = await kaze("budget", "create", "--set", f"tenant={tenant}", "--set", "period=day", "--set", "usd=1")
+        assert ("all tenants" in said.stderr) is remarked
     key = await as_json(kaze, "admin-key", "create", "ci", "--set", "role=auditor")
     assert key["secret"].startswith("kz_admin")
     assert "auditor" in (await kaze("admin-key", "list")).stdout

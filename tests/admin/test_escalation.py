@@ -105,5 +105,5 @@ async def test_a_tenants_key_opens_no_object_here(admin: Admin) -> None:
             for presented in (key, mint("web").reveal()):
                 reply = await admin.ask(method, path, key=presented)
                 answers.add((reply.status_code, reply.json()["detail"]))
-    assert answers == {(401, "An admin key is needed.")}
+    assert answers == {(401, "The admin key is not valid.")}
     assert (await admin.ask("GET", "/tenants/client-b", key=ADMIN_KEY)).json()["state"] == "active"

@@ -124,7 +124,7 @@ def test_who_waits_at_any_worker_is_listed_shown_and_cancelled(gateway: GatewayP
     assert kaze(gateway, "queue").stdout == "nobody waits\n"
     wrong = environ(KAZE_ADMIN_URL=gateway.admin_url, KAZE_ADMIN_KEY="kz_admin_wrong")
     refused = run_to_end([sys.executable, "-m", "gateway", "queue"], wrong)
-    assert (refused.returncode, refused.stderr) == (1, "An admin key is needed.\n")
+    assert (refused.returncode, refused.stderr) == (1, "The admin key is not valid.\n")
 
 
 def test_a_request_is_explained_by_one_worker_which_says_who_it_is(gateway: GatewayProcess) -> None:

@@ -57,10 +57,12 @@ class Service:
         request_id = self._request_id()
         request = Request(scope)
         try:
-            principal = await self._keys.principal(_presented(request))
+            presented = _presented(request)
+            principal = await self._keys.principal(presented)
             if principal is None:
                 await self._denied(_ask(request, NOBODY, request_id), "authenticate", known=False)
-                raise Problem(401, "An admin key is needed.", headers={"www-authenticate": "Bearer"})
+                why = "The admin key is not valid." if presented else "An admin key is needed."
+                raise Problem(401, why, headers={"www-authenticate": "Bearer"})
         except Problem as problem:
             await _response(problem.answer(), request_id)(scope, receive, send)
             return
