@@ -39,7 +39,9 @@ class Thing:
 def _for_everybody(budget: dict[str, Any]) -> str | None:
     if budget["scope"] != "all":
         return None
-    return f"{budget['id']} caps what all tenants spend together; one of a tenant is made with --set tenant=ID"
+    return (
+        f"{budget['id']} caps what all tenants spend together; one of a tenant is made with --set tenant=ID"
+    )
 
 
 _KEY_COLUMNS = {"role": "role", "kind": "kind", "expires": "expires_at", "revoked": "revoked_at"}

@@ -121,7 +121,9 @@ async def test_pools_models_and_budgets_from_the_shell(kaze: Kaze) -> None:
     assert made["limit_nusd"] == 12_500_000_000
     assert made["id"] in (await kaze("budget", "list")).stdout
     for tenant, remarked in (("*", True), ("a", False)):
-        said = await kaze("budget", "create", "--set", f"tenant={tenant}", "--set", "period=day", "--set", "usd=1")
+        said = await kaze(
+            "budget", "create", "--set", f"tenant={tenant}", "--set", "period=day", "--set", "usd=1"
+        )
         assert ("all tenants" in said.stderr) is remarked
     key = await as_json(kaze, "admin-key", "create", "ci", "--set", "role=auditor")
     assert key["secret"].startswith("kz_admin")
