@@ -151,26 +151,37 @@ def _value(key: TenantKeySection, environ: Mapping[str, str]) -> str:
 
 
 def _budgets(sections: tuple[BudgetSection, ...], tenant: str, key: str | None) -> Iterator[Wanted]:
-    """Under a name that is made of where it stands, so that it is found again, hard or soft by now."""
+    """Under a name that is made of where it stands, so that it is found again, hard or soft by now.
+
+    Where ids have dots in them others may come to the same name: those have one that is nobody else's.
+    """
     of_key = () if key is None else (key,)
     named = budgets_named(sections, "all" if tenant == "*" else tenant, *of_key, between=".")
     in_file = budgets_named(sections, tenant, *of_key)
     alone = {period for period, count in Counter(one.period for one in sections).items() if count == 1}
     for (long, one), (filed, _) in zip(named, in_file, strict=True):
-        name = _short(long)
+        plain, apart = _short(long), _digested(long, filed)
+        name, other = (apart, plain) if _ambiguous(tenant, key) else (plain, apart)
         document: Row = {
             "id": name, "tenant": tenant, "key": key, "period": one.period, "anchor_day": one.anchor,
             "limit_nusd": nano(one.usd), "enforce": one.enforce,
         }  # fmt: skip
         former = (_short(f"{long}.soft"),) if one.period in alone else ()
-        yield Wanted(f"budget {name}", "budgets", name, document, others=(*former, filed))
+        yield Wanted(f"budget {name}", "budgets", name, document, others=(other, *former, filed))
+
+
+def _ambiguous(tenant: str, key: str | None) -> bool:
+    """Whether the name may be that of others, too: `all` is everybody's."""
+    return tenant == "all" or "." in tenant or (key is not None and "." in key)
 
 
 def _short(name: str) -> str:
     """An id that a budget may have."""
-    if len(name) <= _NAME_MAX:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return name if len(name) <= _NAME_MAX else _digested(name, name)
+
+
+def _digested(name: str, of: str) -> str:
+    digest = hashlib.sha256(of.encode()).hexdigest()[:12]
     return f"{name[: _NAME_MAX - len(digest) - 1]}-{digest}"
 
 
@@ -224,11 +235,26 @@ def _steps(admin: AdminClient, wanted: Wanted) -> list[Step]:
 
 
 def _there(admin: AdminClient, wanted: Wanted) -> tuple[Wanted, Row | None]:
-    """What is there of it, and itself under that id; of several rather the budget that is as hard or soft as it."""
-    known = [wanted, *(replace(wanted, id=one, name=f"budget {one}") for one in wanted.others)]
-    found = [(one, there) for one in known if (there := admin.find(one.plural, one.id)) is not None]
-    alike = [pair for pair in found if pair[1].get("enforce") == wanted.document.get("enforce")]
-    return next(iter(alike or found), (wanted, None))
+    """What is there of it, and itself under that id; of several rather the budget that is as hard or soft as it.
+
+    Where there is nothing it goes by the first id that nobody has.
+    """
+    known = [wanted, *(_under(wanted, one) for one in wanted.others)]
+    rows: list[tuple[Wanted, Row | None]] = [(one, admin.find(one.plural, one.id)) for one in known]
+    found = [pair for pair in rows if pair[1] is not None and _same(wanted, pair[1], "tenant", "key")]
+    alike = [pair for pair in found if pair[1] is not None and _same(wanted, pair[1], "enforce")]
+    free = [pair for pair in rows if pair[1] is None]
+    return (alike or found or free or rows)[0]
+
+
+def _under(budget: Wanted, name: str) -> Wanted:
+    return replace(budget, id=name, name=f"budget {name}", document={**budget.document, "id": name})
+
+
+def _same(wanted: Wanted, there: Row, *fields: str) -> bool:
+    """In those of the fields that the file says."""
+    said = wanted.document
+    return all(there.get(name) == said[name] for name in fields if name in said)
 
 
 def _parts(step: Step) -> Iterator[Row]:

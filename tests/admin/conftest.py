@@ -1,7 +1,8 @@
 """A gateway with a database of its own, asked on its admin listener over a real socket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from typer.testing import CliRunner, Result
 
+from gateway.cli import app
 from storage.audit import GATEWAY, Deed, append
 from storage.database import EVERY_TENANT, Database
 from tests.postgres import Stored
@@ -18,6 +21,7 @@ from tests.running import ADMIN_KEY, ProviderSim, RunningGateway, configuration
 
 #: As the database has it, not the file; made by `admin.tenant`.
 TENANT = "client-a"
+Kaze = Callable[..., Any]
 
 
 @dataclass
@@ -100,3 +104,22 @@ async def admin(sim: ProviderSim, database: Database, stored: Stored) -> AsyncIt
         httpx2.AsyncClient(base_url=gateway.admin_url, timeout=60.0, trust_env=False) as client,
     ):
         yield Admin(client, database, stored, gateway, gateway.settings.data_dir)
+
+
+@pytest.fixture
+def kaze(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> Kaze:
+    """Runs a command in a thread, as it waits for this loop's gateway."""
+    monkeypatch.setenv("KAZE_ADMIN_URL", admin.gateway.admin_url)
+    monkeypatch.setenv("KAZE_ADMIN_KEY", ADMIN_KEY)
+    monkeypatch.setenv("CLIENT_A", "J7f3Kq9sLm2Xw8Zt5Bv4Nc6R")
+
+    async def run(*words: str, status: int = 0) -> Result:
+        result = await asyncio.to_thread(CliRunner().invoke, app, list(words))
+        assert result.exit_code == status, (words, result.output)
+        return result
+
+    return run
+
+
+async def as_json(kaze: Kaze, *words: str) -> Any:
+    return json.loads((await kaze(*words, "--json")).stdout)
