@@ -26,7 +26,8 @@ from gateway.charge import Charge
 
 #: A lease is not used in its last moments: who takes it must still send.
 GUARD_MS = 20
-#: How long a lease lasts for who waits: at least, and in calls. One that ends before its answer is heard serves nobody.
+#: How long a lease lasts for who waits: at least, and in calls. One that ends before its answer is heard serves
+#: nobody.
 LEASE_MS, _LEASE_CALLS = 500, 4
 HEARTBEAT_MS = 1_000
 #: Stock that ends before the heartbeat after next gets a successor.
