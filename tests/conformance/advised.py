@@ -1,7 +1,4 @@
-"""What `llm-comply` advises against and is so for a reason: `docs/conformance.md` shows these rows.
-
-Its failures have no such list: there are none.
-"""
+"""What `llm-comply` finds wrong, or advises against, and is so for a reason: `docs/conformance.md` shows these rows."""
 
 from typing import NamedTuple
 
@@ -33,6 +30,19 @@ ADVISED = (
     Advised("google-genai", ("openai",), "google-thinking", "The same."),
 )  # fmt: skip
 
+REFUSED = (
+    Advised(
+        "open-responses", ("anthropic",), "assistant-phase",
+        "It begins with an assistant's words; Anthropic takes no conversation that no user began (400), and one is "
+        "made up only where `lenient` allows it.",
+    ),
+)  # fmt: skip
+
+
+def refused(suite: str, behind: str) -> set[str]:
+    """The checks that fail."""
+    return {row.check for row in REFUSED if row.suite == suite and behind in row.behind}
+
 
 def advised(suite: str, behind: str) -> set[str]:
     """The checks that warn."""
@@ -40,5 +50,8 @@ def advised(suite: str, behind: str) -> set[str]:
 
 
 def rows() -> list[str]:
-    """Of the page's table."""
-    return [f"| {row.suite} | {', '.join(row.behind)} | `{row.check}` | {row.reason} |" for row in ADVISED]
+    """Of the page's tables."""
+    return [
+        f"| {row.suite} | {', '.join(row.behind)} | `{row.check}` | {row.reason} |"
+        for row in (*REFUSED, *ADVISED)
+    ]
