@@ -6,12 +6,15 @@ and UTF-8 cannot: it is read as U+FFFD. What passes unchanged keeps it. Callers 
 """
 
 import re
+from collections.abc import Iterable
 
 import orjson
 
 from gateway.chat import Json, JsonObject
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 
+#: Levels of what is read to be written anew, within more of the other dialect: writing ends at 254.
+DEPTH_MAX = 200
 #: Any JSON value as bytes. Raises TypeError for what JSON cannot hold.
 json_bytes = orjson.dumps
 _MAYBE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -46,12 +49,12 @@ def json_text(value: Json) -> str:
 
 
 def read_object(text: str | bytes) -> JsonObject | None:
-    """None for what is no JSON object."""
+    """None for what is no JSON object, or one that is nested deeper than it could be written."""
     try:
         value = read_json(text)
     except ValueError:
         return None
-    return value if type(value) is dict else None
+    return value if type(value) is dict and not _is_too_deep(text, value) else None
 
 
 def event_object(data: bytes) -> JsonObject:
@@ -62,7 +65,24 @@ def event_object(data: bytes) -> JsonObject:
         raise GatewayError(UPSTREAM_INVALID, "The provider sent an event that is not JSON.") from None
     if type(value) is not dict:
         raise GatewayError(UPSTREAM_INVALID, "The provider sent an event that is not an object.")
+    if _is_too_deep(data, value):
+        raise GatewayError(UPSTREAM_INVALID, "The provider sent an event that is nested too deep.")
     return value
+
+
+def _is_too_deep(text: str | bytes, value: Json) -> bool:
+    """Most texts do not even open so many."""
+    opened = sum(map(text.count, "[{" if isinstance(text, str) else (b"[", b"{")))  # type: ignore[arg-type]
+    level: list[Json] = [value]
+    for _ in range(DEPTH_MAX if opened > DEPTH_MAX else 0):
+        level = [inner for one in level for inner in _inside(one)]
+    return opened > DEPTH_MAX and bool(level)
+
+
+def _inside(value: Json) -> Iterable[Json]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _whole(escape: "re.Match[bytes]") -> bytes:

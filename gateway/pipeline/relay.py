@@ -15,6 +15,7 @@ from gateway.dialects.relayed_stream import RelayedStream
 from gateway.dialects.responses.stream_out import ResponsesWriter
 from gateway.dialects.sealed_ids import SealedIds
 from gateway.dialects.translated_stream import TranslatedStream
+from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import Exchange
 from gateway.pipeline.caller import Caller
 from gateway.pipeline.reply import Reply, failure_in
@@ -173,7 +174,8 @@ class Relay:
 
 def _object(body: bytes) -> dict[str, Any]:
     found = read_object(body)
-    assert found is not None, "a body was taken"
+    if found is None:  # nested too deep: that it is one was seen before
+        raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
     return found
 
 

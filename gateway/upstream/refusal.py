@@ -120,7 +120,11 @@ def refusal(
         return GatewayError(UPSTREAM_AUTH, "The provider refused the gateway's credential.")
     if status == 402 and kind == "capacity":  # of the account's money as much is on its way as may be
         return GatewayError(UPSTREAM_OVERLOADED, message)
-    if status == 402 or (status == 403 and kind == "quota") or (status == 429 and _is_out_of_quota(detail)):
+    if (
+        status == 402
+        or (status in (400, 403) and kind == "quota")
+        or (status == 429 and _is_out_of_quota(detail))
+    ):
         return GatewayError(INSUFFICIENT_QUOTA, message)
     if status == 429:
         return GatewayError(RATE_LIMITED, message, retry_after_s=retry_after_s(headers, datetime.now(UTC)))

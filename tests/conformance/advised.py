@@ -1,4 +1,4 @@
-"""What `llm-comply` finds wrong, or advises against, and is so for a reason: `docs/conformance.md` shows these rows."""
+"""What `llm-comply` finds wrong or advises against, and is so for a reason: `docs/conformance.md` shows these."""
 
 from typing import NamedTuple
 

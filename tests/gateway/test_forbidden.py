@@ -1,16 +1,20 @@
-"""A 403 costs others no more than it says: never the key for what one tenant asked for."""
+"""A 403 costs others no more than it says: never the key for what one tenant asked for. A 400 may be about the
+account, too."""
 
+import json
 from typing import Any
 
 import pytest
 
 from provider_sim import ProviderSim
+from tests.behind import behind_every_dialect
 from tests.gateway.wire import chat, post
 from tests.running import OTHER_KEY, RunningGateway, configuration
 
 MODERATION = "Your chosen model requires moderation and your input was flagged"
 DENIED = "You are not allowed to sample from this model"
 SHUT = "Your API key has been revoked."
+OUT = "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing."
 
 
 def health(gateway: RunningGateway) -> list[tuple[str, str, str]]:
@@ -73,3 +77,16 @@ async def test_without_money_is_one_word_everywhere(sim: ProviderSim) -> None:
         pools = gateway.app.state()["pools"]
         assert {pool["last_refusal"] for pool in pools} == {"insufficient_quota"}
         assert {one["reason"] for pool in pools for one in pool["health"]} == {"insufficient_quota"}
+
+
+async def test_an_account_without_money_that_says_so_by_400_is_passed_over(
+    sim: ProviderSim,
+) -> None:
+    config = behind_every_dialect(sim)
+    config["models"] = [{"id": "smart", "targets": ["anthropic/claude-sonnet-4-5", "openai/gpt-4o"]}]
+    said = {"type": "error", "error": {"type": "invalid_request_error", "message": OUT}}
+    async with RunningGateway(config) as gateway:
+        sim.script(status=400, headers=[("content-type", "application/json")], body=json.dumps(said).encode())
+        reply = await post(gateway, chat(model="smart"))
+        assert (reply.status, reply.headers["x-gateway-provider"]) == (200, "openai")
+        assert reply.headers["x-gateway-attempts"] == "2"
