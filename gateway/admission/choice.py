@@ -89,7 +89,7 @@ class Choice(Generic[AccountT]):
         self, targets: Targets[AccountT], wish: Wish, tried: Collection[Candidate[AccountT]], now: float
     ) -> Sequence[Candidate[AccountT]]:
         """Those that are not open to the request now."""
-        if all(one.health.open and not one.health.streak for keys in targets for one in keys):
+        if all(one.health.open and not one.health.doubted for keys in targets for one in keys):
             return ()
         ways = [one for keys in targets for one in _usable(keys, wish, tried)]
         return [one for one in ways if opens_at(one, ways, wish.rank, now, self._retries) > now]

@@ -2,7 +2,7 @@
 
     sound     in service, and the last that is known of it is an answer
     rising    the same, on the ramp that follows an ejection
-    doubted   in service, but what ended last there had failed
+    doubted   in service, but what ended last there had failed, or its credential was refused once
     ejected   left out for its health (`Health.ejected`)
     shut      left out for its quota, its model or its credential
 
@@ -31,7 +31,7 @@ def grade(health: Health) -> int:
     """How good a way of that health is, the best first."""
     if health.state != "healthy":
         return EJECTED if health.ejected else SHUT
-    if health.streak:
+    if health.streak or health.credential.doubted:
         return DOUBTED
     return SOUND if health.open or not health.recovering else RISING
 
@@ -52,7 +52,7 @@ def opens_at(
     Nobody knows when what is ejected is well again: of it no more is said than that a probe may start now.
     """
     health = one.health
-    if health.open and not health.streak:
+    if health.open and not health.doubted:
         return 0.0
     own, best = grade(health), min(grade(way.health) for way in ways)
     if own == best and (health.ejected or health.recovering):  # neither probe nor ramp is for them

@@ -95,7 +95,7 @@ class Health:
     @property
     def doubted(self) -> bool:
         """The last that is known of it is no answer."""
-        return self.streak > 0 or self.state != "healthy"
+        return self.streak > 0 or self.credential.doubted or self.state != "healthy"
 
     @property
     def recovering(self) -> bool:

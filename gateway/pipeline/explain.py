@@ -153,7 +153,8 @@ class Explainer:
                 mends = f"a person mends it (kaze pool verify {way.key_id})"
                 when = f"until {'it is there again' if health.credential.is_away else mends}"
             why = f": {health.history[-1].reason}" if health.history else ""
-            state = f"{health.state}, but the last attempt failed" if health.streak else health.state
+            failed = health.state == "healthy" and health.doubted
+            state = f"{health.state}, but the last attempt failed" if failed else health.state
             yield f"its health is {state}, {when}{why}"
         if now < account.blocked_until:
             yield f"blocked for {account.blocked_until - now:.1f} s, by what its provider said of it lately"

@@ -9,7 +9,7 @@ import pytest
 from provider_sim import ProviderSim
 from tests.behind import behind_every_dialect
 from tests.gateway.wire import chat, post
-from tests.running import OTHER_KEY, RunningGateway, configuration
+from tests.running import OTHER_KEY, PROVIDER_SECRET, RunningGateway, configuration
 
 MODERATION = "Your chosen model requires moderation and your input was flagged"
 DENIED = "You are not allowed to sample from this model"
@@ -90,3 +90,10 @@ async def test_an_account_without_money_that_says_so_by_400_is_passed_over(
         reply = await post(gateway, chat(model="smart"))
         assert (reply.status, reply.headers["x-gateway-provider"]) == (200, "openai")
         assert reply.headers["x-gateway-attempts"] == "2"
+
+
+async def test_a_key_whose_credential_was_refused_once_gets_no_more_than_can_go_on(sim: ProviderSim) -> None:
+    """With next to no traffic: the budget of attempts allows one more a minute."""
+    async with RunningGateway(configuration(sim.openai_url)) as gateway:
+        sim.fault(status=401, credential=PROVIDER_SECRET)
+        assert {(await post(gateway, chat())).status for _ in range(10)} == {200}
