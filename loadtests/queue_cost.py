@@ -44,6 +44,9 @@ class Endless:
     def opens_in(self, _account: str, _item: Item) -> float:
         return 0.0
 
+    def share(self, _account: str, item: Item) -> float:
+        return item.share
+
     def rates(self, _account: str) -> Sequence[float]:
         return (1e3, 1e6, inf, inf)
 

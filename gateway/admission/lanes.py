@@ -139,15 +139,18 @@ class Bucket:
     def set_back(self, at: int, entry: Entry) -> None:
         heappush(self._heaps[at], entry)
 
-    def serve(self, at: int) -> None:
-        """The head of the first lane goes on account `at`, and the lane to where its tenant now stands."""
+    def serve(self, at: int, share: float) -> None:
+        """The head of the first lane goes on account `at`, where it is thought to use `share` now, and the lane to
+        where its tenant now stands.
+        """
         heap, service = self._heaps[at], self._services[at]
         lane = heappop(heap)[2]
         item = lane.head()
-        service.serve(item)
-        lane.gone += item.share
-        self.gone += item.share
+        lane.gone += share
+        self.gone += share
         self.drop(item)
+        item.share = share
+        service.serve(item)
         if lane.items:
             heappush(heap, (service.start(lane.tenant), lane.head().order, lane))
 

@@ -75,7 +75,7 @@ class Search:
             (_, _, lane), where = best
             item = lane.head()
             if self._try_take(item):
-                where[0].serve(where[1])
+                where[0].serve(where[1], self._outlook.share(self._account, item))
                 return item, PASSES
             held = hold(item, self._account, self._outlook, self._now)
             if held != PASSES:

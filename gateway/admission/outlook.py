@@ -21,6 +21,13 @@ class Outlook(Protocol):
         """Seconds until the item may go there at all, whatever room there is: until its key serves it again."""
         ...
 
+    def share(self, account: str, item: Item) -> float:
+        """The part of its narrowest ceiling that the item is thought to use there, by what is known now.
+
+        What requests last is learned while they wait: whoever came, and whenever, is reckoned alike.
+        """
+        ...
+
     def rates(self, account: str) -> Sequence[float]:
         """Units a second by axis of `Charge` that it lets through; infinity where nothing limits it.
 

@@ -165,14 +165,16 @@ def _limits(terms: AccountTerms) -> Charge:
     return Charge(*limits)
 
 
-def share_of(account: Account, charge: Charge) -> float:
+def share_of(account: Account, charge: Charge, lasted_s: float | None = None) -> float:
     """The largest part of any ceiling that `charge` uses up: what tenants' shares are reckoned in.
 
-    A place counts for the time that requests take there. Never nothing: where nothing limits, requests count.
+    A place counts for the time that it was held; before that is known, for what requests take there. Never nothing:
+    where nothing limits, requests count.
     """
+    seconds = account.seconds if lasted_s is None else lasted_s
     share = _LEAST_SHARE
     for one in account.terms.dimensions:
         if one.limit:
-            part = account.seconds / _WINDOW_S if one.axis == CONCURRENCY else charge[one.axis]
+            part = seconds / _WINDOW_S if one.axis == CONCURRENCY else charge[one.axis]
             share = max(share, part / one.limit)
     return share

@@ -162,7 +162,8 @@ class Dispatcher:
         if grant is not None:
             self._grantor.settle(grant, grant.charge if charged is None else charged, self._time.at(now))
         if permit.item is not None:
-            self.line.settle(permit.item, share_of(account, charged or permit.item.charge))
+            share = share_of(account, charged or permit.item.charge, now - permit.began)
+            self.line.settle(permit.item, share)
         if self.line.items:
             self.room(account.id)
 

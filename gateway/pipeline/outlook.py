@@ -12,7 +12,7 @@ from gateway.admission.memory_ledger import LedgerTime
 from gateway.admission.retry_budget import RetryBudget
 from gateway.charge import CHARGE_AXES, Charge
 from gateway.clock import Clock
-from gateway.pipeline.account import Account
+from gateway.pipeline.account import Account, share_of
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Ticket, ticket_of
 
@@ -134,6 +134,9 @@ class AccountOutlook:
             any(one.dimension == "rpd" and one.used >= one.limit for one in self._grantor.usage(account, now))
             for account in item.signature
         )
+
+    def share(self, account: str, item: Item) -> float:
+        return share_of(self._accounts[account], item.charge)
 
     def rates(self, account: str) -> Sequence[float]:
         known = self._accounts[account]

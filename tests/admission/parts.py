@@ -44,6 +44,9 @@ class Plenty:
     def opens_in(self, account: str, item: Item) -> float:
         return 10.0 if (account, item.group) in self.shut else 0.0
 
+    def share(self, _account: str, item: Item) -> float:
+        return item.share
+
     def rates(self, _account: str) -> Sequence[float]:
         return (self.rate, inf, inf, inf)
 

@@ -59,6 +59,9 @@ class Accounts:
     def opens_in(self, account: str, _item: Item) -> float:
         return inf if account in self.down else 0.0
 
+    def share(self, account: str, item: Item) -> float:
+        return item.share
+
     def rates(self, account: str) -> tuple[float, ...]:
         return (RATE, RATE, inf, inf) if account not in self.down else (0.0, 0.0, inf, inf)
 
