@@ -10,11 +10,10 @@ from budgets.slice import Budget, Want
 from budgets.spool.claim import claim
 from budgets.spool.record import Intent, Settle
 from tests.admin.conftest import Admin
-from tests.admin.test_commands import Kaze, as_json, kaze
+from tests.admin.test_commands import Kaze, as_json
 from tests.configuration.operator import Operator
 from tests.drills.test_postgres_faults import in_force
 
-__all__ = ["kaze"]
 DAY = Budget("tenant:a", 1000, "day", tenant="a")
 ALL = Budget("all", 5000, "total")
 SOFT = Budget("soft", 10, "day", hard=False)
