@@ -31,7 +31,7 @@ class Account:
     __slots__ = (
         "adapter", "attempts", "blocked_until", "breaker", "dimensions", "failures", "full_until", "id",
         "in_flight", "key", "last_rate_limited", "last_refusal", "least_tokens", "limited", "limits", "lowered_at",
-        "observed_at", "room", "room_as_of", "seconds", "terms", "weight",
+        "observed_at", "room", "room_as_of", "seconds", "sliced", "terms", "weight",
     )  # fmt: skip
 
     def __init__(self, key: ProviderKey, terms: AccountTerms, adapter: Adapter) -> None:
@@ -65,6 +65,8 @@ class Account:
         #: What is no more than this fits any of its ceilings on tokens.
         self.least_tokens = min(self.limits.input, self.limits.output, self.limits.tokens)
         self.dimensions = frozenset(dimension.name for dimension in terms.dimensions)
+        #: Those that the provider enforces in slices of a minute.
+        self.sliced = frozenset(dimension.name for dimension in terms.dimensions if dimension.burst_ms)
         self.limited = bool(terms.dimensions)
 
     def block(self, until: float, *, full: bool = False) -> None:

@@ -233,7 +233,9 @@ class Lessons:
         others = []
         for seen in account.adapter.observe(headers, self._clock.utc()):
             if seen.dimension in account.dimensions:
-                observation = Observation(seen.dimension, seen.limit, seen.remaining)
+                # What is left of a slice says nothing of the minute: more was used there by somebody, or by us.
+                remaining = None if seen.dimension in account.sliced else seen.remaining
+                observation = Observation(seen.dimension, seen.limit, remaining)
                 self._grantor.observe(account.id, observation, self._time.at(now))
             else:
                 others.append(seen)
