@@ -2,8 +2,8 @@
 account has no ceilings. A ledger of its own, kept through all losses.
 
 What is sent so is in this worker's record of its last minute, and so is taught to a ledger that forgot. A ledger
-that comes back with all it knew is not told of a safe share, which it never grants; it is told of what an open
-account sent.
+that comes back with all it knew is not told of a provider key's safe share, which it never grants; it is told of
+what an open account sent, and of what a tenant key used, whose share is part of what the ledger grants.
 
 A safe share begins when every lease that anybody has is over: a call that went astray is no loss. In slices
 (`burst_s`) nothing is set aside, for that would be less than a request: while others still reach the ledger, who
@@ -93,9 +93,11 @@ class Alone:
         return not self._may_send(holding, now) and self._places.get(holding.terms.id, 0) is None
 
     def tell(self, holding: Holding, now: int) -> None:
-        """The ledger is back: what it must know."""
+        """The ledger is back: what it must know. One that forgot is told all that was sent, this among it."""
         untold = self._untold.pop(holding.terms.id, None)
-        for sent in untold.sent(now) if untold is not None else ():
+        if untold is None or holding.last.relearn:
+            return
+        for sent in untold.sent(now):
             holding.unsaid.settled(holding.last.ledger_time(now - sent.age_ms), sent.charge, _TOLD_RANK)
 
     def _may_send(self, holding: Holding, now: int) -> bool:
@@ -132,5 +134,5 @@ class Alone:
     def _record(self, holding: Holding, charge: Charge, now: int) -> None:
         holding.appetite.last = now
         holding.record.without_ledger(charge, now)
-        if self._mode == "open":
+        if self._mode == "open" or not holding.terms.paced:
             self._untold.setdefault(holding.terms.id, LastMinute()).add(charge, now)

@@ -221,6 +221,27 @@ async def test_a_tenant_keys_safe_share_is_an_equal_part() -> None:
     await fleet.aclose()
 
 
+@pytest.mark.parametrize("forgets", [False, True])
+async def test_what_a_tenant_key_used_meanwhile_is_told_once(forgets: bool) -> None:
+    fleet = Fleet(terms(Dimension("rpm", 20), paced=False), 1)
+    leases, id_ = fleet.lines[0].leases, fleet.terms.id
+    fleet.lines[0].arrive()
+    await fleet.passes(2.0)
+    cut(fleet, 1)
+    await fleet.passes(2.0)
+    granted = [await leases.obtain(id_, ONE, 1) for _ in range(7)]
+    assert None not in granted
+    if forgets:
+        fleet.ledger = MemoryLedger(fleet.time)
+        fleet.roads[0].ledger = fleet.ledger
+    cut(fleet, 1, mended=True)
+    await fleet.passes(8.0)
+    (used,) = [one.used for one in leases.usage(id_, fleet.time.now())]
+    # A ledger that forgot also counts what may have been leased: no more than was, and nothing of this twice.
+    assert 8 <= used < (8 + 7 if forgets else 9)
+    await fleet.aclose()
+
+
 async def test_who_is_not_let_wait_has_a_safe_share_while_the_ledger_learns() -> None:
     fleet = Fleet(terms(Dimension("rpm", 40), paced=False), 2)
     leases, id_ = fleet.lines[0].leases, fleet.terms.id
