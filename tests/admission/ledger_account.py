@@ -39,6 +39,9 @@ class LedgerAccount:
     def opens_in(self, _account: str, _item: Item) -> float:
         return 0.0
 
+    def share(self, _account: str, item: Item) -> float:
+        return item.share
+
     def rates(self, _account: str) -> Sequence[float]:
         return (self._rate, inf, inf, inf)
 
