@@ -62,7 +62,7 @@ class Observation(NamedTuple):
 
 class Ask(NamedTuple):
     """A waiting request wants a lease. Of its class goes first, among all workers, whose tenant's tag is least, and
-    of equal ones whose `order` is. Tenants that `Batch.served` does not name stand before all others.
+    of equal ones whose `order` is.
     """
 
     charge: Charge

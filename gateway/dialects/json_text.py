@@ -72,11 +72,15 @@ def event_object(data: bytes) -> JsonObject:
 
 def _is_too_deep(text: str | bytes, value: Json) -> bool:
     """Most texts do not even open so many."""
-    opened = sum(map(text.count, "[{" if isinstance(text, str) else (b"[", b"{")))  # type: ignore[arg-type]
+    opened = (
+        text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
+    )
+    if opened <= DEPTH_MAX:
+        return False
     level: list[Json] = [value]
-    for _ in range(DEPTH_MAX if opened > DEPTH_MAX else 0):
+    for _ in range(DEPTH_MAX):
         level = [inner for one in level for inner in _inside(one)]
-    return opened > DEPTH_MAX and bool(level)
+    return bool(level)
 
 
 def _inside(value: Json) -> Iterable[Json]:
