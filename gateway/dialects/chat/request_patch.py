@@ -20,8 +20,8 @@ from gateway.dialects.effort import nearest
 from gateway.dialects.json_text import json_bytes
 from gateway.dialects.losses import Losses
 
-#: Dropped without a word: they say nothing of the answer.
-_SILENT = frozenset({"stream_options", "store", "user", "safety_identifier"})
+#: Dropped without a word: the caller's wish for usage is seen to here.
+_SILENT = frozenset({"stream_options"})
 _EFFORT, _NONE = "reasoning_effort", "none"
 _LIMITS = ("max_tokens", "max_completion_tokens")
 #: What all give that are like OpenAI, and it refuses more.

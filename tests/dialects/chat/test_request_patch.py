@@ -60,7 +60,9 @@ def sent(
         ("mistral", "x", USUAL, {"max_completion_tokens": 9, "seed": 1},
          {"max_completion_tokens": None, "max_tokens": 9, "seed": None, "random_seed": 1}, ""),
         ("mistral", "x", USUAL, {"stream_options": {"include_usage": True}, "user": "u", "store": False},
-         {"stream_options": None, "user": None, "store": None}, ""),
+         {"stream_options": None, "user": None, "store": None}, "dropped=user"),
+        ("mistral", "x", USUAL, {"safety_identifier": "u", "store": True},
+         {"safety_identifier": None, "store": None}, "dropped=safety_identifier,store"),
         ("mistral", "x", USUAL, {"service_tier": "flex"}, {"service_tier": None}, "dropped=service_tier"),
         ("mistral", "x", USUAL, {"safe_prompt": True, "new_of_theirs": 1}, {}, ""),
         ("mistral", "x", USUAL,
@@ -122,6 +124,8 @@ _ASSISTANT = {"role": "assistant", "content": None, "tool_calls": [_CALL]}
          {"role": "assistant", "content": "x", "reasoning_content": "y"}, ""),
         ("deepseek", {"role": "assistant", "content": "x", "reasoning_content": "y"}, None, ""),
         ("sim", _ASSISTANT, None, ""),
+        ("groq", {"role": "assistant", "content": "x", "reasoning_details": [{"text": "y", "signature": "s"}]},
+         {"role": "assistant", "content": "x"}, "dropped=messages[0].reasoning_details"),
     ],
 )  # fmt: skip
 def test_messages(flavour: str, message: Any, becomes: Any, warned: str) -> None:
