@@ -252,8 +252,8 @@ DROPPED: dict[str, list[tuple[dict[str, Any], str]]] = {
     "responses": [
         ({name: value}, name)
         for name, value in (
-            ("truncation", "auto"), ("max_tool_calls", 1), ("context_management", [{}]), ("moderation", {"model": "m"}),
-            ("access_programs", ["p"]), ("image", {"a": 1}),
+            ("truncation", "auto"), ("max_tool_calls", 1), ("context_management", [{}]),
+            ("moderation", {"model": "m"}), ("access_programs", ["p"]), ("image", {"a": 1}),
         )
     ] + [({"reasoning": {"context": "x"}}, "reasoning.context"), ({"reasoning": {"mode": "x"}}, "reasoning.mode")],
     "generate_content": [

@@ -106,7 +106,7 @@ def _write_parameters(
         if 0 < can.max_out < most:
             most = can.max_out
             losses.clamped(request.named("max_output"))
-        body[quirks.max_tokens] = most
+        body[quirks.limit_for(model)] = most
     if parameters.stop:
         stops: list[Json] = [*parameters.stop[: quirks.stops_max]] if "stop" not in lacks else []
         if len(stops) < len(parameters.stop):
