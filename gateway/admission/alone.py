@@ -93,7 +93,7 @@ class Alone:
         return not self._may_send(holding, now) and self._places.get(holding.terms.id, 0) is None
 
     def levels(self, holding: Holding, now: int) -> list[tuple[int, int]]:
-        """(used, limit) of what it may send by itself in this loss, as `Grantor.levels`; empty where none is kept."""
+        """(used, limit) of what it may send by itself in this loss; empty where nothing is counted."""
         terms = holding.terms
         places = self._places.get(terms.id)
         if places is None or self._mode == "open":

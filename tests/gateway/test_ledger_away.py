@@ -23,7 +23,7 @@ MESSAGES = "/v1/messages"
 async def without_ledger(
     sim: ProviderSim, mode: str = "closed", **ceilings: int
 ) -> AsyncIterator[RunningGateway]:
-    """Tenant a's key has limits, tenant b's has none; the provider's key has `ceilings`. There never was a ledger."""
+    """Tenant a's key has limits, tenant b's none, the provider's key `ceilings`. There never was a ledger."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         config = configuration(
