@@ -92,6 +92,17 @@ class Alone:
         """Whether nothing is granted while this loss lasts."""
         return not self._may_send(holding, now) and self._places.get(holding.terms.id, 0) is None
 
+    def levels(self, holding: Holding, now: int) -> list[tuple[int, int]]:
+        """(used, limit) of what it may send by itself in this loss; empty where nothing is counted."""
+        terms = holding.terms
+        places = self._places.get(terms.id)
+        if places is None or self._mode == "open":
+            return []
+        found = self._ledger.levels(terms.id, now)
+        if any(one.axis == CONCURRENCY for one in terms.dimensions):
+            found.append((holding.in_flight, places))
+        return found
+
     def tell(self, holding: Holding, now: int) -> None:
         """The ledger is back: what it must know. One that forgot is told all that was sent, this among it."""
         untold = self._untold.pop(holding.terms.id, None)

@@ -227,6 +227,8 @@ class Leases:
 
     def levels(self, account: str, now: int) -> list[tuple[int, int]]:
         channel = self._channels[account]
+        if self._loss.lost_at is not None and (alone := self._alone.levels(channel, now)):
+            return alone
         return channel.last.levels(channel.terms, channel.lots.amounts(), channel.in_flight, now)
 
     # ---------------------------------------------------------------- as `Owner` of the calls

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from gateway.admission.dimension import CONCURRENCY, WINDOW_MS, AccountTerms, Dimension
 from gateway.admission.grantor import Grantor
-from gateway.admission.ledger import Usage
 from gateway.admission.ledger_loss import PROBE_MS_MAX
 from gateway.admission.window import jitter_ms, slot_ms
 from gateway.charge import REQUESTS, Charge, Estimate
@@ -126,8 +125,8 @@ class Allowance:
 
     def used_up(self, charge: Charge, wait_ms: int, now: int) -> GatewayError:
         """There is no room for `charge` before `wait_ms` have passed."""
-        found = zip(self.terms.dimensions, self._grantor.usage(self.account, now), strict=True)
-        full = [said for dimension, usage in found if (said := _full(dimension, usage, charge))]
+        found = zip(self.terms.dimensions, self._grantor.levels(self.account, now), strict=True)
+        full = [said for dimension, level in found if (said := _full(dimension, level, charge))]
         # A shared ledger's view may be a moment old, in which it was full and does not look it any more.
         reached = "; ".join(full) or ", ".join(_COUNTED[one.name] for one in self.terms.dimensions)
         return GatewayError(
@@ -172,13 +171,14 @@ class Allowance:
         )
 
 
-def _full(dimension: Dimension, usage: Usage, charge: Charge) -> str:
+def _full(dimension: Dimension, level: tuple[int, int], charge: Charge) -> str:
     """What a refusal says of a dimension that has no room for `charge`; nothing of others."""
-    counted, limit = _COUNTED[dimension.name], usage.limit
+    used, limit = level
+    counted = _COUNTED[dimension.name]
     if dimension.axis == CONCURRENCY:
-        return f"{counted}: limit {limit}, running {usage.used}" if usage.used >= limit else ""
+        return f"{counted}: limit {limit}, running {used}" if used >= limit else ""
     asked = charge[dimension.axis]
-    if not asked or usage.used + asked <= limit:
+    if not asked or used + asked <= limit:
         return ""
-    said = f"{counted}: limit {limit}, used {usage.used}"
+    said = f"{counted}: limit {limit}, used {used}"
     return said if dimension.axis == REQUESTS else f"{said}, requested {asked}"

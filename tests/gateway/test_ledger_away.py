@@ -1,5 +1,5 @@
-"""With the shared ledger away and nothing granted without it (`on_ledger_loss: closed`): what callers and operators
-are told. Nothing is reached, and nobody can tell when it is back.
+"""With the shared ledger away: what callers and operators are told. Where nothing is granted without it
+(`on_ledger_loss: closed`), nothing is reached, and nobody can tell when it is back.
 """
 
 import json
@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from gateway.admission.leases import Leases
+from gateway.admission.window import LEASE_MS_MAX
 from tests.clock import passes, until
 from tests.gateway.test_queue import in_line, listing
 from tests.gateway.wire import Line, chat, exchange, parsed, post, request
@@ -19,26 +20,28 @@ MESSAGES = "/v1/messages"
 
 
 @asynccontextmanager
-async def without_ledger(sim: ProviderSim) -> AsyncIterator[RunningGateway]:
-    """Tenant a's key has limits, tenant b's has none; so has the provider's key. The ledger was never there."""
+async def without_ledger(
+    sim: ProviderSim, mode: str = "closed", **ceilings: int
+) -> AsyncIterator[RunningGateway]:
+    """Tenant a's key has limits, tenant b's none, the provider's key `ceilings`. There never was a ledger."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         config = configuration(
             sim.openai_url,
             ledger=f"redis://127.0.0.1:{nobody.getsockname()[1]}",
-            on_ledger_loss="closed",
-            pools=[{"id": "one", "provider": "sim", "secret": "env:PROVIDER_KEY", "limits": {"rpm": 60}}],
+            on_ledger_loss=mode,
+            pools=[{"id": "one", "provider": "sim", "secret": "env:PROVIDER_KEY", "limits": ceilings}],
         )
         config["tenants"][0]["keys"][0]["limits"] = {"rpm": 3, "tpm": 1000}
         async with RunningGateway(config) as gateway:
             ledger = gateway.app.ledger
             assert isinstance(ledger, Leases)
-            await until(lambda: ledger.mode(gateway.app.ledger_time.now()) == "closed")
+            await until(lambda: ledger.mode(gateway.app.ledger_time.now()) == mode)
             yield gateway
 
 
 async def test_a_key_with_limits_is_told_that_they_cannot_be_checked(sim: ProviderSim) -> None:
-    async with without_ledger(sim) as gateway:
+    async with without_ledger(sim, rpm=60) as gateway:
         for path, status in (("/v1/chat/completions", 503), (MESSAGES, 529)):
             refused = await post(gateway, chat(max_tokens=5), path=path)
             assert refused.status == status
@@ -49,8 +52,19 @@ async def test_a_key_with_limits_is_told_that_they_cannot_be_checked(sim: Provid
         assert sim.stats()["requests"] == 0
 
 
+async def test_a_key_is_told_what_is_left_of_its_share(sim: ProviderSim) -> None:
+    async with without_ledger(sim, "safe_share", rpm=60_000) as gateway:
+        await passes(LEASE_MS_MAX / 1000)  # the provider key's share begins when all leases are over
+        served = [await post(gateway, chat(max_tokens=5)) for _ in range(3)]
+        assert [reply.status for reply in served] == [200] * 3
+        assert [reply.headers["x-ratelimit-remaining-requests"] for reply in served] == ["2", "1", "0"]
+        refused = await post(gateway, chat(max_tokens=5))
+        assert refused.status == 429 and refused.headers["x-ratelimit-remaining-requests"] == "0"
+        assert "requests per minute: limit 3, used 3" in refused.error()["message"]
+
+
 async def test_who_waits_is_told_no_end(sim: ProviderSim) -> None:
-    async with without_ledger(sim) as gateway:
+    async with without_ledger(sim, rpm=60) as gateway:
         async with Line(gateway) as line:
             line.send(request(chat(stream=True), key=OTHER_KEY))
             [row] = await in_line(gateway, 1)
@@ -66,7 +80,7 @@ async def test_who_waits_is_told_no_end(sim: ProviderSim) -> None:
 
 
 async def test_explain_names_the_ledger(sim: ProviderSim) -> None:
-    async with without_ledger(sim) as gateway:
+    async with without_ledger(sim, rpm=60) as gateway:
         asked = {"tenant": "a", "key": "web", "model": "smart"}
         reply = await exchange(gateway, request(asked, path="/admin/v1/explain", key=ADMIN_KEY), admin=True)
         found: dict[str, Any] = json.loads(reply.body)
