@@ -236,7 +236,7 @@ class Upstream:
                 if whole is None:
                     return reply
                 if parts is None:
-                    take_json(reply, whole)
+                    take_json(exchange, reply, whole)
                 else:
                     wholes.append(whole)
                     await self._rest(exchange, reply, parts, wholes)
@@ -289,7 +289,7 @@ class Upstream:
                 left -= len(wholes[-1])
             finally:
                 response.release()
-        take_json(reply, *wholes)
+        take_json(exchange, reply, *wholes)
 
     def _unusable(
         self, exchange: Exchange, permit: Permit, error: GatewayError, work: Work, wholes: list[bytes]

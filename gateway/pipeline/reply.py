@@ -8,9 +8,10 @@ from typing import Any
 
 from gateway.dialects.checked import UnfitAnswerError
 from gateway.dialects.json_text import read_json, read_object
-from gateway.dialects.usage import read_reply
+from gateway.dialects.passage import EMBEDDINGS
+from gateway.dialects.usage import NoAnswerError, read_reply
 from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
-from gateway.exchange import Usage
+from gateway.exchange import Exchange, Usage
 from gateway.pipeline.ticket import Permit
 from gateway.pipeline.work import Stream, Work
 from gateway.record import Record
@@ -26,20 +27,8 @@ _JSON_APIS = frozenset(
         "generate_content", "embed_content", "count_content", "compaction",
     }
 )  # fmt: skip
-#: What a reply has one of. Gemini has no candidates for a prompt that it blocks. What passes unchanged is not read
-#: for it: one look at its bytes tells an answer from an empty object.
-_FIELDS_OF: dict[str, tuple[bytes, ...]] = {
-    "/chat/completions": (b'"choices"',),
-    "/completions": (b'"choices"',),
-    "/responses": (b'"output"',),
-    "/messages": (b'"content"',),
-    "/embeddings": (b'"data"',),
-    ":generateContent": (b'"candidates"', b'"promptFeedback"'),
-    ":streamGenerateContent": (b'"candidates"', b'"promptFeedback"'),
-    ":embedContent": (b'"embedding"',),
-    ":batchEmbedContents": (b'"embeddings"',),
-}
-
+#: The path of what makes a response.
+_CREATED = "/responses"
 _MEDIA_APIS = frozenset({"audio", "images"})
 #: What a proxy or a crashed server says with 200; as sound or an image it would be kept by the caller.
 _PAGES = (b"text/html", b"application/xhtml+xml", b"application/problem+json")
@@ -96,9 +85,9 @@ async def open_stream(reply: Reply, stream: Stream, first_byte_s: float, gap_s: 
     reply.held = b"".join(held)
 
 
-def take_json(reply: Reply, body: bytes, *rest: bytes) -> None:
-    """Take a whole JSON body, and those of the work's further parts. Raises GatewayError when one is none, or only
-    says that something went wrong.
+def take_json(exchange: Exchange, reply: Reply, body: bytes, *rest: bytes) -> None:
+    """Take a whole JSON body, and those of the work's further parts. Raises GatewayError when one is none, has no
+    answer in it, or only says that something went wrong.
     """
     work = reply.work
     if work.read is not None:
@@ -109,12 +98,18 @@ def take_json(reply: Reply, body: bytes, *rest: bytes) -> None:
             body = work.mend(body)
         except ReportedError as failed:
             raise reported(reply, failed) from failed
-    usage, error = read_reply(body, work.api)
-    if error and work.api != "responses":  # there a failed response is an answer, with its error inside
+    texts = exchange.sizing.makeup().texts if work.api in EMBEDDINGS else 1
+    try:
+        usage, error = read_reply(body, work.api, work.path, texts)
+    except NoAnswerError as none:
+        if none.usage is None:
+            raise
+        reply.body, reply.usage = b"", none.usage  # it is paid for, and so no fault of the key's
+        reply.unfit = UnfitAnswerError(none.usage, none.message)
+        return
+    # A response that is looked up may be one that failed, with its error inside.
+    if error and (work.api != "responses" or work.path == _CREATED):
         raise error_in_success(error, reply.permit.way.account.key, work.api, work.asked_in)
-    fields = _FIELDS_OF.get(work.path)
-    if fields is not None and not error and not any(body.find(name) >= 0 for name in fields):
-        raise GatewayError(UPSTREAM_INVALID, "The provider's answer has no answer in it.")
     reply.body, reply.usage = body, usage
 
 
