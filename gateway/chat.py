@@ -20,6 +20,8 @@ Role = Literal["user", "assistant", "system"]
 CacheTtl = Literal["short", "long"]
 #: That one request may ask for: OpenAI's bound of `n`.
 ANSWERS_MAX = 128
+#: Of an image's `detail`: as it comes.
+DETAIL_OF_NOTHING = ("", "auto")
 Stop = Literal[
     "stop", "length", "tool_calls", "content_filter", "refusal", "context_window", "pause", "error"
 ]
@@ -59,7 +61,7 @@ class Media(Record, frozen=True):
     url: str = ""
     file_id: str = ""
     text: str = ""  # of a document that is plain text
-    name: str = ""
+    name: str = ""  # of a document
     detail: str = ""  # of an image: low | high | original | auto
     cache: CacheTtl | None = None
 
@@ -89,10 +91,15 @@ class ToolResult(Record, frozen=True):
 
 
 class Thinking(Record, frozen=True):
-    """A model's reasoning as far as it is shown; with no text and a signature it is sealed (redacted)."""
+    """A model's reasoning as far as it is shown; with no text and a signature it is sealed (redacted).
+
+    `at` is said of what the caller gives back in so many words, not of text that goes along: who leaves it out says
+    so.
+    """
 
     text: str
     signature: Signature | None = None
+    at: str = ""
 
 
 class Refusal(Record, frozen=True):

@@ -63,19 +63,24 @@ class Reply(Record, eq=False):
     unfit: UnfitAnswerError | None = None  # why the body, which is owed like any other, is not to be given
 
 
+def is_json(content_type: bytes) -> bool:
+    return content_type[:16] == b"application/json"
+
+
 def is_stream(content_type: bytes) -> bool:
-    return content_type[:17] == b"text/event-stream" or content_type[:20] == _LINES
+    return content_type[:17] == b"text/event-stream" or is_lines(content_type)
 
 
-async def open_stream(reply: Reply, first_byte_s: float, gap_s: float) -> None:
+def is_lines(content_type: bytes) -> bool:
+    return content_type[:20] == _LINES
+
+
+async def open_stream(reply: Reply, stream: Stream, first_byte_s: float, gap_s: float) -> None:
     """Read a stream up to its first content; from then on each frame must come within `gap_s`."""
     response, work = reply.response, reply.work
-    if work.stream is None:
-        response.abort()
-        raise GatewayError(UPSTREAM_INVALID, "The provider answered with a stream that was not asked for.")
     response.auto_extend = None  # pings are no progress; frames are
     response.extend(first_byte_s)
-    stream = reply.stream = work.stream()
+    reply.stream = stream
     held: list[bytes] = []
     while not stream.content and not stream.ended:
         data = await response.chunk()
@@ -103,7 +108,7 @@ def take_json(reply: Reply, body: bytes, *rest: bytes) -> None:
         try:
             body = work.mend(body)
         except ReportedError as failed:
-            raise _reported(reply, failed) from failed
+            raise reported(reply, failed) from failed
     usage, error = read_reply(body, work.api)
     if error and work.api != "responses":  # there a failed response is an answer, with its error inside
         raise error_in_success(error, reply.permit.way.account.key, work.api, work.asked_in)
@@ -125,11 +130,12 @@ def _take_translated(
     except UnfitAnswerError as error:
         made, reply.usage, reply.unfit = b"", error.usage, error
     except ReportedError as error:
-        raise _reported(reply, error) from error
+        raise reported(reply, error) from error
     reply.body = made if reply.work.stream is None else bodies[0]  # of which the stream makes frames
 
 
-def _reported(reply: Reply, error: ReportedError) -> GatewayError:
+def reported(reply: Reply, error: ReportedError) -> GatewayError:
+    """What the caller is told of an error that the provider put into its reply."""
     work = reply.work
     return error_in_success(failure_in(error.event), reply.permit.way.account.key, work.api, work.asked_in)
 
@@ -138,6 +144,8 @@ def check_other(work: Work, content_type: bytes) -> None:
     """Refuse a body that is neither a stream nor JSON where it should be one of them, and a page for media."""
     if work.stream is not None and not work.stream().tolerates_plain:
         raise GatewayError(UPSTREAM_INVALID, "The provider answered a streaming request with something else.")
+    if is_stream(content_type):
+        raise GatewayError(UPSTREAM_INVALID, "The provider answered with a stream that was not asked for.")
     if work.api in _JSON_APIS:
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
     if work.api in _MEDIA_APIS and content_type.lower().startswith(_PAGES):

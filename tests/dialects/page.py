@@ -76,7 +76,8 @@ messages, tools and `response_format` that are none of its own are dropped, and 
 answers, thoughts are copied to `reasoning_content`, parts become text, calls get ids and indices, words for why it
 ended are OpenAI's, usage counts what OpenAI's counts, and an answer that ended by an error is one. What is lost is
 named as above, or refused with `x-gateway-strict`. A flavour without a row, `generic` among them, is asked by what
-is known of the model alone.
+is known of the model alone; but the limit is called `max_tokens` there, as nearly all compatible servers (Ollama's
+endpoint, too) know it, unless the model has the name of one of OpenAI's new ones.
 
 Across dialects, usage that a provider does not tell is the gateway's estimate: what the request was taken to be,
 and a token for every four letters of the answer. The answer says so: `x-gateway-warnings: estimated=usage`.
@@ -96,6 +97,10 @@ failed after it had said something (`stop_reason`, `finish_reason`, `finishReaso
 `incomplete_details`, `status`): it is told as `stop`, or what is nearest; `_raw` are arguments of a call that are
 no JSON object, `image` or `audio` what the caller's dialect has no place for. `scarce=max_tokens` says that
 Gemini's thoughts may use up what so few tokens (under 1024) allow.
+
+A provider that answers whole where a stream was asked for is told as a stream; one that streams where none was is
+taken in to its end, within `bounds.reply_bytes`, and told whole, whoever speaks which dialect. A stream that breaks
+or says an error by then is that error.
 
 The head of a stream is sent with its first content, and names what was known by then. `warnings` of the request log
 names all, of streams and of whole answers, and `gateway_warnings_total{kind}` counts it: `dropped`, `clamped`,

@@ -12,7 +12,7 @@ from tests.behind import sent
 from tests.dialects.chat.asking import frames
 from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
 
-FLAVOURS = ("openai", "mistral", "groq")
+FLAVOURS = ("openai", "mistral", "groq", "generic")
 _HI: Any = [{"role": "user", "content": "hi"}]
 _SSE = {"content-type": "text/event-stream"}
 
@@ -41,7 +41,10 @@ def compatible(sim: ProviderSim) -> dict[str, Any]:
             }
             for one in FLAVOURS
         ],
-        models=[{"id": one, "targets": [f"by-{one}/{one}-1"]} for one in FLAVOURS],
+        models=[
+            *({"id": one, "targets": [f"by-{one}/{one}-1"]} for one in FLAVOURS),
+            {"id": "gpt-6", "targets": ["by-openai/gpt-6"]},
+        ],
         capabilities={"openai-1": {"sampling": False, "effort_levels": ["low", "medium"]}},
     )
 
@@ -65,6 +68,21 @@ async def test_a_request_is_mended_and_the_answer_says_so(
     body = sent(sim)
     assert (body["max_tokens"], body["random_seed"], body["model"]) == (50, 1, "mistral-1")
     assert not {"max_completion_tokens", "seed", "verbosity", "stream_options"} & body.keys()
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "sent_as"),
+    [("generic", "max_completion_tokens", "max_tokens"), ("mistral", "max_completion_tokens", "max_tokens"),
+     ("gpt-6", "max_tokens", "max_completion_tokens"), ("generic", "max_tokens", "max_tokens")],
+)  # fmt: skip
+async def test_23_max_tokens_rename(
+    by_openai: AsyncOpenAI, sim: ProviderSim, model: str, asked: str, sent_as: str
+) -> None:
+    limit: Any = {asked: 50}
+    said = await by_openai.chat.completions.with_raw_response.create(model=model, messages=_HI, **limit)
+    assert "x-gateway-warnings" not in said.headers
+    limits = {name: value for name, value in sent(sim).items() if name.startswith("max_")}
+    assert limits == {sent_as: 50}
 
 
 async def test_by_what_the_model_can(by_openai: AsyncOpenAI, sim: ProviderSim) -> None:

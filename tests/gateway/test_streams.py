@@ -298,9 +298,12 @@ async def test_a_whole_answer_to_a_streaming_request_becomes_frames(
     assert reply.headers["content-type"].startswith("text/event-stream")
 
 
-async def test_a_stream_answering_a_plain_request_is_502(gateway: RunningGateway, sim: ProviderSim) -> None:
+async def test_a_stream_answering_a_plain_request_is_one_reply(
+    gateway: RunningGateway, sim: ProviderSim
+) -> None:
     reply = await post(gateway, chat("[[sim:stream_for_json]]"))
-    assert (reply.status, reply.error()["code"]) == (502, "upstream_invalid_response")
+    assert (reply.status, reply.headers["content-type"]) == (200, "application/json")
+    assert json.loads(reply.body)["choices"][0]["message"]["content"]
     await settled(gateway)
 
 

@@ -11,7 +11,7 @@ from gateway.dialects.call_ids import call_id_of
 from gateway.dialects.chat.called import call_id
 from gateway.dialects.chat.messages_out import give_back
 from gateway.dialects.chat.quirks import Quirks
-from gateway.dialects.chat.reasoning import THOUGHTS, thoughts_of
+from gateway.dialects.chat.reasoning import GIVEN_BACK, THOUGHTS, thoughts_of
 from gateway.dialects.document import Document
 from gateway.dialects.json_fields import path
 from gateway.dialects.json_text import read_json
@@ -75,15 +75,15 @@ class MessagePatch:
         if role == "tool" and quirks.call_id_letters and (given := word(message, "tool_call_id")):
             made["tool_call_id"] = call_id_of(given, quirks.call_id_letters)
         if role == "assistant":
-            self._assistant(made)
+            self._assistant(made, at, losses)
         return (
             made if self._known is None else cast(JsonObject, without_unknown(made, self._known, at, losses))
         )
 
-    def _assistant(self, message: JsonObject) -> None:
+    def _assistant(self, message: JsonObject, at: str, losses: Losses) -> None:
         quirks = self._quirks
         if self._thinks and not THOUGHTS.isdisjoint(message):
-            self._think(message)
+            self._think(message, at, losses)
         if not quirks.nulls:
             for name in [name for name, value in message.items() if value is None]:
                 del message[name]
@@ -93,7 +93,7 @@ class MessagePatch:
                 for call in dicts(message["tool_calls"])
             ]
 
-    def _think(self, message: JsonObject) -> None:
+    def _think(self, message: JsonObject, at: str, losses: Losses) -> None:
         """Earlier reasoning goes where the provider looks for it, or nowhere."""
         wanted = self._quirks.thinking
         missing = [name for name in wanted if name not in message]
@@ -101,7 +101,8 @@ class MessagePatch:
             missing = ["content"]
         thoughts = thoughts_of(message)
         for name in THOUGHTS.intersection(message).difference(wanted):
-            del message[name]
+            if message.pop(name) and name in GIVEN_BACK and not wanted:
+                losses.dropped(path(at, name))
         if thoughts and missing:
             give_back(message, thoughts, missing)
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from gateway.chat import Block, JsonObject, Refusal, Text, ToolCall, ToolResult, Turn
+from gateway.chat import Block, JsonObject, Refusal, Text, Thinking, ToolCall, ToolResult, Turn
 from gateway.dialects.chat.parts_in import ASSISTANT_PARTS, INSTRUCTION_PARTS, USER_PARTS, read_content
-from gateway.dialects.chat.reasoning import thoughts_of
+from gateway.dialects.chat.reasoning import GIVEN_BACK, thoughts_of
 from gateway.dialects.chat.signatures import thought_signature
 from gateway.dialects.json_fields import (
     mapping,
@@ -81,7 +81,7 @@ class _Conversation:
         if message.get("audio") is not None:
             where = path(at, "audio")
             raise GatewayError(UNSUPPORTED_PARAMETER, f"`{where}` is not known here.", param=where)
-        blocks: list[Block] = [*thoughts_of(message)]
+        blocks: list[Block] = [*_thoughts(message, at)]
         content = message.get("content")
         if content is not None:
             said = read_content(content, at, ASSISTANT_PARTS)
@@ -125,6 +125,12 @@ class _Conversation:
         found = _function(required_mapping(call, "function", at), path(at, "function"), id_)
         signature = thought_signature(call)
         return found if signature is None else replace(found, signature=signature)
+
+
+def _thoughts(message: JsonObject, at: str) -> tuple[Thinking, ...]:
+    found = thoughts_of(message)
+    given = next((name for name in GIVEN_BACK if message.get(name)), "") if found else ""
+    return tuple(replace(one, at=path(at, given)) for one in found) if given else found
 
 
 def _function(stated: JsonObject, at: str, id_: str) -> ToolCall:

@@ -23,6 +23,7 @@ from gateway.dialects.chat.reasoning import detail_of
 from gateway.dialects.chat.signatures import write_signature
 from gateway.dialects.losses import Losses
 from gateway.dialects.operator_note import operator_note
+from gateway.dialects.text_document import document_words
 from gateway.dialects.tool_arguments import INPUT, arguments_text
 from gateway.dialects.tool_failure import FAILED
 from gateway.dialects.tool_names import ToolNames
@@ -106,8 +107,10 @@ class _Messages:
         texts: list[str] = []
         attached: list[Json] = []
         for block in result.blocks:
-            if isinstance(block, Text) or block.text:
+            if isinstance(block, Text):
                 texts.append(block.text)
+            elif block.text:
+                texts.append(document_words(block, block.text))
             else:
                 texts.append(_ELSEWHERE)
                 attached.append(self._part(block))
@@ -160,6 +163,9 @@ class _Messages:
             message["tool_calls"] = calls
         if thoughts and quirks.thinking:
             give_back(message, thoughts, quirks.thinking)
+        for thought in thoughts:
+            if thought.at and not (quirks.thinking and (thought.text or not _is_bound(thought))):
+                self._losses.dropped(thought.at)
         self.out.append(message)
 
     def _call(self, call: ToolCall) -> Json:
@@ -201,8 +207,11 @@ def give_back(message: JsonObject, thoughts: Sequence[Thinking], fields: Iterabl
 
 
 def _unbound(thought: Thinking) -> Thinking:
-    bound = thought.signature is not None and thought.signature.provider in _BOUND
-    return replace(thought, signature=None) if bound else thought
+    return replace(thought, signature=None) if _is_bound(thought) else thought
+
+
+def _is_bound(thought: Thinking) -> bool:
+    return thought.signature is not None and thought.signature.provider in _BOUND
 
 
 def check_end(request: ChatRequest, prefill: bool) -> bool:

@@ -92,7 +92,7 @@ def _file(part: JsonObject, at: str) -> Media:
     if media_type.startswith("text/"):
         return Media("document", at, media_type, text=_decoded(data, where), name=name, cache=cache)
     if media_type.startswith("image/"):
-        return Media("image", at, media_type, data, name=name, cache=cache)
+        return Media("image", at, media_type, data, cache=cache)
     return Media("document", at, media_type, data, name=name, cache=cache)
 
 

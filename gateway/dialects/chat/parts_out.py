@@ -3,6 +3,7 @@
 from gateway.chat import JsonObject, Media
 from gateway.dialects.googles import check_anybodys
 from gateway.dialects.named_by_url import not_got
+from gateway.dialects.text_document import document_words
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 
 _SOUNDS = {"audio/wave": "wav", "audio/x-wav": "wav", "audio/vnd.wave": "wav", "audio/mpeg": "mp3"}
@@ -20,7 +21,7 @@ def media_part(media: Media) -> JsonObject:
             image["detail"] = media.detail
         return {"type": "image_url", "image_url": image}
     if media.text:
-        return {"type": "text", "text": media.text}
+        return {"type": "text", "text": document_words(media, media.text)}
     if media.url:
         raise not_got(media)
     if media.kind == "audio":

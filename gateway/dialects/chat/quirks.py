@@ -13,6 +13,8 @@ from gateway.dialects.json_schema import mistral_schema
 from gateway.dialects.known_fields import KnownFields, known_fields
 from gateway.record import Record
 
+#: The limit on an answer, as OpenAI called it and as it does now.
+OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 #: Not OpenAI's, or so new that few others have it.
 _RARE = frozenset({"top_k", "min_p", "verbosity", "tier", "cache_key"})
 _SAMPLED = frozenset({"top_k", "min_p"})
@@ -41,7 +43,9 @@ _ROUTER_FIELDS = frozenset(
 class Quirks(Record, frozen=True):
     """`lacks` are parameters that it refuses or does not know, `lacks_thinking` those only while a model thinks."""
 
-    max_tokens: str = "max_tokens"
+    max_tokens: str = OLD_LIMIT
+    #: Models that know the limit by its new name alone.
+    new_limit: re.Pattern[str] | None = None
     lacks: frozenset[str] = _RARE
     lacks_thinking: frozenset[str] = frozenset()
     #: Top-level fields without a noun that it takes as they are.
@@ -83,6 +87,13 @@ class Quirks(Record, frozen=True):
     odd_words: tuple[bytes, ...] = ()
     odd_calls: bool = False  # ids of calls may be `null`, and all their indices 0
 
+    def limit_for(self, model: str) -> str:
+        """What the limit on an answer to the model is called."""
+        return NEW_LIMIT if self.knows_new_limit_only(model) else self.max_tokens
+
+    def knows_new_limit_only(self, model: str) -> bool:
+        return self.new_limit is not None and self.new_limit.match(model) is not None
+
     def mark_for(self, model: str) -> str:
         """How parts of a request to the model are marked for its cache; "": not at all."""
         return self.cache_mark if self.cache_models.match(model) else ""
@@ -93,7 +104,8 @@ _REASONING = (b'"reasoning":"', b'"reasoning": "')
 
 _NEW_OPENAI = re.compile(r"(?:o\d|gpt-(?:[5-9]|\d\d))")
 _OPENAI = Quirks(
-    max_tokens="max_completion_tokens",
+    max_tokens=NEW_LIMIT,
+    new_limit=_NEW_OPENAI,
     lacks=_SAMPLED,
     lacks_thinking=frozenset({"temperature", "top_p"}) | _LOGPROBS,
     fields=_OPENAI_FIELDS,
@@ -124,7 +136,8 @@ QUIRKS: dict[str, Quirks] = {
     "openai": _OPENAI,
     "sim": _OPENAI,
     "azure": Quirks(
-        max_tokens="max_completion_tokens",
+        max_tokens=NEW_LIMIT,
+        new_limit=_NEW_OPENAI,
         lacks=_SAMPLED | {"tier", "cache_key"},
         lacks_thinking=_OPENAI.lacks_thinking,
         fields=frozenset({"logit_bias", "prediction"}),
@@ -141,7 +154,7 @@ QUIRKS: dict[str, Quirks] = {
         odd_words=_REASONING,
     ),
     "groq": Quirks(
-        max_tokens="max_completion_tokens",
+        max_tokens=NEW_LIMIT,
         lacks=_RARE | _LOGPROBS,
         fields=frozenset({"include_reasoning", "reasoning_format", "search_settings", "documents"}),
         choices_max=1,
@@ -204,7 +217,7 @@ QUIRKS: dict[str, Quirks] = {
     "together": Quirks(lacks=_RARE - _SAMPLED, odd_words=_REASONING),
 }  # fmt: skip
 #: Of a provider of which nothing is known; Google's compatible endpoint is one.
-USUAL = Quirks(gemini_signatures=True)
+USUAL = Quirks(new_limit=_NEW_OPENAI, gemini_signatures=True)
 
 
 def quirks_of(dialect: str, flavour: str) -> Quirks:

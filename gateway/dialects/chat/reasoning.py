@@ -13,6 +13,8 @@ from gateway.dialects.said_fields import dicts, word
 
 _PLAIN = ("reasoning_content", "reasoning")
 DETAILS, _BLOCKS = "reasoning_details", "thinking_blocks"
+#: Where reasoning is given back for the sake of its signatures, as its provider wants it.
+GIVEN_BACK = (DETAILS, _BLOCKS)
 #: Where reasoning may stand in a message.
 THOUGHTS = frozenset({*_PLAIN, DETAILS, _BLOCKS})
 #: Providers whose signed text travels with the seal, not as text of its own: what OpenAI shows is a summary.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gateway.chat import ChatRequest, Format, JsonObject, Parameters
 from gateway.dialects.chat.messages_in import read_messages
-from gateway.dialects.chat.table import REQUEST_IN
+from gateway.dialects.chat.table import REQUEST_IN, UNSAID
 from gateway.dialects.chat.tools_in import read_tool_choice, read_tools
 from gateway.dialects.field_row import Row
 from gateway.dialects.json_fields import (
@@ -26,7 +26,7 @@ _ROWS = {row.field: row for row in REQUEST_IN}
 #: What callers call a parameter, where that is another word than ours.
 _NAMES = {
     row.noun: row.field for row in REQUEST_IN if row.noun in Parameters.__struct_fields__ and not row.behind
-}
+} | {"name": "file.filename", "format.description": "response_format.json_schema.description"}
 _KNOWN = known_fields(row.field for row in REQUEST_IN)
 _OTHERS = "others"
 _MEDIA = ("text", "audio", "image")
@@ -42,6 +42,9 @@ def read_request(fields: JsonObject, losses: Losses) -> ChatRequest:
         _read_media(fields, found)
     if fields.get("response_format") is not None:
         found["format"] = read_format(fields)
+    if found.get("top_logprobs") is not None and not found.get("logprobs"):
+        losses.dropped("top_logprobs")  # it says how many, and the other whether there are any
+        del found["top_logprobs"]
     asks_usage(fields)
     stream = flag(fields, "stream") or False
     tell_unknown(fields, _KNOWN, losses)
@@ -60,7 +63,8 @@ def read_parameters(
             continue
         row = rows.get(name)
         if row is None or row.noun == _OTHERS:
-            others[name] = value
+            if name not in UNSAID or UNSAID[name] != value:
+                others[name] = value
         elif row.read is not None:
             if row.behind:
                 if fields.get(row.behind) is not None:

@@ -48,7 +48,7 @@ def write_request(
     for name, value in request.others.items():
         if name in quirks.fields:
             body[name] = value
-        elif name not in _MEANINGLESS:
+        elif name not in _MEANINGLESS or name in quirks.refuses:
             losses.dropped(name)
     if request.stream:
         body["stream"] = True
@@ -106,7 +106,7 @@ def _write_parameters(
         if 0 < can.max_out < most:
             most = can.max_out
             losses.clamped(request.named("max_output"))
-        body[quirks.max_tokens] = most
+        body[quirks.limit_for(model)] = most
     if parameters.stop:
         stops: list[Json] = [*parameters.stop[: quirks.stops_max]] if "stop" not in lacks else []
         if len(stops) < len(parameters.stop):
@@ -123,8 +123,11 @@ def _write_parameters(
             losses.dropped(request.named("tier"))
     if parameters.auto_cache is not None and quirks.mark_for(model) == OPENAI_MARK:
         body["prompt_cache_options"] = {"mode": "implicit"}
-    if parameters.end_user is not None and quirks.end_user:
-        body[quirks.end_user] = parameters.end_user
+    if parameters.end_user is not None:
+        if quirks.end_user:
+            body[quirks.end_user] = parameters.end_user
+        else:
+            losses.dropped(request.named("end_user"))
 
 
 def choices_max(quirks: Quirks, can: Capabilities) -> int:

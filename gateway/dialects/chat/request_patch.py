@@ -12,7 +12,7 @@ from gateway.capabilities import Capabilities
 from gateway.chat import Effort, JsonObject
 from gateway.dialects.chat.form_patch import FormPatch
 from gateway.dialects.chat.message_patch import MessagePatch
-from gateway.dialects.chat.quirks import QUIRKS, Quirks, quirks_of
+from gateway.dialects.chat.quirks import NEW_LIMIT, OLD_LIMIT, QUIRKS, Quirks, quirks_of
 from gateway.dialects.chat.request_out import check_choices, choices_max
 from gateway.dialects.chat.table import UNSAID, WRITTEN
 from gateway.dialects.document import Document
@@ -20,10 +20,9 @@ from gateway.dialects.effort import nearest
 from gateway.dialects.json_text import json_bytes
 from gateway.dialects.losses import Losses
 
-#: Dropped without a word: they say nothing of the answer.
-_SILENT = frozenset({"stream_options", "store", "user", "safety_identifier"})
+#: Dropped without a word: the caller's wish for usage is seen to here.
+_SILENT = frozenset({"stream_options"})
 _EFFORT, _NONE = "reasoning_effort", "none"
-_LIMITS = ("max_tokens", "max_completion_tokens")
 #: What all give that are like OpenAI, and it refuses more.
 _CHOICES_USUAL = QUIRKS["openai"].choices_max
 _KEPT = 1024
@@ -57,7 +56,7 @@ class RequestPatch:
             self._drops |= {"stream_options"}
         self._drops_thinking = thinking - self._drops
         self._effort = bool(can.effort_levels) or (known and quirks.effort_off is not None)
-        self._renames = dict(quirks.renamed) | _limit_renamed(quirks, model) if known else {}
+        self._renames = dict(quirks.renamed) | _limit_renamed(quirks, model)
         self._messages = MessagePatch(quirks) if known else None
         self._form = FormPatch(quirks)
         self._choices_max = choices_max(quirks, can)
@@ -136,8 +135,6 @@ def request_patch(dialect: str, flavour: str, model: str, can: Capabilities) -> 
 
 def _limit_renamed(quirks: Quirks, model: str) -> dict[str, str]:
     """OpenAI's new name of the limit is known to few others; its old one to all but OpenAI's own new models."""
-    old, new = _LIMITS
-    if quirks.max_tokens == old:
-        return {new: old}
-    is_new = quirks.developer is not None and quirks.developer.match(model) is not None
-    return {old: new} if is_new else {}
+    if quirks.knows_new_limit_only(model):
+        return {OLD_LIMIT: NEW_LIMIT}
+    return {NEW_LIMIT: OLD_LIMIT} if quirks.max_tokens == OLD_LIMIT else {}

@@ -39,7 +39,7 @@ REQUEST_IN = (
     Row("presence_penalty", "M", "presence_penalty", read=_penalty),
     Row("frequency_penalty", "M", "frequency_penalty", read=_penalty),
     Row("logprobs", "M", "logprobs", read=flag),
-    Row("top_logprobs", "M", "top_logprobs", read=partial(integer, least=0)),
+    Row("top_logprobs", "M", "top_logprobs", "dropped without `logprobs`", partial(integer, least=0)),
     Row("reasoning_effort", "M", "effort", read=partial(one_of, allowed=get_args(Effort))),
     Row("parallel_tool_calls", "M", "parallel_calls", read=flag),
     Row("service_tier", "M", "tier", read=text),
@@ -102,7 +102,7 @@ REQUEST_IN = (
     Row("messages[].content[].cache_control", "M", "cache", "not OpenAI's; 1h is long, 5m short"),
     Row("messages[].content[].prompt_cache_breakpoint|cache_control.type|mode|ttl", "M", "cache"),
     Row("messages[].refusal", "M", "Refusal"),
-    Row("messages[].reasoning_details", "M", "Thinking", "with signatures, as answers from here have them"),
+    Row("messages[].reasoning_details", "M", "Thinking", "as answers from here have them"),
     Row("messages[].thinking_blocks", "M", "Thinking", behind="reasoning_details"),
     Row("messages[].reasoning_content", "M", "Thinking", behind="thinking_blocks"),
     Row("messages[].reasoning", "M", "Thinking", behind="reasoning_content"),
@@ -138,7 +138,7 @@ WRITTEN = (
     Row("prompt_cache_key", "M", "cache_key"),
 )
 #: What a parameter is where nobody says it: nothing is lost with it.
-UNSAID = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0}
+UNSAID = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0, "store": False}
 REQUEST_OUT = (
     Row("model", "S", note="the target's"),
     *WRITTEN,
@@ -149,16 +149,17 @@ REQUEST_OUT = (
     Row("reasoning_effort", "M", "thinking_budget", "1024 minimal, 2048 low, 8192 medium, 16384 high"),
     Row("(none)", "I", "shows_thinking", "providers say what they say"),
     Row("tools", "M", "tools", "names of 64 letters at most, restored; plain-text tools only to OpenAI"),
-    Row("tool_choice", "M", "tool_choice", "lists of tools are sent as fewer tools, but to OpenAI"),
+    Row("tool_choice", "M", "tool_choice", "a list of tools is sent as fewer tools, which is told, but to OpenAI"),
     Row("parallel_tool_calls", "M", "parallel_calls", needs="parallel_control"),
     Row("response_format", "M", "format", "`strict` where the schema allows it; else by a forced call"),
     Row("service_tier", "M", "tier", "`fast` is `priority`"),
-    Row("safety_identifier", "M", "end_user", "or `user`"),
+    Row("safety_identifier", "M", "end_user", "or `user`; Mistral has neither"),
     Row("(none)", "I", "metadata", "it stays in the gateway"),
     Row("modalities", "M", "image_out"),
     Row("audio", "M", "audio_out", "refused where the provider cannot speak"),
     Row("(as the caller wrote it)", "P", "others", "what the provider's flavour knows, all else is dropped"),
     Row("prompt_cache_options", "M", "auto_cache", "mode implicit, to OpenAI's models that have it"),
+    Row("(none)", "I", "auto_cache", "to others"),
     Row("store", "I", "others", "nothing is stored there for a caller who could not fetch it"),
     Row("stream_options", "S", note="`include_usage`, where the provider takes it"),
     Row("messages[].role=developer", "M", "system", "`system` but to OpenAI's newer models; one message"),
@@ -171,12 +172,13 @@ REQUEST_OUT = (
     Row("messages[].content[].prompt_cache_breakpoint", "M", "cache", "OpenRouter: `cache_control`; else left out"),
     Row("messages[].content[].type=image_url", "M", "Media", "an image's id is refused"),
     Row("messages[].content[].type=input_audio", "M", "Media"),
-    Row("messages[].content[].type=file", "M", "Media", "documents of text are text; ids and URLs are refused"),
+    Row("messages[].content[].type=file", "M", "Media", "text ones are text below a title; ids, URLs are refused"),
     Row("messages[].role=tool", "M", "ToolResult", "before the rest of the turn; errors begin with `Error: `"),
     Row("messages[].role=user", "M", "ToolResult.blocks", "images of a result follow it, in the user's turn"),
     Row("messages[].tool_calls[]", "M", "ToolCall", "ids longer than 64 letters are replaced"),
     Row("messages[].tool_calls[].extra_content", "M", "ToolCall.signature", "Gemini's compatible endpoint"),
     Row("messages[].reasoning_content", "M", "Thinking", "to those who want it back"),
+    Row("", "D", "Thinking.at", "to those who do not"),
     Row("messages[].refusal", "M", "Refusal", "text, but to OpenAI"),
 )  # fmt: skip
 

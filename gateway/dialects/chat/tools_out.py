@@ -2,6 +2,7 @@
 
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Json, JsonObject, Tool, ToolChoice
+from gateway.dialects.allowed_tools import allowed_tools
 from gateway.dialects.chat.cache_marks import OPENAI_MARK, written_mark
 from gateway.dialects.chat.quirks import Quirks
 from gateway.dialects.json_fields import path, wrong_value
@@ -37,8 +38,8 @@ def write_tools(
             raise GatewayError(UNSUPPORTED_VALUE, said, param=where)
         choice = ToolChoice("auto", choice.names if choice is not None else ())
     tools = request.tools
-    if choice is not None and choice.names and not quirks.tool_lists:
-        tools = tuple(tool for tool in tools if tool.name in choice.names)
+    if choice is not None and not quirks.tool_lists:
+        tools = allowed_tools(tools, choice, request.named("tool_choice"), losses)
     body["tools"] = [_tool(tool, quirks, names, losses) for tool in tools]
     if choice is not None:
         body["tool_choice"] = _choice(choice, request, quirks, names)

@@ -91,7 +91,8 @@ class _Reader:
         stated = required_text(blob, "mimeType", at).lower()
         media_type = media_type_of(data, stated, path(at, "data"))
         detail = self._image_detail(part, media_type)
-        return Media(_kind(media_type), at, media_type, data, name=_name(blob, at), detail=detail)
+        kind = _kind(media_type)
+        return Media(kind, at, media_type, data, name=_name(blob, at, kind), detail=detail)
 
     def _file(self, part: JsonObject, at: str) -> Block:
         file, at = inner(part, "fileData", at) or {}, path(at, "fileData")
@@ -99,9 +100,9 @@ class _Reader:
         media_type = (text(file, "mimeType", at) or type_of_name(uri)).lower()
         url, file_id = ("", uri) if uri.startswith(_STORES) else (uri, "")
         detail = self._image_detail(part, media_type)
-        return Media(
-            _kind(media_type), at, media_type, url=url, file_id=file_id, name=_name(file, at), detail=detail
-        )
+        kind = _kind(media_type)
+        name = _name(file, at, kind)
+        return Media(kind, at, media_type, url=url, file_id=file_id, name=name, detail=detail)
 
     def _image_detail(self, part: JsonObject, media_type: str) -> str:
         if _kind(media_type) != "image":
@@ -170,8 +171,8 @@ def _kind(media_type: str) -> Literal["image", "audio", "document"]:
     return "audio" if media_type.startswith("audio/") else "document"
 
 
-def _name(fields: JsonObject, at: str) -> str:
-    return text(fields, "displayName", at) or ""
+def _name(fields: JsonObject, at: str, kind: str) -> str:
+    return (text(fields, "displayName", at) or "") if kind == "document" else ""
 
 
 def _signature(part: JsonObject, at: str) -> Signature | None:

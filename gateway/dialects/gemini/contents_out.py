@@ -40,7 +40,7 @@ def write_contents(
 ) -> tuple[list[JsonObject], str]:
     """(contents, the resolution of all images where each cannot have its own). Raises GatewayError."""
     media = MediaParts(request, can, losses)
-    writer = _Writer(can, names, media)
+    writer = _Writer(can, names, media, losses)
     turns = request.turns
     asked = max((place for place, turn in enumerate(turns) if _asks(turn)), default=-1)
     place = 0
@@ -64,10 +64,11 @@ def _asks(turn: Turn) -> bool:
 class _Writer:
     """The contents so far, and the calls of the last one that nothing answered yet."""
 
-    __slots__ = ("_calls", "_can", "_media", "_names", "_signatures", "contents")
+    __slots__ = ("_calls", "_can", "_losses", "_media", "_names", "_signatures", "contents")
 
-    def __init__(self, can: Capabilities, names: ToolNames, media: MediaParts) -> None:
+    def __init__(self, can: Capabilities, names: ToolNames, media: MediaParts, losses: Losses) -> None:
         self.contents: list[JsonObject] = []
+        self._losses = losses
         self._can = can
         self._names = names
         self._media = media
@@ -132,7 +133,11 @@ class _Writer:
                 return {"text": block.text} if block.text else None
             case Thinking():
                 thought: JsonObject = {"text": block.text, "thought": True}
-                return thought if self._sign(thought, block.signature) else None
+                if self._sign(thought, block.signature):
+                    return thought
+                if block.at and (block.signature is None or block.signature.data not in self._signatures):
+                    self._losses.dropped(block.at)
+                return None
         return None
 
     def _sign(self, part: JsonObject, signature: Signature | None) -> bool:

@@ -6,8 +6,10 @@ from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Json, JsonObject, Media
 from gateway.dialects.gemini.file_types import type_of_name
 from gateway.dialects.googles import GOOGLES
+from gateway.dialects.json_fields import path
 from gateway.dialects.losses import Losses
 from gateway.dialects.named_by_url import not_got
+from gateway.dialects.text_document import document_words
 from gateway.errors import REQUEST_TOO_LARGE, UNSUPPORTED_VALUE, GatewayError
 
 #: Of what a request may hold inline, in bytes as they are sent.
@@ -26,11 +28,13 @@ class MediaParts:
     or nothing was asked.
     """
 
-    __slots__ = ("_can", "_inline", "resolution")
+    __slots__ = ("_can", "_inline", "_losses", "_name", "resolution")
 
     def __init__(self, request: ChatRequest, can: Capabilities, losses: Losses) -> None:
         self._can = can
         self._inline = 0
+        self._losses = losses
+        self._name = request.named("name")
         self.resolution = "" if can.call_ids else _of_all(request, losses)
 
     def parts(self, media: Media) -> list[JsonObject]:
@@ -42,8 +46,10 @@ class MediaParts:
 
     def _part(self, media: Media) -> JsonObject:
         if media.text:
-            data = base64.b64encode(media.text.encode()).decode()
+            data = base64.b64encode(document_words(media, media.text).encode()).decode()
             return self._inlined(media, "text/plain", data)
+        if media.name:
+            self._losses.dropped(path(media.at, self._name))
         if media.data:
             return self._inlined(media, media.media_type, media.data)
         uri = media.url or media.file_id

@@ -36,7 +36,9 @@ _KNOWN = spelt_either_way(
     )
 )
 #: What callers call a parameter.
-_NAMES = {row.noun: row.field for row in reversed(REQUEST_IN) if row.noun in Parameters.__struct_fields__}
+_NAMES = {row.noun: row.field for row in reversed(REQUEST_IN) if row.noun in Parameters.__struct_fields__} | {
+    "name": "displayName"
+}
 _LEVELS: dict[str, Effort] = {
     "minimal": "minimal", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh",
 }  # fmt: skip
@@ -54,6 +56,9 @@ def read_request(fields: JsonObject, losses: Losses) -> ChatRequest:
         name: value for name, value in fields.items() if name not in _TOP_NAMES and value is not None
     }
     found = _read_config(config, others)
+    if found.get("top_logprobs") is not None and not found.get("logprobs"):
+        losses.dropped(f"{CONFIG}.logprobs")  # it says how many, and the other whether there are any
+        del found["top_logprobs"]
     found["tool_choice"] = read_tool_choice(fields, others)
     if "labels" in fields:
         found["metadata"] = _labels(fields)

@@ -2,6 +2,7 @@
 
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Json, JsonObject
+from gateway.dialects.described_schema import described_schema
 from gateway.dialects.effort import thinks
 from gateway.dialects.gemini.contents_out import write_contents
 from gateway.dialects.gemini.spelling import camel
@@ -22,6 +23,8 @@ _STOPS_MAX = 5
 _SCARCE = 1024
 _LOGPROBS_MAX = 20
 _JSON = "application/json"
+#: How it speaks, whatever is asked for.
+_SPOKEN = "pcm16"
 #: The standard tier is what comes unasked.
 _TIERS = {"default": "standard", "flex": "flex", "priority": "priority", "fast": "priority", "auto": ""}
 #: Fields of a caller without a noun that are Google's own; `store` changes nothing here.
@@ -95,7 +98,7 @@ def _config(request: ChatRequest, can: Capabilities, losses: Losses) -> JsonObje
     if parameters.max_output is not None and parameters.max_output < _SCARCE and thinks(request, can):
         losses.scarce(named("max_output"))
     if parameters.image_out or parameters.audio_out is not None:
-        _write_modalities(request, config)
+        _write_modalities(request, losses, config)
     return config
 
 
@@ -135,17 +138,19 @@ def _write_format(request: ChatRequest, can: Capabilities, losses: Losses, confi
     config["responseMimeType"] = _JSON
     if wanted.schema is None:
         return True
-    subset = gemini_schema(wanted.schema, name, losses)
+    subset = gemini_schema(described_schema(request, wanted, losses), name, losses)
     config["responseJsonSchema"] = subset.schema
     return subset.is_whole
 
 
-def _write_modalities(request: ChatRequest, config: JsonObject) -> None:
+def _write_modalities(request: ChatRequest, losses: Losses, config: JsonObject) -> None:
     parameters = request.parameters
     if parameters.audio_out is None:
         config["responseModalities"] = ["TEXT", "IMAGE"]
         return
     config["responseModalities"] = ["AUDIO", "IMAGE"] if parameters.image_out else ["AUDIO"]
+    if parameters.audio_out.get("format") not in (None, _SPOKEN):
+        losses.dropped(f"{request.named('audio_out')}.format")
     voice = parameters.audio_out.get("voice")
     if voice is not None:
         config["speechConfig"] = {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice}}}

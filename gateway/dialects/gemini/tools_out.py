@@ -41,6 +41,8 @@ def _declared(tool: Tool, names: ToolNames, losses: Losses) -> JsonObject:
     made: JsonObject = {"name": names.sent(tool.name)}
     if tool.description:
         made["description"] = tool.description
+    if tool.strict:
+        losses.dropped(path(tool.at, "strict"))
     if tool.custom:
         if tool.grammar is not None:
             losses.dropped(path(tool.at, "format"))

@@ -109,9 +109,7 @@ def _document(fields: JsonObject, at: str, losses: Losses) -> Block:
     name, cache = text(fields, "title", at) or "", cache_of(fields, at)
     if text(fields, "context", at):
         losses.dropped(path(at, "context"))
-    cited = mapping(fields, "citations", at)
-    if cited is not None and cited.get("enabled"):
-        losses.dropped(path(at, "citations"))
+    _lose_citations(fields, at, losses)
     if kind == "base64":
         data, media_type = _data(source, where, (_PDF,))
         return Media("document", at, media_type, data, name=name, cache=cache)
@@ -138,7 +136,15 @@ def _words(source: JsonObject, at: str, losses: Losses) -> str:
     return "\n".join(found)
 
 
-def _search_result(fields: JsonObject, at: str, _losses: Losses) -> Block:
+def _lose_citations(fields: JsonObject, at: str, losses: Losses) -> None:
+    """That the answer is to say what of it stands where: only Anthropic's do."""
+    cited = mapping(fields, "citations", at)
+    if cited is not None and cited.get("enabled"):
+        losses.dropped(path(at, "citations"))
+
+
+def _search_result(fields: JsonObject, at: str, losses: Losses) -> Block:
+    _lose_citations(fields, at, losses)
     said = "\n".join(one.text for one in texts_of(fields, "content", at))
     title, source = required_text(fields, "title", at), required_text(fields, "source", at)
     return Text(f"{title}\n{source}\n{said}", cache_of(fields, at))

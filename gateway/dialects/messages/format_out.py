@@ -5,8 +5,9 @@ as the forced call of a tool whose arguments are the answer; where calls cannot 
 """
 
 from gateway.capabilities import Capabilities
-from gateway.chat import ChatRequest, Format, JsonObject
+from gateway.chat import ChatRequest, JsonObject
 from gateway.dialects.answer_tool import ANSWER_TOOL, ANY_JSON
+from gateway.dialects.described_schema import described_schema
 from gateway.dialects.json_schema import anthropic_schema
 from gateway.dialects.losses import Losses
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
@@ -35,7 +36,7 @@ def answer_form(request: ChatRequest, can: Capabilities, losses: Losses) -> Answ
         losses.changed(name)
         return AnswerForm(line=ANY_JSON, unenforced=True)
     if can.native_schema and (can.schema_with_tools or not request.tools):
-        subset = anthropic_schema(_described(wanted, wanted.schema))
+        subset = anthropic_schema(described_schema(request, wanted, losses))
         if subset is not None:
             native: JsonObject = {"type": "json_schema", "schema": subset.schema}
             return AnswerForm(native, unenforced=not subset.is_whole)
@@ -53,9 +54,3 @@ def answer_form(request: ChatRequest, can: Capabilities, losses: Losses) -> Answ
         },
         unenforced=True,
     )
-
-
-def _described(wanted: Format, schema: JsonObject) -> JsonObject:
-    if not wanted.description or "description" in schema:
-        return schema
-    return {**schema, "description": wanted.description}

@@ -3,7 +3,7 @@
 import base64
 import binascii
 
-from gateway.chat import JsonObject, Media
+from gateway.chat import DETAIL_OF_NOTHING, JsonObject, Media
 from gateway.dialects.googles import check_anybodys
 from gateway.dialects.json_fields import path, wrong_value
 from gateway.dialects.losses import Losses
@@ -13,7 +13,6 @@ from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _PDF = "application/pdf"
 _PLAIN = "text/plain"
-_DETAIL_OF_NOTHING = ("", "auto")
 
 
 def media_block(media: Media, losses: Losses) -> JsonObject:
@@ -24,7 +23,7 @@ def media_block(media: Media, losses: Losses) -> JsonObject:
         )
     check_anybodys(media)
     if media.kind == "image":
-        if media.detail not in _DETAIL_OF_NOTHING:
+        if media.detail not in DETAIL_OF_NOTHING:
             losses.dropped(path(media.at, "detail"))
         return {"type": "image", "source": _image(media)}
     if media.kind == "audio":

@@ -46,6 +46,7 @@ _NAMES = {
     "tier": "service_tier",
     "auto_cache": "cache_control",
     "cache": "cache_control",
+    "name": "title",
 }
 _BLOCKS = "messages[].content"
 _KNOWN = known_fields(

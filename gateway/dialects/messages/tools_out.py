@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Json, JsonObject, Tool, ToolCall
+from gateway.dialects.allowed_tools import allowed_tools
 from gateway.dialects.answer_tool import ANSWER_TOOL
 from gateway.dialects.json_fields import path, wrong_value
 from gateway.dialects.json_schema import anthropic_schema
@@ -41,9 +42,11 @@ def offered_tools(
     mode, chosen = (choice.mode, choice.names) if choice is not None else ("auto", ())
     if request.tools and not can.tools:
         raise GatewayError(UNSUPPORTED_PARAMETER, "The model that serves this calls no tools.", param="tools")
-    wanted = [tool for tool in request.tools if not chosen or tool.name in chosen]
+    wanted = request.tools
+    if choice is not None:
+        wanted = allowed_tools(wanted, choice, request.named("tool_choice"), losses)
     if mode == "required":
-        if _is_forced(request, can, bool(wanted), losses):
+        if _is_forced(request, can, _has(request.tools, chosen), losses):
             answer = answer if len(chosen) != 1 else None
         else:
             mode = "auto"
@@ -85,6 +88,10 @@ def _is_forced(request: ChatRequest, can: Capabilities, has_tools: bool, losses:
             param=name,
         )
     return can.forced_tool_choice
+
+
+def _has(tools: tuple[Tool, ...], chosen: tuple[str, ...]) -> bool:
+    return any(not chosen or tool.name in chosen for tool in tools)
 
 
 def _tool(tool: Tool, names: ToolNames, losses: Losses) -> JsonObject:

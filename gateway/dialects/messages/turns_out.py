@@ -162,7 +162,10 @@ class Messages:
                     "input": arguments_object(block),
                 }
             case Thinking():
-                return own_block(block)
+                thought = own_block(block)
+                if thought is None and block.at:
+                    self._losses.dropped(block.at)
+                return thought
             case ToolResult():
                 return None
         return self._marked(part, block)

@@ -2,6 +2,7 @@
 
 from gateway.capabilities import Capabilities
 from gateway.chat import ChatRequest, Effort, Format, Json, JsonObject, Tool
+from gateway.dialects.allowed_tools import allowed_tools, only
 from gateway.dialects.effort import effort_of_budget, nearest
 from gateway.dialects.json_fields import path
 from gateway.dialects.json_schema import ollama_keeps
@@ -29,7 +30,7 @@ def write_request(request: ChatRequest, model: str, can: Capabilities, losses: L
     _refuse(request)
     body: JsonObject = {
         "model": model,
-        "messages": list[Json](write_messages(request, can)),
+        "messages": list[Json](write_messages(request, can, losses)),
         "stream": request.stream,
         "truncate": False,
         "shift": False,
@@ -38,7 +39,7 @@ def write_request(request: ChatRequest, model: str, can: Capabilities, losses: L
     if tools:
         body["tools"] = tools
     if parameters.format is not None and parameters.format.kind != "text":
-        body["format"] = _format(parameters.format)
+        body["format"] = _format(request, parameters.format, losses)
     _write_think(request, can, losses, body)
     if parameters.logprobs:
         body["logprobs"] = True
@@ -100,12 +101,16 @@ def _tools(request: ChatRequest, losses: Losses) -> list[Json]:
         return []
     if choice.mode == "required":
         losses.dropped(request.named("tool_choice"))
-    allowed = frozenset(choice.names)
-    return [_tool(tool, losses) for tool in request.tools if not allowed or tool.name in allowed]
+        offered = request.tools if not choice.names else only(request.tools, choice.names)
+    else:
+        offered = allowed_tools(request.tools, choice, request.named("tool_choice"), losses)
+    return [_tool(tool, losses) for tool in offered]
 
 
 def _tool(tool: Tool, losses: Losses) -> JsonObject:
     schema = tool.schema or _NO_ARGUMENTS
+    if tool.strict:
+        losses.dropped(path(tool.at, "strict"))
     if tool.custom:
         schema = PLAIN_TEXT
         if tool.grammar is not None:
@@ -116,7 +121,9 @@ def _tool(tool: Tool, losses: Losses) -> JsonObject:
     return {"type": "function", "function": function}
 
 
-def _format(wanted: Format) -> Json:
+def _format(request: ChatRequest, wanted: Format, losses: Losses) -> Json:
+    if wanted.description:
+        losses.dropped(request.named("format.description"))
     return "json" if wanted.schema is None else wanted.schema
 
 

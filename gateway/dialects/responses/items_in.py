@@ -55,29 +55,29 @@ def _part(part: JsonObject, at: str) -> Block:
 
 
 def _image(part: JsonObject, at: str) -> Media:
-    detail = text(part, "detail", at) or ""
+    detail, cache = text(part, "detail", at) or "", _cache(part)
     file_id = text(part, "file_id", at)
     if file_id:
-        return Media("image", at, file_id=file_id, detail=detail)
+        return Media("image", at, file_id=file_id, detail=detail, cache=cache)
     url = required_text(part, "image_url", at)
     inside = attached(url, path(at, "image_url"))
     if inside is not None:
-        return Media("image", at, inside.media_type, inside.data, detail=detail)
-    return Media("image", at, url=url, detail=detail)
+        return Media("image", at, inside.media_type, inside.data, detail=detail, cache=cache)
+    return Media("image", at, url=url, detail=detail, cache=cache)
 
 
 def _file(part: JsonObject, at: str) -> Media:
-    name = text(part, "filename", at) or ""
+    name, cache = text(part, "filename", at) or "", _cache(part)
     data = text(part, "file_data", at)
     if data is not None:
         inside = attached(data, path(at, "file_data"))
         if inside is not None:
-            return Media("document", at, inside.media_type, inside.data, name=name)
-        return Media("document", at, "application/pdf", data, name=name)
+            return Media("document", at, inside.media_type, inside.data, name=name, cache=cache)
+        return Media("document", at, "application/pdf", data, name=name, cache=cache)
     url = text(part, "file_url", at)
     if url is not None:
-        return Media("document", at, url=url, name=name)
-    return Media("document", at, file_id=required_text(part, "file_id", at), name=name)
+        return Media("document", at, url=url, name=name, cache=cache)
+    return Media("document", at, file_id=required_text(part, "file_id", at), name=name, cache=cache)
 
 
 def _audio(part: JsonObject, at: str) -> Media:

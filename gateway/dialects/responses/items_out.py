@@ -22,6 +22,7 @@ from gateway.chat import (
 from gateway.dialects.googles import check_anybodys
 from gateway.dialects.responses.envelope import enclosed
 from gateway.dialects.responses.namespaces import NO_NAMESPACES, parted
+from gateway.dialects.text_document import document_words
 from gateway.dialects.tool_failure import FAILED
 
 DONE = "completed"
@@ -165,7 +166,7 @@ def _file(block: Media) -> JsonObject:
     elif block.url:
         part["file_url"] = block.url
     elif block.text:
-        return {"type": "input_text", "text": block.text}
+        return {"type": "input_text", "text": document_words(block, block.text)}
     else:
         part["file_data"] = f"data:{block.media_type or 'application/pdf'};base64,{block.data}"
         part.setdefault("filename", "file")

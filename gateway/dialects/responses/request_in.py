@@ -53,6 +53,8 @@ _NAMES = {
     "end_user": "user",
     "tier": "service_tier",
     "logprobs": "top_logprobs",
+    "name": "filename",
+    "format.description": "text.format.description",
 }
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _SYSTEM = ("system", "developer")
@@ -193,8 +195,15 @@ def _tool(tool: JsonObject, kind: str, at: str, namespace: str = "", about: str 
         mapping(tool, "parameters", at) if kind == "function" else None,
         flag(tool, "strict", at),
         kind == "custom",
-        mapping(tool, "format", at) if kind == "custom" else None,
+        _grammar(tool, at) if kind == "custom" else None,
     )
+
+
+def _grammar(tool: JsonObject, at: str) -> JsonObject | None:
+    stated = mapping(tool, "format", at) or {}
+    if stated.get("type") != "grammar":
+        return None
+    return {name: value for name, value in stated.items() if name != "type"}
 
 
 def _choice(fields: JsonObject) -> ToolChoice | None:

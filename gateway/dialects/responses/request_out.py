@@ -24,6 +24,7 @@ from gateway.chat import (
     Turn,
 )
 from gateway.dialects.call_ids import openai_call_id
+from gateway.dialects.chat.table import UNSAID
 from gateway.dialects.effort import effort_sent, thinks_at, wanted_effort
 from gateway.dialects.json_schema import strict_schema
 from gateway.dialects.losses import Losses
@@ -37,7 +38,9 @@ _PATH = "/responses"
 _ENCRYPTED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
 _REFUSED = tuple(row.noun for row in REQUEST_OUT if row.verdict == "R")
-_DROPPED = tuple(row.noun for row in REQUEST_OUT if row.verdict == "D")
+_DROPPED = tuple(
+    row.noun for row in REQUEST_OUT if row.verdict == "D" and row.noun in Parameters.__struct_fields__
+)
 #: What the caller may have written that means the same here.
 _SHARED = frozenset(row.field for row in REQUEST_OUT if row.verdict == "P")
 
@@ -45,7 +48,7 @@ _SHARED = frozenset(row.field for row in REQUEST_OUT if row.verdict == "P")
 def write_request(request: ChatRequest, model: str, can: Capabilities, losses: Losses) -> Sent:
     """Raises GatewayError for what the API cannot be asked, with the caller's own path."""
     names = ToolNames(OPENAI_NAMES, (tool.name for tool in request.tools))
-    body: JsonObject = {"model": model, "input": list(_items(request, names)), "store": False}
+    body: JsonObject = {"model": model, "input": list(_items(request, names, losses)), "store": False}
     if request.tools:
         body["tools"] = [_tool(tool, names) for tool in request.tools]
     _parameters(request, can, losses, names, body)
@@ -60,12 +63,12 @@ def write_request(request: ChatRequest, model: str, can: Capabilities, losses: L
     return Sent(_PATH, body, names=names.restored, api="responses", streams=request.stream, request=request)
 
 
-def _items(request: ChatRequest, names: ToolNames) -> Iterator[Json]:
+def _items(request: ChatRequest, names: ToolNames, losses: Losses) -> Iterator[Json]:
     if request.system:
         yield _message("developer", [items_out.input_part(text) for text in request.system])
     for turn in request.turns:
         if turn.role == "assistant":
-            yield from _said(turn, names)
+            yield from _said(turn, names, losses)
         elif turn.role == "system":
             parts = [items_out.input_part(one) for one in turn.blocks if isinstance(one, Text)]
             yield _message("developer", parts)
@@ -88,7 +91,7 @@ def _asked(turn: Turn) -> Iterator[Json]:
         yield _message("user", parts)
 
 
-def _said(turn: Turn, names: ToolNames) -> Iterator[Json]:
+def _said(turn: Turn, names: ToolNames, losses: Losses) -> Iterator[Json]:
     parts: list[Json] = []
     for block in turn.blocks:
         if isinstance(block, Text | Refusal):
@@ -109,6 +112,8 @@ def _said(turn: Turn, names: ToolNames) -> Iterator[Json]:
                 if signature.id:
                     item["id"] = signature.id
                 yield item
+            elif block.at:
+                losses.dropped(block.at)
         elif isinstance(block, Media):
             raise GatewayError(
                 UNSUPPORTED_VALUE, "What an assistant said can have no attachments here.", param=block.at
@@ -123,7 +128,7 @@ def _tool(tool: Tool, names: ToolNames) -> JsonObject:
         said["description"] = tool.description
     if tool.custom:
         if tool.grammar is not None:
-            said["format"] = tool.grammar
+            said["format"] = {"type": "grammar", **tool.grammar}
         return said
     said["parameters"] = tool.schema if tool.schema is not None else {"type": "object", "properties": {}}
     said["strict"] = tool.strict or False  # there it would be on unless told
@@ -185,7 +190,7 @@ def _refuse(request: ChatRequest, losses: Losses) -> None:
                 param=name,
             )
     for noun in _DROPPED:
-        if getattr(stated, noun) is not None:
+        if getattr(stated, noun) not in (None, False, UNSAID.get(noun)):
             losses.dropped(request.named(noun))
 
 

@@ -129,6 +129,12 @@ REQUEST_OUT = (
     Row("(none)", "D", "frequency_penalty"),
     Row("(none)", "D", "top_k"),
     Row("(none)", "D", "min_p"),
+    Row("(none)", "D", "image_out"),
+    Row("(none)", "I", "auto_cache"),
+    Row("reasoning.effort", "M", "thinking_budget", "as the effort that it comes to"),
+    Row("include", "M", "logprobs"),
+    Row("(none)", "D", "Thinking.at", "of others, where the caller gave it back in so many words"),
+    Row("(none)", "D", "others.(any other)"),
 )
 REPLY_IN = (
     Row("output[].type=message", "M", "Text", "and `Refusal`; citations with it"),

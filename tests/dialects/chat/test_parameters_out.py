@@ -219,7 +219,7 @@ def test_what_has_no_noun_goes_to_who_knows_it() -> None:
     assert (body["logit_bias"], body["guided_json"]) == ({"1": 2}, {})
     assert lost(asking(others=others), "vllm") == "dropped=foo"
     assert lost(asking(others=others), "openai") == "dropped=guided_json,foo"
-    assert lost(asking(others=others), "mistral") == "dropped=logit_bias,guided_json,foo"
+    assert lost(asking(others=others), "mistral") == "dropped=logit_bias,guided_json,foo,store"
 
 
 def test_answers_beside_text() -> None:

@@ -21,6 +21,7 @@ from gateway.chat import (
     Turn,
 )
 from gateway.dialects.losses import Losses
+from gateway.record import replace
 from tests.dialects.chat.asking import read
 from tests.dialects.conversations import PDF, PNG
 
@@ -146,7 +147,10 @@ def test_functions_of_old_have_ids_made_for_them() -> None:
 )  # fmt: skip
 def test_reasoning_in_whatever_field_comes_first(fields: dict[str, Any], blocks: tuple[Any, ...]) -> None:
     (turn,) = turns({"role": "assistant", "content": "a", **fields})
-    assert turn.blocks == (*blocks, Text("a"))
+    given = next(
+        (f"messages[1].{name}" for name in ("reasoning_details", "thinking_blocks") if name in fields), ""
+    )
+    assert turn.blocks == (*(replace(one, at=given) for one in blocks), Text("a"))
 
 
 def test_what_else_an_assistant_said() -> None:

@@ -141,7 +141,7 @@ def test_parts() -> None:
             "file": {"filename": "document.pdf", "file_data": f"data:application/pdf;base64,{PDF}"},
         },
         {"type": "file", "file": {"filename": "b.pdf", "file_data": f"data:application/pdf;base64,{PDF}"}},
-        {"type": "text", "text": "plain"},
+        {"type": "text", "text": "c.txt\nplain"},
     ]
 
 
@@ -317,7 +317,9 @@ def test_which_tools_may_be_called(choice: ToolChoice, openai: Any, generic: Any
         body = write(request, flavour)
         assert body["tool_choice"] == expected
         sent = [tool["function"]["name"] for tool in body["tools"]]
-        assert sent == (list(choice.names) if choice.names and flavour != "openai" else ["f", "g", "other"])
+        listed = choice.names and flavour != "openai" and expected != F
+        assert sent == (list(choice.names) if listed else ["f", "g", "other"])
+        assert lost(request, flavour) == ("changed=tool_choice" if listed else "")
 
 
 def test_a_plain_text_tool_is_chosen_as_what_it_is() -> None:

@@ -60,7 +60,9 @@ def sent(
         ("mistral", "x", USUAL, {"max_completion_tokens": 9, "seed": 1},
          {"max_completion_tokens": None, "max_tokens": 9, "seed": None, "random_seed": 1}, ""),
         ("mistral", "x", USUAL, {"stream_options": {"include_usage": True}, "user": "u", "store": False},
-         {"stream_options": None, "user": None, "store": None}, ""),
+         {"stream_options": None, "user": None, "store": None}, "dropped=user"),
+        ("mistral", "x", USUAL, {"safety_identifier": "u", "store": True},
+         {"safety_identifier": None, "store": None}, "dropped=safety_identifier,store"),
         ("mistral", "x", USUAL, {"service_tier": "flex"}, {"service_tier": None}, "dropped=service_tier"),
         ("mistral", "x", USUAL, {"safe_prompt": True, "new_of_theirs": 1}, {}, ""),
         ("mistral", "x", USUAL,
@@ -84,7 +86,11 @@ def sent(
         ("xai", "x", USUAL, {"tools": [{"type": "function", "function": {"name": "f", "strict": True}}]},
          {"tools": [{"type": "function", "function": {"name": "f"}}]}, "dropped=tools[0].function.strict"),
         ("sim", "chat", USUAL, {"temperature": 0.2, "max_tokens": 5, "logprobs": True}, {}, ""),
-        ("generic", "x", USUAL, {"max_completion_tokens": 5, "logprobs": True}, {}, ""),
+        ("generic", "x", USUAL, {"max_completion_tokens": 5, "logprobs": True},
+         {"max_completion_tokens": None, "max_tokens": 5}, ""),
+        ("generic", "llama3.2", USUAL, {"max_tokens": 5}, {}, ""),
+        ("generic", "gpt-5-mini", USUAL, {"max_completion_tokens": 5}, {}, ""),
+        ("generic", "gpt-5-mini", USUAL, {"max_tokens": 5}, {"max_tokens": None, "max_completion_tokens": 5}, ""),
     ],
 )  # fmt: skip
 def test_fields(
@@ -122,6 +128,8 @@ _ASSISTANT = {"role": "assistant", "content": None, "tool_calls": [_CALL]}
          {"role": "assistant", "content": "x", "reasoning_content": "y"}, ""),
         ("deepseek", {"role": "assistant", "content": "x", "reasoning_content": "y"}, None, ""),
         ("sim", _ASSISTANT, None, ""),
+        ("groq", {"role": "assistant", "content": "x", "reasoning_details": [{"text": "y", "signature": "s"}]},
+         {"role": "assistant", "content": "x"}, "dropped=messages[0].reasoning_details"),
     ],
 )  # fmt: skip
 def test_messages(flavour: str, message: Any, becomes: Any, warned: str) -> None:
@@ -166,7 +174,7 @@ def test_several_answers_are_refused_where_there_is_one_only() -> None:
     assert sent("groq", n=1) == ({}, "")
 
 
-@pytest.mark.parametrize("flavour", ["openai", "azure", "sim", "generic"])
+@pytest.mark.parametrize("flavour", ["openai", "azure", "sim"])
 def test_there_is_nothing_to_do_for_models_that_take_what_most_do(flavour: str) -> None:
     assert request_patch("openai", flavour, "gpt-4o", USUAL) is None
 

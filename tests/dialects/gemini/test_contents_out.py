@@ -198,7 +198,7 @@ def test_media() -> None:
         {"inlineData": {"mimeType": "image/png", "data": PNG}},
         {"inlineData": {"mimeType": "audio/mp3", "data": "AAAA"}},
         {"inlineData": {"mimeType": "application/pdf", "data": PDF}},
-        {"inlineData": {"mimeType": "text/plain", "data": "cGxhaW4="}},
+        {"inlineData": {"mimeType": "text/plain", "data": "YS50eHQKcGxhaW4="}},
         {"fileData": {"fileUri": "https://generativelanguage.googleapis.com/v1beta/files/x"}},
         {"fileData": {"fileUri": "https://www.youtube.com/watch?v=1"}},
     ]
