@@ -77,7 +77,8 @@ answers, thoughts are copied to `reasoning_content`, parts become text, calls ge
 ended are OpenAI's, usage counts what OpenAI's counts, and an answer that ended by an error is one. What is lost is
 named as above, or refused with `x-gateway-strict`. A flavour without a row, `generic` among them, is asked by what
 is known of the model alone; but the limit is called `max_tokens` there, as nearly all compatible servers (Ollama's
-endpoint, too) know it, unless the model has the name of one of OpenAI's new ones.
+endpoint, too) know it, unless the model has the name of one of OpenAI's new ones. OpenRouter, and nobody else, gets
+the caller's headers `http-referer` and `x-title`.
 
 Across dialects, usage that a provider does not tell is the gateway's estimate: what the request was taken to be,
 and a token for every four letters of the answer. The answer says so: `x-gateway-warnings: estimated=usage`.
