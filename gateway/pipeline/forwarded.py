@@ -1,16 +1,20 @@
 """The caller's headers that a provider gets, as header lines: default deny (wire reference §3.6)."""
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
 from gateway.dialects.messages.betas import beta_line, beta_values
+from gateway.dialects.messages.versions import FIRST, NEWEST
+from gateway.errors import INVALID_VALUE, GatewayError
 from gateway.upstream.request_head import AGENT
 
 VERSION = b"anthropic-version"
 _BETA = b"anthropic-beta"
-_VERSION_MAX = 32
-_FIRST = b"2023-06-01"
+_FIRST = FIRST.encode()
+_KNOWN = (NEWEST.encode(), _FIRST)
+_DATE = re.compile(rb"\d{4}-\d{2}-\d{2}").fullmatch
 _FORWARDED = (b"openai-beta", b"x-client-request-id")
 _VALUE_MAX = 1024
 #: By the flavour of a provider what it alone gets: OpenRouter's ranking of programs goes by these.
@@ -19,8 +23,14 @@ _NONE: Mapping[str, bytes] = MappingProxyType({})
 
 
 def anthropic_lines(named: dict[bytes, bytes]) -> bytes:
-    """What only Anthropic itself gets, from its own callers: their version, and the previews they switched on."""
-    version = named.get(VERSION, b"")[:_VERSION_MAX] or _FIRST
+    """What only Anthropic itself gets, from its own callers: their version, and the previews they switched on.
+
+    Raises GatewayError for a version that is no date; which dates are versions Anthropic knows.
+    """
+    version = named.get(VERSION, b"").strip() or _FIRST
+    if version not in _KNOWN and _DATE(version) is None:
+        name = VERSION.decode()
+        raise GatewayError(INVALID_VALUE, f"`{name}` must be a date, such as {NEWEST}.", param=name)
     betas = beta_values([named.get(_BETA, b"").decode("ascii", "replace")])
     return VERSION + b": " + version + b"\r\n" + beta_line(betas, "anthropic")
 

@@ -26,6 +26,9 @@ What a translation cannot carry over and does not change the meaning is dropped,
 refused with 400 and the path of the field. With `x-gateway-strict: true` a request is refused instead of losing
 anything (`1` is read as `true`, `0` as `false`, in any case; another word is refused with 400).
 
+`anthropic-version` goes to Anthropic as it came. For other providers requests are read by the rules of `2023-06-01`
+where that or nothing is said, and of `2026-10-21` for any other date; what is no date is refused with 400.
+
 With `lenient: true` in the configuration some of what would be refused is asked for in the nearest way, and named
 as `changed`; `x-gateway-strict` goes first. A model that cannot be made to call a tool may call it (`auto`); for
 Anthropic's an empty user's message says `(empty)`, `(continue)` stands before first words of the assistant's,
