@@ -75,7 +75,8 @@ def _page(page: Row) -> str:
         for one in line["classes"]
     ]
     parts.append(table(["accounts", "model", "class", "waiting", "newest waits s"], lines))
-    rows = [list(_said(row).values()) for row in page["data"]]
+    soonest = sorted(page["data"], key=lambda row: int(row["position"]))  # pages are by id
+    rows = [list(_said(row).values()) for row in soonest]
     if rows:
         parts.append(table(list(_said(page["data"][0])), rows))
     if page["next"]:

@@ -29,8 +29,10 @@ _LETTERS_MAX = 1024 * 1024
 class UnfitAnswerError(GatewayError):
     """The provider's answer came whole and is owed, but is not what it had to be."""
 
-    def __init__(self, usage: Usage = NO_USAGE) -> None:
-        super().__init__(ANSWER_UNFIT, "The model's answer does not have the form that was asked for.")
+    def __init__(self, usage: Usage = NO_USAGE, said: str = "") -> None:
+        super().__init__(
+            ANSWER_UNFIT, said or "The model's answer does not have the form that was asked for."
+        )
         self.usage = usage
 
 

@@ -72,11 +72,13 @@ class MessagesStream(RelayedStream):
             if kind == _ERROR:
                 self.failure = frame_data(frame)
                 return self._rewritten(frames[:position])
-            if not self.content and kind not in _PREAMBLE:
-                self.content = True
             if kind == _START:
                 self._start = frame_data(frame)
-            elif kind == _DELTA:
+            elif not self.content and kind not in _PREAMBLE:
+                if self._start is None:
+                    raise not_a_message()
+                self.content = True
+            if kind == _DELTA:
                 self._delta = frame_data(frame)
             elif kind == _STOP:
                 self.ended = True

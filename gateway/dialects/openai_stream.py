@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gateway.chat import JsonObject
+from gateway.chat import Json, JsonObject
 from gateway.dialects.frames import frame_data
 from gateway.dialects.json_text import event_object, json_bytes
 from gateway.dialects.openai_reply import frames_of_completion, frames_of_response
 from gateway.dialects.relayed_stream import RelayedStream
 from gateway.dialects.usage import read_event
-from gateway.errors import GatewayError
+from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import Usage
 
 #: Byte sequences that can only be real keys: inside a JSON string a quote is escaped.
@@ -45,7 +45,7 @@ class CompletionStream(OpenAIStream):
     With `hide_usage` the frame that only reports usage is kept from the caller, who did not ask for it.
     """
 
-    __slots__ = ("_chat", "_head", "_lessons", "_tail", "finished", "hides_usage")
+    __slots__ = ("_begun", "_chat", "_head", "_lessons", "_tail", "finished", "hides_usage")
 
     _words: tuple[bytes, ...] = (*_USAGE, *_FINISH, b'"error":', _DONE)
 
@@ -53,6 +53,7 @@ class CompletionStream(OpenAIStream):
         super().__init__(frame_max)
         self._chat = chat
         self.hides_usage = hide_usage
+        self._begun = False  # a choice was seen
         self.finished = False  # a finish_reason was seen
         #: What a frame of this stream has before and behind its text, once one was seen; nothing begins like this.
         self._head, self._tail = b"\0", b""
@@ -82,8 +83,8 @@ class CompletionStream(OpenAIStream):
             self._begin(frames)
         for position, frame in enumerate(frames):
             self._check(frame)
-            if not self.content and _carries_content(frame):
-                self.content = True
+            if not self.content:
+                self._open(frame)
             if frame.find(b'"error":') >= 0 and _is_error(frame):
                 self.failure = frame_data(frame)
                 return self._rewritten(frames[:position])
@@ -97,6 +98,15 @@ class CompletionStream(OpenAIStream):
             if _has(frame, _USAGE):
                 self._usage_frame = frame_data(frame)
         return self._without_usage(frames)
+
+    def _open(self, frame: bytes) -> None:
+        """One before the first content. Raises GatewayError for the end of a stream that has no choices."""
+        data = frame_data(frame)
+        choices = None if data == _DONE else event_object(data).get("choices")
+        self._begun = self._begun or (isinstance(choices, list) and bool(choices))
+        if data == _DONE and not self._begun:
+            raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the completion it should be.")
+        self.content = data == _DONE or _carries_content(choices)
 
     def frames_of(self, reply: dict[str, Any]) -> bytes:
         return frames_of_completion(reply, self._chat, not self.hides_usage)
@@ -171,6 +181,9 @@ class ResponsesStream(OpenAIStream):
                 return self._rewritten(frames[:position])
             self.sequence += 1
             if not self.content and not frame.startswith(self._PREAMBLE):
+                if frame.startswith(self._TERMINAL) and self._is_failure(frame):
+                    self.failure = frame_data(frame)
+                    return self._rewritten(frames[:position])
                 self.content = True
             if self.meet is not None and self._may_name_objects(frame):
                 self.meet(self, event_object(frame_data(frame)))
@@ -182,6 +195,15 @@ class ResponsesStream(OpenAIStream):
 
     def frames_of(self, reply: dict[str, Any]) -> bytes:
         return frames_of_response(reply)
+
+    @staticmethod
+    def _is_failure(frame: bytes) -> bool:
+        """Of a last event before which nothing was said: another provider could yet answer. Raises GatewayError for
+        one without a response."""
+        response = event_object(frame_data(frame)).get("response")
+        if type(response) is not dict or type(response.get("output")) is not list:
+            raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the response it should be.")
+        return response.get("status") == "failed" or bool(response.get("error"))
 
     def events_with_ids(self, frames: bytes) -> Iterator[dict[str, Any]]:
         """The events that may name objects at the provider key, of what was relayed before there was `meet`."""
@@ -249,12 +271,8 @@ def _is_usage_only(frame: bytes) -> bool:
     return event.get("choices") == [] and type(event.get("usage")) is dict
 
 
-def _carries_content(frame: bytes) -> bool:
+def _carries_content(choices: Json) -> bool:
     """Whether a chunk says anything beyond opening the stream (a role, an empty text, a filter verdict)."""
-    data = frame_data(frame)
-    if data == _DONE:
-        return True
-    choices = event_object(data).get("choices")
     for choice in choices if isinstance(choices, list) else ():
         if type(choice) is not dict:
             continue

@@ -14,6 +14,7 @@ from msgspec.structs import astuple, replace
 
 from gateway.chat import JsonObject
 from gateway.dialects.json_text import without_halves
+from gateway.dialects.reply_shapes import NOTHING, SHAPES, Item, ResponseShape, Shape
 from gateway.dialects.usage_words import Counts, Details, Gemini, Modality, Ollama, Reported
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import NO_USAGE, Kinds, Usage
@@ -25,28 +26,15 @@ _STANDARD = frozenset({"", "default", "auto", "standard", "standard_only", "on_d
 _FAST = "fast"
 _PARTS = 5  # of `Usage`, numbers
 
-_NOTHING = msgspec.Raw(b"null")
-
 
 class _Reply(msgspec.Struct):
     usage: Reported | None = None
-    error: msgspec.Raw = _NOTHING
+    error: msgspec.Raw = NOTHING
     service_tier: Any = None
 
 
-class _Action(msgspec.Struct):
-    type: Any = None
-
-
-class _Item(msgspec.Struct):
-    type: Any = None
-    action: _Action | None = None
-
-
 class _Response(_Reply):
-    """Of the Responses API: searches are not in its usage, each is an item of what came out."""
-
-    output: list[_Item] | None = None
+    output: list[Item] | None = None
 
 
 class _Event(_Reply):
@@ -56,53 +44,74 @@ class _Event(_Reply):
     x_groq: _Reply | None = None
 
 
-class _OddReply(msgspec.Struct):
-    error: msgspec.Raw = _NOTHING
+def _decoders(shape: type[Shape], *, googles: bool = False) -> tuple[Any, Any]:
+    """What reads a reply of `shape` with its usage, and without, where that cannot be true."""
+    told: list[Any] = [("usage", Reported | None, None), ("service_tier", Any, None)]
+    if googles:
+        told = [("usage", Gemini | None, msgspec.field(default=None, name="usageMetadata"))]
+    whole = msgspec.defstruct(f"{shape.__name__}WithUsage", told, bases=(shape,))
+    return msgspec.json.Decoder(whole), msgspec.json.Decoder(shape)
 
 
-class _Generated(msgspec.Struct):
-    """Of Gemini."""
-
-    usage: Gemini | None = msgspec.field(default=None, name="usageMetadata")
-    error: msgspec.Raw = _NOTHING
-
-
-_reply = msgspec.json.Decoder(_Reply)
-_generated = msgspec.json.Decoder(_Generated)
 _GEMINI = frozenset({"generate_content", "embed_content", "count_content"})
-_response = msgspec.json.Decoder(_Response)
+_BY_PATH = {path: _decoders(shape, googles=path[:1] == ":") for path, shape in SHAPES.items()}
+_ANY, _ANY_RESPONSE = _decoders(Shape), _decoders(ResponseShape)
+_ANY_OF_GOOGLES = _decoders(Shape, googles=True)
 _event = msgspec.json.Decoder(_Event)
-_odd_reply = msgspec.json.Decoder(_OddReply)
+_error = msgspec.json.Decoder(Shape)
 #: The second where it is deeper than anything that is meant.
 _UNREADABLE = (msgspec.MsgspecError, RecursionError)
 _NO_DETAILS, _NO_KINDS = Details(), Kinds()
 
 
-def read_reply(body: bytes, api: str = "") -> tuple[Usage | None, Any]:
-    """(usage, error) of a JSON reply. Raises GatewayError when the body is not one JSON object."""
-    usage: Usage | None = None
-    if api in _GEMINI:
-        return _read_generated(body)
-    try:
-        reply = _decoded(_response if api == "responses" else _reply, body)
-    except _UNREADABLE:
-        error = _error_alone(body)  # its usage cannot be true, or all of it is no JSON
-    else:
-        error = reply.error
-        if reply.usage is not None:
-            searches = _searches(reply) if type(reply) is _Response else 0
-            usage = _meant(reply.usage, reply.service_tier, searches)
-    return usage, None if error is _NOTHING else msgspec.json.decode(error)
+class NoAnswerError(GatewayError):
+    """A reply that has neither an answer nor an error in it; `usage` as it is reported all the same."""
+
+    def __init__(self, usage: Usage | None) -> None:
+        super().__init__(UPSTREAM_INVALID, "The provider's answer has no answer in it.")
+        self.usage = usage
 
 
-def _read_generated(body: bytes) -> tuple[Usage | None, Any]:
+def read_reply(body: bytes, api: str = "", path: str = "", texts: int = 1) -> tuple[Usage | None, Any]:
+    """(usage, error) of a JSON reply. Raises GatewayError when the body is not one JSON object, NoAnswerError when
+    it has neither an error nor what an answer to a request of `path` has. `texts`: how many were to be embedded.
+    """
+    with_usage, without = _BY_PATH.get(path) or _of_any(api)
+    reply = _read(with_usage, body) or _read(without, body)  # its usage may be what cannot be true
+    # A reply that is not of its shape may yet be an error, and have been paid for.
+    found = reply or _read(_ANY_OF_GOOGLES[0] if api in _GEMINI else _ANY[0], body) or _read(_error, body)
+    if found is None:
+        raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
+    usage = _usage_in(found, api)
+    if found.error is not NOTHING and (error := msgspec.json.decode(found.error)):
+        return usage, error
+    if path in SHAPES and (reply is None or not reply.is_answer(texts)):
+        raise NoAnswerError(usage)
+    return usage, None
+
+
+def _read(decoder: Any, body: bytes) -> Any:
+    """None for what is not of its type."""
     try:
-        reply = _decoded(_generated, body)
+        return _decoded(decoder, body)
     except _UNREADABLE:
-        error = _error_alone(body)
-        return None, None if error is _NOTHING else msgspec.json.decode(error)
-    usage = None if reply.usage is None else _of_gemini(reply.usage)
-    return usage, None if reply.error is _NOTHING else msgspec.json.decode(reply.error)
+        return None
+
+
+def _usage_in(reply: Any, api: str) -> Usage | None:
+    reported = getattr(reply, "usage", None)
+    if reported is None:
+        return None
+    if type(reported) is Gemini:
+        return _of_gemini(reported)
+    searches = _searches(reply.output) if api == "responses" and hasattr(reply, "output") else 0
+    return _meant(reported, reply.service_tier, searches)
+
+
+def _of_any(api: str) -> tuple[Any, Any]:
+    if api == "responses":
+        return _ANY_RESPONSE
+    return _ANY_OF_GOOGLES if api in _GEMINI else _ANY
 
 
 def read_event(data: bytes) -> Usage | None:
@@ -115,7 +124,7 @@ def read_event(data: bytes) -> Usage | None:
     if event.usage is not None:
         return _meant(event.usage, event.service_tier)
     if response is not None and response.usage is not None:
-        return _meant(response.usage, response.service_tier, _searches(response))
+        return _meant(response.usage, response.service_tier, _searches(response.output))
     if inner is not None and inner.usage is not None:
         return _meant(inner.usage, event.service_tier)
     return None
@@ -151,7 +160,9 @@ def usage_of(reply: Mapping[str, Any], api: str = "") -> Usage:
             return NO_USAGE
         if api == "responses":
             whole = msgspec.convert({"output": reply.get("output")}, _Response, strict=False)
-            found = _meant(msgspec.convert(reported, Reported), reply.get("service_tier"), _searches(whole))
+            found = _meant(
+                msgspec.convert(reported, Reported), reply.get("service_tier"), _searches(whole.output)
+            )
         else:
             found = _meant(msgspec.convert(reported, Reported), reply.get("service_tier"))
     except msgspec.MsgspecError:
@@ -230,11 +241,11 @@ def _tier(said: Any) -> str:
     return "" if type(said) is not str or said in _STANDARD else said[:_TIER_MAX]
 
 
-def _searches(response: _Response) -> int:
+def _searches(output: list[Item] | None) -> int:
     """Of what a model did in Responses only searches are billed by the call, not pages that it opened."""
-    if not response.output:
+    if not output:
         return 0
-    calls = [one.action for one in response.output if one.type == "web_search_call"]
+    calls = [one.action for one in output if one.type == "web_search_call"]
     return sum(action is None or action.type in (None, "search") for action in calls)
 
 
@@ -291,14 +302,6 @@ def _decoded(decoder: Any, data: bytes) -> Any:
         if sound is None:
             raise
     return decoder.decode(sound)
-
-
-def _error_alone(body: bytes) -> msgspec.Raw:
-    try:
-        reply: _OddReply = _decoded(_odd_reply, body)
-        return reply.error
-    except _UNREADABLE:
-        raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.") from None
 
 
 _DIALECTS: dict[str, tuple[Any, Callable[[Any], Usage | None]]] = {

@@ -1,6 +1,6 @@
 """A whole reply as the events of a stream: for upstreams that would not stream where the caller does.
 
-The reverse is no answer: a stream that nobody asked for is refused (`gateway.pipeline.reply`).
+The reverse is `whole_of_stream`.
 """
 
 from collections.abc import Iterator

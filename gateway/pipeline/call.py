@@ -30,13 +30,14 @@ from gateway.pipeline.hedged import Hedged
 from gateway.pipeline.lessons import Lessons, is_owed, verdict_of_error
 from gateway.pipeline.parts import Parts, used_by
 from gateway.pipeline.reexamine import LookAgainError, look_again
-from gateway.pipeline.reply import Reply, check_other, error_text, is_stream, open_stream, take_json
+from gateway.pipeline.reply import Reply, check_other, error_text, is_json, is_stream, open_stream, take_json
 from gateway.pipeline.router import Candidates
 from gateway.pipeline.ticket import Permit, Ticket
 from gateway.pipeline.turned_away import not_again
 from gateway.pipeline.unsealed import is_of_seals, unsealed
 from gateway.pipeline.unwanted import Unwanted
 from gateway.pipeline.unwanted_betas import UnwantedBetas
+from gateway.pipeline.whole_reply import is_taken_whole, read_whole
 from gateway.pipeline.work import StreamedBody, Work
 from gateway.record import replace
 from gateway.settings.snapshot import RANKS, Bounds, ProviderKey, Target
@@ -224,23 +225,24 @@ class Upstream:
                 content_type = response.header(b"content-type") or b"application/octet-stream"
                 reply = Reply(response, permit, door.identity, content_type, work)
                 parts = Parts(work, permit, door.head, door.pool, bounds, self._clock) if work.rest else None
-                if is_stream(content_type):
-                    await open_stream(reply, first_byte_s, bounds.frame_gap_s)
+                whole: bytes | None = None
+                if work.stream is not None and is_stream(content_type):
+                    await open_stream(reply, work.stream(), first_byte_s, bounds.frame_gap_s)
                     reply.further = None if parts is None else parts.stream
-                elif content_type[:16] == b"application/json" and (parts is None or work.stream is None):
-                    if response.complete:
-                        whole = response.buffered()
-                    else:
-                        response.auto_extend = bounds.frame_gap_s
-                        whole = await response.read(bounds.reply_bytes)
-                    if parts is None:
-                        take_json(reply, whole)
-                    else:
-                        wholes.append(whole)
-                        await self._rest(exchange, reply, parts, wholes)
+                elif is_json(content_type) and parts is None and response.complete:
+                    whole = response.buffered()
+                elif is_taken_whole(work, content_type):
+                    whole = await read_whole(reply, response, content_type, bounds, bounds.reply_bytes)
                 else:
                     check_other(work, content_type)
                     response.auto_extend = bounds.frame_gap_s
+                if whole is None:
+                    return reply
+                if parts is None:
+                    take_json(exchange, reply, whole)
+                else:
+                    wholes.append(whole)
+                    await self._rest(exchange, reply, parts, wholes)
                 return reply
             raise self._refused(exchange, permit, response, await error_text(response), work)
         except UpstreamFailure as failure:
@@ -289,14 +291,11 @@ class Upstream:
                     why, used = await error_text(response), used_by(work, wholes)
                     raise self._refused(exchange, parts.permit, response, why, work, owed=True, used=used)
                 content_type = response.header(b"content-type") or b""
-                if content_type[:16] != b"application/json":
-                    check_other(work, content_type)
-                response.auto_extend = bounds.frame_gap_s
-                wholes.append(await response.read(left))
+                wholes.append(await read_whole(reply, response, content_type, bounds, left))
                 left -= len(wholes[-1])
             finally:
                 response.release()
-        take_json(reply, *wholes)
+        take_json(exchange, reply, *wholes)
 
     def _unusable(
         self, exchange: Exchange, permit: Permit, error: GatewayError, work: Work, wholes: list[bytes]

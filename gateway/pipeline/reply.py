@@ -8,9 +8,10 @@ from typing import Any
 
 from gateway.dialects.checked import UnfitAnswerError
 from gateway.dialects.json_text import read_json, read_object
-from gateway.dialects.usage import read_reply
+from gateway.dialects.passage import EMBEDDINGS
+from gateway.dialects.usage import NoAnswerError, read_reply
 from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
-from gateway.exchange import Usage
+from gateway.exchange import Exchange, Usage
 from gateway.pipeline.ticket import Permit
 from gateway.pipeline.work import Stream, Work
 from gateway.record import Record
@@ -26,20 +27,8 @@ _JSON_APIS = frozenset(
         "generate_content", "embed_content", "count_content", "compaction",
     }
 )  # fmt: skip
-#: What a reply has one of. Gemini has no candidates for a prompt that it blocks. What passes unchanged is not read
-#: for it: one look at its bytes tells an answer from an empty object.
-_FIELDS_OF: dict[str, tuple[bytes, ...]] = {
-    "/chat/completions": (b'"choices"',),
-    "/completions": (b'"choices"',),
-    "/responses": (b'"output"',),
-    "/messages": (b'"content"',),
-    "/embeddings": (b'"data"',),
-    ":generateContent": (b'"candidates"', b'"promptFeedback"'),
-    ":streamGenerateContent": (b'"candidates"', b'"promptFeedback"'),
-    ":embedContent": (b'"embedding"',),
-    ":batchEmbedContents": (b'"embeddings"',),
-}
-
+#: The path of what makes a response.
+_CREATED = "/responses"
 _MEDIA_APIS = frozenset({"audio", "images"})
 #: What a proxy or a crashed server says with 200; as sound or an image it would be kept by the caller.
 _PAGES = (b"text/html", b"application/xhtml+xml", b"application/problem+json")
@@ -63,19 +52,24 @@ class Reply(Record, eq=False):
     unfit: UnfitAnswerError | None = None  # why the body, which is owed like any other, is not to be given
 
 
+def is_json(content_type: bytes) -> bool:
+    return content_type[:16] == b"application/json"
+
+
 def is_stream(content_type: bytes) -> bool:
-    return content_type[:17] == b"text/event-stream" or content_type[:20] == _LINES
+    return content_type[:17] == b"text/event-stream" or is_lines(content_type)
 
 
-async def open_stream(reply: Reply, first_byte_s: float, gap_s: float) -> None:
+def is_lines(content_type: bytes) -> bool:
+    return content_type[:20] == _LINES
+
+
+async def open_stream(reply: Reply, stream: Stream, first_byte_s: float, gap_s: float) -> None:
     """Read a stream up to its first content; from then on each frame must come within `gap_s`."""
     response, work = reply.response, reply.work
-    if work.stream is None:
-        response.abort()
-        raise GatewayError(UPSTREAM_INVALID, "The provider answered with a stream that was not asked for.")
     response.auto_extend = None  # pings are no progress; frames are
     response.extend(first_byte_s)
-    stream = reply.stream = work.stream()
+    reply.stream = stream
     held: list[bytes] = []
     while not stream.content and not stream.ended:
         data = await response.chunk()
@@ -91,9 +85,9 @@ async def open_stream(reply: Reply, first_byte_s: float, gap_s: float) -> None:
     reply.held = b"".join(held)
 
 
-def take_json(reply: Reply, body: bytes, *rest: bytes) -> None:
-    """Take a whole JSON body, and those of the work's further parts. Raises GatewayError when one is none, or only
-    says that something went wrong.
+def take_json(exchange: Exchange, reply: Reply, body: bytes, *rest: bytes) -> None:
+    """Take a whole JSON body, and those of the work's further parts. Raises GatewayError when one is none, has no
+    answer in it, or only says that something went wrong.
     """
     work = reply.work
     if work.read is not None:
@@ -103,13 +97,19 @@ def take_json(reply: Reply, body: bytes, *rest: bytes) -> None:
         try:
             body = work.mend(body)
         except ReportedError as failed:
-            raise _reported(reply, failed) from failed
-    usage, error = read_reply(body, work.api)
-    if error and work.api != "responses":  # there a failed response is an answer, with its error inside
+            raise reported(reply, failed) from failed
+    texts = exchange.sizing.makeup().texts if work.api in EMBEDDINGS else 1
+    try:
+        usage, error = read_reply(body, work.api, work.path, texts)
+    except NoAnswerError as none:
+        if none.usage is None:
+            raise
+        reply.body, reply.usage = b"", none.usage  # it is paid for, and so no fault of the key's
+        reply.unfit = UnfitAnswerError(none.usage, none.message)
+        return
+    # A response that is looked up may be one that failed, with its error inside.
+    if error and (work.api != "responses" or work.path == _CREATED):
         raise error_in_success(error, reply.permit.way.account.key, work.api, work.asked_in)
-    fields = _FIELDS_OF.get(work.path)
-    if fields is not None and not error and not any(body.find(name) >= 0 for name in fields):
-        raise GatewayError(UPSTREAM_INVALID, "The provider's answer has no answer in it.")
     reply.body, reply.usage = body, usage
 
 
@@ -125,11 +125,12 @@ def _take_translated(
     except UnfitAnswerError as error:
         made, reply.usage, reply.unfit = b"", error.usage, error
     except ReportedError as error:
-        raise _reported(reply, error) from error
+        raise reported(reply, error) from error
     reply.body = made if reply.work.stream is None else bodies[0]  # of which the stream makes frames
 
 
-def _reported(reply: Reply, error: ReportedError) -> GatewayError:
+def reported(reply: Reply, error: ReportedError) -> GatewayError:
+    """What the caller is told of an error that the provider put into its reply."""
     work = reply.work
     return error_in_success(failure_in(error.event), reply.permit.way.account.key, work.api, work.asked_in)
 
@@ -138,6 +139,8 @@ def check_other(work: Work, content_type: bytes) -> None:
     """Refuse a body that is neither a stream nor JSON where it should be one of them, and a page for media."""
     if work.stream is not None and not work.stream().tolerates_plain:
         raise GatewayError(UPSTREAM_INVALID, "The provider answered a streaming request with something else.")
+    if is_stream(content_type):
+        raise GatewayError(UPSTREAM_INVALID, "The provider answered with a stream that was not asked for.")
     if work.api in _JSON_APIS:
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.")
     if work.api in _MEDIA_APIS and content_type.lower().startswith(_PAGES):

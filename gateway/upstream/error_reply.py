@@ -35,7 +35,11 @@ class ErrorReply(NamedTuple):
 
 def read_error(body: bytes) -> ErrorReply:
     whole = _object(body)
-    detail = _inside(whole)
+    return error_reply(whole, _inside(whole))
+
+
+def error_reply(whole: dict[str, Any], detail: dict[str, Any]) -> ErrorReply:
+    """Of the error object `detail`, alone or inside `whole`."""
     bare = ErrorReply(frozenset(), error_message(detail)[:_MESSAGE_MAX], detail)
     parts = (whole, detail, *bare.details())
     return bare._replace(codes=frozenset(word for part in parts for word in _words(part)))

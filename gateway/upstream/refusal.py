@@ -31,10 +31,10 @@ from gateway.errors import (
     GatewayError,
 )
 from gateway.settings.snapshot import ProviderKey
-from gateway.upstream.error_reply import error_detail, error_message
+from gateway.upstream.error_reply import error_detail, error_message, error_reply
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.retry_after import Headers, retry_after_s
-from gateway.upstream.verdict import Kind
+from gateway.upstream.verdict import Kind, kind_of_status, status_inside
 
 NO_CREDENTIAL = "The gateway has no credential for the provider at the moment."
 _FAILURES: dict[str, tuple[Condition, str]] = {
@@ -114,9 +114,22 @@ def refusal(
     """The error for a reply whose status is not 2xx; `api` is what was asked for, `kind` that of the verdict, and
     `asked_in` the API that the caller speaks, where the request was translated for the provider.
     """
-    detail = error_detail(body)
+    if status == 400 and _BAD_CREDENTIAL.search(body):
+        kind = "credential"
+    return _refused(status, headers, error_detail(body), key, api, kind, asked_in)
+
+
+def _refused(
+    status: int,
+    headers: Headers,
+    detail: dict[str, Any],
+    key: ProviderKey,
+    api: str,
+    kind: Kind,
+    asked_in: str,
+) -> GatewayError:
     message = scrub(error_message(detail) or f"The provider answered with status {status}.", key)
-    if status == 401 or kind == "credential" or (status == 400 and _BAD_CREDENTIAL.search(body)):
+    if status == 401 or kind == "credential":
         return GatewayError(UPSTREAM_AUTH, "The provider refused the gateway's credential.")
     if status == 402 and kind == "capacity":  # of the account's money as much is on its way as may be
         return GatewayError(UPSTREAM_OVERLOADED, message)
@@ -142,7 +155,8 @@ def refusal(
 
 
 def error_in_success(error: Any, key: ProviderKey, api: str = "chat", asked_in: str = "") -> GatewayError:
-    """The error for an error object inside a 200: as a whole reply, or as an event of a stream."""
+    """The error for an error object inside a 200: as a whole reply, or as an event of a stream. It is what it would
+    have been with the status that it names, or that its words mean."""
     detail = error if isinstance(error, dict) else {"message": str(error)}
     message = scrub(error_message(detail) or "The provider reported an error.", key)
     kind, code = str(detail.get("type") or ""), str(detail.get("code") or "")
@@ -154,6 +168,11 @@ def error_in_success(error: Any, key: ProviderKey, api: str = "chat", asked_in: 
         return GatewayError(RATE_LIMITED, message)
     if "overloaded" in kind or "overloaded" in code or code in ("503", "529"):
         return GatewayError(UPSTREAM_OVERLOADED, message)
+    status = status_inside(error_reply(detail, detail))
+    if 400 <= status < 500:
+        return _refused(
+            status, (), {**detail, "message": message}, key, api, kind_of_status(status), asked_in
+        )
     return GatewayError(UPSTREAM_ERROR, message)
 
 

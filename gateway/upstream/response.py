@@ -90,12 +90,10 @@ class Response(Record, eq=False):
         else:
             declared = self.header(b"content-length")
             if declared is not None and int(declared) > limit:
-                self.abort()
-                raise self._oversize()
+                raise self.oversize()
             data = await self._gather(limit)
         if len(data) > limit:
-            self.abort()
-            raise self._oversize()
+            raise self.oversize()
         return data
 
     async def _gather(self, limit: int) -> bytes:
@@ -105,12 +103,12 @@ class Response(Record, eq=False):
             parts.append(piece)
             size += len(piece)
             if size > limit:
-                self.abort()
-                raise self._oversize()
+                raise self.oversize()
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    @staticmethod
-    def _oversize() -> UpstreamFailure:
+    def oversize(self) -> UpstreamFailure:
+        """What to raise when more comes than is taken in; nothing more of it does."""
+        self.abort()
         return UpstreamFailure("too_large", "the reply is larger than allowed", sent=True)
 
     def extend(self, seconds: float) -> None:

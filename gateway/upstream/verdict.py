@@ -67,8 +67,16 @@ BLOCK_MAX_S = 86_400.0
 _BY_STATUS: dict[int, Kind] = {
     401: "credential", 402: "quota", 408: "health", 429: "rate", 498: "capacity",
 }  # fmt: skip
+#: What OpenAI says of a response that failed for what was asked.
+_OF_A_PROMPT = (
+    "invalid_prompt", "invalid_image", "invalid_image_format", "invalid_base64_image", "invalid_image_url",
+    "image_too_large", "image_too_small", "image_parse_error", "image_content_policy_violation",
+    "invalid_image_mode", "image_file_too_large", "unsupported_image_media_type", "empty_image_file",
+    "failed_to_download_image", "image_file_not_found",
+)  # fmt: skip
 #: What errors inside a 200 would have had as status: they name it, or have one of these words.
 _STATUS_OF_WORD: dict[str, int] = {
+    **dict.fromkeys(_OF_A_PROMPT, 400),
     "invalid_request_error": 400, "invalid_argument": 400, "authentication_error": 401, "unauthenticated": 401,
     "billing_error": 402, "permission_error": 403, "permission_denied": 403, "not_found_error": 404,
     "request_too_large": 413, "rate_limit_error": 429, "rate_limit_exceeded": 429, "rate_limited": 429,

@@ -43,14 +43,16 @@ def test_a_gateway_that_is_away_is_one_line_without_the_key(capsys: pytest.Captu
 
 
 class Admin(BaseHTTPRequestHandler):
-    """An admin listener at which one request waits."""
+    """An admin listener; three wait, of whom the one that came last stands first."""
 
     def do_GET(self) -> None:
         row = dict.fromkeys(
             ("request_id", "tenant", "key", "priority", "model", "position", "expected_wait_ms", "waited_ms",
              "expires_in_ms", "worker"), 1,
-        )  # fmt: skip
-        self._answer(200, json.dumps(row | {"accounts": ["k"]}).encode())
+        ) | {"accounts": ["k"]}  # fmt: skip
+        rows = [row | {"request_id": f"req-{place}", "position": 2 - place} for place in range(3)]
+        page = {"depth": 3, "bytes": 9, "classes": [], "tenants": [], "lines": [], "data": rows, "next": None}
+        self._answer(200, json.dumps(page if "limit=" in self.path else row).encode())
 
     def do_DELETE(self) -> None:
         self._answer(204, b"")
@@ -83,6 +85,12 @@ def test_json_is_for_programs_wherever_it_stands(command: str, environ: dict[str
         assert isinstance(json.loads(shown.stdout), dict)
     for_people = CliRunner().invoke(app, ["queue", command, "r1"], env=environ)
     assert for_people.exit_code == 0 and not for_people.stdout.startswith("{")
+
+
+def test_who_goes_first_stands_first(environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert list_queue(50, "", False, environ) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in shown if line.startswith("req-")] == ["req-2", "req-1", "req-0"]
 
 
 @pytest.mark.parametrize("option", [("--limit", "5"), ("--after", "r")])

@@ -5,7 +5,6 @@ The lines of one language of a page are in front of each dialect; what they prin
 
 import contextlib
 import io
-import re
 import subprocess
 import tomllib
 import uuid
@@ -18,36 +17,19 @@ from openai import OpenAI
 
 from tests.conformance.every_dialect import Served
 from tests.conformance.left_open import close_left_open
+from tests.conformance.pages import blocks, exported, pointed
 from tests.javascript.installed import HERE, Missing, installed_node
-from tests.running import TENANT_KEY
 
 #: Clients leave connections open when they are forgotten.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
-_PAGES = Path(__file__).parents[2] / "docs" / "clients"
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _DIALECTS = ("openai", "anthropic", "gemini", "ollama")
 
 
-def _blocks(language: str) -> list[tuple[str, str]]:
-    """(page and place, code) of each."""
-    return [
-        (f"{page.stem}-{place}", code)
-        for page in sorted(_PAGES.glob("*.md"))
-        for place, (of, code) in enumerate(_BLOCK.findall(page.read_text()))
-        if of == language
-    ]
-
-
-def _pointed(code: str, gateway: Served, model: str = "smart") -> str:
-    found = code.replace("http://127.0.0.1:8080", gateway.url).replace("kz_default_…", TENANT_KEY)
-    return found.replace('"smart"', f'"{model}"')
-
-
 def _named(language: str) -> pytest.MarkDecorator:
-    blocks = _blocks(language)
-    return pytest.mark.parametrize("code", [code for _, code in blocks], ids=[name for name, _ in blocks])
+    found = blocks(language)
+    return pytest.mark.parametrize("code", [code for _, code in found], ids=[name for name, _ in found])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -61,7 +43,7 @@ def left_behind() -> Iterator[None]:
 def test_python(gateway: Served, code: str, behind: str) -> None:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(_pointed(code, gateway, f"gpt-4.1.{behind}"), {})
+        exec(pointed(code, gateway, f"gpt-4.1.{behind}"), {})
     assert printed.getvalue().count("lighthouse") == code.count("print(")
 
 
@@ -85,7 +67,7 @@ def script() -> Iterator[Path]:
 def test_javascript(gateway: Served, node: str, script: Path, code: str) -> None:
     """In front of every dialect in one run of node each: it takes half a second to start."""
     imports, rest = code.split("\n\n", 1)
-    parts = [f"{{\n{_pointed(rest, gateway, f'gpt-4.1.{behind}')}}}\n" for behind in _DIALECTS]
+    parts = [f"{{\n{pointed(rest, gateway, f'gpt-4.1.{behind}')}}}\n" for behind in _DIALECTS]
     script.write_text(f"{imports}\n" + "".join(parts))
     ran = subprocess.run([node, script.name], cwd=HERE, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
@@ -96,9 +78,8 @@ def test_javascript(gateway: Served, node: str, script: Path, code: str) -> None
 def _exported(gateway: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
-    for _, code in _blocks("bash"):
-        for name, value in re.findall(r'^export (\w+)="(.*)"$', _pointed(code, gateway), re.MULTILINE):
-            monkeypatch.setenv(name, value)
+    for name, value in exported(gateway).items():
+        monkeypatch.setenv(name, value)
 
 
 def test_the_environment_of_agents(gateway: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,8 +97,8 @@ def test_the_environment_of_agents(gateway: Served, monkeypatch: pytest.MonkeyPa
 
 def test_the_settings_of_codex(gateway: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     _exported(gateway, monkeypatch)
-    ((_, code),) = _blocks("toml")
-    settings = tomllib.loads(_pointed(code, gateway, "gpt-5-mini.anthropic"))
+    ((_, code),) = blocks("toml")
+    settings = tomllib.loads(pointed(code, gateway, "gpt-5-mini.anthropic"))
     provider = settings["model_providers"][settings["model_provider"]]
     assert (provider["wire_api"], provider["env_key"]) == ("responses", "OPENAI_API_KEY")
     with (

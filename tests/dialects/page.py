@@ -102,6 +102,10 @@ failed after it had said something (`stop_reason`, `finish_reason`, `finishReaso
 no JSON object, `image` or `audio` what the caller's dialect has no place for. `scarce=max_tokens` says that
 Gemini's thoughts may use up what so few tokens (under 1024) allow.
 
+A provider that answers whole where a stream was asked for is told as a stream; one that streams where none was is
+taken in to its end, within `bounds.reply_bytes`, and told whole, whoever speaks which dialect. A stream that breaks
+or says an error by then is that error.
+
 The head of a stream is sent with its first content, and names what was known by then. `warnings` of the request log
 names all, of streams and of whole answers, and `gateway_warnings_total{kind}` counts it: `dropped`, `clamped`,
 `changed`, `unread`, `estimated`, `unchecked`, `scarce`, `missing`.

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.gateway.provider_answers import MESSAGES, asked_behind
 from tests.gateway.wire import chat, exchange, post, request, settled, whole_json
 from tests.running import OTHER_KEY, ProviderSim, RunningGateway, configuration
 
@@ -93,40 +94,100 @@ async def test_a_long_refusal_is_judged_by_its_status(gateway: RunningGateway, s
     assert len(sim.requests()) == 2
 
 
-async def test_a_failed_response_is_an_answer(gateway: RunningGateway, sim: ProviderSim) -> None:
-    body = (
-        b'{"id":"resp_1","object":"response","status":"failed","output":[],"error":{"code":"server_error"}}'
-    )
-    sim.script(raw=whole_json(body), path="*")
-    reply = await exchange(gateway, request({"model": "smart", "input": "x"}, path="/v1/responses"))
-    assert (reply.status, json.loads(reply.body)["status"]) == (200, "failed")
-    assert len(sim.requests()) == 1
+_FAILED = b'{"id":"resp_1","object":"response","status":"failed","output":[],"error":{"code":"server_error"}}'
 
 
-#: The same for a tenant with one key: the provider's bytes, or that it is no answer.
+async def test_a_failed_response_is_an_error(gateway: RunningGateway, sim: ProviderSim) -> None:
+    asked = {"model": "smart", "input": "x"}
+    sim.script(raw=whole_json(_FAILED), path="*")
+    reply = await exchange(gateway, request(asked, path="/v1/responses"))
+    assert (reply.status, reply.headers["x-gateway-attempts"]) == (200, "2")
+    for body in (_FAILED, _FAILED.replace(b'{"code":"server_error"}', b"null")):
+        sim.script(raw=whole_json(body), path="*")
+        alone = await exchange(gateway, request(asked, path="/v1/responses", key=OTHER_KEY))
+        assert (alone.status, alone.error()["type"]) == (502, "upstream_error")
+    for code, status in (("rate_limit_exceeded", 429), ("invalid_prompt", 400)):
+        sim.script(raw=whole_json(_FAILED.replace(b"server_error", code.encode())), path="*")
+        alone = await exchange(gateway, request(asked, path="/v1/responses", key=OTHER_KEY))
+        assert (alone.status, alone.error()["code"]) == (status, code)
+    await settled(gateway)
+
+
+#: What is no answer, in each dialect. Its usage is told.
+NO_ANSWERS: list[tuple[str, bytes]] = [
+    ("/v1/chat/completions", ANSWER),
+    ("/v1/chat/completions", ANSWER.replace(b"[]", b'[{"index":0,"message":null}]')),
+    ("/v1/chat/completions", ANSWER.replace(b"[]", b'"Rain."')),
+    ("/v1/completions", ANSWER.replace(b"chat.completion", b"text_completion")),
+    ("/v1/completions", ANSWER.replace(b"[]", b'[{"index":0,"message":{}}]')),
+    ("/v1/responses", b'{"object":"response","output":null,"usage":{"input_tokens":3}}'),
+    ("/v1/messages", b'{"type":"message","content":"Rain.","usage":{"input_tokens":3,"output_tokens":0}}'),
+    ("/v1/messages", b'{"type":"message","content":[{}],"usage":{"input_tokens":3,"output_tokens":0}}'),
+    ("/v1/embeddings", b'{"object":"list","data":[],"usage":{"prompt_tokens":3}}'),
+    ("/v1/embeddings", b'{"data":[{"embedding":[0.5]},{"embedding":[1]}],"usage":{"prompt_tokens":3}}'),
+    ("/v1/embeddings", b'{"data":[{"embedding":[]}],"usage":{"prompt_tokens":3}}'),
+    ("/v1/embeddings", b'{"data":[{"embedding":[null]}],"usage":{"prompt_tokens":3}}'),
+    ("/v1/embeddings", b'{"data":[{"embedding":""}],"usage":{"prompt_tokens":3}}'),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), NO_ANSWERS)
+async def test_what_is_no_answer_never_passes(sim: ProviderSim, path: str, body: bytes) -> None:
+    """What it used is paid for: then it is no fault of the key's, and not asked for again."""
+    config, asked = asked_behind(sim, "anthropic" if path == MESSAGES else "openai", MESSAGES)
+    asked |= {"prompt": "x", "input": "x"}
+    async with RunningGateway(config) as gateway:
+        sim.script(raw=whole_json(body), path="*")
+        reply = await exchange(gateway, request(asked, path=path))
+        assert (reply.status, len(sim.requests())) == (502, 1)
+        assert reply.error()["message"] == "The provider's answer has no answer in it."
+        (entry,) = await gateway.log_lines(1)
+        assert (entry["outcome"], entry["usage_source"], entry["input_tokens"]) == ("error", "provider", 3)
+        assert _refused(gateway) == {None}
+        sim.script(raw=whole_json(body.replace(b'"usage"', b'"used"')), path="*")
+        reply = await exchange(gateway, request(asked, path=path))
+        assert reply.status == 502
+        assert "upstream_invalid_response" in _refused(gateway)
+
+
 @pytest.mark.parametrize(
-    ("path", "body"),
+    ("behind", "path", "body"),
     [
-        ("/v1/chat/completions", ANSWER),
-        ("/v1/completions", ANSWER.replace(b"chat.completion", b"text_completion")),
-        (
-            "/v1/responses",
-            b'{"object":"response","output":[],"status":"completed","usage":{"input_tokens":3}}',
-        ),
-        ("/v1/embeddings", b'{"object":"list","data":[],"usage":{"prompt_tokens":3}}'),
+        ("anthropic", "/v1/messages/count_tokens", b'{"foo":1}'),
+        ("anthropic", "/v1/messages/count_tokens", b'{"input_tokens":-1}'),
+        ("anthropic", "/v1/messages/count_tokens", b'{"input_tokens":"3"}'),
+        ("openai", "/v1/responses/input_tokens", b'{"object":"response.input_tokens"}'),
+        ("gemini", "/v1beta/models/gemini:countTokens", b'{"foo":1}'),
+        ("gemini", "/v1beta/models/gemini:generateContent", b'{"candidates":[]}'),
+        ("gemini", "/v1beta/models/gemini:generateContent", b'{"promptFeedback":{}}'),
+        ("gemini", "/v1beta/models/gemini:embedContent", b'{"embedding":{"values":[]}}'),
+        ("gemini", "/v1beta/models/gemini:batchEmbedContents", b'{"embeddings":[{"values":[1]}]}'),
     ],
 )
-async def test_an_answer_of_nothing_passes_as_it_is(
-    gateway: RunningGateway, sim: ProviderSim, path: str, body: bytes
-) -> None:
-    """It is the provider's own, in the caller's dialect: it is paid for, and no fault of the key's."""
-    asked = {**chat(), "prompt": "x", "input": "x"}
-    sim.script(raw=whole_json(body), path="*")
-    reply = await exchange(gateway, request(asked, path=path))
-    assert (reply.status, reply.body, len(sim.requests())) == (200, body, 1)
-    (entry,) = await gateway.log_lines(1)
-    assert (entry["outcome"], entry["usage_source"], entry["input_tokens"]) == ("ok", "provider", 3)
-    assert _refused(gateway) == {None}
+async def test_nor_where_nothing_is_used(sim: ProviderSim, behind: str, path: str, body: bytes) -> None:
+    config, asked = asked_behind(sim, behind, MESSAGES)
+    content = {"parts": [{"text": "x"}]}
+    one = {"model": "models/gemini", "content": content}
+    asked |= {"input": "x", "contents": [content], "content": content, "requests": [one, one]}
+    async with RunningGateway(config) as gateway:
+        sim.script(raw=whole_json(body), path="*")
+        reply = await exchange(gateway, request(asked, path=path))
+        assert (reply.status, len(sim.requests())) == (502, 1)
+
+
+async def test_what_is_an_answer_passes_whatever_its_usage(gateway: RunningGateway, sim: ProviderSim) -> None:
+    for path, body in (
+        (
+            "/v1/responses",
+            b'{"object":"response","output":[],"status":"completed","usage":{"input_tokens":-3}}',
+        ),
+        ("/v1/chat/completions", b'{"choices":[{"message":{}}],"usage":"none","error":null}'),
+        ("/v1/embeddings", b'{"data":[{"embedding":"AACAPw=="}]}'),
+        ("/v1/embeddings", b'{"data":[{"embedding":[-1e-05, 0]}]}'),
+    ):
+        sim.script(raw=whole_json(body), path="*")
+        reply = await exchange(gateway, request({**chat(), "input": "x"}, path=path))
+        assert (reply.status, reply.body) == (200, body)
     await settled(gateway)
 
 

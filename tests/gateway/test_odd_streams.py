@@ -194,3 +194,51 @@ async def test_each_item_of_a_response_is_told_once(
     assert reply.status == 200
     assert _said(path, reply.body) == ("Rain.", calls)
     assert (b"tool_calls" if path == CHAT else b"tool_use") in reply.body or not calls
+
+
+_FAILED = {**_ENDED["response"], "status": "failed", "output": [], "error": {"code": "server_error"}}
+
+
+@pytest.mark.parametrize(
+    ("behind", "path", "data"),
+    [
+        ("openai", CHAT, b"data: [DONE]\n\n"),
+        ("openai", CHAT, b'data: {"choices":[]}\n\ndata: [DONE]\n\n'),
+        ("openai", "/v1/completions", b"data: [DONE]\n\n"),
+        ("anthropic", MESSAGES, b'event: message_stop\ndata: {"type":"message_stop"}\n\n'),
+        ("anthropic", MESSAGES, b"".join(frames_of("anthropic", messages_stream("end_turn")[1:])[1])),
+        ("responses", RESPONSES, b'event: response.completed\ndata: {"type":"response.completed"}\n\n'),
+        (
+            "responses",
+            RESPONSES,
+            b"".join(frames_of("responses", [{"type": "response.failed", "response": _FAILED}])[1]),
+        ),
+    ],
+)
+async def test_one_that_says_nothing_does_not_pass_where_both_ends_speak_alike(
+    sim: ProviderSim, behind: str, path: str, data: bytes
+) -> None:
+    config, asked = asked_behind(sim, behind, path)
+    async with RunningGateway(config) as gateway:
+        sim.script(status=200, headers=[("content-type", "text/event-stream")], chunks=[data])
+        reply = await post(gateway, {**asked, "prompt": "x", "stream": True}, path=path)
+        (entry,) = await gateway.log_lines(1)
+    assert (reply.status, entry["outcome"]) == (502, "error")
+
+
+@pytest.mark.parametrize(
+    ("behind", "path", "events"),
+    [
+        ("openai", CHAT, chat_stream("stop")),
+        ("anthropic", MESSAGES, [messages_stream("end_turn")[0], *messages_stream("end_turn")[-2:]]),
+        ("responses", RESPONSES, [_CREATED, {"type": "response.completed", "response": _ENDED["response"]}]),
+    ],
+)
+async def test_one_that_says_little_does(sim: ProviderSim, behind: str, path: str, events: list[Any]) -> None:
+    config, asked = asked_behind(sim, behind, path)
+    frames = [*frames_of(behind, events)[1], *([b"data: [DONE]\n\n"] if behind == "openai" else [])]
+    async with RunningGateway(config) as gateway:
+        sim.script(status=200, headers=[("content-type", "text/event-stream")], chunks=frames)
+        reply = await post(gateway, {**asked, "stream": True}, path=path)
+    assert reply.status == 200
+    assert b'error":{' not in reply.body

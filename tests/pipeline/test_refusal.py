@@ -328,6 +328,10 @@ def test_a_detail_may_be_nested_deeper_than_json_is_written(depth: int) -> None:
         ({"message": "x", "code": 503}, "upstream_overloaded"),
         ({"message": "x", "type": "overloaded_error"}, "upstream_overloaded"),
         ({"message": "x", "code": 502}, "upstream_error"),
+        ({"message": "x", "code": 401}, "upstream_auth_failed"),
+        ({"message": "x", "code": "408"}, "upstream_timeout"),
+        ({"message": "x", "type": "not_found_error", "code": "model_not_found"}, "model_not_found"),
+        ({"message": "x", "code": "invalid_prompt"}, "invalid_prompt"),
         ("boom", "upstream_error"),
         ({}, "upstream_error"),
         (None, "upstream_error"),
@@ -338,3 +342,14 @@ def test_errors_inside_a_200(error: Any, code: str) -> None:
     told: GatewayError = error_in_success(error, KEY)
     assert told.condition.code == code
     assert told.message
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 413, 422])
+@pytest.mark.parametrize("asked_in", ["", "messages"])
+def test_an_error_inside_a_200_that_names_its_status_is_that_error(status: int, asked_in: str) -> None:
+    """OpenRouter says 200 whatever came of it, once it has begun."""
+    detail = {"message": "Flagged.", "code": status, "metadata": {"provider_name": "x"}}
+    inside = error_in_success(detail, KEY, "chat", asked_in)
+    alone = refusal(status, [], json.dumps({"error": detail}).encode(), KEY, "chat", "caller", asked_in)
+    assert (inside.condition, inside.message, inside.param) == (alone.condition, alone.message, alone.param)
+    assert inside.condition.status in (status, 400)

@@ -19,6 +19,7 @@ from gateway.chat import (
 from gateway.dialects.data_url import attached
 from gateway.dialects.json_fields import objects, path, required_text, text, wrong_type
 from gateway.dialects.responses.envelope import opened
+from gateway.dialects.responses.namespaces import within
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 
 _SOUND = "audio/"
@@ -92,9 +93,8 @@ def call(item: JsonObject, at: str) -> ToolCall:
     """Of a `function_call` or a `custom_tool_call`."""
     custom = item.get("type") == "custom_tool_call"
     arguments = required_text(item, "input" if custom else "arguments", at)
-    return ToolCall(
-        required_text(item, "call_id", at), required_text(item, "name", at), arguments, at, custom
-    )
+    name = within(text(item, "namespace", at) or "", required_text(item, "name", at))
+    return ToolCall(required_text(item, "call_id", at), name, arguments, at, custom)
 
 
 def result(item: JsonObject, at: str) -> ToolResult:

@@ -21,14 +21,20 @@ from gateway.chat import (
 )
 from gateway.dialects.googles import check_anybodys
 from gateway.dialects.responses.envelope import enclosed
+from gateway.dialects.responses.namespaces import NO_NAMESPACES, parted
 from gateway.dialects.text_document import document_words
 from gateway.dialects.tool_failure import FAILED
 
 DONE = "completed"
 
 
-def output_items(blocks: Sequence[Block], reply_id: str, logprobs: Sequence[Logprob] = ()) -> list[Json]:
-    """Of an answer: texts that follow one another are one message."""
+def output_items(
+    blocks: Sequence[Block],
+    reply_id: str,
+    logprobs: Sequence[Logprob] = (),
+    known: frozenset[str] = NO_NAMESPACES,
+) -> list[Json]:
+    """Of an answer: texts that follow one another are one message. `known` are the namespaces of who reads it."""
     items: list[Json] = []
     parts: list[Json] | None = None
     for block in blocks:
@@ -41,7 +47,7 @@ def output_items(blocks: Sequence[Block], reply_id: str, logprobs: Sequence[Logp
             continue
         parts = None
         if isinstance(block, ToolCall):
-            items.append(call(block, f"fc_{reply_id}_{len(items)}"))
+            items.append(call(block, f"fc_{reply_id}_{len(items)}", known=known))
         elif isinstance(block, Thinking):
             items.append(reasoning(block, f"rs_{reply_id}_{len(items)}"))
     return items
@@ -80,13 +86,19 @@ def logprob(one: Logprob) -> JsonObject:
     return said
 
 
-def call(block: ToolCall, id_: str = "", status: str = DONE) -> JsonObject:
+def call(
+    block: ToolCall, id_: str = "", status: str = DONE, known: frozenset[str] = NO_NAMESPACES
+) -> JsonObject:
+    """`known` are the namespaces of who reads it."""
+    namespace, name = parted(block.name, known)
     item: JsonObject = {
         "type": "custom_tool_call" if block.custom else "function_call",
         "call_id": block.id,
-        "name": block.name,
+        "name": name,
         "input" if block.custom else "arguments": block.arguments,
     }
+    if namespace:
+        item["namespace"] = namespace
     if id_:
         item["id"] = id_
         item["status"] = status

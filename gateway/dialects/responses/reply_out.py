@@ -5,6 +5,7 @@ from typing import Literal
 from gateway.chat import Answer, ChatReply, Json, JsonObject, Media, Refusal, Stop
 from gateway.dialects.refusal import refusal_of
 from gateway.dialects.responses.items_out import output_items
+from gateway.dialects.responses.namespaces import namespaces
 from gateway.dialects.translation import Asked
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import Usage
@@ -50,7 +51,7 @@ def write_reply(reply: ChatReply, asked: Asked) -> JsonObject:
     refusal = refusal_of(answer.stop, answer.explanation)
     if refusal and not any(isinstance(block, Refusal) for block in blocks):
         blocks = (*blocks, Refusal(refusal))
-    items = output_items(blocks, asked.id, answer.logprobs)
+    items = output_items(blocks, asked.id, answer.logprobs, namespaces(asked.fields))
     return response(asked, status_of(answer.stop), items, answer, reply.usage)
 
 

@@ -33,6 +33,7 @@ from gateway.dialects.json_fields import (
 from gateway.dialects.known_fields import known_fields, tell_unknown
 from gateway.dialects.losses import Losses
 from gateway.dialects.responses import items_in
+from gateway.dialects.responses.namespaces import within
 from gateway.dialects.responses.table import REQUEST_IN
 from gateway.errors import (
     PREVIOUS_RESPONSE_NOT_FOUND,
@@ -57,6 +58,7 @@ _NAMES = {
 }
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _SYSTEM = ("system", "developer")
+_CALLED = ("function", "custom")  # by the caller; others run at the provider
 _CALLS = ("function_call", "custom_tool_call")
 _RESULTS = ("function_call_output", "custom_tool_call_output")
 #: Of the provider's own tools: what they found has been said in the answer that followed.
@@ -84,7 +86,7 @@ def read_request(fields: JsonObject, losses: Losses) -> ChatRequest:
         system += [block for block in turns.pop(0).blocks if isinstance(block, Text)]
     if not turns and not system:
         raise missing("input")
-    tools = tuple(_tool(tool, at) for tool, at in objects(fields, "tools"))
+    tools = tuple(_tools(fields, losses))
     parameters = _parameters(fields, losses)
     tell_unknown(fields, _KNOWN, losses)
     return ChatRequest(
@@ -166,18 +168,30 @@ def _item(item: JsonObject, at: str) -> tuple[Role, tuple[Block, ...]] | None:
     )
 
 
-def _tool(tool: JsonObject, at: str) -> Tool:
-    kind = text(tool, "type", at) or "function"
-    if kind not in ("function", "custom"):
+def _tools(fields: JsonObject, losses: Losses) -> Iterator[Tool]:
+    for tool, at in objects(fields, "tools"):
+        kind = text(tool, "type", at) or "function"
+        if kind == "namespace":
+            name, about = required_text(tool, "name", at), text(tool, "description", at) or ""
+            for inner, where in objects(tool, "tools", at):
+                its_kind = text(inner, "type", where) or "function"
+                yield _tool(inner, its_kind, where, name, about)
+        elif kind in _CALLED or not losses.bent(at):
+            yield _tool(tool, kind, at)
+
+
+def _tool(tool: JsonObject, kind: str, at: str, namespace: str = "", about: str = "") -> Tool:
+    if kind not in _CALLED:
         raise GatewayError(
             UNSUPPORTED_VALUE,
             f"Tools of type '{kind[:64]}' run at OpenAI and cannot be translated.",
             param=path(at, "type"),
         )
+    described = text(tool, "description", at) or ""
     return Tool(
-        required_text(tool, "name", at),
+        within(namespace, required_text(tool, "name", at)),
         at,
-        text(tool, "description", at) or "",
+        "\n\n".join(one for one in (about, described) if one),
         mapping(tool, "parameters", at) if kind == "function" else None,
         flag(tool, "strict", at),
         kind == "custom",
@@ -203,13 +217,17 @@ def _choice(fields: JsonObject) -> ToolChoice | None:
     if not isinstance(value, dict):
         raise wrong_type(at, "a string or an object")
     kind = text(value, "type", at)
-    if kind in ("function", "custom"):
-        return ToolChoice("required", (required_text(value, "name", at),))
+    if kind in _CALLED:
+        return ToolChoice("required", (_chosen(value, at),))
     if kind == "allowed_tools":
-        names = tuple(required_text(tool, "name", where) for tool, where in objects(value, "tools", at))
+        names = tuple(_chosen(tool, where) for tool, where in objects(value, "tools", at))
         mode = one_of(value, "mode", ("auto", "required"), at) or "auto"
         return ToolChoice(mode, names)  # type: ignore[arg-type]
     raise wrong_value(path(at, "type"), "must be function, custom or allowed_tools")
+
+
+def _chosen(tool: JsonObject, at: str) -> str:
+    return within(text(tool, "namespace", at) or "", required_text(tool, "name", at))
 
 
 def _format(stated: JsonObject) -> Format | None:

@@ -39,6 +39,7 @@ from gateway.chat_events import (
 from gateway.dialects.json_text import json_bytes
 from gateway.dialects.refusal import refusal_of
 from gateway.dialects.responses import items_out
+from gateway.dialects.responses.namespaces import namespaces
 from gateway.dialects.responses.reply_out import response, status_of
 from gateway.dialects.translation import Asked
 from gateway.errors import GatewayError
@@ -79,6 +80,7 @@ class ResponsesWriter:
         "_begun",
         "_calls",
         "_items",
+        "_namespaces",
         "_out",
         "_part",
         "_refused",
@@ -91,6 +93,7 @@ class ResponsesWriter:
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
+        self._namespaces = namespaces(asked.fields)
         self._begun = False
         self._refused = False  # by the model itself
         self._items: dict[int, Json] = {}  # closed ones, by their index
@@ -283,7 +286,7 @@ class ResponsesWriter:
             ToolCall(event.id, event.name, "", custom=event.custom), f"fc_{self._asked.id}_{index}", index
         )
         self._calls[event.number] = called
-        item = items_out.call(called.call, called.id, "in_progress")
+        item = items_out.call(called.call, called.id, "in_progress", self._namespaces)
         self._say("response.output_item.added", {"output_index": index, "item": item})
 
     def _arguments(self, event: CallPiece) -> None:
@@ -299,10 +302,11 @@ class ResponsesWriter:
             return
         whole = replace(called.call, arguments="".join(called.pieces))
         said: JsonObject = {"input" if whole.custom else "arguments": whole.arguments}
+        item = items_out.call(whole, called.id, known=self._namespaces)
         if not whole.custom:
-            said["name"] = whole.name
+            said["name"] = item["name"]
         self._of_call(called, "done", said)
-        self._close(called.index, items_out.call(whole, called.id))
+        self._close(called.index, item)
 
     def _of_call(self, called: _Called, what: str, event: JsonObject) -> None:
         kind = "custom_tool_call_input" if called.call.custom else "function_call_arguments"

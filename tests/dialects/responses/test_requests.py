@@ -120,6 +120,9 @@ def test_resp_tools_flat_nested() -> None:
     with pytest.raises(GatewayError) as caught:
         _read(input="x", tools=[{"type": "web_search"}])
     assert (caught.value.condition.name, caught.value.param) == ("unsupported_value", "tools[0].type")
+    losses = Losses(lenient=True)
+    assert _read(losses, input="x", tools=[{"type": "web_search"}]).tools == ()
+    assert losses.line() == b"changed=tools[0]"
 
 
 @pytest.mark.parametrize(

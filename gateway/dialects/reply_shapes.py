@@ -1,0 +1,173 @@
+"""What a provider's JSON must have to be an answer, by the path that was asked; the rest of it is not looked at.
+
+For replies that pass unchanged, which are read once, for their usage: what is asked for here is read on the way,
+and nothing is built of texts. Translated replies are read by their dialects, which refuse more.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+NOTHING = msgspec.Raw(b"null")
+#: What only other values than numbers have: strings, `null` and `true`, `false`, objects.
+_NO_NUMBERS = b'"', b"u", b"a", b"{"
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Shape(msgspec.Struct):
+    """Of a reply that may be anything."""
+
+    error: msgspec.Raw = NOTHING
+
+    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+        """`texts` is how many are to be embedded."""
+        return True
+
+
+class _Message(msgspec.Struct, gc=False):
+    """Its fields are not looked at."""
+
+
+class _Choice(msgspec.Struct, gc=False):
+    message: _Message | None = None
+
+
+class Completion(Shape):
+    choices: list[_Choice] | None = None
+
+    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+        choices = self.choices or ()
+        return bool(choices) and None not in [choice.message for choice in choices]  # a loop costs more
+
+
+class _Continuation(msgspec.Struct, gc=False):
+    text: str | None = None
+
+
+class TextCompletion(Shape):
+    choices: list[_Continuation] | None = None
+
+    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+        return bool(self.choices) and all(choice.text is not None for choice in self.choices or ())
+
+
+class _Action(msgspec.Struct):
+    type: Any = None
+
+
+class Item(msgspec.Struct):
+    type: Any = None
+    action: _Action | None = None
+
+
+class ResponseShape(Shape):
+    """Of the Responses API: searches are not in its usage, each is an item of what came out."""
+
+    output: list[Item] | None = None
+    status: Any = None
+
+    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+        return self.output is not None and self.status != "failed"
+
+
+class _Block(msgspec.Struct, gc=False):
+    type: str
+
+
+class MessageShape(Shape):
+    content: list[_Block] | None = None
+
+    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+        return self.content is not None
+
+
+class _Vector(msgspec.Struct):
+    """Numbers, or base64."""
+
+    embedding: msgspec.Raw = NOTHING
+
+
+class Embeddings(Shape):
+    data: list[_Vector] | None = None
+
+    def is_answer(self, texts: int) -> bool:
+        found = self.data or ()
+        return len(found) == texts and all(_is_vector(bytes(one.embedding)) for one in found)
+
+
+class _Values(msgspec.Struct):
+    values: msgspec.Raw = NOTHING
+
+
+class EmbeddedContent(Shape):
+    embedding: _Values | None = None
+
+    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+        return self.embedding is not None and _is_vector(bytes(self.embedding.values))
+
+
+class EmbeddedContents(Shape):
+    embeddings: list[_Values] | None = None
+
+    def is_answer(self, texts: int) -> bool:
+        found = self.embeddings or ()
+        return len(found) == texts and all(_is_vector(bytes(one.values)) for one in found)
+
+
+class _Candidate(msgspec.Struct, gc=False):
+    """Its fields are not looked at: of a thought that used up all tokens there are none."""
+
+
+class _Feedback(msgspec.Struct, gc=False):
+    block_reason: str | None = msgspec.field(default=None, name="blockReason")
+
+
+class Generated(Shape):
+    """Gemini has no candidates for a prompt that it blocks."""
+
+    candidates: list[_Candidate] | None = None
+    feedback: _Feedback | None = msgspec.field(default=None, name="promptFeedback")
+
+    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+        return bool(self.candidates) or (self.feedback is not None and bool(self.feedback.block_reason))
+
+
+class Counted(Shape):
+    input_tokens: _Count | None = None
+
+    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+        return self.input_tokens is not None
+
+
+class CountedContent(Shape):
+    total: _Count | None = msgspec.field(default=None, name="totalTokens")
+
+    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+        return self.total is not None
+
+
+#: By the path below the provider's base; of all others, nothing is asked but that they are an object.
+SHAPES: dict[str, type[Shape]] = {
+    "/chat/completions": Completion,
+    "/completions": TextCompletion,
+    "/responses": ResponseShape,
+    "/responses/input_tokens": Counted,
+    "/messages": MessageShape,
+    "/messages/count_tokens": Counted,
+    "/embeddings": Embeddings,
+    ":generateContent": Generated,
+    ":streamGenerateContent": Generated,
+    ":embedContent": EmbeddedContent,
+    ":batchEmbedContents": EmbeddedContents,
+    ":countTokens": CountedContent,
+}
+
+
+def _is_vector(text: bytes) -> bool:
+    if text[:1] == b'"':
+        return len(text) > 2
+    return (
+        text[:1] == b"["
+        and text.strip(b"[] \t\r\n") != b""
+        and all(text.find(one) < 0 for one in _NO_NUMBERS)
+    )
