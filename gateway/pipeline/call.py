@@ -192,9 +192,7 @@ class Upstream:
         """One exchange with one provider key, up to where nothing can be mended any more."""
         key, target = permit.way.account.key, permit.way.target
         exchange.attempts += 1
-        if target is not None and (
-            work.at is not None or work.by_flavour or self._unwanted or self._unwanted_betas
-        ):
+        if target is not None and (work.at or work.by_flavour or self._unwanted or self._unwanted_betas):
             work = self._at(work, target, permit)
         exchange.provider_key, exchange.target, exchange.overflow = key, target, permit.overflow
         permit.presented = key.secret
