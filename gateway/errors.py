@@ -75,7 +75,7 @@ UNSUPPORTED_ENDPOINT = Condition(
     "unsupported_endpoint", 404, _REQUEST, "unsupported_endpoint", 404, "not_found_error"
 )
 METHOD_NOT_SUPPORTED = Condition(
-    "method_not_supported", 405, _REQUEST, "method_not_supported", 405, "not_found_error"
+    "method_not_supported", 405, _REQUEST, "method_not_supported", 404, "not_found_error"
 )
 REQUEST_TIMEOUT = Condition("request_timeout", 408, _REQUEST, "request_timeout", 408, "timeout_error")
 IDEMPOTENCY_KEY_REUSED = _bad_request("idempotency_key_reused")

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.azure_paths import PREFIX as AZURE
 from gateway.api.azure_paths import served_path
-from gateway.api.gemini_paths import gemini_route
+from gateway.api.gemini_paths import gemini_route, is_unknown_action
 from gateway.api.inference import Inference
 from gateway.api.models import ModelCatalogue
 from gateway.api.object_ids import Opened
@@ -33,7 +33,7 @@ _ROUTES = exact_routes()
 _METHODS = exact_methods()
 _MODELS = (b"/v1/models", b"/models", b"/v1/models/", b"/models/", b"/v1beta/models", b"/v1beta/models/")
 _MODEL = (b"/v1/models/", b"/models/", b"/v1beta/models/")
-_GOOGLES = b"/v1beta/"
+_GOOGLES, _UPLOADS = b"/v1beta/", b"/upload/v1beta/"
 #: What Google's SDKs send, by which they are known on the paths that everybody's share.
 _BY_GOOGLE = frozenset({b"x-goog-api-key", b"x-goog-api-client"})
 _ANTHROPIC = (b"/v1/messages/", b"/messages/")
@@ -97,7 +97,7 @@ class DataPlane:
     async def _uncommon(self, raw_path: bytes, scope: Scope, receive: Receive) -> None:
         """Paths with an id in them, the model catalogue, and everything that does not exist."""
         method: str = scope["method"]
-        if method == "GET" and _is_catalogue(raw_path):
+        if method == "GET" and _is_catalogue(raw_path) and gemini_route(raw_path) is None:
             await self._models(raw_path, scope)
             return
         owned = owned_route(method, raw_path)
@@ -111,7 +111,7 @@ class DataPlane:
             return
         if is_unserved(method, raw_path, dict(scope["headers"]).get(b"upgrade", b"")):
             error = GatewayError(UNSUPPORTED_ENDPOINT, "This gateway does not serve this API.")
-        elif allow := _allowed(raw_path):
+        elif allow := _allowed(method, raw_path):
             error = GatewayError(
                 METHOD_NOT_SUPPORTED, f"Method {method[:16]} is not supported here.", allow=allow
             )
@@ -241,10 +241,12 @@ class DataPlane:
         self.pipeline.settle(exchange)
 
 
-def _allowed(raw_path: bytes) -> str:
+def _allowed(method: str, raw_path: bytes) -> str:
     """The methods of a path that is served; none for any other."""
+    if gemini_route(raw_path) is not None:
+        return "POST"
     if _is_catalogue(raw_path):
-        return "GET"
+        return "" if method == "POST" and is_unknown_action(raw_path) else "GET"
     return _METHODS.get(raw_path) or owned_methods(raw_path)
 
 
@@ -261,7 +263,7 @@ def _with_key_of_query(scope: Scope) -> Scope:
 def dialect_of(scope: Scope) -> str:
     """Whose words to use on a path: those of its own, on shared paths those of who sends such headers."""
     raw_path: bytes = scope["raw_path"]
-    if gemini_route(raw_path) is not None or raw_path.startswith(_GOOGLES):
+    if gemini_route(raw_path) is not None or raw_path.startswith((_GOOGLES, _UPLOADS)):
         return "gemini"
     if (raw_path + b"/").startswith(_ANTHROPIC):
         return "anthropic"

@@ -19,7 +19,13 @@ _ACTIONS = {
         "embed_content", "embed_content", "model_in_path", ":batchEmbedContents", _GEMINI
     ),
 }
+_ASKED = re.compile(rb"/v1beta/models/[^?]+:[A-Za-z]+/?", re.DOTALL).fullmatch
 _PATH = re.compile(rb"/v1(?:beta)?/models/([^?]+):(" + b"|".join(_ACTIONS) + rb")/?", re.DOTALL).fullmatch
+
+
+def is_unknown_action(raw_path: bytes) -> bool:
+    """Whether a path asks something of a model that is not known here."""
+    return _ASKED(raw_path) is not None and _PATH(raw_path) is None
 
 
 def gemini_route(raw_path: bytes) -> tuple[Endpoint, str] | None:

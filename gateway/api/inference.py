@@ -38,7 +38,7 @@ from gateway.pipeline.embedding_translation import EmbeddingTranslation
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.fetching import fetch_named
 from gateway.pipeline.form import Form, form_text, read_form
-from gateway.pipeline.forwarded import VERSION, anthropic_lines, forwarded_lines
+from gateway.pipeline.forwarded import VERSION, anthropic_lines, flavour_lines, forwarded_lines
 from gateway.pipeline.keeping import Keeping
 from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_json_type, read_body
 from gateway.pipeline.router import Candidates, Router, estimates
@@ -261,6 +261,7 @@ class Inference:
             reasoning="reasoning" in fields or "reasoning_effort" in fields,
             opened=opened,
             losses=Losses(strict=True) if _is_strict(named) else None,
+            by_flavour=flavour_lines(named),
         )
 
     def _translate(

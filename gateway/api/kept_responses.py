@@ -82,8 +82,8 @@ class KeptResponses:
         if not found:
             raise _unknown(id_)
         if action == "cancel":
-            said = "A response that is kept here is whole, and cannot be cancelled."
-            raise GatewayError(INVALID_VALUE, said, param="id")
+            said = "Cannot cancel a synchronous response."  # in OpenAI's words: there are no others here
+            raise GatewayError(INVALID_VALUE, said, param="response_id")
         last = found[-1]
         if action != "input_items":
             return shown(last.output, last.response)

@@ -63,12 +63,13 @@ OWNED = {
     ("GET", "responses", "input_items"): Endpoint("responses", "responses", "owned", ""),
     ("POST", "responses", "cancel"): Endpoint("responses", "responses", "json_owned", ""),
 }
-#: What SDKs can ask of OpenAI and the gateway knowingly does not serve (wire reference §1.1): state that would live
-#: at one provider key without a sealed id, and WebSockets.
+#: What SDKs can ask of OpenAI, Anthropic and Google and the gateway knowingly does not serve (wire reference §1.1):
+#: state that would live at one provider key without a sealed id, and WebSockets.
 _UNSERVED = re.compile(
     rb"(?:/v1)?/(?:(?:assistants|threads|conversations|vector_stores|videos|decisions|content_provenance_checks"
     rb"|containers|fine_tuning|evals|realtime)(?:/.*)?"
-    rb"|chat/completions/[^/]+(?:/messages)?/?)",
+    rb"|chat/completions/[^/]+(?:/messages)?/?|messages/batches(?:/.*)?)"
+    rb"|(?:/upload)?/v1beta/(?:files|cachedContents|batches|tunedModels|corpora|operations)(?:/.*)?",
     re.DOTALL,
 ).fullmatch
 _WEBSOCKETS = frozenset({b"/v1/responses", b"/v1/responses/", b"/responses", b"/responses/"})

@@ -177,14 +177,32 @@ class Document:
 
 
 def without_members(raw: bytes, names: Set[str]) -> bytes:
-    """`raw`, a JSON object that is known to be well-formed, without its top-level members of these names."""
+    """`raw`, a JSON object that is known to be well-formed, without its members of these names: those at the top,
+    and `a.b`, those of objects in it.
+    """
+    inside: dict[str, set[str]] = {}
+    for outer, dot, inner in (name.partition(".") for name in names):
+        if dot:
+            inside.setdefault(outer, set()).add(inner)
+    for outer, inners in inside.items():
+        start, end = _spans(raw).get(outer, _NOWHERE)
+        if end and raw[start : start + 1] == b"{":
+            raw = raw[:start] + without_members(raw[start:end], inners) + raw[end:]
     return _without(raw, _spans(raw), names)
 
 
 def member(raw: bytes, name: str) -> bytes | None:
-    """The text of a top-level member's value; None where a well-formed JSON object has none of that name."""
-    span = _spans(raw).get(name)
-    return None if span is None else raw[slice(*span)]
+    """The text of a member's value, at the top or (`a.b`) in an object there; None where a well-formed JSON object
+    has none of that name.
+    """
+    outer, dot, inner = name.partition(".")
+    span = _spans(raw).get(outer)
+    if span is None:
+        return None
+    value = raw[slice(*span)]
+    if not dot:
+        return value
+    return member(value, inner) if value[:1] == b"{" else None
 
 
 def _without(raw: bytes, spans: dict[str, tuple[int, int]], names: Set[str]) -> bytes:

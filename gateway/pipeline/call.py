@@ -39,6 +39,7 @@ from gateway.pipeline.unwanted import Unwanted
 from gateway.pipeline.unwanted_betas import UnwantedBetas
 from gateway.pipeline.whole_reply import is_taken_whole, read_whole
 from gateway.pipeline.work import StreamedBody, Work
+from gateway.record import replace
 from gateway.settings.snapshot import RANKS, Bounds, ProviderKey, Target
 from gateway.upstream.failures import UpstreamFailure
 from gateway.upstream.pool import Pool
@@ -191,7 +192,7 @@ class Upstream:
         """One exchange with one provider key, up to where nothing can be mended any more."""
         key, target = permit.way.account.key, permit.way.target
         exchange.attempts += 1
-        if target is not None and (work.at is not None or self._unwanted or self._unwanted_betas):
+        if target is not None and (work.at or work.by_flavour or self._unwanted or self._unwanted_betas):
             work = self._at(work, target, permit)
         exchange.provider_key, exchange.target, exchange.overflow = key, target, permit.overflow
         permit.presented = key.secret
@@ -259,9 +260,12 @@ class Upstream:
 
     def _at(self, work: Work, target: Target, permit: Permit) -> Work:
         """What `target` gets. Raises GatewayError for what it cannot be asked: then the permit has ended."""
+        own = work.by_flavour.get(target.provider.flavour)
         try:
             if work.at is not None:
                 work = work.at(work, target)
+            if own:
+                work = replace(work, forwarded=work.forwarded + own)
             if self._unwanted:
                 work = self._unwanted.spared(work, target, self._clock.monotonic())
             if self._unwanted_betas:

@@ -5,7 +5,7 @@ worker's alone, and holds for all its callers; of a value that a field may not h
 """
 
 from gateway.dialects.document import member, without_members
-from gateway.dialects.droppable import DROPPABLE, noun_of
+from gateway.dialects.droppable import DROPPABLE, meant, noun_of
 from gateway.dialects.losses import Losses
 from gateway.pipeline.learned import Learned
 from gateway.pipeline.work import Work
@@ -33,14 +33,18 @@ class Unwanted:
     def learn(self, work: Work, target: Target, status: int, body: bytes, now: float) -> bool:
         """Whether the refusal is of a field of the work that can be left out: then it will be."""
         said = unsupported(status, body)
-        if said is None or said.field not in DROPPABLE.get(work.api, ()):
+        fields = () if said is None else meant(work.api, said.word)
+        sent = work.body(target) if fields else None
+        if said is None or not isinstance(sent, bytes):
             return False
-        sent = work.body(target)
-        value = member(sent, said.field) if isinstance(sent, bytes) else None
-        if value is None or (not said.any_value and len(value) > _VALUE_MAX):
+        lessons: list[_Lesson] = [
+            (field, None if said.any_value else value)
+            for field in fields
+            if (value := member(sent, field)) is not None and (said.any_value or len(value) <= _VALUE_MAX)
+        ]
+        if not lessons:
             return False
-        lesson = said.field, None if said.any_value else value
-        self._learned.add((target.provider.id, target.model), [lesson], now)
+        self._learned.add((target.provider.id, target.model), lessons, now)
         return True
 
     def spared(self, work: Work, target: Target, now: float) -> Work:
@@ -64,7 +68,7 @@ class Unwanted:
 
 
 def _has(body: bytes, name: str, value: bytes | None) -> bool:
-    if body.find(b'"%b"' % name.encode()) < 0:
+    if body.find(b'"%b"' % name.rpartition(".")[2].encode()) < 0:
         return False
     found = member(body, name)
     return found is not None and value in (None, found)

@@ -3,7 +3,8 @@
 A `Work` is built from the caller's request once; a retry on another provider key asks it for another body.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from gateway.dialects.losses import Losses
@@ -13,6 +14,7 @@ from gateway.exchange import Usage
 from gateway.record import Record
 from gateway.settings.snapshot import Bounds, Target
 
+_NONE: Mapping[str, bytes] = MappingProxyType({})
 _HEAD = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n"
 
 
@@ -37,6 +39,7 @@ class Work(Record, eq=False):
     content_type: bytes = b"application/json"
     query: str = ""
     forwarded: bytes = b""  # the caller's header lines that pass
+    by_flavour: Mapping[str, bytes] = _NONE  # those that pass to providers of one flavour alone
     pinned: str | None = None  # pool id of the provider key that owns the object
     stream: Callable[[], Stream] | None = None  # how to read a streamed reply; None: none is asked for
     prefix: int = (

@@ -1,4 +1,4 @@
-"""Which field of a request a provider does not take, as its refusal says (wire reference §5, end).
+"""What of a request a provider does not take, as its refusal says (wire reference §5, end).
 
 Callers must not be able to have one left out by having their own words quoted: it is named by the provider's own
 member, or by how the message begins.
@@ -20,15 +20,28 @@ _SAYS = re.compile(
     r"(?:: Extra inputs are not permitted| (?:is|are) (?:not supported|unsupported|not permitted|deprecated))"
     rf"|(?:This |The )?[Mm]odel (?:\S+ )?does not support (?:the )?(?:parameter |field )?{_NAME}"
 )
+#: Google's of its JSON: the second is the object that it is in.
+_UNKNOWN_NAME = re.compile(
+    r"Invalid JSON payload received\. Unknown name \"(\w+)\"(?: at '(\w+)')?: Cannot find field\."
+)
+#: What a model cannot do, in words for people: Google's and Ollama's. `value`: it is about the one that was sent.
+_CANNOT = re.compile(
+    r"(?:Unable to submit request because )?(?P<what>Penalty|[Tt]hinking(?:[ _](?:level|budget))?)"
+    r"(?P<value> [A-Z]+)? is not (?:enabled|supported) (?:for|by) (?:this model|models/)"
+    r"|\"?[^\s\"]+\"? does not support (?P<lack>thinking)$"
+    r"|(?P<word>think) value \S+ (?P<one>is) not supported for this model"
+)
 _OF_VALUE, _ANY_VALUE = "Unsupported value", "Only the default"
 _EXTRA = "extra_forbidden"
 _HUMP = re.compile(r"(?<=[a-z])[A-Z]")
 
 
 class Unsupported(NamedTuple):
-    """`any_value`: whatever its value is; else the one that was sent."""
+    """`word` is a field (`a.b` in an object), or what the provider calls some fields; `any_value`: whatever its
+    value is; else the one that was sent.
+    """
 
-    field: str
+    word: str
     any_value: bool
 
 
@@ -40,6 +53,16 @@ def unsupported(status: int, body: bytes) -> Unsupported | None:
     extra = _extra_field(reply.detail.get("detail"))
     if extra:
         return Unsupported(extra, any_value=True)
+    unknown = _UNKNOWN_NAME.match(reply.message)
+    if unknown is not None:
+        name, within = unknown.groups()
+        return Unsupported(f"{within}.{name}" if within else name, any_value=True)
+    lacking = _CANNOT.match(reply.message)
+    if lacking is not None:
+        word = lacking["what"] or lacking["lack"] or lacking["word"]
+        return Unsupported(
+            word.lower().replace(" ", "_"), any_value=lacking["value"] is None and lacking["one"] is None
+        )
     said = _SAYS.match(reply.message)
     if said is None:
         return None

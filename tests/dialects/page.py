@@ -26,6 +26,9 @@ What a translation cannot carry over and does not change the meaning is dropped,
 refused with 400 and the path of the field. With `x-gateway-strict: true` a request is refused instead of losing
 anything (`1` is read as `true`, `0` as `false`, in any case; another word is refused with 400).
 
+`anthropic-version` goes to Anthropic as it came. For other providers requests are read by the rules of `2023-06-01`
+where that or nothing is said, and of `2026-10-21` for any other date; what is no date is refused with 400.
+
 With `lenient: true` in the configuration some of what would be refused is asked for in the nearest way, and named
 as `changed`; `x-gateway-strict` goes first. A model that cannot be made to call a tool may call it (`auto`); for
 Anthropic's an empty user's message says `(empty)`, `(continue)` stands before first words of the assistant's,
@@ -77,7 +80,8 @@ answers, thoughts are copied to `reasoning_content`, parts become text, calls ge
 ended are OpenAI's, usage counts what OpenAI's counts, and an answer that ended by an error is one. What is lost is
 named as above, or refused with `x-gateway-strict`. A flavour without a row, `generic` among them, is asked by what
 is known of the model alone; but the limit is called `max_tokens` there, as nearly all compatible servers (Ollama's
-endpoint, too) know it, unless the model has the name of one of OpenAI's new ones.
+endpoint, too) know it, unless the model has the name of one of OpenAI's new ones. OpenRouter, and nobody else, gets
+the caller's headers `http-referer` and `x-title`.
 
 Across dialects, usage that a provider does not tell is the gateway's estimate: what the request was taken to be,
 and a token for every four letters of the answer. The answer says so: `x-gateway-warnings: estimated=usage`.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dialects.document import Document
+from gateway.dialects.document import Document, member, without_members
 from gateway.errors import GatewayError
 
 _SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=20)
@@ -119,3 +119,15 @@ def test_what_a_waiting_document_let_go_of_is_read_again(size: int) -> None:
         assert document.fields == other.fields
     with pytest.raises(AttributeError):
         document.nothing  # noqa: B018
+
+
+def test_members_of_objects_in_it() -> None:
+    raw = b'{"a" : 1, "b": {"c":[1], "d" : 2.50 ,"e":"x"}, "f":[{"c":1}], "d":3}'
+    assert (member(raw, "b.d"), member(raw, "d"), member(raw, "b.x"), member(raw, "f.c")) == (
+        b"2.50",
+        b"3",
+        None,
+        None,
+    )
+    assert without_members(raw, {"b.d", "b.c", "a", "f.c"}) == b'{ "b": {"e":"x"}, "f":[{"c":1}], "d":3}'
+    assert without_members(raw, {"x.y", "x"}) == raw

@@ -35,7 +35,7 @@ MATRIX = {
     "not_found": ("NotFoundError", "NotFoundError", False),
     "unknown_url": ("NotFoundError", "NotFoundError", False),
     "unsupported_endpoint": ("NotFoundError", "NotFoundError", False),
-    "method_not_supported": ("APIStatusError", "APIStatusError", False),
+    "method_not_supported": ("APIStatusError", "NotFoundError", False),
     "request_timeout": ("APIStatusError", "RequestTimeoutError", True),
     "idempotency_key_reused": ("BadRequestError", "BadRequestError", False),
     "idempotency_in_progress": ("ConflictError", "ConflictError", True),

@@ -12,7 +12,7 @@ from tests.behind import sent
 from tests.dialects.chat.asking import frames
 from tests.running import TENANT_KEY, ProviderSim, RunningGateway, configuration
 
-FLAVOURS = ("openai", "mistral", "groq", "generic")
+FLAVOURS = ("openai", "mistral", "groq", "generic", "openrouter")
 _HI: Any = [{"role": "user", "content": "hi"}]
 _SSE = {"content-type": "text/event-stream"}
 
@@ -83,6 +83,21 @@ async def test_23_max_tokens_rename(
     assert "x-gateway-warnings" not in said.headers
     limits = {name: value for name, value in sent(sim).items() if name.startswith("max_")}
     assert limits == {sent_as: 50}
+
+
+@pytest.mark.parametrize("translated", [False, True])
+async def test_openrouter_alone_is_told_which_program_asks(
+    by_openai: AsyncOpenAI, sim: ProviderSim, translated: bool
+) -> None:
+    told = {"HTTP-Referer": "https://a.example", "X-Title": "A"}
+    for model in ("openrouter", "openai"):
+        if translated:
+            await by_openai.responses.create(model=model, input="hi", extra_headers=told)
+        else:
+            await by_openai.chat.completions.create(model=model, messages=_HI, extra_headers=told)
+    for request, expected in zip(sim.requests(), (("https://a.example", "A"), (None, None)), strict=True):
+        headers = {name.lower(): value for name, value in request["headers"]}
+        assert (headers.get("http-referer"), headers.get("x-title")) == expected
 
 
 async def test_by_what_the_model_can(by_openai: AsyncOpenAI, sim: ProviderSim) -> None:

@@ -6,7 +6,9 @@ import pytest
 from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI, BadRequestError
 
-from tests.running import ProviderSim
+from tests.behind import behind_every_dialect, sent
+from tests.gateway.wire import post
+from tests.running import ProviderSim, RunningGateway
 
 _HI: Any = [{"role": "user", "content": "hi"}]
 _JSON = {"content-type": "application/json"}
@@ -81,3 +83,38 @@ async def test_in_the_callers_words(by_anthropic: AsyncAnthropic, sim: ProviderS
     )
     assert said.headers["x-gateway-warnings"] == "dropped=metadata.user_id"
     assert len(sim.requests()) == 2
+
+
+_UNKNOWN = "Invalid JSON payload received. Unknown name \"topK\" at 'generation_config': Cannot find field."
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "fields", "dropped", "gone"),
+    [
+        ("gemini", _UNKNOWN, {"top_k": 3, "seed": 1}, "top_k", "topK"),
+        ("gemini", "Penalty is not enabled for models/chat", {"presence_penalty": 1, "frequency_penalty": 1},
+         "frequency_penalty,presence_penalty", "presencePenalty"),
+        ("gemini", "Thinking is not enabled for models/chat", {"reasoning_effort": "low"}, "reasoning_effort",
+         "thinkingConfig"),
+        ("ollama", '"chat" does not support thinking', {"reasoning_effort": "low"}, "reasoning_effort", "think"),
+        ("ollama", 'think value "low" is not supported for this model', {"reasoning_effort": "low"},
+         "reasoning_effort", "think"),
+    ],
+)  # fmt: skip
+async def test_in_the_words_of_google_and_ollama(
+    sim: ProviderSim, model: str, said: str, fields: dict[str, Any], dropped: str, gone: str
+) -> None:
+    async with RunningGateway(behind_every_dialect(sim)) as gateway:
+        error: Any = (
+            said if model == "ollama" else {"code": 400, "message": said, "status": "INVALID_ARGUMENT"}
+        )
+        sim.script(status=400, body={"error": error}, headers=_JSON)
+        asked = {"model": model, "messages": _HI, "temperature": 0.5, **fields}
+        for attempts in ("2", "1"):
+            reply = await post(gateway, asked)
+            assert (reply.status, reply.headers["x-gateway-attempts"]) == (200, attempts)
+            assert reply.headers["x-gateway-warnings"] == f"dropped={dropped}"
+            body = sent(sim)
+            kept = body["generationConfig"] if model == "gemini" else {**body, **body["options"]}
+            assert kept["temperature"] == 0.5 and gone not in kept
+            assert kept.get("seed") == fields.get("seed")

@@ -29,7 +29,7 @@ TABLE = [
     (errors.UNKNOWN_URL, 404, "invalid_request_error", "unknown_url", 404, "not_found_error", None),
     (
         errors.METHOD_NOT_SUPPORTED, 405, "invalid_request_error", "method_not_supported",
-        405, "not_found_error", None,
+        404, "not_found_error", None,
     ),
     (errors.REQUEST_TIMEOUT, 408, "invalid_request_error", "request_timeout", 408, "timeout_error", None),
     (errors.REQUEST_TOO_LARGE, 413, "invalid_request_error", "request_too_large", 413, "request_too_large", None),

@@ -144,7 +144,8 @@ async def test_a_whole_one_cannot_be_cancelled(gateway: RunningGateway) -> None:
         first = await made(client, streams=False)
         with pytest.raises(openai.BadRequestError) as caught:
             await client.responses.cancel(first.id)
-        assert (caught.value.code, caught.value.param) == ("invalid_value", "id")
+        assert (caught.value.code, caught.value.param) == ("invalid_value", "response_id")
+        assert "Cannot cancel a synchronous response." in caught.value.message
         for asker, id_ in ((client, "resp_never"), (stranger, first.id)):
             with pytest.raises(openai.NotFoundError):
                 await asker.responses.cancel(id_)

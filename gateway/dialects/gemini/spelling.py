@@ -13,7 +13,7 @@ def camel(fields: JsonObject) -> JsonObject:
     """The same with its names as Google's documents spell them; what is in it stays as it came."""
     for name in fields:
         if "_" in name:
-            return {_camel(name): value for name, value in fields.items()}
+            return {camel_name(name): value for name, value in fields.items()}
     return fields
 
 
@@ -45,6 +45,7 @@ def spelt_either_way(known: KnownFields) -> KnownFields:
     return known
 
 
-def _camel(name: str) -> str:
+def camel_name(name: str) -> str:
+    """`this_way` as `thisWay`."""
     first, *rest = name.split("_")
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
