@@ -39,8 +39,14 @@ _SEARCHED = [
 _CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{bad"}}
 
 
+_FOUND = {"type": "web_search_result_location", "url": "https://a.example", "title": "A"}
+_QUOTED = {"type": "char_location", "cited_text": "Rain.", "document_index": 0}
+_NOTE = {"type": "url_citation", "url_citation": {"url": "https://a.example", "title": "A"}}
+_ODD_CALL = {"id": "c", "type": "quux", "quux": {"name": "f"}}
 _PICTURE = {"inlineData": {"mimeType": "image/png", "data": "AA=="}}
 _FILE = {"fileData": {"mimeType": "image/png", "fileUri": "gs://a/b"}}
+_NOTED = {"type": "output_text", "text": "", "annotations": [{"type": "file_citation", "index": 1}]}
+_ODD_MESSAGE = {"type": "message", "role": "assistant", "content": [{"type": "quux", "quux": 1}, _NOTED]}
 
 
 @pytest.mark.parametrize(
@@ -57,6 +63,23 @@ _FILE = {"fileData": {"mimeType": "image/png", "fileUri": "gs://a/b"}}
         ("openai", MESSAGES, completion("stop", content="Rain."), None),
         ("openai", MESSAGES, completion("out_of_patience", content="Rain."), "finish_reason"),
         ("openai", MESSAGES, completion("tool_calls", content=None, tool_calls=[_CALL]), "_raw"),
+        ("anthropic", CHAT, message([{**_TEXT, "citations": [_FOUND]}], "end_turn"), None),
+        ("anthropic", CHAT, message([{**_TEXT, "citations": [_FOUND, _QUOTED]}], "end_turn"), "citations"),
+        ("openai", MESSAGES, completion("stop", content="Rain.", annotations=[_NOTE]), "citations"),
+        (
+            "openai",
+            MESSAGES,
+            completion("stop", content="Rain.", annotations=[{"type": "file_citation"}]),
+            "annotations",
+        ),
+        ("openai", MESSAGES, completion("tool_calls", content="Rain.", tool_calls=[_ODD_CALL]), "quux"),
+        (
+            "openai",
+            MESSAGES,
+            completion("stop", content=[_TEXT, {"type": "quux", "quux": 1}, {"type": "text", "text": ""}]),
+            "quux",
+        ),
+        ("openai", MESSAGES, completion("stop", content="Rain.", refusal=None, quux=[1], odd=None), "quux"),
         ("gemini", CHAT, candidate("STOP"), None),
         ("gemini", CHAT, candidate("SAFETY"), None),
         ("gemini", CHAT, candidate("MALFORMED_FUNCTION_CALL"), "finishReason"),
@@ -75,6 +98,7 @@ _FILE = {"fileData": {"mimeType": "image/png", "fileUri": "gs://a/b"}}
         ("responses", CHAT, response("incomplete", "out_of_patience"), "incomplete_details"),
         ("responses", CHAT, response("cancelled"), "status"),
         ("responses", CHAT, response("completed", None, {"type": "quux_call"}, {}), "quux_call,output"),
+        ("responses", CHAT, response("completed", None, _ODD_MESSAGE), "quux,file_citation"),
     ],
 )
 async def test_of_a_whole_answer(
@@ -96,6 +120,21 @@ async def test_of_a_whole_answer(
 
 _SOUND = {"audio": {"data": "AAAA"}}
 
+_ODD_PIECES = ({"id": "c", "type": "quux", "quux": {"a": 1}}, {"quux": {"a": 2}})
+_LAST = chat_stream("stop")[-1:]
+_USAGE = {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
+
+
+def _chunk(**said: Any) -> Any:
+    return {"choices": [{"index": 0, **said}]}
+
+
+def _cited(citation: Any) -> list[Any]:
+    delta = {"type": "citations_delta", "citation": citation}
+    events = messages_stream("end_turn")
+    events.insert(3, {"type": "content_block_delta", "index": 0, "delta": delta})
+    return events
+
 
 @pytest.mark.parametrize(
     ("behind", "path", "events", "unread"),
@@ -111,6 +150,26 @@ _SOUND = {"audio": {"data": "AAAA"}}
         ("openai", MESSAGES, chat_stream("stop"), None),
         ("openai", MESSAGES, chat_stream("out_of_patience"), "finish_reason"),
         ("openai", MESSAGES, chat_stream("stop", _SOUND), "audio"),
+        ("openai", MESSAGES, chat_stream("tool_calls", {"tool_calls": [{**_ODD_CALL, "index": 0}]}), "quux"),
+        (
+            "openai",
+            MESSAGES,
+            chat_stream("tool_calls", *({"tool_calls": [{"index": 0, **one}]} for one in _ODD_PIECES)),
+            "quux",
+        ),
+        ("openai", MESSAGES, chat_stream("stop", {"content": [{"type": "quux"}]}), "quux"),
+        ("openai", MESSAGES, chat_stream("stop", {"annotations": [_NOTE]}), "citations"),
+        ("openai", MESSAGES, [*chat_stream("stop"), _chunk(delta={"content": "!"}), _USAGE], "delta"),
+        ("openai", MESSAGES, [*chat_stream("stop"), _chunk(delta={"role": "assistant"}), _USAGE], None),
+        ("openai", MESSAGES, [_chunk(message={"content": one}) for one in ("Rain.", "!")] + _LAST, None),
+        (
+            "openai",
+            MESSAGES,
+            [*chat_stream("stop")[:1], _chunk(message={"content": "Rain."}), *_LAST],
+            "message",
+        ),
+        ("anthropic", CHAT, _cited(_FOUND), None),
+        ("anthropic", CHAT, _cited(_QUOTED), "citations"),
         ("gemini", CHAT, gemini_stream("STOP"), None),
         ("gemini", CHAT, gemini_stream("STOP", _PICTURE), None),
         ("gemini", CHAT, gemini_stream("STOP", {"quux": {}}, _FILE, {"quux": {}}), "quux,fileData"),
@@ -127,6 +186,7 @@ _SOUND = {"audio": {"data": "AAAA"}}
             responses_stream("completed", None, {"type": "quux_call"}, {}),
             "quux_call,output",
         ),
+        ("responses", CHAT, responses_stream("completed", None, _ODD_MESSAGE), "quux,file_citation"),
     ],
 )
 @pytest.mark.parametrize("at_once", [False, True])

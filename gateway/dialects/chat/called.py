@@ -10,6 +10,7 @@ from gateway.dialects.said_fields import answer_object, answer_word, no_answer, 
 from gateway.dialects.tool_arguments import arguments_text, plain_input
 from gateway.dialects.translation import Sent
 
+_KINDS = ("", "function", "custom")
 _NO_IDS = ("", "null", "None")
 _NO_ID = re.compile(r"[^a-zA-Z0-9_-]")
 _ID_MAX = 28  # OpenAI takes ids of 40 letters
@@ -62,6 +63,12 @@ class Calls:
         return ToolCall(
             call_id(call) or self.made_id(), name, said, custom=custom, signature=thought_signature(call)
         )
+
+
+def unread_call(call: JsonObject) -> str:
+    """The kind of one that nobody here knows; "" for what is a function's or a plain-text tool's, or says none."""
+    kind = word(call, "type")
+    return "" if kind in _KINDS or inner_of(call) else kind
 
 
 def inner_of(call: JsonObject) -> JsonObject:

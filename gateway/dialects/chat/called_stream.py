@@ -12,8 +12,8 @@ What holds always: a call begins once and with its name; numbers count up from 0
 from collections.abc import Iterator
 
 from gateway.chat import JsonObject
-from gateway.chat_events import CallBegun, CallPiece, Event, TextPiece
-from gateway.dialects.chat.called import Calls, arguments_of, call_id, inner_of
+from gateway.chat_events import CallBegun, CallPiece, Event, TextPiece, Unread
+from gateway.dialects.chat.called import Calls, arguments_of, call_id, inner_of, unread_call
 from gateway.dialects.chat.signatures import thought_signature
 from gateway.dialects.json_text import read_object
 from gateway.dialects.said_fields import answer_objects, answer_word
@@ -38,7 +38,7 @@ class _Call:
 class CalledStream:
     """Of one choice."""
 
-    __slots__ = ("_all", "_by_id", "_by_index", "_calls", "_choice", "_last", "begun")
+    __slots__ = ("_all", "_by_id", "_by_index", "_calls", "_choice", "_last", "_unread", "begun")
 
     def __init__(self, calls: Calls, choice: int) -> None:
         self._calls = calls
@@ -47,13 +47,27 @@ class CalledStream:
         self._by_index: dict[int, _Call] = {}
         self._by_id: dict[str, _Call] = {}
         self._last: _Call | None = None
+        self._unread: dict[int, str] = {}  # kinds, by index
         self.begun = 0  # calls that were told of
 
     def take(self, delta: JsonObject) -> Iterator[Event]:
         """What one event's `tool_calls` say. Raises GatewayError for what are none."""
         before = len(self._all)
         for entry in answer_objects(delta, "tool_calls"):
+            if kind := self.unread(entry):
+                yield Unread((kind,), self._choice)
+                continue
             yield from self._say(self._call(entry, before), entry)
+
+    def unread(self, entry: JsonObject) -> str:
+        """The kind of a call that nobody here knows, at its beginning and in all its pieces; "" for any other."""
+        index = entry.get("index")
+        kind = unread_call(entry)
+        if kind and isinstance(index, int):
+            self._unread[index] = kind
+        if kind or not isinstance(index, int) or inner_of(entry):
+            return kind
+        return self._unread.get(index, "")
 
     def end(self) -> Iterator[Event]:
         """No more comes. Raises GatewayError for a call of nothing."""

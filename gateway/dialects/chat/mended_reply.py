@@ -84,7 +84,8 @@ class Mender:
         stream = self._choices.get(index)
         if stream is None:
             stream = self._choices[index] = CalledStream(self._calls, index)
-        return _entries(stream.take(delta))
+        unknown = [entry for entry in dicts(delta.get("tool_calls")) if stream.unread(entry)]
+        return [*_entries(stream.take(delta)), *unknown]
 
 
 def _entries(events: Iterable[Event]) -> list[Json]:

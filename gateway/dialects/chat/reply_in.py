@@ -1,11 +1,19 @@
 """A provider's whole chat completion, read into neutral nouns."""
 
 from gateway.chat import Answer, Block, ChatReply, JsonObject, Refusal, Text, Thinking
-from gateway.dialects.chat.called import Calls
+from gateway.dialects.chat.called import Calls, unread_call
 from gateway.dialects.chat.finish import is_known, stop_of
 from gateway.dialects.chat.reasoning import thoughts_of
 from gateway.dialects.chat.signatures import thought_signature
-from gateway.dialects.chat.spoken import citations_of, images_of, logprobs_of, no_completion, sound, texts_of
+from gateway.dialects.chat.spoken import (
+    citations_of,
+    images_of,
+    logprobs_of,
+    no_completion,
+    sound,
+    texts_of,
+    unread_of,
+)
 from gateway.dialects.json_text import json_bytes
 from gateway.dialects.said_fields import (
     answer_index,
@@ -34,7 +42,8 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
     calls = Calls(sent)
     calls.begin(body)
     form = sound_form(sent)
-    answers = tuple(_answer(choice, calls, form) for choice in sorted(choices, key=answer_index))
+    unread = [] if all(is_known(choice.get("finish_reason")) for choice in choices) else ["finish_reason"]
+    answers = tuple(_answer(choice, calls, form, unread) for choice in sorted(choices, key=answer_index))
     if any(choice.get("error") for choice in choices) or any(one.stop == "error" for one in answers):
         raise ReportedError(json_bytes(body))
     return ChatReply(
@@ -44,7 +53,7 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
         count(body, "created"),
         usage_of(body),
         word(body, "service_tier"),
-        () if all(is_known(choice.get("finish_reason")) for choice in choices) else ("finish_reason",),
+        tuple(dict.fromkeys(unread)),
     )
 
 
@@ -54,10 +63,12 @@ def sound_form(sent: Sent) -> str:
     return word(wanted, "format") if wanted else _SOUND
 
 
-def _answer(choice: JsonObject, calls: Calls, form: str) -> Answer:
+def _answer(choice: JsonObject, calls: Calls, form: str, unread: list[str]) -> Answer:
+    """What of it has no noun here goes to `unread`."""
     message = choice.get("message")
     if not isinstance(message, dict):
         raise no_completion()
+    unread += unread_of(message)
     blocks: list[Block] = [*thoughts_of(message)]
     for thought, said in texts_of(message.get("content")):
         blocks.append(Thinking(said) if thought else Text(said))
@@ -70,7 +81,7 @@ def _answer(choice: JsonObject, calls: Calls, form: str) -> Answer:
     blocks += images_of(message)
     if data := word(audio, "data"):
         blocks.append(sound(data, form))
-    stop = stop_of(choice.get("finish_reason"), _called(message, calls, blocks))
+    stop = stop_of(choice.get("finish_reason"), _called(message, calls, blocks, unread))
     matched = word(choice, "stop_reason") if stop == "stop" else ""
     return Answer(tuple(blocks), stop, matched, logprobs=logprobs_of(choice))
 
@@ -82,13 +93,16 @@ def _finish_text(blocks: list[Block], message: JsonObject) -> None:
         blocks[-1] = replace(last, citations=citations, signature=signature)
 
 
-def _called(message: JsonObject, calls: Calls, blocks: list[Block]) -> bool:
+def _called(message: JsonObject, calls: Calls, blocks: list[Block], unread: list[str]) -> bool:
     """Whether tools are to be called; what the forced tool was given is the answer's text."""
     several = answer_objects(message, "tool_calls")
     if legacy := answer_object(message, "function_call"):
         several.append({"function": legacy})
     found = False
     for one in several:
+        if kind := unread_call(one):
+            unread.append(kind)
+            continue
         call = calls.whole(one)
         if call is None:
             continue

@@ -6,10 +6,16 @@ Whole messages and pieces of streams have the same fields; both are read here.
 from collections.abc import Iterator
 
 from gateway.chat import Citation, Json, JsonObject, Logprob, Media
+from gateway.dialects.chat.reasoning import THOUGHTS
+from gateway.dialects.chat.signatures import EXTRA
 from gateway.dialects.data_url import attached
 from gateway.dialects.said_fields import count, decimal, dicts, inside, no_answer, word
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 
+#: Of a message or delta.
+_READ = THOUGHTS | {
+    "role", "content", "refusal", "annotations", "audio", "images", "tool_calls", "function_call", EXTRA, "name"
+}  # fmt: skip
 _IMAGES, _SOUND = "images", "audio/"
 
 
@@ -39,6 +45,32 @@ def texts_of(content: Json) -> Iterator[tuple[bool, str]]:
                 raise no_answer("content")
             if said:
                 yield thought is not None, said
+
+
+def says_something(delta: JsonObject) -> bool:
+    """Beyond whose it is."""
+    return any(value for name, value in delta.items() if name != "role")
+
+
+def unread_of(message: JsonObject) -> tuple[str, ...]:
+    """What a message or a delta says in words that nobody here knows: fields, kinds of parts, sources that are no
+    address.
+    """
+    content, notes = message.get("content"), message.get("annotations")
+    if not notes and not isinstance(content, list) and message.keys() <= _READ:
+        return ()
+    found = [name for name, value in message.items() if value and name not in _READ]
+    found += [kind for part in dicts(content) for kind in _unread_part(part)]
+    if notes and len(citations_of(message)) < (len(notes) if isinstance(notes, list) else 1):
+        found.append("annotations")
+    return tuple(found)
+
+
+def _unread_part(part: JsonObject) -> Iterator[str]:
+    thought = part.get("thinking")
+    for one in dicts(thought) if isinstance(thought, list) else (part,) if thought is None else ():
+        if one.get("text") is None:
+            yield word(one, "type") or "content"
 
 
 def citations_of(message: JsonObject) -> tuple[Citation, ...]:

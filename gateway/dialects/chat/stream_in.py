@@ -1,7 +1,8 @@
 """A provider's stream of chat completions as neutral events.
 
 States of the stream: it waits for the first choice (what comes before says nothing: Azure's verdict on the prompt,
-comments), it speaks, it is over. Of each choice: it speaks until it has a finish reason, and says nothing after.
+comments), it speaks, it is over. Of each choice: it speaks until it has a finish reason; what it says after is told
+to be unread.
 What ends it is `[DONE]`, or the end of the body once every choice that spoke has finished: some servers leave the
 mark out. Usage comes whenever a server likes, and the last report holds. An error is told once what was said before
 it was: so what comes out does not depend on how the bytes are cut.
@@ -31,7 +32,16 @@ from gateway.dialects.chat.finish import is_known, stop_of
 from gateway.dialects.chat.reasoning import thoughts_of
 from gateway.dialects.chat.reply_in import sound_form
 from gateway.dialects.chat.signatures import thought_signature
-from gateway.dialects.chat.spoken import citations_of, images_of, logprobs_of, no_completion, sound, texts_of
+from gateway.dialects.chat.spoken import (
+    citations_of,
+    images_of,
+    logprobs_of,
+    no_completion,
+    says_something,
+    sound,
+    texts_of,
+    unread_of,
+)
 from gateway.dialects.event_cutter import EventCutter, ended_early
 from gateway.dialects.json_text import event_object, json_bytes, read_object
 from gateway.dialects.said_fields import (
@@ -125,10 +135,15 @@ class ChatReader:
         choice = self._choices.get(index)
         if choice is None:
             choice = self._choices[index] = _Choice(self._calls, index, self._form)
+        delta = answer_object(stated, "delta")
         if choice.finished:
+            if says_something(delta):
+                events.append(Unread(("delta",), index))
             return
-        if delta := answer_object(stated, "delta"):
+        if delta:
             choice.say(delta, stated, events)
+        elif message := answer_object(stated, "message"):
+            choice.say_whole(message, stated, events)
         finish = stated.get("finish_reason")
         if not finish:
             return
@@ -160,11 +175,12 @@ class ChatReader:
 class _Choice:
     """One choice while it speaks. A sound is told when it is whole."""
 
-    __slots__ = ("_form", "_index", "_sound", "_thought", "calls", "finished")
+    __slots__ = ("_form", "_has_spoken", "_index", "_sound", "_thought", "calls", "finished")
 
     def __init__(self, calls: Calls, index: int, form: str) -> None:
         self.calls = CalledStream(calls, index)
         self.finished = False
+        self._has_spoken = False  # in a delta
         self._index = index
         self._form = form
         self._sound: list[bytes] = []
@@ -172,10 +188,13 @@ class _Choice:
 
     def say(self, delta: JsonObject, stated: JsonObject, events: list[Event]) -> None:
         index, content = self._index, delta.get("content")
+        self._has_spoken = self._has_spoken or bool(content)
         if type(content) is str and delta.keys() in _PLAIN:
             if content:
                 events.append(TextPiece(content, index, logprobs_of(stated)))
             return
+        if unread := unread_of(delta):
+            events.append(Unread(unread, index))
         self._think(delta, events)
         logprobs = logprobs_of(stated)
         for is_thought, said in texts_of(content):
@@ -197,6 +216,14 @@ class _Choice:
             events += self.calls.take(delta)
         if legacy := answer_object(delta, "function_call"):
             events += self.calls.take({"tool_calls": [{"index": 0, "function": legacy}]})
+
+    def say_whole(self, message: JsonObject, stated: JsonObject, events: list[Event]) -> None:
+        """Of a server that has a message where a delta should be; not where it says again what deltas said."""
+        if self._has_spoken:
+            events.append(Unread(("message",), self._index))
+        else:
+            self.say(message, stated, events)
+            self._has_spoken = False  # the next may go on
 
     def _think(self, delta: JsonObject, events: list[Event]) -> None:
         """A signature may bring along the text that was said before it."""

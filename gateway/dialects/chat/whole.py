@@ -67,11 +67,22 @@ class CompletionGathered:
 
 
 class _Choice:
-    __slots__ = ("_called", "_content", "_fields", "_logprobs", "_made", "_message", "_sound", "_text")
+    __slots__ = (
+        "_called",
+        "_content",
+        "_fields",
+        "_logprobs",
+        "_made",
+        "_message",
+        "_others",
+        "_sound",
+        "_text",
+    )
 
     def __init__(self, called: CalledStream) -> None:
         self._called = called
         self._made: list[_Made] = []
+        self._others: Pieced = None  # calls of kinds that nobody here knows
         self._content: list[Json] = []
         self._fields: JsonObject = {"finish_reason": None}
         self._logprobs: Pieced = None
@@ -100,6 +111,9 @@ class _Choice:
         self._message = added(self._message, said)
 
     def _call(self, said: JsonObject) -> None:
+        for entry in answer_objects(said, _CALLS):
+            if self._called.unread(entry):
+                self._others = added(self._others, [entry])
         for event in self._called.take(said):
             if isinstance(event, CallBegun):
                 self._made.append(_Made(event))
@@ -122,8 +136,8 @@ class _Choice:
             return {"text": "".join(self._text), **found}
         content = _joined(self._content) or (None if self._made else "")
         message: JsonObject = {"role": "assistant", "content": content, **(told(self._message) or {})}
-        if self._made:
-            message[_CALLS] = [made.call() for made in self._made]
+        if self._made or self._others:
+            message[_CALLS] = [*(made.call() for made in self._made), *(told(self._others) or ())]
         if self._sound:
             data = base64.b64encode(b"".join(self._sound)).decode()
             message[_SOUND] = {**inside(message, _SOUND), "data": data}

@@ -43,9 +43,12 @@ def _unread(body: JsonObject, content: list[Json]) -> tuple[str, ...]:
     """What Anthropic's servers did themselves, and a word of theirs that is new."""
     kinds = [word(one, "type") for one in content if isinstance(one, dict)]
     found = [kind for kind in kinds if kind not in _BLOCKS]
+    cited = (one.get("citations") for one in content if isinstance(one, dict))
+    if any(citation_of(one) is None for several in cited if isinstance(several, list) for one in several):
+        found.append("citations")
     if not is_known(body.get("stop_reason")):
         found.append("stop_reason")
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def _block(block: Json, sent: Sent, custom: frozenset[str]) -> Block | None:

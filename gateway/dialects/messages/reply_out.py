@@ -71,6 +71,8 @@ def _block(block: Block, asked: Asked, place: int) -> JsonObject | None:
     """None for what has no place there, and for empty texts, which nobody may give back to Anthropic."""
     match block:
         case Text():
+            if block.citations:
+                asked.losses.unread(("citations",))  # Anthropic's have what only its own servers know
             return text_block(block.text) if block.text else None
         case ToolCall():
             return call_block(call_id(block.id, asked, place), block.name, said_object(block, asked.losses))

@@ -201,8 +201,7 @@ class MessagesReader:
                 found.append(ThinkingSigned(signature))
         elif kind == "citations_delta":
             citation = citation_of(delta.get("citation"))
-            if citation is not None:
-                found.append(Cited(citation))
+            found.append(Unread(("citations",)) if citation is None else Cited(citation))
         else:
             found.append(Unread((kind or "delta",)))
 

@@ -14,6 +14,7 @@ from gateway.chat_events import (
     CallBegun,
     CallEnded,
     CallPiece,
+    Cited,
     Counted,
     Event,
     MediaPiece,
@@ -115,6 +116,8 @@ class MessagesWriter:
                 self._call, self._plain = event.number, [] if event.custom else None
             case RefusalPiece():
                 self._refusal.append(event.text)
+            case Cited():
+                self._asked.losses.unread(("citations",))
             case MediaPiece():
                 self._asked.losses.unread((event.media.kind,))
             case _:

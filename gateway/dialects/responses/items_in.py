@@ -23,6 +23,11 @@ from gateway.dialects.responses.namespaces import within
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 
 _SOUND = "audio/"
+_TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
+#: Kinds of parts that are known.
+PARTS = _TEXTS | {"refusal", "input_image", "input_file", "input_audio"}
+#: What of a source is known.
+CITED = "url_citation"
 
 
 def content(item: JsonObject, name: str, at: str) -> tuple[Block, ...]:
@@ -39,7 +44,7 @@ def content(item: JsonObject, name: str, at: str) -> tuple[Block, ...]:
 
 def _part(part: JsonObject, at: str) -> Block:
     kind = text(part, "type", at) or ""
-    if kind in ("input_text", "output_text", "text", "summary_text", "reasoning_text"):
+    if kind in _TEXTS:
         return Text(required_text(part, "text", at), _cache(part), citations=_citations(part))
     if kind == "refusal":
         return Refusal(required_text(part, "refusal", at))
@@ -135,7 +140,7 @@ def _citations(part: JsonObject) -> tuple[Citation, ...]:
             _text(note, "url"), _text(note, "title"), _count(note, "start_index"), _count(note, "end_index")
         )
         for note in notes
-        if isinstance(note, dict) and note.get("type") == "url_citation"
+        if isinstance(note, dict) and note.get("type") == CITED
     )
 
 

@@ -3,7 +3,7 @@
 from gateway.chat import Answer, Block, ChatReply, JsonObject, Logprob, Stop, ToolCall
 from gateway.dialects.json_fields import objects
 from gateway.dialects.responses import items_in
-from gateway.dialects.said_fields import no_answer
+from gateway.dialects.said_fields import dicts, no_answer
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import UPSTREAM_ERROR, UPSTREAM_INVALID, GatewayError
@@ -41,9 +41,18 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
 
 
 def unread_item(item: JsonObject) -> tuple[str, ...]:
-    """Its kind, where that has no noun here."""
+    """Its kind, where that has no noun here; or those of its parts and their notes that have none."""
     kind = _text(item, "type")
-    return () if kind in _ITEMS else (kind or "output",)
+    if kind not in _ITEMS:
+        return (kind or "output",)
+    found = [_text(part, "type") or "content" for part in dicts(item.get("content")) if not _is_known(part)]
+    notes = (note for part in dicts(item.get("content")) for note in dicts(part.get("annotations")))
+    found += [_text(note, "type") or "annotations" for note in notes if note.get("type") != items_in.CITED]
+    return tuple(found)
+
+
+def _is_known(part: JsonObject) -> bool:
+    return part.get("type", "") in items_in.PARTS
 
 
 def unread_end(body: JsonObject) -> tuple[str, ...]:
@@ -73,6 +82,10 @@ def blocks_of(item: JsonObject, at: str, sent: Sent) -> tuple[Block, ...]:
     """What an item says. Raises GatewayError in a caller's words (`no_response`), though no caller wrote it."""
     kind = item.get("type")
     if kind == "message":
+        parts = item.get("content")
+        if isinstance(parts, list) and not all(_is_known(part) for part in dicts(parts)):
+            parts = [part for part in parts if not isinstance(part, dict) or _is_known(part)]
+            item = {**item, "content": parts}
         return items_in.content(item, "content", at)
     if kind in _CALLS:
         call = items_in.call(item, at)

@@ -28,6 +28,7 @@ from gateway.chat_events import (
 )
 from gateway.dialects.event_cutter import EventCutter, ended_early
 from gateway.dialects.json_text import event_object
+from gateway.dialects.responses.items_in import CITED
 from gateway.dialects.responses.reply_in import (
     blocks_of,
     failure_of,
@@ -121,8 +122,8 @@ class ResponsesReader:
 
     def cited(self, event: JsonObject) -> list[Event]:
         note = _object(event, "annotation")
-        if note.get("type") != "url_citation":
-            return []
+        if note.get("type") != CITED:
+            return [Unread((_text(note, "type") or "annotations",))]
         start, end = note.get("start_index"), note.get("end_index")
         place = (start, end) if isinstance(start, int) and isinstance(end, int) else (0, 0)
         return [Cited(Citation(_text(note, "url"), _text(note, "title"), *place))]
@@ -183,10 +184,11 @@ class ResponsesReader:
         if is_told and item.get("type") == "reasoning":
             sealed = _text(item, "encrypted_content")
             return [ThinkingSigned(Signature("openai", sealed, _text(item, "id")))] if sealed else []
-        if is_told:
-            return [] if number is None else [CallEnded(number)]
         unread = unread_item(item)
-        return [Unread(unread)] if unread else self._whole(item, index)
+        found: list[Event] = [Unread(unread)] if unread else []
+        if is_told:
+            return found if number is None else [*found, CallEnded(number)]
+        return found + self._whole(item, index)
 
     def _whole(self, item: JsonObject, index: int) -> list[Event]:
         """An item of which nothing was said, but maybe that it begins."""
