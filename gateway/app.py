@@ -147,7 +147,7 @@ class App:
         pipeline.unknown = self._unknown_key
         self._spending = pipeline.spending = self._books(settings, snapshot, metrics)
         self._stored_answers = self._kept_for_all(pipeline, snapshot)
-        self._responses = self._kept_responses(reading)
+        self._responses = self._kept_responses(snapshot, reading)
         metrics.also(partial(self._scraped, metrics))
         #: What runs, as the admin API shows it.
         self.running = self._shown(router, health)
@@ -335,11 +335,13 @@ class App:
         pipeline.idempotency.stored = made
         return made
 
-    def _kept_responses(self, reading: Inference) -> ResponseStore | None:
+    def _kept_responses(self, snapshot: Snapshot, reading: Inference) -> ResponseStore | None:
         """Responses that callers may go on from; None where there is no database."""
         if self.databases.primary is None:
             return None
-        made = reading.responses.store = ResponseStore(self.databases.primary, sweeps=self._worker == 0)
+        bounds, sweeps = snapshot.bounds, self._worker == 0
+        made = ResponseStore(self.databases.primary, bounds.stored_bytes, sweeps=sweeps)
+        reading.responses.store = made
         return made
 
     def _leased(self, settings: Settings, time: LedgerTime, metrics: Metrics) -> Leases | None:

@@ -45,6 +45,21 @@ WITH RECURSIVE chain AS (
 SELECT tenant, id, previous, input, output, response FROM chain ORDER BY depth DESC
 """
 _DELETE = "DELETE FROM stored_responses WHERE tenant = $1 AND id = $2 AND expires_at > now()"
+# The newest stay, as many as fit. The length of a value is known without reading it. What others delete is theirs.
+_TRIM = """
+WITH old AS (
+    SELECT id FROM (
+        SELECT id, sum(length(input)::bigint + length(output) + length(response) + $3)
+            OVER (ORDER BY created_at DESC, id) AS held
+        FROM stored_responses WHERE tenant = $1
+    ) AS placed WHERE held > $2
+), locked AS (
+    SELECT id FROM stored_responses WHERE tenant = $1 AND id IN (SELECT id FROM old) FOR UPDATE SKIP LOCKED
+)
+DELETE FROM stored_responses WHERE tenant = $1 AND id IN (SELECT id FROM locked)
+"""
+#: What a row takes beside its values.
+ROW_BYTES = 1024
 _SWEEP = """
 DELETE FROM stored_responses WHERE (tenant, id) IN (
     SELECT tenant, id FROM stored_responses WHERE expires_at <= now()
@@ -68,6 +83,12 @@ async def delete(connection: Connection, tenant: str, id_: str) -> bool:
     """Whether it was there."""
     done = await connection.execute(_DELETE, tenant, id_)
     return bool(done == "DELETE 1")
+
+
+async def trim(connection: Connection, tenant: str, bytes_max: int) -> int:
+    """Deletes the tenant's oldest where all of them take more than that; returns how many."""
+    done = await connection.execute(_TRIM, tenant, bytes_max, ROW_BYTES)
+    return int(done.rpartition(" ")[2])
 
 
 async def sweep(connection: Connection, most: int) -> int:

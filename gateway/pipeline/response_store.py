@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 
 from gateway.errors import OVERLOADED, PREVIOUS_RESPONSE_NOT_FOUND, REQUEST_TOO_LARGE, GatewayError
+from gateway.pipeline.response_room import ResponseRoom
 from storage import stored_responses as rows
 from storage.background import end_tasks
 from storage.connection import Connection
@@ -34,15 +35,16 @@ log = logging.getLogger("gateway")
 
 
 class ResponseStore:
-    """One worker's. One of all workers `sweeps`."""
+    """One worker's. One of all workers `sweeps`; `bytes_max` is how much is kept of one tenant's."""
 
-    def __init__(self, database: Database, *, sweeps: bool) -> None:
+    def __init__(self, database: Database, bytes_max: int, *, sweeps: bool) -> None:
         self._database = database
         self._sweeps = sweeps
+        self._room = ResponseRoom(database, bytes_max)
         self._waiting: WriteBehind[tuple[str, str], Stored] = WriteBehind(
             database,
             "responses",
-            _write,
+            self._write,
             count_max=_WAITING_MAX,
             bytes_max=_WAITING_BYTES,
             given_up=_given_up,
@@ -50,7 +52,10 @@ class ResponseStore:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._waiting.run(), name="stored-responses")]
+        self._tasks = [
+            asyncio.create_task(self._waiting.run(), name="stored-responses"),
+            asyncio.create_task(self._room.run(), name="stored-responses-room"),
+        ]
         if self._sweeps:
             self._tasks.append(asyncio.create_task(self._keep_swept(), name="stored-responses-sweep"))
 
@@ -81,7 +86,7 @@ class ResponseStore:
         what = f"Response '{first[:64]}', which the conversation began with," if found else f"'{first[:64]}'"
         raise GatewayError(
             PREVIOUS_RESPONSE_NOT_FOUND,
-            f"{what} is not kept here: it never was, has been deleted, or is older than 30 days.",
+            f"{what} is not kept here: it never was, has been deleted, is older than 30 days or had to make room.",
             param="previous_response_id",
         )
 
@@ -121,6 +126,10 @@ class ResponseStore:
         except _AWAY as error:
             raise _away() from error
 
+    async def _write(self, connection: Connection, responses: Sequence[Stored]) -> None:
+        await rows.keep(connection, responses, KEPT_S)
+        self._room.wrote(responses)
+
     async def _keep_swept(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_EVERY_S)
@@ -135,10 +144,6 @@ class ResponseStore:
             async with self._database.flushes.transaction(EVERY_TENANT) as connection:
                 if await rows.sweep(connection, _SWEPT_MAX) < _SWEPT_MAX:
                     return
-
-
-async def _write(connection: Connection, responses: Sequence[Stored]) -> None:
-    await rows.keep(connection, responses, KEPT_S)
 
 
 def _given_up(response: Stored) -> None:

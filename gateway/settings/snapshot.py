@@ -76,6 +76,9 @@ class Bounds:
     reply_bytes: int = bound(64 * 1024 * 1024, "A provider's reply that is not a stream (502).")
     reply_header_bytes: int = bound(64 * 1024, "A provider's reply headers (502).")
     spool_bytes: int = bound(1024 * 1024, "Of a multipart body kept in memory.")
+    stored_bytes: int = bound(
+        1024 * 1024 * 1024, "Of a tenant's responses that are kept; past it the oldest are deleted."
+    )
     commit_after_s: float = bound(10.0, "Silence after which a stream is opened to the caller all the same.")
     keep_alive_s: float = bound(15.0, "Silence after which a stream gets a comment.")
     attempts_ratio: float = bound(1.2, "Upstream attempts over requests, in any minute.")

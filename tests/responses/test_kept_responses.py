@@ -235,7 +235,7 @@ async def test_what_has_expired_counts_for_nothing_and_is_swept(database: Databa
     await kept(database, response("2", "1"))
     assert await ids(database, "1") == []
     assert await ids(database, "2") == ["2"]
-    await ResponseStore(database, sweeps=True).sweep()
+    await ResponseStore(database, ONE_MAX, sweeps=True).sweep()
     async with database.reads.transaction(EVERY_TENANT) as connection:
         assert await connection.fetchval("SELECT count(*) FROM stored_responses") == 1
 
@@ -258,6 +258,48 @@ async def test_nothing_is_written_for_a_tenant_that_is_being_deleted(database: D
     assert [tuple(row) for row in found] == [("b", "2")]
 
 
+async def test_of_a_tenant_the_newest_are_kept_that_fit(database: Database) -> None:
+    store = ResponseStore(database, 100_000, sweeps=False)
+
+    async def keep(*responses: Stored) -> None:
+        for one in responses:
+            store.keep(one)
+            assert await store._waiting.write()  # each at a time of its own
+        assert await store._room.trim()
+
+    await keep(response("b", tenant="b", size=200_000))
+    async with database.reads.transaction("b") as connection:
+        assert not await rows.chain(connection, "b", "b", 10, ONE_MAX)  # larger than all that may be
+    await keep(*(response(str(number), size=20_000) for number in range(4)))
+    assert await ids(database, "0", bytes_max=ONE_MAX) == ["0"]
+    await keep(*(response(str(number), size=20_000) for number in range(4, 7)))
+    there = [bool(await ids(database, str(number), bytes_max=ONE_MAX)) for number in range(7)]
+    assert there == [False] * 3 + [True] * 4
+    await keep(response("c", tenant="c", size=20_000))
+    assert await ids(database, "6", bytes_max=ONE_MAX) == ["6"]
+
+
+async def test_the_oldest_go_while_the_gateway_runs(sim: ProviderSim, stored: StoredDatabase) -> None:
+    config = {**behind_every_dialect(sim), "bounds": {"stored_bytes": 16_384}}
+    async with RunningGateway(config, database_dsn=stored.application) as running:
+        database = running.app.databases.primary
+        assert database is not None
+        await database.answering()
+        async with openai_client(running) as client:
+            first = await made(client, False)
+            for _ in range(12):
+                await made(client, False, input="x" * 2000)
+            while True:
+                try:
+                    await client.responses.retrieve(first.id)
+                except openai.NotFoundError:
+                    break
+                await asyncio.sleep(0.05)
+            with pytest.raises(openai.BadRequestError) as caught:
+                await made(client, False, previous_response_id=first.id)
+    assert caught.value.code == "previous_response_not_found"
+
+
 async def test_too_large_a_one_is_not_kept(gateway: RunningGateway) -> None:
     store = store_of(gateway)
     store.keep(response("big", size=ONE_MAX))
@@ -270,7 +312,7 @@ async def test_with_the_database_away_answers_go_on_and_are_stored_later(
     database: Database,
 ) -> None:
     away = Database("postgresql://nobody@127.0.0.1:1/none")
-    store = ResponseStore(away, sweeps=False)
+    store = ResponseStore(away, ONE_MAX, sweeps=False)
     for number in range(6):
         store.keep(response(str(number), size=ONE_MAX - 100))
     newest = await store.chain("a", "5", ONE_MAX)
