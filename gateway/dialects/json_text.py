@@ -3,11 +3,15 @@
 A model's text that was cut in the middle of a character has half of a surrogate pair, which JSON's escapes can say
 and UTF-8 cannot: it is read as U+FFFD. What passes unchanged keeps it. Callers who send one are refused
 (`gateway.dialects.document`).
+
+Integers are of any size, and stay what they are: in arguments, schemas and replies they may well be ids.
 """
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
+import msgspec
 import orjson
 
 from gateway.chat import Json, JsonObject
@@ -15,8 +19,8 @@ from gateway.errors import UPSTREAM_INVALID, GatewayError
 
 #: Levels of what is read to be written anew, within more of the other dialect: writing ends at 254.
 DEPTH_MAX = 200
-#: Any JSON value as bytes. Raises TypeError for what JSON cannot hold.
-json_bytes = orjson.dumps
+#: As fast as the writer, which takes integers of 64 bits, and would make floats of longer ones if it read them.
+_decode = msgspec.json.Decoder().decode
 _MAYBE = re.compile(rb"\\u[dD][89a-fA-F]")
 #: Any of a string; the group is of half a pair.
 _ESCAPE = re.compile(
@@ -25,15 +29,25 @@ _ESCAPE = re.compile(
 )
 
 
-def read_json(text: str | bytes) -> Json:
-    """Any JSON value of its text. Raises ValueError for what is none."""
+def json_bytes(value: Any) -> bytes:
+    """Any JSON value. Raises TypeError for what JSON cannot hold."""
     try:
-        return orjson.loads(text)  # type: ignore[no-any-return]
-    except orjson.JSONDecodeError:
+        return orjson.dumps(value)
+    except TypeError:  # an integer of more than 64 bits; and what is no JSON is none for this either
+        return msgspec.json.encode(value)
+
+
+def read_json(text: str | bytes) -> Json:
+    """Any JSON value of its text. Raises ValueError for what is none, or is nested a thousand levels deep."""
+    try:
+        return _decode(text)  # type: ignore[no-any-return]
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    except ValueError:
         sound = without_halves(text.encode() if isinstance(text, str) else text)
         if sound is None:
             raise
-    return orjson.loads(sound)  # type: ignore[no-any-return]
+    return _decode(sound)  # type: ignore[no-any-return]
 
 
 def without_halves(data: bytes) -> bytes | None:
@@ -45,7 +59,7 @@ def without_halves(data: bytes) -> bytes | None:
 
 
 def json_text(value: Json) -> str:
-    return orjson.dumps(value).decode()
+    return json_bytes(value).decode()
 
 
 def read_object(text: str | bytes) -> JsonObject | None:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import orjson
-
+from gateway.dialects.json_text import json_bytes
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 
 #: Fields whose values are ids of objects that live at the provider key.
@@ -78,7 +77,7 @@ def frames_of_completion(reply: dict[str, Any], chat: bool, with_usage: bool) ->
     events = [{**base, "choices": [choice]} for choice in frames]
     if with_usage and reply.get("usage"):
         events.append({**base, "choices": [], "usage": reply["usage"]})
-    return b"".join(b"data: " + orjson.dumps(event) + b"\n\n" for event in events) + b"data: [DONE]\n\n"
+    return b"".join(b"data: " + json_bytes(event) + b"\n\n" for event in events) + b"data: [DONE]\n\n"
 
 
 def frames_of_response(reply: dict[str, Any]) -> bytes:
@@ -100,7 +99,7 @@ def frames_of_response(reply: dict[str, Any]) -> bytes:
         b"event: "
         + event["type"].encode()
         + b"\ndata: "
-        + orjson.dumps({**event, "sequence_number": number})
+        + json_bytes({**event, "sequence_number": number})
         + b"\n\n"
         for number, event in enumerate(events)
     )

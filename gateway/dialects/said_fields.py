@@ -15,9 +15,12 @@ def word(fields: JsonObject, name: str) -> str:
 
 
 def decimal(fields: JsonObject, name: str) -> float:
-    """0 for what is no number."""
+    """0 for what is no number, or one that none of these can be."""
     value = fields.get(name)
-    return float(value) if isinstance(value, int | float) else 0.0
+    try:
+        return float(value) if isinstance(value, int | float) else 0.0
+    except OverflowError:
+        return 0.0
 
 
 def count(fields: JsonObject, name: str) -> int:

@@ -104,6 +104,8 @@ name what only its own servers know; those of documents have no address). So are
 that nobody here knows, and what a stream says of an answer after the reason why it ended (`delta`).
 `scarce=max_tokens` says that Gemini's thoughts may use up what so few tokens (under 1024) allow.
 
+Integers of any length pass as they are, in arguments, schemas and answers, whoever speaks which dialect.
+
 A provider that answers whole where a stream was asked for is told as a stream; one that streams where none was is
 taken in to its end, within `bounds.reply_bytes`, and told whole, whoever speaks which dialect. A stream that breaks
 or says an error by then is that error.

@@ -10,6 +10,7 @@ from gateway.embedding import EmbeddingRequest, Vector
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 
 _FLOAT = 4  # bytes
+_INTEGER_MAX = 1 << 64
 _IS_LITTLE = sys.byteorder == "little"
 
 
@@ -26,7 +27,7 @@ def read_vector(value: Json) -> Vector:
 
     Raises GatewayError when it is neither, empty, or has what is no number.
     """
-    if isinstance(value, list) and value and all(type(one) is float or type(one) is int for one in value):
+    if isinstance(value, list) and value and all(type(one) is float or _is_short(one) for one in value):
         return tuple(value)  # type: ignore[arg-type]
     if isinstance(value, str) and value:
         try:
@@ -40,6 +41,11 @@ def read_vector(value: Json) -> Vector:
             if isfinite(sum(floats)):  # which is, in doubles, if each of them is
                 return tuple(floats)
     raise GatewayError(UPSTREAM_INVALID, "The provider's answer has an embedding that is no vector.")
+
+
+def _is_short(value: Json) -> bool:
+    """Whether it is an integer that a float can be."""
+    return type(value) is int and abs(value) < _INTEGER_MAX
 
 
 def unit(vector: Vector) -> Vector:

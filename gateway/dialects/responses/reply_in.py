@@ -3,7 +3,7 @@
 from gateway.chat import Answer, Block, ChatReply, JsonObject, Logprob, Stop, ToolCall
 from gateway.dialects.json_fields import objects
 from gateway.dialects.responses import items_in
-from gateway.dialects.said_fields import dicts, no_answer
+from gateway.dialects.said_fields import decimal, dicts, no_answer
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import UPSTREAM_ERROR, UPSTREAM_INVALID, GatewayError
@@ -130,11 +130,11 @@ def logprobs_of(item: JsonObject) -> list[Logprob]:
 
 
 def logprob(one: JsonObject) -> Logprob:
-    value, top = one.get("logprob"), one.get("top_logprobs")
+    top = one.get("top_logprobs")
     others = (
         tuple(logprob(other) for other in top if isinstance(other, dict)) if isinstance(top, list) else ()
     )
-    return Logprob(_text(one, "token"), float(value) if isinstance(value, int | float) else 0.0, others)
+    return Logprob(_text(one, "token"), decimal(one, "logprob"), others)
 
 
 def _text(fields: JsonObject, name: str) -> str:
