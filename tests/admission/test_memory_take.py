@@ -74,7 +74,9 @@ def test_no_window_ever_holds_more_than_the_ceiling(
     assert worst(sent, 60_000) <= tpm
 
 
-@pytest.mark.parametrize(("rpm", "burst_s", "most"), [(600, 1.0, 10), (100, 1.0, 1), (7, 10.0, 1), (70, 1.5, 1)])
+@pytest.mark.parametrize(
+    ("rpm", "burst_s", "most"), [(600, 1.0, 10), (100, 1.0, 1), (7, 10.0, 1), (70, 1.5, 1)]
+)
 @given(takes=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 700)), max_size=200))
 def test_no_slice_holds_more_than_rate_times_slice(
     rpm: int, burst_s: float, most: int, takes: list[tuple[int, int]]
