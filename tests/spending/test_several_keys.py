@@ -1,4 +1,4 @@
-"""A target that several provider keys lead to, of which some came later, or by another name of the same: each is paid."""
+"""A target that several provider keys lead to, some of which came later or by another name of it: each is paid."""
 
 from typing import Any
 
