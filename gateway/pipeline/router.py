@@ -105,7 +105,10 @@ class Router:
         """What `before` is under the present snapshot; itself where nothing changed. Raises GatewayError."""
         tenant = None if before.asked is None else self.snapshot.tenants.get(before.asked[0])
         if before.asked is not None and tenant is not None:
-            after = self.candidates(tenant, *before.asked[1:])
+            try:
+                after = self.candidates(tenant, *before.asked[1:])
+            except GatewayError:  # what is true of who comes now: who waits was let in
+                raise _taken_out() from None
             same = after.targets == before.targets and after.overflow == before.overflow
             return before if same else after
         kept = tuple(tuple(way for way in ways if self._is_current(way)) for ways in before.targets)
@@ -114,7 +117,7 @@ class Router:
             return before
         targets = tuple(ways for ways in kept if ways)
         if not targets:
-            raise GatewayError(NO_ELIGIBLE_KEY, "The provider keys that could serve this were taken out.")
+            raise _taken_out()
         return Candidates(before.route, targets, overflow)
 
     def _is_current(self, way: Way) -> bool:
@@ -231,6 +234,10 @@ def _is_native(target: Target, api: str) -> bool:
 def _passage(target: Target, api: str) -> Passage | None:
     provider = target.provider
     return passage(api, provider.dialect, provider.apis, model_can(target.facts))
+
+
+def _taken_out() -> GatewayError:
+    return GatewayError(NO_ELIGIBLE_KEY, "The provider keys that could serve this were taken out.")
 
 
 def is_model_name(name: str) -> bool:
