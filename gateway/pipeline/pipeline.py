@@ -67,10 +67,15 @@ async def _unknown(error: UnknownKeyError) -> None:
 
 
 class Pipeline:
-    """Runs exchanges; `live` holds the handle of each one in flight."""
+    """Runs exchanges; `live` holds the handle of each one in flight, `renewed` is as `Router.renewed`."""
 
     def __init__(
-        self, generation: Generation, clock: Clock, settlement: Settlement, reservations: Reservations
+        self,
+        generation: Generation,
+        renewed: Callable[[Candidates], Candidates],
+        clock: Clock,
+        settlement: Settlement,
+        reservations: Reservations,
     ) -> None:
         self.generation = generation
         #: Told of a key that the snapshot does not have; raises GatewayError, or it is looked for once more.
@@ -83,6 +88,7 @@ class Pipeline:
         self._ids = RequestIds()
         self.idempotency = idempotency.Idempotency(generation.snapshot.bounds, clock)
         self._settlement = settlement
+        self._renewed = renewed
 
     async def run(
         self,
@@ -161,15 +167,17 @@ class Pipeline:
             caller.respond(200, b"content-type: application/json\r\n", work.answer)
             return
         reservation, now = caller.reservation, clock.monotonic()
-        if reservation is not None and not reservation.take(now):
+        waits = reservation is not None and not reservation.take(now)
+        if reservation is not None and waits:
             await reservation.obtain()
-            now = clock.monotonic()
-        exchange.queued = now
         purse: Purse | None = None
         try:
             if work.before is not None:
+                waits = True
                 await work.before()
-                exchange.queued = clock.monotonic()
+            if waits:  # meanwhile the configuration may have become another
+                candidates, now = self._renewed(candidates), clock.monotonic()
+            exchange.queued = now
             if self.spending is not None and candidates.first_target is not None:
                 held = self.spending.hold(exchange, candidates)
                 purse = exchange.purse = held if isinstance(held, Purse) else await held

@@ -88,7 +88,7 @@ class Router:
         self._time = time
         self._clock = clock
         self._candidates: dict[tuple[str, str, str], Candidates] = {}
-        self._ways: dict[tuple[ProviderKey, str], Way] = {}
+        self._ways: dict[tuple[ProviderKey, Target | None], Way] = {}
 
     def configure(self, snapshot: Snapshot) -> None:
         """Under this one from now on, after accounts and health have followed it."""
@@ -96,10 +96,10 @@ class Router:
         self._candidates.clear()
         keys = {key.id: key for key in snapshot.provider_keys}
         before, self._ways = self._ways, {}
-        for (old, model), way in before.items():
+        for (old, target), way in before.items():
             key = keys.get(old.id)
             if key is not None and key.provider == old.provider and self._is_current(way):
-                self._ways[key, model] = way
+                self._ways[key, target] = way
 
     def renewed(self, before: Candidates) -> Candidates:
         """What `before` is under the present snapshot; itself where nothing changed. Raises GatewayError."""
@@ -192,16 +192,15 @@ class Router:
         return Candidates(route, targets, overflow, (tenant.id, model, api))
 
     def _way(self, key: ProviderKey, target: Target | None) -> Way:
-        """Made once, so that what is learned of it stays."""
-        model = target.model if target is not None else ""
-        way = self._ways.get((key, model))
+        """Made once, so that what is learned of it stays; anew where other things are said of the target."""
+        way = self._ways.get((key, target))
         if way is None:
             if len(self._ways) >= _CACHE_MAX:
                 self._ways.clear()
-            now = self._clock.monotonic()
+            now, model = self._clock.monotonic(), "" if target is None else target.model
             account = self.accounts.of(key, model, self._time.at(now))
             health = self._health.target(key.provider.id, model or None).by_key[key.id]
-            way = self._ways[key, model] = Candidate(account, health, target)
+            way = self._ways[key, target] = Candidate(account, health, target)
         return way
 
 
