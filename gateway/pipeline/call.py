@@ -137,7 +137,7 @@ class Upstream:
                     self._dispatcher.leave(ticket, permit=permit)
                     now = self._waited(exchange, now)
                 if others is not None:
-                    await look_again(ticket, others)
+                    await look_again(ticket, others, work)
                 if permit is None:
                     continue
             if not exchange.sent:

@@ -22,6 +22,7 @@ from gateway.pipeline.interrupt import Interrupt
 from gateway.pipeline.json_array import JsonArray
 from gateway.pipeline.lessons import Lessons, verdict_of_error
 from gateway.pipeline.purse import Purse
+from gateway.pipeline.reexamine import fit
 from gateway.pipeline.relay import Relay
 from gateway.pipeline.reply import Reply
 from gateway.pipeline.request_id import RequestIds
@@ -161,12 +162,13 @@ class Pipeline:
             self.live.discard(interrupt)
             self._settlement.settle(exchange)
 
-    async def _serve(self, exchange: Exchange, caller: Caller, work: Work, candidates: Candidates) -> None:
+    async def _serve(self, exchange: Exchange, caller: Caller, work: Work, asked: Candidates) -> None:
         generation, clock = self.generation, self.clock
         if work.answer is not None:
             caller.respond(200, b"content-type: application/json\r\n", work.answer)
             return
         reservation, now = caller.reservation, clock.monotonic()
+        candidates = asked
         waits = reservation is not None and not reservation.take(now)
         if reservation is not None and waits:
             await reservation.obtain()
@@ -189,6 +191,8 @@ class Pipeline:
                 loop = asyncio.get_running_loop()
                 forecast = generation.dispatcher.forecast
                 caller.expect_events(loop, bounds.commit_after_s, bounds.keep_alive_s, forecast)
+            if candidates is not asked:
+                await fit(work, candidates)
             reply = await generation.upstream.call(exchange, candidates, work)
             if purse is not None:
                 purse.serves(reply.permit)

@@ -4,7 +4,7 @@ That depends only on the snapshot and is worked out once per (tenant, model, API
 dialect or APIs cannot serve is a candidate; which candidate has room, and whose health allows it, is asked later.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from math import inf
 
@@ -30,6 +30,7 @@ from gateway.settings.snapshot import ModelRoute, ProviderKey, Snapshot, Target,
 
 _CACHE_MAX = 4096
 _MODEL_NAME_MAX = 256
+_NO_FIELDS: frozenset[str] = frozenset()
 
 Way = Candidate[Account]
 
@@ -41,7 +42,7 @@ class Candidates:
     """
 
     __slots__ = (
-        "asked", "first_target", "has_choice", "is_native", "is_single", "overflow", "route", "targets",
+        "asked", "first_target", "has_choice", "is_single", "odd_fields", "overflow", "route", "targets",
     )  # fmt: skip
 
     @property
@@ -66,14 +67,20 @@ class Candidates:
         self.has_choice = any(len(ways) > 1 for ways in targets)
         #: Whether there is one way and no other, so that nothing needs to be known for choosing.
         self.is_single = len(targets) == 1 and not self.has_choice and not overflow
-        #: Whether every target is asked in the caller's own words.
-        self.is_native = asked is None or all(
-            way.target is None or _is_native(way.target, asked[2])
-            for way in (*chain.from_iterable(targets), *overflow)
-        )
+        #: Fields without any of which every target is asked in the caller's own words; None: some never is.
+        self.odd_fields: frozenset[str] | None = _NO_FIELDS
+        if asked is not None:
+            for target in self.every_target:
+                odd = _odd_fields(target, asked[2])
+                self.odd_fields = None if odd is None or self.odd_fields is None else self.odd_fields | odd
         if not self.is_single:
             for way in (*chain.from_iterable(targets), *overflow):
                 way.is_compared = True
+
+    def takes_as_it_is(self, fields: Collection[str]) -> bool:
+        """Whether a request of these fields is asked of every target in the caller's own words."""
+        odd = self.odd_fields
+        return odd is not None and (not odd or odd.isdisjoint(fields))
 
 
 class Router:
@@ -215,20 +222,19 @@ def estimates(target: Target, api: str) -> bool:
     return way is not None and way.estimates
 
 
-def _is_native(target: Target, api: str) -> bool:
-    """Whether every request goes to the target as it came."""
+def _odd_fields(target: Target, api: str) -> frozenset[str] | None:
+    """Fields without any of which a request goes to the target as it came; None: it may be changed anyhow."""
     way, provider = _passage(target, api), target.provider
     if way is None or not way.native or way.bridged:
-        return False
+        return None
     if api in CONVERSATIONS and lacks_senses(target.facts.said):
-        return False
+        return None
     if api != "chat":
-        return True
-    mends = quirks_of(provider.dialect, provider.flavour).odd_words
-    return (
-        not mends
-        and request_patch(provider.dialect, provider.flavour, target.model, model_can(target.facts)) is None
-    )
+        return _NO_FIELDS
+    if quirks_of(provider.dialect, provider.flavour).odd_words:
+        return None
+    patch = request_patch(provider.dialect, provider.flavour, target.model, model_can(target.facts))
+    return _NO_FIELDS if patch is None else patch.touched
 
 
 def _passage(target: Target, api: str) -> Passage | None:
