@@ -42,7 +42,7 @@ class Estimate(Record, frozen=True, gc=False):
     output: int  # learned: nine of ten such requests stay below
     output_max: int | None  # what the caller allows; None when they do not say
     cached: int = 0  # of `input`, expected to be read from the provider's prompt cache
-    guessed: bool = False  # `output` is: the caller does not say, and too little was learned
+    guessed: bool = False  # `output` is, up to what the caller allows: too little was learned
 
     def read(self, times: int) -> "Estimate":
         """Of the same where all of it is read so often."""

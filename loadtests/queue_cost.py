@@ -41,6 +41,9 @@ class Endless:
     def free_in(self, _account: str, _item: Item) -> float:
         return 0.05
 
+    def sure_in(self, _account: str, _item: Item) -> float:
+        return 0.05
+
     def opens_in(self, _account: str, _item: Item) -> float:
         return 0.0
 

@@ -37,9 +37,19 @@ class Forecast(NamedTuple):
 
 
 def forecast(
-    item: Item, signature: Signature, near: Near, supply: Supply, outlook: Outlook, now: float
+    item: Item,
+    signature: Signature,
+    near: Near,
+    supply: Supply,
+    outlook: Outlook,
+    now: float,
+    *,
+    sure: bool = False,
 ) -> Forecast:
-    """Of an item that waits in `signature`, or would; `near` are those that share accounts with it, with parts."""
+    """Of an item that waits in `signature`, or would; `near` are those that share accounts with it, with parts.
+
+    Output is no part of a `sure` wait.
+    """
     rank = item.rank
     peers = _peers(item, signature.services[rank][0], near, supply, now)
     urgent = Ahead()
@@ -52,12 +62,12 @@ def forecast(
         for bucket in other.buckets[:rank]:
             if bucket.work.count:
                 urgent.add(bucket.work, part, bucket.work.count * part)
-    free_in = min([outlook.free_in(account, item) for account in item.signature])
+    room_in = outlook.sure_in if sure else outlook.free_in
+    free_in = min([room_in(account, item) for account in item.signature])
     if not urgent.count and not peers.count:
         return Forecast(0, free_in)
-    return Forecast(
-        round(urgent.count + peers.count), free_in + supply.seconds(rank, urgent, peers, item.charge)
-    )
+    seconds = supply.seconds(rank, urgent, peers, item.charge, sure=sure)
+    return Forecast(round(urgent.count + peers.count), free_in + seconds)
 
 
 def share_before(item: Item, lane: Lane) -> float:

@@ -24,6 +24,9 @@ class Item(Record, eq=False):
         ""  # who is held up together, by what is not room: a model that its key cannot serve just now
     )
     hint: str | None = None  # of the route it asked for
+    guessed: bool = (
+        False  # how long it waits for output is: of answers like these, or before it, little is known
+    )
     owner: object = None  # whom to tell; the dispatcher's
 
     expires_at: float = 0.0  # the end of its class's patience, or its deadline

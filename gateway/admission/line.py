@@ -55,7 +55,7 @@ class Line:
         assert item.id not in self.items, "an item waits once"
         self._enter(item)
         wait = self.expected(item, now).wait_s
-        if _is_late(item, wait, now):
+        if self._is_late(item, wait, now):
             return Refused(DEADLINE_UNREACHABLE, min(wait, RETRY_MAX_S))
         room = Room(item, self.backlogs, self.bounds, self.overload.step(now))
         reason = room.refusal()
@@ -71,7 +71,7 @@ class Line:
     def is_late(self, item: Item, now: float) -> bool:
         """Whether it would be refused if it came only now, by what has just become known of its accounts."""
         self._signatures.of(item.signature, item.group).supply = None
-        return _is_late(item, self.expected(item, now).wait_s, now)
+        return self._is_late(item, self.expected(item, now).wait_s, now)
 
     def pick(
         self, account: str, ranks: Sequence[int], try_take: Callable[[Item], bool], now: float
@@ -185,13 +185,15 @@ class Line:
             for signature in self._signatures.at(account)
         )
 
-    def expected(self, item: Item, now: float) -> Forecast:
-        """Position and expected wait of an item that waits, or of one that might."""
+    def expected(self, item: Item, now: float, *, sure: bool = False) -> Forecast:
+        """Position and expected wait of an item that waits, or might. Output is no part of a `sure` wait."""
         signature = self._signatures.of(item.signature, item.group)
         supply = signature.supply
         if supply is None or now >= supply.until:
             supply = signature.supply = Supply(item, self._outlook, now)
-        return forecast(item, signature, self._signatures.near(signature), supply, self._outlook, now)
+        return forecast(
+            item, signature, self._signatures.near(signature), supply, self._outlook, now, sure=sure
+        )
 
     def after(self, item_id: str, most: int) -> list[Item]:
         """The first who wait whose ids are greater, by id. O(n)."""
@@ -233,6 +235,13 @@ class Line:
     def bytes(self) -> int:
         """Of all bodies that wait."""
         return self.backlogs.bytes
+
+    def _is_late(self, item: Item, wait_s: float, now: float) -> bool:
+        """Whether it would wait in vain. What is only guessed is charged, and refuses nobody."""
+        most = (item.expires_at - now) / CERTAINTY
+        if wait_s <= most:
+            return False
+        return not item.guessed or self.expected(item, now, sure=True).wait_s > most
 
     def _enter(self, item: Item) -> None:
         """Its place among all that came."""
@@ -278,7 +287,3 @@ class Line:
             if item is not None and item.order == order:
                 self._drop(item)
                 self._expired.append(item)
-
-
-def _is_late(item: Item, wait_s: float, now: float) -> bool:
-    return wait_s * CERTAINTY > item.expires_at - now

@@ -17,6 +17,10 @@ class Outlook(Protocol):
         """
         ...
 
+    def sure_in(self, account: str, item: Item) -> float:
+        """The same if room for output were no matter: answers may turn out as short as they like."""
+        ...
+
     def opens_in(self, account: str, item: Item) -> float:
         """Seconds until the item may go there at all, whatever room there is: until its key serves it again."""
         ...

@@ -62,13 +62,13 @@ class Supply:
         self._rates = [[rate * left_for(rank, served) for rate in rates] for rank in RANKS]
         self._floored = [[rate * row.floor for rate in rates] for row in CLASSES]
 
-    def seconds(self, rank: int, urgent: Ahead, peers: Ahead, own: Charge) -> float:
-        """Until the work ahead of a request that is charged `own` is gone."""
+    def seconds(self, rank: int, urgent: Ahead, peers: Ahead, own: Charge, *, sure: bool = False) -> float:
+        """Until the work ahead of a request that is charged `own` is gone; for `sure`, of all but its output."""
         left, floor = self._rates[rank], self._floored[rank]
         return max(
             _seconds(urgent.requests, peers.requests, own.requests, left[REQUESTS], floor[REQUESTS]),
             _seconds(urgent.input, peers.input, own.input, left[INPUT], floor[INPUT]),
-            _seconds(urgent.output, peers.output, own.output, left[OUTPUT], floor[OUTPUT]),
+            0.0 if sure else _seconds(urgent.output, peers.output, own.output, left[OUTPUT], floor[OUTPUT]),
             _seconds(urgent.tokens, peers.tokens, own.tokens, left[TOKENS], floor[TOKENS]),
         )
 

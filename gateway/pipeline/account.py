@@ -29,9 +29,9 @@ class Account:
     """A provider key, or one of its model classes where those have ceilings of their own."""
 
     __slots__ = (
-        "adapter", "attempts", "blocked_until", "breaker", "dimensions", "failures", "full_until", "id",
-        "in_flight", "key", "last_rate_limited", "last_refusal", "least_tokens", "limited", "limits", "lowered_at",
-        "observed_at", "room", "room_as_of", "seconds", "sliced", "terms", "weight",
+        "adapter", "attempts", "blocked_until", "breaker", "dimensions", "failures", "full_until", "guessed",
+        "id", "in_flight", "key", "last_rate_limited", "last_refusal", "least_tokens", "limited", "limits",
+        "lowered_at", "observed_at", "room", "room_as_of", "seconds", "sliced", "terms", "weight",
     )  # fmt: skip
 
     def __init__(self, key: ProviderKey, terms: AccountTerms, adapter: Adapter) -> None:
@@ -39,6 +39,8 @@ class Account:
         self.adapter = adapter
         self.configure(key, terms)
         self.in_flight = 0
+        #: Of what is under way, output that is only guessed (`Charging.guessed`).
+        self.guessed = 0
         self.attempts = 0
         self.failures = 0
         self.last_refusal: str | None = None
@@ -68,6 +70,11 @@ class Account:
         #: Those that the provider enforces in slices of a minute.
         self.sliced = frozenset(dimension.name for dimension in terms.dimensions if dimension.burst_ms)
         self.limited = bool(terms.dimensions)
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether guesses hold most of its output: nobody knows how full it is."""
+        return 2 * self.guessed > self.limits.output
 
     def block(self, until: float, *, full: bool = False) -> None:
         """Nothing goes there until then, by the provider's word: the account is `full`, or it has other reasons."""

@@ -158,6 +158,7 @@ class Dispatcher:
         """The attempt is over; the provider charged `charged` (None: what was granted)."""
         account, grant = permit.way.account, permit.grant
         account.in_flight -= 1
+        account.guessed -= permit.guessed
         account.lasted(now - permit.began)
         if grant is not None:
             self._grantor.settle(grant, grant.charge if charged is None else charged, self._time.at(now))
@@ -171,6 +172,7 @@ class Dispatcher:
         """It was not sent."""
         account = permit.way.account
         account.in_flight -= 1
+        account.guessed -= permit.guessed
         permit.way.health.abandoned(permit.turn)
         if permit.grant is not None:
             self._grantor.give_back(permit.grant, self._time.now())
@@ -285,6 +287,9 @@ class Dispatcher:
         account.in_flight += 1
         account.attempts += 1
         permit = Permit(way, grant, way.health.started(now), ticket.rank, now, account.attempts)
+        if grant is not None and (guessed := self._charging.guessed(ticket, way)):
+            permit.guessed = guessed
+            account.guessed += guessed
         if ticket.overflowed is not None:
             self._overflow.went(ticket, permit)
         if ticket.owes_retry:

@@ -82,10 +82,11 @@ class Allowance:
 
         Not what the caller allows for the answer: few are as long, and a limit kept for them would lie idle. Nor
         more than a limit, however wide the margin: what is only feared must not keep a small key out for ever. A
-        mere guess of the answer counts for little of a small limit: it would fit only where nothing counts yet.
+        mere guess of an answer that the caller does not bound counts for little of a small limit: it would fit only
+        where nothing counts yet.
         """
         input_, output = estimate.input_upper, estimate.output
-        if estimate.guessed and output > self._guess_max:
+        if estimate.guessed and estimate.output_max is None and output > self._guess_max:
             output = self._guess_max
         tokens = input_ + output
         input_limit, output_limit, limit = self._limits

@@ -21,18 +21,28 @@ class Charging:
         self._estimator = estimator
 
     def of(self, ticket: Ticket, way: Way) -> Charge:
-        for known, charge in ticket.charges:
-            if known is way:
-                return charge
-        charge = self._worked_out(ticket, way)
-        ticket.charges = (*ticket.charges, (way, charge))
-        return charge
+        return self._found(ticket, way)[1]
 
-    def _worked_out(self, ticket: Ticket, way: Way) -> Charge:
+    def guessed(self, ticket: Ticket, way: Way) -> int:
+        """Of the charge, the output of whose length little is known yet, where most of it will be given back: where
+        the provider counts what is written.
+        """
+        _, charge, is_guess = self._found(ticket, way)
+        return charge.output if is_guess else 0
+
+    def _found(self, ticket: Ticket, way: Way) -> tuple[Way, Charge, bool]:
+        for known in ticket.charges:
+            if known[0] is way:
+                return known
+        found = (way, *self._worked_out(ticket, way))
+        ticket.charges = (*ticket.charges, found)
+        return found
+
+    def _worked_out(self, ticket: Ticket, way: Way) -> tuple[Charge, bool]:
         exchange, target, candidates = ticket.exchange, way.target, ticket.candidates
         route, account, asked = candidates.route, way.account, exchange.endpoint
         if target is None or route is None:
-            return NOTHING
+            return NOTHING, False
         made_of = exchange.sizing.makeup()
         if target is candidates.first_target or target == candidates.first_target:
             estimate = exchange.sizing.estimate()
@@ -48,7 +58,7 @@ class Charging:
             charge = _within(account, estimate, charge)
         if several:
             charge = replace(charge, requests=charge.requests * requests_in(asked, target, made_of))
-        return charge
+        return charge, estimate.guessed and account.terms.counts_output
 
 
 def _within(account: Account, estimate: Estimate, charge: Charge) -> Charge:

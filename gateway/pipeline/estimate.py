@@ -34,10 +34,8 @@ class Estimator:
         if makeup.answer:
             p90, guessed = self._outputs.p90((tenant, route, model), makeup.answer)
             output = int(p90 * makeup.choices)
-            if output_max is not None:
-                guessed = False
-                if output > output_max:
-                    output = output_max
+            if output_max is not None and output > output_max:
+                output = output_max
         input_, input_upper = int(point) + makeup.flat or 1, int(upper) + 1 + makeup.flat_upper
         return Estimate(input_, input_upper, output, output_max, guessed=guessed)
 

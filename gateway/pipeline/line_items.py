@@ -47,6 +47,7 @@ class LineItems:
             deadline=exchange.deadline or None,
             group=group_of(ticket, ways[0].health.model),
             hint=route.hint if route is not None else None,
+            guessed=any(way.account.is_guess or self._charging.guessed(ticket, way) for way in ways),
             owner=ticket,
         )
 

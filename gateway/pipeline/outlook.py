@@ -11,7 +11,7 @@ from gateway.admission.ledger import Queued
 from gateway.admission.ledger_loss import PROBE_MS_MAX
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.admission.retry_budget import RetryBudget
-from gateway.charge import CHARGE_AXES, Charge
+from gateway.charge import CHARGE_AXES, OUTPUT, Charge
 from gateway.clock import Clock
 from gateway.pipeline.account import Account, share_of
 from gateway.pipeline.router import Way
@@ -44,6 +44,19 @@ class AccountOutlook:
         ticket = ticket_of(item)
         now = self._clock.monotonic()
         return min((self.way_free_in(ticket, way, now) for way in ticket.at(account)), default=inf)
+
+    def sure_in(self, account: str, item: Item) -> float:
+        ticket, known = ticket_of(item), self._accounts[account]
+        now = self._clock.monotonic()
+        charge = next((self._charge_of(ticket, way) for way in ticket.at(account)), item.charge)
+        asked = (*charge, 1)  # CONCURRENCY
+        usage = self._grantor.usage(account, self._time.at(now))
+        others = [
+            one.used + asked[dimension.axis] > one.limit
+            for one, dimension in zip(usage, known.terms.dimensions, strict=True)
+            if dimension.axis != OUTPUT
+        ]
+        return self.free_in(account, item) if any(others) else self.opens_in(account, item)
 
     def opens_in(self, account: str, item: Item) -> float:
         ticket = ticket_of(item)

@@ -27,6 +27,7 @@ class Permit(Record, eq=False):
     item: Item | None = None  # that waited for it
     overflow: str | None = None  # why, where it is a local model's
     presented: Secret | None = None  # the key's secret as it was then
+    guessed: int = 0  # of what was granted, output that nobody knows enough of to count on it
 
 
 class Ticket(Record, eq=False):
@@ -38,7 +39,8 @@ class Ticket(Record, eq=False):
     rank: int
     wish: Wish
     tried: tuple[Way, ...] = ()  # and what never has room enough for it: no ways of its any more
-    charges: tuple[tuple[Way, Charge], ...] = ()  # of the ways that were asked for: few
+    #: Of the ways that were asked for (few): what it would be charged, and whether its answer's room is a guess.
+    charges: tuple[tuple[Way, Charge, bool], ...] = ()
     came_back: bool = False  # it went and was not served: before all who wait
     owes_retry: bool = False  # it may go again when the budget of attempts allows
     overflowed: str | None = None  # why it may go to a local model

@@ -36,6 +36,9 @@ class LedgerAccount:
         wait_ms = self._ledger.next_free_in(_ACCOUNT, item.charge, item.rank, self._time.now())
         return inf if wait_ms is None else wait_ms / 1000
 
+    def sure_in(self, account: str, item: Item) -> float:
+        return self.free_in(account, item)
+
     def opens_in(self, _account: str, _item: Item) -> float:
         return 0.0
 

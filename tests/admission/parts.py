@@ -41,6 +41,9 @@ class Plenty:
     def free_in(self, account: str, _item: Item) -> float:
         return self.waits.get(account, 0.0)
 
+    def sure_in(self, account: str, item: Item) -> float:
+        return self.free_in(account, item)
+
     def opens_in(self, account: str, item: Item) -> float:
         return 10.0 if (account, item.group) in self.shut else 0.0
 

@@ -56,6 +56,9 @@ class Accounts:
         missing = [need - room for need, room in zip(item.charge, self.room[account], strict=False)]
         return max(0.0, *missing) / RATE
 
+    def sure_in(self, account: str, item: Item) -> float:
+        return self.free_in(account, item)
+
     def opens_in(self, account: str, _item: Item) -> float:
         return inf if account in self.down else 0.0
 

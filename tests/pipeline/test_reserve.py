@@ -130,7 +130,8 @@ def test_too_large_is_judged_by_what_is_known_and_no_more_is_charged_than_the_li
 
 def test_a_mere_guess_of_the_answer_counts_for_a_tenth_of_a_limit_and_what_is_known_as_it_is() -> None:
     guess = Estimate(10, 20, 1_024, None, guessed=True)
-    for estimate, charged in ((guess, 120), (replace_record(guess, guessed=False), 1_000), (THOUGHT, 50)):
+    learned, bounded = replace_record(guess, guessed=False), replace_record(guess, output_max=1_024)
+    for estimate, charged in ((guess, 120), (learned, 1_000), (bounded, 1_000), (THOUGHT, 50)):
         desk = Desk()
         assert desk.begin(estimate=estimate).take(desk.clock.monotonic())
         assert desk.used()["tpm"] == charged

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway.admission.ledger import Observation
+from gateway.charge import Charge, Estimate
 from gateway.errors import (
     DEADLINE_EXCEEDED,
     DEADLINE_UNREACHABLE,
@@ -18,6 +19,8 @@ from gateway.errors import (
     Condition,
     GatewayError,
 )
+from gateway.exchange import Sized
+from gateway.pipeline.ticket import Ticket
 from gateway.settings.snapshot import Limits, Queue
 from gateway.upstream.verdict import Kind, Verdict
 from tests.clock import passes, turns
@@ -84,6 +87,44 @@ async def test_what_cannot_make_its_deadline_is_refused_on_arrival() -> None:
         await gate.admit(gate.ticket(deadline_s=10.0))
     assert caught.value.condition is DEADLINE_UNREACHABLE
     assert caught.value.retry_after_s == pytest.approx(60.6, abs=0.2)
+
+
+def writing(gate: Gate, *, guessed: bool, rank: int = CONVERSATION) -> Ticket:
+    """A request that is expected to write an eighth of 8,000 tokens."""
+    ticket = gate.ticket(rank)
+    ticket.exchange.sizing = Sized(estimate=Estimate(10, 10, 1_000, None, guessed=guessed))
+    return ticket
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+async def test_behind_mere_guesses_nobody_is_refused_for_the_wait(is_new: bool) -> None:
+    """They are given back when the answers turn out to be short."""
+    gate = Gate(Limits(otpm=8_000))
+    now = gate.clock.monotonic()
+    permits = [gate.dispatcher.at_once(writing(gate, guessed=True, rank=TOP), now) for _ in range(8)]
+    waiting = await gate.waiting(ticket=writing(gate, guessed=is_new))
+    await passes(0.5)
+    assert not waiting.done()
+    for permit in permits:
+        assert permit is not None
+        gate.dispatcher.end(permit, Charge(1, 10, 30, 40), gate.clock.monotonic())
+    await passes(1.0)
+    assert (await waiting).way.account.guessed == (1_000 if is_new else 0)
+
+
+@pytest.mark.parametrize(
+    ("limits", "guessed", "is_new"),
+    [(Limits(otpm=8_000), False, False), (Limits(otpm=8_000, rpm=8), True, True)],
+    ids=["what is written is known", "requests are what is short"],
+)
+async def test_what_is_known_refuses_for_the_wait(limits: Limits, guessed: bool, is_new: bool) -> None:
+    gate = Gate(limits)
+    now = gate.clock.monotonic()
+    for _ in range(8):
+        assert gate.dispatcher.at_once(writing(gate, guessed=guessed, rank=TOP), now)
+    with pytest.raises(GatewayError) as caught:
+        await gate.admit(writing(gate, guessed=is_new))
+    assert caught.value.condition is DEADLINE_UNREACHABLE
 
 
 @pytest.mark.parametrize("deadline_s", [None, 8.0])
@@ -244,7 +285,7 @@ async def test_who_must_have_the_model_asked_for_waits() -> None:
 
 async def test_asks_stand_in_the_order_in_which_they_are_to_go() -> None:
     gate = Gate(Limits(tpm=1000))
-    gate.filled(1, TOP, tokens=1000)
+    gate.filled(1, CONVERSATION, tokens=1000)
     await passes(LATE_S)
     for rank, tokens in ((EVALUATION, 50), (SCHEDULED, 40), (SCHEDULED, 30), (TOP, 20)):
         await gate.waiting(rank, tokens=tokens)
