@@ -189,7 +189,9 @@ async def test_a_burst_goes_on_credit_that_is_repaid_without_a_standstill(ledger
 async def test_what_each_class_took_lately_is_told(ledger: LedgerUnderTest) -> None:
     account = terms(Dimension("rpm", 100), Dimension("tpm", 1_000))
     mixed = asks(10, charge=Charge(1, tokens=1)) + asks(1, rank=2, charge=Charge(1, tokens=200))
-    assert (await ledger.exchange(Batch(account, "w", 1, asks=mixed))).served == (10, 0, 200, 0, 0), "of tokens"
+    assert (await ledger.exchange(Batch(account, "w", 1, asks=mixed))).served == (10, 0, 200, 0, 0), (
+        "of tokens"
+    )
     ledger.now += 60_000
     later = (await ledger.exchange(Batch(account, "v", 1))).served
     assert later[0] == 3 and 60 < later[2] < 80  # a twelfth is forgotten twelve times

@@ -67,7 +67,7 @@ def test_waits_of_every_class_are_as_told() -> None:
     loads = (0.1, 0.5, 1.28, 0.08, 0.04)
     sources = [(tenant, "p", rank, load * rpm / 120) for rank, load in enumerate(loads) for tenant in "ab"]
     plan = steady({"p": Limits(rpm=rpm)}, sources, 200.0, replicas=(1.0,) * 4, depth=100)
-    report = settled(plan, 80.0)
+    report = settled(plan, 100.0)
     for told in (report.etas, report.retries):
         waited = [one for rank in (2, 3, 4) for one in of_rank(told, rank)]
         assert error(waited) <= MOST

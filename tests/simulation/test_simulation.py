@@ -79,7 +79,7 @@ def test_5_what_is_stuck_at_one_provider_delays_nobody_at_another() -> None:
 def test_6_every_class_gets_its_floor_and_the_ceiling_is_used(
     rpm: int, loads: tuple[float, ...], replicas: int
 ) -> None:
-    """6. At twice the load and more, most of it of one class, each class that waits gets its part of every minute."""
+    """6. At twice the load and more, most of it of one class, who waits gets their part of every minute."""
     sources = [("a", "p", rank, load * rpm / 60) for rank, load in enumerate(loads)]
     report = fine(steady({"p": Limits(rpm=rpm)}, sources, seconds=300.0, replicas=[1.0] * replicas))
     for minute in range(2, 5):
