@@ -14,6 +14,7 @@ from contextlib import suppress
 from budgets.books import Books
 from budgets.holder import Holder
 from budgets.reservation import Reservation, Unavailable
+from budgets.slice import Budget
 from budgets.slices import Exhausted, Levels, Reserved, Short, Slices
 from budgets.watch import Watch
 from storage.database import DatabaseAwayError, DatabaseBusyError
@@ -35,17 +36,19 @@ Decided = Reservation | Exhausted | Unavailable
 
 
 class Waiting:
-    """A request that waits for the books: `decided` is to be awaited, once."""
+    """A request that waits for the books: `decided` is to be awaited, once. `lacking` is what has too little."""
 
     def __init__(
         self,
         leasing: "Leasing",
         held: Reservation,
         levels: Levels,
+        lacking: Budget,
         expires: float,
         patience_s: float,
     ) -> None:
         self.held = held
+        self.lacking = lacking
         self.levels = levels
         self.budgets = levels.budgets
         self.expires = expires
@@ -61,7 +64,7 @@ class Waiting:
         except TimeoutError:
             if self.future.done() and not self.future.cancelled():
                 return self.future.result()
-            return Unavailable(self.budgets[0], self._leasing.reason)
+            return Unavailable(self.lacking, self._leasing.reason)
         except asyncio.CancelledError:
             self._leasing.give_back(self)
             raise
@@ -114,21 +117,20 @@ class Leasing:
         """There is something urgent."""
         self._urgent.set()
 
-    def others_wait(self, levels: Levels) -> bool:
-        """Whether somebody came before, for one of them."""
+    def awaited(self, levels: Levels) -> Budget | None:
+        """The first of them that somebody waits for who came before."""
         awaited = self._awaited
-        return bool(awaited) and any(budget.id in awaited for budget in levels.budgets)
+        return next((budget for budget in levels.budgets if budget.id in awaited), None) if awaited else None
 
     def wait(
-        self, held: Reservation, levels: Levels, expires: float, patience_s: float
+        self, held: Reservation, levels: Levels, lacking: Budget, expires: float, patience_s: float
     ) -> Waiting | Unavailable:
         """In line, unless there is no hope."""
-        budgets = levels.budgets
         if self.away() or len(self._waiting) >= WAITING_MAX:
-            return Unavailable(budgets[0], self.reason)
-        one = Waiting(self, held, levels, expires, min(patience_s, WAIT_S))
+            return Unavailable(lacking, self.reason)
+        one = Waiting(self, held, levels, lacking, expires, min(patience_s, WAIT_S))
         self._waiting[one] = None
-        self._awaited.update(budget.id for budget in budgets if budget.hard)
+        self._awaited.update(budget.id for budget in levels.budgets if budget.hard)
         self._urgent.set()
         return one
 
@@ -165,7 +167,7 @@ class Leasing:
     def _end(self) -> None:
         self._ended = True
         for one in list(self._waiting):
-            self._decide(one, Unavailable(one.budgets[0], "away"))
+            self._decide(one, Unavailable(one.lacking, "away"))
 
     async def _until(self, regular: float) -> None:
         if not self._slices.pressing:
@@ -223,7 +225,7 @@ class Leasing:
                 self._told = True
                 self._watch.held(True)
             for one in list(self._waiting):
-                self._decide(one, Unavailable(one.budgets[0], "away"))
+                self._decide(one, Unavailable(one.lacking, "away"))
 
     def _try_again(self) -> None:
         """All who wait, in the order in which they came."""
@@ -231,6 +233,7 @@ class Leasing:
         for one in list(self._waiting):
             decided = self._slices.reserve(one.held, one.levels, one.held.amount, now, one.expires)
             if isinstance(decided, Short):
+                one.lacking = decided.budget
                 continue
             if isinstance(decided, Reserved):
                 one.held.accounts, one.held.warnings = decided.accounts, decided.warnings

@@ -175,14 +175,15 @@ class Treasury:
         if not levels.budgets:
             return held
         expires = deadline + LATE_S
-        if amount and self._leasing.others_wait(levels):
-            return self._leasing.wait(held, levels, expires, deadline - self._monotonic())
+        patience_s = deadline - self._monotonic()
+        if amount and (awaited := self._leasing.awaited(levels)) is not None:
+            return self._leasing.wait(held, levels, awaited, expires, patience_s)
         decided = self._slices.reserve(held, levels, amount, now, expires)
         if isinstance(decided, Reserved):
             held.accounts, held.warnings = decided.accounts, decided.warnings
             return held
         if isinstance(decided, Short):
-            return self._leasing.wait(held, levels, expires, deadline - self._monotonic())
+            return self._leasing.wait(held, levels, decided.budget, expires, patience_s)
         return decided
 
     def begin(self, held: Reservation, intent: Intent, price: Price) -> Attempt:

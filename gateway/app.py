@@ -129,7 +129,7 @@ class App:
         reservations = Reservations(grantor, time, departed)
         self._reloads: set[asyncio.Task[None]] = set()
         self.pipeline = pipeline = Pipeline(
-            generation, clock, Settlement(clock, metrics, self._log, estimator), reservations
+            generation, router.renewed, clock, Settlement(clock, metrics, self._log, estimator), reservations
         )
         self.unread = Unread(clock, metrics, self._log)
         reading = Inference(router, ids, estimator, ReplayMemory(), self._fetcher, clock)
@@ -145,7 +145,7 @@ class App:
             settings, self.databases, reread, self._secrets.warm, self._put_in_force, clock.monotonic
         )
         pipeline.unknown = self._unknown_key
-        self._spending = pipeline.spending = self._books(settings, snapshot, metrics)
+        self._spending = pipeline.spending = self._books(settings, snapshot, metrics, router)
         self._stored_answers = self._kept_for_all(pipeline, snapshot)
         self._responses = self._kept_responses(snapshot, reading)
         metrics.also(partial(self._scraped, metrics))
@@ -289,7 +289,9 @@ class App:
         lessons.refused, upstream.has_another_secret = made.refused, made.has_another
         return made
 
-    def _books(self, settings: Settings, snapshot: Snapshot, metrics: Metrics) -> Spending | None:
+    def _books(
+        self, settings: Settings, snapshot: Snapshot, metrics: Metrics, router: Router
+    ) -> Spending | None:
         """The money of this worker; None where there is no database to keep the books."""
         if self.databases.primary is None:
             return None
@@ -303,7 +305,7 @@ class App:
             watched.watch,
             reconciles=self._worker == 0,
         )
-        spending = Spending(treasury, snapshot, clock)
+        spending = Spending(treasury, snapshot, router.renewed, clock)
         self._swap.followers.append(spending.configure)
         metrics.also(spending.readings)
         metrics.also(watched.readings)

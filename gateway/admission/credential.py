@@ -35,16 +35,18 @@ class Credential:
         self.is_away = False  # it cannot be had, and therefore is invalid
         self.why, self.since = "", 0.0  # it is invalid
         self.uses: dict[Use, None] = {}  # in the order of their making
-        self._refreshed_at = 0  # turn from which on the secret is the new one; 0: not yet
+        self._refreshed_at = 0  # turn from which on the secret is the one of now; 0: not known
 
     def refused(self, turn: int, now: float, reason: str) -> Answer:
         """A provider said 401 to the attempt of that turn."""
         if self.invalid:
             return "invalid"
+        if turn < self._refreshed_at:  # it carried a former one
+            return "refresh"
         if not self.doubted:
             self.doubted, self._refreshed_at = True, 0
             return "refresh"
-        if self._refreshed_at == 0 or turn < self._refreshed_at:
+        if self._refreshed_at == 0:
             return "refresh"
         self._quarantine(now, reason)
         return "invalid"
@@ -59,24 +61,27 @@ class Credential:
         if not self.invalid and self._refreshed_at and turn >= self._refreshed_at:
             self.doubted = False
 
-    def changed(self, now: float, reason: str) -> None:
-        """There is another secret, or a person says that it is good: it is tried, if it can be had."""
+    def changed(self, turn: int, now: float, reason: str) -> None:
+        """There is another secret, which later turns carry, or a person says that it is good: it is tried, if it
+        can be had.
+        """
         if self.is_away:
             return
+        self._refreshed_at = turn
         was_invalid, self.invalid, self.doubted = self.invalid, False, False
         if was_invalid:
             for use in self.uses:
                 use.give_chance(now, reason)
 
-    def at_hand(self, now: float, *, is_away: bool) -> None:
-        """Whether the secret can be had now."""
+    def at_hand(self, turn: int, now: float, *, is_away: bool) -> None:
+        """Whether the secret can be had now, by later turns."""
         if is_away == self.is_away:
             return
         self.is_away = is_away
         if is_away:
             self._quarantine(now, _AWAY)
         else:
-            self.changed(now, _BACK)
+            self.changed(turn, now, _BACK)
 
     def _quarantine(self, now: float, reason: str) -> None:
         self.invalid, self.why, self.since = True, reason, now

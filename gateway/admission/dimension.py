@@ -5,7 +5,6 @@ An account is what a provider (or we, for a tenant key) holds a ceiling against:
 where limits are given per model class, or a tenant key. Its dimensions are its ceilings, one each.
 """
 
-import math
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -54,8 +53,8 @@ class Dimension(NamedTuple):
 
     @property
     def burst_limit(self) -> int:
-        """Most that may go in any `burst_ms`: rate × burst, rounded up, at least 1."""
-        return max(1, math.ceil(self.limit * self.burst_ms / WINDOW_MS))
+        """Most that may go in any `burst_ms`: rate × burst, what is whole of it, and at least 1."""
+        return max(1, self.limit * self.burst_ms // WINDOW_MS)
 
 
 class AccountTerms(NamedTuple):

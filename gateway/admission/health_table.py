@@ -42,7 +42,7 @@ class HealthTable:
         for (provider_id, model), target in self._targets.items():
             target.consist_of(self._members(provider_id, model, target))
         for key in self._keys:
-            self.credentials[key.id].at_hand(now, is_away=key.lacks_secret)
+            self.credentials[key.id].at_hand(next(self._turns), now, is_away=key.lacks_secret)
 
     def target(self, provider_id: str, model: str | None) -> TargetHealth:
         """The keys that serve `model` there; None stands for requests that name no model."""
@@ -59,13 +59,19 @@ class HealthTable:
         """The key's secret was fetched anew after a refusal; what starts from now on carries it."""
         self.credentials[key_id].refreshed(next(self._turns))
 
+    def changed(self, key_id: str, now: float, reason: str) -> None:
+        """The key has another secret; what starts from now on carries it."""
+        credential = self.credentials.get(key_id)
+        if credential is not None:
+            credential.changed(next(self._turns), now, reason)
+
     def reinstate(self, key_id: str, now: float, reason: str) -> bool:
         """A person says that the key is good: it is tried again, whatever it was left out for; whether it was."""
         credential = self.credentials.get(key_id)
         if credential is None or credential.is_away:  # not in service: it begins anew when it is
             return False
         was_out = [use.reinstate(now, reason) for use in credential.uses]
-        credential.changed(now, reason)
+        credential.changed(next(self._turns), now, reason)
         return any(was_out)
 
     def state(self, key_id: str, now: float) -> list[dict[str, object]]:

@@ -12,6 +12,7 @@ from gateway.api.kept_responses import KeptResponses
 from gateway.api.object_ids import NONE_OPENED, ObjectIds, Opened, raw_references, tenant_of
 from gateway.api.object_requests import ObjectRequests, Prepared, other_work
 from gateway.api.routes import Endpoint
+from gateway.api.said_head import SaidHead, said_head
 from gateway.clock import Clock
 from gateway.dialects.counted import counted
 from gateway.dialects.document import Document
@@ -28,7 +29,7 @@ from gateway.dialects.replay_memory import ReplayMemory
 from gateway.dialects.sealed_ids import MARK, SealedIds
 from gateway.dialects.structure import SMALL
 from gateway.dialects.table import inbound
-from gateway.errors import INVALID_VALUE, GatewayError
+from gateway.errors import GatewayError
 from gateway.exchange import COUNTS_ONLY, Exchange
 from gateway.pipeline.authenticate import lower
 from gateway.pipeline.body_check import check_body
@@ -38,7 +39,7 @@ from gateway.pipeline.embedding_translation import EmbeddingTranslation
 from gateway.pipeline.estimate import Estimator
 from gateway.pipeline.fetching import fetch_named
 from gateway.pipeline.form import Form, form_text, read_form
-from gateway.pipeline.forwarded import VERSION, anthropic_lines, flavour_lines, forwarded_lines
+from gateway.pipeline.forwarded import anthropic_lines, flavour_lines
 from gateway.pipeline.keeping import Keeping
 from gateway.pipeline.receive import Receive, TimedBody, check_encoding, check_json_type, read_body
 from gateway.pipeline.router import Candidates, Router, estimates
@@ -48,10 +49,8 @@ from gateway.pipeline.work import Stream, StreamedBody, Work
 from gateway.settings.snapshot import Bounds, Target, Tenant
 from gateway.upstream.fetch import Fetcher
 
-_STRICT = b"x-gateway-strict"
 #: How bodies name what may be fetched; mixed letters nobody writes.
 _FETCHED = (b"https:", b"HTTPS:", b"Https:")
-_FLAGS = {b"true": True, b"1": True, b"false": False, b"0": False}
 #: How the streams of an endpoint are read that pass unchanged; of the others it is media.
 _STREAMS: dict[str, type[RelayedStream]] = {
     "responses": ResponsesStream,
@@ -201,7 +200,7 @@ class Inference:
         candidates = self._router.candidates(tenant, model, endpoint.api)
         if pinned is not None:
             self.ids.check_owner(candidates, pinned, document)
-        is_native = candidates.is_native
+        is_native = candidates.takes_as_it_is(fields)
         if may_name_files(document.raw) or "conversation" in fields:
             for param, real in raw_references(endpoint, document, opened):
                 candidates = self.ids.on_own_keys(tenant, candidates, pinned, param, real)
@@ -214,26 +213,42 @@ class Inference:
             exchange.streaming = _asks_for_stream(document, endpoint)
         if "background" in fields:
             exchange.goes_on = fields["background"] is True
-        work = self._work(endpoint, exchange, named, document, in_path, pinned, opened)
+        said = said_head(named, endpoint)
+        work = self._work(endpoint, exchange, named, said, document, in_path, pinned, opened)
         if candidates.has_choice:
             work.prefix = stable_prefix(tenant.id, fields, len(raw))
         if not is_native or keeping is not None:
-            self._translate(work, endpoint, exchange, named, document, candidates, keeping)
+            self._translate(work, endpoint, exchange, said, document, candidates, keeping)
+        else:
+            work.fit = partial(self._fit, endpoint, exchange, said, document)
         return work, candidates
+
+    def _fit(
+        self,
+        endpoint: Endpoint,
+        exchange: Exchange,
+        said: SaidHead,
+        document: Document,
+        work: Work,
+        candidates: Candidates,
+    ) -> None:
+        """As `Work.fit`: the configuration leads it elsewhere before it went."""
+        if work.at is None and not candidates.takes_as_it_is(document.fields):
+            self._translate(work, endpoint, exchange, said, document, candidates, None)
 
     def _work(
         self,
         endpoint: Endpoint,
         exchange: Exchange,
         named: dict[bytes, bytes],
+        said: SaidHead,
         document: Document,
         in_path: bool,
         pinned: str | None,
         opened: Opened,
     ) -> Work:
         """What goes to a target that speaks as the caller does."""
-        raw, fields = document.raw, document.fields
-        forwarded = forwarded_lines(named)
+        raw, fields, forwarded = document.raw, document.fields, said.forwarded
         if endpoint.name == "messages" and may_have_foreign_thoughts(raw):
             document = with_own_thoughts(document)
         body: Callable[[Target | None], bytes] = (lambda _: raw) if in_path else document.with_model
@@ -260,7 +275,7 @@ class Inference:
             seals_ids=endpoint.name == "responses",
             reasoning="reasoning" in fields or "reasoning_effort" in fields,
             opened=opened,
-            losses=Losses(strict=True) if _is_strict(named) else None,
+            losses=Losses(strict=True) if said.strict else None,
             by_flavour=flavour_lines(named),
         )
 
@@ -269,24 +284,21 @@ class Inference:
         work: Work,
         endpoint: Endpoint,
         exchange: Exchange,
-        named: dict[bytes, bytes],
+        said: SaidHead,
         document: Document,
         candidates: Candidates,
         keeping: Keeping | None,
     ) -> None:
         """Some target does not speak as the caller does, or needs to be asked otherwise."""
-        strict = _is_strict(named)
+        forwarded, version, strict = said
         if endpoint.name in COUNTS_ONLY:
-            self._count(work, endpoint, exchange, named, document, candidates, strict)
+            self._count(work, endpoint, exchange, said, document, candidates)
             return
         if endpoint.name in EMBEDDINGS:
-            work.at = EmbeddingTranslation(
-                endpoint.path, exchange, document, forwarded_lines(named), strict
-            ).at
+            work.at = EmbeddingTranslation(endpoint.path, exchange, document, forwarded, strict).at
             return
         losses = Losses(strict, self._router.snapshot.lenient)
-        spoken = inbound(endpoint.api, named.get(VERSION, b"").decode("ascii", "replace"))
-        forwarded, frame_max = forwarded_lines(named), self._bounds.frame_bytes
+        spoken, frame_max = inbound(endpoint.api, version), self._bounds.frame_bytes
         translation = Translation(
             endpoint.api, spoken, exchange, document, forwarded, losses, frame_max, self._memory, self._clock
         )
@@ -302,17 +314,16 @@ class Inference:
         work: Work,
         endpoint: Endpoint,
         exchange: Exchange,
-        named: dict[bytes, bytes],
+        said: SaidHead,
         document: Document,
         candidates: Candidates,
-        strict: bool,
     ) -> None:
         """By the target where it counts, and else, or where it could not be asked this at all, by an estimate."""
         target = candidates.first_target
         assert target is not None
         if endpoint.name == endpoint.api and not estimates(target, endpoint.api):
-            spoken = inbound(COUNTED[endpoint.api], named.get(VERSION, b"").decode("ascii", "replace"))
-            forwarded = forwarded_lines(named)
+            forwarded, version, strict = said
+            spoken = inbound(COUNTED[endpoint.api], version)
             translation = CountTranslation(spoken, endpoint.name, document, forwarded, strict)
             translation.read()
             try:
@@ -363,18 +374,6 @@ class Inference:
         assert target is not None and route is not None, "what names a model has a target"
         name, label = endpoint.name, route.label
         return Sizing(source, name, self._estimator, tenant.id, label, target.model, candidates)
-
-
-def _is_strict(named: dict[bytes, bytes]) -> bool:
-    """Whether the caller wants nothing lost. Raises GatewayError for a value that says neither."""
-    said = named.get(_STRICT)
-    if said is None:
-        return False
-    found = _FLAGS.get(said.strip().lower())
-    if found is None:
-        name = _STRICT.decode()
-        raise GatewayError(INVALID_VALUE, f"{name} must be true or false.", param=name)
-    return found
 
 
 def _asks_for_stream(document: Document, endpoint: Endpoint) -> bool:

@@ -4,23 +4,22 @@ A model's text that was cut in the middle of a character has half of a surrogate
 and UTF-8 cannot: it is read as U+FFFD. What passes unchanged keeps it. Callers who send one are refused
 (`gateway.dialects.document`).
 
-Integers are of any size, and stay what they are: in arguments, schemas and replies they may well be ids.
+Integers are of any size, and stay what they are: in arguments, schemas and replies they may well be ids. The usual
+writer takes those of 64 bits, and as a reader would make floats of longer ones; the one used is as fast.
 """
 
 import re
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 import orjson
 
 from gateway.chat import Json, JsonObject
 from gateway.errors import UPSTREAM_INVALID, GatewayError
+from gateway.record import from_json, to_json
 
 #: Levels of what is read to be written anew, within more of the other dialect: writing ends at 254.
 DEPTH_MAX = 200
-#: As fast as the writer, which takes integers of 64 bits, and would make floats of longer ones if it read them.
-_decode = msgspec.json.Decoder().decode
 _MAYBE = re.compile(rb"\\u[dD][89a-fA-F]")
 #: Any of a string; the group is of half a pair.
 _ESCAPE = re.compile(
@@ -34,20 +33,20 @@ def json_bytes(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except TypeError:  # an integer of more than 64 bits; and what is no JSON is none for this either
-        return msgspec.json.encode(value)
+        return to_json(value)
 
 
 def read_json(text: str | bytes) -> Json:
     """Any JSON value of its text. Raises ValueError for what is none, or is nested a thousand levels deep."""
     try:
-        return _decode(text)  # type: ignore[no-any-return]
+        return from_json(text)  # type: ignore[no-any-return]
     except RecursionError:
         raise ValueError("nested too deep") from None
     except ValueError:
         sound = without_halves(text.encode() if isinstance(text, str) else text)
         if sound is None:
             raise
-    return _decode(sound)  # type: ignore[no-any-return]
+    return from_json(sound)  # type: ignore[no-any-return]
 
 
 def without_halves(data: bytes) -> bytes | None:

@@ -6,29 +6,29 @@ and nothing is built of texts. Translated replies are read by their dialects, wh
 
 from typing import Annotated, Any
 
-import msgspec
+from gateway.record import Meta, Raw, Record, field
 
-NOTHING = msgspec.Raw(b"null")
+NOTHING = Raw(b"null")
 #: What only other values than numbers have: strings, `null` and `true`, `false`, objects.
 _NO_NUMBERS = b'"', b"u", b"a", b"{"
-_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Count = Annotated[int, Meta(ge=0)]
 
 
-class Shape(msgspec.Struct):
+class Shape(Record):
     """Of a reply that may be anything."""
 
-    error: msgspec.Raw = NOTHING
+    error: Raw = NOTHING
 
     def is_answer(self, texts: int) -> bool:  # noqa: ARG002
         """`texts` is how many are to be embedded."""
         return True
 
 
-class _Message(msgspec.Struct, gc=False):
+class _Message(Record, gc=False):
     """Its fields are not looked at."""
 
 
-class _Choice(msgspec.Struct, gc=False):
+class _Choice(Record, gc=False):
     message: _Message | None = None
 
 
@@ -40,7 +40,7 @@ class Completion(Shape):
         return bool(choices) and None not in [choice.message for choice in choices]  # a loop costs more
 
 
-class _Continuation(msgspec.Struct, gc=False):
+class _Continuation(Record, gc=False):
     text: str | None = None
 
 
@@ -51,11 +51,11 @@ class TextCompletion(Shape):
         return bool(self.choices) and all(choice.text is not None for choice in self.choices or ())
 
 
-class _Action(msgspec.Struct):
+class _Action(Record):
     type: Any = None
 
 
-class Item(msgspec.Struct):
+class Item(Record):
     type: Any = None
     action: _Action | None = None
 
@@ -70,7 +70,7 @@ class ResponseShape(Shape):
         return self.output is not None and self.status != "failed"
 
 
-class _Block(msgspec.Struct, gc=False):
+class _Block(Record, gc=False):
     type: str
 
 
@@ -81,10 +81,10 @@ class MessageShape(Shape):
         return self.content is not None
 
 
-class _Vector(msgspec.Struct):
+class _Vector(Record):
     """Numbers, or base64."""
 
-    embedding: msgspec.Raw = NOTHING
+    embedding: Raw = NOTHING
 
 
 class Embeddings(Shape):
@@ -95,8 +95,8 @@ class Embeddings(Shape):
         return len(found) == texts and all(_is_vector(bytes(one.embedding)) for one in found)
 
 
-class _Values(msgspec.Struct):
-    values: msgspec.Raw = NOTHING
+class _Values(Record):
+    values: Raw = NOTHING
 
 
 class EmbeddedContent(Shape):
@@ -114,19 +114,19 @@ class EmbeddedContents(Shape):
         return len(found) == texts and all(_is_vector(bytes(one.values)) for one in found)
 
 
-class _Candidate(msgspec.Struct, gc=False):
+class _Candidate(Record, gc=False):
     """Its fields are not looked at: of a thought that used up all tokens there are none."""
 
 
-class _Feedback(msgspec.Struct, gc=False):
-    block_reason: str | None = msgspec.field(default=None, name="blockReason")
+class _Feedback(Record, gc=False):
+    block_reason: str | None = field(default=None, name="blockReason")
 
 
 class Generated(Shape):
     """Gemini has no candidates for a prompt that it blocks."""
 
     candidates: list[_Candidate] | None = None
-    feedback: _Feedback | None = msgspec.field(default=None, name="promptFeedback")
+    feedback: _Feedback | None = field(default=None, name="promptFeedback")
 
     def is_answer(self, texts: int) -> bool:  # noqa: ARG002
         return bool(self.candidates) or (self.feedback is not None and bool(self.feedback.block_reason))
@@ -140,7 +140,7 @@ class Counted(Shape):
 
 
 class CountedContent(Shape):
-    total: _Count | None = msgspec.field(default=None, name="totalTokens")
+    total: _Count | None = field(default=None, name="totalTokens")
 
     def is_answer(self, texts: int) -> bool:  # noqa: ARG002
         return self.total is not None

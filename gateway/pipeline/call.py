@@ -2,8 +2,9 @@
 
 The one place that retries. An attempt that failed before anything reached the caller may be made again elsewhere,
 within the retry budget: at once, or when that allows it, while something sound is there to wait for. One of which
-nothing reached the provider has cost nothing there and needs no budget. What the caller learns is the last
-attempt's error, or why there was no other; never our own credential's.
+nothing reached the provider has cost nothing there and needs no budget; nor does one that was refused for a secret
+that was replaced meanwhile, or all who were under way would be lost to each rotation. What the caller learns is the
+last attempt's error, or why there was no other; never our own credential's.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -121,6 +122,7 @@ class Upstream:
         now = exchange.queued
         error: GatewayError | None = None
         mended = False
+        replaced: tuple[Secret | None, ...] = ()  # by another, if there was one, when they were refused
         while True:
             permit = self._dispatcher.at_once(ticket, now, ticket.came_back)
             if permit is None:
@@ -135,7 +137,7 @@ class Upstream:
                     self._dispatcher.leave(ticket, permit=permit)
                     now = self._waited(exchange, now)
                 if others is not None:
-                    await look_again(ticket, others)
+                    await look_again(ticket, others, work)
                 if permit is None:
                     continue
             if not exchange.sent:
@@ -157,20 +159,20 @@ class Upstream:
                 if not (overflowed or mends or failed.error.condition.retryable):
                     raise told from None
                 ticket.came_back = True
-                again = failed.is_credential and await self.has_another_secret(
-                    permit.way.key_id, permit.presented
-                )
+                old, again = permit.presented, False
+                if failed.is_credential and old not in replaced:  # once
+                    again = await self.has_another_secret(permit.way.key_id, old)
+                    replaced = (*replaced, old)
                 if not mends and (overflowed or not (failed.put_back or again)):
                     ticket.tried = (*ticket.tried, permit.way)
                 now = self._clock.monotonic()
                 if not self._dispatcher.has_way(ticket, now):
                     raise told from None
-                if failed.sent and not self._budget.withdraw(now):
-                    sound, waits = ticket.has_sound_way(), failed.waits or again
-                    if not (waits or sound):
+                if failed.sent and not again and not self._budget.withdraw(now):
+                    if not (failed.waits or ticket.has_sound_way()):
                         raise told from None
                     if self._budget.frees_in(now) > CLASSES[rank].ttl_s:
-                        raise (told if waits else not_again(told)) from None
+                        raise (told if failed.waits else not_again(told)) from None
                     ticket.owes_retry = True
                 if not (overflowed or mends):
                     error = told

@@ -34,7 +34,7 @@ class Charging:
         if target is None or route is None:
             return NOTHING
         made_of = exchange.sizing.makeup()
-        if target is candidates.first_target:
+        if target is candidates.first_target or target == candidates.first_target:
             estimate = exchange.sizing.estimate()
         else:
             assert exchange.tenant_key is not None

@@ -29,6 +29,7 @@ def mended(
     if quirks.odd_words:
         stream = None
         if native.stream is not None:
-            stream = partial(MendedStream, quirks, not asks_for_usage(document), frame_max)
-        work = replace(work, stream=stream, mend=Mender(quirks).whole, at=None)
+            stream = partial(MendedStream, quirks, losses, not asks_for_usage(document), frame_max)
+        mend = Mender(quirks, losses).whole
+        work = replace(work, stream=stream, mend=mend, losses=losses, at=None)
     return work

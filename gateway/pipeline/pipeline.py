@@ -22,6 +22,7 @@ from gateway.pipeline.interrupt import Interrupt
 from gateway.pipeline.json_array import JsonArray
 from gateway.pipeline.lessons import Lessons, verdict_of_error
 from gateway.pipeline.purse import Purse
+from gateway.pipeline.reexamine import fit
 from gateway.pipeline.relay import Relay
 from gateway.pipeline.reply import Reply
 from gateway.pipeline.request_id import RequestIds
@@ -67,10 +68,15 @@ async def _unknown(error: UnknownKeyError) -> None:
 
 
 class Pipeline:
-    """Runs exchanges; `live` holds the handle of each one in flight."""
+    """Runs exchanges; `live` holds the handle of each one in flight, `renewed` is as `Router.renewed`."""
 
     def __init__(
-        self, generation: Generation, clock: Clock, settlement: Settlement, reservations: Reservations
+        self,
+        generation: Generation,
+        renewed: Callable[[Candidates], Candidates],
+        clock: Clock,
+        settlement: Settlement,
+        reservations: Reservations,
     ) -> None:
         self.generation = generation
         #: Told of a key that the snapshot does not have; raises GatewayError, or it is looked for once more.
@@ -83,6 +89,7 @@ class Pipeline:
         self._ids = RequestIds()
         self.idempotency = idempotency.Idempotency(generation.snapshot.bounds, clock)
         self._settlement = settlement
+        self._renewed = renewed
 
     async def run(
         self,
@@ -155,21 +162,24 @@ class Pipeline:
             self.live.discard(interrupt)
             self._settlement.settle(exchange)
 
-    async def _serve(self, exchange: Exchange, caller: Caller, work: Work, candidates: Candidates) -> None:
+    async def _serve(self, exchange: Exchange, caller: Caller, work: Work, asked: Candidates) -> None:
         generation, clock = self.generation, self.clock
         if work.answer is not None:
             caller.respond(200, b"content-type: application/json\r\n", work.answer)
             return
         reservation, now = caller.reservation, clock.monotonic()
-        if reservation is not None and not reservation.take(now):
+        candidates = asked
+        waits = reservation is not None and not reservation.take(now)
+        if reservation is not None and waits:
             await reservation.obtain()
-            now = clock.monotonic()
-        exchange.queued = now
         purse: Purse | None = None
         try:
             if work.before is not None:
+                waits = True
                 await work.before()
-                exchange.queued = clock.monotonic()
+            if waits:  # meanwhile the configuration may have become another
+                candidates, now = self._renewed(candidates), clock.monotonic()
+            exchange.queued = now
             if self.spending is not None and candidates.first_target is not None:
                 held = self.spending.hold(exchange, candidates)
                 purse = exchange.purse = held if isinstance(held, Purse) else await held
@@ -181,6 +191,8 @@ class Pipeline:
                 loop = asyncio.get_running_loop()
                 forecast = generation.dispatcher.forecast
                 caller.expect_events(loop, bounds.commit_after_s, bounds.keep_alive_s, forecast)
+            if candidates is not asked:
+                await fit(work, candidates)
             reply = await generation.upstream.call(exchange, candidates, work)
             if purse is not None:
                 purse.serves(reply.permit)

@@ -149,9 +149,7 @@ class ProviderSecrets:
             if before[0] is key and before[1].secret == secret and before[1].provider is provider:
                 filled = before[1]
             elif secret is not None and (before[1].secret != secret or before[1].reference != key.reference):
-                credential = self._health.credentials.get(key.id)
-                if credential is not None:
-                    credential.changed(self._monotonic(), _CHANGED)
+                self._health.changed(key.id, self._monotonic(), _CHANGED)
         self._keys[key.id] = key, filled
         return filled
 

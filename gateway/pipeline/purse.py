@@ -47,9 +47,15 @@ class Purse(Record, eq=False):
 
         Raises GatewayError when there is no money; nothing is held then. No attempt may be under way.
         """
+        spending = self._spending
+        tariff, amount = spending.asked(self._exchange, candidates)
         if not self._held.over:
-            self._spending.treasury.end(self._held)
-        found = self._spending.hold(self._exchange, candidates)
+            if amount <= self._held.amount and tariff.levels.budgets == self._tariff.levels.budgets:
+                # It has enough: given back, it could be somebody's who came later.
+                self._tariff, self.candidates, self.overflows = tariff, candidates, False
+                return candidates
+            spending.treasury.end(self._held)
+        found = spending.hold(self._exchange, candidates)
         other = found if isinstance(found, Purse) else await found
         self._held, self._tariff = other._held, other._tariff
         self.candidates, self.overflows = other.candidates, other.overflows

@@ -9,6 +9,7 @@ from gateway.admission.overflow import NO_MONEY
 from gateway.errors import GatewayError
 from gateway.pipeline.router import Candidates, Router
 from gateway.pipeline.ticket import Ticket, ticket_of
+from gateway.pipeline.work import Work
 
 
 class LookAgainError(Exception):
@@ -37,12 +38,22 @@ def reexamine(line: Line, router: Router) -> int:
     return moved
 
 
-async def look_again(ticket: Ticket, candidates: Candidates) -> None:
+async def look_again(ticket: Ticket, candidates: Candidates, work: Work) -> None:
     """It may go these ways now, those of them that there is money for. Raises GatewayError when there is none."""
     purse = ticket.exchange.purse
     ticket.look_again(candidates if purse is None else await purse.follow(candidates))
+    await fit(work, ticket.candidates)
     if purse is not None and purse.overflows:
         ticket.overflow(NO_MONEY)
+
+
+async def fit(work: Work, candidates: Candidates) -> None:
+    """Make work ready for candidates that it was not made for. Raises GatewayError where it cannot be."""
+    if work.fit is not None:
+        before = work.before
+        work.fit(work, candidates)
+        if work.before is not None and work.before is not before:
+            await work.before()
 
 
 def _renewed(router: Router, before: Candidates) -> Candidates | GatewayError | None:

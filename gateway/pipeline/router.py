@@ -4,7 +4,7 @@ That depends only on the snapshot and is worked out once per (tenant, model, API
 dialect or APIs cannot serve is a candidate; which candidate has room, and whose health allows it, is asked later.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from math import inf
 
@@ -30,6 +30,7 @@ from gateway.settings.snapshot import ModelRoute, ProviderKey, Snapshot, Target,
 
 _CACHE_MAX = 4096
 _MODEL_NAME_MAX = 256
+_NO_FIELDS: frozenset[str] = frozenset()
 
 Way = Candidate[Account]
 
@@ -41,7 +42,7 @@ class Candidates:
     """
 
     __slots__ = (
-        "asked", "first_target", "has_choice", "is_native", "is_single", "overflow", "route", "targets",
+        "asked", "first_target", "has_choice", "is_single", "odd_fields", "overflow", "route", "targets",
     )  # fmt: skip
 
     @property
@@ -66,14 +67,20 @@ class Candidates:
         self.has_choice = any(len(ways) > 1 for ways in targets)
         #: Whether there is one way and no other, so that nothing needs to be known for choosing.
         self.is_single = len(targets) == 1 and not self.has_choice and not overflow
-        #: Whether every target is asked in the caller's own words.
-        self.is_native = asked is None or all(
-            way.target is None or _is_native(way.target, asked[2])
-            for way in (*chain.from_iterable(targets), *overflow)
-        )
+        #: Fields without any of which every target is asked in the caller's own words; None: some never is.
+        self.odd_fields: frozenset[str] | None = _NO_FIELDS
+        if asked is not None:
+            for target in self.every_target:
+                odd = _odd_fields(target, asked[2])
+                self.odd_fields = None if odd is None or self.odd_fields is None else self.odd_fields | odd
         if not self.is_single:
             for way in (*chain.from_iterable(targets), *overflow):
                 way.is_compared = True
+
+    def takes_as_it_is(self, fields: Collection[str]) -> bool:
+        """Whether a request of these fields is asked of every target in the caller's own words."""
+        odd = self.odd_fields
+        return odd is not None and (not odd or odd.isdisjoint(fields))
 
 
 class Router:
@@ -88,7 +95,7 @@ class Router:
         self._time = time
         self._clock = clock
         self._candidates: dict[tuple[str, str, str], Candidates] = {}
-        self._ways: dict[tuple[ProviderKey, str], Way] = {}
+        self._ways: dict[tuple[ProviderKey, Target | None], Way] = {}
 
     def configure(self, snapshot: Snapshot) -> None:
         """Under this one from now on, after accounts and health have followed it."""
@@ -96,16 +103,19 @@ class Router:
         self._candidates.clear()
         keys = {key.id: key for key in snapshot.provider_keys}
         before, self._ways = self._ways, {}
-        for (old, model), way in before.items():
+        for (old, target), way in before.items():
             key = keys.get(old.id)
             if key is not None and key.provider == old.provider and self._is_current(way):
-                self._ways[key, model] = way
+                self._ways[key, target] = way
 
     def renewed(self, before: Candidates) -> Candidates:
         """What `before` is under the present snapshot; itself where nothing changed. Raises GatewayError."""
         tenant = None if before.asked is None else self.snapshot.tenants.get(before.asked[0])
         if before.asked is not None and tenant is not None:
-            after = self.candidates(tenant, *before.asked[1:])
+            try:
+                after = self.candidates(tenant, *before.asked[1:])
+            except GatewayError:  # what is true of who comes now: who waits was let in
+                raise _taken_out() from None
             same = after.targets == before.targets and after.overflow == before.overflow
             return before if same else after
         kept = tuple(tuple(way for way in ways if self._is_current(way)) for ways in before.targets)
@@ -114,7 +124,7 @@ class Router:
             return before
         targets = tuple(ways for ways in kept if ways)
         if not targets:
-            raise GatewayError(NO_ELIGIBLE_KEY, "The provider keys that could serve this were taken out.")
+            raise _taken_out()
         return Candidates(before.route, targets, overflow)
 
     def _is_current(self, way: Way) -> bool:
@@ -189,16 +199,15 @@ class Router:
         return Candidates(route, targets, overflow, (tenant.id, model, api))
 
     def _way(self, key: ProviderKey, target: Target | None) -> Way:
-        """Made once, so that what is learned of it stays."""
-        model = target.model if target is not None else ""
-        way = self._ways.get((key, model))
+        """Made once, so that what is learned of it stays; anew where other things are said of the target."""
+        way = self._ways.get((key, target))
         if way is None:
             if len(self._ways) >= _CACHE_MAX:
                 self._ways.clear()
-            now = self._clock.monotonic()
+            now, model = self._clock.monotonic(), "" if target is None else target.model
             account = self.accounts.of(key, model, self._time.at(now))
             health = self._health.target(key.provider.id, model or None).by_key[key.id]
-            way = self._ways[key, model] = Candidate(account, health, target)
+            way = self._ways[key, target] = Candidate(account, health, target)
         return way
 
 
@@ -213,25 +222,28 @@ def estimates(target: Target, api: str) -> bool:
     return way is not None and way.estimates
 
 
-def _is_native(target: Target, api: str) -> bool:
-    """Whether every request goes to the target as it came."""
+def _odd_fields(target: Target, api: str) -> frozenset[str] | None:
+    """Fields without any of which a request goes to the target as it came; None: it may be changed anyhow."""
     way, provider = _passage(target, api), target.provider
     if way is None or not way.native or way.bridged:
-        return False
+        return None
     if api in CONVERSATIONS and lacks_senses(target.facts.said):
-        return False
+        return None
     if api != "chat":
-        return True
-    mends = quirks_of(provider.dialect, provider.flavour).odd_words
-    return (
-        not mends
-        and request_patch(provider.dialect, provider.flavour, target.model, model_can(target.facts)) is None
-    )
+        return _NO_FIELDS
+    if quirks_of(provider.dialect, provider.flavour).odd_words:
+        return None
+    patch = request_patch(provider.dialect, provider.flavour, target.model, model_can(target.facts))
+    return _NO_FIELDS if patch is None else patch.touched
 
 
 def _passage(target: Target, api: str) -> Passage | None:
     provider = target.provider
     return passage(api, provider.dialect, provider.apis, model_can(target.facts))
+
+
+def _taken_out() -> GatewayError:
+    return GatewayError(NO_ELIGIBLE_KEY, "The provider keys that could serve this were taken out.")
 
 
 def is_model_name(name: str) -> bool:

@@ -6,7 +6,7 @@ away slices are spent, then hard budgets refuse with 503 and soft ones go on. Wh
 the least urgent classes are refused first, and what cannot be written down is not sent.
 """
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from budgets.leasing import Decided, Waiting
 from budgets.money import REQUEST_MAX, text
@@ -44,11 +44,18 @@ _AWAY_S, _BUSY_S, _FULL_S = 5.0, 1.0, 5.0
 
 
 class Spending:
-    """One worker's. `configure` is told of each snapshot."""
+    """One worker's. `configure` is told of each snapshot, `renewed` as `Router.renewed`."""
 
-    def __init__(self, treasury: Treasury, snapshot: Snapshot, clock: Clock) -> None:
+    def __init__(
+        self,
+        treasury: Treasury,
+        snapshot: Snapshot,
+        renewed: Callable[[Candidates], Candidates],
+        clock: Clock,
+    ) -> None:
         self.treasury = treasury
         self.spent = Spent()
+        self._renewed = renewed
         self._clock = clock
         self._snapshot = snapshot
         self._exchange_s = snapshot.bounds.exchange_s
@@ -82,17 +89,17 @@ class Spending:
         self.treasury.follow(self._terms)
 
     def hold(self, exchange: Exchange, candidates: Candidates) -> Purse | Awaitable[Purse]:
-        """Money for the request, as much as it can cost; to be ended. Raises GatewayError when there is none."""
-        key = exchange.tenant_key
-        assert key is not None
+        """Money for the request, as much as it can cost; to be ended. Raises GatewayError when there is none.
+
+        Where that took a while, it is money for where the request may go then: its candidates may be others.
+        """
         now = self._clock.monotonic()
         if now - self._looked_at >= _LOOK_S:
             self._look(now)
         if _RANKS[exchange.priority] >= self._classes:
             message = "Usage records cannot be stored fast enough; less urgent work is refused."
             raise GatewayError(OVERLOADED, message, retry_after_s=_FULL_S)
-        tariff = self._tariffs.get((key, candidates)) or self._tariff(key, candidates)
-        amount = _most(exchange, tariff.prices)
+        tariff, amount = self.asked(exchange, candidates)
         if amount > REQUEST_MAX:
             raise too_dear(amount)
         decided = self._reserve(exchange, tariff.levels, amount)
@@ -102,6 +109,13 @@ class Spending:
             return self._awaited(exchange, candidates, tariff, decided)
         return self._free_only(exchange, candidates, tariff, decided)
 
+    def asked(self, exchange: Exchange, candidates: Candidates) -> tuple[Tariff, int]:
+        """What it pays there, and how much it can cost."""
+        key = exchange.tenant_key
+        assert key is not None
+        tariff = self._tariffs.get((key, candidates)) or self._tariff(key, candidates)
+        return tariff, _most(exchange, tariff.prices)
+
     def again(self, exchange: Exchange, levels: Levels, amount: int) -> Reservation:
         """The same for a further attempt, when what was held was spent. Raises GatewayError."""
         decided = self._reserve(exchange, levels, amount)
@@ -109,7 +123,7 @@ class Spending:
             return decided
         if isinstance(decided, Waiting):
             decided.give_up()
-            decided = Unavailable(decided.budgets[0], "busy")
+            decided = Unavailable(decided.lacking, "busy")
         raise refusal(decided)
 
     def price(self, target: Target, tenant: str) -> Price:
@@ -156,8 +170,16 @@ class Spending:
     ) -> Purse:
         decided = await waiting.decided()
         if isinstance(decided, Reservation):
-            return Purse(self, exchange, candidates, tariff, decided)
-        return self._free_only(exchange, candidates, tariff, decided)
+            purse = Purse(self, exchange, candidates, tariff, decided)
+        else:
+            purse = self._free_only(exchange, candidates, tariff, decided)
+        try:
+            if (now := self._renewed(candidates)) is not candidates:
+                await purse.follow(now)
+        except BaseException:
+            purse.end()
+            raise
+        return purse
 
     def _free_only(
         self, exchange: Exchange, candidates: Candidates, tariff: Tariff, why: Exhausted | Unavailable

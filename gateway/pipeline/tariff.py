@@ -14,8 +14,8 @@ class Tariff(Record, eq=False):
     by_target: tuple[tuple[Target, Price], ...]  # of these and of the local model: few
 
     def price(self, target: Target) -> Price | None:
-        """None for a target that was not among them."""
+        """None for a target that was not among them. Two may be equal and not the same: of two provider keys'."""
         for known, price in self.by_target:
             if known is target:
                 return price
-        return None
+        return next((price for known, price in self.by_target if known == target), None)

@@ -11,6 +11,7 @@ from gateway.dialects.losses import Losses
 from gateway.dialects.relayed_stream import RelayedStream
 from gateway.dialects.translated_stream import TranslatedStream
 from gateway.exchange import Usage
+from gateway.pipeline.router import Candidates
 from gateway.record import Record
 from gateway.settings.snapshot import Bounds, Target
 
@@ -53,6 +54,8 @@ class Work(Record, eq=False):
     #: Makes of this work what it is at a target that is not spoken to as the caller speaks; None: at all it is what
     #: it is.
     at: "Callable[[Work, Target], Work] | None" = None
+    #: Makes it ready for candidates that it was not made for, in place; None: it is ready for any.
+    fit: "Callable[[Work, Candidates], None] | None" = None
     #: What has to be had before it goes anywhere, once its caller's limits have let it in; None: nothing.
     before: Callable[[], Awaitable[None]] | None = None
     #: Further bodies, of a request that the provider takes in parts: `gateway.pipeline.parts`.

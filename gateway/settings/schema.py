@@ -111,7 +111,8 @@ class WindowsSection(Section):
 
     burst_s: Seconds | None = Field(
         default=None,
-        description="The finest slice in which it does, 0.1 to 60 s; one request may always go in it. "
+        description="The finest slice in which it does, 0.1 to 60 s. No more goes in it than rate × burst_s, "
+        "what is whole of it; one request may always. "
         "What such a provider says is left is of a slice, and not taken for what others used of the minute.",
         ge=0.1,
         le=60,

@@ -53,13 +53,26 @@ def test_the_old_secret_still_being_taken_proves_nothing() -> None:
     assert health.failed(health.started(NOW), "credential", NOW) == "invalid"
 
 
+def test_refusals_of_the_old_secret_say_nothing_of_the_new_one() -> None:
+    table = HealthTable([provider_key("a", P)])
+    health = table.target("p", "m").by_key["a"]
+    turns = [health.started(NOW) for _ in range(3)]
+    assert health.failed(turns[0], "credential", NOW) == "refresh"
+    assert health.doubted
+    table.changed("a", NOW, "rotated")
+    assert [health.failed(turn, "credential", NOW) for turn in turns[1:]] == ["refresh"] * 2
+    assert not health.doubted
+    assert health.failed(health.started(NOW), "credential", NOW) == "refresh"
+    assert health.doubted
+
+
 def test_another_secret_is_tried_with_one_request() -> None:
     table = HealthTable([provider_key("a", P)])
     health = table.target("p", "m").by_key["a"]
     health.failed(health.started(NOW), "credential", NOW)
     table.refreshed("a")
     health.failed(health.started(NOW), "credential", NOW)
-    table.credentials["a"].changed(NOW + 5, "rotated")
+    table.changed("a", NOW + 5, "rotated")
     assert (health.state, health.history[-1].reason) == ("probing", "rotated")
     turn = health.started(NOW + 5)
     assert not health.allows(4, NOW + 6)

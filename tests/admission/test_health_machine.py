@@ -129,7 +129,7 @@ class Target(RuleBasedStateMachine):
 
     @rule(pick=PICK)
     def change_secret(self, pick: int) -> None:
-        self.table.credentials[self.keys[pick % len(self.keys)].id].changed(self.now, "changed")
+        self.table.changed(self.keys[pick % len(self.keys)].id, self.now, "changed")
 
     @rule(pick=PICK)
     def reinstate(self, pick: int) -> None:

@@ -74,15 +74,20 @@ def test_no_window_ever_holds_more_than_the_ceiling(
     assert worst(sent, 60_000) <= tpm
 
 
+@pytest.mark.parametrize(
+    ("rpm", "burst_s", "most"), [(600, 1.0, 10), (100, 1.0, 1), (7, 10.0, 1), (70, 1.5, 1)]
+)
 @given(takes=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 700)), max_size=200))
-def test_no_slice_holds_more_than_rate_times_slice(takes: list[tuple[int, int]]) -> None:
-    account = ledger(Dimension("rpm", 600, 1.0))
+def test_no_slice_holds_more_than_rate_times_slice(
+    rpm: int, burst_s: float, most: int, takes: list[tuple[int, int]]
+) -> None:
+    account = ledger(Dimension("rpm", rpm, burst_s))
     now, sent = START, []
     for rank, passed in takes:
         now += passed
         if account.take("a", ONE, rank, now) is not None:
             sent.append((now, 1))
-    assert worst(sent, 1_000) <= 10
+    assert worst(sent, round(burst_s * 1000)) <= most
 
 
 @settings(max_examples=200)

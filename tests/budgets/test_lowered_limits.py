@@ -119,3 +119,12 @@ def test_a_cap_that_is_raised_or_stays_as_it_was_freezes_nothing() -> None:
         slices.follow({budget.id: replace(budget, limit=limit)}.get, NOW)
         assert [each.free for each in slices.slices()] == before and not slices.pressing
     assert said(slices.reserve("a", Levels((budget,)), 100, NOW, NOW + 60)) == "Reserved"
+
+
+def test_what_was_in_stock_of_a_cap_that_became_soft_goes_back_when_it_is_hard_again() -> None:
+    """While it was soft nobody held to it: how much is left of it only the books know."""
+    budget, _, (slices, _) = _stocked(100_000)
+    slices.follow({budget.id: replace(budget, hard=False)}.get, NOW)
+    slices.follow({budget.id: budget}.get, NOW)
+    assert [each.free for each in slices.slices()] == [0]
+    assert said(slices.reserve("a", Levels((budget,)), 100, NOW, NOW + 60)) == "Short"

@@ -167,11 +167,12 @@ async def test_who_waits_for_a_pool_that_goes_is_told_or_goes_elsewhere(
         assert [reply.headers["x-gateway-key"] for reply in await asyncio.gather(*waiting)] == ["four"] * 3
         await operator.state("four", "disabled")
         await in_force(gateway, operator)
-        waiting = [asyncio.create_task(post(gateway, chat())) for _ in range(2)]
+        named = [chat(model=name) for name in ("smart", "sim/chat")]
+        waiting = [asyncio.create_task(post(gateway, body)) for body in named]
         await until(lambda: len(line) == 2)
         await operator.state("three", "draining")
-        told = [reply.status for reply in await asyncio.gather(*waiting)]
-        assert told == [503, 503]
+        told = [(reply.status, reply.error()["code"]) for reply in await asyncio.gather(*waiting)]
+        assert told == [(503, "no_eligible_key")] * 2, "they were let in: there is such a model"
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 

@@ -1,7 +1,7 @@
 """Provider secrets in a real OpenBao: rotated under load, refused by the provider, and wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Self
 
 import httpx2
@@ -23,9 +23,11 @@ def kept(bao: OpenBao) -> None:
     bao.put("llm/sim", key=GOOD)
 
 
-def from_vault(sim: ProviderSim, bao: OpenBao, **vault: Any) -> RunningGateway:
+def from_vault(
+    sim: ProviderSim, bao: OpenBao, others: Sequence[dict[str, str]] = (), **vault: Any
+) -> RunningGateway:
     made = configuration(sim.openai_url)
-    made["pools"] = [{"id": "one", "provider": "sim", "secret": "vault:secret/llm/sim#key"}]
+    made["pools"] = [{"id": "one", "provider": "sim", "secret": "vault:secret/llm/sim#key"}, *others]
     return kept_in(bao, made, **vault)
 
 
@@ -86,6 +88,19 @@ async def test_a_refusal_has_it_looked_at_again_and_loses_no_request(sim: Provid
         await load.served(60)
     assert set(load.statuses) == {200}
     assert set(presented(sim)[-40:]) == {BETTER}
+
+
+@pytest.mark.parametrize("others", [[], [{"id": "two", "provider": "sim", "secret": "env:PROVIDER_KEY_2"}]])
+async def test_all_who_came_with_the_old_one_are_served(
+    sim: ProviderSim, bao: OpenBao, others: list[dict[str, str]]
+) -> None:
+    """They are many more than there may be further attempts."""
+    async with from_vault(sim, bao, others, ttl_s=600, watch_s=600) as gateway:
+        sim.fault(credential=GOOD, status=401, delay_ms=300)
+        bao.put("llm/sim", key=BETTER)
+        replies = await asyncio.gather(*(post(gateway, chat()) for _ in range(40)))
+        assert [reply.status for reply in replies] == [200] * 40
+        assert presented(sim).count(GOOD) >= 10
 
 
 async def test_both_versions_are_tried(sim: ProviderSim, bao: OpenBao) -> None:

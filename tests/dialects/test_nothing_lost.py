@@ -109,6 +109,10 @@ def _formed(**fields: Any) -> ChatRequest:
     return ChatRequest((HI,), parameters=Parameters(format=Format("schema", SCHEMA, "n", **fields)))
 
 
+def _spoken(how: Any) -> ChatRequest:
+    return ChatRequest((HI,), parameters=Parameters(audio_out=how))
+
+
 def _parameters() -> Iterator[tuple[str, ChatRequest, ChatRequest]]:
     for noun in set(Parameters.__struct_fields__) - {"top_logprobs"}:
         with_tools = (TOOL,) if noun in ("tool_choice", "parallel_calls") else ()
@@ -159,6 +163,8 @@ ASKING: tuple[tuple[str, ChatRequest, ChatRequest], ...] = (
      _tooled(Tool("f", "tools[0].custom", custom=True, grammar={"syntax": "lark", "definition": "x"}))),
     ("tool_choice", _tooled(TOOL), _tooled(TOOL, tool_choice=ToolChoice("required", ("f",)))),
     ("tool_choice", _tooled(TOOL, tool_choice=ToolChoice("auto")), _tooled(TOOL, tool_choice=ToolChoice("none"))),
+    ("audio_out.format", _spoken({"format": "pcm16"}), _spoken({"format": "wav"})),
+    ("audio_out.voice", _spoken({"format": "pcm16"}), _spoken({"format": "pcm16", "voice": "alloy"})),
     ("Format.schema", ASKED, _formed()),
     ("Format.description", _formed(), _formed(description="which one")),
 )  # fmt: skip

@@ -244,3 +244,22 @@ async def test_what_is_no_answer_is_not_made_one(sim: ProviderSim, behind: str, 
             )
         reply = await post(gateway, {**ASKED_IN_MESSAGES, "model": "openai"}, path=MESSAGES)
     assert reply.status == 502
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_parts_that_are_no_text_where_both_ends_speak_alike(sim: ProviderSim, streamed: bool) -> None:
+    """Mistral's callers get one text of its parts."""
+    config, asked = asked_behind(sim, "openai", CHAT)
+    config["providers"][0]["flavour"] = "mistral"
+    parts = [_TEXT, {"type": "reference", "reference_ids": [1]}]
+    async with RunningGateway(config) as gateway:
+        if streamed:
+            content_type, frames = frames_of("openai", chat_stream("stop", {"content": parts}))
+            sim.script(status=200, headers=[("content-type", content_type)], chunks=frames)
+        else:
+            said = json.dumps(completion("stop", content=parts)).encode()
+            sim.script(status=200, headers=[("content-type", "application/json")], body=said)
+        reply = await post(gateway, {**asked, "stream": streamed})
+        (entry,) = await gateway.log_lines(1)
+    assert (reply.status, entry["warnings"]) == (200, "unread=reference")
+    assert b'"content":"Rain."' in reply.body

@@ -13,6 +13,7 @@ from gateway.errors import MODEL_NOT_FOUND, NO_ELIGIBLE_KEY, OBJECT_NOT_FOUND, U
 from gateway.pipeline import router as router_module
 from gateway.pipeline.account import Accounts
 from gateway.pipeline.router import Router
+from gateway.settings.model_facts import ModelFacts
 from gateway.settings.snapshot import Snapshot, Target, Tenant
 from tests.pipeline.parts import provider, provider_key, refused, snapshot
 
@@ -91,3 +92,21 @@ def test_what_is_remembered_of_callers_names_has_a_bound() -> None:
     for number in range(2 * router_module._CACHE_MAX + 10):
         routes.candidates(A, f"p/{number}", "chat")
         assert len(routes._candidates) <= router_module._CACHE_MAX
+
+
+def test_plain_requests_go_as_they_came_to_servers_that_lack_something() -> None:
+    """Only what has a field that such a server knows by another name has to be looked at."""
+    routes = router(snapshot([provider_key("k", provider())]))
+    found = routes.candidates(A, "p/x", "chat")
+    assert found.takes_as_it_is({"model": 0, "messages": 0, "max_tokens": 0})
+    assert not found.takes_as_it_is({"model": 0, "messages": 0, "max_completion_tokens": 0})
+
+
+def test_what_is_said_of_a_model_holds_from_the_next_configuration_on() -> None:
+    of = provider()
+    key = provider_key("k", of)
+    before, after = Target(of, "x"), Target(of, "x", facts=ModelFacts({"vision": False}))
+    routes = router(snapshot([key], {"m": (before,)}))
+    assert routes.candidates(A, "m", "chat").targets[0][0].target is before
+    routes.configure(snapshot([key], {"m": (after,)}))
+    assert routes.candidates(A, "m", "chat").targets[0][0].target is after

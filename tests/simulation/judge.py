@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from math import ceil
+from math import floor
 from typing import NamedTuple
 
 WINDOW_S = 60.0
@@ -29,7 +29,7 @@ class Judge:
                 (
                     burst_s,
                     {
-                        name: max(1, ceil(limit * burst_s / WINDOW_S))
+                        name: max(1, floor(limit * burst_s / WINDOW_S))
                         for name, limit in self.spans[0][1].items()
                     },
                 )

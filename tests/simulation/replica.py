@@ -109,7 +109,7 @@ class Replica:
         self._router = Router(snapshot, accounts, health, time, clock)
         settlement = Settlement(clock, metrics, RequestLog(metrics.log_dropped, bound=0), estimator)
         self.reservations = Reservations(grantor, time)
-        self.pipeline = Pipeline(generation, clock, settlement, self.reservations)
+        self.pipeline = Pipeline(generation, self._router.renewed, clock, settlement, self.reservations)
 
     async def serve(self, request: Request, secret: str, end: CallerEnd) -> None:
         """One request to its end, as its plan has it."""

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from budgets.money import NANO
-from storage.database import Database
+from storage.database import EVERY_TENANT, Database
 from tests.clock import until
 from tests.gateway.wire import chat, post
 from tests.postgres import Stored
@@ -61,3 +61,57 @@ async def test_what_was_free_is_refused_where_it_would_cost(
         replies = await moved(gateway, sim, "sim/dear")
         assert [reply.status for reply in replies].count(200) == 1
         assert {row["cost_nusd"] for row in await posted(gateway, database)} == {0}
+
+
+async def test_of_where_it_may_go_it_goes_where_it_can_pay(
+    sim: ProviderSim, stored: Stored, database: Database
+) -> None:
+    """And what it held before is there for others."""
+    config = one_place(sim, 2.5, "sim/cheap")
+    async with RunningGateway(config, database_dsn=stored.application) as gateway:
+        asked = [asyncio.create_task(post(gateway, chat("[[sim:delay_ms=300]]"))) for _ in range(8)]
+        await until(lambda: len(gateway.app._dispatcher.line) == 7)
+        overflowing = {"id": "smart", "targets": ["sim/dear"], "overflow": "own/small"}
+        gateway.write({**gateway.config, "models": [overflowing]})
+        assert await gateway.app.reload() is None
+        replies = await asyncio.gather(*asked)
+        assert [reply.status for reply in replies] == [200] * 8
+        found = await posted(gateway, database)
+        costs = sorted(row["cost_nusd"] for row in found)
+        assert costs == [0] * 5 + [NANO // 1000, NANO, NANO]
+        assert all(row["cost_nusd"] == 0 for row in found if row["provider"] == "own")
+        assert {each.reserved for each in gateway.spending.treasury._slices.slices()} == {0}
+
+
+async def test_who_waits_for_the_books_goes_where_the_route_leads_by_then(
+    sim: ProviderSim, stored: Stored, database: Database
+) -> None:
+    config = one_place(sim, 0.0015, "sim/cheap")
+    async with RunningGateway(config, database_dsn=stored.application) as gateway:
+        async with database.admin.transaction(EVERY_TENANT) as connection:
+            await connection.execute("LOCK TABLE budget_accounts")
+            asked = asyncio.create_task(post(gateway, chat()))
+            await until(lambda: gateway.spending.treasury._leasing._waiting)
+            gateway.write({**gateway.config, "models": [{"id": "smart", "targets": ["own/small"]}]})
+            assert await gateway.app.reload() is None
+        assert (await asked).status == 200
+        assert [row["provider"] for row in await posted(gateway, database)] == ["own"]
+
+
+async def test_who_has_money_enough_does_not_lose_it_to_who_came_later(
+    sim: ProviderSim, stored: Stored, database: Database
+) -> None:
+    """All of the budget is held, and others wait for it: another way that costs no more changes nothing."""
+    config = one_place(sim, 0.004, "sim/cheap")
+    both = [*config["pools"], {"id": "two", "provider": "sim", "secret": "env:PROVIDER_KEY_2"}]
+    async with RunningGateway(config, database_dsn=stored.application) as gateway:
+        first = [asyncio.create_task(post(gateway, chat("[[sim:delay_ms=300]]"))) for _ in range(4)]
+        await until(lambda: len(gateway.app._dispatcher.line) == 3)
+        async with database.admin.transaction(EVERY_TENANT) as connection:
+            await connection.execute("LOCK TABLE budget_accounts")
+            later = [asyncio.create_task(post(gateway, chat())) for _ in range(4)]
+            await until(lambda: len(gateway.spending.treasury._leasing._waiting) == 4)
+            gateway.write({**gateway.config, "pools": both})
+            assert await gateway.app.reload() is None
+        assert [reply.status for reply in await asyncio.gather(*first)] == [200] * 4
+        assert 200 not in [reply.status for reply in await asyncio.gather(*later)]

@@ -18,7 +18,8 @@ OWN = {
     "audio_in": 10, "image_in": 5, "reasoning": 2.5, "audio_out": 20, "image_out": 40, "per_search": 0.01,
     "above": [{"tokens": 10_000, "input": 2, "output": 4}], "multipliers": {"flex": 0.5, "priority": 2},
 }  # fmt: skip
-ANSWER = {"id": "c", "object": "chat.completion", "model": "m", "choices": []}
+_CHOICE = {"index": 0, "message": {"role": "assistant", "content": "Hi."}, "finish_reason": "stop"}
+ANSWER = {"id": "c", "object": "chat.completion", "model": "m", "choices": [_CHOICE]}
 #: What is asked, what is answered, and what the row then says.
 ANSWERS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
@@ -211,7 +212,6 @@ async def test_a_soft_budget_warns_at_eighty_and_at_a_hundred_percent(
         assert used == [f"{name} 0.4", f"{name} 0.8", f"{name} 1.2"]
 
 
-_CHOICE = {"index": 0, "message": {"role": "assistant", "content": "Hi."}, "finish_reason": "stop"}
 _DEAR = {"id": "dear", "input": 1_000_000, "output": 1_000_000, "multipliers": {"priority": 1000}}
 
 
@@ -233,7 +233,7 @@ async def test_a_report_of_more_than_a_request_may_cost_is_charged_as_that(
     sim: ProviderSim, stored: Stored, database: Database
 ) -> None:
     usage = {"prompt_tokens": 10**9, "completion_tokens": 10**9}
-    answer = {**ANSWER, "choices": [_CHOICE], "usage": usage, "service_tier": "priority"}
+    answer = {**ANSWER, "usage": usage, "service_tier": "priority"}
     config = budgeted(sim, 1e9, "soft", prices=[_DEAR])
     async with RunningGateway(config, database_dsn=stored.application) as gateway:
         sim.script(raw=whole_json(json.dumps(answer).encode()), path="*")

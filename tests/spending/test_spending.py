@@ -5,6 +5,8 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anthropic
+import openai
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -19,6 +21,7 @@ from tests.clock import until
 from tests.gateway.wire import Line, Reply, chat, exchange, parsed, post, request, settled
 from tests.postgres import Stored
 from tests.running import ADMIN_KEY, PROVIDER_SECRET, ProviderSim, RunningGateway, configuration
+from tests.sdk import anthropic_client, openai_client
 
 _WATCHED = (
     "gateway_budget_overruns_total", "gateway_budget_overrun_nanodollars_total", "gateway_usage_unknown_total",
@@ -116,6 +119,25 @@ async def test_a_budget_that_is_too_small_refuses_before_anything_is_sent(
         assert reply.headers["x-gateway-budget-reset"].endswith("T00:00:00Z")
         assert "a:day" in reply.error()["message"]
         assert sim.requests() == [] and await posted(gateway, database) == []
+
+
+async def test_101_budget_no_retry(sim: ProviderSim, stored: Stored) -> None:
+    """What is used up stays so: SDKs are told not to come back, and ask once."""
+    async with RunningGateway(budgeted(sim, 0.000001), database_dsn=stored.application) as gateway:
+        before = 1
+        while (await post(gateway, chat())).error()["code"] == "budget_unavailable":
+            before += 1  # until the books are open: an SDK may come back by then
+        async with openai_client(gateway, max_retries=3) as client:
+            with pytest.raises(openai.RateLimitError) as refused:
+                await client.chat.completions.create(**chat())
+        assert refused.value.code == "insufficient_quota"
+        async with anthropic_client(gateway, max_retries=3) as claude:
+            with pytest.raises(anthropic.EnforcedSpendLimitReachedError):
+                await claude.messages.create(**chat(max_tokens=10))
+        await settled(gateway)
+        lines = await gateway.log_lines(before + 2)
+        assert [line["code"] for line in lines[before:]] == ["insufficient_quota"] * 2
+        assert sim.requests() == []
 
 
 async def test_a_budget_is_never_overspent_and_used_to_the_end(

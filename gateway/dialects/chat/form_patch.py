@@ -12,22 +12,23 @@ from gateway.dialects.known_fields import without_unknown
 from gateway.dialects.losses import Losses
 
 _TOOLS, _FORMAT = "tools", "response_format"
+_FORM, _NONE = frozenset({_TOOLS, _FORMAT}), frozenset[str]()
 _STRICT = b'"strict"'
 
 
 class FormPatch:
-    """By the quirks of one flavour."""
+    """By the quirks of one flavour. `fields` are those that may have to be changed."""
 
-    __slots__ = ("_quirks", "_takes_all", "is_empty")
+    __slots__ = ("_quirks", "_takes_all", "fields")
 
     def __init__(self, quirks: Quirks) -> None:
         self._quirks = quirks
         self._takes_all = quirks.known is None and quirks.schema is None
-        self.is_empty = self._takes_all and quirks.strict_tools
+        self.fields = _NONE if self._takes_all and quirks.strict_tools else _FORM
 
     def concerns(self, document: Document) -> bool:
         """Whether one of them may have to be changed."""
-        if self.is_empty or (_TOOLS not in document.fields and _FORMAT not in document.fields):
+        if self.fields.isdisjoint(document.fields):
             return False
         return not self._takes_all or document.raw.find(_STRICT, *document.span(_TOOLS)) >= 0
 

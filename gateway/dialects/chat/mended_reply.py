@@ -14,8 +14,9 @@ from gateway.dialects.chat.called_stream import CalledStream
 from gateway.dialects.chat.finish import FINISH, stop_of
 from gateway.dialects.chat.quirks import Quirks
 from gateway.dialects.chat.reasoning import plain_thought
-from gateway.dialects.chat.spoken import texts_of
+from gateway.dialects.chat.spoken import texts_of, unread_parts
 from gateway.dialects.json_text import json_bytes, read_object
+from gateway.dialects.losses import Losses
 from gateway.dialects.said_fields import count, dicts, inside, word
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
@@ -27,12 +28,13 @@ _SHOWN = "reasoning_content"
 
 
 class Mender:
-    """Of one reply, whole or streamed."""
+    """Of one reply, whole or streamed; `losses` hears of parts that are no text."""
 
-    __slots__ = ("_begun", "_calls", "_choices", "_quirks")
+    __slots__ = ("_begun", "_calls", "_choices", "_losses", "_quirks")
 
-    def __init__(self, quirks: Quirks) -> None:
+    def __init__(self, quirks: Quirks, losses: Losses) -> None:
         self._quirks = quirks
+        self._losses = losses
         self._calls = Calls(_AS_CALLED)
         self._begun = False
         self._choices: dict[int, CalledStream] = {}
@@ -50,7 +52,7 @@ class Mender:
         changed = _mend_usage(reply)
         for choice in dicts(reply.get("choices")):
             message = inside(choice, "message")
-            changed |= _mend_texts(message)
+            changed |= self._mend_texts(message)
             calls = dicts(message.get("tool_calls"))
             for place, call in enumerate(calls):
                 if not call_id(call):
@@ -68,13 +70,27 @@ class Mender:
         changed = _mend_usage(event)
         for choice in dicts(event.get("choices")):
             delta = inside(choice, "delta")
-            changed |= _mend_texts(delta)
+            changed |= self._mend_texts(delta)
             if self._quirks.odd_calls and delta.get("tool_calls"):
                 delta["tool_calls"] = self._called(event, count(choice, "index"), delta)
                 changed = True
             begun = self._choices.get(count(choice, "index"))
             changed |= _mend_finish(event, choice, calls=begun is not None and begun.begun > 0)
         return changed
+
+    def _mend_texts(self, said: JsonObject) -> bool:
+        """Of a message or delta; whether there was anything to mend."""
+        content, thought = said.get("content"), plain_thought(said)
+        if isinstance(content, list):
+            self._losses.unread(unread_parts(content))
+            pieces = [*texts_of(content)]
+            said["content"] = "".join(text for is_thought, text in pieces if not is_thought)
+            thought = thought or "".join(text for is_thought, text in pieces if is_thought)
+        elif not thought or said.get(_SHOWN):
+            return False
+        if thought:
+            said[_SHOWN] = thought
+        return True
 
     def _called(self, event: JsonObject, index: int, delta: JsonObject) -> list[Json]:
         """The same entries, as a stream of OpenAI's would have them."""
@@ -107,20 +123,6 @@ def _mend_call(call: JsonObject, place: int) -> bool:
     changed = any(call.get(name) != value for name, value in mended.items())
     call.update(mended)
     return changed
-
-
-def _mend_texts(said: JsonObject) -> bool:
-    """Of a message or delta; whether there was anything to mend."""
-    content, thought = said.get("content"), plain_thought(said)
-    if isinstance(content, list):
-        pieces = [*texts_of(content)]
-        said["content"] = "".join(text for is_thought, text in pieces if not is_thought)
-        thought = thought or "".join(text for is_thought, text in pieces if is_thought)
-    elif not thought or said.get(_SHOWN):
-        return False
-    if thought:
-        said[_SHOWN] = thought
-    return True
 
 
 def _mend_finish(reply: JsonObject, choice: JsonObject, *, calls: bool) -> bool:

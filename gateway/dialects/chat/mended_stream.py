@@ -8,18 +8,21 @@ from gateway.dialects.chat.mended_reply import Mender
 from gateway.dialects.chat.quirks import Quirks
 from gateway.dialects.frames import frame_data
 from gateway.dialects.json_text import event_object, json_bytes
+from gateway.dialects.losses import Losses
 from gateway.dialects.openai_stream import CompletionStream
 from gateway.errors import ReportedError
 
 
 class MendedStream(CompletionStream):
-    """`hide_usage` and `frame_max` are those of the stream that it is otherwise."""
+    """`losses` is the mender's; `hide_usage` and `frame_max` are those of the stream that it is otherwise."""
 
     __slots__ = ("_mender", "_words")
 
-    def __init__(self, quirks: Quirks, hide_usage: bool, frame_max: int = 16 * 1024 * 1024) -> None:
+    def __init__(
+        self, quirks: Quirks, losses: Losses, hide_usage: bool, frame_max: int = 16 * 1024 * 1024
+    ) -> None:
         super().__init__(hide_usage, frame_max)
-        self._mender = Mender(quirks)
+        self._mender = Mender(quirks, losses)
         self._words = (*CompletionStream._words, *quirks.odd_words)
         self._lessons = 0  # a frame's head and tail do not tell whether its text is odd
 

@@ -68,7 +68,14 @@ class RequestPatch:
     @property
     def is_empty(self) -> bool:
         """Whether no request is ever concerned."""
-        return not self.fields and self._form.is_empty and not (self._messages and self._messages.marks)
+        return not self.fields and not self._form.fields and not (self._messages and self._messages.marks)
+
+    @property
+    def touched(self) -> frozenset[str] | None:
+        """Fields without any of which a request goes as it came; None: there is more to be looked at."""
+        if self._messages is not None and self._messages.marks:
+            return None
+        return self.fields | self._form.fields
 
     def concerns(self, document: Document) -> bool:
         """Whether the request may have to be changed."""

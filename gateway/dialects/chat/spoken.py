@@ -60,10 +60,15 @@ def unread_of(message: JsonObject) -> tuple[str, ...]:
     if not notes and not isinstance(content, list) and message.keys() <= _READ:
         return ()
     found = [name for name, value in message.items() if value and name not in _READ]
-    found += [kind for part in dicts(content) for kind in _unread_part(part)]
+    found += unread_parts(content)
     if notes and len(citations_of(message)) < (len(notes) if isinstance(notes, list) else 1):
         found.append("annotations")
     return tuple(found)
+
+
+def unread_parts(content: Json) -> list[str]:
+    """The kinds of its parts that are neither texts nor thoughts."""
+    return [kind for part in dicts(content) for kind in _unread_part(part)]
 
 
 def _unread_part(part: JsonObject) -> Iterator[str]:

@@ -189,18 +189,19 @@ def _redacted(fields: JsonObject, at: str, _losses: Losses) -> Block:
 
 
 def _server_tool(fields: JsonObject, at: str, losses: Losses) -> Block | None:
-    """What was asked, or the titles and addresses of what was found."""
+    """What was asked, or the titles and addresses of what was found: on lines of their own, as other dialects put
+    the texts of a message one behind the other."""
     losses.dropped(at)
     name, asked = fields.get("name"), fields.get("input")
     if isinstance(name, str):
-        return Text(f"[{name} {json_text(asked)}]")
+        return Text(f"\n[{name} {json_text(asked)}]\n")
     content = fields.get("content")
     found = [
         f"{one.get('title')}: {one.get('url')}"
         for one in (content if isinstance(content, list) else ())
         if isinstance(one, dict) and one.get("url")
     ]
-    return Text("\n".join(found)) if found else None
+    return Text("\n".join(("", *found, ""))) if found else None
 
 
 def _compaction(fields: JsonObject, at: str, losses: Losses) -> Block | None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.dialects.chat.mended_reply import Mender
 from gateway.dialects.chat.mended_stream import MendedStream
 from gateway.dialects.chat.quirks import QUIRKS
+from gateway.dialects.losses import Losses
 from gateway.errors import ReportedError
 from tests.dialects.chat.asking import frames
 
@@ -24,7 +25,7 @@ RECORDED = {
 
 
 def relayed(flavour: str, data: bytes, cuts: tuple[int, ...] = ()) -> tuple[bytes, MendedStream]:
-    stream = MendedStream(QUIRKS[flavour], hide_usage=True)
+    stream = MendedStream(QUIRKS[flavour], Losses(), hide_usage=True)
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
     out = b"".join(stream.feed(data[start:end]) for start, end in pairwise(edges) if end > start)
     return out + (b"" if stream.is_over() else stream.finish()), stream
@@ -102,7 +103,7 @@ def test_what_is_as_it_should_be_passes_as_it_is(name: str, flavour: str) -> Non
 
 def whole(flavour: str, message: dict[str, Any], finish: str = "stop", **more: Any) -> dict[str, Any]:
     reply = {"id": "r1", "choices": [{"index": 0, "message": message, "finish_reason": finish}], **more}
-    made: dict[str, Any] = json.loads(Mender(QUIRKS[flavour]).whole(json.dumps(reply).encode()))
+    made: dict[str, Any] = json.loads(Mender(QUIRKS[flavour], Losses()).whole(json.dumps(reply).encode()))
     return made
 
 
@@ -144,4 +145,4 @@ def test_usage_counts_what_openais_counts() -> None:
 
 def test_a_reply_without_a_sign_of_it_is_the_bytes_that_came() -> None:
     body = b'{ "choices": [ {"message": {"content": "x"}} ] }'
-    assert Mender(QUIRKS["groq"]).whole(body) is body
+    assert Mender(QUIRKS["groq"], Losses()).whole(body) is body

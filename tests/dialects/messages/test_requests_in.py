@@ -169,7 +169,7 @@ def test_what_anthropics_servers_did_is_told() -> None:
         ],
     }
     asked = read(body(used, found, {"type": "web_search_tool_result", "content": {"error_code": "x"}}))
-    assert asked.turns[0].blocks == (Text('[web_search {"query":"q"}]'), Text("T: https://x"))
+    assert asked.turns[0].blocks == (Text('\n[web_search {"query":"q"}]\n'), Text("\nT: https://x\n"))
     assert lost(body(used)) == {"messages[0].content[0]": "dropped"}
     assert block({"type": "compaction", "content": "so far"}) == Text("so far")
     assert lost(body({"type": "compaction", "content": None})) == {"messages[0].content[0]": "dropped"}
