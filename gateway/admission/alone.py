@@ -92,6 +92,10 @@ class Alone:
         """Whether nothing is granted while this loss lasts."""
         return not self._may_send(holding, now) and self._places.get(holding.terms.id, 0) is None
 
+    def holds_back(self, holding: Holding, now: int) -> bool:
+        """Whether what is not granted may be for want of the ledger, and not by the provider's word."""
+        return self._mode != "open" and now >= self._blocked.get(holding.terms.id, 0)
+
     def levels(self, holding: Holding, now: int) -> list[tuple[int, int]]:
         """(used, limit) of what it may send by itself in this loss; empty where nothing is counted."""
         terms = holding.terms

@@ -115,6 +115,10 @@ class Grantor(Protocol):
         tell how full the account is, nor when there is room."""
         ...
 
+    def is_cut_off(self, account: str, now: int) -> bool:
+        """Whether a shared ledger is away and may grant more than is granted without it, as soon as it answers."""
+        ...
+
     def served(self, account: str, now: int) -> Sequence[int]:
         """By rank, the part of its narrowest rate that each class took during the last minute, in thousandths."""
         ...

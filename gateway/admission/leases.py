@@ -214,6 +214,11 @@ class Leases:
             return False
         return self._alone.is_shut(channel, now)
 
+    def is_cut_off(self, account: str, now: int) -> bool:
+        channel = self._channels[account]
+        away = self._loss.lost_at is not None and bool(channel.terms.dimensions)
+        return away and self._alone.holds_back(channel, now)
+
     def served(self, account: str, now: int) -> tuple[int, ...]:
         channel = self._channels[account]
         return channel.last.served(channel.lots, now)

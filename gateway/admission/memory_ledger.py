@@ -163,6 +163,10 @@ class MemoryLedger:
         """It is never away."""
         return False
 
+    def is_cut_off(self, account: str, now: int) -> bool:  # noqa: ARG002 (the protocol's)
+        """Nor is anybody from it."""
+        return False
+
     def served(self, account: str, now: int) -> tuple[int, ...]:
         """By rank, the part of its narrowest rate that each class took during the last minute, in thousandths."""
         return self._whole(account, now).served()

@@ -32,7 +32,7 @@ from gateway.pipeline.outlook import AccountOutlook
 from gateway.pipeline.overflow import Overflow
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Permit, Ticket, ticket_of
-from gateway.pipeline.turned_away import cancelled, full, out_of_time, refused, shed, unreachable
+from gateway.pipeline.turned_away import cancelled, full, or_sooner, out_of_time, refused, shed, unreachable
 from gateway.pipeline.waitlist import Waitlist
 from gateway.pipeline.wakes import Wakes
 from gateway.settings.snapshot import PRIORITIES, Snapshot
@@ -108,13 +108,13 @@ class Dispatcher:
         """
         future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         overflow = self._overflow
-        item = None if overflow.without_key(ticket, now) else self._items.of(ticket, now)
+        item = None if overflow.without_key(ticket, now) else self._item(ticket, now)
         if item is None or (not ticket.came_back and overflow.rather(ticket, item, now)):
             permit = self.at_once(ticket, now, ticket.came_back)
             if permit is not None:
                 future.set_result(permit)
                 return future
-            item = self._items.of(ticket, now)
+            item = self._item(ticket, now)
         if ticket.came_back:
             self.line.put_back(item, now)
         else:
@@ -214,6 +214,13 @@ class Dispatcher:
         if self._expiry is not None:
             self._expiry.cancel()
 
+    def _item(self, ticket: Ticket, now: float) -> Item:
+        """The ticket as the line knows it. Raises GatewayError when no way will be open to it in time."""
+        try:
+            return self._items.of(ticket, now)
+        except GatewayError as why:
+            raise or_sooner(why, self._overflow.free_in(ticket, now)) from None
+
     def _offer(self, item: Item, now: float) -> None:
         """Into the line, at others' cost where it must be. Raises GatewayError when it is not let in."""
         verdict = self.line.offer(item, now)
@@ -221,10 +228,11 @@ class Dispatcher:
             self._metrics.shed(PRIORITIES[item.rank], verdict.reason)
             if verdict.reason == DEADLINE_UNREACHABLE:
                 raise self._unreachable(item, verdict.retry_after_s)
-            raise refused(verdict, len(self.line))
+            in_s = self._worth_asking_in(item, verdict.retry_after_s, now)
+            raise refused(verdict._replace(retry_after_s=in_s), len(self.line))
         for victim in verdict.victims:
             self._metrics.shed(PRIORITIES[victim.rank], SHED)
-            _fail(victim, shed(self.expected(victim, now).wait_s))
+            _fail(victim, shed(self._worth_asking_in(victim, self.expected(victim, now).wait_s, now)))
             self._moved_up(victim)
 
     def _turn_away(self, item: Item, at: str, now: float) -> None:
@@ -244,10 +252,15 @@ class Dispatcher:
 
     def _unreachable(self, item: Item, wait_s: float) -> GatewayError:
         ticket, now = ticket_of(item), self._clock.monotonic()
-        told_s = self._outlook.worth_asking_in(item, wait_s)
-        if self._outlook.are_full(ticket, item.expires_at - now, now):
-            return full(told_s)
-        return unreachable(told_s, day_is_used_up=self._outlook.day_is_used_up(item))
+        outlook, in_s = self._outlook, self._worth_asking_in(item, wait_s, now)
+        if outlook.are_full(ticket, item.expires_at - now, now):
+            return full(in_s)
+        day, away = outlook.day_is_used_up(item), outlook.is_cut_off(item)
+        return unreachable(wait_s, in_s, day_is_used_up=day, ledger_is_away=away)
+
+    def _worth_asking_in(self, item: Item, wait_s: float, now: float) -> float:
+        """Seconds after which one who would wait for `wait_s` is told to ask again."""
+        return self._overflow.sooner(item, self._outlook.worth_asking_in(item, wait_s), now)
 
     def _moved_up(self, gone: Item, on: str | None = None) -> None:
         """Who left the line (`on` that account, which is seen to) was before others and may have held room."""
@@ -360,8 +373,9 @@ class Dispatcher:
         now = self._clock.monotonic()
         for item in self.line.expire(now):
             self._metrics.shed(PRIORITIES[item.rank], EXPIRED)
-            wait_s = self.line.expected(item, now).wait_s
-            _fail(item, out_of_time(item, now, wait_s, ledger_is_away=self._outlook.is_shut(item)))
+            wait_s = self._worth_asking_in(item, self.line.expected(item, now).wait_s, now)
+            is_away = self._outlook.is_shut(item) or self._outlook.is_cut_off(item)
+            _fail(item, out_of_time(item, now, wait_s, ledger_is_away=is_away))
             self._moved_up(item)
         self._expiry = None
         self._arm_expiry()

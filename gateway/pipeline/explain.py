@@ -164,6 +164,9 @@ class Explainer:
                 yield "the request is larger than one of its ceilings"
             elif wait_ms > 0 and self._grantor.is_shut(account.id, self._time.at(now)):
                 yield f"{_LEDGER_AWAY}: until it answers nothing goes there (on_ledger_loss)"
+            elif wait_ms > 0 and self._grantor.is_cut_off(account.id, self._time.at(now)):
+                share = "this worker's safe share is used up (on_ledger_loss)"
+                yield f"{_LEDGER_AWAY}, and {share}: room when it answers, or in {wait_ms / 1000:.1f} s"
             elif wait_ms > _ASKED_MS or (wait_ms > 0 and not self._has_room(account, charge, now)):
                 yield f"one of its ceilings is used up: room in {wait_ms / 1000:.1f} s"
         if self._dispatcher.line.waits_for(account.id, rank):

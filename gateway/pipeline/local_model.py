@@ -4,6 +4,7 @@ A local model that is away is no way out: its key's health says so, or the break
 """
 
 from collections.abc import Sequence
+from math import inf
 
 from gateway.admission.classes import RANKS
 from gateway.admission.line import Line
@@ -32,6 +33,12 @@ def local_model(ways: Sequence[Way], line: Line, waiting_max: int) -> LocalModel
 def places(account: Account) -> int:
     """How many may run there at once."""
     return next((one.limit for one in account.terms.dimensions if one.name == "concurrency"), _UNBOUNDED)
+
+
+def free_in(account: Account, line: Line) -> float:
+    """Seconds until one more has its turn there, by how long requests take and who waits in this worker's line."""
+    ahead = account.in_flight + line.waiting_at(account.id) + 1 - places(account)
+    return max(0, ahead) * account.seconds / places(account) if places(account) > 0 else inf
 
 
 def serves(way: Way, reason: str, rank: int, patience_s: float, now: float) -> bool:

@@ -8,6 +8,7 @@ from gateway.admission.eligibility import look_at, opens_at, starts_at
 from gateway.admission.grantor import Grantor
 from gateway.admission.item import Item
 from gateway.admission.ledger import Queued
+from gateway.admission.ledger_loss import PROBE_MS_MAX
 from gateway.admission.memory_ledger import LedgerTime
 from gateway.admission.retry_budget import RetryBudget
 from gateway.charge import CHARGE_AXES, Charge
@@ -113,7 +114,11 @@ class AccountOutlook:
         return True
 
     def worth_asking_in(self, item: Item, wait_s: float) -> float:
-        """What one who would wait for `wait_s` is told: in a minute what is ejected has been tried again."""
+        """What one who would wait for `wait_s` is told: in a minute what is ejected has been tried again, and a
+        ledger that is away within a second.
+        """
+        if self.is_cut_off(item) and not self.day_is_used_up(item):
+            return min(wait_s, PROBE_MS_MAX / 1000)
         ticket = ticket_of(item)
         return min(wait_s, _WINDOW_S) if any(way.health.ejected for way in ticket.ways()) else wait_s
 
@@ -126,6 +131,11 @@ class AccountOutlook:
         """Whether nothing it waits for is granted while the ledger is away: nobody can tell when that ends."""
         now = self._time.at(self._clock.monotonic())
         return all(self._grantor.is_shut(account, now) for account in item.signature)
+
+    def is_cut_off(self, item: Item) -> bool:
+        """Whether there may be more of something it waits for as soon as the ledger, which is away, answers."""
+        now = self._time.at(self._clock.monotonic())
+        return any(self._grantor.is_cut_off(account, now) for account in item.signature)
 
     def day_is_used_up(self, item: Item) -> bool:
         """Whether what the item waits for is, everywhere, another day."""

@@ -20,7 +20,7 @@ from gateway.admission.overflow import DEADLINE, DEPTH, NO_KEY, late_from, may_o
 from gateway.admission.retry_budget import RetryBudget
 from gateway.admission.shed import Room
 from gateway.metrics import Metrics
-from gateway.pipeline.local_model import local_model, may_try, places, serves, suits
+from gateway.pipeline.local_model import free_in, local_model, may_try, places, serves, suits
 from gateway.pipeline.outlook import AccountOutlook, key_opens_in
 from gateway.pipeline.router import Way
 from gateway.pipeline.ticket import Permit, Ticket, ticket_of
@@ -158,6 +158,20 @@ class Overflow:
     def is_way_out(self, ticket: Ticket, now: float) -> bool:
         """Whether who has no other way any more may hope for a place at the local model."""
         return bool(self._serving(ticket, NO_KEY, now))
+
+    def free_in(self, ticket: Ticket, now: float) -> float:
+        """Seconds until the local model would serve one like it; infinity where none does."""
+        return min(
+            (free_in(way.account, self._line) for way in self._serving(ticket, DEADLINE, now)), default=inf
+        )
+
+    def sooner(self, item: Item, wait_s: float, now: float) -> float:
+        """The less of `wait_s`, for which one like it would wait in line, and what the local model would take."""
+        ticket = ticket_of(item)
+        goes = ticket.candidates.overflow and (
+            self._line.depth(item.signature) > self._depth or now > late_from(item, wait_s)
+        )
+        return min(wait_s, self.free_in(ticket, now)) if goes else wait_s
 
     def _reason(self, ticket: Ticket, item: Item, now: float) -> str | None:
         """Why the ticket, which might wait or does, goes to the local model now."""

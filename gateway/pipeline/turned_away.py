@@ -25,6 +25,7 @@ from gateway.upstream.refusal import NO_CREDENTIAL
 
 #: SDKs come back after what they are told; sooner than this is no help to anybody.
 RETRY_LEAST_S = 0.5
+_LEDGER_AWAY = "The ledger that counts what provider keys have used is away."
 
 
 def refused(verdict: Refused, waiting: int) -> GatewayError:
@@ -36,12 +37,18 @@ def refused(verdict: Refused, waiting: int) -> GatewayError:
     return GatewayError(QUEUE_FULL, f"Queue full ({waiting} waiting).", retry_after_s=retry_after_s)
 
 
-def unreachable(wait_s: float, *, day_is_used_up: bool) -> GatewayError:
-    """It would have to wait longer than it may."""
+def unreachable(
+    wait_s: float, retry_in_s: float, *, day_is_used_up: bool, ledger_is_away: bool
+) -> GatewayError:
+    """It would have to wait longer than it may; it is worth while to ask again in `retry_in_s`."""
     message = f"It would wait about {wait_s:.1f} s, which is longer than it may."
     if day_is_used_up:
         message = f"The day's requests of every provider key that may serve it are used up. {message}"
-    return GatewayError(DEADLINE_UNREACHABLE, message, retry_after_s=max(RETRY_LEAST_S, wait_s))
+    elif ledger_is_away:
+        message = f"{message} {_LEDGER_AWAY}"
+    elif retry_in_s < wait_s:
+        message = f"{message} One that comes in {retry_in_s:.1f} s may be served sooner."
+    return GatewayError(DEADLINE_UNREACHABLE, message, retry_after_s=max(RETRY_LEAST_S, retry_in_s))
 
 
 def shed(wait_s: float) -> GatewayError:
@@ -63,7 +70,7 @@ def out_of_time(item: Item, now: float, wait_s: float, *, ledger_is_away: bool =
         return GatewayError(DEADLINE_EXCEEDED, f"Deadline of {seconds:g} s exceeded.")
     message = f"No provider key had room within {item.ttl:g} s."
     if ledger_is_away:
-        message = f"{message} The ledger that counts what they have used is away."
+        message = f"{message} {_LEDGER_AWAY}"
         return GatewayError(QUEUE_TIMEOUT, message, retry_after_s=PROBE_MS_MAX / 1000)
     return GatewayError(QUEUE_TIMEOUT, message, retry_after_s=max(RETRY_LEAST_S, min(wait_s, RETRY_MAX_S)))
 
@@ -87,6 +94,16 @@ def no_key(opens_in_s: float, *, permanent: bool) -> GatewayError:
         "All provider keys that may serve this request are out of service for now.",
         retry_after_s=None if opens_in_s == inf else max(RETRY_LEAST_S, opens_in_s),
     )
+
+
+def or_sooner(why: GatewayError, free_in_s: float) -> GatewayError:
+    """No key will be in service in time, but the local model serves one like it in `free_in_s`."""
+    if free_in_s == inf or why.condition is REQUEST_TOO_LARGE:
+        return why
+    if why.retry_after_s is None:
+        return no_key(free_in_s, permanent=False)
+    why.retry_after_s = min(why.retry_after_s, max(RETRY_LEAST_S, free_in_s))
+    return why
 
 
 def no_credential() -> GatewayError:

@@ -109,10 +109,10 @@ def test_on_the_same_clock_it_is_the_same() -> None:
 
 def test_a_sub_window_follows_from_the_window() -> None:
     former = Process.begun(0, TERMS)
-    assert former.sends(START, 50) == 34  # 400 a minute are 34 in five seconds
+    assert former.sends(START, 50) == 33  # 400 a minute are 33 and a third in five seconds
     next_ = restarted(former, START + 1_000, 0)
     assert next_.sends(START + 1_000) == 0
-    assert next_.sends(START + 5_300, 50) == 34
+    assert next_.sends(START + 5_300, 50) == 33
 
 
 def test_what_nobody_opens_is_handed_on_until_it_has_left() -> None:

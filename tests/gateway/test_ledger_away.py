@@ -40,6 +40,13 @@ async def without_ledger(
             yield gateway
 
 
+async def explained(gateway: RunningGateway) -> dict[str, Any]:
+    asked = {"tenant": "a", "key": "web", "model": "smart"}
+    reply = await exchange(gateway, request(asked, path="/admin/v1/explain", key=ADMIN_KEY), admin=True)
+    told: dict[str, Any] = json.loads(reply.body)
+    return told
+
+
 async def test_a_key_with_limits_is_told_that_they_cannot_be_checked(sim: ProviderSim) -> None:
     async with without_ledger(sim, rpm=60) as gateway:
         for path, status in (("/v1/chat/completions", 503), (MESSAGES, 529)):
@@ -63,6 +70,18 @@ async def test_a_key_is_told_what_is_left_of_its_share(sim: ProviderSim) -> None
         assert "requests per minute: limit 3, used 3" in refused.error()["message"]
 
 
+async def test_where_a_share_is_used_up_the_ledger_may_be_back_at_any_time(sim: ProviderSim) -> None:
+    """What it would grant is not known: not that there is nothing for a minute."""
+    async with without_ledger(sim, "safe_share", rpm=200) as gateway:  # of which one is set aside
+        await passes(LEASE_MS_MAX / 1000)
+        assert (await post(gateway, chat(), key=OTHER_KEY)).status == 200
+        refused = await post(gateway, chat(), key=OTHER_KEY)
+        assert (refused.status, refused.error()["code"]) == (503, "deadline_unreachable")
+        assert "ledger" in refused.error()["message"] and refused.headers["retry-after-ms"] == "1000"
+        why_not = (await explained(gateway))["candidates"][0]["why_not"]
+        assert len(why_not) == 1 and "ledger is away" in why_not[0] and "share is used up" in why_not[0]
+
+
 async def test_who_waits_is_told_no_end(sim: ProviderSim) -> None:
     async with without_ledger(sim, rpm=60) as gateway:
         async with Line(gateway) as line:
@@ -81,9 +100,7 @@ async def test_who_waits_is_told_no_end(sim: ProviderSim) -> None:
 
 async def test_explain_names_the_ledger(sim: ProviderSim) -> None:
     async with without_ledger(sim, rpm=60) as gateway:
-        asked = {"tenant": "a", "key": "web", "model": "smart"}
-        reply = await exchange(gateway, request(asked, path="/admin/v1/explain", key=ADMIN_KEY), admin=True)
-        found: dict[str, Any] = json.loads(reply.body)
+        found = await explained(gateway)
         [one] = found["candidates"]
         assert not one["usable"] and "ledger is away" in one["why_not"][0]
         assert [limit["dimension"] for limit in found["limits"]] == ["rpm", "tpm"]

@@ -166,6 +166,12 @@ _CALLED = {
 }
 _ARGUMENTS = {"type": "response.function_call_arguments.delta", "output_index": 1, "delta": "{}"}
 _CALL_DONE = {**opened(), "type": "response.output_item.done"}
+#: Said for the first time when it is done.
+_TEXT_DONE = {"type": "response.output_text.done", "output_index": 0, "item_id": "m", "text": "Rain."}
+_ARGUMENTS_DONE = {
+    "type": "response.function_call_arguments.done", "output_index": 1, "item_id": "fc", "arguments": "{}",
+}  # fmt: skip
+_EMPTY_END = {**_ENDED, "response": {**_ENDED["response"], "output": []}}
 
 
 @pytest.mark.parametrize("path", [CHAT, MESSAGES])
@@ -178,6 +184,9 @@ _CALL_DONE = {**opened(), "type": "response.output_item.done"}
         ([_CREATED, _CALLED], [("f", "{}")]),
         ([_CREATED, _DONE, opened(arguments=""), _CALLED], [("f", "{}")]),
         ([_CREATED, _DONE, _CALL_DONE, _CALLED], [("f", "{}")]),
+        ([_CREATED, _TEXT_DONE, _EMPTY_END], []),
+        ([_CREATED, _TEXT_DONE, opened(arguments=""), _ARGUMENTS_DONE, _EMPTY_END], [("f", "{}")]),
+        ([*responses(opened(arguments=""), _ARGUMENTS, _ARGUMENTS_DONE)[:-1], _CALLED], [("f", "{}")]),
         (responses_stream("completed"), []),
         ([*responses(opened(arguments=""), _ARGUMENTS, _CALL_DONE)[:-1], _CALLED], [("f", "{}")]),
     ],

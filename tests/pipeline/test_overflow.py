@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import MODEL_NOT_FOUND, NO_KEY_NOW, QUEUE_TIMEOUT, UPSTREAM_UNREACHABLE, GatewayError
+from gateway.errors import (
+    DEADLINE_UNREACHABLE,
+    MODEL_NOT_FOUND,
+    NO_KEY_NOW,
+    QUEUE_TIMEOUT,
+    UPSTREAM_UNREACHABLE,
+    GatewayError,
+)
 from gateway.exchange import Usage
 from gateway.pipeline.ticket import Permit
 from gateway.settings.snapshot import Limits, Queue
@@ -79,6 +86,7 @@ async def test_without_a_key_in_service_it_waits_for_the_local_model_and_the_key
     with pytest.raises(GatewayError) as caught:
         await gate.admit(third)
     assert caught.value.condition is NO_KEY_NOW, "as many wait as may"
+    assert caught.value.retry_after_s == 2.0, "of a second each"
     gate.lessons.finished(held, USED, gate.clock.monotonic())
     await turns()
     assert second.result().way.key_id == "l"
@@ -119,6 +127,37 @@ async def test_when_the_last_key_refused_the_local_model_is_a_way() -> None:
     again = comes_back(gate, permit, ticket)
     await turns()
     assert (again.result().way.key_id, ticket.exchange.overflow) == ("l", "no_key")
+
+
+@pytest.mark.parametrize("permanent", [False, True])
+async def test_that_no_key_serves_is_not_the_last_word_where_a_local_model_does(permanent: bool) -> None:
+    gate = gate_of(Limits(rpm=60))
+    used_up(gate)
+    if permanent:
+        gate.health.credentials["k0"]._quarantine(gate.clock.monotonic(), "refused")
+    await gate.admit(gate.ticket())
+    waiting = await gate.waiting()
+    with pytest.raises(GatewayError) as caught:
+        await gate.admit(gate.ticket())
+    assert (caught.value.condition, caught.value.retry_after_s) == (NO_KEY_NOW, 2.0)
+    waiting.cancel()
+
+
+async def test_who_is_refused_is_told_when_the_local_model_would_serve_it() -> None:
+    gate = gate_of(Limits(rpm=60), places=2)
+    gate.filled(60, TOP)
+    held = [await gate.admit(gate.ticket()) for _ in range(2)]
+    assert {permit.way.key_id for permit in held} == {"l"}
+    waiting = await gate.waiting()
+    with pytest.raises(GatewayError) as caught:
+        await gate.admit(gate.ticket())
+    assert caught.value.condition is DEADLINE_UNREACHABLE
+    assert "about 6" in caught.value.message and caught.value.retry_after_s == 1.0, "two have to end, of two"
+    gate.account("l").breaker.failed(gate.clock.monotonic())
+    with pytest.raises(GatewayError) as caught:
+        await gate.admit(gate.ticket())
+    assert (caught.value.retry_after_s or 0.0) > 60.0, "it fails"
+    waiting.cancel()
 
 
 # ---- a local model that fails
