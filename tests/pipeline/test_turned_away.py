@@ -244,7 +244,7 @@ async def test_who_must_have_the_model_asked_for_waits() -> None:
 
 async def test_asks_stand_in_the_order_in_which_they_are_to_go() -> None:
     gate = Gate(Limits(tpm=1000))
-    gate.filled(1, TOP, tokens=1000)
+    gate.filled(1, CONVERSATION, tokens=1000)
     await passes(LATE_S)
     for rank, tokens in ((EVALUATION, 50), (SCHEDULED, 40), (SCHEDULED, 30), (TOP, 20)):
         await gate.waiting(rank, tokens=tokens)
