@@ -105,8 +105,8 @@ name what only its own servers know; those of documents have no address). So are
 that nobody here knows, and what a stream says of an answer after the reason why it ended (`delta`).
 `scarce=max_tokens` says that Gemini's thoughts may use up what so few tokens (under 1024) allow.
 
-Calls that have one id are told apart, in what goes to a provider and in its answers: the n-th result of the id is the
-n-th call's. Of more results than calls the last one goes on, the others are named as `dropped`.
+Calls that have one id are told apart, in what goes to a provider and in its answers: the n-th result of the id is
+the n-th call's. Of more results than calls the last one goes on, the others are named as `dropped`.
 
 Integers of any length pass as they are, in arguments, schemas and answers, whoever speaks which dialect.
 
