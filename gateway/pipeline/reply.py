@@ -98,7 +98,7 @@ def take_json(exchange: Exchange, reply: Reply, body: bytes, *rest: bytes) -> No
             body = work.mend(body)
         except ReportedError as failed:
             raise reported(reply, failed) from failed
-    texts = exchange.sizing.makeup().texts if work.api in EMBEDDINGS else 1
+    texts = exchange.sizing.makeup().texts if work.api in EMBEDDINGS else 0
     try:
         usage, error = read_reply(body, work.api, work.path, texts)
     except NoAnswerError as none:
