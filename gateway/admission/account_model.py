@@ -174,12 +174,13 @@ class AccountModel:
                 meter.ceiling.lower(now)
 
     def served(self) -> tuple[int, ...]:
-        """By rank, in thousandths of the ceiling, what each class took lately of the rate it took most of.
+        """By rank, in thousandths of the ceiling, what each class took lately of the narrowest rate: the one of
+        which all together took most.
 
-        What goes first by it says `classes.in_order`: a class must lack its floor of every rate.
+        What goes first by it says `classes.in_order`.
         """
         taken = [rate.share.of(rate.ceiling.limit) for rate in self.rates]
-        return tuple(map(max, *taken)) if len(taken) > 1 else taken[0] if taken else NOTHING_SERVED
+        return max(taken, key=sum) if len(taken) > 1 else taken[0] if taken else NOTHING_SERVED
 
     def free_at(self, charge: Charge, rank: int, now: int, hold: Sequence[int] = NO_HOLD) -> int:
         """When `charge` first fits if nothing happens but that what is kept of the rates (`hold`) goes before it.

@@ -14,7 +14,7 @@ class PriorityClass(NamedTuple):
 
     name: str
     ttl_s: float  # waits no longer than this, deadline or not
-    floor_permille: int  # of a ceiling, kept for the class while it is backlogged
+    floor_permille: int  # of what is used of a ceiling, kept for the class while it is backlogged
     line_share: float  # of the line, at most
 
     @property
@@ -39,13 +39,28 @@ RANKS = tuple(range(len(CLASSES)))
 TENANT_SHARE = 0.5
 
 
-#: Of a ceiling, what the top class has whatever waits: all but the others' floors.
+#: Of what is used, what the top class has whatever waits: all but the others' floors.
 TOP_SHARE_PERMILLE = 1000 - sum(one.floor_permille for one in CLASSES)
+#: Floors are parts of what was used lately, so that they hold where less than the ceiling can be used, and where
+#: what was used comes back in lumps: what classes took fades alike for all meanwhile. Where less
+#: than this of a ceiling was used they are parts of this: there is room, and nothing to be kept against the top
+#: class. A full one shows as hardly less: as 582, 1 / (e - 1), when all of it was taken at once a minute ago.
+LEAST_USED_PERMILLE = 600
+
+
+def is_below_floor(rank: int, served: Sequence[int]) -> bool:
+    """Whether a lower class got less than its floor by what each class got (`served`, thousandths of a ceiling)."""
+    return served[rank] * 1000 < CLASSES[rank].floor_permille * max(LEAST_USED_PERMILLE, sum(served))
+
+
+def top_has_share(served: Sequence[int]) -> bool:
+    """Whether the top class has what the floors leave it, or more."""
+    return served[0] * 1000 >= TOP_SHARE_PERMILLE * max(LEAST_USED_PERMILLE, sum(served))
 
 
 def below_floor(served: Sequence[int]) -> tuple[int, ...]:
-    """The classes that got (`served`, thousandths of a ceiling) less than their floor."""
-    return tuple(rank for rank in RANKS[1:] if served[rank] < CLASSES[rank].floor_permille)
+    """The lower classes that got less than their floor."""
+    return tuple(rank for rank in RANKS[1:] if is_below_floor(rank, served))
 
 
 def in_order(served: Sequence[int]) -> tuple[int, ...]:
@@ -56,7 +71,7 @@ def in_order(served: Sequence[int]) -> tuple[int, ...]:
     below = below_floor(served)
     if not below:
         return RANKS
-    first = (*below, 0) if served[0] >= TOP_SHARE_PERMILLE else (0, *below)
+    first = (*below, 0) if top_has_share(served) else (0, *below)
     return (*first, *RANKS[1:])
 
 
@@ -64,4 +79,4 @@ def claims_floor(rank: int, served: Sequence[int]) -> bool:
     """Whether the class goes before the top one, and like it: it has less than its floor, and the top class more
     than the floors leave (reference §3.4).
     """
-    return rank > 0 and served[rank] < CLASSES[rank].floor_permille and served[0] >= TOP_SHARE_PERMILLE
+    return rank > 0 and top_has_share(served) and is_below_floor(rank, served)

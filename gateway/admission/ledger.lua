@@ -429,29 +429,39 @@ local function spend(rate, units, by, overdraw)
   rate.level = level
 end
 
--- Thousandths of the ceiling, of the rate that the class took most of.
-local function served(rank)
-  local most = 0
-  for k = 1, #rates do
-    local rate = rates[k]
-    local units = S[rate.place + rank + 1]
-    if units > 0 then most = max(most, floor(units / rate.limit)) end
+-- By rank, thousandths of the ceiling of the narrowest rate, and their sum: the one of which all together took most.
+local taken = nil -- until somebody takes more
+local function served()
+  if not taken then
+    taken = { 0, 0, 0, 0, 0, sum = -1 }
+    for k = 1, #rates do
+      local place, limit = rates[k].place, rates[k].limit
+      local of = {}
+      for i = 1, 5 do of[i] = floor(S[place + i] / limit) end
+      of.sum = of[1] + of[2] + of[3] + of[4] + of[5]
+      if of.sum > taken.sum then taken = of end
+    end
   end
-  return most
+  return taken
 end
 
 local function is_below_floor(rank)
-  local FLOORS = K.FLOOR_PERMILLE
-  return served(rank) < FLOORS[rank + 1]
+  local FLOORS, of = K.FLOOR_PERMILLE, served()
+  return of[rank + 1] * 1000 < FLOORS[rank + 1] * max(K.LEAST_USED_PERMILLE, of.sum)
+end
+
+local function top_has_share()
+  local of = served()
+  return of[1] * 1000 >= K.TOP_SHARE_PERMILLE * max(K.LEAST_USED_PERMILLE, of.sum)
 end
 
 local function claims_floor(rank)
-  return rank > 0 and served(0) >= K.TOP_SHARE_PERMILLE and is_below_floor(rank)
+  return rank > 0 and top_has_share() and is_below_floor(rank)
 end
 
 local function share_add(rate, rank, units)
   local place = rate.place + rank + 1
-  S[place] = max(0, S[place] + units * K.SHARE_SCALE)
+  S[place], taken = max(0, S[place] + units * K.SHARE_SCALE), nil
 end
 
 -- ---------------------------------------------------------------- days (day.py)
@@ -929,7 +939,7 @@ local hold
 if #rows > 0 and ask_count > 0 then
   -- The top class, then those below their floor, then the others; those below first where the top class has its share.
   local function urgency(rank)
-    if rank == 0 then return served(0) >= K.TOP_SHARE_PERMILLE and 5 or 0 end
+    if rank == 0 then return top_has_share() and 5 or 0 end
     return is_below_floor(rank) and rank or rank + 5
   end
   for _, row in ipairs(rows) do
@@ -1059,7 +1069,7 @@ local answer = {
   S[1], S[2], now, 1 - joined, learning and 1 or 0, stock, stock_at, #rows > 0 and 1 or 0,
   waiting[1], waiting[2], waiting[3], waiting[4], waiting[5], live, known, turn_ms,
 }
-for rank = 0, 4 do answer[#answer + 1] = served(rank) end
+for rank = 1, 5 do answer[#answer + 1] = served()[rank] end
 local renew = now - S[4] >= K.RENEW_MS
 if renew then S[4] = now end
 S[5] = R and 1 or 0

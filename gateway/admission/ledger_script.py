@@ -26,7 +26,7 @@ from gateway.admission import (
     window,
 )
 
-VERSION = 9
+VERSION = 10
 #: What nobody touched for so long is forgotten: longer than anything in it counts.
 _STATE_MS = 600_000
 _DAYS_MS = 3 * 86_400_000
@@ -40,7 +40,6 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
     "DAYS_KEPT": day.DAYS_KEPT,
     "DAYS_MS": _DAYS_MS,
     "FLOOR_PERMILLE": tuple(row.floor_permille for row in classes.CLASSES),
-    "TOP_SHARE_PERMILLE": classes.TOP_SHARE_PERMILLE,
     "FORGOTTEN_MS": membership.FORGOTTEN_MS,
     "FULL": ceiling.FULL,
     "HELD_MS": dimension.WINDOW_MS + window.jitter_ms(dimension.WINDOW_MS),
@@ -48,6 +47,7 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
     "LAST_TAG": waiting.LAST_TAG,
     "LEASE_MS_MAX": window.LEASE_MS_MAX,
     "LEAST": ceiling.LEAST,
+    "LEAST_USED_PERMILLE": classes.LEAST_USED_PERMILLE,
     "LIVE_MS": relearning.LIVE_MS,
     "LOOK_AGAIN_MS": concurrency.LOOK_AGAIN_MS,
     "LOWERED_PERCENT": ceiling.LOWERED_PERCENT,
@@ -76,6 +76,7 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
     "TAGS_MAX": tenant_tags.TAGS_MAX,
     "TOP_CLASS_PERMILLE": rate.TOP_CLASS_PERMILLE,
     "PLACE_FROM": rate.PLACE_FROM,
+    "TOP_SHARE_PERMILLE": classes.TOP_SHARE_PERMILLE,
     "WAITS_MS": tenant_tags.WAITS_MS,
 }
 

@@ -1,8 +1,9 @@
 """What each priority class was served of one rate, fading with time: tells who is below their floor. Pure.
 
 A fading sum with a time constant of a minute, in place of a window by class: under a steady rate both agree,
-and this is four integers. Classes below their floor go right after the top class (reference §3.4), so a
-backlogged class gets its floor of the ceiling however much more urgent work there is.
+and this is five integers. Classes below their floor go right after the top class (reference §3.4), so a
+backlogged class gets its floor however much more urgent work there is. Floors are parts of the sum over all classes
+(`classes.is_below_floor`): what all took fades by the same part, so standing still changes nobody's part of it.
 """
 
 from gateway.admission.classes import RANKS

@@ -7,7 +7,7 @@ died holds nobody up.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from gateway.admission.classes import CLASSES, RANKS, TOP_SHARE_PERMILLE
+from gateway.admission.classes import RANKS, is_below_floor, top_has_share
 from gateway.admission.ledger import Ask, Batch, Demand, Queued
 from gateway.charge import Charge
 
@@ -79,8 +79,8 @@ def hold(rows: list[Row], ask: Ask, tag_of: TagOf, served: Sequence[int], *, tur
 
 def _urgency(rank: int, served: Sequence[int]) -> int:
     if rank == 0:
-        return len(RANKS) if served[0] >= TOP_SHARE_PERMILLE else 0
-    return rank if served[rank] < CLASSES[rank].floor_permille else rank + len(RANKS)
+        return len(RANKS) if top_has_share(served) else 0
+    return rank if is_below_floor(rank, served) else rank + len(RANKS)
 
 
 def _tag(row: Row, tag_of: TagOf) -> int:

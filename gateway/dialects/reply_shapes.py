@@ -19,9 +19,12 @@ class Shape(Record):
 
     error: Raw = NOTHING
 
-    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
-        """`texts` is how many are to be embedded."""
+    def is_answer(self) -> bool:
         return True
+
+    def vectors(self) -> int:
+        """How many there are, of those that are to have some."""
+        return 0
 
 
 class _Message(Record, gc=False):
@@ -35,7 +38,7 @@ class _Choice(Record, gc=False):
 class Completion(Shape):
     choices: list[_Choice] | None = None
 
-    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+    def is_answer(self) -> bool:
         choices = self.choices or ()
         return bool(choices) and None not in [choice.message for choice in choices]  # a loop costs more
 
@@ -47,7 +50,7 @@ class _Continuation(Record, gc=False):
 class TextCompletion(Shape):
     choices: list[_Continuation] | None = None
 
-    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+    def is_answer(self) -> bool:
         return bool(self.choices) and all(choice.text is not None for choice in self.choices or ())
 
 
@@ -66,7 +69,7 @@ class ResponseShape(Shape):
     output: list[Item] | None = None
     status: Any = None
 
-    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+    def is_answer(self) -> bool:
         return self.output is not None and self.status != "failed"
 
 
@@ -77,7 +80,7 @@ class _Block(Record, gc=False):
 class MessageShape(Shape):
     content: list[_Block] | None = None
 
-    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+    def is_answer(self) -> bool:
         return self.content is not None
 
 
@@ -90,9 +93,11 @@ class _Vector(Record):
 class Embeddings(Shape):
     data: list[_Vector] | None = None
 
-    def is_answer(self, texts: int) -> bool:
-        found = self.data or ()
-        return len(found) == texts and all(_is_vector(bytes(one.embedding)) for one in found)
+    def is_answer(self) -> bool:
+        return all(_is_vector(bytes(one.embedding)) for one in self.data or ())
+
+    def vectors(self) -> int:
+        return len(self.data or ())
 
 
 class _Values(Record):
@@ -102,16 +107,21 @@ class _Values(Record):
 class EmbeddedContent(Shape):
     embedding: _Values | None = None
 
-    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+    def is_answer(self) -> bool:
         return self.embedding is not None and _is_vector(bytes(self.embedding.values))
+
+    def vectors(self) -> int:
+        return 1
 
 
 class EmbeddedContents(Shape):
     embeddings: list[_Values] | None = None
 
-    def is_answer(self, texts: int) -> bool:
-        found = self.embeddings or ()
-        return len(found) == texts and all(_is_vector(bytes(one.values)) for one in found)
+    def is_answer(self) -> bool:
+        return all(_is_vector(bytes(one.values)) for one in self.embeddings or ())
+
+    def vectors(self) -> int:
+        return len(self.embeddings or ())
 
 
 class _Candidate(Record, gc=False):
@@ -128,21 +138,21 @@ class Generated(Shape):
     candidates: list[_Candidate] | None = None
     feedback: _Feedback | None = field(default=None, name="promptFeedback")
 
-    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+    def is_answer(self) -> bool:
         return bool(self.candidates) or (self.feedback is not None and bool(self.feedback.block_reason))
 
 
 class Counted(Shape):
     input_tokens: _Count | None = None
 
-    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+    def is_answer(self) -> bool:
         return self.input_tokens is not None
 
 
 class CountedContent(Shape):
     total: _Count | None = field(default=None, name="totalTokens")
 
-    def is_answer(self, texts: int) -> bool:  # noqa: ARG002
+    def is_answer(self) -> bool:
         return self.total is not None
 
 

@@ -72,9 +72,10 @@ class NoAnswerError(GatewayError):
         self.usage = usage
 
 
-def read_reply(body: bytes, api: str = "", path: str = "", texts: int = 1) -> tuple[Usage | None, Any]:
+def read_reply(body: bytes, api: str = "", path: str = "", texts: int = 0) -> tuple[Usage | None, Any]:
     """(usage, error) of a JSON reply. Raises GatewayError when the body is not one JSON object, NoAnswerError when
-    it has neither an error nor what an answer to a request of `path` has. `texts`: how many were to be embedded.
+    it has neither an error nor what an answer to a request of `path` has. `texts`: how many were to be embedded,
+    where any were.
     """
     with_usage, without = _BY_PATH.get(path) or _of_any(api)
     reply = _read(with_usage, body) or _read(without, body)  # its usage may be what cannot be true
@@ -85,7 +86,7 @@ def read_reply(body: bytes, api: str = "", path: str = "", texts: int = 1) -> tu
     usage = _usage_in(found, api)
     if found.error is not NOTHING and (error := msgspec.json.decode(found.error)):
         return usage, error
-    if path in SHAPES and (reply is None or not reply.is_answer(texts)):
+    if path in SHAPES and (reply is None or not reply.is_answer() or (texts and reply.vectors() != texts)):
         raise NoAnswerError(usage)
     return usage, None
 

@@ -98,7 +98,7 @@ def take_json(exchange: Exchange, reply: Reply, body: bytes, *rest: bytes) -> No
             body = work.mend(body)
         except ReportedError as failed:
             raise reported(reply, failed) from failed
-    texts = exchange.sizing.makeup().texts if work.api in EMBEDDINGS else 1
+    texts = exchange.sizing.makeup().texts if work.api in EMBEDDINGS else 0
     try:
         usage, error = read_reply(body, work.api, work.path, texts)
     except NoAnswerError as none:
@@ -107,10 +107,20 @@ def take_json(exchange: Exchange, reply: Reply, body: bytes, *rest: bytes) -> No
         reply.body, reply.usage = b"", none.usage  # it is paid for, and so no fault of the key's
         reply.unfit = UnfitAnswerError(none.usage, none.message)
         return
+    if not body.isascii():
+        _check_text(body)
     # A response that is looked up may be one that failed, with its error inside.
     if error and (work.api != "responses" or work.path == _CREATED):
         raise error_in_success(error, reply.permit.way.account.key, work.api, work.asked_in)
     reply.body, reply.usage = body, usage
+
+
+def _check_text(body: bytes) -> None:
+    """JSON is UTF-8 (RFC 8259 §8.1); callers' programs fail on anything else in ways of their own."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the JSON it should be.") from None
 
 
 def _take_translated(

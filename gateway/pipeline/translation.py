@@ -14,6 +14,7 @@ from gateway.clock import Clock
 from gateway.dialects.chat.quirks import quirks_of
 from gateway.dialects.checked import Checked
 from gateway.dialects.data_url import Attached
+from gateway.dialects.distinct_calls import Distinct, with_distinct_calls
 from gateway.dialects.document import Document
 from gateway.dialects.effort import thinks
 from gateway.dialects.estimated_usage import with_usage
@@ -145,11 +146,14 @@ class Translation:
         request, missing = self._memory.restore(asked, self._owner, model, self._clock.monotonic())
         if missing and thinks(request, can):
             losses.missing(missing)
+        request = with_distinct_calls(request, losses)
         if self.contents:
             request = with_contents(request, self.contents, api, can)
         spoken = outbound(provider.dialect, api, provider.flavour)
         if request.tools:
-            spoken = Remembered(spoken, self._memory, self._owner, model, request, self._clock.monotonic)
+            spoken = Remembered(
+                Distinct(spoken), self._memory, self._owner, model, request, self._clock.monotonic
+            )
         most = answers_max(provider.dialect, provider.flavour, api, can)
         several = parts(request, most, can, losses)
         sent = spoken.request(several[0], target.model, can, losses)

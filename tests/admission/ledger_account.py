@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import inf
 
-from gateway.admission.classes import CLASSES, RANKS
+from gateway.admission.classes import in_order
 from gateway.admission.dimension import SET_ASIDE_PERMILLE, AccountTerms, Dimension
 from gateway.admission.item import Item
 from gateway.admission.ledger import Queued
@@ -25,9 +25,8 @@ class LedgerAccount:
         self._ledger.open_account(terms, self._time.now())
 
     def order(self) -> tuple[int, ...]:
-        """The top class, then whoever is below their floor, then all: a rank named twice is tried once."""
-        served = self.served(_ACCOUNT)
-        return (0, *(rank for rank in RANKS[1:] if served[rank] < CLASSES[rank].floor), *RANKS[1:])
+        """As dispatching tries them: a rank named twice is tried once."""
+        return in_order(self._ledger.served(_ACCOUNT, self._time.now()))
 
     def try_take(self, item: Item) -> bool:
         return self._ledger.take(_ACCOUNT, item.charge, item.rank, self._time.now()) is not None

@@ -20,13 +20,13 @@ ONE = Charge(1)
 
 async def test_more_urgent_work_elsewhere_comes_first(ledger: LedgerUnderTest) -> None:
     account = terms(Dimension("rpm", 100))
-    filled = await ledger.exchange(Batch(account, "fill", 1, asks=asks(60) + asks(29, rank=1)))
-    assert granted(filled) == 89
-    waiting = (Demand(0, 10, Charge(10), ONE),)
+    filled = await ledger.exchange(Batch(account, "fill", 1, asks=asks(50) + asks(29, rank=1)))
+    assert granted(filled) == 79
+    waiting = (Demand(0, 20, Charge(20), ONE),)
     await ledger.exchange(Batch(account, "urgent", 1, demand=waiting))
     held = await ledger.exchange(Batch(account, "late", 1, asks=asks(1, rank=0) + asks(1, rank=2)))
     assert [one.granted for one in held.verdicts] == [True, False]
-    assert held.contention and held.waiting[0] == 10
+    assert held.contention and held.waiting[0] == 20
     ledger.now += 501  # nobody renewed that row
     free = await ledger.exchange(Batch(account, "late", 2, asks=asks(1, rank=0)))
     assert granted(free) == 1 and not free.contention
@@ -35,15 +35,15 @@ async def test_more_urgent_work_elsewhere_comes_first(ledger: LedgerUnderTest) -
 async def test_floors_are_kept_against_the_top_class_too(ledger: LedgerUnderTest) -> None:
     """Over twice the ceiling of the top class at one worker, and two other classes elsewhere."""
     account, got = terms(Dimension("rpm", 600)), Counter[int]()
-    for step in range(1, 181 * 5):
+    for step in range(1, 361 * 5):
         ledger.now += 200
         for worker, rank, wanted in (("loud", 0, 5), ("quiet", 2, 5), ("quiet too", 4, 5)):
             answer = await ledger.exchange(Batch(account, worker, step, asks=asks(wanted, rank=rank)))
-            if step > 60 * 5:
+            if step > 240 * 5:
                 got[rank] += granted(answer)
     for rank in (2, 4):
-        assert got[rank] >= 2 * 600 * CLASSES[rank].floor * 0.9, got
-    assert got[0] >= 2 * 600 * 0.85 and sum(got.values()) >= 2 * 600 * 0.98, got
+        assert got[rank] >= CLASSES[rank].floor * sum(got.values()) * 0.97, got
+    assert got[0] >= 2 * 600 * 0.88 and sum(got.values()) >= 2 * 600 * 0.98, got
 
 
 def queued(rank: int, tenant: str, count: float) -> Queued:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.admission.classes import CLASSES
+from gateway.admission.classes import CLASSES, in_order
 from gateway.admission.dimension import SET_ASIDE_PERMILLE, AccountTerms, Dimension
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
 from gateway.charge import Charge
@@ -57,9 +57,7 @@ class Simulation:
                 self._dispatch(now)
 
     def _dispatch(self, now: int) -> None:
-        served = self.ledger.served("a", START + now)
-        below = [k for k in range(1, 5) if self._queues[k] and served[k] < CLASSES[k].floor_permille]
-        for rank in (0, *below, 1, 2, 3, 4):
+        for rank in in_order(self.ledger.served("a", START + now)):
             queue = self._queues[rank]
             while queue and self.ledger.take("a", ONE, rank, START + now) is not None:
                 arrived = queue.popleft()

@@ -24,6 +24,12 @@ BROKEN = [
     ("cut", whole_json(ANSWER)[:-20], 502, "upstream_incomplete"),
     ("no json", whole_json(b"{" + ANSWER), 502, "upstream_invalid_response"),
     ("truncated", whole_json(ANSWER[:-20]), 502, "upstream_invalid_response"),
+    (
+        "no text",
+        whole_json(b'{"choices":[{"message":{"content":"a\xff"}}]}'),
+        502,
+        "upstream_invalid_response",
+    ),
     ("html", HTML, 502, "upstream_invalid_response"),
     (
         "deeper than anything",

@@ -83,6 +83,21 @@ async def test_base64_on_the_wire_is_what_was_asked_for(gateway: RunningGateway,
         assert type(only["embedding"]) is kind
 
 
+@pytest.mark.parametrize("encoding", ["base64", "float"])
+async def test_numbers_of_a_provider_that_knows_no_base64(
+    gateway: RunningGateway, sim: ProviderSim, encoding: str
+) -> None:
+    """OpenAI's SDK for JavaScript makes `[]` of numbers where it asked for base64."""
+    data = [{"index": 0, "object": "embedding", "embedding": [1, -0.5]}]
+    body = {"object": "list", "data": data, "model": "m", "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+    sim.script(path="*", status=200, headers={"content-type": "application/json"}, body=body)
+    asked = {"model": "openai", "input": "a", "encoding_format": encoding}
+    reply = await exchange(gateway, request(asked, path="/v1/embeddings"))
+    (only,) = orjson.loads(reply.body)["data"]
+    packed = base64.b64encode(struct.pack("<2f", 1.0, -0.5)).decode()
+    assert only == {**data[0], "embedding": packed if encoding == "base64" else [1, -0.5]}
+
+
 @every_dialect
 async def test_dimensions(by_openai: AsyncOpenAI, sim: ProviderSim, behind: str) -> None:
     made = await by_openai.embeddings.create(model=behind, input="the sea", dimensions=64)

@@ -166,6 +166,12 @@ _CALLED = {
 }
 _ARGUMENTS = {"type": "response.function_call_arguments.delta", "output_index": 1, "delta": "{}"}
 _CALL_DONE = {**opened(), "type": "response.output_item.done"}
+#: Said for the first time when it is done.
+_TEXT_DONE = {"type": "response.output_text.done", "output_index": 0, "item_id": "m", "text": "Rain."}
+_ARGUMENTS_DONE = {
+    "type": "response.function_call_arguments.done", "output_index": 1, "item_id": "fc", "arguments": "{}",
+}  # fmt: skip
+_EMPTY_END = {**_ENDED, "response": {**_ENDED["response"], "output": []}}
 
 
 @pytest.mark.parametrize("path", [CHAT, MESSAGES])
@@ -178,6 +184,9 @@ _CALL_DONE = {**opened(), "type": "response.output_item.done"}
         ([_CREATED, _CALLED], [("f", "{}")]),
         ([_CREATED, _DONE, opened(arguments=""), _CALLED], [("f", "{}")]),
         ([_CREATED, _DONE, _CALL_DONE, _CALLED], [("f", "{}")]),
+        ([_CREATED, _TEXT_DONE, _EMPTY_END], []),
+        ([_CREATED, _TEXT_DONE, opened(arguments=""), _ARGUMENTS_DONE, _EMPTY_END], [("f", "{}")]),
+        ([*responses(opened(arguments=""), _ARGUMENTS, _ARGUMENTS_DONE)[:-1], _CALLED], [("f", "{}")]),
         (responses_stream("completed"), []),
         ([*responses(opened(arguments=""), _ARGUMENTS, _CALL_DONE)[:-1], _CALLED], [("f", "{}")]),
     ],
@@ -242,3 +251,25 @@ async def test_one_that_says_little_does(sim: ProviderSim, behind: str, path: st
         reply = await post(gateway, {**asked, "stream": True}, path=path)
     assert reply.status == 200
     assert b'error":{' not in reply.body
+
+
+async def test_half_of_a_tools_arguments_is_no_finished_call(sim: ProviderSim) -> None:
+    """To a caller whose SDK would run the tool with what it makes of them."""
+    config, asked = asked_behind(sim, "openai", MESSAGES)
+    called = {
+        "index": 0,
+        "id": "c",
+        "type": "function",
+        "function": {"name": "rm", "arguments": '{"path":"/a","rec'},
+    }
+    whole = chat_stream("tool_calls")
+    choice = {"index": 0, "delta": {"tool_calls": [called]}, "finish_reason": None}
+    frames = [*frames_of("openai", [{**whole[0], "choices": [choice]}, *whole])[1], b"data: [DONE]\n\n"]
+    async with RunningGateway(config) as gateway:
+        sim.script(status=200, headers=[("content-type", "text/event-stream")], chunks=frames, gap_ms=50)
+        reply = await post(gateway, {**asked, "stream": True}, path=MESSAGES)
+        (entry,) = await gateway.log_lines(1)
+    assert b"message_stop" not in reply.body
+    assert b"event: error" in reply.body
+    assert entry["outcome"] == "error"
+    assert "unread=_raw" in entry["warnings"]

@@ -361,3 +361,21 @@ async def test_usage_that_no_provider_tells_is_estimated(
         assert response.usage is not None
         assert response.usage.input_tokens > 0
         assert response.usage.output_tokens > 0
+
+
+@pytest.mark.parametrize("behind", ["anthropic", "gemini"])
+async def test_results_of_calls_of_one_id_all_arrive(
+    gateway: RunningGateway, sim: ProviderSim, behind: str
+) -> None:
+    calls = [{"id": "x", "type": "function", "function": {"name": name, "arguments": "{}"}} for name in "fg"]
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "tool_calls": calls},
+    ]
+    messages += [{"role": "tool", "tool_call_id": "x", "content": said} for said in ("first", "second")]
+    reply = await post(
+        gateway, {"model": behind, "max_tokens": 9, "messages": messages}, path="/v1/chat/completions"
+    )
+    assert reply.status == 200
+    (sent,) = sim.requests()
+    assert "first" in str(sent) and "second" in str(sent)

@@ -206,7 +206,7 @@ async def test_media_are_kept_and_what_is_too_large_is_not(
         first, again = await exchange(gateway, data), await exchange(other, data)
         assert first.status == again.status == 200
         assert first.body and (again.body, shown(again)) == (first.body, shown(first))
-        sim.script(raw=whole_json(b'{"choices":[],"x":"' + b"y" * 200_000 + b'"}'))
+        sim.script(raw=whole_json(b'{"choices":[{"message":{"content":"a"}}],"x":"' + b"y" * 200_000 + b'"}'))
         large = await post(gateway, chat("large"), headers="idempotency-key: large\r\n")
         assert large.status == 200
         assert [row["key"] for row in await rows(database)] == ["order-1"]

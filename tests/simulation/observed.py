@@ -7,7 +7,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from gateway.admission.classes import CLASSES
+from gateway.admission.classes import CLASSES, is_below_floor
 from gateway.admission.eligibility import RISING, grade
 from gateway.admission.item import Item
 from gateway.admission.next_in_line import LOOK_PAST
@@ -153,7 +153,8 @@ class Observed(Dispatcher):
         """Whether its class may go before more urgent ones."""
         if not way.account.limited:
             return False
-        return bool(self._outlook.served(way.account.id)[ticket.rank] < CLASSES[ticket.rank].floor)
+        served = self._grantor.served(way.account.id, self._time.at(self._clock.monotonic()))
+        return is_below_floor(ticket.rank, served)
 
     @property
     def outlook(self) -> Any:

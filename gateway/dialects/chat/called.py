@@ -48,14 +48,12 @@ class Calls:
         """Whether the caller's tool takes plain text."""
         return name in self._custom
 
-    def whole(self, call: JsonObject) -> ToolCall | None:
-        """None for a call of nothing. Raises GatewayError for what is no call."""
+    def whole(self, call: JsonObject) -> ToolCall:
+        """Raises GatewayError for what is no call, or one of nothing."""
         inner = inner_of(call)
         sent = answer_word(inner, "name")
         if not sent:
-            if inner:
-                raise no_answer("tool_calls")
-            return None
+            raise no_answer("tool_calls")
         name, said = self.name(sent), arguments_of(inner)
         custom = self.is_custom(name)
         if custom and "input" not in inner:

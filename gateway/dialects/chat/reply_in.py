@@ -104,8 +104,6 @@ def _called(message: JsonObject, calls: Calls, blocks: list[Block], unread: list
             unread.append(kind)
             continue
         call = calls.whole(one)
-        if call is None:
-            continue
         if call.name == calls.answer_tool:
             blocks.append(Text(call.arguments))
         else:

@@ -1,11 +1,13 @@
 """OpenAI's /v1/embeddings: spoken by callers, and by OpenAI, Azure and compatible servers."""
 
+import re
+
 from gateway.capabilities import Capabilities
 from gateway.chat import Json, JsonObject
 from gateway.dialects.embeddings.table import OPENAI_IN
 from gateway.dialects.embeddings.vectors import checked, packed, read_vector
 from gateway.dialects.json_fields import mapping, missing, path, text, wrong_type, wrong_value
-from gateway.dialects.json_text import json_bytes
+from gateway.dialects.json_text import json_bytes, read_object
 from gateway.dialects.losses import Losses
 from gateway.dialects.said_fields import count, dicts
 from gateway.dialects.translation import Sent
@@ -15,6 +17,7 @@ from gateway.errors import ReportedError
 
 _INPUT, _EXTRA = "input", "extra_body"
 _GOOGLES = f"{_EXTRA}.google"
+_VECTOR = re.compile(rb'"embedding"\s*:\s*(.)', re.DOTALL)
 _ROWS = {row.field: row for row in OPENAI_IN}
 _NAMES = {row.noun: row.field for row in OPENAI_IN if row.read is not None}
 
@@ -79,6 +82,20 @@ class OpenAIOut:
         data.sort(key=lambda one: count(one, "index"))  # stable: where none are said they are in order
         vectors = tuple(read_vector(one.get("embedding")) for one in data)
         return EmbeddingReply(checked(vectors, request), usage_of(body))
+
+
+def packed_reply(body: bytes) -> bytes:
+    """A reply to who asked for `base64`, of a provider that may not know it and answers numbers: OpenAI's SDKs ask
+    so, and its JavaScript makes an empty vector of what is none. Raises GatewayError for a reply with no vectors.
+    """
+    begins = _VECTOR.search(body)
+    reply = read_object(body) if begins is not None and begins[1] == b"[" else None
+    if reply is None:
+        return body
+    for one in dicts(reply.get("data")):
+        if isinstance(one.get("embedding"), list):
+            one["embedding"] = packed(read_vector(one["embedding"]))
+    return json_bytes(reply)
 
 
 def _inputs(stated: Json) -> tuple[Input, ...]:

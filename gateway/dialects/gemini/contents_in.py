@@ -161,8 +161,10 @@ def inner_object(fields: JsonObject, name: str, at: str) -> JsonObject:
 
 
 def code_fence(language: str | None, code: str | None) -> str:
-    """Code that a model ran, or what came of it, for readers that know only text."""
-    return f"```{(language or '').lower()}\n{code or ''}\n```"
+    """Code that a model ran, or what came of it, for readers that know only text: on lines of its own, whatever
+    text stands before and behind it.
+    """
+    return f"\n```{(language or '').lower()}\n{code or ''}\n```\n"
 
 
 def _kind(media_type: str) -> Literal["image", "audio", "document"]:

@@ -19,11 +19,11 @@ from gateway.record import replace
 _NO_ID = re.compile(r"[^A-Za-z0-9_-]")
 _ID_MAX = 40
 _RAN = "codeExecutionResult"
-#: What is read of a part, and what only tells how its sight or sound was cut.
+#: What has a noun of a part, and what only tells how its sight or sound was cut.
 _PARTS = frozenset(
     {
-        "text", "thought", "thoughtSignature", "functionCall", "inlineData", "executableCode", _RAN,
-        "mediaResolution", "partMetadata", "videoMetadata",
+        "text", "thought", "thoughtSignature", "functionCall", "inlineData", "mediaResolution",
+        "partMetadata", "videoMetadata",
     }
 )  # fmt: skip
 
@@ -106,7 +106,7 @@ def parts_of(candidate: JsonObject) -> list[JsonObject]:
 
 
 def unread_of(part: JsonObject) -> tuple[str, ...]:
-    """What stands in it that is not read."""
+    """What stands in it that is not read, or only as text."""
     return () if part.keys() <= _PARTS else tuple(name for name in part if name not in _PARTS)
 
 

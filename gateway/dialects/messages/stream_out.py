@@ -3,12 +3,14 @@
 What always holds: at most one block is open; indices go up from 0 without a gap; a block is its start, its pieces
 and its stop; what ends the message is said once, after the last block, with all that was used. So whatever is said
 while a call is open that has not ended waits, in its order, until it has: calls whose pieces come interleaved are
-written one after the other. A call ends when its reader says so, at the latest with the answer.
+written one after the other. A call ends when its reader says so, at the latest with the answer. An answer that
+ended as if it were whole has whole calls: the caller's tool would run with what Anthropic's SDKs make of half of
+one's arguments.
 """
 
 from collections.abc import Iterable
 
-from gateway.chat import Answer, JsonObject, Signature, Thinking
+from gateway.chat import Answer, JsonObject, Signature, Stop, Thinking
 from gateway.chat_events import (
     Begun,
     CallBegun,
@@ -25,6 +27,7 @@ from gateway.chat_events import (
     ThinkingPiece,
     ThinkingSigned,
 )
+from gateway.dialects.json_text import read_json
 from gateway.dialects.messages.frames import (
     ARGUMENTS,
     MESSAGE_STOP,
@@ -41,18 +44,22 @@ from gateway.dialects.messages.frames import (
 from gateway.dialects.messages.reply_out import call_block, call_id, message_id, stop_fields, text_block
 from gateway.dialects.messages.thoughts import is_sealed, sent_signature, thinking_block
 from gateway.dialects.messages.usage_out import usage_object, usage_totals
-from gateway.dialects.tool_arguments import INPUT, arguments_text
+from gateway.dialects.tool_arguments import INPUT, RAW, arguments_text
 from gateway.dialects.translation import Asked
+from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import NO_USAGE, Usage
 
 _TEXT, _THOUGHT, _CALL = "text", "thinking", "tool_use"
+#: Why an answer ends that was not cut off.
+_WHOLE = frozenset[Stop]({"stop", "tool_calls"})
 
 
 class MessagesWriter:
     """Writes one stream, of the first choice."""
 
     __slots__ = (
-        "_asked", "_call", "_index", "_open", "_out", "_plain", "_refusal", "_stopped", "_usage", "_waiting",
+        "_arguments", "_asked", "_call", "_index", "_is_plain", "_open", "_out", "_refusal", "_stopped",
+        "_unfinished", "_usage", "_waiting",
     )  # fmt: skip
     whole = None
 
@@ -62,7 +69,9 @@ class MessagesWriter:
         self._index = -1  # of the block that is or was open last
         self._open = ""  # its kind, where one is
         self._call = -1  # its call's number, where it is one
-        self._plain: list[str] | None = None  # what was said of it, where its tool takes plain text
+        self._is_plain = False  # whether its tool takes plain text
+        self._arguments: list[str] = []  # what was said of it
+        self._unfinished = False  # whether some call ended before its arguments did
         self._waiting: list[Event] = []
         self._refusal: list[str] = []
         self._stopped = Stopped("stop")
@@ -113,7 +122,7 @@ class MessagesWriter:
             case CallBegun():
                 id_ = call_id(event.id, self._asked, self._index + 1)
                 self._start(_CALL, call_block(id_, event.name, {}))
-                self._call, self._plain = event.number, [] if event.custom else None
+                self._call, self._is_plain, self._arguments = event.number, event.custom, []
             case RefusalPiece():
                 self._refusal.append(event.text)
             case Cited():
@@ -144,6 +153,11 @@ class MessagesWriter:
             self._say_waiting()
             self._close()
         stopped = self._stopped
+        if self._unfinished and stopped.stop in _WHOLE:
+            self._asked.losses.unread((RAW,))
+            raise GatewayError(
+                UPSTREAM_INVALID, "The provider's answer has a call whose arguments are no JSON object."
+            )
         answer = Answer((), stopped.stop, stopped.matched, stopped.explanation)
         ends = stop_fields(answer, "".join(self._refusal))
         self._out += (message_delta(ends, usage_totals(self._usage)), MESSAGE_STOP)
@@ -159,9 +173,8 @@ class MessagesWriter:
         self._close(signature)
 
     def _say_arguments(self, arguments: str) -> None:
-        if self._plain is not None:
-            self._plain.append(arguments)
-        elif arguments:
+        self._arguments.append(arguments)
+        if arguments and not self._is_plain:
             self._out.append(block_delta(self._index, ARGUMENTS, arguments))
 
     def _say_waiting(self) -> None:
@@ -184,8 +197,21 @@ class MessagesWriter:
             return
         if self._open == _THOUGHT:
             self._out.append(block_delta(self._index, SIGNATURE, sent_signature(signature)))
-        elif self._plain is not None:
-            said = arguments_text({INPUT: "".join(self._plain)})
-            self._out.append(block_delta(self._index, ARGUMENTS, said))
+        elif self._call >= 0:
+            self._end_call("".join(self._arguments))
         self._out.append(block_stop(self._index))
-        self._open, self._call, self._plain = "", -1, None
+        self._open, self._call = "", -1
+
+    def _end_call(self, arguments: str) -> None:
+        if self._is_plain:
+            self._out.append(block_delta(self._index, ARGUMENTS, arguments_text({INPUT: arguments})))
+        elif arguments.strip() and not _is_object(arguments):
+            self._unfinished = True
+
+
+def _is_object(arguments: str) -> bool:
+    """However deep: the caller reads it."""
+    try:
+        return type(read_json(arguments)) is dict
+    except ValueError:
+        return False

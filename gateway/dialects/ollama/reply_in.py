@@ -30,6 +30,8 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
     """Raises GatewayError when it is none, or when the model said nothing for no good reason."""
     if body.get("error"):
         raise ReportedError(json_bytes(body))
+    if body.get("done") is False:
+        raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not done, and no more of it comes.")
     message = body.get("message")
     if not isinstance(message, dict):
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer has no message.")

@@ -102,8 +102,8 @@ def no_response(why: GatewayError) -> GatewayError:
 def stop_of(response: JsonObject, called: bool) -> Stop:
     """Why a response that did not fail has ended."""
     details = response.get("incomplete_details")
-    if response.get("status") == "incomplete" and isinstance(details, dict):
-        reason = details.get("reason")
+    if response.get("status") == "incomplete":
+        reason = details.get("reason") if isinstance(details, dict) else None
         return _STOPS.get(reason, "length") if isinstance(reason, str) else "length"
     return "tool_calls" if called else "stop"
 

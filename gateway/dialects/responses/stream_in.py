@@ -146,6 +146,24 @@ class ResponsesReader:
             raise no_answer("output_index")
         return [CallPiece(number, self._piece(event))]
 
+    def text_done(self, event: JsonObject) -> list[Event]:
+        """The whole of it once more; of some servers, for the first time."""
+        return [] if self._was_told(event) else self.text({**event, "delta": event.get("text")})
+
+    def refusal_done(self, event: JsonObject) -> list[Event]:
+        return [] if self._was_told(event) else self.refusal({**event, "delta": event.get("refusal")})
+
+    def thought_done(self, event: JsonObject) -> list[Event]:
+        return [] if self._was_told(event) else self.thought({**event, "delta": event.get("text")})
+
+    def arguments_done(self, event: JsonObject) -> list[Event]:
+        said = event.get("arguments", event.get("input"))
+        return [] if self._was_told(event) else self.arguments({**event, "delta": said})
+
+    def _was_told(self, event: JsonObject) -> bool:
+        told = self._told
+        return _index(event) in told or _text(event, "item_id") in told or _ANY in told
+
     def closed(self, event: JsonObject) -> list[Event]:
         return self._done(answer_object(event, "item"), _index(event))
 
@@ -215,14 +233,20 @@ class ResponsesReader:
 _KINDS: "MappingProxyType[str, Callable[[ResponsesReader, JsonObject], list[Event]]]" = MappingProxyType({
     "response.created": ResponsesReader.created,
     "response.output_text.delta": ResponsesReader.text,
+    "response.output_text.done": ResponsesReader.text_done,
     "response.output_text.annotation.added": ResponsesReader.cited,
     "response.refusal.delta": ResponsesReader.refusal,
+    "response.refusal.done": ResponsesReader.refusal_done,
     "response.reasoning_summary_part.added": ResponsesReader.next_thought,
     "response.reasoning_summary_text.delta": ResponsesReader.thought,
     "response.reasoning_text.delta": ResponsesReader.thought,
+    "response.reasoning_summary_text.done": ResponsesReader.thought_done,
+    "response.reasoning_text.done": ResponsesReader.thought_done,
     "response.output_item.added": ResponsesReader.opened,
     "response.function_call_arguments.delta": ResponsesReader.arguments,
     "response.custom_tool_call_input.delta": ResponsesReader.arguments,
+    "response.function_call_arguments.done": ResponsesReader.arguments_done,
+    "response.custom_tool_call_input.done": ResponsesReader.arguments_done,
     "response.output_item.done": ResponsesReader.closed,
     "response.completed": ResponsesReader.ended,
     "response.incomplete": ResponsesReader.ended,

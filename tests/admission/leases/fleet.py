@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, cast
 
-from gateway.admission.classes import CLASSES, RANKS
+from gateway.admission.classes import in_order
 from gateway.admission.dimension import AccountTerms
 from gateway.admission.grantor import Grant
 from gateway.admission.leases import Leases
@@ -91,10 +91,8 @@ class Line:
         self.room(self.account)
 
     def _ranks(self) -> list[int]:
-        """The top class, those that got less than their floor, then the others."""
-        served = self.leases.served(self.account, self._time.now())
-        below = [rank for rank in RANKS[1:] if served[rank] < CLASSES[rank].floor_permille]
-        return list(dict.fromkeys((0, *below, *RANKS)))
+        """As dispatching tries them: a rank named twice is tried once."""
+        return list(dict.fromkeys(in_order(self.leases.served(self.account, self._time.now()))))
 
     def _first(self) -> int | None:
         return next((rank for rank in self._ranks() if self.waiting[rank]), None)

@@ -26,7 +26,7 @@ from gateway.chat import (
 from gateway.dialects.chat.dialect import CHAT_IN, chat_out
 from gateway.dialects.translation import Sent
 from gateway.dialects.whole_as_stream import events_of
-from gateway.errors import GatewayError, ReportedError
+from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
 from gateway.exchange import Kinds, Usage
 from tests.dialects.chat.asking import SENT, asked, events, sent_with
 from tests.dialects.conversations import answered, replies
@@ -159,7 +159,6 @@ def test_calls_however_they_are_written() -> None:
                 {"id": "null", "function": {"name": "f", "arguments": {"a": "é"}}},
                 {"function": {"name": "sql", "arguments": '{"input":"SELECT"}'}},
                 {"id": "d", "type": "custom", "custom": {"name": "sql", "input": "SELECT"}},
-                {"id": "e", "function": {}},
                 {
                     "id": "f",
                     "function": {"name": "f"},
@@ -179,6 +178,17 @@ def test_calls_however_they_are_written() -> None:
         ),
         "tool_calls",
     )
+
+
+@pytest.mark.parametrize(
+    "nothing", [{}, {"function": None}, {"function": {}}, {"function": {"arguments": "{}"}}]
+)
+def test_a_call_of_nothing_is_no_answer(nothing: dict[str, Any]) -> None:
+    sound = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    for several in ([nothing], [sound, nothing]):
+        with pytest.raises(GatewayError) as caught:
+            answer({"content": "a", "tool_calls": several})
+        assert caught.value.condition is UPSTREAM_INVALID
 
 
 def test_calls_of_a_reply_without_an_id_are_told_apart() -> None:

@@ -99,10 +99,17 @@ def test_other_parts() -> None:
     ).blocks
     assert blocks == (
         Media("image", "", "image/png", PNG),
-        Text("```python\n1+1\n```"),
-        Text("```\n2\n```"),
+        Text("\n```python\n1+1\n```\n"),
+        Text("\n```\n2\n```\n"),
         Text("", signature=Signature("gemini", "s")),
     )
+
+
+def test_code_that_ran_is_told() -> None:
+    ran = {"codeExecutionResult": {"output": "2"}}
+    content = {"parts": [{"text": "It is"}, {"executableCode": {"code": "1+1"}}, ran]}
+    read = OUT.reply({"candidates": [{"content": content, "finishReason": "STOP"}]}, SENT)
+    assert read.unread == ("executableCode", "codeExecutionResult")
 
 
 def test_sources_and_where_they_stand() -> None:

@@ -319,7 +319,7 @@ def test_code_that_ran_at_google_becomes_text() -> None:
             role="model",
         ),
     )
-    assert request.turns[0].blocks == (Text("```python\n1+1\n```"), Text("```\n2\n```"))
+    assert request.turns[0].blocks == (Text("\n```python\n1+1\n```\n"), Text("\n```\n2\n```\n"))
     assert losses.names == (
         ("changed", "contents[0].parts[0].executableCode"),
         ("changed", "contents[0].parts[1].codeExecutionResult"),

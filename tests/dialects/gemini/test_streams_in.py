@@ -220,3 +220,15 @@ def test_slicing_changes_nothing(name: str, data: st.DataObject) -> None:
 def test_one_byte_at_a_time(name: str) -> None:
     whole = recorded(name)
     assert events(whole, [bytes([byte]) for byte in whole]) == events(whole)
+
+
+def test_code_that_ran_stands_on_lines_of_its_own_and_is_told() -> None:
+    ran = {"executableCode": {"language": "PYTHON", "code": "1+1"}}
+    found = said(frame({"text": "So:"}, ran), frame({"text": "That."}, finish="STOP"))
+    assert found == [
+        TextPiece("So:"),
+        Unread(("executableCode",)),
+        TextPiece("\n```python\n1+1\n```\n"),
+        TextPiece("That."),
+        Stopped("stop"),
+    ]

@@ -111,13 +111,13 @@ def test_kinds_that_change_are_new_blocks() -> None:
 
 def test_interleaved_calls_are_written_one_after_the_other() -> None:
     assert shapes(
-        CallBegun(0, "a", "f"), CallPiece(0, "1"), CallBegun(1, "b", "g"), CallPiece(1, "2"), CallPiece(0, "3"),
-        CallBegun(2, "c", "h"), CallPiece(1, "4"), CallPiece(2, "5"), TextPiece("t"), CallEnded(0),
-        CallPiece(1, "6"),
+        CallBegun(0, "a", "f"), CallPiece(0, "{"), CallBegun(1, "b", "g"), CallPiece(1, "{ "), CallPiece(0, "}"),
+        CallBegun(2, "c", "h"), CallPiece(1, "  "), CallPiece(2, "{}"), TextPiece("t"), CallEnded(0),
+        CallPiece(1, " }"),
     ) == [
-        "0 tool_use", "0 + 1", "0 + 3", "0 .",
-        "1 tool_use", "1 + 2", "1 + 4", "1 + 6", "1 .",
-        "2 tool_use", "2 + 5", "2 .",
+        "0 tool_use", "0 + {", "0 + }", "0 .",
+        "1 tool_use", "1 + { ", "1 +   ", "1 +  }", "1 .",
+        "2 tool_use", "2 + {}", "2 .",
         "3 text", "3 + t", "3 .",
     ]  # fmt: skip
 
@@ -219,3 +219,21 @@ def test_any_order_of_events_is_a_message(
     texts = "".join(event.text for event in mixed if isinstance(event, TextPiece))
     assert "".join(block.text for block in final.content if block.type == "text") == texts
     assert sorted(block.id for block in final.content if block.type == "tool_use") == ["c0", "c1", "c2", "c3"]
+
+
+def half_a_call(ended: Stopped, *ends: Event) -> bytes:
+    return written(
+        CallBegun(0, "a", "rm"), CallPiece(0, '{"path":"/a","rec'), *ends, ended, Counted(USAGE), Over()
+    )
+
+
+@pytest.mark.parametrize("ends", [(), (CallEnded(0),)], ids=["untold", "told"])
+@pytest.mark.parametrize("stop", ["tool_calls", "stop"])
+def test_half_of_the_arguments_is_no_finished_call(stop: Any, ends: tuple[Event, ...]) -> None:
+    """The caller's SDK would make an object of them, and its tool would run with that."""
+    with pytest.raises(GatewayError, match="arguments are no JSON object"):
+        half_a_call(Stopped(stop), *ends)
+
+
+def test_half_of_the_arguments_of_an_answer_that_was_cut_off() -> None:
+    assert accumulated(half_a_call(Stopped("length"))).stop_reason == "max_tokens"

@@ -21,7 +21,7 @@ from gateway.chat_events import (
     ThinkingPiece,
 )
 from gateway.dialects.translation import Sent
-from gateway.errors import GatewayError, ReportedError
+from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
 from gateway.exchange import NO_USAGE, Usage
 from tests.dialects.gathered import Gathered
 from tests.dialects.ollama.asked import MAX, OUT, SENT
@@ -217,3 +217,9 @@ def test_slicing_changes_nothing(name: str, data: st.DataObject) -> None:
 def test_one_byte_at_a_time(name: str) -> None:
     whole = recorded(name)
     assert events(whole, [bytes([byte]) for byte in whole]) == events(whole)
+
+
+def test_what_is_not_done_is_no_answer() -> None:
+    with pytest.raises(GatewayError) as caught:
+        reply({"content": "half"}, done=False)
+    assert caught.value.condition is UPSTREAM_INVALID

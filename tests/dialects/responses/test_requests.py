@@ -376,3 +376,10 @@ def test_a_tool_that_failed_is_told_as_failed() -> None:
     outputs = [item["output"] for item in _body(ChatRequest(turns))["input"] if "output" in item]
     assert outputs[0] == "Error: bad"
     assert outputs[1][0] == {"type": "input_text", "text": "Error: "}
+
+
+@pytest.mark.parametrize("details", [None, {}, {"reason": None}, {"reason": "tired"}])
+def test_what_is_incomplete_is_never_told_as_finished(details: Any) -> None:
+    message = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "half"}]}
+    body = {"status": "incomplete", "incomplete_details": details, "output": [message]}
+    assert ResponsesOut().reply(body, _SENT).answers[0].stop == "length"
