@@ -38,6 +38,7 @@ from gateway.loop_lag import LoopLag
 from gateway.metrics import Metrics, Reading
 from gateway.pipeline.account import Account, Accounts
 from gateway.pipeline.admit import Dispatcher
+from gateway.pipeline.attempt import Sender
 from gateway.pipeline.authenticate import Authenticator, UnknownKeyError
 from gateway.pipeline.budget_outlook import BudgetOutlook
 from gateway.pipeline.call import Upstream
@@ -120,7 +121,8 @@ class App:
         self._key_use = KeyUse(self.databases.primary, clock, Pepper(snapshot.pepper).version, anchored)
         hedging = Hedging(snapshot.hedge)
         lessons = Lessons(dispatcher, grantor, health, hedging, metrics, time, clock)
-        upstream = Upstream(dispatcher, lessons, connections.of, snapshot.bounds, hedging, clock)
+        sender = Sender(dispatcher, lessons, connections.of, snapshot.bounds, clock)
+        upstream = Upstream(dispatcher, lessons, sender, hedging, clock)
         known = Authenticator(snapshot, clock.utc, self._key_use.used, self._key_use.outdated)
         relay = Relay(snapshot.bounds, ids, Written(grantor, estimator, time, clock))
         generation = Generation(snapshot, known, dispatcher, lessons, upstream, relay)

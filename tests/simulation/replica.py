@@ -26,6 +26,7 @@ from gateway.dialects.openai_stream import CompletionStream
 from gateway.dialects.sealed_ids import SealedIds
 from gateway.exchange import Exchange, Sized
 from gateway.pipeline.account import Account, Accounts
+from gateway.pipeline.attempt import Sender
 from gateway.pipeline.authenticate import Authenticator
 from gateway.pipeline.call import Upstream
 from gateway.pipeline.charging import Charging
@@ -99,7 +100,8 @@ class Replica:
         hedging = Hedging(snapshot.hedge)
         lessons = Lessons(dispatcher, grantor, health, hedging, metrics, time, clock)
         self._pools: dict[str, Pool] = {}
-        upstream = Upstream(dispatcher, lessons, self._pool_of, snapshot.bounds, hedging, clock)
+        sender = Sender(dispatcher, lessons, self._pool_of, snapshot.bounds, clock)
+        upstream = Upstream(dispatcher, lessons, sender, hedging, clock)
         relay = Relay(
             snapshot.bounds, SealedIds(snapshot.pepper), Written(self.grantor, estimator, time, clock)
         )
