@@ -74,7 +74,6 @@ from gateway.settings.server import Settings
 from gateway.settings.snapshot import ProviderKey, Snapshot
 from gateway.upstream.fetch import Fetcher
 from keys.digest import Pepper, digest
-from storage.background import end_tasks
 
 
 class App:
@@ -129,7 +128,6 @@ class App:
         router = Router(snapshot, accounts, health, time, clock)
         self._readings = Readings(accounts, dispatcher, grantor, health, time, clock)
         reservations = Reservations(grantor, time, departed)
-        self._reloads: set[asyncio.Task[None]] = set()
         self.pipeline = pipeline = Pipeline(
             generation, router.renewed, clock, Settlement(clock, metrics, self._log, estimator), reservations
         )
@@ -187,13 +185,8 @@ class App:
         """Read the configuration file again; what is wrong with it, and then nothing has changed."""
         return await self.following.reload()
 
-    def reload_soon(self) -> None:
-        """The same for a signal, which cannot wait for it; that it was is written down."""
-        task = asyncio.create_task(self._reload_by_signal(), name="reload")
-        self._reloads.add(task)
-        task.add_done_callback(self._reloads.discard)
-
-    async def _reload_by_signal(self) -> None:
+    async def reload_by_signal(self) -> None:
+        """The same, and that it was is written down."""
         await self.admin.reloaded_by_signal(await self.reload())
 
     def drain(self) -> None:
@@ -233,7 +226,6 @@ class App:
 
     async def aclose(self) -> None:
         """Close upstream connections, then write out the log."""
-        await end_tasks(*self._reloads)
         self._lag.stop()
         self._swap.close()
         self._dispatcher.close()

@@ -11,10 +11,11 @@ from gateway.clock import SystemClock
 from gateway.serving.collector import set_aside_what_stays
 from gateway.serving.database import application_dsn
 from gateway.serving.drain import drain
+from gateway.serving.hangup import Hangups
 from gateway.serving.launch import Launch
 from gateway.serving.ledger_file import LedgerFile
 from gateway.serving.listener import IDLE_S, Listener
-from gateway.serving.stop import StopSignal, on_hangup
+from gateway.serving.stop import StopSignal
 from gateway.settings.server import Settings
 
 
@@ -38,7 +39,7 @@ async def run_single(
     await app.start()
     if kept is not None:
         await kept.start()
-    on_hangup(app.reload_soon)
+    hangups = Hangups(app.reload_by_signal)
     set_aside_what_stays()
     try:
         callers.open()
@@ -48,6 +49,7 @@ async def run_single(
         await drain(app, callers, grace_s=bounds.shutdown_grace_s, delay_s=0.0, clock=SystemClock())
     finally:
         await asyncio.gather(callers.close(0.0), operators.close(0.2))
+        await hangups.close()
         await app.aclose()
         if kept is not None:
             await kept.close()

@@ -25,11 +25,6 @@ def leave_quietly() -> None:
         signal.signal(number, leave)
 
 
-def on_hangup(do: Callable[[], None]) -> None:
-    """SIGHUP asks a daemon to read its configuration again."""
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, do)
-
-
 class StopSignal:
     """Set by the first SIGTERM or SIGINT, or by `stop`. The second ends the process, after `at_once`."""
 

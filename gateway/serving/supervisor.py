@@ -10,6 +10,7 @@ import logging
 import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 from gateway.api.admin import Administered, admin_app
 from gateway.api.protocol import bounded_protocol
@@ -21,11 +22,12 @@ from gateway.serving.database import application_dsn
 from gateway.serving.drain import LAST_WORDS_S
 from gateway.serving.gather import Gatherer
 from gateway.serving.gathered_live import GatheredLive
+from gateway.serving.hangup import Hangups
 from gateway.serving.launch import Launch
 from gateway.serving.listener import IDLE_S, Listener
 from gateway.serving.seat import Seat
 from gateway.serving.sockets import socket_dir
-from gateway.serving.stop import StopSignal, on_hangup
+from gateway.serving.stop import StopSignal
 from gateway.serving.totals import Totals
 from gateway.settings.following import Following
 from gateway.settings.server import Settings
@@ -46,7 +48,6 @@ class Supervisor:
         self._stop = stop
         self._totals = Totals()
         self._seats: list[Seat] = []
-        self._reloads: set[asyncio.Task[None]] = set()
 
     async def run(self, *, data: socket.socket, admin: socket.socket, ready: Callable[[], None]) -> None:
         """Serve until told to stop; `ready` is called when every worker serves."""
@@ -58,7 +59,8 @@ class Supervisor:
             stack.push_async_callback(gatherer.aclose)
             databases, following = await self._configuration(stack)
             app = self._admin(gatherer, databases, following)
-            on_hangup(lambda: self._hang_up(following, app))
+            hangups = Hangups(partial(self._reload_everywhere, following, app))
+            stack.push_async_callback(hangups.close)
             protocol = bounded_protocol(bounds, IDLE_S, problems=True)
             listener = Listener(app, admin, protocol=protocol)
             listener.open()
@@ -123,16 +125,10 @@ class Supervisor:
         for seat in self._seats:
             seat.socket.unlink(missing_ok=True)
 
-    def _hang_up(self, following: Following, app: Service) -> None:
+    async def _reload_everywhere(self, following: Following, app: Service) -> None:
         for seat in self._seats:
             seat.hang_up()
-
-        async def reload() -> None:
-            await app.reloaded_by_signal(await following.reload())
-
-        task = asyncio.create_task(reload(), name="reload")
-        self._reloads.add(task)
-        task.add_done_callback(self._reloads.discard)
+        await app.reloaded_by_signal(await following.reload())
 
     def _kill(self) -> None:
         for seat in self._seats:

@@ -18,12 +18,13 @@ from gateway.clock import SystemClock
 from gateway.serving.collector import set_aside_what_stays
 from gateway.serving.database import application_dsn
 from gateway.serving.drain import drain
+from gateway.serving.hangup import Hangups
 from gateway.serving.launch import Launch
 from gateway.serving.lifeline import ChildEnd
 from gateway.serving.listener import IDLE_S, Listener
 from gateway.serving.messages import send_messages_to_stderr
 from gateway.serving.sockets import listen_unix
-from gateway.serving.stop import StopSignal, leave_quietly, on_hangup
+from gateway.serving.stop import StopSignal, leave_quietly
 from gateway.settings.problem import ConfigError
 from gateway.settings.server import Settings
 
@@ -48,7 +49,7 @@ async def run_worker(
         app.admin, listen_unix(admin), protocol=bounded_protocol(bounds, IDLE_S, problems=True)
     )
     await app.start()
-    on_hangup(app.reload_soon)
+    hangups = Hangups(app.reload_by_signal)
     set_aside_what_stays()
     try:
         callers.open()
@@ -59,6 +60,7 @@ async def run_worker(
     finally:
         lifeline.close()
         await asyncio.gather(callers.close(0.0), supervisor.close(0.2))
+        await hangups.close()
         await app.aclose()
 
 

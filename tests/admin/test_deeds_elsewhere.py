@@ -24,13 +24,9 @@ async def test_a_refused_reload_failed_and_says_why(admin: Admin) -> None:
 
 
 async def test_a_reload_by_signal_is_the_gateways_own(admin: Admin) -> None:
-    admin.gateway.app.reload_soon()
-    while len(await told(admin)) < 1:
-        pass
+    await admin.gateway.app.reload_by_signal()
     admin.gateway.write({"models": 7})
-    admin.gateway.app.reload_soon()
-    while len(await told(admin)) < 2:
-        pass
+    await admin.gateway.app.reload_by_signal()
     [good, bad] = await told(admin)
     assert good == ("system", "gateway", "config.reload", "done", None)
     assert bad[:-1] == ("system", "gateway", "config.reload", "failed") and "models" in bad[-1]
