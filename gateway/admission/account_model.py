@@ -43,8 +43,8 @@ class AccountModel:
         self.terms, self.paced, self.counts_output = terms, terms.paced, terms.counts_output
         for dimension in terms.dimensions:
             old = had.get(dimension.name)
-            if dimension.name in rates and old is not None and old.burst_ms == dimension.burst_ms:
-                rates[dimension.name].configure(dimension, terms.set_aside_permille)
+            if dimension.name in rates:
+                rates[dimension.name].configure(dimension, terms.set_aside_permille, now)
                 self.rates.append(rates[dimension.name])
             elif dimension.name in days and old is not None and old.zone == dimension.zone:
                 days[dimension.name].configure(dimension, terms.set_aside_permille)
@@ -62,6 +62,7 @@ class AccountModel:
             day.ceiling.recover(now)
         if self.concurrency is not None:
             self.concurrency.ceiling.recover(now)
+            self.concurrency.share.fade(now)
 
     def too_large(self, charge: Charge) -> bool:
         """More than the provider allows at all."""
@@ -107,6 +108,7 @@ class AccountModel:
             day.charge(units[day.axis], at)
         if self.concurrency is not None:
             self.concurrency.add(owner, 1)
+            self.concurrency.share.add(rank, charge.requests)
 
     def give_back(self, charge: Charge, rank: int, at: int) -> None:
         """Not sent. Its place among those in flight is the owner's to report. After `touch`."""
@@ -115,6 +117,8 @@ class AccountModel:
             rate.give_back(units[rate.axis], rank, at)
         for day in self.days:
             day.charge(-units[day.axis], at)
+        if self.concurrency is not None:
+            self.concurrency.share.add(rank, -charge.requests)
 
     def move(self, charge: Charge, at: int, to: int) -> None:
         """Sent at `to`. After `touch`."""
@@ -131,6 +135,8 @@ class AccountModel:
                 rate.settle(units[rate.axis], rank, at, now)
         for day in self.days:
             day.charge(units[day.axis], at)
+        if self.concurrency is not None:
+            self.concurrency.share.add(rank, delta.requests)
 
     def learn(self, charge: Charge, at: int) -> None:
         """Charged on the provider at `at`, before this ledger knew of it. After `touch`."""
@@ -174,12 +180,14 @@ class AccountModel:
                 meter.ceiling.lower(now)
 
     def served(self) -> tuple[int, ...]:
-        """By rank, in thousandths of the ceiling, what each class took lately of the narrowest rate: the one of
-        which all together took most.
+        """By rank, in thousandths of the ceiling, what each class took lately of what is narrowest, a rate or the
+        places: of which all together took most.
 
         What goes first by it says `classes.in_order`.
         """
         taken = [rate.share.of(rate.ceiling.limit) for rate in self.rates]
+        if self.concurrency is not None:
+            taken.append(self.concurrency.served())
         return max(taken, key=sum) if len(taken) > 1 else taken[0] if taken else NOTHING_SERVED
 
     def free_at(self, charge: Charge, rank: int, now: int, hold: Sequence[int] = NO_HOLD) -> int:

@@ -2,11 +2,12 @@
 
 Each worker says how many it has in flight or in hand, leases included; an absolute number, so that lost
 replies and crashes heal by themselves. An owner that has not been heard of for ten seconds is dead and holds
-nothing.
+nothing. What each class began lately is kept for their floors, as of a rate (`share`).
 """
 
 from gateway.admission.ceiling import Ceiling
 from gateway.admission.dimension import CONCURRENCY, Dimension
+from gateway.admission.share import Share
 
 OWNER_DEAD_MS = 10_000
 #: When to look again: nobody knows when a request ends.
@@ -17,13 +18,14 @@ class Concurrency:
     """A dimension counted at once. `in_use` is the sum over owners that live."""
 
     axis = CONCURRENCY
-    __slots__ = ("_beats", "_in_flight", "blocked_until", "ceiling", "in_use", "name")
+    __slots__ = ("_beats", "_in_flight", "blocked_until", "ceiling", "in_use", "name", "share")
 
     def __init__(self, dimension: Dimension) -> None:
         self.name = dimension.name
         self.ceiling = Ceiling(dimension.limit, 0)
         self.blocked_until = 0
         self.in_use = 0
+        self.share = Share()
         self._in_flight: dict[str, int] = {}
         self._beats: dict[str, int] = {}
 
@@ -48,6 +50,15 @@ class Concurrency:
         """Granted to `owner`; negative: ended."""
         self._in_flight[owner] = self._in_flight.get(owner, 0) + count
         self.in_use += count
+
+    def served(self) -> tuple[int, ...]:
+        """By rank, thousandths of the places: as many as are in use with one more, by what each class began."""
+        began = self.share.served
+        in_all = sum(began)
+        if not in_all:
+            return tuple(began)
+        in_use = min(1000, (self.in_use + 1) * 1000 // self.ceiling.limit)
+        return tuple(one * in_use // in_all for one in began)
 
     def free_at(self, count: int, now: int) -> int:
         room = self.in_use + count <= self.ceiling.limit

@@ -51,10 +51,10 @@ class Dimension(NamedTuple):
         length = 0 if self.burst_s is None else round(self.burst_s * 1000)
         return length if self.is_rate and 0 < length < WINDOW_MS else 0
 
-    @property
-    def burst_limit(self) -> int:
-        """Most that may go in any `burst_ms`: rate × burst, what is whole of it, and at least 1."""
-        return max(1, self.limit * self.burst_ms // WINDOW_MS)
+
+def slice_limit(limit: int, burst_ms: int) -> int:
+    """Most that may go in any `burst_ms` of a rate of `limit` a minute: what is whole of it, and at least 1."""
+    return max(1, limit * burst_ms // WINDOW_MS)
 
 
 class AccountTerms(NamedTuple):

@@ -183,6 +183,7 @@ local function settle_limit(meter)
   if meter.slots then
     local shared = min(limit, lowered - floor(lowered * K.TOP_CLASS_PERMILLE / 1000))
     if shared == limit and limit >= K.PLACE_FROM then shared = shared - 1 end
+    meter.burst_limit = max(1, floor(lowered * meter.burst_ms / K.WINDOW_MS))
     meter.shared_limit, meter.level_max, meter.credit_max = shared, max(shared * K.BUCKET_MS, K.SCALE), shared * K.CREDIT_MS
   end
 end
@@ -204,7 +205,7 @@ end
 -- Packed: epoch, version, last, when lifetimes were renewed, whether it is relearned; then PER_METER for each meter.
 
 local HEAD, PER_METER = 5, 22
-local S, renamed = nil, false
+local S, renamed, resliced = nil, false, {} -- by place among the terms, rates whose sub-window is of another length
 local workers = call('HGETALL', KEYS[1]) -- and among them the state
 for i = 1, #workers, 2 do
   if workers[i] == 'state' then
@@ -215,14 +216,16 @@ for i = 1, #workers, 2 do
     S = numbers(raw, cut + 1)
     if renamed then -- other terms than before: what stays is known by its name
       local had, place = {}, HEAD
-      for name in string.gmatch(string.sub(raw, 1, cut - 1), '[^,]+') do
-        had[name] = place
+      for name, length in string.gmatch(string.sub(raw, 1, cut - 1), '([^:,]+):(%d+)') do
+        had[name] = { place, length }
         place = place + PER_METER
       end
       local again = {}
       for k = 1, HEAD do again[k] = S[k] end
-      for name in string.gmatch(ARGV[3], '[^,]+') do
-        for k = 1, PER_METER do again[#again + 1] = had[name] and S[had[name] + k] or -1 end
+      for name, length in string.gmatch(ARGV[3], '([^:,]+):(%d+)') do
+        local its = had[name]
+        for k = 1, PER_METER do again[#again + 1] = its and S[its[1] + k] or -1 end
+        resliced[(#again - HEAD) / PER_METER] = its and its[2] ~= length
       end
       S = again
     end
@@ -294,10 +297,18 @@ for i = 1, dimension_count do
       blocked_until = kept and S[s + 1] or 0, observed = kept and S[s + 2] or 0,
       multiplier = kept and S[s + 3] or K.FULL, recovered_at = kept and S[s + 4] or 0,
       observed_at = kept and S[s + 21] or 0, lowered_at = kept and S[s + 22] or 0,
+      step = kept and S[s + 15] or floor(now / K.STEP_MS), place = s + 15,
     }
     settle_limit(meter)
     meters[i] = meter
-    if kind == 1 then days[#days + 1] = meter else concurrency = meter end
+    if kind == 1 then
+      days[#days + 1] = meter
+    else
+      concurrency = meter
+      if not kept then
+        for k = 1, 5 do S[s + 15 + k] = 0 end
+      end
+    end
   else
     local slots, axis, burst = windows[1], B[d + 2], false
     local meter = {
@@ -305,7 +316,7 @@ for i = 1, dimension_count do
       blocked_until = kept and S[s + 1] or 0, observed = kept and S[s + 2] or 0,
       multiplier = kept and S[s + 3] or K.FULL, recovered_at = kept and S[s + 4] or 0,
       observed_at = kept and S[s + 21] or 0, lowered_at = kept and S[s + 22] or 0, slots = slots, burst = false,
-      burst_limit = B[d + 5], level = S[s + 11], credit = S[s + 12], owed = kept and S[s + 13] or 0,
+      burst_limit = 0, burst_ms = B[d + 5], resliced = resliced[i], level = S[s + 11], credit = S[s + 12], owed = kept and S[s + 13] or 0,
       level_max = 0, credit_max = 0, paced_at = kept and S[s + 14] or now,
       step = kept and S[s + 15] or floor(now / K.STEP_MS), place = s + 15, way = 0,
     }
@@ -316,7 +327,7 @@ for i = 1, dimension_count do
     settle_limit(meter)
     if kept then
       slots.first, slots.last, slots.used[axis] = S[s + 5], S[s + 6], S[s + 7]
-      if burst then burst.first, burst.last, burst.used[axis] = S[s + 8], S[s + 9], S[s + 10] end
+      if burst and not resliced[i] then burst.first, burst.last, burst.used[axis] = S[s + 8], S[s + 9], S[s + 10] end
     else
       meter.level, meter.credit = meter.level_max, meter.credit_max
       for k = 1, 5 do S[s + 15 + k] = 0 end
@@ -336,7 +347,7 @@ if renamed then -- what was charged on rates that are gone, or of another sub-wi
     local stays, all = {}, call('HGETALL', slots.key)
     for k = 1, #rates do
       local rate = rates[k]
-      if S[rate.place - 14] >= 0 and (slots == windows[1] or slots == rate.burst) then stays[rate.axis] = true end
+      if S[rate.place - 14] >= 0 and (slots == windows[1] or slots == rate.burst and not rate.resliced) then stays[rate.axis] = true end
     end
     for i = 1, #all, 2 do
       local slot = tonumber(all[i])
@@ -405,8 +416,19 @@ for k = 1, #rates do
     pour(rate, level)
   end
 end
+if renamed then -- all of the window may be sent when the last lease ends
+  for k = 1, #rates do
+    local rate = rates[k]
+    if rate.resliced and rate.burst then
+      add(rate.burst, rate.axis, now + K.LEASE_MS_MAX, min(rate.slots.used[rate.axis], rate.burst_limit))
+    end
+  end
+end
 for k = 1, #days do recover(days[k]) end
-if concurrency then recover(concurrency) end
+if concurrency then
+  recover(concurrency)
+  fade(concurrency)
+end
 
 local BLOCKED, BY_LEVEL, BY_CREDIT = 0, 1, 2
 
@@ -429,7 +451,8 @@ local function spend(rate, units, by, overdraw)
   rate.level = level
 end
 
--- By rank, thousandths of the ceiling of the narrowest rate, and their sum: the one of which all together took most.
+-- By rank, thousandths of the ceiling of what is narrowest, a rate or the places, and their sum: of which all together
+-- took most.
 local taken = nil -- until somebody takes more
 local function served()
   if not taken then
@@ -438,6 +461,14 @@ local function served()
       local place, limit = rates[k].place, rates[k].limit
       local of = {}
       for i = 1, 5 do of[i] = floor(S[place + i] / limit) end
+      of.sum = of[1] + of[2] + of[3] + of[4] + of[5]
+      if of.sum > taken.sum then taken = of end
+    end
+    if concurrency then -- as many as are in use with one more, by what each class began
+      local place = concurrency.place
+      local began = max(1, S[place + 1] + S[place + 2] + S[place + 3] + S[place + 4] + S[place + 5])
+      local in_use, of = min(1000, floor((concurrency.used + 1) * 1000 / concurrency.limit)), {}
+      for i = 1, 5 do of[i] = floor(S[place + i] * in_use / began) end
       of.sum = of[1] + of[2] + of[3] + of[4] + of[5]
       if of.sum > taken.sum then taken = of end
     end
@@ -459,8 +490,8 @@ local function claims_floor(rank)
   return rank > 0 and top_has_share() and is_below_floor(rank)
 end
 
-local function share_add(rate, rank, units)
-  local place = rate.place + rank + 1
+local function share_add(meter, rank, units)
+  local place = meter.place + rank + 1
   S[place], taken = max(0, S[place] + units * K.SHARE_SCALE), nil
 end
 
@@ -677,6 +708,7 @@ if fresh and report_count + return_count + settle_count > 0 then
       local day = days[k]
       day_charge(-B[place + 2 + day.axis], B[place + 1])
     end
+    if concurrency then share_add(concurrency, B[place + 2], -B[place + 3]) end
   end
   for place = SETTLES, OBSERVATIONS - 1, 6 do
     local at, rank = min(B[place + 1], now + K.LEASE_MS_MAX), B[place + 2]
@@ -694,6 +726,8 @@ if fresh and report_count + return_count + settle_count > 0 then
       local delta = B[place + 2 + day.axis]
       day_charge(ours and delta or max(0, delta), at)
     end
+    local begun = B[place + 3]
+    if concurrency then share_add(concurrency, rank, ours and begun or max(0, begun)) end
   end
 end
 
@@ -803,7 +837,7 @@ end
 local own = { now, applied, joined, 0, 0 }
 local granted, refused = 0, 0
 local verdicts = {}
-if concurrency then concurrency.used = others_in_flight + in_flight end
+if concurrency then concurrency.used, taken = others_in_flight + in_flight, nil end
 
 local too_large, fits, commit
 if ask_count > 0 or stock_wanted > 0 then
@@ -867,7 +901,10 @@ if ask_count > 0 or stock_wanted > 0 then
       local day = days[k]
       day_charge(B[charge + day.axis], at)
     end
-    if concurrency then concurrency.used = concurrency.used + 1 end
+    if concurrency then
+      concurrency.used = concurrency.used + 1
+      share_add(concurrency, rank, B[charge + 1])
+    end
     granted = granted + 1
   end
 end
@@ -1050,7 +1087,7 @@ if stock_wanted >= 0 and #rows == 0 and refused == 0 and not closed then
   if most > 0 and fits(STOCK, 1, { 0, 0, 0, 0, 0 }, stock_at) then
     commit(STOCK, 1, stock_at)
     stock = most
-    if concurrency then concurrency.used = concurrency.used + most - 1 end
+    if concurrency then concurrency.used, taken = concurrency.used + most - 1, nil end
     granted = granted + most - 1
   end
 end
@@ -1085,7 +1122,8 @@ for i, meter in ipairs(meters) do
     S[s + 11], S[s + 12], S[s + 13] = meter.level, meter.credit, meter.owed
     S[s + 14], S[s + 15] = meter.paced_at, meter.step
   else
-    for k = 5, 20 do S[s + k] = 0 end
+    for k = 5, meter == concurrency and 14 or 20 do S[s + k] = 0 end
+    S[s + 15] = meter == concurrency and meter.step or 0
     used = meter == concurrency and concurrency.used or day_used(now)
   end
   S[s + 21], S[s + 22] = meter.observed_at, meter.lowered_at

@@ -26,7 +26,7 @@ from gateway.admission import (
     window,
 )
 
-VERSION = 10
+VERSION = 11
 #: What nobody touched for so long is forgotten: longer than anything in it counts.
 _STATE_MS = 600_000
 _DAYS_MS = 3 * 86_400_000
@@ -78,6 +78,7 @@ _FIGURES: dict[str, int | tuple[int, ...]] = {
     "PLACE_FROM": rate.PLACE_FROM,
     "TOP_SHARE_PERMILLE": classes.TOP_SHARE_PERMILLE,
     "WAITS_MS": tenant_tags.WAITS_MS,
+    "WINDOW_MS": dimension.WINDOW_MS,
 }
 
 

@@ -34,7 +34,7 @@ class AccountWire:
         prefix = f"kaze:ledger:{VERSION}:{{{tag}}}:"
         lengths = [WINDOW_MS, *sorted({one.burst_ms for one in terms.dimensions if one.burst_ms})]
         self.keys = [prefix + name for name in ("book", "tags", "days", *map(str, lengths))]
-        # With its sub-window, as state of another length is of no use.
+        # With its sub-window: one of another length begins anew.
         self.names = ",".join(f"{one.name}:{one.burst_ms}" for one in terms.dimensions)
         self._terms = (int(terms.paced), terms.set_aside_permille)
         self._dimensions = [number for one in terms.dimensions for number in _dimension(one, lengths)]
@@ -131,14 +131,14 @@ def _elsewhere(reply: bytes, at: int) -> tuple[Queued, ...]:
 
 
 def _dimension(dimension: Dimension, lengths: list[int]) -> tuple[int, int, int, int, int, int, int]:
-    """Kind, axis as Lua counts, limit; of the sub-window its place in `lengths` as Lua counts, limit, slot and how
+    """Kind, axis as Lua counts, limit; of the sub-window its place in `lengths` as Lua counts, length, slot and how
     long one is held.
     """
     kind = _RATE if dimension.is_rate else _CONCURRENT if dimension.axis == CONCURRENCY else _DAY
     length = dimension.burst_ms
     place = lengths.index(length) + 1 if length else 0
     return (
-        kind, dimension.axis + 1, dimension.limit, place, dimension.burst_limit, slot_ms(length),
+        kind, dimension.axis + 1, dimension.limit, place, length, slot_ms(length),
         length + jitter_ms(length),
     )  # fmt: skip
 

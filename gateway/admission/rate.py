@@ -5,7 +5,7 @@ between.
 """
 
 from gateway.admission.ceiling import Ceiling
-from gateway.admission.dimension import WINDOW_MS, Dimension
+from gateway.admission.dimension import WINDOW_MS, Dimension, slice_limit
 from gateway.admission.pace import (
     BLOCKED,
     BY_LEVEL,
@@ -14,7 +14,7 @@ from gateway.admission.pace import (
     Pace,
 )
 from gateway.admission.share import Share
-from gateway.admission.window import Window
+from gateway.admission.window import LEASE_MS_MAX, Window
 
 #: Of the window, what only the top class may use; of a small one that is nothing. What is set aside for workers
 #: without a ledger is part of it. Simulated at twice the load: 7 leaves 98.3 % of the ceiling, 10 only 98.0 %, and
@@ -29,8 +29,8 @@ class Rate:
     """A dimension counted over a minute."""
 
     __slots__ = (
-        "_shared_limit", "_way", "axis", "blocked_until", "burst", "burst_limit", "ceiling", "name", "pace",
-        "share", "window",
+        "_burst_ms", "_shared_limit", "_way", "axis", "blocked_until", "burst", "burst_limit", "ceiling", "name",
+        "pace", "share", "window",
     )  # fmt: skip
 
     def __init__(self, dimension: Dimension, set_aside_permille: int, now: int) -> None:
@@ -38,19 +38,32 @@ class Rate:
         self.axis = dimension.axis
         self.ceiling = Ceiling(dimension.limit, set_aside_permille)
         self.window = Window(WINDOW_MS)
+        self._burst_ms = dimension.burst_ms
         self.burst = Window(dimension.burst_ms) if dimension.burst_ms else None
-        self.burst_limit = dimension.burst_limit
+        self.burst_limit = slice_limit(self.ceiling.lowered, self._burst_ms)
         self.share = Share()
         self.blocked_until = 0
         self._way = BY_LEVEL
         self._shared_limit = self._shared()
         self.pace = Pace(self._shared_limit, now)
 
-    def configure(self, dimension: Dimension, set_aside_permille: int) -> None:
-        """The configuration of the same dimension changed; `burst_ms` is the same."""
-        if self.ceiling.configure(dimension.limit, set_aside_permille):
-            self.burst_limit = dimension.burst_limit
+    def configure(self, dimension: Dimension, set_aside_permille: int, now: int) -> None:
+        """The configuration of the same dimension changed.
+
+        A sub-window of another length begins as full as the window is: all of that may be sent when the last lease
+        ends.
+        """
+        resliced = dimension.burst_ms != self._burst_ms
+        self._burst_ms = dimension.burst_ms
+        if self.ceiling.configure(dimension.limit, set_aside_permille) or resliced:
             self._resize()
+        if resliced:
+            self.burst = None
+            self.touch(now)
+            if self._burst_ms:
+                self.burst = Window(self._burst_ms)
+                self.burst.expire(now)
+                self.burst.add(now + LEASE_MS_MAX, min(self.window.used, self.burst_limit))
 
     def touch(self, now: int) -> None:
         """Bring everything to `now`."""
@@ -178,6 +191,7 @@ class Rate:
 
     def _resize(self) -> None:
         self._shared_limit = self._shared()
+        self.burst_limit = slice_limit(self.ceiling.lowered, self._burst_ms)
         self.pace.resize(self._shared_limit)
 
     def _shared(self) -> int:

@@ -112,7 +112,8 @@ class WindowsSection(Section):
     burst_s: Seconds | None = Field(
         default=None,
         description="The finest slice in which it does, 0.1 to 60 s. No more goes in it than rate × burst_s, "
-        "what is whole of it; one request may always. "
+        "what is whole of it; one request may always. The rate is the one in force, as headers tell it or a "
+        "surprise lowered it. Under another length a slice begins as full as the minute is. "
         "What such a provider says is left is of a slice, and not taken for what others used of the minute.",
         ge=0.1,
         le=60,
@@ -136,7 +137,8 @@ class PoolSection(Section):
     model_limits: dict[ModelPattern, LimitsSection] = Field(
         default={},
         description="Ceilings of classes of models, by pattern; the first that fits counts, and in place of "
-        "`limits`: of those models what it leaves out is unlimited.",
+        "`limits`: of those models what it leaves out is unlimited. What was used is known under the "
+        "pattern: under another one a minute begins anew, which the provider's does not.",
     )
     windows: WindowsSection = Field(
         default=WindowsSection(), description="How finely the provider enforces its rates."

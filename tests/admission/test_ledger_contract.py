@@ -268,8 +268,8 @@ async def test_a_rate_that_left_the_terms_brings_nothing_back(ledger: LedgerUnde
         (1, both.dimensions, (4, 20)),
         (2, both.dimensions[:1], (4,)),
         (3, both.dimensions, (4, 0)),
-        (4, (Dimension("rpm", 100, 20.0), both.dimensions[1]), (0, 0)),
-        (5, both.dimensions, (0, 0)),
+        (4, (Dimension("rpm", 100, 20.0), both.dimensions[1]), (4, 0)),
+        (5, both.dimensions, (4, 0)),
     ):
         work = asks(4, charge=Charge(1, 0, 0, 5)) if number == 1 else ()
         answer = await ledger.exchange(
@@ -281,6 +281,26 @@ async def test_a_rate_that_left_the_terms_brings_nothing_back(ledger: LedgerUnde
     assert granted(await ledger.exchange(Batch(both, "a", 6, asks=later, lease_ms=0))) == 1
     ledger.now += 31_000
     assert [one.used for one in (await ledger.exchange(Batch(both, "a", 7))).usage] == [1, 5]
+
+
+async def test_a_slice_is_a_part_of_the_ceiling_in_force(ledger: LedgerUnderTest) -> None:
+    """As told by the provider's headers, and lowered after a surprise."""
+    account = terms(Dimension("rpm", 60, 10.0))
+    for number, news, fit in ((1, None, 10), (2, Observation("rpm", 30), 5), (3, None, 4)):
+        observations = (Observation("rpm", unexpected=True),) if number == 3 else (news,) if news else ()
+        asked = Batch(account, "a", number, asks=asks(20), lease_ms=0, observations=observations)
+        assert granted(await ledger.exchange(asked)) == fit, number
+        ledger.now += 61_000
+
+
+async def test_another_slice_begins_as_full_as_the_minute_is(ledger: LedgerUnderTest) -> None:
+    account = terms(Dimension("rpm", 60))
+    assert granted(await ledger.exchange(Batch(account, "a", 1, asks=asks(8), lease_ms=0))) == 8
+    sliced = account._replace(dimensions=(Dimension("rpm", 60, 10.0),))
+    for number, passed, fit in ((2, 0, 2), (3, 9_900, 0), (4, 2_300, 8)):
+        ledger.now += passed
+        asked = Batch(sliced, "a", number, asks=asks(8), lease_ms=0)
+        assert granted(await ledger.exchange(asked)) == fit, number
 
 
 async def test_a_long_batch_is_booked_whole(ledger: LedgerUnderTest) -> None:

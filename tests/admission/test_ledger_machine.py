@@ -30,6 +30,7 @@ from gateway.admission.ledger import (
     Settle,
     StockAsk,
 )
+from gateway.admission.window import LEASE_MS_MAX
 from gateway.charge import Charge
 from tests.admission.charging import worst
 from tests.admission.ledgers import MemoryUnderTest, RedisUnderTest, terms
@@ -80,6 +81,7 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.memory, self.redis = MemoryUnderTest(), RedisUnderTest(self.server.url)
         self.burst_s: float | None = None
+        self.resliced_at = 0
         self.real, self.skew = self.memory.now, 0
         self.workers = {name: Worker(name) for name in WORKERS}
         self.sent: list[tuple[int, Charge]] = []
@@ -158,9 +160,12 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize(burst_s=st.sampled_from([None, 10.0]), paced=st.booleans())
     def begin(self, burst_s: float | None, paced: bool) -> None:
         """Each example has an account of its own."""
+        self.account = terms(*self._dimensions(burst_s), paced=paced)
+
+    def _dimensions(self, burst_s: float | None) -> tuple[Dimension, ...]:
         self.burst_s = burst_s
         dimensions = Dimension("rpm", RPM, burst_s), Dimension("tpm", TPM), Dimension("rpd", RPD)
-        self.account = terms(*dimensions, Dimension("concurrency", AT_ONCE), paced=paced)
+        return (*dimensions, Dimension("concurrency", AT_ONCE))
 
     @rule(
         name=st.sampled_from(WORKERS),
@@ -251,6 +256,18 @@ class LedgerMachine(RuleBasedStateMachine):
         told = Observation(of, limit, left if of == "rpm" else None, blocked, unexpected)
         self.workers[name].news["observations"].append(told)
 
+    @rule(burst_s=st.sampled_from([None, 10.0, 20.0]))
+    def reslice(self, burst_s: float | None) -> None:
+        """The configuration changes; leases that were granted before are sent all the same."""
+        if burst_s == self.burst_s:
+            return
+        self.account = self.account._replace(dimensions=self._dimensions(burst_s))
+        for worker in self.workers.values():
+            if worker.unanswered is not None:
+                worker.unanswered = worker.unanswered._replace(account=self.account)
+            self._hello(worker)
+        self.resliced_at = self.real + LEASE_MS_MAX
+
     @rule(passed=st.sampled_from([1, 40, 130, 600, 3_000, 11_000, 30_000, 61_000, 75_000]))
     def pass_time(self, passed: int) -> None:
         self.real += passed
@@ -299,7 +316,11 @@ class LedgerMachine(RuleBasedStateMachine):
         assert worst(((at, 1) for at, _ in self.sent), 60_000) <= RPM
         assert worst(((at, charge.tokens) for at, charge in self.sent), 60_000) <= TPM
         if self.burst_s is not None:
-            assert worst(((at, 1) for at, _ in self.sent), 10_000) <= 1
+            length = round(1000 * self.burst_s)
+            sends = [at for at, _ in self.sent]
+            for at in sends:
+                if at > self.resliced_at:
+                    assert sum(at - length < one <= at for one in sends) <= RPM * length // 60_000
 
 
 @pytest.fixture

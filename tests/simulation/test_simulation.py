@@ -91,6 +91,20 @@ def test_6_every_class_gets_its_floor_and_the_ceiling_is_used(
             assert sent[rank] >= int(0.97 * row.floor * used), (minute, sent)
 
 
+@pytest.mark.parametrize("limits", [Limits(concurrency=4), Limits(concurrency=4, rpm=60_000)])
+@pytest.mark.parametrize("replicas", [1, 4])
+def test_6_every_class_gets_its_floor_where_places_are_short(limits: Limits, replicas: int) -> None:
+    """6. Of a model that answers four at a time, 240 a minute; the top class alone would take more."""
+    sources = [("a", "p", rank, load * 4) for rank, load in enumerate((1.4, 0.4, 0.4, 0.3, 0.3))]
+    plan = steady({"p": limits}, sources, seconds=240.0, replicas=[1.0] * replicas)
+    plan.latency_s = {key.id: 1.0 for key in plan.snapshot.provider_keys}
+    sent = Counter(int(one.request.split("/")[2]) for one in fine(plan).sent if one.at >= BEGIN_S + 60)
+    used = sum(sent.values())
+    assert used >= 0.9 * 4 * 180
+    for rank, row in enumerate(CLASSES):
+        assert sent[rank] >= int(0.95 * row.floor * used), sent
+
+
 def test_7_equal_tenants_are_served_alike_however_much_one_asks_for() -> None:
     """7. Both wait all the while; one offers five times as much."""
     sources = [("a", "p", 2, 15.0), ("b", "p", 2, 3.0)]
