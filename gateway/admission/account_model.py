@@ -61,8 +61,7 @@ class AccountModel:
         for day in self.days:
             day.ceiling.recover(now)
         if self.concurrency is not None:
-            self.concurrency.ceiling.recover(now)
-            self.concurrency.share.fade(now)
+            self.concurrency.touch(now)
 
     def too_large(self, charge: Charge) -> bool:
         """More than the provider allows at all."""

@@ -2,12 +2,13 @@
 
 Each worker says how many it has in flight or in hand, leases included; an absolute number, so that lost
 replies and crashes heal by themselves. An owner that has not been heard of for ten seconds is dead and holds
-nothing. What each class began lately is kept for their floors, as of a rate (`share`).
+nothing. For their floors what each class began lately is kept (`share`), and how full the places were: a fading
+sum as well, of what was in use second by second.
 """
 
 from gateway.admission.ceiling import Ceiling
 from gateway.admission.dimension import CONCURRENCY, Dimension
-from gateway.admission.share import Share
+from gateway.admission.share import SHARE_SCALE, STEPS_A_MINUTE, Share, faded
 
 OWNER_DEAD_MS = 10_000
 #: When to look again: nobody knows when a request ends.
@@ -18,7 +19,7 @@ class Concurrency:
     """A dimension counted at once. `in_use` is the sum over owners that live."""
 
     axis = CONCURRENCY
-    __slots__ = ("_beats", "_in_flight", "blocked_until", "ceiling", "in_use", "name", "share")
+    __slots__ = ("_beats", "_held", "_in_flight", "blocked_until", "ceiling", "in_use", "name", "share")
 
     def __init__(self, dimension: Dimension) -> None:
         self.name = dimension.name
@@ -26,11 +27,18 @@ class Concurrency:
         self.blocked_until = 0
         self.in_use = 0
         self.share = Share()
+        self._held = 0
         self._in_flight: dict[str, int] = {}
         self._beats: dict[str, int] = {}
 
     def configure(self, dimension: Dimension) -> None:
         self.ceiling.configure(dimension.limit, 0)
+
+    def touch(self, now: int) -> None:
+        """Bring everything to `now`."""
+        self.ceiling.recover(now)
+        if steps := self.share.fade(now):
+            self._held = faded(self._held, steps) + steps * self.in_use * SHARE_SCALE
 
     def used(self, _now: int) -> int:
         return self.in_use
@@ -52,13 +60,10 @@ class Concurrency:
         self.in_use += count
 
     def served(self) -> tuple[int, ...]:
-        """By rank, thousandths of the places: as many as are in use with one more, by what each class began."""
+        """By rank, thousandths of the places: as many as were in use lately, by what each class began."""
         began = self.share.served
-        in_all = sum(began)
-        if not in_all:
-            return tuple(began)
-        in_use = min(1000, (self.in_use + 1) * 1000 // self.ceiling.limit)
-        return tuple(one * in_use // in_all for one in began)
+        held = min(1000, self._held * 1000 // (STEPS_A_MINUTE * SHARE_SCALE * self.ceiling.limit))
+        return tuple(one * held // (sum(began) or 1) for one in began)
 
     def free_at(self, count: int, now: int) -> int:
         room = self.in_use + count <= self.ceiling.limit

@@ -297,14 +297,14 @@ for i = 1, dimension_count do
       blocked_until = kept and S[s + 1] or 0, observed = kept and S[s + 2] or 0,
       multiplier = kept and S[s + 3] or K.FULL, recovered_at = kept and S[s + 4] or 0,
       observed_at = kept and S[s + 21] or 0, lowered_at = kept and S[s + 22] or 0,
-      step = kept and S[s + 15] or floor(now / K.STEP_MS), place = s + 15,
+      step = kept and S[s + 15] or floor(now / K.STEP_MS), place = s + 15, held = kept and S[s + 5] or 0,
     }
     settle_limit(meter)
     meters[i] = meter
     if kind == 1 then
       days[#days + 1] = meter
     else
-      concurrency = meter
+      concurrency, meter.used = meter, kept and S[s + 6] or 0
       if not kept then
         for k = 1, 5 do S[s + 15 + k] = 0 end
       end
@@ -365,19 +365,20 @@ end
 -- ---------------------------------------------------------------- rates (rate.py, pace.py, share.py)
 -- What class k was served of a rate is S[rate.place + k + 1].
 
-local function fade(rate)
-  local steps = floor(now / K.STEP_MS) - rate.step
-  if steps <= 0 then return end
-  rate.step = rate.step + steps
-  for i = rate.place + 1, rate.place + 5 do
-    local units = S[i]
-    if steps >= K.STEPS_TO_NOTHING then
-      units = 0
-    elseif units > 0 then
-      for _ = 1, steps do units = units - floor(units / K.STEPS_A_MINUTE) end
-    end
-    S[i] = units
+local function faded(units, steps)
+  if steps >= K.STEPS_TO_NOTHING then return 0 end
+  if units > 0 then
+    for _ = 1, steps do units = units - floor(units / K.STEPS_A_MINUTE) end
   end
+  return units
+end
+
+local function fade(meter)
+  local steps = floor(now / K.STEP_MS) - meter.step
+  if steps <= 0 then return 0 end
+  meter.step = meter.step + steps
+  for i = meter.place + 1, meter.place + 5 do S[i] = faded(S[i], steps) end
+  return steps
 end
 
 local function repay(rate, most)
@@ -427,7 +428,10 @@ end
 for k = 1, #days do recover(days[k]) end
 if concurrency then
   recover(concurrency)
-  fade(concurrency)
+  local steps = fade(concurrency)
+  if steps > 0 then
+    concurrency.held = faded(concurrency.held, steps) + steps * concurrency.used * K.SHARE_SCALE
+  end
 end
 
 local BLOCKED, BY_LEVEL, BY_CREDIT = 0, 1, 2
@@ -464,11 +468,11 @@ local function served()
       of.sum = of[1] + of[2] + of[3] + of[4] + of[5]
       if of.sum > taken.sum then taken = of end
     end
-    if concurrency then -- as many as are in use with one more, by what each class began
-      local place = concurrency.place
+    if concurrency then -- as many as were in use lately, by what each class began
+      local place, of = concurrency.place, {}
       local began = max(1, S[place + 1] + S[place + 2] + S[place + 3] + S[place + 4] + S[place + 5])
-      local in_use, of = min(1000, floor((concurrency.used + 1) * 1000 / concurrency.limit)), {}
-      for i = 1, 5 do of[i] = floor(S[place + i] * in_use / began) end
+      local held = min(1000, floor(concurrency.held * 1000 / (K.STEPS_A_MINUTE * K.SHARE_SCALE * concurrency.limit)))
+      for i = 1, 5 do of[i] = floor(S[place + i] * held / began) end
       of.sum = of[1] + of[2] + of[3] + of[4] + of[5]
       if of.sum > taken.sum then taken = of end
     end
@@ -837,7 +841,7 @@ end
 local own = { now, applied, joined, 0, 0 }
 local granted, refused = 0, 0
 local verdicts = {}
-if concurrency then concurrency.used, taken = others_in_flight + in_flight, nil end
+if concurrency then concurrency.used = others_in_flight + in_flight end
 
 local too_large, fits, commit
 if ask_count > 0 or stock_wanted > 0 then
@@ -1087,7 +1091,7 @@ if stock_wanted >= 0 and #rows == 0 and refused == 0 and not closed then
   if most > 0 and fits(STOCK, 1, { 0, 0, 0, 0, 0 }, stock_at) then
     commit(STOCK, 1, stock_at)
     stock = most
-    if concurrency then concurrency.used, taken = concurrency.used + most - 1, nil end
+    if concurrency then concurrency.used = concurrency.used + most - 1 end
     granted = granted + most - 1
   end
 end
@@ -1123,7 +1127,7 @@ for i, meter in ipairs(meters) do
     S[s + 14], S[s + 15] = meter.paced_at, meter.step
   else
     for k = 5, meter == concurrency and 14 or 20 do S[s + k] = 0 end
-    S[s + 15] = meter == concurrency and meter.step or 0
+    if meter == concurrency then S[s + 5], S[s + 6], S[s + 15] = meter.held, meter.used, meter.step end
     used = meter == concurrency and concurrency.used or day_used(now)
   end
   S[s + 21], S[s + 22] = meter.observed_at, meter.lowered_at

@@ -23,16 +23,20 @@ class Share:
         self.served = [0] * len(RANKS)
         self._step = 0
 
-    def fade(self, now: int) -> None:
-        """A sixtieth is forgotten every second: in larger steps floors would be served in lumps."""
+    def fade(self, now: int) -> int:
+        """A sixtieth is forgotten every second: in larger steps floors would be served in lumps.
+
+        How many seconds passed.
+        """
         step = now // STEP_MS
         steps = step - self._step
         if steps <= 0:
-            return
+            return 0
         self._step = step
         for rank, served in enumerate(self.served):
             if served:
-                self.served[rank] = _faded(served, steps)
+                self.served[rank] = faded(served, steps)
+        return steps
 
     def add(self, rank: int, units: int) -> None:
         """Count units served; negative ones were not, after all."""
@@ -44,7 +48,8 @@ class Share:
         return tuple(served // limit for served in self.served)
 
 
-def _faded(served: int, steps: int) -> int:
+def faded(served: int, steps: int) -> int:
+    """What is left of it after so many seconds."""
     if steps >= STEPS_TO_NOTHING:
         return 0
     for _ in range(steps):
