@@ -7,6 +7,7 @@ import pytest
 
 from gateway.chat import Refusal, Text, Thinking, ToolCall
 from gateway.dialects.json_text import read_object
+from gateway.dialects.losses import Losses
 from gateway.dialects.openai_stream import ResponsesStream
 from gateway.dialects.responses.dialect import ResponsesOut
 from gateway.dialects.translation import Sent
@@ -278,7 +279,7 @@ def _streamed(events: list[Any]) -> Gathered:
 
 
 def _unasked(events: list[Any]) -> Gathered:
-    into, gathered = gathering("responses", lines=False, frame_max=_MAX), Gathered()
+    into, gathered = gathering("responses", Losses(), lines=False, frame_max=_MAX), Gathered()
     assert into is not None
     into.read(b"".join(frames_of("", events)[1]))
     body = read_object(into.whole())
@@ -337,7 +338,7 @@ def test_that_it_failed_is_told_by_its_status(read: Any) -> None:
 
 
 def test_items_of_other_kinds_are_gathered_in_their_places() -> None:
-    into = gathering("responses", lines=False, frame_max=_MAX)
+    into = gathering("responses", Losses(), lines=False, frame_max=_MAX)
     assert into is not None
     search = {"type": "web_search_call", "id": "ws"}
     told = [item("done", thought("A", id="r")), item("done", search), item("done", message(text("A")))]
