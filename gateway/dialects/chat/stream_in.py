@@ -169,7 +169,9 @@ class ChatReader:
             if not choice.added.finished:  # the stream says itself that it is whole
                 choice.end(events)
                 events.append(Unread(("finish_reason",), index))
-                events.append(Stopped(stop_of(None, choice.calls.begun > 0), choice=index))
+                stop = stop_of(None, choice.calls.begun > 0)
+                check_inputs(choice.calls.has_half, stop)
+                events.append(Stopped(stop, choice=index))
         events.append(Over())
         self._over = True
 
