@@ -27,13 +27,14 @@ from gateway.chat_events import (
     ThinkingSigned,
     Unread,
 )
+from gateway.dialects.call_ids import MadeIds
 from gateway.dialects.event_cutter import EventCutter, ended_early
 from gateway.dialects.json_text import event_object
 from gateway.dialects.messages.reply_in import citation_of, custom_tools, explanation_of, tier_of, word
 from gateway.dialects.messages.stops import is_known, neutral_stop
 from gateway.dialects.messages.thoughts import seal_of, signature_of
 from gateway.dialects.said_fields import answer_object, answer_word
-from gateway.dialects.tool_arguments import arguments_text, plain_input
+from gateway.dialects.tool_arguments import arguments_text, check_inputs, is_half_input, plain_input
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import read_usage
 from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
@@ -58,17 +59,18 @@ class MessagesReader:
     """Reads one stream."""
 
     __slots__ = (
-        "_begun", "_blocks", "_calls", "_custom", "_cutter", "_failure", "_over", "_sent", "_start_usage",
-        "_stopped", "_tier",
+        "_blocks", "_calls", "_custom", "_cutter", "_failure", "_has_half", "_ids", "_over", "_sent",
+        "_start_usage", "_stopped", "_tier",
     )  # fmt: skip
 
     def __init__(self, sent: Sent, frame_max: int) -> None:
         self._sent = sent
         self._custom = custom_tools(sent)
         self._cutter = EventCutter(frame_max)
-        self._begun = False
+        self._ids: MadeIds | None = None  # once it has begun
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
+        self._has_half = False  # of a plain-text tool's input
         self._start_usage: JsonObject = {}
         self._tier = ""
         self._stopped = False
@@ -109,13 +111,13 @@ class MessagesReader:
         elif kind == "error":
             raise ReportedError(data)
         elif isinstance(kind, str) and (read := _KINDS.get(kind)) is not None:
-            if not self._begun and kind != _BEGINS:
+            if self._ids is None and kind != _BEGINS:
                 raise _odd_event()
             found += read(self, event)
 
     def begun(self, event: JsonObject) -> list[Event]:
-        self._begun = True
         message = _object(event, "message")
+        self._ids = MadeIds(message)
         usage = message.get("usage")
         found: list[Event] = [Begun(word(message, "id"), word(message, "model"))]
         if isinstance(usage, dict):
@@ -126,13 +128,14 @@ class MessagesReader:
     def opened(self, event: JsonObject) -> list[Event]:
         block = _object(event, "content_block")
         kind, index = answer_word(block, "type"), _index(event)
+        found = self._close(index)  # what was open there
         opens = _OPENINGS.get(kind)
         if opens is not None:
-            return opens(self, index, block)
+            return found + opens(self, index, block)
         if not kind:
             raise _odd_event()
         self._blocks[index] = _Block(_ODD)
-        return [Unread((kind,))]
+        return [*found, Unread((kind,))]
 
     def opened_text(self, index: int, block: JsonObject) -> list[Event]:
         self._blocks[index] = _Block(_TEXT)
@@ -157,23 +160,34 @@ class MessagesReader:
             found: list[Event] = []
         else:
             name = self._sent.names.get(name, name)
-            custom = name in self._custom
+            custom, id_ = name in self._custom, word(block, "id")
+            if not id_ and self._ids is not None:
+                id_ = self._ids.next()
             opened = self._blocks[index] = _Block(_PLAIN_CALL if custom else _CALL, self._calls)
             self._calls += 1
-            found = [CallBegun(opened.number, word(block, "id"), name, custom)]
+            found = [CallBegun(opened.number, id_, name, custom)]
         if given:  # some compatible servers say all of it at once
             self._say(opened, arguments_text(given), found)
         return found
 
     def closed(self, event: JsonObject) -> list[Event]:
-        block = self._blocks.pop(_index(event), None)
+        return self._close(_index(event))
+
+    def _close_all(self) -> list[Event]:
+        """Those that nobody closed: what their calls were given is still to be told."""
+        return [event for index in [*self._blocks] for event in self._close(index)]
+
+    def _close(self, index: int) -> list[Event]:
+        block = self._blocks.pop(index, None)
         if block is None or block.kind in (_TEXT, _THOUGHT, _ODD):
             return []
         if block.kind == _ANSWER:
             return [] if block.said else [TextPiece("{}")]
         found: list[Event] = [CallEnded(block.number)]
         if block.kind == _PLAIN_CALL:
-            found.insert(0, CallPiece(block.number, plain_input("".join(block.pieces))))
+            given = "".join(block.pieces)
+            self._has_half = self._has_half or is_half_input(given)
+            found.insert(0, CallPiece(block.number, plain_input(given)))
         elif not block.said:
             found.insert(0, CallPiece(block.number, "{}"))
         return found
@@ -224,9 +238,11 @@ class MessagesReader:
             if self._sent.answer_tool and stop == "tool_calls" and not self._calls:
                 stop = "stop"
             explanation = explanation_of(stop, delta.get("stop_details"))
+            found += self._close_all()
             self._stopped = True
             if not is_known(delta["stop_reason"]):
                 found.append(Unread(("stop_reason",)))
+            check_inputs(self._has_half, stop)
             found.append(Stopped(stop, word(delta, "stop_sequence"), explanation))
         return found + self._counted(usage if isinstance(usage, dict) else {})
 
@@ -236,7 +252,9 @@ class MessagesReader:
 
     def over(self, _event: JsonObject) -> list[Event]:
         self._over = True
-        return [Over()] if self._stopped else [Stopped("stop"), Over()]
+        if self._stopped:
+            return [Over()]
+        return [*self._close_all(), Unread(("stop_reason",)), Stopped("stop"), Over()]
 
 
 _BEGINS = "message_start"
