@@ -37,7 +37,9 @@ _LINES = b"application/x-ndjson"
 
 
 class Reply(Record, eq=False):
-    """A 2xx reply that has begun. `body` is all of it where that is JSON, `held` what a stream has said so far."""
+    """A 2xx reply that has begun. `body` is what the caller gets of JSON once all of it is here, `held` what a
+    stream has said so far.
+    """
 
     response: Response
     permit: Permit
@@ -136,7 +138,7 @@ def _take_translated(
         made, reply.usage, reply.unfit = b"", error.usage, error
     except ReportedError as error:
         raise reported(reply, error) from error
-    reply.body = made if reply.work.stream is None else bodies[0]  # of which the stream makes frames
+    reply.body = made
 
 
 def reported(reply: Reply, error: ReportedError) -> GatewayError:
