@@ -4,6 +4,7 @@ For replies that pass unchanged, which are read once, for their usage: what is a
 and nothing is built of texts. Translated replies are read by their dialects, which refuse more.
 """
 
+from string import ascii_letters, digits
 from typing import Annotated, Any
 
 from gateway.record import Meta, Raw, Record, field
@@ -11,6 +12,8 @@ from gateway.record import Meta, Raw, Record, field
 NOTHING = Raw(b"null")
 #: What only other values than numbers have: strings, `null` and `true`, `false`, objects.
 _NO_NUMBERS = b'"', b"u", b"a", b"{"
+_FLOAT = 4  # bytes
+_BASE64 = (ascii_letters + digits + "+/=").encode()
 _Count = Annotated[int, Meta(ge=0)]
 
 
@@ -175,7 +178,9 @@ SHAPES: dict[str, type[Shape]] = {
 
 def _is_vector(text: bytes) -> bool:
     if text[:1] == b'"':
-        return len(text) > 2
+        letters = text[1:-1].replace(b"\\/", b"/")
+        size = len(letters.rstrip(b"=")) * 3 // 4  # in bytes
+        return size > 0 and size % _FLOAT == len(letters) % 4 == 0 and not letters.translate(None, _BASE64)
     return (
         text[:1] == b"["
         and text.strip(b"[] \t\r\n") != b""
