@@ -15,7 +15,7 @@ from gateway.dialects.said_fields import count, dicts
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.embedding import INPUTS_MAX, EmbeddingReply, EmbeddingRequest, Input, Vector
-from gateway.errors import ReportedError
+from gateway.errors import GatewayError, ReportedError
 
 _INPUT, _EXTRA = "input", "extra_body"
 _GOOGLES = f"{_EXTRA}.google"
@@ -89,9 +89,8 @@ class OpenAIOut:
 def mend_of(encoding: Json) -> Callable[[bytes], bytes] | None:
     """What makes a reply one with vectors as they were asked for, of a provider that speaks as the caller does and
     may know only one form: OpenAI's SDKs ask for `base64`, and its JavaScript makes an empty vector of numbers; who
-    asked for numbers can do nothing with text. None for a form that is not known here.
-
-    What it gives raises GatewayError for a reply with what is no vector.
+    asked for numbers can do nothing with text. What is no vector at all becomes `null`, which is no answer. None
+    for a form that is not known here.
     """
     if encoding == "base64":
         return partial(_mended, b"[", packed)
@@ -105,7 +104,10 @@ def _mended(odd: bytes, written: Callable[[Vector], Json], body: bytes) -> bytes
     if reply is None:
         return body
     for one in dicts(reply.get("data")):
-        one["embedding"] = written(read_vector(one.get("embedding")))
+        try:
+            one["embedding"] = written(read_vector(one.get("embedding")))
+        except GatewayError:
+            one["embedding"] = None
     return json_bytes(reply)
 
 
