@@ -7,9 +7,7 @@ and nothing is built of texts. Translated replies are read by their dialects, wh
 from string import ascii_letters, digits
 from typing import Annotated, Any
 
-import msgspec
-
-from gateway.record import Meta, Raw, Record, field
+from gateway.record import JsonReader, Meta, Raw, Record, field
 
 NOTHING = Raw(b"null")
 #: What only other values than numbers have: strings, `null` and `true`, `false`, objects.
@@ -227,7 +225,7 @@ SHAPES: dict[str, type[Shape]] = {
 }
 
 
-_parts = msgspec.json.Decoder(list[_Part])
+_parts = JsonReader(list[_Part])
 
 
 def _is_text(value: Raw) -> bool:
@@ -239,7 +237,7 @@ def _are_parts(value: Raw) -> bool:
     """Few providers answer in such: they are read for it."""
     try:
         return all(_is_text(part.text) for part in _parts.decode(value))
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return False
 
 
