@@ -55,15 +55,15 @@ class Reply(Record, eq=False):
 
 
 def is_json(content_type: bytes) -> bool:
-    return content_type[:16] == b"application/json"
+    return content_type[:16].lower() == b"application/json"
 
 
 def is_stream(content_type: bytes) -> bool:
-    return content_type[:17] == b"text/event-stream" or is_lines(content_type)
+    return content_type[:17].lower() == b"text/event-stream" or is_lines(content_type)
 
 
 def is_lines(content_type: bytes) -> bool:
-    return content_type[:20] == _LINES
+    return content_type[:20].lower() == _LINES
 
 
 async def open_stream(reply: Reply, stream: Stream, first_byte_s: float, gap_s: float) -> None:

@@ -214,7 +214,7 @@ async def test_whole_answers_are_told_as_one_stream(
     gateway: RunningGateway, sim: ProviderSim, behind: str
 ) -> None:
     body = json.dumps(_WHOLE[behind]).encode()
-    sim.script(status=200, headers=[("content-type", "application/json")], body=body, repeat=0)
+    sim.script(status=200, headers=[("content-type", "Application/JSON")], body=body, repeat=0)
     asked = 4 if behind == "gemini" else 2
     reply = await post(gateway, {**chat(n=asked, stream=True), "model": behind})
     assert (reply.status, reply.data().count(b"[DONE]")) == (200, 1)

@@ -259,7 +259,7 @@ async def test_one_that_says_little_does(sim: ProviderSim, behind: str, path: st
     config, asked = asked_behind(sim, behind, path)
     frames = [*frames_of(behind, events)[1], *([b"data: [DONE]\n\n"] if behind == "openai" else [])]
     async with RunningGateway(config) as gateway:
-        sim.script(status=200, headers=[("content-type", "text/event-stream")], chunks=frames)
+        sim.script(status=200, headers=[("content-type", "TEXT/event-stream")], chunks=frames)
         reply = await post(gateway, {**asked, "stream": True}, path=path)
     assert reply.status == 200
     assert b'error":{' not in reply.body
