@@ -127,7 +127,7 @@ class MessagesReader:
     def opened(self, event: JsonObject) -> list[Event]:
         block = _object(event, "content_block")
         kind, index = answer_word(block, "type"), _index(event)
-        found = self.closed(event)  # what was open there
+        found = self._close(index)  # what was open there
         opens = _OPENINGS.get(kind)
         if opens is not None:
             return found + opens(self, index, block)
@@ -170,7 +170,14 @@ class MessagesReader:
         return found
 
     def closed(self, event: JsonObject) -> list[Event]:
-        block = self._blocks.pop(_index(event), None)
+        return self._close(_index(event))
+
+    def _close_all(self) -> list[Event]:
+        """Those that nobody closed: what their calls were given is still to be told."""
+        return [event for index in [*self._blocks] for event in self._close(index)]
+
+    def _close(self, index: int) -> list[Event]:
+        block = self._blocks.pop(index, None)
         if block is None or block.kind in (_TEXT, _THOUGHT, _ODD):
             return []
         if block.kind == _ANSWER:
@@ -228,6 +235,7 @@ class MessagesReader:
             if self._sent.answer_tool and stop == "tool_calls" and not self._calls:
                 stop = "stop"
             explanation = explanation_of(stop, delta.get("stop_details"))
+            found += self._close_all()
             self._stopped = True
             if not is_known(delta["stop_reason"]):
                 found.append(Unread(("stop_reason",)))
@@ -240,7 +248,9 @@ class MessagesReader:
 
     def over(self, _event: JsonObject) -> list[Event]:
         self._over = True
-        return [Over()] if self._stopped else [Unread(("stop_reason",)), Stopped("stop"), Over()]
+        if self._stopped:
+            return [Over()]
+        return [*self._close_all(), Unread(("stop_reason",)), Stopped("stop"), Over()]
 
 
 _BEGINS = "message_start"
