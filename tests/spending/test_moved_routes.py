@@ -15,6 +15,9 @@ from tests.running import ProviderSim, RunningGateway
 from tests.spending.test_spending import balance, budgeted, cost_of, posted
 
 _CHEAP = [{"id": "cheap", "provider": "sim", "model": "cheap", "per_request": 0.001}]
+_LOOKING_UP = """
+SELECT FROM pg_locks JOIN pg_database ON database = pg_database.oid
+WHERE datname = current_database() AND relation = 'idempotent_answers'::regclass AND NOT granted"""
 _DEAR = [{"id": "dear", "provider": "sim", "model": "dear", "per_request": 1}]
 
 
@@ -114,6 +117,7 @@ async def test_who_waits_for_its_idempotency_key_goes_where_the_route_leads_by_t
     sim: ProviderSim, stored: Stored, database: Database, changed: str
 ) -> None:
     config = one_place(sim, 5, "sim/cheap")
+    config["tenants"][0]["budgets"] = []  # it does not wait for money, too
     other = {
         "models": [{"id": "smart", "targets": ["own/small"]}],
         "pools": [config["pools"][1], {**config["pools"][0], "id": "two", "secret": "env:PROVIDER_KEY_2"}],
@@ -122,7 +126,7 @@ async def test_who_waits_for_its_idempotency_key_goes_where_the_route_leads_by_t
         async with database.admin.transaction(EVERY_TENANT) as connection:
             await connection.execute("LOCK TABLE idempotent_answers")
             asked = asyncio.create_task(post(gateway, chat(), headers="idempotency-key: once\r\n"))
-            while not await connection.fetch("SELECT FROM pg_locks WHERE NOT granted"):
+            while not await connection.fetch(_LOOKING_UP):
                 await asyncio.sleep(0.01)
             gateway.write({**gateway.config, changed: other[changed]})
             assert await gateway.app.reload() is None
