@@ -15,6 +15,7 @@ from gateway.dialects.frames import frame_data
 from gateway.dialects.gemini.whole import GeminiGathered
 from gateway.dialects.gemini_stream import GeminiStream
 from gateway.dialects.json_text import event_object, json_bytes
+from gateway.dialects.losses import Losses
 from gateway.dialects.messages.whole import MessageGathered
 from gateway.dialects.messages_stream import MessagesStream
 from gateway.dialects.ollama.line_cutter import LineCutter
@@ -93,19 +94,22 @@ class LineGathering:
 
 Gathering = StreamGathering | LineGathering
 
-_OF: dict[str, Callable[[int], tuple[RelayedStream, Gathered]]] = {
-    "chat": lambda most: (CompletionStream(False, most), CompletionGathered(True)),
-    "completions": lambda most: (CompletionStream(False, most, False), CompletionGathered(False)),
-    "responses": lambda most: (ResponsesStream(most), ResponseGathered()),
-    "messages": lambda most: (MessagesStream(most), MessageGathered()),
-    "generate_content": lambda most: (GeminiStream(most), GeminiGathered()),
+_OF: dict[str, Callable[[int, Losses], tuple[RelayedStream, Gathered]]] = {
+    "chat": lambda most, losses: (CompletionStream(False, most), CompletionGathered(True, losses)),
+    "completions": lambda most, losses: (
+        CompletionStream(False, most, False),
+        CompletionGathered(False, losses),
+    ),
+    "responses": lambda most, _: (ResponsesStream(most), ResponseGathered()),
+    "messages": lambda most, losses: (MessagesStream(most), MessageGathered(losses)),
+    "generate_content": lambda most, _: (GeminiStream(most), GeminiGathered()),
 }
 
 
-def gathering(api: str, *, lines: bool, frame_max: int) -> Gathering | None:
+def gathering(api: str, losses: Losses, *, lines: bool, frame_max: int) -> Gathering | None:
     """What gathers a stream by a provider's `api`; None for one whose replies never come in pieces. `lines`: an
-    object a line, as Ollama has them."""
+    object a line, as Ollama has them; `losses` hears of what the reply does not have."""
     if lines:
         return LineGathering(OllamaGathered(), frame_max) if api == "chat" else None
     made = _OF.get(api)
-    return None if made is None else StreamGathering(*made(frame_max))
+    return None if made is None else StreamGathering(*made(frame_max, losses))

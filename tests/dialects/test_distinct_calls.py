@@ -83,10 +83,24 @@ def test_an_answer_has_no_two_calls_of_one_id() -> None:
         assert [block.id for block in reply.answers[0].blocks if isinstance(block, ToolCall)] == ["x", "x_2"]
 
 
-def test_nor_has_a_stream() -> None:
+@pytest.mark.parametrize("index", [0, 1])
+@pytest.mark.parametrize("arguments", ["", '{"x":2}'])
+def test_nor_has_a_stream(index: int, arguments: str) -> None:
+    """The second call of the id has the first one's index, or its own."""
     line: dict[str, Any] = {"message": {"content": "", "tool_calls": [AT_OLLAMA[0]]}, "done": False}
     lines = [line, {**line, "message": {"content": "", "tool_calls": [AT_OLLAMA[1]]}}]
-    reader = Distinct(outbound("ollama", "chat", "")).stream(Sent("", {}), 1 << 20)
-    events = [event for one in lines for event in reader.read(json.dumps(one).encode() + b"\n")]
-    assert [(one.number, one.id) for one in events if isinstance(one, CallBegun)] == [(0, "x"), (1, "x_2")]
-    assert [one.number for one in events if isinstance(one, CallPiece)] == [0, 1]
+    by_ollama = b"".join(json.dumps(one).encode() + b"\n" for one in lines)
+    functions = ({"name": "f", "arguments": '{"x":1}'}, {"name": "g", "arguments": arguments})
+    entries = [
+        {"index": at, "id": "x", "function": one} for at, one in zip((0, index), functions, strict=True)
+    ]
+    chunks = [{"choices": [{"index": 0, "delta": {"tool_calls": [entry]}}]} for entry in entries]
+    by_chat = b"".join(b"data: %b\n\n" % json.dumps(chunk).encode() for chunk in chunks)
+    for api, data, said in (
+        ("ollama", by_ollama, [(0, "{}"), (1, "{}")]),
+        ("openai", by_chat, [one for one in ((0, '{"x":1}'), (1, arguments)) if one[1]]),
+    ):
+        events = Distinct(outbound(api, "chat", "")).stream(Sent("", {}), 1 << 20).read(data)
+        begun = [(one.number, one.id, one.name) for one in events if isinstance(one, CallBegun)]
+        assert begun == [(0, "x", "f"), (1, "x_2", "g")]
+        assert [(one.number, one.arguments) for one in events if isinstance(one, CallPiece)] == said

@@ -9,6 +9,7 @@ import pytest
 from gateway.chat import Block, ChatReply, Text, ToolCall
 from gateway.chat_events import Cited
 from gateway.dialects.json_text import json_text, read_object
+from gateway.dialects.losses import Losses
 from gateway.dialects.table import outbound
 from gateway.dialects.translation import Sent
 from gateway.dialects.whole_as_stream import events_of
@@ -36,8 +37,8 @@ _APIS = {
 }
 
 
-def whole_of(kind: str, data: bytes, piece: int = 1 << 20) -> dict[str, Any]:
-    into = gathering(_APIS[kind][1], lines=kind == "ollama", frame_max=FRAME_MAX)
+def whole_of(kind: str, data: bytes, piece: int = 1 << 20, losses: Losses | None = None) -> dict[str, Any]:
+    into = gathering(_APIS[kind][1], losses or Losses(), lines=kind == "ollama", frame_max=FRAME_MAX)
     assert into is not None
     for start in range(0, len(data), piece):
         if not into.is_over:
@@ -119,7 +120,7 @@ def test_a_completion_of_texts() -> None:
         choice = {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish}
         return {"id": "cmpl", "object": "text_completion", "created": 1, "model": "m", "choices": [choice]}
 
-    into = gathering("completions", lines=False, frame_max=FRAME_MAX)
+    into = gathering("completions", Losses(), lines=False, frame_max=FRAME_MAX)
     assert into is not None
     into.read(sse(chunk(0, "a"), chunk(1, "x"), chunk(0, "b", "stop"), chunk(1, "y", "length")))
     into.read(b"data: [DONE]\n\n")
@@ -153,12 +154,54 @@ def test_what_a_chat_stream_says_beside_texts_is_kept() -> None:
     }
 
 
-def test_arguments_that_were_cut_off_are_kept_as_they_are() -> None:
-    use = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
-    events = messages_stream("max_tokens", use)
-    piece = {"type": "input_json_delta", "partial_json": '{"a": "b'}
-    events.insert(-3, {"type": "content_block_delta", "index": 1, "delta": piece})
-    assert whole_of("messages", sse(*events))["content"][1]["input"] == {"_raw": '{"a": "b'}
+HALF = {"type": "input_json_delta", "partial_json": '{"a": "b'}
+
+
+def half_of_a_call(stop: str) -> list[Any]:
+    events = messages_stream(stop, {"type": "tool_use", "id": "t", "name": "f", "input": {}})
+    events.insert(-3, {"type": "content_block_delta", "index": 1, "delta": HALF})
+    return events
+
+
+def test_arguments_that_were_cut_off_are_kept_as_they_are_and_named() -> None:
+    losses = Losses()
+    whole = whole_of("messages", sse(*half_of_a_call("max_tokens")), losses=losses)
+    assert whole["content"][1]["input"] == {"_raw": '{"a": "b'}
+    assert losses.names == (("unread", "_raw"),)
+
+
+def test_a_block_that_begins_where_one_is_open_is_another() -> None:
+    use: dict[str, Any] = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    whole = half_of_a_call("tool_use")
+    piece = {**whole[-4], "delta": {**HALF, "partial_json": "{}"}}
+    begun = {"type": "content_block_start", "index": 1, "content_block": {**use, "name": "g"}}
+    said = whole_of("messages", sse(*whole[:-4], piece, begun, piece, *whole[-3:]))["content"]
+    assert [(one["name"], one["input"]) for one in said[1:]] == [("f", {}), ("g", {})]
+
+
+def test_what_gemini_says_beside_parts_is_kept_of_each_frame() -> None:
+    def frame(name: str, **ended: str) -> Any:
+        url, token = f"https://{name}.example", {"token": name, "logProbability": -0.5}
+        stated = {
+            "content": {"parts": [{"text": "Rain."}]},
+            "citationMetadata": {"citations": [{"uri": url}]},
+            "groundingMetadata": {
+                "groundingChunks": [{"web": {"uri": f"{url}/{page}"}} for page in "12"],
+                "groundingSupports": [{"segment": {}, "groundingChunkIndices": [1]}],
+            },
+            "logprobsResult": {"chosenCandidates": [token]},
+        }
+        return {"candidates": [{**stated, **ended}]}
+
+    data = sse(frame("a"), frame("b"), frame("c", finishReason="STOP"))
+    reader = outbound("gemini", "generate_content", "").stream(SENT, FRAME_MAX)
+    streamed = [event.citation.url for event in reader.read(data) if isinstance(event, Cited)]
+    (answer,) = outbound("gemini", "generate_content", "").reply(whole_of("gemini", data), SENT).answers
+    text = answer.blocks[-1]
+    assert isinstance(text, Text)
+    assert sorted(one.url for one in text.citations) == sorted(streamed)
+    assert len(streamed) == 6
+    assert [one.token for one in answer.logprobs] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -169,6 +212,7 @@ def test_arguments_that_were_cut_off_are_kept_as_they_are() -> None:
         ("chat", sse({"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "id": "c"}]}}]})),
         ("messages", b'event: message_stop\ndata: {"type":"message_stop"}\n\n'),
         ("messages", sse(*messages_stream("end_turn")[:-1])),
+        ("messages", sse(*half_of_a_call("tool_use"))),
         ("messages", sse(*messages_stream("end_turn")[:1], {"type": "error", "error": {"message": "x"}})),
         ("responses", sse({"type": "response.completed"})),
         ("responses", sse({"type": "error", "message": "x"})),
@@ -183,5 +227,5 @@ def test_what_breaks_or_says_an_error_comes_to_nothing(kind: str, data: bytes) -
 
 
 def test_what_never_comes_in_pieces_is_not_gathered() -> None:
-    assert gathering("embeddings", lines=False, frame_max=FRAME_MAX) is None
-    assert gathering("messages", lines=True, frame_max=FRAME_MAX) is None
+    assert gathering("embeddings", Losses(), lines=False, frame_max=FRAME_MAX) is None
+    assert gathering("messages", Losses(), lines=True, frame_max=FRAME_MAX) is None

@@ -25,15 +25,15 @@ def asked_behind(sim: ProviderSim, behind: str, path: str) -> tuple[Any, Any]:
     return config, asked
 
 
-def message(content: Any, stop: str) -> Any:
+def message(content: Any, stop: str | None) -> Any:
     return {"type": "message", "role": "assistant", "content": content, "stop_reason": stop}
 
 
-def completion(finish: str, **said: Any) -> Any:
+def completion(finish: str | None, **said: Any) -> Any:
     return {"choices": [{"index": 0, "message": {"role": "assistant", **said}, "finish_reason": finish}]}
 
 
-def candidate(reason: str, *parts: Any) -> Any:
+def candidate(reason: str | None, *parts: Any) -> Any:
     return {"candidates": [{"content": {"parts": [*parts, {"text": "Rain."}]}, "finishReason": reason}]}
 
 
@@ -52,7 +52,7 @@ USED = {"input_tokens": 1, "output_tokens": 1}
 _SAID = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Rain."}}
 
 
-def messages_stream(stop: str, *odd: Any) -> list[Any]:
+def messages_stream(stop: str | None, *odd: Any) -> list[Any]:
     """A text, then `odd` blocks, and the end."""
     begun = {**message([], stop), "id": "m", "model": "chat", "stop_reason": None, "usage": USED}
     blocks: list[Any] = []

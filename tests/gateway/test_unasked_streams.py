@@ -59,6 +59,21 @@ async def test_is_gathered(sim: ProviderSim, behind: str, path: str) -> None:
     assert (entry["usage_source"], entry["input_tokens"]) == ("provider", 1)
 
 
+_AGAIN = {"choices": [{"index": 0, "message": {"content": "Rain."}, "finish_reason": "stop"}]}
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+async def test_what_is_not_in_it_is_named(sim: ProviderSim, path: str) -> None:
+    """Wherever it goes to."""
+    config, asked = asked_behind(sim, "openai", path)
+    async with RunningGateway(config) as gateway:
+        scripted(sim, "openai", [*frames_of("openai", [*chat_stream("stop")[:1], _AGAIN])[1], DONE])
+        reply = await post(gateway, asked, path=path)
+    assert reply.status == 200
+    assert reply.body.count(b"Rain.") == 1
+    assert "unread=message" in reply.headers["x-gateway-warnings"]
+
+
 @pytest.mark.parametrize(
     ("behind", "events", "status", "code"),
     [

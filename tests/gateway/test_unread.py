@@ -54,6 +54,7 @@ _ODD_MESSAGE = {"type": "message", "role": "assistant", "content": [{"type": "qu
     [
         ("anthropic", CHAT, message([_TEXT], "end_turn"), None),
         ("anthropic", CHAT, message([_TEXT], "out_of_patience"), "stop_reason"),
+        ("anthropic", CHAT, message([_TEXT], None), "stop_reason"),
         (
             "anthropic",
             CHAT,
@@ -62,6 +63,7 @@ _ODD_MESSAGE = {"type": "message", "role": "assistant", "content": [{"type": "qu
         ),
         ("openai", MESSAGES, completion("stop", content="Rain."), None),
         ("openai", MESSAGES, completion("out_of_patience", content="Rain."), "finish_reason"),
+        ("openai", MESSAGES, completion(None, content="Rain."), "finish_reason"),
         ("openai", MESSAGES, completion("tool_calls", content=None, tool_calls=[_CALL]), "_raw"),
         ("anthropic", CHAT, message([{**_TEXT, "citations": [_FOUND]}], "end_turn"), None),
         ("anthropic", CHAT, message([{**_TEXT, "citations": [_FOUND, _QUOTED]}], "end_turn"), "citations"),
@@ -84,6 +86,7 @@ _ODD_MESSAGE = {"type": "message", "role": "assistant", "content": [{"type": "qu
         ("gemini", CHAT, candidate("SAFETY"), None),
         ("gemini", CHAT, candidate("MALFORMED_FUNCTION_CALL"), "finishReason"),
         ("gemini", CHAT, candidate("OUT_OF_PATIENCE"), "finishReason"),
+        ("gemini", CHAT, candidate(None), "finishReason"),
         ("gemini", CHAT, candidate("STOP", {"quux": {}}, _FILE, {"quux": {}}), "quux,fileData"),
         ("gemini", CHAT, candidate("STOP", _PICTURE), None),
         ("gemini", MESSAGES, candidate("STOP", _PICTURE), "image"),
@@ -141,6 +144,7 @@ def _cited(citation: Any) -> list[Any]:
     [
         ("anthropic", CHAT, messages_stream("end_turn"), None),
         ("anthropic", CHAT, messages_stream("out_of_patience"), "stop_reason"),
+        ("anthropic", CHAT, messages_stream(None), "stop_reason"),
         (
             "anthropic",
             RESPONSES,

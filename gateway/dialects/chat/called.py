@@ -1,44 +1,35 @@
 """Calls as a provider says them, and as the caller knows their tools."""
 
-import re
-from hashlib import sha256
-
 from gateway.chat import Json, JsonObject, ToolCall
+from gateway.dialects.call_ids import MadeIds
 from gateway.dialects.chat.signatures import thought_signature
-from gateway.dialects.json_text import json_bytes
 from gateway.dialects.said_fields import answer_object, answer_word, no_answer, word
 from gateway.dialects.tool_arguments import arguments_text, plain_input
 from gateway.dialects.translation import Sent
 
 _KINDS = ("", "function", "custom")
 _NO_IDS = ("", "null", "None")
-_NO_ID = re.compile(r"[^a-zA-Z0-9_-]")
-_ID_MAX = 28  # OpenAI takes ids of 40 letters
 
 
 class Calls:
-    """How the calls of one reply are to be read. Those without an id get one that no other reply has, made of that
-    of the reply: a provider's replies have such, and what has not is told apart by all that it says.
-    """
+    """How the calls of one reply are to be read. Those without an id get one of the reply's."""
 
-    __slots__ = ("_custom", "_made", "_names", "_unique", "answer_tool")
+    __slots__ = ("_custom", "_made", "_names", "answer_tool")
 
     def __init__(self, sent: Sent) -> None:
         self._names = sent.names
-        self._unique = ""
-        self._made = 0
+        self._made: MadeIds | None = None
         self.answer_tool = sent.answer_tool
         tools = sent.request.tools if sent.request is not None else ()
         self._custom = frozenset(tool.name for tool in tools if tool.custom)
 
     def begin(self, reply: JsonObject) -> None:
         """With the reply, or the first event of its stream."""
-        given = _NO_ID.sub("_", word(reply, "id"))[-_ID_MAX:]
-        self._unique = given or sha256(json_bytes(reply)).hexdigest()[:_ID_MAX]
+        self._made = MadeIds(reply)
 
     def made_id(self) -> str:
-        self._made += 1
-        return f"call_{self._unique}_{self._made - 1}"
+        assert self._made is not None, "it has begun"
+        return self._made.next()
 
     def name(self, sent: str) -> str:
         """What the caller calls the tool."""

@@ -2,9 +2,11 @@
 
 By OpenAI's rule the first entry of a call has its index, id and name, later ones its index and a piece of the
 arguments. Servers break it: whole calls that all have index 0, or none; the id or the name again in every piece;
-another id in every piece; the id `null`. So an entry belongs to the call that has its id; else, where it names no
-tool, to that of its index, or without an index to the last. One with an id and a name begins a call. One with a
-name alone does so, too, unless its index has a call of that name that is not of the same event and lacks arguments.
+another id in every piece; the same id for all calls; the id `null`. So an entry belongs to the call that has its id
+and, where several have it, its index; else, where it names no tool, to that of its index, or without an index to
+the last. One with an id and a name begins a call, unless a call of that id, index and name is not whole yet, or it
+says nothing. One with a name alone does so, too, unless its index has a call of that name that is not of the same
+event and lacks arguments.
 
 What holds always: a call begins once and with its name; numbers count up from 0; every piece is told once.
 """
@@ -22,12 +24,13 @@ from gateway.errors import UPSTREAM_INVALID, GatewayError
 
 
 class _Call:
-    """`held` is what was said before the name, and all of it where that must be known as a whole."""
+    """`held` is what was said of its arguments, `index` -1 where it came without one."""
 
-    __slots__ = ("held", "id", "is_answer", "is_wrapped", "name", "number")
+    __slots__ = ("held", "id", "index", "is_answer", "is_wrapped", "name", "number")
 
-    def __init__(self, id_: str) -> None:
+    def __init__(self, id_: str, index: int) -> None:
         self.id = id_
+        self.index = index
         self.name = ""  # the caller's
         self.number = -1
         self.is_answer = False  # its arguments are the answer's text
@@ -79,22 +82,33 @@ class CalledStream:
 
     def _call(self, entry: JsonObject, before: int) -> _Call:
         """`before`: how many calls there were before this event."""
-        id_, index = call_id(entry), entry.get("index")
-        known = self._by_id.get(id_)
-        if known is None:
-            known = self._by_index.get(index) if isinstance(index, int) else self._last
-            name = answer_word(inner_of(entry), "name")
-            if known is not None and name and (id_ or self._is_other(known, name, before)):
-                known = None
-        if known is None:
-            known = _Call(id_)
+        id_, stated, inner = call_id(entry), entry.get("index"), inner_of(entry)
+        index = stated if isinstance(stated, int) else -1
+        name = answer_word(inner, "name")
+        there = self._last if index < 0 else self._by_index.get(index)
+        known = there if id_ and there is not None and there.id == id_ else self._by_id.get(id_)
+        if known is not None:
+            is_other = bool(name) and self._is_next(known, name, index, arguments_of(inner))
+        else:
+            known = there
+            is_other = known is not None and bool(name) and bool(id_ or self._is_other(known, name, before))
+        if known is None or is_other:
+            known = _Call(id_, index)
             self._all.append(known)
         if id_:
             self._by_id[id_] = known
-        if isinstance(index, int):
+        if index >= 0:
             self._by_index[index] = known
         self._last = known
         return known
+
+    def _is_next(self, call: _Call, name: str, index: int, said: str) -> bool:
+        """Whether an entry with this name and the call's id is another call."""
+        if index >= 0 and call.index >= 0 and index != call.index:
+            return True
+        if call.name and self._calls.name(name) != call.name:
+            return True
+        return said.lstrip().startswith("{") and read_object("".join(call.held)) is not None
 
     def _is_other(self, call: _Call, name: str, before: int) -> bool:
         """Whether an entry with this name and no id is another call than the one at its index."""
@@ -113,8 +127,7 @@ class CalledStream:
                 return
             yield from self._begin(call, name, entry)
             said, call.held = "".join((*call.held, said)), []
-        if call.is_wrapped or not call.id:
-            call.held.append(said)
+        call.held.append(said)
         if not said or call.is_wrapped:
             return
         if call.is_answer:

@@ -39,4 +39,5 @@ def stop_of(finish: Json, calls: bool) -> Stop:
 
 
 def is_known(finish: Json) -> bool:
-    return finish is None or (isinstance(finish, str) and finish.lower() in _MEANT)
+    """None is not: whole answers have one."""
+    return isinstance(finish, str) and finish.lower() in _MEANT

@@ -26,6 +26,7 @@ from gateway.chat_events import (
     ThinkingSigned,
     Unread,
 )
+from gateway.dialects.chat.added_fields import AddedFields
 from gateway.dialects.chat.called import Calls
 from gateway.dialects.chat.called_stream import CalledStream
 from gateway.dialects.chat.finish import is_known, stop_of
@@ -37,7 +38,6 @@ from gateway.dialects.chat.spoken import (
     images_of,
     logprobs_of,
     no_completion,
-    says_something,
     sound,
     texts_of,
     unread_of,
@@ -104,7 +104,7 @@ class ChatReader:
             if not self._over:
                 self._frame(frame, events)
         if not self._over:
-            if not self._choices or any(not choice.finished for choice in self._choices.values()):
+            if not self._choices or any(not choice.added.finished for choice in self._choices.values()):
                 raise ended_early()
             self._end(events)
         return events
@@ -135,15 +135,14 @@ class ChatReader:
         choice = self._choices.get(index)
         if choice is None:
             choice = self._choices[index] = _Choice(self._calls, index, self._form)
-        delta = answer_object(stated, "delta")
-        if choice.finished:
-            if says_something(delta):
-                events.append(Unread(("delta",), index))
+        is_over = choice.added.finished
+        said, unread = choice.added.of(stated)
+        if unread:
+            events.append(Unread(unread, index))
+        if is_over:
             return
-        if delta:
-            choice.say(delta, stated, events)
-        elif message := answer_object(stated, "message"):
-            choice.say_whole(message, stated, events)
+        if said:
+            choice.say(said, stated, events)
         finish = stated.get("finish_reason")
         if not finish:
             return
@@ -165,8 +164,9 @@ class ChatReader:
         if not self._choices:
             raise no_completion()
         for index, choice in self._choices.items():
-            if not choice.finished:  # the stream says itself that it is whole
+            if not choice.added.finished:  # the stream says itself that it is whole
                 choice.end(events)
+                events.append(Unread(("finish_reason",), index))
                 events.append(Stopped(stop_of(None, choice.calls.begun > 0), choice=index))
         events.append(Over())
         self._over = True
@@ -175,12 +175,11 @@ class ChatReader:
 class _Choice:
     """One choice while it speaks. A sound is told when it is whole."""
 
-    __slots__ = ("_form", "_has_spoken", "_index", "_sound", "_thought", "calls", "finished")
+    __slots__ = ("_form", "_index", "_sound", "_thought", "added", "calls")
 
     def __init__(self, calls: Calls, index: int, form: str) -> None:
         self.calls = CalledStream(calls, index)
-        self.finished = False
-        self._has_spoken = False  # in a delta
+        self.added = AddedFields()
         self._index = index
         self._form = form
         self._sound: list[bytes] = []
@@ -188,7 +187,6 @@ class _Choice:
 
     def say(self, delta: JsonObject, stated: JsonObject, events: list[Event]) -> None:
         index, content = self._index, delta.get("content")
-        self._has_spoken = self._has_spoken or bool(content)
         if type(content) is str and delta.keys() in _PLAIN:
             if content:
                 events.append(TextPiece(content, index, logprobs_of(stated)))
@@ -217,14 +215,6 @@ class _Choice:
         if legacy := answer_object(delta, "function_call"):
             events += self.calls.take({"tool_calls": [{"index": 0, "function": legacy}]})
 
-    def say_whole(self, message: JsonObject, stated: JsonObject, events: list[Event]) -> None:
-        """Of a server that has a message where a delta should be; not where it says again what deltas said."""
-        if self._has_spoken:
-            events.append(Unread(("message",), self._index))
-        else:
-            self.say(message, stated, events)
-            self._has_spoken = False  # the next may go on
-
     def _think(self, delta: JsonObject, events: list[Event]) -> None:
         """A signature may bring along the text that was said before it."""
         for thought in thoughts_of(delta):
@@ -237,7 +227,7 @@ class _Choice:
 
     def end(self, events: list[Event]) -> None:
         """Raises GatewayError for a call of nothing."""
-        self.finished = True
+        self.added.finished = True
         if self._sound:
             data = base64.b64encode(b"".join(self._sound)).decode()
             events.append(MediaPiece(sound(data, self._form), self._index))

@@ -1,36 +1,40 @@
 """Chunks of a completion as the completion that they come to: of a provider that streams where nobody asked it to.
 
 Everything that the chunks say is kept under its own name: texts are put one behind the other, lists likewise, and
-entries of one index together. Which call a piece belongs to is decided as for streams (`called_stream`).
+entries of one index together. Which call a piece belongs to is decided as for streams (`called_stream`), and so is
+what is not said again or too late (`added_fields`).
 """
 
 import base64
 
 from gateway.chat import Json, JsonObject
 from gateway.chat_events import CallBegun, CallPiece
+from gateway.dialects.chat.added_fields import AddedFields
 from gateway.dialects.chat.called import Calls
 from gateway.dialects.chat.called_stream import CalledStream
 from gateway.dialects.chat.signatures import write_signature
 from gateway.dialects.chat.spoken import no_completion
 from gateway.dialects.json_text import json_bytes
+from gateway.dialects.losses import Losses
 from gateway.dialects.pieced import Pieced, added, told
-from gateway.dialects.said_fields import answer_index, answer_object, answer_objects, inside, word
+from gateway.dialects.said_fields import answer_index, answer_objects, inside, word
 from gateway.dialects.translation import Sent
 from gateway.errors import ReportedError
 
 _AS_CALLED = Sent("", {})
 #: Of the answer as a whole; the rest of a chunk is the same in all.
 _OWN = frozenset({"object", "choices", "usage"})
-_CALLS, _SOUND = "tool_calls", "audio"
+_CALLS, _FINISH, _SOUND = "tool_calls", "finish_reason", "audio"
 
 
 class CompletionGathered:
-    """`chat`: of messages; else of texts."""
+    """`chat`: of messages; else of texts. `losses` hears of what is not in the completion."""
 
-    __slots__ = ("_base", "_calls", "_chat", "_choices", "_usage")
+    __slots__ = ("_base", "_calls", "_chat", "_choices", "_losses", "_usage")
 
-    def __init__(self, chat: bool) -> None:
+    def __init__(self, chat: bool, losses: Losses) -> None:
         self._chat = chat
+        self._losses = losses
         self._base: JsonObject = {}
         self._usage: JsonObject = {}
         self._calls = Calls(_AS_CALLED)
@@ -51,7 +55,7 @@ class CompletionGathered:
         for stated in choices:
             index = answer_index(stated)
             if index not in self._choices:
-                self._choices[index] = _Choice(CalledStream(self._calls, index))
+                self._choices[index] = _Choice(CalledStream(self._calls, index), self._losses)
             self._choices[index].take(stated)
 
     def whole(self) -> JsonObject:
@@ -68,10 +72,12 @@ class CompletionGathered:
 
 class _Choice:
     __slots__ = (
+        "_added",
         "_called",
         "_content",
         "_fields",
         "_logprobs",
+        "_losses",
         "_made",
         "_message",
         "_others",
@@ -79,26 +85,33 @@ class _Choice:
         "_text",
     )
 
-    def __init__(self, called: CalledStream) -> None:
+    def __init__(self, called: CalledStream, losses: Losses) -> None:
+        self._added = AddedFields()
         self._called = called
+        self._losses = losses
         self._made: list[_Made] = []
         self._others: Pieced = None  # calls of kinds that nobody here knows
         self._content: list[Json] = []
-        self._fields: JsonObject = {"finish_reason": None}
+        self._fields: JsonObject = {_FINISH: None}
         self._logprobs: Pieced = None
         self._message: Pieced = None
         self._sound: list[bytes] = []
         self._text: list[str] = []
 
     def take(self, stated: JsonObject) -> None:
+        fields, unread = self._added.of(stated)
+        self._losses.unread(unread)
         for name, value in stated.items():
             if name == "text" and isinstance(value, str):
                 self._text.append(value)
             elif name == "logprobs":
                 self._logprobs = added(self._logprobs, value)
+            elif name == _FINISH:
+                self._fields[name] = self._fields[name] or value
             elif name not in ("index", "delta", "message") and value is not None:
                 self._fields[name] = value
-        said = dict(answer_object(stated, "delta") or answer_object(stated, "message"))
+        self._added.finished = bool(self._fields[_FINISH])
+        said = dict(fields)
         if said.get(_CALLS):
             self._call(said)
         said.pop(_CALLS, None)
@@ -130,8 +143,9 @@ class _Choice:
         for _ in self._called.end():
             pass
         found: JsonObject = {**self._fields, "logprobs": told(self._logprobs)}
-        if not found["finish_reason"]:  # the stream said itself that it is whole
-            found["finish_reason"] = "tool_calls" if self._made else "stop"
+        if not found[_FINISH]:  # the stream said itself that it is whole
+            self._losses.unread((_FINISH,))
+            found[_FINISH] = "tool_calls" if self._made else "stop"
         if not chat:
             return {"text": "".join(self._text), **found}
         content = _joined(self._content) or (None if self._made else "")

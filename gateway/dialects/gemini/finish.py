@@ -16,8 +16,8 @@ _FAILED = frozenset(
         "MISSING_THOUGHT_SIGNATURE", "OTHER",
     }
 )  # fmt: skip
-#: It was all said, or that is not told.
-_ENDED = frozenset({"", "STOP", "FINISH_REASON_UNSPECIFIED"})
+#: It was all said, or so it is told.
+_ENDED = frozenset({"STOP", "FINISH_REASON_UNSPECIFIED"})
 _SAID: dict[Stop, str] = {
     "stop": "STOP",
     "tool_calls": "STOP",

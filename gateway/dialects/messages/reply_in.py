@@ -1,6 +1,7 @@
 """Anthropic's message as a neutral reply (wire reference §2.1, Response)."""
 
 from gateway.chat import Answer, Block, ChatReply, Citation, Json, JsonObject, Stop, Text, Thinking, ToolCall
+from gateway.dialects.call_ids import MadeIds
 from gateway.dialects.json_text import json_bytes
 from gateway.dialects.messages.stops import DECLINED, is_known, neutral_stop
 from gateway.dialects.messages.thoughts import seal_of, signature_of
@@ -21,8 +22,8 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
     content = body.get("content")
     if not isinstance(content, list):
         raise not_a_message()
-    custom = custom_tools(sent)
-    blocks = [block for one in content if (block := _block(one, sent, custom)) is not None]
+    custom, ids = custom_tools(sent), MadeIds(body)
+    blocks = [block for one in content if (block := _block(one, sent, custom, ids)) is not None]
     stop = neutral_stop(body.get("stop_reason"))
     if sent.answer_tool and stop == "tool_calls" and not any(isinstance(one, ToolCall) for one in blocks):
         stop = "stop"
@@ -51,7 +52,7 @@ def _unread(body: JsonObject, content: list[Json]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _block(block: Json, sent: Sent, custom: frozenset[str]) -> Block | None:
+def _block(block: Json, sent: Sent, custom: frozenset[str], ids: MadeIds) -> Block | None:
     """None for what Anthropic's servers did themselves. Raises GatewayError for what is no block."""
     if not isinstance(block, dict) or not (kind := answer_word(block, "type")):
         raise not_a_message()
@@ -66,10 +67,10 @@ def _block(block: Json, sent: Sent, custom: frozenset[str]) -> Block | None:
             raise not_a_message()
         if name == sent.answer_tool:
             return Text(arguments)
-        name = sent.names.get(name, name)
+        name, id_ = sent.names.get(name, name), word(block, "id") or ids.next()
         if name in custom:
-            return ToolCall(word(block, "id"), name, plain_input(arguments), custom=True)
-        return ToolCall(word(block, "id"), name, arguments)
+            return ToolCall(id_, name, plain_input(arguments), custom=True)
+        return ToolCall(id_, name, arguments)
     if kind == "thinking":
         said = answer_word(block, "thinking")
         return Thinking(said, signature_of(word(block, "signature"), bool(said)))

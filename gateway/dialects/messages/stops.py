@@ -24,6 +24,8 @@ _ANTHROPIC: Mapping[Stop, str] = MappingProxyType({
     "context_window": "model_context_window_exceeded",
     "pause": "pause_turn",
 })  # fmt: skip
+#: Why an answer ends that was not cut off.
+WHOLE = frozenset[Stop]({"stop", "tool_calls"})
 #: What a caller is told of a refusal that its provider did not explain.
 DECLINED = "The model declined to respond."
 
@@ -34,7 +36,8 @@ def neutral_stop(reason: Json) -> Stop:
 
 
 def is_known(reason: Json) -> bool:
-    return reason is None or reason in _NEUTRAL
+    """None is not: whole answers have one."""
+    return isinstance(reason, str) and reason in _NEUTRAL
 
 
 def anthropic_stop(stop: Stop, matched: str, refused: bool) -> str:

@@ -27,6 +27,7 @@ from gateway.chat_events import (
     ThinkingSigned,
     Unread,
 )
+from gateway.dialects.call_ids import MadeIds
 from gateway.dialects.event_cutter import EventCutter, ended_early
 from gateway.dialects.json_text import event_object
 from gateway.dialects.messages.reply_in import citation_of, custom_tools, explanation_of, tier_of, word
@@ -58,15 +59,15 @@ class MessagesReader:
     """Reads one stream."""
 
     __slots__ = (
-        "_begun", "_blocks", "_calls", "_custom", "_cutter", "_failure", "_over", "_sent", "_start_usage",
-        "_stopped", "_tier",
+        "_blocks", "_calls", "_custom", "_cutter", "_failure", "_ids", "_over", "_sent", "_start_usage", "_stopped",
+        "_tier",
     )  # fmt: skip
 
     def __init__(self, sent: Sent, frame_max: int) -> None:
         self._sent = sent
         self._custom = custom_tools(sent)
         self._cutter = EventCutter(frame_max)
-        self._begun = False
+        self._ids: MadeIds | None = None  # once it has begun
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
         self._start_usage: JsonObject = {}
@@ -109,13 +110,13 @@ class MessagesReader:
         elif kind == "error":
             raise ReportedError(data)
         elif isinstance(kind, str) and (read := _KINDS.get(kind)) is not None:
-            if not self._begun and kind != _BEGINS:
+            if self._ids is None and kind != _BEGINS:
                 raise _odd_event()
             found += read(self, event)
 
     def begun(self, event: JsonObject) -> list[Event]:
-        self._begun = True
         message = _object(event, "message")
+        self._ids = MadeIds(message)
         usage = message.get("usage")
         found: list[Event] = [Begun(word(message, "id"), word(message, "model"))]
         if isinstance(usage, dict):
@@ -126,13 +127,14 @@ class MessagesReader:
     def opened(self, event: JsonObject) -> list[Event]:
         block = _object(event, "content_block")
         kind, index = answer_word(block, "type"), _index(event)
+        found = self.closed(event)  # what was open there
         opens = _OPENINGS.get(kind)
         if opens is not None:
-            return opens(self, index, block)
+            return found + opens(self, index, block)
         if not kind:
             raise _odd_event()
         self._blocks[index] = _Block(_ODD)
-        return [Unread((kind,))]
+        return [*found, Unread((kind,))]
 
     def opened_text(self, index: int, block: JsonObject) -> list[Event]:
         self._blocks[index] = _Block(_TEXT)
@@ -157,10 +159,12 @@ class MessagesReader:
             found: list[Event] = []
         else:
             name = self._sent.names.get(name, name)
-            custom = name in self._custom
+            custom, id_ = name in self._custom, word(block, "id")
+            if not id_ and self._ids is not None:
+                id_ = self._ids.next()
             opened = self._blocks[index] = _Block(_PLAIN_CALL if custom else _CALL, self._calls)
             self._calls += 1
-            found = [CallBegun(opened.number, word(block, "id"), name, custom)]
+            found = [CallBegun(opened.number, id_, name, custom)]
         if given:  # some compatible servers say all of it at once
             self._say(opened, arguments_text(given), found)
         return found
@@ -236,7 +240,7 @@ class MessagesReader:
 
     def over(self, _event: JsonObject) -> list[Event]:
         self._over = True
-        return [Over()] if self._stopped else [Stopped("stop"), Over()]
+        return [Over()] if self._stopped else [Unread(("stop_reason",)), Stopped("stop"), Over()]
 
 
 _BEGINS = "message_start"

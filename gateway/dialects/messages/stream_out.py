@@ -10,7 +10,7 @@ one's arguments.
 
 from collections.abc import Iterable
 
-from gateway.chat import Answer, JsonObject, Signature, Stop, Thinking
+from gateway.chat import Answer, JsonObject, Signature, Thinking
 from gateway.chat_events import (
     Begun,
     CallBegun,
@@ -42,6 +42,7 @@ from gateway.dialects.messages.frames import (
     message_start,
 )
 from gateway.dialects.messages.reply_out import call_block, call_id, message_id, stop_fields, text_block
+from gateway.dialects.messages.stops import WHOLE
 from gateway.dialects.messages.thoughts import is_sealed, sent_signature, thinking_block
 from gateway.dialects.messages.usage_out import usage_object, usage_totals
 from gateway.dialects.tool_arguments import INPUT, RAW, arguments_text
@@ -50,8 +51,6 @@ from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import NO_USAGE, Usage
 
 _TEXT, _THOUGHT, _CALL = "text", "thinking", "tool_use"
-#: Why an answer ends that was not cut off.
-_WHOLE = frozenset[Stop]({"stop", "tool_calls"})
 
 
 class MessagesWriter:
@@ -153,7 +152,7 @@ class MessagesWriter:
             self._say_waiting()
             self._close()
         stopped = self._stopped
-        if self._unfinished and stopped.stop in _WHOLE:
+        if self._unfinished and stopped.stop in WHOLE:
             self._asked.losses.unread((RAW,))
             raise GatewayError(
                 UPSTREAM_INVALID, "The provider's answer has a call whose arguments are no JSON object."

@@ -75,6 +75,13 @@ def test_ant_usage_cache() -> None:
     assert written["usage"] == UNTOLD | USAGE
 
 
+def test_calls_without_an_id_get_one_of_the_messages() -> None:
+    use = {"type": "tool_use", "name": "f", "input": {}}
+    blocks = read(message({**use, "id": ""}, use, {**use, "id": "t"})).answers[0].blocks
+    ids = [block.id for block in blocks if isinstance(block, ToolCall)]
+    assert ids == ["call_msg_1_0", "call_msg_1_1", "t"]
+
+
 def test_blocks_of_a_reply() -> None:
     reply = read(
         message(

@@ -197,8 +197,27 @@ def test_what_compatible_servers_say_at_once() -> None:
         CallBegun(0, "t1", "f"),
         CallPiece(0, '{"a":1}'),
         CallEnded(0),
+        Unread(("stop_reason",)),
         Stopped("stop"),
         Over(),
+    ]
+
+
+def test_a_block_that_begins_where_one_is_open_ends_it() -> None:
+    """And calls without an id get one of the message's."""
+    request = ChatRequest((), tools=(Tool("f", custom=True),))
+    begun = [{"type": "tool_use", "name": name, "input": {}} for name in "fg"]
+    said = [{"type": "input_json_delta", "partial_json": one} for one in ('{"input":"ls"}', "{}")]
+    data = START
+    for block, delta in zip(begun, said, strict=True):
+        data += frame("content_block_start", index=0, content_block=block)
+        data += frame("content_block_delta", index=0, delta=delta)
+    assert events(data + ENDED + STOP, Sent("", {}, request=request))[0][2:7] == [
+        CallBegun(0, "call_msg_1_0", "f", True),
+        CallPiece(0, "ls"),
+        CallEnded(0),
+        CallBegun(1, "call_msg_1_1", "g"),
+        CallPiece(1, "{}"),
     ]
 
 
@@ -208,7 +227,7 @@ def test_of_new_kinds_the_names_are_told() -> None:
     odd = frame("content_block_start", index=1, content_block={"type": "text", "text": ""})
     odd += frame("content_block_delta", index=1, delta={"type": "smell_delta"})
     whole = START + new + more + odd + frame("news", a=1) + frame("content_block_stop", index=0) + STOP
-    told = [Unread(("hologram",)), Unread(("smell_delta",))]
+    told = [Unread(("hologram",)), Unread(("smell_delta",)), Unread(("stop_reason",))]
     assert events(whole)[0][2:] == [*told, Stopped("stop"), Over()]
     assert events(whole + START)[0][-1] == Over()
 
