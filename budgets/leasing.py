@@ -230,7 +230,10 @@ class Leasing:
                 log.warning("hard budgets are held to what was leased before: %s", reason)
                 self._told = True
                 self._watch.held(True)
-            self._try_again()  # what is here is spent
+            try:
+                self._try_again()  # what is here is spent
+            except Exception:  # of our own: as in an exchange
+                log.exception("budgets: who waited could not be decided about")
             self._tell_away()
 
     def _tell_away(self) -> None:
@@ -241,12 +244,7 @@ class Leasing:
         """All who wait, in the order in which they came."""
         now = self._now()
         for one in list(self._waiting):
-            try:
-                decided = self._slices.reserve(one.held, one.levels, one.held.amount, now, one.expires)
-            except Exception:  # a bug, which is to hit neither the others nor the next exchange
-                log.exception("budgets: request %s could not be decided", one.held.request_id)
-                self._decide(one, Unavailable(one.lacking[0], self.reason))
-                continue
+            decided = self._slices.reserve(one.held, one.levels, one.held.amount, now, one.expires)
             if isinstance(decided, Short):
                 self._wait_for(one, decided.lacking)
             elif isinstance(decided, Reserved):

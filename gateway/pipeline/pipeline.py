@@ -127,8 +127,7 @@ class Pipeline:
                 raise GatewayError(SHUTTING_DOWN, "The gateway is shutting down.", retry_after_s=1.0)
             if exchange.deadline:
                 deadline = self._arm(exchange, interrupt)
-            generation = self.generation
-            prepared = prepare(exchange, named)  # read, estimate, find candidates
+            generation, prepared = self.generation, prepare(exchange, named)  # read, find candidates
             work, candidates = prepared if isinstance(prepared, tuple) else await prepared
             if exchange.as_array:
                 caller.through(JsonArray)

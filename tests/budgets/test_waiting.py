@@ -67,15 +67,3 @@ async def test_who_waited_behind_another_spends_what_there_is_when_the_books_are
             assert isinstance(refused, Unavailable) and refused.reason == "away"
             assert isinstance(paid, Reservation)
         opened.end(paid)
-
-
-async def test_one_that_cannot_be_decided_hits_nobody_else(database: Database, tmp_path: Path) -> None:
-    async with open_treasury(tmp_path, database) as opened:
-        first = await held(opened, "b1", (THEIRS,), 800)
-        twice = opened._leasing.wait(first, Levels((THEIRS,)), (THEIRS,), DEADLINE_S, DEADLINE_S)
-        behind = asked(opened, "b2", (THEIRS,), 100)
-        assert isinstance(twice, Waiting) and isinstance(behind, Waiting)
-        refused, paid = await asyncio.gather(twice.decided(), behind.decided())
-        assert isinstance(refused, Unavailable) and isinstance(paid, Reservation)
-        for one in (first, paid):
-            opened.end(one)
