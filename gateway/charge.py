@@ -33,6 +33,15 @@ class Charge(Record, frozen=True, gc=False):
     def __getitem__(self, axis: int) -> int:
         return (self.requests, self.input, self.output, self.tokens)[axis]
 
+    def __sub__(self, other: "Charge") -> "Charge":
+        """By how much it is more; where negative, less."""
+        return Charge(
+            self.requests - other.requests,
+            self.input - other.input,
+            self.output - other.output,
+            self.tokens - other.tokens,
+        )
+
 
 class Estimate(Record, frozen=True, gc=False):
     """What is thought of a request before it is sent, in tokens."""

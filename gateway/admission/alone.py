@@ -3,47 +3,62 @@ account has no ceilings. A ledger of its own, kept through all losses.
 
 What is sent so is in this worker's record of its last minute, and so is taught to a ledger that forgot. A ledger
 that comes back with all it knew is not told of a provider key's safe share, which it never grants; it is told of
-what an open account sent, and of what a tenant key used, whose share is part of what the ledger grants.
+what an open account sent, and of what a tenant key used, whose share is part of what the ledger grants (`untold`).
 
 A safe share begins when every lease that anybody has is over: a call that went astray is no loss. In slices
 (`burst_s`) nothing is set aside, for that would be less than a request: while others still reach the ledger, who
 does not may send in a slice that they have filled. There the provider's refusal is the backstop.
 """
 
+from collections.abc import Iterable
+
 from gateway.admission.dimension import CONCURRENCY, AccountTerms
 from gateway.admission.grantor import Grant
 from gateway.admission.holding import Holding
-from gateway.admission.last_minute import LastMinute
 from gateway.admission.ledger import Observation
 from gateway.admission.ledger_loss import terms_without_ledger
 from gateway.admission.memory_ledger import LedgerTime, MemoryLedger
+from gateway.admission.untold import Untold
 from gateway.admission.window import LEASE_MS_MAX
 from gateway.charge import Charge
+from gateway.record import replace
 
 #: When to look again where nobody knows.
 _LOOK_AGAIN_MS = 250
-_TOLD_RANK = 1
+_NOTHING = Charge()
 
 
 class Alone:
     """`workers` is how many are configured: the least that shares are reckoned with."""
 
-    __slots__ = ("_begun", "_blocked", "_ledger", "_mode", "_places", "_untold", "_workers")
+    __slots__ = ("_away", "_begun", "_blocked", "_ledger", "_mode", "_places", "_untold", "_workers")
 
     def __init__(self, mode: str, time: LedgerTime, workers: int) -> None:
         self._mode = mode
         self._workers = workers
         self._ledger = MemoryLedger(time)
+        self._away = False  # the ledger
         self._begun = 0  # the loss
         self._blocked: dict[str, int] = {}  # by account, until when by the provider's word
         #: By account, how many may be in flight while this loss lasts; None: nothing is granted.
         self._places: dict[str, int | None] = {}
-        self._untold: dict[str, LastMinute] = {}
+        self._untold: dict[str, Untold] = {}
 
     def begin(self, now: int) -> None:
         """A loss begins: how many workers share is looked at anew."""
-        self._begun = now
+        self._away, self._begun = True, now
         self._places.clear()
+
+    def end(self, holdings: Iterable[Holding], now: int) -> None:
+        """The ledger is back: it is told what it must know."""
+        self._away = False
+        for holding in holdings:
+            untold = self._untold.get(holding.terms.id)
+            if untold is None:
+                continue
+            untold.tell(holding, now)
+            if not holding.in_flight:
+                del self._untold[holding.terms.id]
 
     def take(self, holding: Holding, charge: Charge, rank: int, now: int) -> Grant | None:
         id_ = holding.terms.id
@@ -52,25 +67,36 @@ class Alone:
         grant = self._ledger.take(id_, charge, rank, now)
         if grant is not None:
             holding.in_flight += 1
-            self._record(holding, charge, now)
+            self._record(holding, charge, grant.at, now)
         return grant
 
     def give_back(self, holding: Holding, grant: Grant, now: int) -> None:
         holding.in_flight -= 1
-        self._ledger.give_back(grant, now)
+        self.settle(holding, grant, _NOTHING, now)
 
-    def sent(self, grant: Grant, now: int) -> None:
+    def sent(self, holding: Holding, grant: Grant, now: int) -> None:
+        at = grant.at
         self._ledger.sent(grant, now)
+        if grant.at > at:
+            self._record(holding, _NOTHING - grant.charge, at, now)
+            self._record(holding, grant.charge, grant.at, now)
 
     def produced(self, holding: Holding, grant: Grant, output: int, now: int) -> None:
-        before = grant.charge
+        held, late = grant.charge.output, grant.late
         self._ledger.produced(grant, output, now)
-        self._more(holding, before, grant.charge, now)
+        later = grant.late - late
+        if later > 0:
+            room = later - (grant.charge.output - held)
+            self._record(holding, Charge(output=-room), grant.at, now)
+            self._record(holding, Charge(output=later), now, now)
 
     def settle(self, holding: Holding, grant: Grant, charged: Charge, now: int) -> None:
-        before = grant.charge
+        if holding.counts_output:
+            self.produced(holding, grant, charged.output, now)
+        # What of its output is charged elsewhere is not to be given back here.
+        kept = replace(charged, output=max(charged.output, grant.late))
+        self._record(holding, kept - grant.charge, grant.at, now)
         self._ledger.settle(grant, charged, now)
-        self._more(holding, before, charged, now)
 
     def observe(self, holding: Holding, said: Observation, now: int) -> None:
         if said.blocked_ms > 0:  # what is open has no ceiling of its own to be blocked
@@ -107,14 +133,6 @@ class Alone:
             found.append((holding.in_flight, places))
         return found
 
-    def tell(self, holding: Holding, now: int) -> None:
-        """The ledger is back: what it must know. One that forgot is told all that was sent, this among it."""
-        untold = self._untold.pop(holding.terms.id, None)
-        if untold is None or holding.last.relearn:
-            return
-        for sent in untold.sent(now):
-            holding.unsaid.settled(holding.last.ledger_time(now - sent.age_ms), sent.charge, _TOLD_RANK)
-
     def _may_send(self, holding: Holding, now: int) -> bool:
         terms = holding.terms
         id_ = terms.id
@@ -141,13 +159,12 @@ class Alone:
         self._ledger.open_account(terms._replace(dimensions=rates), now)
         self._places[whole.id] = min(at_once, default=1 << 53)
 
-    def _more(self, holding: Holding, before: Charge, after: Charge, now: int) -> None:
-        more = Charge(*(max(0, new - old) for new, old in zip(after, before, strict=True)))
-        if any(more):
-            self._record(holding, more, now)
-
-    def _record(self, holding: Holding, charge: Charge, now: int) -> None:
+    def _record(self, holding: Holding, charge: Charge, at: int, now: int) -> None:
+        """So much was sent then; where negative, less than was thought."""
+        if not any(charge):
+            return
         holding.appetite.last = now
-        holding.record.without_ledger(charge, now)
-        if self._mode == "open" or not holding.terms.paced:
-            self._untold.setdefault(holding.terms.id, LastMinute()).add(charge, now)
+        holding.record.without_ledger(charge, at, now)
+        if holding.terms.dimensions and (self._mode == "open" or not holding.terms.paced):
+            untold = self._untold.setdefault(holding.terms.id, Untold())
+            untold.add(charge, at, holding, now, away=self._away)

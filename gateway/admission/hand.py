@@ -64,7 +64,7 @@ class Hand:
         if lot.epoch != self.epoch:
             self.record.take_out(lease.charge, sends, now)
             return
-        self._owe(sends, _difference(granted, lease.charge))
+        self._owe(sends, granted - lease.charge)
         self.record.take_out(granted, sends, now)
         if sends.told:
             self.unsaid.returned((Return(sends.at, granted, sends.rank),))
@@ -119,7 +119,7 @@ class Hand:
         held, sends = lease.charge, lease.sends
         lease.charge = charged
         if sends.lot.epoch != self.epoch or not sends.noted:
-            return self._correct(sends, _difference(charged, held), now)
+            return self._correct(sends, charged - held, now)
         requests, input_ = charged.requests - held.requests, charged.input - held.input
         output, tokens = charged.output - held.output, charged.tokens - held.tokens
         sends.more_requests += requests
@@ -168,8 +168,8 @@ class Hand:
             self.record.take_out(lease.charge, sends, now)
             self.record.add(lease.charge, now)
             return
-        more = _difference(lease.charge, granted)
-        self._owe(sends, _difference(granted, lease.charge))
+        more = lease.charge - granted
+        self._owe(sends, granted - lease.charge)
         self.record.take_out(granted, sends, now)
         moved = lot.sends[lease.rank]
         if moved is None or at >= moved.ends:
@@ -186,12 +186,3 @@ class Hand:
         else:
             moved.add(granted)
         self._owe(moved, more)
-
-
-def _difference(one: Charge, other: Charge) -> Charge:
-    return Charge(
-        one.requests - other.requests,
-        one.input - other.input,
-        one.output - other.output,
-        one.tokens - other.tokens,
-    )

@@ -17,6 +17,11 @@ _GRAIN_MS = slot_ms(WINDOW_MS)
 _ROWS_MAX = 2 * _KEPT_MS // _GRAIN_MS
 
 
+def end_of(at: int) -> int:
+    """When that is told to have been sent which was sent then."""
+    return (at // _GRAIN_MS + 1) * _GRAIN_MS
+
+
 class LastMinute:
     """Charges by time of sending."""
 
@@ -44,11 +49,15 @@ class LastMinute:
 
     def sent(self, now: int) -> tuple[Sent, ...]:
         """For the batch after an answer with `relearn`."""
+        return tuple(Sent(max(0, now - end), charge) for end, charge in self.rows(now))
+
+    def rows(self, now: int) -> list[tuple[int, Charge]]:
+        """What was sent, with the end of the time that it is told as."""
         self._forget(now)
-        return tuple(
-            Sent(max(0, now - (slot + 1) * _GRAIN_MS), Charge(*(max(0, units) for units in self._rows[slot])))
+        return [
+            ((slot + 1) * _GRAIN_MS, Charge(*(max(0, units) for units in self._rows[slot])))
             for slot in sorted(self._rows)
-        )
+        ]
 
     def total(self, now: int) -> Charge:
         """All that was surely sent within a window and its margin: a ledger had not let go of it before."""

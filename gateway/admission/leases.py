@@ -164,7 +164,7 @@ class Leases:
         if isinstance(grant, Lease):
             self._channels[grant.account].sent(grant, now)
         else:
-            self._alone.sent(grant, now)
+            self._alone.sent(self._channels[grant.account], grant, now)
 
     def produced(self, grant: Grant, output: int, now: int) -> None:
         channel = self._channels[grant.account]
@@ -246,9 +246,8 @@ class Leases:
             self._calls.room(channel)
 
     def back(self) -> None:
-        now = self._time.now()
+        self._alone.end(self._channels.values(), self._time.now())
         for channel in self._channels.values():
-            self._alone.tell(channel, now)
             self._calls.room(channel)
         if self._on_degraded is not None:
             self._on_degraded(False)

@@ -37,9 +37,9 @@ class OwnRecord:
         if more is not None:
             self._leased.correct(more, _when(sends), now)
 
-    def without_ledger(self, charge: Charge, now: int) -> None:
-        """It was sent although nobody granted it."""
-        self._unleased.add(charge, now)
+    def without_ledger(self, charge: Charge, at: int, now: int) -> None:
+        """So much was sent then although nobody granted it; where negative, less."""
+        self._unleased.correct(charge, at, now)
 
     def take_out(self, charge: Charge, sends: Sends, now: int) -> None:
         """One of them was not sent, or not then."""

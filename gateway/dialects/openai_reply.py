@@ -12,6 +12,8 @@ _ID_FIELDS = frozenset(
         "previous_response_id", "conversation",
     }
 )  # fmt: skip
+#: States in which a response is no answer yet, or never will be.
+_UNFINISHED = frozenset({"cancelled", "in_progress", "queued"})
 _OWNED_PREFIXES = ("file-", "file_", "batch_", "upload_", "part_", "resp_", "conv_")
 #: Fields whose lists may hold such ids, or objects with them.
 _ID_LISTS = frozenset(
@@ -87,12 +89,14 @@ def frames_of_response(reply: dict[str, Any]) -> bytes:
     """
     if not isinstance(reply.get("output"), list):
         raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the response it should be.")
+    status = reply.get("status")
+    if status in _UNFINISHED:
+        raise GatewayError(UPSTREAM_INVALID, f"The provider's answer is not finished: it is {status}.")
     begun = {**reply, "status": "in_progress", "output": []}
     events: list[dict[str, Any]] = [{"type": "response.created", "response": begun}]
     for index, item in enumerate(reply.get("output") or ()):
         events.append({"type": "response.output_item.added", "output_index": index, "item": item})
         events.append({"type": "response.output_item.done", "output_index": index, "item": item})
-    status = reply.get("status")
     kind = status if status in ("completed", "incomplete", "failed") else "completed"
     events.append({"type": f"response.{kind}", "response": reply})
     return b"".join(

@@ -23,9 +23,10 @@ from gateway.dialects.responses.namespaces import within
 from gateway.errors import UNSUPPORTED_VALUE, GatewayError
 
 _SOUND = "audio/"
-_TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
+#: Kinds of parts that are text.
+TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 #: Kinds of parts that are known.
-PARTS = _TEXTS | {"refusal", "input_image", "input_file", "input_audio"}
+PARTS = TEXTS | {"refusal", "input_image", "input_file", "input_audio"}
 #: What of a source is known.
 CITED = "url_citation"
 
@@ -44,7 +45,7 @@ def content(item: JsonObject, name: str, at: str) -> tuple[Block, ...]:
 
 def _part(part: JsonObject, at: str) -> Block:
     kind = text(part, "type", at) or ""
-    if kind in _TEXTS:
+    if kind in TEXTS:
         return Text(required_text(part, "text", at), _cache(part), citations=_citations(part))
     if kind == "refusal":
         return Refusal(required_text(part, "refusal", at))

@@ -3,7 +3,7 @@
 from gateway.chat import Answer, Block, ChatReply, JsonObject, Logprob, Stop, ToolCall
 from gateway.dialects.json_fields import objects
 from gateway.dialects.responses import items_in
-from gateway.dialects.said_fields import decimal, dicts, no_answer
+from gateway.dialects.said_fields import answer_object, decimal, dicts, no_answer
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import UPSTREAM_ERROR, UPSTREAM_INVALID, GatewayError
@@ -106,6 +106,14 @@ def stop_of(response: JsonObject, called: bool) -> Stop:
         reason = details.get("reason") if isinstance(details, dict) else None
         return _STOPS.get(reason, "length") if isinstance(reason, str) else "length"
     return "tool_calls" if called else "stop"
+
+
+def ended_response(event: JsonObject) -> JsonObject:
+    """What a stream ended with: that it is incomplete some servers tell by the event alone."""
+    response = answer_object(event, "response")
+    if event.get("type") == "response.incomplete" and response.get("status") in (None, "completed"):
+        return {**response, "status": "incomplete"}
+    return response
 
 
 def failure_of(response: JsonObject) -> str:

@@ -1,15 +1,15 @@
 """A provider's Responses stream as neutral events (wire reference §2.6, "Stream").
 
 A table of event kinds; what has no row says nothing that is not said again. Calls are numbered in the order of
-their beginning, and known by their `output_index`. Each item is told once: in pieces, as they come; or else when it
-is done; or else with the terminal event, which has them all. The stream is whole only with that. An error is told
-once what was said before it was.
+their beginning. Each part of an item is told once (`gateway.dialects.responses.items_told`): in pieces, as they
+come; or else when it, or its item, is done; or else with the terminal event, which has them all. The stream is
+whole only with that. An error is told once what was said before it was.
 """
 
 from collections.abc import Callable
 from types import MappingProxyType
 
-from gateway.chat import Citation, JsonObject, Signature, ToolCall
+from gateway.chat import Citation, JsonObject, Logprob, Media
 from gateway.chat_events import (
     Begun,
     CallBegun,
@@ -18,6 +18,7 @@ from gateway.chat_events import (
     Cited,
     Counted,
     Event,
+    MediaPiece,
     Over,
     RefusalPiece,
     Stopped,
@@ -28,37 +29,58 @@ from gateway.chat_events import (
 )
 from gateway.dialects.event_cutter import EventCutter, ended_early
 from gateway.dialects.json_text import event_object
+from gateway.dialects.responses import envelope
 from gateway.dialects.responses.items_in import CITED
+from gateway.dialects.responses.items_told import (
+    ARGUMENTS,
+    CALL,
+    KINDS,
+    MESSAGE,
+    PIECES,
+    REASONING,
+    REFUSAL,
+    TEXT,
+    Item,
+    Items,
+    Key,
+    parts_of,
+)
+from gateway.dialects.responses.namespaces import within
 from gateway.dialects.responses.reply_in import (
     blocks_of,
+    ended_response,
     failure_of,
     logprob,
-    logprobs_of,
     no_response,
     stop_of,
     unread_end,
     unread_item,
 )
-from gateway.dialects.said_fields import answer_object, answer_objects, answer_word, no_answer
+from gateway.dialects.said_fields import (
+    answer_object,
+    answer_objects,
+    answer_word,
+    count,
+    dicts,
+    inside,
+    no_answer,
+    word,
+)
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
-from gateway.dialects.whole_as_stream import said
 from gateway.errors import UPSTREAM_ERROR, GatewayError
-
-#: The index of what a server does not tell of: it may be any.
-_ANY = -1
 
 
 class ResponsesReader:
     """Reads one stream."""
 
-    __slots__ = ("_begun", "_calls", "_cutter", "_failure", "_over", "_sent", "_told")
+    __slots__ = ("_begun", "_calls", "_cutter", "_failure", "_items", "_over", "_sent")
 
     def __init__(self, sent: Sent, frame_max: int) -> None:
         self._sent = sent
         self._cutter = EventCutter(frame_max)
-        self._calls: dict[int, int] = {}  # output index → number
-        self._told: set[int | str] = set()  # items: their indices and ids
+        self._items = Items()
+        self._calls = 0  # that were told of
         self._begun = False
         self._over = False
         self._failure: GatewayError | None = None
@@ -105,123 +127,124 @@ class ResponsesReader:
         """Whatever comes first begins it."""
         return []
 
-    def text(self, event: JsonObject) -> list[Event]:
-        listed = event.get("logprobs")
-        logprobs = tuple(logprob(one) for one in listed if isinstance(one, dict)) if listed else ()  # type: ignore[union-attr]
-        return [TextPiece(self._piece(event), logprobs=logprobs)]
+    def piece(self, event: JsonObject) -> list[Event]:
+        """Of a part; or the whole of it once more, which some servers say for the first time."""
+        piece = self._items.piece(event)
+        assert piece is not None, "a row of such events"
+        found: list[Event] = [Unread((piece.item.kind,))] if piece.is_other else []
+        if piece.text or "delta" in event:
+            fields = event if piece.is_first or "delta" in event else {}
+            found.append(self._said(piece.item, piece.key, piece.text, piece.is_first, fields))
+        return found
 
-    def refusal(self, event: JsonObject) -> list[Event]:
-        return [RefusalPiece(self._piece(event))]
-
-    def thought(self, event: JsonObject) -> list[Event]:
-        return [ThinkingPiece(self._piece(event))]
-
-    def next_thought(self, event: JsonObject) -> list[Event]:
-        """A summary has several parts."""
-        return [ThinkingPiece("\n\n")] if event.get("summary_index") else []
+    def _said(self, item: Item, key: Key, text: str, is_first: bool, fields: JsonObject) -> Event:
+        what = key[0]
+        if what == TEXT:
+            return TextPiece(text, logprobs=_logprobs(fields))
+        if what == REFUSAL:
+            return RefusalPiece(text)
+        if what == ARGUMENTS:
+            if item.is_ended and text:
+                raise no_answer("arguments")
+            return CallPiece(item.number, text)
+        has_more = is_first and text and len(item.parts) > 1
+        return ThinkingPiece(f"\n\n{text}" if has_more else text)
 
     def cited(self, event: JsonObject) -> list[Event]:
-        note = _object(event, "annotation")
+        note = inside(event, "annotation")
         if note.get("type") != CITED:
-            return [Unread((_text(note, "type") or "annotations",))]
-        start, end = note.get("start_index"), note.get("end_index")
-        place = (start, end) if isinstance(start, int) and isinstance(end, int) else (0, 0)
-        return [Cited(Citation(_text(note, "url"), _text(note, "title"), *place))]
+            return [Unread((word(note, "type") or "annotations",))]
+        item = self._items.of(MESSAGE, event)
+        item.notes.append(((TEXT, count(event, "content_index")), note))
+        return [_cited(note)]
 
     def opened(self, event: JsonObject) -> list[Event]:
-        item = answer_object(event, "item")
-        kind = item.get("type")
-        if kind not in ("function_call", "custom_tool_call"):
-            unread = unread_item(item)
-            return [Unread(unread)] if unread else []
-        name, call_id = answer_word(item, "name"), _text(item, "call_id")
-        if not name or not call_id:
-            raise no_answer("item")
-        number = self._calls[_index(event)] = len(self._calls)
-        return [CallBegun(number, call_id, self._sent.names.get(name, name), kind == "custom_tool_call")]
+        stated = answer_object(event, "item")
+        if KINDS.get(word(stated, "type")) == CALL:
+            if not answer_word(stated, "name") or not word(stated, "call_id"):
+                raise no_answer("item")
+            return [self._called(self._items.stated(event, stated, as_whole=False))]
+        if word(stated, "type") in KINDS:
+            self._items.stated(event, stated, as_whole=False)
+        unread = unread_item(stated)
+        return [Unread(unread)] if unread else []
 
-    def arguments(self, event: JsonObject) -> list[Event]:
-        number = self._calls.get(_index(event))
-        if number is None:
-            raise no_answer("output_index")
-        return [CallPiece(number, self._piece(event))]
-
-    def text_done(self, event: JsonObject) -> list[Event]:
-        """The whole of it once more; of some servers, for the first time."""
-        return [] if self._was_told(event) else self.text({**event, "delta": event.get("text")})
-
-    def refusal_done(self, event: JsonObject) -> list[Event]:
-        return [] if self._was_told(event) else self.refusal({**event, "delta": event.get("refusal")})
-
-    def thought_done(self, event: JsonObject) -> list[Event]:
-        return [] if self._was_told(event) else self.thought({**event, "delta": event.get("text")})
-
-    def arguments_done(self, event: JsonObject) -> list[Event]:
-        said = event.get("arguments", event.get("input"))
-        return [] if self._was_told(event) else self.arguments({**event, "delta": said})
-
-    def _was_told(self, event: JsonObject) -> bool:
-        told = self._told
-        return _index(event) in told or _text(event, "item_id") in told or _ANY in told
+    def _called(self, item: Item) -> CallBegun:
+        item.number = self._calls
+        self._calls += 1
+        name = within(word(item.stated, "namespace"), item.name)
+        custom = item.stated.get("type") == "custom_tool_call"
+        return CallBegun(item.number, item.call_id, self._sent.names.get(name, name), custom)
 
     def closed(self, event: JsonObject) -> list[Event]:
-        return self._done(answer_object(event, "item"), _index(event))
+        stated = answer_object(event, "item")
+        if word(stated, "type") not in KINDS:
+            return [Unread(unread_item(stated))]
+        return self._whole(self._items.stated(event, stated, as_whole=True), stated)
 
     def ended(self, event: JsonObject) -> list[Event]:
-        response = answer_object(event, "response")
-        if not self._told and not isinstance(response.get("output"), list):
+        response = ended_response(event)
+        if response.get("status") == "failed":
+            raise GatewayError(UPSTREAM_ERROR, failure_of(response))
+        if not self._items.says_something and not isinstance(response.get("output"), list):
             raise no_answer("output")
         found: list[Event] = []
-        for index, item in enumerate(answer_objects(response, "output")):
-            if not self._is_told(item, index):
-                found += self._done(item, index)
+        output = answer_objects(response, "output")
+        for stated, item in zip(output, self._items.matched(output), strict=True):
+            found += [Unread(unread_item(stated))] if item is None else self._whole(item, stated)
+        for item in self._items.all:
+            if not item.is_done and not item.parts and item.stated:
+                found += self._whole(item, item.stated)  # some servers say all of it when they open it
         if unread := unread_end(response):
             found.append(Unread(unread))
         found.append(Stopped(stop_of(response, bool(self._calls))))
-        found.append(Counted(usage_of(response, "responses"), _text(response, "service_tier")))
+        found.append(Counted(usage_of(response, "responses"), word(response, "service_tier")))
         self._over = True
         return [*found, Over()]
 
-    def _piece(self, event: JsonObject) -> str:
-        """Of an item, which is not to be told again."""
-        said = answer_word(event, "delta")
-        if said:
-            self._told.add(_index(event) if "output_index" in event else _ANY)
-            if item_id := _text(event, "item_id"):
-                self._told.add(item_id)
-        return said
-
-    def _is_told(self, item: JsonObject, index: int) -> bool:
-        told = self._told
-        return index in told or _text(item, "id") in told or _text(item, "call_id") in told or _ANY in told
-
-    def _done(self, item: JsonObject, index: int) -> list[Event]:
-        """What is still to be said of an item that is whole."""
-        number, is_told = self._calls.get(index), self._is_told(item, index)
-        self._told.update((index, _text(item, "id") or index, _text(item, "call_id") or index))
-        if is_told and item.get("type") == "reasoning":
-            sealed = _text(item, "encrypted_content")
-            return [ThinkingSigned(Signature("openai", sealed, _text(item, "id")))] if sealed else []
-        unread = unread_item(item)
+    def _whole(self, item: Item, stated: JsonObject) -> list[Event]:
+        """What was not told of an item that is whole."""
+        unread = unread_item(stated)
         found: list[Event] = [Unread(unread)] if unread else []
-        if is_told:
-            return found if number is None else [*found, CallEnded(number)]
-        return found + self._whole(item, index)
+        if not item.parts and not item.is_done and item.number < 0:
+            found += self._new(item, stated)
+        item.is_done = True
+        parts, is_other = item.missing(parts_of(stated))
+        if is_other:
+            if item.kind == CALL:
+                raise no_answer("arguments")
+            found.append(Unread((item.kind,)))
+        cited = len(item.notes)
+        for part in parts:
+            if part.text:
+                is_first = part.key not in item.parts
+                item.say(part.key, part.text)
+                found.append(self._said(item, part.key, part.text, is_first, part.fields if is_first else {}))
+            notes = [note for note in dicts(part.fields.get("annotations")) if note.get("type") == CITED]
+            found += [_cited(note) for note in notes[cited:]]
+            item.notes += [(part.key, note) for note in notes[cited:]]
+            cited = max(0, cited - len(notes))
+        return found + self._ends(item, stated)
 
-    def _whole(self, item: JsonObject, index: int) -> list[Event]:
-        """An item of which nothing was said, but maybe that it begins."""
+    def _new(self, item: Item, stated: JsonObject) -> list[Event]:
+        """Of an item of which nothing was said: that it begins, and what comes in no pieces."""
         try:
-            blocks, logprobs = blocks_of(item, "item", self._sent), tuple(logprobs_of(item))
+            blocks = blocks_of(stated, "item", self._sent)
         except GatewayError as error:
             raise no_response(error) from error
-        found: list[Event] = []
-        for block in blocks:
-            has_begun = index in self._calls
-            number = self._calls.setdefault(index, len(self._calls)) if isinstance(block, ToolCall) else 0
-            said_of_it = said(block, 0, number, logprobs)
-            found += [one for one in said_of_it if not (has_begun and isinstance(one, CallBegun))]
-            logprobs = ()
-        return found
+        found: list[Event] = [MediaPiece(block) for block in blocks if isinstance(block, Media)]
+        return [*found, self._called(item)] if item.kind == CALL else found
+
+    def _ends(self, item: Item, stated: JsonObject) -> list[Event]:
+        if item.kind == CALL and not item.is_ended:
+            item.is_ended = True
+            return [CallEnded(item.number)]
+        sealed = word(stated, "encrypted_content") if item.kind == REASONING and not item.is_sealed else ""
+        signature = envelope.opened(sealed, word(stated, "id"), "").signature
+        if signature is None:
+            return []
+        item.is_sealed = True
+        return [ThinkingSigned(signature)]
 
     def failed(self, event: JsonObject) -> list[Event]:
         inside = event.get("response")
@@ -232,21 +255,9 @@ class ResponsesReader:
 
 _KINDS: "MappingProxyType[str, Callable[[ResponsesReader, JsonObject], list[Event]]]" = MappingProxyType({
     "response.created": ResponsesReader.created,
-    "response.output_text.delta": ResponsesReader.text,
-    "response.output_text.done": ResponsesReader.text_done,
+    **dict.fromkeys(PIECES, ResponsesReader.piece),
     "response.output_text.annotation.added": ResponsesReader.cited,
-    "response.refusal.delta": ResponsesReader.refusal,
-    "response.refusal.done": ResponsesReader.refusal_done,
-    "response.reasoning_summary_part.added": ResponsesReader.next_thought,
-    "response.reasoning_summary_text.delta": ResponsesReader.thought,
-    "response.reasoning_text.delta": ResponsesReader.thought,
-    "response.reasoning_summary_text.done": ResponsesReader.thought_done,
-    "response.reasoning_text.done": ResponsesReader.thought_done,
     "response.output_item.added": ResponsesReader.opened,
-    "response.function_call_arguments.delta": ResponsesReader.arguments,
-    "response.custom_tool_call_input.delta": ResponsesReader.arguments,
-    "response.function_call_arguments.done": ResponsesReader.arguments_done,
-    "response.custom_tool_call_input.done": ResponsesReader.arguments_done,
     "response.output_item.done": ResponsesReader.closed,
     "response.completed": ResponsesReader.ended,
     "response.incomplete": ResponsesReader.ended,
@@ -256,25 +267,20 @@ _KINDS: "MappingProxyType[str, Callable[[ResponsesReader, JsonObject], list[Even
 
 
 def _begun(event: JsonObject) -> Begun:
-    response = _object(event, "response")
+    response = inside(event, "response")
     created = response.get("created_at")
     return Begun(
-        _text(response, "id"),
-        _text(response, "model"),
+        word(response, "id"),
+        word(response, "model"),
         int(created) if isinstance(created, int | float) else 0,
     )
 
 
-def _object(event: JsonObject, name: str) -> JsonObject:
-    value = event.get(name)
-    return value if isinstance(value, dict) else {}
+def _cited(note: JsonObject) -> Cited:
+    start, end = note.get("start_index"), note.get("end_index")
+    place = (start, end) if isinstance(start, int) and isinstance(end, int) else (0, 0)
+    return Cited(Citation(word(note, "url"), word(note, "title"), *place))
 
 
-def _text(fields: JsonObject, name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _index(event: JsonObject) -> int:
-    value = event.get("output_index")
-    return value if isinstance(value, int) else 0
+def _logprobs(fields: JsonObject) -> tuple[Logprob, ...]:
+    return tuple(logprob(one) for one in dicts(fields.get("logprobs")))

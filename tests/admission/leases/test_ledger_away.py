@@ -242,6 +242,69 @@ async def test_what_a_tenant_key_used_meanwhile_is_told_once(forgets: bool) -> N
     await fleet.aclose()
 
 
+@pytest.mark.parametrize("ends", ["while it is away", "when it is back", "before it forgets"])
+@pytest.mark.parametrize(("paced", "mode"), [(False, "safe_share"), (True, "open")])
+async def test_what_was_not_used_meanwhile_is_not_charged(ends: str, paced: bool, mode: str) -> None:
+    """Of nine, three are not sent, three use less than was thought, and three are still under way."""
+    limits = terms(Dimension("rpm", 1_000), Dimension("tpm", 100_000), paced=paced)
+    fleet = Fleet(limits, 1, on_ledger_loss=mode)
+    leases, id_ = fleet.lines[0].leases, fleet.terms.id
+    await warm(fleet, 1)
+    cut(fleet, 1)
+    await fleet.passes(4.0)
+    granted = [await leases.obtain(id_, Charge(1, tokens=240), 1) for _ in range(9)]
+
+    def end() -> None:
+        now = fleet.time.now()
+        for place, grant in enumerate(granted[:6]):
+            assert grant is not None
+            if place < 3:
+                leases.give_back(grant, now)
+            else:
+                leases.settle(grant, Charge(1, tokens=17), now)
+
+    if ends != "when it is back":
+        end()
+    await fleet.passes(1.0)
+    if ends == "before it forgets":
+        fleet.roads[0].ledger = MemoryLedger(fleet.time)
+    cut(fleet, 1, mended=True)
+    await fleet.passes(5.0)
+    told = {one.dimension: one.used for one in leases.usage(id_, fleet.time.now())}
+    if ends == "when it is back":
+        assert told == {"rpm": 10, "tpm": 9 * 240}
+        end()
+        await fleet.passes(2.0)
+        told = {one.dimension: one.used for one in leases.usage(id_, fleet.time.now())}
+    if ends == "before it forgets":  # and counts besides what may have been leased
+        taught = next(batch.sent for batch in fleet.roads[0].batches if batch.sent is not None)
+        told["rpm"] = sum(one.charge.requests for one in taught)
+    assert told == {"rpm": 7, "tpm": 3 * 17 + 3 * 240}
+    await fleet.aclose()
+
+
+async def test_what_is_written_once_the_ledger_is_back_is_told_too() -> None:
+    fleet = Fleet(terms(Dimension("otpm", 10_000), paced=False), 1)
+    leases, id_ = fleet.lines[0].leases, fleet.terms.id
+    await warm(fleet, 1)
+    cut(fleet, 1)
+    await fleet.passes(4.0)
+    grant = await leases.obtain(id_, Charge(1, output=100), 1)
+    assert grant is not None
+    used = []
+    for output in (60, 150, 200):
+        await fleet.passes(1.0)
+        leases.produced(grant, output, fleet.time.now())
+        cut(fleet, 1, mended=output > 60)
+        await fleet.passes(2.0)
+        used += [one.used for one in leases.usage(id_, fleet.time.now())]
+    leases.settle(grant, Charge(1, output=230), fleet.time.now())
+    await fleet.passes(2.0)
+    used += [one.used for one in leases.usage(id_, fleet.time.now())]
+    assert used[1:] == [150, 200, 230]
+    await fleet.aclose()
+
+
 async def test_who_is_not_let_wait_has_a_safe_share_while_the_ledger_learns() -> None:
     fleet = Fleet(terms(Dimension("rpm", 40), paced=False), 2)
     leases, id_ = fleet.lines[0].leases, fleet.terms.id
