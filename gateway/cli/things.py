@@ -66,8 +66,9 @@ THINGS = (
         "pool", "pools", "Provider keys, and how they stand.",
         {
             "pool": "id", "provider": "provider", "state": "state", "tenants": "tenants", "limits": "limits",
-            "in flight": "live.in_flight", "attempts": "live.attempts", "failures": "live.failures",
-            "last refusal": "live.last_refusal", "from": "source", "problem": "problem",
+            "in force": "in_force", "in flight": "live.in_flight", "attempts": "live.attempts",
+            "failures": "live.failures", "last refusal": "live.last_refusal", "from": "source",
+            "problem": "problem",
         },
         "kaze pool create key-1 --set provider=anthropic --set secret=env:KEY_1 --set limits.rpm=4000",
         {

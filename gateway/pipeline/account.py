@@ -174,6 +174,11 @@ def _limits(terms: AccountTerms) -> Charge:
     return Charge(*limits)
 
 
+def room_of(account: Account) -> float:
+    """For the choice of a key: what is not quite free is found out by trying."""
+    return account.room if account.limited else 1.0
+
+
 def share_of(account: Account, charge: Charge, lasted_s: float | None = None) -> float:
     """The largest part of any ceiling that `charge` uses up: what tenants' shares are reckoned in.
 

@@ -24,7 +24,7 @@ from gateway.charge import Charge
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.metrics import Metrics
-from gateway.pipeline.account import Account, Accounts, share_of
+from gateway.pipeline.account import Account, Accounts, room_of, share_of
 from gateway.pipeline.attempts import Attempts
 from gateway.pipeline.charging import Charging
 from gateway.pipeline.line_items import LineItems
@@ -89,7 +89,7 @@ class Dispatcher:
         line = self.line
         before = ticket.rank - 1 if ahead else ticket.rank
         while True:
-            way = self._choice.choose(ticket.targets, ticket.wish, ticket.tried, _room, now, passed)
+            way = self._choice.choose(ticket.targets, ticket.wish, ticket.tried, room_of, now, passed)
             if way is None:
                 return None
             if way.health.ejected and self._overflow.instead_of(way, ticket, now):
@@ -225,6 +225,9 @@ class Dispatcher:
 
     def _offer(self, item: Item, now: float) -> None:
         """Into the line, at others' cost where it must be. Raises GatewayError when it is not let in."""
+        if item.deadline is not None and now >= item.deadline:
+            self._metrics.shed(PRIORITIES[item.rank], EXPIRED)
+            raise out_of_time(item, now, 0.0)
         verdict = self.line.offer(item, now)
         if isinstance(verdict, Refused):
             self._metrics.shed(PRIORITIES[item.rank], verdict.reason)
@@ -239,11 +242,10 @@ class Dispatcher:
 
     def _turn_away(self, item: Item, at: str, now: float) -> None:
         """It waits, and no way opens while it may, as was found at that account."""
-        ticket = ticket_of(item)
         if not self.line.remove(item):
             return
         try:
-            self._items.fitting(ticket, item.expires_at - now, now)
+            self._items.fitting(ticket_of(item), item.expires_at - now, now)
         except GatewayError as error:
             why = error
         else:
@@ -261,7 +263,10 @@ class Dispatcher:
         return unreachable(wait_s, in_s, day_is_used_up=day, ledger_is_away=away)
 
     def _worth_asking_in(self, item: Item, wait_s: float, now: float) -> float:
-        """Seconds after which one who would wait for `wait_s` is told to ask again."""
+        """Seconds after which one who would wait for `wait_s`, and does not any more, is told to ask again."""
+        if ticket_of(item).owes_retry:  # a new request is no further attempt
+            ticket_of(item).owes_retry = False
+            wait_s = self.line.expected(item, now).wait_s
         return self._overflow.sooner(item, self._outlook.worth_asking_in(item, wait_s), now)
 
     def _moved_up(self, gone: Item, on: str | None = None) -> None:
@@ -378,17 +383,13 @@ class Dispatcher:
         now = self._clock.monotonic()
         for item in self.line.expire(now):
             self._metrics.shed(PRIORITIES[item.rank], EXPIRED)
+            owed = ticket_of(item).owes_retry
             wait_s = self._worth_asking_in(item, self.line.expected(item, now).wait_s, now)
             is_away = self._outlook.is_shut(item) or self._outlook.is_cut_off(item)
-            _fail(item, out_of_time(item, now, wait_s, ledger_is_away=is_away))
+            _fail(item, out_of_time(item, now, wait_s, ledger_is_away=is_away, owed_retry=owed))
             self._moved_up(item)
         self._expiry = None
         self._arm_expiry()
-
-
-def _room(account: Account) -> float:
-    """For the choice: what is not quite free is found out by trying."""
-    return account.room if account.limited else 1.0
 
 
 def _fail(item: Item, error: GatewayError) -> None:

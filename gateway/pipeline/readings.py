@@ -81,10 +81,11 @@ class Readings:
                     "dimension": usage.dimension,
                     "used": usage.used,
                     "limit": usage.limit,
+                    "configured": dimension.limit,
                     "free": max(0, usage.limit - usage.used),
                     "blocked_s": usage.blocked_ms / 1000,
                 }
-                for usage in usages
+                for usage, dimension in zip(usages, account.terms.dimensions, strict=False)
             ],
         }
 

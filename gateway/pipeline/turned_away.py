@@ -41,7 +41,8 @@ def unreachable(
     wait_s: float, retry_in_s: float, *, day_is_used_up: bool, ledger_is_away: bool
 ) -> GatewayError:
     """It would have to wait longer than it may; it is worth while to ask again in `retry_in_s`."""
-    message = f"It would wait about {wait_s:.1f} s, which is longer than it may."
+    about = f"about {wait_s:.1f}" if wait_s >= 0.1 else "up to 0.1"
+    message = f"It would wait {about} s, which is longer than it may."
     if day_is_used_up:
         message = f"The day's requests of every provider key that may serve it are used up. {message}"
     elif ledger_is_away:
@@ -60,8 +61,11 @@ def shed(wait_s: float) -> GatewayError:
     )
 
 
-def out_of_time(item: Item, now: float, wait_s: float, *, ledger_is_away: bool = False) -> GatewayError:
-    """Its deadline passed, or the patience of its class, before its turn came.
+def out_of_time(
+    item: Item, now: float, wait_s: float, *, ledger_is_away: bool = False, owed_retry: bool = False
+) -> GatewayError:
+    """Its deadline passed, or the patience of its class, before its turn came: where it `owed_retry`, because no
+    further attempt was within the budget.
 
     A request like it could now expect to wait `wait_s`; while the ledger is away nobody can tell.
     """
@@ -69,6 +73,8 @@ def out_of_time(item: Item, now: float, wait_s: float, *, ledger_is_away: bool =
         seconds = item.deadline - item.arrived
         return GatewayError(DEADLINE_EXCEEDED, f"Deadline of {seconds:g} s exceeded.")
     message = f"No provider key had room within {item.ttl:g} s."
+    if owed_retry:
+        message = f"It was sent and not served, and no further attempt might be made within {item.ttl:g} s."
     if ledger_is_away:
         message = f"{message} {_LEDGER_AWAY}"
         return GatewayError(QUEUE_TIMEOUT, message, retry_after_s=PROBE_MS_MAX / 1000)

@@ -57,6 +57,7 @@ def _dimension(rows: Sequence[Row]) -> Row:
         "dimension": rows[0]["dimension"],
         "used": used,
         "limit": limit,
+        "configured": rows[-1]["configured"],
         "free": max(0, limit - used),
         "blocked_s": _most(rows, "blocked_s"),
     }

@@ -348,7 +348,7 @@ async def test_a_pool_shows_what_is_used_and_free(sim: ProviderSim) -> None:
         assert pool["in_flight"] == 1
         [account] = pool["limits"]
         assert account["dimensions"] == [
-            {"dimension": "concurrency", "used": 1, "limit": 1, "free": 0, "blocked_s": 0.0}
+            {"dimension": "concurrency", "used": 1, "limit": 1, "configured": 1, "free": 0, "blocked_s": 0.0}
         ]
 
 

@@ -150,6 +150,29 @@ async def test_who_waited_in_vain_is_told_when_there_is_room() -> None:
     assert error.retry_after_s == pytest.approx(2.0, abs=1.0)
 
 
+async def test_who_waited_in_vain_for_a_further_attempt_is_told_so_and_to_come_anew() -> None:
+    """There is room, and a new request is no further attempt."""
+    gate = Gate(Limits(rpm=100))
+    attempts, now = gate.dispatcher.attempts, gate.clock.monotonic()
+    attempts.first(now)
+    assert attempts.budget.withdraw(now)
+    back = gate.ticket(CONVERSATION)
+    back.came_back = back.owes_retry = True
+    task = asyncio.get_running_loop().create_task(gate.stand(back))
+    await passes(20.1)
+    error = left_with(task, QUEUE_TIMEOUT)
+    assert "no further attempt" in error.message and "room" not in error.message
+    assert error.retry_after_s == 0.5
+
+
+async def test_a_deadline_that_has_passed_when_it_comes_is_exceeded() -> None:
+    gate = Gate(Limits(rpm=1))
+    gate.filled(1)
+    with pytest.raises(GatewayError) as caught:
+        await gate.admit(gate.ticket(deadline_s=-0.001))
+    assert caught.value.condition is DEADLINE_EXCEEDED
+
+
 async def test_no_key_now_and_no_key_at_all() -> None:
     gate = Gate(Limits(rpm=10))
     way = gate.ticket().targets[0][0]

@@ -84,7 +84,9 @@ def test_rules_by_family(name: str, kind: str, merged: float) -> None:
 
 
 def pool(in_flight: int, used: int, *health: dict[str, Any], **more: Any) -> dict[str, Any]:
-    dimension = {"dimension": "rpm", "used": used, "limit": 100, "free": 100 - used, "blocked_s": 0.0}
+    dimension = {
+        "dimension": "rpm", "used": used, "limit": 100, "configured": 120, "free": 100 - used, "blocked_s": 0.0
+    }  # fmt: skip
     made = {
         "id": "one", "provider": "sim", "state": "enabled", "in_flight": in_flight, "attempts": 10, "failures": 1,
         "last_refusal": None, "last_rate_limited_ago_s": None,
@@ -107,7 +109,7 @@ def test_of_pools_what_workers_count_adds_up_and_what_they_share_does_not() -> N
     assert (merged["last_refusal"], merged["last_rate_limited_ago_s"]) == ("rate_limit_exceeded", 3.0)
     [account] = merged["limits"]
     assert account["dimensions"] == [
-        {"dimension": "rpm", "used": 60, "limit": 90, "free": 30, "blocked_s": 1.5}
+        {"dimension": "rpm", "used": 60, "limit": 90, "configured": 120, "free": 30, "blocked_s": 1.5}
     ]
     assert merged["workers"] == [
         {"worker": 0, "in_flight": 1, "health": "healthy"},

@@ -34,7 +34,7 @@ from gateway.dialects.messages.reply_in import citation_of, custom_tools, explan
 from gateway.dialects.messages.stops import is_known, neutral_stop
 from gateway.dialects.messages.thoughts import seal_of, signature_of
 from gateway.dialects.said_fields import answer_object, answer_word
-from gateway.dialects.tool_arguments import arguments_text, plain_input
+from gateway.dialects.tool_arguments import arguments_text, check_inputs, is_half_input, plain_input
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import read_usage
 from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
@@ -59,8 +59,8 @@ class MessagesReader:
     """Reads one stream."""
 
     __slots__ = (
-        "_blocks", "_calls", "_custom", "_cutter", "_failure", "_ids", "_over", "_sent", "_start_usage", "_stopped",
-        "_tier",
+        "_blocks", "_calls", "_custom", "_cutter", "_failure", "_has_half", "_ids", "_over", "_sent",
+        "_start_usage", "_stopped", "_tier",
     )  # fmt: skip
 
     def __init__(self, sent: Sent, frame_max: int) -> None:
@@ -70,6 +70,7 @@ class MessagesReader:
         self._ids: MadeIds | None = None  # once it has begun
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
+        self._has_half = False  # of a plain-text tool's input
         self._start_usage: JsonObject = {}
         self._tier = ""
         self._stopped = False
@@ -127,7 +128,7 @@ class MessagesReader:
     def opened(self, event: JsonObject) -> list[Event]:
         block = _object(event, "content_block")
         kind, index = answer_word(block, "type"), _index(event)
-        found = self.closed(event)  # what was open there
+        found = self._close(index)  # what was open there
         opens = _OPENINGS.get(kind)
         if opens is not None:
             return found + opens(self, index, block)
@@ -170,14 +171,23 @@ class MessagesReader:
         return found
 
     def closed(self, event: JsonObject) -> list[Event]:
-        block = self._blocks.pop(_index(event), None)
+        return self._close(_index(event))
+
+    def _close_all(self) -> list[Event]:
+        """Those that nobody closed: what their calls were given is still to be told."""
+        return [event for index in [*self._blocks] for event in self._close(index)]
+
+    def _close(self, index: int) -> list[Event]:
+        block = self._blocks.pop(index, None)
         if block is None or block.kind in (_TEXT, _THOUGHT, _ODD):
             return []
         if block.kind == _ANSWER:
             return [] if block.said else [TextPiece("{}")]
         found: list[Event] = [CallEnded(block.number)]
         if block.kind == _PLAIN_CALL:
-            found.insert(0, CallPiece(block.number, plain_input("".join(block.pieces))))
+            given = "".join(block.pieces)
+            self._has_half = self._has_half or is_half_input(given)
+            found.insert(0, CallPiece(block.number, plain_input(given)))
         elif not block.said:
             found.insert(0, CallPiece(block.number, "{}"))
         return found
@@ -228,9 +238,11 @@ class MessagesReader:
             if self._sent.answer_tool and stop == "tool_calls" and not self._calls:
                 stop = "stop"
             explanation = explanation_of(stop, delta.get("stop_details"))
+            found += self._close_all()
             self._stopped = True
             if not is_known(delta["stop_reason"]):
                 found.append(Unread(("stop_reason",)))
+            check_inputs(self._has_half, stop)
             found.append(Stopped(stop, word(delta, "stop_sequence"), explanation))
         return found + self._counted(usage if isinstance(usage, dict) else {})
 
@@ -240,7 +252,9 @@ class MessagesReader:
 
     def over(self, _event: JsonObject) -> list[Event]:
         self._over = True
-        return [Over()] if self._stopped else [Unread(("stop_reason",)), Stopped("stop"), Over()]
+        if self._stopped:
+            return [Over()]
+        return [*self._close_all(), Unread(("stop_reason",)), Stopped("stop"), Over()]
 
 
 _BEGINS = "message_start"

@@ -203,21 +203,23 @@ def test_what_compatible_servers_say_at_once() -> None:
     ]
 
 
-def test_a_block_that_begins_where_one_is_open_ends_it() -> None:
+@pytest.mark.parametrize("end", [ENDED + STOP, STOP])
+def test_a_block_ends_where_another_begins_and_with_the_message(end: bytes) -> None:
     """And calls without an id get one of the message's."""
-    request = ChatRequest((), tools=(Tool("f", custom=True),))
+    request = ChatRequest((), tools=(Tool("f", custom=True), Tool("g", custom=True)))
     begun = [{"type": "tool_use", "name": name, "input": {}} for name in "fg"]
-    said = [{"type": "input_json_delta", "partial_json": one} for one in ('{"input":"ls"}', "{}")]
+    said = [{"type": "input_json_delta", "partial_json": one} for one in ('{"input":"ls"}', '{"input":"-l"}')]
     data = START
     for block, delta in zip(begun, said, strict=True):
         data += frame("content_block_start", index=0, content_block=block)
         data += frame("content_block_delta", index=0, delta=delta)
-    assert events(data + ENDED + STOP, Sent("", {}, request=request))[0][2:7] == [
+    assert events(data + end, Sent("", {}, request=request))[0][2:8] == [
         CallBegun(0, "call_msg_1_0", "f", True),
         CallPiece(0, "ls"),
         CallEnded(0),
-        CallBegun(1, "call_msg_1_1", "g"),
-        CallPiece(1, "{}"),
+        CallBegun(1, "call_msg_1_1", "g", True),
+        CallPiece(1, "-l"),
+        CallEnded(1),
     ]
 
 
