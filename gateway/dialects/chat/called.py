@@ -4,7 +4,7 @@ from gateway.chat import Json, JsonObject, ToolCall
 from gateway.dialects.call_ids import MadeIds
 from gateway.dialects.chat.signatures import thought_signature
 from gateway.dialects.said_fields import answer_object, answer_word, no_answer, word
-from gateway.dialects.tool_arguments import arguments_text, plain_input
+from gateway.dialects.tool_arguments import arguments_text, is_half_input, plain_input
 from gateway.dialects.translation import Sent
 
 _KINDS = ("", "function", "custom")
@@ -14,12 +14,13 @@ _NO_IDS = ("", "null", "None")
 class Calls:
     """How the calls of one reply are to be read. Those without an id get one of the reply's."""
 
-    __slots__ = ("_custom", "_made", "_names", "answer_tool")
+    __slots__ = ("_custom", "_made", "_names", "answer_tool", "has_half")
 
     def __init__(self, sent: Sent) -> None:
         self._names = sent.names
         self._made: MadeIds | None = None
         self.answer_tool = sent.answer_tool
+        self.has_half = False  # of an input, in a whole call
         tools = sent.request.tools if sent.request is not None else ()
         self._custom = frozenset(tool.name for tool in tools if tool.custom)
 
@@ -48,6 +49,7 @@ class Calls:
         name, said = self.name(sent), arguments_of(inner)
         custom = self.is_custom(name)
         if custom and "input" not in inner:
+            self.has_half = self.has_half or is_half_input(said)
             said = plain_input(said)
         return ToolCall(
             call_id(call) or self.made_id(), name, said, custom=custom, signature=thought_signature(call)

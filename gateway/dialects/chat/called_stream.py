@@ -19,7 +19,7 @@ from gateway.dialects.chat.called import Calls, arguments_of, call_id, inner_of,
 from gateway.dialects.chat.signatures import thought_signature
 from gateway.dialects.json_text import read_object
 from gateway.dialects.said_fields import answer_objects, answer_word
-from gateway.dialects.tool_arguments import plain_input
+from gateway.dialects.tool_arguments import is_half_input, plain_input
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 
 
@@ -41,7 +41,7 @@ class _Call:
 class CalledStream:
     """Of one choice."""
 
-    __slots__ = ("_all", "_by_id", "_by_index", "_calls", "_choice", "_last", "_unread", "begun")
+    __slots__ = ("_all", "_by_id", "_by_index", "_calls", "_choice", "_last", "_unread", "begun", "has_half")
 
     def __init__(self, calls: Calls, choice: int) -> None:
         self._calls = calls
@@ -52,6 +52,7 @@ class CalledStream:
         self._last: _Call | None = None
         self._unread: dict[int, str] = {}  # kinds, by index
         self.begun = 0  # calls that were told of
+        self.has_half = False  # of an input, at the end
 
     def take(self, delta: JsonObject) -> Iterator[Event]:
         """What one event's `tool_calls` say. Raises GatewayError for what are none."""
@@ -77,7 +78,11 @@ class CalledStream:
         for call in self._all:
             if not call.name:
                 raise GatewayError(UPSTREAM_INVALID, "The provider sent a call without a name.")
-            if call.is_wrapped and (said := plain_input("".join(call.held))):
+            if not call.is_wrapped:
+                continue
+            given = "".join(call.held)
+            self.has_half = self.has_half or is_half_input(given)
+            if said := plain_input(given):
                 yield CallPiece(call.number, said, self._choice)
 
     def _call(self, entry: JsonObject, before: int) -> _Call:

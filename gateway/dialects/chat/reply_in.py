@@ -25,6 +25,7 @@ from gateway.dialects.said_fields import (
     inside,
     word,
 )
+from gateway.dialects.tool_arguments import check_inputs
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import ReportedError
@@ -83,6 +84,7 @@ def _answer(choice: JsonObject, calls: Calls, form: str, unread: list[str]) -> A
     if data := answer_base64(audio, "data"):
         blocks.append(sound(data, form))
     stop = stop_of(choice.get("finish_reason"), _called(message, calls, blocks, unread))
+    check_inputs(calls.has_half, stop)
     matched = word(choice, "stop_reason") if stop == "stop" else ""
     return Answer(tuple(blocks), stop, matched, logprobs=logprobs_of(choice))
 

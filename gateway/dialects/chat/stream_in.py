@@ -53,6 +53,7 @@ from gateway.dialects.said_fields import (
     inside,
     word,
 )
+from gateway.dialects.tool_arguments import check_inputs
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import GatewayError, ReportedError
@@ -152,6 +153,7 @@ class ChatReader:
             raise ReportedError(data)
         if not is_known(finish):
             events.append(Unread(("finish_reason",), index))
+        check_inputs(choice.calls.has_half, stop)
         matched = word(stated, "stop_reason") if stop == "stop" else ""
         events.append(Stopped(stop, matched, choice=index))
 
@@ -167,7 +169,9 @@ class ChatReader:
             if not choice.added.finished:  # the stream says itself that it is whole
                 choice.end(events)
                 events.append(Unread(("finish_reason",), index))
-                events.append(Stopped(stop_of(None, choice.calls.begun > 0), choice=index))
+                stop = stop_of(None, choice.calls.begun > 0)
+                check_inputs(choice.calls.has_half, stop)
+                events.append(Stopped(stop, choice=index))
         events.append(Over())
         self._over = True
 

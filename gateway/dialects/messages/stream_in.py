@@ -34,7 +34,7 @@ from gateway.dialects.messages.reply_in import citation_of, custom_tools, explan
 from gateway.dialects.messages.stops import is_known, neutral_stop
 from gateway.dialects.messages.thoughts import seal_of, signature_of
 from gateway.dialects.said_fields import answer_object, answer_word
-from gateway.dialects.tool_arguments import arguments_text, plain_input
+from gateway.dialects.tool_arguments import arguments_text, check_inputs, is_half_input, plain_input
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import read_usage
 from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
@@ -59,8 +59,8 @@ class MessagesReader:
     """Reads one stream."""
 
     __slots__ = (
-        "_blocks", "_calls", "_custom", "_cutter", "_failure", "_ids", "_over", "_sent", "_start_usage", "_stopped",
-        "_tier",
+        "_blocks", "_calls", "_custom", "_cutter", "_failure", "_has_half", "_ids", "_over", "_sent",
+        "_start_usage", "_stopped", "_tier",
     )  # fmt: skip
 
     def __init__(self, sent: Sent, frame_max: int) -> None:
@@ -70,6 +70,7 @@ class MessagesReader:
         self._ids: MadeIds | None = None  # once it has begun
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
+        self._has_half = False  # of a plain-text tool's input
         self._start_usage: JsonObject = {}
         self._tier = ""
         self._stopped = False
@@ -184,7 +185,9 @@ class MessagesReader:
             return [] if block.said else [TextPiece("{}")]
         found: list[Event] = [CallEnded(block.number)]
         if block.kind == _PLAIN_CALL:
-            found.insert(0, CallPiece(block.number, plain_input("".join(block.pieces))))
+            given = "".join(block.pieces)
+            self._has_half = self._has_half or is_half_input(given)
+            found.insert(0, CallPiece(block.number, plain_input(given)))
         elif not block.said:
             found.insert(0, CallPiece(block.number, "{}"))
         return found
@@ -239,6 +242,7 @@ class MessagesReader:
             self._stopped = True
             if not is_known(delta["stop_reason"]):
                 found.append(Unread(("stop_reason",)))
+            check_inputs(self._has_half, stop)
             found.append(Stopped(stop, word(delta, "stop_sequence"), explanation))
         return found + self._counted(usage if isinstance(usage, dict) else {})
 
