@@ -1,14 +1,15 @@
 """Keeps a worker's slices: asks the books for more and gives back, one exchange at a time, and tells who waited.
 
 Far from every cap it is one exchange a second for all budgets together, whatever the requests. Near a cap requests
-wait for it: at once, all of them in one, in the order in which they came. With the books away slices are spent as
-they are; who then finds too little is told so after a short grace, not kept waiting.
+wait for it: at once, all of them in one, in the order in which they came. They wait for the budgets that lack, not
+for the others that they count in: who shares only these passes. With the books away slices are spent as they are;
+who then finds too little is told so after a short grace, not kept waiting.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from budgets.books import Books
@@ -36,21 +37,20 @@ Decided = Reservation | Exhausted | Unavailable
 
 
 class Waiting:
-    """A request that waits for the books: `decided` is to be awaited, once. `lacking` is what has too little."""
+    """A request that waits for the books: `decided` is to be awaited, once. `lacking` are what it waits for."""
 
     def __init__(
         self,
         leasing: "Leasing",
         held: Reservation,
         levels: Levels,
-        lacking: Budget,
+        lacking: tuple[Budget, ...],
         expires: float,
         patience_s: float,
     ) -> None:
         self.held = held
         self.lacking = lacking
         self.levels = levels
-        self.budgets = levels.budgets
         self.expires = expires
         self.future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
         self._leasing = leasing
@@ -64,7 +64,7 @@ class Waiting:
         except TimeoutError:
             if self.future.done() and not self.future.cancelled():
                 return self.future.result()
-            return Unavailable(self.lacking, self._leasing.reason)
+            return Unavailable(self.lacking[0], self._leasing.reason)
         except asyncio.CancelledError:
             self._leasing.give_back(self)
             raise
@@ -117,27 +117,34 @@ class Leasing:
         """There is something urgent."""
         self._urgent.set()
 
-    def awaited(self, levels: Levels) -> Budget | None:
-        """The first of them that somebody waits for who came before."""
+    def awaited(self, levels: Levels) -> Collection[str]:
+        """The ids that are waited for, if any of these is among them; books that are away nobody waits for."""
         awaited = self._awaited
-        return next((budget for budget in levels.budgets if budget.id in awaited), None) if awaited else None
+        if not awaited or awaited.keys().isdisjoint(levels.ids) or self.away():
+            return ()
+        return awaited.keys()
 
     def wait(
-        self, held: Reservation, levels: Levels, lacking: Budget, expires: float, patience_s: float
+        self,
+        held: Reservation,
+        levels: Levels,
+        lacking: tuple[Budget, ...],
+        expires: float,
+        patience_s: float,
     ) -> Waiting | Unavailable:
-        """In line, unless there is no hope."""
+        """In line for `lacking`, of which there is too little or others came before; unless there is no hope."""
         if self.away() or len(self._waiting) >= WAITING_MAX:
-            return Unavailable(lacking, self.reason)
+            return Unavailable(lacking[0], self.reason)
         one = Waiting(self, held, levels, lacking, expires, min(patience_s, WAIT_S))
         self._waiting[one] = None
-        self._awaited.update(budget.id for budget in levels.budgets if budget.hard)
+        self._awaited.update([budget.id for budget in lacking])
         self._urgent.set()
         return one
 
     def leave(self, one: Waiting) -> None:
         if one in self._waiting:
             del self._waiting[one]
-            self._awaited -= Counter(budget.id for budget in one.budgets if budget.hard)
+            self._awaited -= Counter([budget.id for budget in one.lacking])
 
     def give_back(self, one: Waiting) -> None:
         """What it was given and did not live to use."""
@@ -166,8 +173,7 @@ class Leasing:
 
     def _end(self) -> None:
         self._ended = True
-        for one in list(self._waiting):
-            self._decide(one, Unavailable(one.lacking, "away"))
+        self._tell_away()
 
     async def _until(self, regular: float) -> None:
         if not self._slices.pressing:
@@ -224,8 +230,15 @@ class Leasing:
                 log.warning("hard budgets are held to what was leased before: %s", reason)
                 self._told = True
                 self._watch.held(True)
-            for one in list(self._waiting):
-                self._decide(one, Unavailable(one.lacking, "away"))
+            try:
+                self._try_again()  # what is here is spent
+            except Exception:  # of our own: as in an exchange
+                log.exception("budgets: who waited could not be decided about")
+            self._tell_away()
+
+    def _tell_away(self) -> None:
+        for one in list(self._waiting):
+            self._decide(one, Unavailable(one.lacking[0], "away"))
 
     def _try_again(self) -> None:
         """All who wait, in the order in which they came."""
@@ -233,14 +246,20 @@ class Leasing:
         for one in list(self._waiting):
             decided = self._slices.reserve(one.held, one.levels, one.held.amount, now, one.expires)
             if isinstance(decided, Short):
-                one.lacking = decided.budget
-                continue
-            if isinstance(decided, Reserved):
+                self._wait_for(one, decided.lacking)
+            elif isinstance(decided, Reserved):
                 one.held.accounts, one.held.warnings = decided.accounts, decided.warnings
                 one.held.at_ms = int(now * 1000)
                 self._decide(one, one.held)
             else:
                 self._decide(one, decided)
+
+    def _wait_for(self, one: Waiting, lacking: tuple[Budget, ...]) -> None:
+        """For these rather than for what it waited for before."""
+        if one.lacking != lacking:
+            self._awaited -= Counter([budget.id for budget in one.lacking])
+            self._awaited.update([budget.id for budget in lacking])
+            one.lacking = lacking
 
     def _decide(self, one: Waiting, decided: Decided) -> None:
         self.leave(one)

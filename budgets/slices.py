@@ -34,10 +34,9 @@ class Reserved:
 
 
 class Short(NamedTuple):
-    """There is too little here: ask the books, then try again."""
+    """Of these there is too little here: ask the books, then try again."""
 
-    budget: Budget
-    span: Span
+    lacking: tuple[Budget, ...]
 
 
 class Exhausted(NamedTuple):
@@ -56,13 +55,14 @@ class Levels:
     """The budgets that a request counts in, all or none; to be kept, as the slices behind them are looked up once.
 
     Those are found again when a period ends, a slice was forgotten or terms are others (`version` is `Slices`').
-    `budgets` says which they are: on what terms, `Slices.follow` does, however old the request that brings them.
+    `ids` say which they are: on what terms, `Slices.follow` does, however old the request that brings `budgets`.
     """
 
-    __slots__ = ("budgets", "hard", "reserved", "since", "slices", "soft", "until", "version")
+    __slots__ = ("budgets", "hard", "ids", "reserved", "since", "slices", "soft", "until", "version")
 
     def __init__(self, budgets: tuple[Budget, ...]) -> None:
         self.budgets = budgets
+        self.ids = tuple([budget.id for budget in budgets])
         self.version = -1
 
     def resolve(self, slices: tuple[Slice, ...], version: int) -> None:
@@ -105,7 +105,7 @@ class Slices(Generic[Id]):
         if amount < 0:
             raise ValueError("a negative amount")
         if levels.version != self._version or not levels.since <= now < levels.until:
-            levels.resolve(tuple([self._slice(budget, now) for budget in levels.budgets]), self._version)
+            self._resolve(levels, now)
         slices = levels.slices
         if amount:
             for each in levels.hard:
@@ -119,6 +119,12 @@ class Slices(Generic[Id]):
                 each.amounts.append(amount)
         self._open[one] = amount, slices, expires
         return levels.with_warnings() if levels.soft else levels.reserved
+
+    def behind(self, levels: Levels, amount: int, now: float, awaited: Collection[str]) -> Short | Exhausted:
+        """As `reserve` where others came before: one of these at least is among the ids that are `awaited`."""
+        if levels.version != self._version or not levels.since <= now < levels.until:
+            self._resolve(levels, now)
+        return self._refusal(levels.slices, amount, now, awaited)
 
     def settle(self, one: Id, cost: int) -> bool:
         """What it came to, even where that is more than was reserved. False when it was resolved before."""
@@ -216,18 +222,25 @@ class Slices(Generic[Id]):
         del self._slices[key]
         self._version += 1
 
-    def _refusal(self, slices: tuple[Slice, ...], amount: int, now: float) -> Short | Exhausted:
-        """At least one of them has too little."""
-        lacking = [each for each in slices if each.budget.hard and each.free < amount]
+    def _refusal(
+        self, slices: tuple[Slice, ...], amount: int, now: float, awaited: Collection[str] = ()
+    ) -> Short | Exhausted:
+        """At least one of them has too little, or is `awaited` by others."""
+        lacking = [
+            each for each in slices if (each.budget.hard and each.free < amount) or each.budget.id in awaited
+        ]
         for each in lacking:
-            if each.exhausted(amount):
+            if each.budget.hard and each.exhausted(amount):
                 return Exhausted(each.budget, each.span, max(0, each.budget.limit - each.spent_in_all))
         for each in slices:
             each.touched = now
             if each.budget.hard:
                 each.lack(amount)
                 self._press(each)
-        return Short(lacking[0].budget, lacking[0].span)
+        return Short(tuple([each.budget for each in lacking]))
+
+    def _resolve(self, levels: Levels, now: float) -> None:
+        levels.resolve(tuple([self._slice(budget, now) for budget in levels.budgets]), self._version)
 
     def _slice(self, budget: Budget, now: float) -> Slice:
         terms = self._terms(budget.id) or budget

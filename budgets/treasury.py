@@ -176,14 +176,16 @@ class Treasury:
             return held
         expires = deadline + LATE_S
         patience_s = deadline - self._monotonic()
-        if amount and (awaited := self._leasing.awaited(levels)) is not None:
-            return self._leasing.wait(held, levels, awaited, expires, patience_s)
-        decided = self._slices.reserve(held, levels, amount, now, expires)
+        decided: Reserved | Short | Exhausted
+        if amount and (awaited := self._leasing.awaited(levels)):
+            decided = self._slices.behind(levels, amount, now, awaited)
+        else:
+            decided = self._slices.reserve(held, levels, amount, now, expires)
         if isinstance(decided, Reserved):
             held.accounts, held.warnings = decided.accounts, decided.warnings
             return held
         if isinstance(decided, Short):
-            return self._leasing.wait(held, levels, decided.budget, expires, patience_s)
+            return self._leasing.wait(held, levels, decided.lacking, expires, patience_s)
         return decided
 
     def begin(self, held: Reservation, intent: Intent, price: Price) -> Attempt:

@@ -17,7 +17,7 @@ from gateway.clock import Clock
 from gateway.dialects.counted import counted
 from gateway.dialects.document import Document
 from gateway.dialects.embeddings.gemini import with_model as contents_with_model
-from gateway.dialects.embeddings.openai import packed_reply
+from gateway.dialects.embeddings.openai import mend_of
 from gateway.dialects.gemini_stream import GeminiStream
 from gateway.dialects.losses import Losses
 from gateway.dialects.messages.foreign_thoughts import may_have_foreign_thoughts, with_own_thoughts
@@ -276,9 +276,7 @@ class Inference:
             seals_ids=endpoint.name == "responses",
             reasoning="reasoning" in fields or "reasoning_effort" in fields,
             opened=opened,
-            mend=packed_reply
-            if endpoint.name == "embeddings" and fields.get("encoding_format") == "base64"
-            else None,
+            mend=mend_of(fields.get("encoding_format")) if endpoint.name == "embeddings" else None,
             losses=Losses(strict=True) if said.strict else None,
             by_flavour=flavour_lines(named),
         )

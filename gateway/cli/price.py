@@ -1,7 +1,7 @@
 """`kaze price MODEL`: what a model costs, how that was found by the price list that is installed; what it can do.
 
-With a configuration file by its own prices too, at its providers and for the targets of its routes; without one at
-the providers that a gateway would find in this environment, or `sim`, as far as one would start there.
+With a configuration file by its own prices too, at its providers and for the targets of its routes, whose secrets
+are not needed; without one at the providers that a gateway would find in this environment, or `sim`.
 """
 
 import json
@@ -18,7 +18,7 @@ from gateway.cli.model_words import abilities, origin, sizes
 from gateway.cli.table import table
 from gateway.clock import Clock, SystemClock
 from gateway.pipeline.seller import seller_of
-from gateway.settings.load import load
+from gateway.settings.load import load_without_secrets
 from gateway.settings.model_facts import ModelFacts, shipped_facts
 from gateway.settings.problem import ConfigError
 from gateway.settings.snapshot import Snapshot, Tenant
@@ -47,7 +47,7 @@ def price(
     """Print every step from the name to the price; the exit status."""
     snapshot = None
     try:
-        snapshot = load(config, environ, {}, persist=False).snapshot
+        snapshot = load_without_secrets(config, environ)
     except ConfigError as error:
         if config is not None or environ.get("KAZE_CONFIG"):
             print(error, file=sys.stderr)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from functools import partial
 
 from gateway.capabilities import Capabilities
-from gateway.chat import Answer, ChatReply, ChatRequest, Format, JsonObject, Stop, Text, ToolCall
-from gateway.chat_events import CallBegun, Event, Over, Stopped, TextPiece
-from gateway.dialects.fences import Unfenced, unfenced
+from gateway.chat import Answer, ChatReply, ChatRequest, Citation, Format, JsonObject, Stop, Text, ToolCall
+from gateway.chat_events import CallBegun, Cited, Event, Over, Stopped, TextPiece
+from gateway.dialects.fences import MARK, Unfenced, unfenced
 from gateway.dialects.json_text import read_json
 from gateway.dialects.losses import Losses
 from gateway.dialects.schema_check import NotJudgedError, is_valid
@@ -78,7 +78,7 @@ class Checked:
         if bare is said:
             return answer
         others = tuple(block for block in answer.blocks if not isinstance(block, Text))
-        return replace(answer, blocks=(*others, Text(bare)))
+        return replace(answer, blocks=(*others, _bared(answer, said, bare)))
 
 
 class _CheckedReader:
@@ -107,6 +107,9 @@ class _CheckedReader:
         for event in events:
             if isinstance(event, TextPiece):
                 found += self._take(event)
+                continue
+            if isinstance(event, Cited) and (bare := self._bare.get(event.choice)) is not None and bare.off:
+                found.append(replace(event, citation=_moved_back(event.citation, bare.off)))
                 continue
             if isinstance(event, CallBegun | Stopped):
                 found += self._rest(event.choice)
@@ -164,6 +167,25 @@ def fits(text: str, wanted: Format) -> bool:
     except ValueError:
         return False
     return isinstance(value, dict) if wanted.schema is None else is_valid(value, wanted.schema)
+
+
+def _bared(answer: Answer, said: str, bare: str) -> Text:
+    """The texts of the answer as `bare`, with what they came with."""
+    texts = [block for block in answer.blocks if isinstance(block, Text)]
+    signature = next((one.signature for one in reversed(texts) if one.signature is not None), None)
+    off = said.index(bare, said.index(MARK) + len(MARK))
+    moved = tuple(_moved_back(source, off, len(bare)) for one in texts for source in one.citations)
+    return Text(bare, signature=signature, citations=moved)
+
+
+def _moved_back(source: Citation, off: int, length: int | None = None) -> Citation:
+    """It where `off` letters came off the beginning of its text, of which `length` are left; None: unknown how
+    many. What it cites of those that went is not told.
+    """
+    start, end = max(0, source.start - off), source.end - off
+    if length is not None:
+        end = min(end, length)
+    return replace(source, start=start, end=end) if start < end else replace(source, start=0, end=0)
 
 
 def _is_held(stop: Stop) -> bool:

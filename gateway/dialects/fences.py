@@ -7,7 +7,7 @@ never on how it was cut.
 
 import re
 
-_MARK = "```"
+MARK = "```"
 _OPENS = re.compile(r"```[A-Za-z]{0,10}[ \t\r]{0,10}")
 #: At the beginning of a stream: marks, and what may become some.
 _OPENING = re.compile(r"\s{0,16}```[A-Za-z]{0,10}[ \t\r]{0,10}\n")
@@ -21,9 +21,9 @@ def unfenced(text: str) -> str:
     """Itself where no marks of code are around all of it. In linear time, as callers may choose the text."""
     marked = text.strip()
     language, newline, rest = marked.partition("\n")
-    if not (newline and rest.endswith(_MARK) and _OPENS.fullmatch(language)):
+    if not (newline and rest.endswith(MARK) and _OPENS.fullmatch(language)):
         return text
-    return rest.removesuffix(_MARK).strip() or text
+    return rest.removesuffix(MARK).strip() or text
 
 
 class Unfenced:
@@ -31,9 +31,10 @@ class Unfenced:
     that is no JSON either way.
     """
 
-    __slots__ = ("_begun", "_fenced", "_held")
+    __slots__ = ("_begun", "_fenced", "_held", "off")
 
     def __init__(self) -> None:
+        self.off = 0  # letters that came off its beginning
         self._held = ""
         self._begun = False
         self._fenced = False
@@ -52,7 +53,7 @@ class Unfenced:
             if opening is None:
                 self._held = ""
                 return text
-            self._fenced, text = True, text[opening.end() :]
+            self._fenced, self.off, text = True, opening.end(), text[opening.end() :]
         closing = _CLOSING.search(text, max(0, len(text) - _CLOSING_MAX))
         assert closing is not None, "it matches nothing at least"
         self._held = closing[0]
@@ -62,4 +63,4 @@ class Unfenced:
         """What is left to be given of the text, of which nothing more comes."""
         held, self._held = self._held, ""
         fenced, self._begun, self._fenced = self._fenced, True, False
-        return "" if fenced and _MARK in held else held
+        return "" if fenced and MARK in held else held

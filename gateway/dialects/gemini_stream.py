@@ -7,9 +7,10 @@ a stream is complete when its body ends and some candidate has a finish reason, 
 from typing import Any
 
 from gateway.dialects.frames import frame_data
+from gateway.dialects.gemini.reply_in import parts_of
 from gateway.dialects.json_text import event_object, json_bytes
 from gateway.dialects.relayed_stream import RelayedStream
-from gateway.dialects.said_fields import dicts, inside
+from gateway.dialects.said_fields import answer_objects, inside
 from gateway.dialects.usage import read_usage
 from gateway.exchange import Usage
 
@@ -67,12 +68,14 @@ class GeminiStream(RelayedStream):
         return self._rewritten(frames) if self.rewrites else frames
 
     def _read(self, response: dict[str, Any]) -> None:
-        candidates = dicts(response.get("candidates"))
+        """Raises GatewayError for what are no candidates."""
+        candidates = answer_objects(response, "candidates")
+        said = any(parts_of(candidate) for candidate in candidates)
         finished = any(one.get("finishReason") for one in candidates) or (
             not candidates and bool(inside(response, "promptFeedback").get("blockReason"))
         )
         self._finished = self._finished or finished
-        if finished or any(inside(one, "content").get("parts") for one in candidates):
+        if finished or said:
             self.content = True
 
     def _close(self) -> bytes:

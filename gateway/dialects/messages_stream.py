@@ -34,8 +34,10 @@ class MessagesStream(RelayedStream):
         self._delta: bytes | None = None
 
     def learn(self, first: dict[str, Any]) -> None:
-        """`first` is the message as it begins, without the event around it."""
+        """`first` is the message as it begins, without the event around it. Raises GatewayError for none."""
         message = first.get("message")
+        if first.get("type") == _START and not isinstance(message, dict):
+            raise not_a_message()
         self.first = message if isinstance(message, dict) else first
 
     def frames_of(self, reply: dict[str, Any]) -> bytes:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gateway.chat import Json, JsonObject
+from gateway.chat import JsonObject
 from gateway.dialects.frames import frame_data
 from gateway.dialects.json_text import event_object, json_bytes
 from gateway.dialects.openai_reply import frames_of_completion, frames_of_response
 from gateway.dialects.relayed_stream import RelayedStream
+from gateway.dialects.said_fields import answer_object, answer_objects, no_answer
 from gateway.dialects.usage import read_event
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 from gateway.exchange import Usage
@@ -100,10 +101,12 @@ class CompletionStream(OpenAIStream):
         return self._without_usage(frames)
 
     def _open(self, frame: bytes) -> None:
-        """One before the first content. Raises GatewayError for the end of a stream that has no choices."""
+        """One before the first content. Raises GatewayError for what is no chunk, and for the end of a stream that
+        has no choices.
+        """
         data = frame_data(frame)
-        choices = None if data == _DONE else event_object(data).get("choices")
-        self._begun = self._begun or (isinstance(choices, list) and bool(choices))
+        choices = [] if data == _DONE else answer_objects(event_object(data), "choices")
+        self._begun = self._begun or bool(choices)
         if data == _DONE and not self._begun:
             raise GatewayError(UPSTREAM_INVALID, "The provider's answer is not the completion it should be.")
         self.content = data == _DONE or _carries_content(choices)
@@ -271,14 +274,16 @@ def _is_usage_only(frame: bytes) -> bool:
     return event.get("choices") == [] and type(event.get("usage")) is dict
 
 
-def _carries_content(choices: Json) -> bool:
-    """Whether a chunk says anything beyond opening the stream (a role, an empty text, a filter verdict)."""
-    for choice in choices if isinstance(choices, list) else ():
-        if type(choice) is not dict:
-            continue
+def _carries_content(choices: list[JsonObject]) -> bool:
+    """Whether a chunk says anything beyond opening the stream (a role, an empty text, a filter verdict). Raises
+    GatewayError for what is no delta.
+    """
+    for choice in choices:
         if choice.get("finish_reason") or choice.get("text"):
             return True
-        delta = choice.get("delta")
-        if type(delta) is dict and any(value for name, value in delta.items() if name != "role"):
+        delta = answer_object(choice, "delta")
+        if not isinstance(delta.get("content"), str | list | None):
+            raise no_answer("content")
+        if any(value for name, value in delta.items() if name != "role"):
             return True
     return False

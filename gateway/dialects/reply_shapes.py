@@ -4,13 +4,18 @@ For replies that pass unchanged, which are read once, for their usage: what is a
 and nothing is built of texts. Translated replies are read by their dialects, which refuse more.
 """
 
+from string import ascii_letters, digits
 from typing import Annotated, Any
 
-from gateway.record import Meta, Raw, Record, field
+from gateway.record import JsonReader, Meta, Raw, Record, field
 
 NOTHING = Raw(b"null")
 #: What only other values than numbers have: strings, `null` and `true`, `false`, objects.
 _NO_NUMBERS = b'"', b"u", b"a", b"{"
+#: What a text begins with, and what `null` does.
+_TEXT = b'"n'
+_FLOAT = 4  # bytes
+_BASE64 = (ascii_letters + digits + "+/=").encode()
 _Count = Annotated[int, Meta(ge=0)]
 
 
@@ -27,8 +32,22 @@ class Shape(Record):
         return 0
 
 
-class _Message(Record, gc=False):
+class _Part(Record, gc=False):
+    """Of Mistral's messages and of OpenAI's responses."""
+
+    text: Raw = NOTHING
+
+
+class _Object(Record, gc=False):
     """Its fields are not looked at."""
+
+
+class _Message(Record, gc=False):
+    content: Raw = NOTHING
+    tool_calls: list[_Object] | None = None
+
+    def is_said(self) -> bool:
+        return _is_text(self.content) or _are_parts(self.content)
 
 
 class _Choice(Record, gc=False):
@@ -40,7 +59,9 @@ class Completion(Shape):
 
     def is_answer(self) -> bool:
         choices = self.choices or ()
-        return bool(choices) and None not in [choice.message for choice in choices]  # a loop costs more
+        return bool(choices) and False not in [
+            one.message is not None and one.message.is_said() for one in choices
+        ]
 
 
 class _Continuation(Record, gc=False):
@@ -63,25 +84,40 @@ class Item(Record):
     action: _Action | None = None
 
 
+class _OutputItem(Item):
+    """Of a message the content is parts; what others have by that name is theirs."""
+
+    content: list[_Part] | dict[str, Raw] | str | None = None
+
+    def is_said(self) -> bool:
+        if self.type != "message":
+            return type(self.type) is str
+        return type(self.content) is list and False not in [_is_text(part.text) for part in self.content]
+
+
 class ResponseShape(Shape):
     """Of the Responses API: searches are not in its usage, each is an item of what came out."""
 
-    output: list[Item] | None = None
+    output: list[_OutputItem] | None = None
     status: Any = None
 
     def is_answer(self) -> bool:
-        return self.output is not None and self.status != "failed"
+        if self.output is None or self.status == "failed":
+            return False
+        return False not in [item.is_said() for item in self.output]
 
 
 class _Block(Record, gc=False):
     type: str
+    text: Raw = NOTHING
+    input: _Object | None = None
 
 
 class MessageShape(Shape):
     content: list[_Block] | None = None
 
     def is_answer(self) -> bool:
-        return self.content is not None
+        return self.content is not None and False not in [_is_text(block.text) for block in self.content]
 
 
 class _Vector(Record):
@@ -124,8 +160,22 @@ class EmbeddedContents(Shape):
         return len(self.embeddings or ())
 
 
+class _GooglesPart(Record, gc=False):
+    text: Raw = NOTHING
+    call: _Object | None = field(default=None, name="functionCall")
+
+
+class _Content(Record, gc=False):
+    parts: list[_GooglesPart] | None = None
+
+    def is_said(self) -> bool:
+        return False not in [_is_text(part.text) for part in self.parts or ()]
+
+
 class _Candidate(Record, gc=False):
-    """Its fields are not looked at: of a thought that used up all tokens there are none."""
+    """Of a thought that used up all tokens there is no content."""
+
+    content: _Content | None = None
 
 
 class _Feedback(Record, gc=False):
@@ -139,7 +189,9 @@ class Generated(Shape):
     feedback: _Feedback | None = field(default=None, name="promptFeedback")
 
     def is_answer(self) -> bool:
-        return bool(self.candidates) or (self.feedback is not None and bool(self.feedback.block_reason))
+        if not self.candidates:
+            return self.feedback is not None and bool(self.feedback.block_reason)
+        return False not in [one.content is None or one.content.is_said() for one in self.candidates]
 
 
 class Counted(Shape):
@@ -173,9 +225,27 @@ SHAPES: dict[str, type[Shape]] = {
 }
 
 
+_parts = JsonReader(list[_Part])
+
+
+def _is_text(value: Raw) -> bool:
+    """Or `null`. Its first byte tells; nothing is made of it."""
+    return memoryview(value)[0] in _TEXT
+
+
+def _are_parts(value: Raw) -> bool:
+    """Few providers answer in such: they are read for it."""
+    try:
+        return all(_is_text(part.text) for part in _parts.decode(value))
+    except (ValueError, RecursionError):
+        return False
+
+
 def _is_vector(text: bytes) -> bool:
     if text[:1] == b'"':
-        return len(text) > 2
+        letters = text[1:-1].replace(b"\\/", b"/")
+        size = len(letters.rstrip(b"=")) * 3 // 4  # in bytes
+        return size > 0 and size % _FLOAT == len(letters) % 4 == 0 and not letters.translate(None, _BASE64)
     return (
         text[:1] == b"["
         and text.strip(b"[] \t\r\n") != b""

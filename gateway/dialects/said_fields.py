@@ -4,6 +4,9 @@ It is a stranger's: of what stands beside an answer (ids, sources, probabilities
 said. The answer itself, its texts and calls, must be of its type: what else would be lost of it nobody could see.
 """
 
+from base64 import b64decode
+from collections.abc import Set
+
 from gateway.chat import ANSWERS_MAX, Json, JsonObject
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 
@@ -40,6 +43,15 @@ def dicts(value: Json) -> list[JsonObject]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
+def unknown_in(fields: JsonObject, known: Set[str]) -> list[str]:
+    """The names of others that say something."""
+    return (
+        []
+        if fields.keys() <= known
+        else [name for name, value in fields.items() if value and name not in known]
+    )
+
+
 def answer_word(fields: JsonObject, name: str) -> str:
     """ "" where the answer does not have it. Raises GatewayError for what is no string."""
     value = fields.get(name)
@@ -47,6 +59,16 @@ def answer_word(fields: JsonObject, name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise no_answer(name)
+    return value
+
+
+def answer_base64(fields: JsonObject, name: str) -> str:
+    """The same of what must be base64, too."""
+    value = answer_word(fields, name)
+    try:
+        b64decode(value, validate=True)
+    except ValueError:
+        raise no_answer(name) from None
     return value
 
 

@@ -17,15 +17,14 @@ from gateway.exchange import Usage
 
 
 class TranslatedStream:
-    """`frames_of` makes the frames of a whole reply, for a provider that would not stream; `over` is told when the
-    last frame is written. `input_tokens` is what the caller is told of them where the provider tells nothing, and
-    `losses` hears of what nobody can be told: what comes before the first content is in the answer's head.
-    `several` is the reader where several streams make the answer.
+    """`over` is told when the last frame is written. `input_tokens` is what the caller is told of them where the
+    provider tells nothing, and `losses` hears of what nobody can be told: what comes before the first content is in
+    the answer's head. `several` is the reader where several streams make the answer.
     """
 
     __slots__ = (
         "_input_tokens", "_letters", "_losses", "_over", "_reader", "_several", "_usage", "content", "ended",
-        "failure", "first", "frames_of", "hid", "rewrites", "writer",
+        "failure", "first", "hid", "rewrites", "writer",
     )  # fmt: skip
 
     #: A body that is no stream is never passed on as it is.
@@ -36,7 +35,6 @@ class TranslatedStream:
         reader: StreamReader,
         writer: StreamWriter,
         losses: Losses,
-        frames_of: Callable[[dict[str, Any]], bytes],
         over: Callable[[], None] | None = None,
         input_tokens: Callable[[], int] = int,
         several: JoinedReader | None = None,
@@ -48,7 +46,6 @@ class TranslatedStream:
         self._usage: Usage | None = None
         self._input_tokens = input_tokens
         self._letters = 0  # that were said so far
-        self.frames_of = frames_of
         self._over = over
         self.content = False
         self.ended = False

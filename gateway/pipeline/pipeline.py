@@ -127,7 +127,7 @@ class Pipeline:
                 raise GatewayError(SHUTTING_DOWN, "The gateway is shutting down.", retry_after_s=1.0)
             if exchange.deadline:
                 deadline = self._arm(exchange, interrupt)
-            prepared = prepare(exchange, named)  # read, estimate, find candidates
+            generation, prepared = self.generation, prepare(exchange, named)  # read, find candidates
             work, candidates = prepared if isinstance(prepared, tuple) else await prepared
             if exchange.as_array:
                 caller.through(JsonArray)
@@ -137,9 +137,9 @@ class Pipeline:
             connection.named = _READ
             del headers, named, prepare, prepared
             if once is None:
-                await self._serve(exchange, caller, work, candidates)
+                await self._serve(exchange, caller, work, candidates, generation)
             else:
-                run = partial(self._serve, exchange, caller, work, candidates)
+                run = partial(self._serve, exchange, caller, work, candidates, generation)
                 await self.idempotency.serve(exchange, caller, work, once, run)
         except GatewayError as error:
             caller.fail(error)
@@ -162,23 +162,26 @@ class Pipeline:
             self.live.discard(interrupt)
             self._settlement.settle(exchange)
 
-    async def _serve(self, exchange: Exchange, caller: Caller, work: Work, asked: Candidates) -> None:
-        generation, clock = self.generation, self.clock
+    async def _serve(
+        self, exchange: Exchange, caller: Caller, work: Work, asked: Candidates, before: Generation
+    ) -> None:
+        """`before` is what it was prepared under: whatever it waited for since, it goes by what holds by then."""
+        clock = self.clock
         if work.answer is not None:
             caller.respond(200, b"content-type: application/json\r\n", work.answer)
             return
         reservation, now = caller.reservation, clock.monotonic()
         candidates = asked
-        waits = reservation is not None and not reservation.take(now)
-        if reservation is not None and waits:
+        if reservation is not None and not reservation.take(now):
             await reservation.obtain()
+            now = clock.monotonic()
         purse: Purse | None = None
         try:
             if work.before is not None:
-                waits = True
                 await work.before()
-            if waits:  # meanwhile the configuration may have become another
-                candidates, now = self._renewed(candidates), clock.monotonic()
+                now = clock.monotonic()
+            if (generation := self.generation) is not before:
+                candidates = self._renewed(asked)
             exchange.queued = now
             if self.spending is not None and candidates.first_target is not None:
                 held = self.spending.hold(exchange, candidates)

@@ -50,7 +50,7 @@ class Purse(Record, eq=False):
         spending = self._spending
         tariff, amount = spending.asked(self._exchange, candidates)
         if not self._held.over:
-            if amount <= self._held.amount and tariff.levels.budgets == self._tariff.levels.budgets:
+            if amount <= self._held.amount and tariff.levels.ids == self._tariff.levels.ids:
                 # It has enough: given back, it could be somebody's who came later.
                 self._tariff, self.candidates, self.overflows = tariff, candidates, False
                 return candidates

@@ -56,7 +56,8 @@ class Relay:
             await self._pieces(exchange, reply, caller)
 
     def whole(self, exchange: Exchange, reply: Reply, caller: Caller, body: bytes) -> None:
-        """Send a whole JSON body; or, where a stream was asked for, the frames that say the same.
+        """Send a whole JSON body; or, where a stream was asked for, the frames that say the same, which `body` is
+        where it was translated.
 
         Raises UnfitAnswerError for what is not to be given.
         """
@@ -65,6 +66,9 @@ class Relay:
             exchange.usage = reply.usage
         if reply.unfit is not None:
             raise reply.unfit
+        if work.stream is not None and work.read is not None:
+            _frames(exchange, reply, caller, body)
+            return
         if work.seals_ids:
             body = self._sealed(exchange, reply, work, body)
         if reply.permit.way.account.key.provider.echo_model and exchange.model is not None:
@@ -73,12 +77,9 @@ class Relay:
             body = document.spliced(edits) if edits else body
         if work.stream is not None:
             stream = work.stream()
+            assert isinstance(stream, RelayedStream), "others' frames are made where they are read"
             if not stream.tolerates_plain:
-                frames = stream.frames_of(_object(body))
-                caller.begin_events(_identity(reply, exchange))
-                if frames:
-                    caller.write(frames)
-                    caller.finish()
+                _frames(exchange, reply, caller, stream.frames_of(_object(body)))
                 return
         exchange.relayed_bytes = len(body)
         caller.respond(reply.response.status, _JSON + _identity(reply, exchange) + _cost(exchange), body)
@@ -170,6 +171,13 @@ class Relay:
             sealed = sealed_by.get(real) or self._ids.seal(tenant, pool, real)
             body = body.replace(_quoted(real), _quoted(sealed))
         return body
+
+
+def _frames(exchange: Exchange, reply: Reply, caller: Caller, frames: bytes) -> None:
+    caller.begin_events(_identity(reply, exchange))
+    if frames:
+        caller.write(frames)
+        caller.finish()
 
 
 def _object(body: bytes) -> dict[str, Any]:

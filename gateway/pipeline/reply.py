@@ -37,7 +37,9 @@ _LINES = b"application/x-ndjson"
 
 
 class Reply(Record, eq=False):
-    """A 2xx reply that has begun. `body` is all of it where that is JSON, `held` what a stream has said so far."""
+    """A 2xx reply that has begun. `body` is what the caller gets of JSON once all of it is here, `held` what a
+    stream has said so far.
+    """
 
     response: Response
     permit: Permit
@@ -53,15 +55,15 @@ class Reply(Record, eq=False):
 
 
 def is_json(content_type: bytes) -> bool:
-    return content_type[:16] == b"application/json"
+    return content_type[:16].lower() == b"application/json"
 
 
 def is_stream(content_type: bytes) -> bool:
-    return content_type[:17] == b"text/event-stream" or is_lines(content_type)
+    return content_type[:17].lower() == b"text/event-stream" or is_lines(content_type)
 
 
 def is_lines(content_type: bytes) -> bool:
-    return content_type[:20] == _LINES
+    return content_type[:20].lower() == _LINES
 
 
 async def open_stream(reply: Reply, stream: Stream, first_byte_s: float, gap_s: float) -> None:
@@ -136,7 +138,7 @@ def _take_translated(
         made, reply.usage, reply.unfit = b"", error.usage, error
     except ReportedError as error:
         raise reported(reply, error) from error
-    reply.body = made if reply.work.stream is None else bodies[0]  # of which the stream makes frames
+    reply.body = made
 
 
 def reported(reply: Reply, error: ReportedError) -> GatewayError:

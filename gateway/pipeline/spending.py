@@ -123,7 +123,7 @@ class Spending:
             return decided
         if isinstance(decided, Waiting):
             decided.give_up()
-            decided = Unavailable(decided.lacking, "busy")
+            decided = Unavailable(decided.lacking[0], "busy")
         raise refusal(decided)
 
     def price(self, target: Target, tenant: str) -> Price:
@@ -169,10 +169,13 @@ class Spending:
         self, exchange: Exchange, candidates: Candidates, tariff: Tariff, waiting: Waiting
     ) -> Purse:
         decided = await waiting.decided()
-        if isinstance(decided, Reservation):
-            purse = Purse(self, exchange, candidates, tariff, decided)
-        else:
-            purse = self._free_only(exchange, candidates, tariff, decided)
+        if not isinstance(decided, Reservation):
+            now = self._renewed(candidates)
+            if now is candidates:
+                return self._free_only(exchange, candidates, tariff, decided)
+            found = self.hold(exchange, now)  # what it was refused may be more than it costs there
+            return found if isinstance(found, Purse) else await found
+        purse = Purse(self, exchange, candidates, tariff, decided)
         try:
             if (now := self._renewed(candidates)) is not candidates:
                 await purse.follow(now)

@@ -214,7 +214,14 @@ class Translation:
         def read(values: Sequence[dict[str, Any]]) -> tuple[bytes, Usage]:
             reply = read_replies(spoken, values, sent)
             _note(reply, losses)
-            written = inbound.reply(with_usage(reply, asked.input_tokens), asked)
+            told = with_usage(reply, asked.input_tokens)
+            if exchange.streaming:
+                writer = inbound.stream(asked)
+                frames = writer.write(events_of(told))
+                if keeping is not None:
+                    _keep_whole(keeping, writer)
+                return frames, reply.usage
+            written = inbound.reply(told, asked)
             if keeping is not None:
                 keeping.keep(written)
             return json_bytes(written), reply.usage
@@ -224,10 +231,8 @@ class Translation:
             several = JoinedReader(make, 1 + len(rest)) if rest else None
             writer = inbound.stream(asked)
             over = None if keeping is None else partial(_keep_whole, keeping, writer)
-            counted = asked.input_tokens
-            frames_of = _frames_of(spoken, sent, writer, asked, over)
             reader = several or make()
-            return TranslatedStream(reader, writer, losses, frames_of, over, counted, several)
+            return TranslatedStream(reader, writer, losses, over, asked.input_tokens, several)
 
         return Work(
             "POST",
@@ -283,24 +288,6 @@ def _rest(
 
 def _body(write: Callable[[ChatRequest], Sent], request: ChatRequest) -> bytes:
     return json_bytes(write(request).body)
-
-
-def _frames_of(
-    spoken: Outbound,
-    sent: Sent,
-    writer: StreamWriter,
-    asked: Asked,
-    over: Callable[[], None] | None,
-) -> Callable[[dict[str, Any]], bytes]:
-    def frames_of(value: dict[str, Any]) -> bytes:
-        reply = spoken.reply(value, sent)
-        _note(reply, asked.losses)
-        frames = writer.write(events_of(with_usage(reply, asked.input_tokens)))
-        if over is not None:
-            over()
-        return frames
-
-    return frames_of
 
 
 def _note(reply: ChatReply, losses: Losses) -> None:

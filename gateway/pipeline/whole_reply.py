@@ -13,11 +13,8 @@ from gateway.upstream.response import Response
 
 
 def is_taken_whole(work: Work, content_type: bytes) -> bool:
-    """Whether a reply of this type to it is the one JSON object that goes on, or can be made it. Of work in parts
-    that is to be a stream nothing is."""
-    if is_json(content_type):
-        return work.stream is None or not work.rest
-    return _gathering_for(work, content_type, 1, Losses()) is not None
+    """Whether a reply of this type to it is the one JSON object that goes on, or can be made it."""
+    return is_json(content_type) or _gathering_for(work, content_type, 1, Losses()) is not None
 
 
 async def read_whole(

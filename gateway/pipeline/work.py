@@ -60,7 +60,8 @@ class Work(Record, eq=False):
     before: Callable[[], Awaitable[None]] | None = None
     #: Further bodies, of a request that the provider takes in parts: `gateway.pipeline.parts`.
     rest: tuple[Callable[[], bytes], ...] = ()
-    #: What the caller gets for the JSON replies, one for each body, and what they used; None: the same bytes.
+    #: What the caller gets for the JSON replies, one for each body (frames, if they want a stream), and what they
+    #: used; None: the same bytes.
     read: Callable[[Sequence[dict[str, Any]]], tuple[bytes, Usage]] | None = None
     #: The body of one that is passed on, but for what its provider says in its own way; None: the same bytes.
     mend: Callable[[bytes], bytes] | None = None

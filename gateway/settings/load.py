@@ -1,4 +1,7 @@
-"""The one entry: everything that was said, checked and resolved into `Settings`, or `ConfigError`."""
+"""The entry: everything that was said, checked and resolved into `Settings`, or `ConfigError`.
+
+Who serves nothing under it needs no secrets: `load_without_secrets`.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +13,11 @@ from gateway.settings.discover import check_not_self, complete
 from gateway.settings.layers import combine, read_document
 from gateway.settings.places import Findings
 from gateway.settings.server import Settings
+from gateway.settings.snapshot import Snapshot
 from gateway.settings.stores import database_of, ledger_of, vault_of
 from keys.digest import Pepper, Peppers, digest
+
+_NOBODYS = Peppers(Pepper(bytes(32)))
 
 
 def load(
@@ -30,7 +36,7 @@ def load(
     have are to be started; go on with `with_beside(urls)`. `persist=False` writes nothing to disk
     (`kaze check`). Raises ConfigError with every problem that could be told.
     """
-    source = config or (Path(environ["KAZE_CONFIG"]) if environ.get("KAZE_CONFIG") else None)
+    source = _source(config, environ)
     document = None if source is None else read_document(source)
     findings = Findings(document)
     said = combine(document, environ, overrides, findings)
@@ -45,8 +51,7 @@ def load(
     # What is made is made last, for a configuration that is otherwise right: a refused start leaves nothing.
     digested = "" if document is None else document.digest
     data_dir = Path(file.data_dir)
-    nobody = Peppers(Pepper(bytes(32)))
-    Declared(said, file, environ, base, data_dir, nobody, None).snapshot(generation, findings)
+    Declared(said, file, environ, base, data_dir, _NOBODYS, None).snapshot(generation, findings)
     findings.raise_if_any()
     credentials = Credentials(data_dir, environ, findings, persist)
     peppers = credentials.peppers()
@@ -79,3 +84,23 @@ def load(
         warnings=warnings,
         declared=declared,
     )
+
+
+def load_without_secrets(config: Path | None, environ: Mapping[str, str]) -> Snapshot:
+    """The same to explain it by: nothing that a secret stands for is looked up, nothing made or written.
+
+    Tenant keys are not in it, nor provider keys' secrets. Raises ConfigError.
+    """
+    source = _source(config, environ)
+    document = None if source is None else read_document(source)
+    findings = Findings(document, secrets=False)
+    said = combine(document, environ, {}, findings)
+    file, _ = complete(said, environ, {}, findings)
+    base = Path() if source is None else source.parent
+    snapshot = Declared(said, file, environ, base, Path(file.data_dir), _NOBODYS, None).snapshot(1, findings)
+    findings.raise_if_any()
+    return snapshot
+
+
+def _source(config: Path | None, environ: Mapping[str, str]) -> Path | None:
+    return config or (Path(environ["KAZE_CONFIG"]) if environ.get("KAZE_CONFIG") else None)

@@ -10,11 +10,17 @@ class Findings:
     """Collects problems and names their place: the file's line, or the variable a value came from.
 
     `origins` maps leading parts of paths that are not in the file to (source, name) of what said them.
+    Without `secrets` nobody looks up what references stand for.
     """
 
     def __init__(
-        self, document: Document | None, origins: Mapping[Path, tuple[str, str]] | None = None
+        self,
+        document: Document | None,
+        origins: Mapping[Path, tuple[str, str]] | None = None,
+        *,
+        secrets: bool = True,
     ) -> None:
+        self.secrets = secrets
         self._document = document
         self._origins = dict(origins or {})
         self.problems: list[Problem] = []

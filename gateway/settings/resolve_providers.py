@@ -22,7 +22,9 @@ def limits_of(section: LimitsSection) -> Limits:
 
 
 def find_secret(reference: str, environ: Mapping[str, str], path: Path, findings: Findings) -> Secret | None:
-    """What `reference` stands for, or None after a problem was added at `path`."""
+    """What `reference` stands for, or None: nobody asks for secrets, or a problem was added at `path`."""
+    if not findings.secrets:
+        return None
     try:
         return resolve(reference, environ)
     except UnresolvedError as error:

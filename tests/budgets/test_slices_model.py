@@ -63,8 +63,9 @@ class Money(RuleBasedStateMachine):
         decided = worker.slices.reserve(one, worker.levels[path], amount, self.now, self.now + 60)
         if not isinstance(decided, Reserved):
             assert amount  # what is free passes whatever is used up
-            account = decided.budget.id, decided.span.key
-            assert decided.budget.hard and held.get(account, 0) < amount
+            for budget in decided.lacking if isinstance(decided, Short) else (decided.budget,):
+                account = budget.id, span(budget.period, self.now, budget.anchor).key
+                assert budget.hard and held.get(account, 0) < amount
             for each in worker.slices.slices():  # all or none
                 assert each.free == held.get((each.budget.id, each.span.key), 0)
             return multiple()

@@ -22,7 +22,7 @@ pools:
 models:
   - {id: smart, targets: [far/gpt-5, own/llama]}
 tenants:
-  - {id: big, models: {smart: far/gpt-5-mini}}
+  - {id: big, models: {smart: far/gpt-5-mini}, keys: [{id: web, secret: env:BIG_KEY}]}
 prices:
   - {id: agreed, provider: far, model: "gpt-5*", input: 1, output: 8, multipliers: {flex: 0.5}}
   - {id: big-now, tenant: big, model: "gpt-5*", input: 0.9, output: 7, above: [{tokens: 1000, input: 1.8}]}
@@ -42,6 +42,7 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def said(tmp_path: Path, prices: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
     """The steps that the command prints."""
     monkeypatch.setenv("FAR", "sk-Jz7f3Kq9sLm2Xw8Zt5Bv4Nc6R")
+    monkeypatch.setenv("BIG_KEY", "sk-big-Qf7Tz3Kq9sLm2Xw8Zt5Bv4Nc6R")
     for name in ("KAZE_CONFIG", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OLLAMA_HOST"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "kaze.yaml").write_text(FILE)
@@ -75,6 +76,13 @@ def test_a_tenant_has_its_own_targets_and_prices(said: Callable[..., Said]) -> N
     ]
     assert steps[0]["found"] == "not before 2999-01-01"
     assert steps[3]["looked_at"] == "standard, above 1,000 tokens" and "input $1.80" in steps[3]["found"]
+
+
+def test_no_secret_is_needed(said: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
+    with_them = said("smart")
+    monkeypatch.delenv("FAR")
+    monkeypatch.delenv("BIG_KEY")
+    assert said("smart") == with_them
 
 
 def test_without_a_file_the_list_says_it_by_its_version(said: Callable[..., Said]) -> None:

@@ -101,9 +101,10 @@ says the model failed after it had said something (`stop_reason`, `finish_reason
 `incomplete_details`, `status`): it is told as `stop`, or what is nearest; `_raw` are arguments of a call that are
 no JSON object (a stream to Anthropic's callers ends with an error there: their SDKs would take half of them for
 all), `image`, `audio` or `citations` what the caller's dialect has no place for (Anthropic's citations
-name what only its own servers know; those of documents have no address). So are fields, calls and parts of kinds
-that nobody here knows, and what a stream says of an answer after the reason why it ended (`delta`) or once more
-(`message`), also of a stream that is told whole to who speaks alike.
+name what only its own servers know; those of documents have no address). So are fields of messages, blocks and
+parts, calls and parts of kinds that nobody here knows (not fields of the reply around them), and what a stream says
+of an answer after the reason why it ended (`delta`) or once more (`message`), also of a stream that is told whole
+to who speaks alike.
 `scarce=max_tokens` says that Gemini's thoughts may use up what so few tokens (under 1024) allow.
 
 Calls that have one id are told apart, in what goes to a provider and in its answers: the n-th result of the id is

@@ -119,14 +119,38 @@ async def test_a_failed_response_is_an_error(gateway: RunningGateway, sim: Provi
     await settled(gateway)
 
 
+GENERATE = "/v1beta/models/gemini:generateContent"
 #: What is no answer, in each dialect. Its usage is told.
 NO_ANSWERS: list[tuple[str, bytes]] = [
     ("/v1/chat/completions", ANSWER),
     ("/v1/chat/completions", ANSWER.replace(b"[]", b'[{"index":0,"message":null}]')),
     ("/v1/chat/completions", ANSWER.replace(b"[]", b'"Rain."')),
+    *(
+        ("/v1/chat/completions", ANSWER.replace(b"[]", b'[{"message":{%b}}]' % said))
+        for said in (
+            b'"content":5',
+            b'"content":{}',
+            b'"content":[5]',
+            b'"content":[{"text":5}]',
+            b'"tool_calls":[5]',
+        )
+    ),
     ("/v1/completions", ANSWER.replace(b"chat.completion", b"text_completion")),
     ("/v1/completions", ANSWER.replace(b"[]", b'[{"index":0,"message":{}}]')),
     ("/v1/responses", b'{"object":"response","output":null,"usage":{"input_tokens":3}}'),
+    *(
+        ("/v1/responses", b'{"object":"response","output":[%b],"usage":{"input_tokens":3}}' % item)
+        for item in (
+            b"{}",
+            b'{"type":"message","content":5}',
+            b'{"type":"message","content":[5]}',
+            b'{"type":"message","content":[{"type":"output_text","text":5}]}',
+        )
+    ),
+    *(
+        ("/v1/messages", b'{"content":[{"type":%b}],"usage":{"input_tokens":3,"output_tokens":0}}' % block)
+        for block in (b'"text","text":5', b'"tool_use","input":"{}"')
+    ),
     ("/v1/messages", b'{"type":"message","content":"Rain.","usage":{"input_tokens":3,"output_tokens":0}}'),
     ("/v1/messages", b'{"type":"message","content":[{}],"usage":{"input_tokens":3,"output_tokens":0}}'),
     ("/v1/embeddings", b'{"object":"list","data":[],"usage":{"prompt_tokens":3}}'),
@@ -164,8 +188,12 @@ async def test_what_is_no_answer_never_passes(sim: ProviderSim, path: str, body:
         ("anthropic", "/v1/messages/count_tokens", b'{"input_tokens":"3"}'),
         ("openai", "/v1/responses/input_tokens", b'{"object":"response.input_tokens"}'),
         ("gemini", "/v1beta/models/gemini:countTokens", b'{"foo":1}'),
-        ("gemini", "/v1beta/models/gemini:generateContent", b'{"candidates":[]}'),
-        ("gemini", "/v1beta/models/gemini:generateContent", b'{"promptFeedback":{}}'),
+        ("gemini", GENERATE, b'{"candidates":[]}'),
+        ("gemini", GENERATE, b'{"promptFeedback":{}}'),
+        ("gemini", GENERATE, b'{"candidates":[{"content":5}]}'),
+        ("gemini", GENERATE, b'{"candidates":[{"content":{"parts":5}}]}'),
+        ("gemini", GENERATE, b'{"candidates":[{"content":{"parts":[{"text":5}]}}]}'),
+        ("gemini", GENERATE, b'{"candidates":[{"content":{"parts":[{"functionCall":5}]}}]}'),
         ("gemini", "/v1beta/models/gemini:embedContent", b'{"embedding":{"values":[]}}'),
         ("gemini", "/v1beta/models/gemini:batchEmbedContents", b'{"embeddings":[{"values":[1]}]}'),
     ],
@@ -188,7 +216,6 @@ async def test_what_is_an_answer_passes_whatever_its_usage(gateway: RunningGatew
             b'{"object":"response","output":[],"status":"completed","usage":{"input_tokens":-3}}',
         ),
         ("/v1/chat/completions", b'{"choices":[{"message":{}}],"usage":"none","error":null}'),
-        ("/v1/embeddings", b'{"data":[{"embedding":"AACAPw=="}]}'),
         ("/v1/embeddings", b'{"data":[{"embedding":[-1e-05, 0]}]}'),
     ):
         sim.script(raw=whole_json(body), path="*")

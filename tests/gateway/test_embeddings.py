@@ -98,6 +98,31 @@ async def test_numbers_of_a_provider_that_knows_no_base64(
     assert only == {**data[0], "embedding": packed if encoding == "base64" else [1, -0.5]}
 
 
+@pytest.mark.parametrize("asked", [{"encoding_format": "float"}, {}])
+async def test_numbers_of_a_provider_that_knows_base64_alone(
+    gateway: RunningGateway, sim: ProviderSim, asked: dict[str, Any]
+) -> None:
+    packed = base64.b64encode(struct.pack("<2f", 1.0, -0.5)).decode()
+    body = {"data": [{"index": 0, "embedding": packed}], "model": "m", "usage": {"prompt_tokens": 1}}
+    sim.script(path="*", status=200, headers={"content-type": "application/json"}, body=body)
+    reply = await exchange(
+        gateway, request({"model": "openai", "input": "a", **asked}, path="/v1/embeddings")
+    )
+    assert orjson.loads(reply.body)["data"] == [{"index": 0, "embedding": [1.0, -0.5]}]
+
+
+@pytest.mark.parametrize("encoding", ["base64", "float"])
+@pytest.mark.parametrize("value", ["!!!not base64", "QUJD", "AAAAAA", "AAAAAA==A"])
+async def test_what_is_no_vector_is_not_passed_on(
+    gateway: RunningGateway, sim: ProviderSim, encoding: str, value: str
+) -> None:
+    body = {"data": [{"index": 0, "embedding": value}], "usage": {"prompt_tokens": 1}}
+    sim.script(path="*", status=200, headers={"content-type": "application/json"}, body=body)
+    asked = {"model": "openai", "input": "a", "encoding_format": encoding}
+    reply = await exchange(gateway, request(asked, path="/v1/embeddings"))
+    assert (reply.status, reply.error()["code"]) == (502, "upstream_invalid_response")
+
+
 @every_dialect
 async def test_dimensions(by_openai: AsyncOpenAI, sim: ProviderSim, behind: str) -> None:
     made = await by_openai.embeddings.create(model=behind, input="the sea", dimensions=64)

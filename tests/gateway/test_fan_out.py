@@ -9,6 +9,7 @@ import pytest
 from openai import AsyncOpenAI
 
 from tests.clock import until
+from tests.gateway.provider_answers import USED, candidate, line, message
 from tests.gateway.wire import Reply, chat, exchange, post, request
 from tests.running import ProviderSim, RunningGateway, configuration
 from tests.sdk import openai_client
@@ -196,6 +197,33 @@ async def test_one_that_fails_ends_the_stream_with_an_error(
     assert line["outcome"] == "error"
     assert line["output_tokens"] > 0
     await until(lambda: {one["in_flight"] for one in gateway.app.state()["pools"]} == {0})
+
+
+_WHOLE: dict[str, Any] = {
+    "anthropic": {**message([{"type": "text", "text": "the lighthouse"}], "end_turn"), "usage": USED},
+    "gemini": {
+        **candidate("STOP", {"text": "the lighthouse"}),
+        "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2},
+    },
+    "ollama": {**line("stop", "the lighthouse"), "prompt_eval_count": 1, "eval_count": 1},
+}
+
+
+@pytest.mark.parametrize("behind", _WHOLE)
+async def test_whole_answers_are_told_as_one_stream(
+    gateway: RunningGateway, sim: ProviderSim, behind: str
+) -> None:
+    body = json.dumps(_WHOLE[behind]).encode()
+    sim.script(status=200, headers=[("content-type", "Application/JSON")], body=body, repeat=0)
+    asked = 4 if behind == "gemini" else 2
+    reply = await post(gateway, {**chat(n=asked, stream=True), "model": behind})
+    assert (reply.status, reply.data().count(b"[DONE]")) == (200, 1)
+    chunks = [json.loads(data)["choices"] for data in reply.data() if data != b"[DONE]"]
+    said = [one["index"] for choices in chunks for one in choices if one["delta"].get("content")]
+    assert list(dict.fromkeys(said)) == [0, 1]
+    assert len(sim.requests()) == 2
+    (logged,) = await gateway.log_lines(1)
+    assert (logged["outcome"], logged["output_tokens"]) == ("ok", 2)
 
 
 @pytest.mark.parametrize("stream", [False, True])

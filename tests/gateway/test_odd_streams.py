@@ -205,6 +205,8 @@ async def test_each_item_of_a_response_is_told_once(
     assert (b"tool_calls" if path == CHAT else b"tool_use") in reply.body or not calls
 
 
+_BEGUN = {"type": "message_start", "message": 5}
+GENERATE = "/v1beta/models/gemini:streamGenerateContent?alt=sse"
 _FAILED = {**_ENDED["response"], "status": "failed", "output": [], "error": {"code": "server_error"}}
 
 
@@ -213,6 +215,15 @@ _FAILED = {**_ENDED["response"], "status": "failed", "output": [], "error": {"co
     [
         ("openai", CHAT, b"data: [DONE]\n\n"),
         ("openai", CHAT, b'data: {"choices":[]}\n\ndata: [DONE]\n\n'),
+        ("openai", CHAT, b'data: {"choices":[5]}\n\ndata: [DONE]\n\n'),
+        ("openai", CHAT, b'data: {"choices":[{"index":0,"delta":5}]}\n\ndata: [DONE]\n\n'),
+        ("openai", CHAT, b'data: {"choices":[{"index":0,"delta":{"content":5}}]}\n\ndata: [DONE]\n\n'),
+        ("gemini", GENERATE, b'data: {"candidates":[{"content":{"parts":5},"finishReason":"STOP"}]}\n\n'),
+        (
+            "anthropic",
+            MESSAGES,
+            b"".join(frames_of("anthropic", [_BEGUN, *messages_stream("end_turn")[1:]])[1]),
+        ),
         ("openai", "/v1/completions", b"data: [DONE]\n\n"),
         ("anthropic", MESSAGES, b'event: message_stop\ndata: {"type":"message_stop"}\n\n'),
         ("anthropic", MESSAGES, b"".join(frames_of("anthropic", messages_stream("end_turn")[1:])[1])),
@@ -230,7 +241,8 @@ async def test_one_that_says_nothing_does_not_pass_where_both_ends_speak_alike(
     config, asked = asked_behind(sim, behind, path)
     async with RunningGateway(config) as gateway:
         sim.script(status=200, headers=[("content-type", "text/event-stream")], chunks=[data])
-        reply = await post(gateway, {**asked, "prompt": "x", "stream": True}, path=path)
+        asked |= {"prompt": "x", "stream": True, "contents": [{"parts": [{"text": "x"}]}]}
+        reply = await post(gateway, asked, path=path)
         (entry,) = await gateway.log_lines(1)
     assert (reply.status, entry["outcome"]) == (502, "error")
 
@@ -247,7 +259,7 @@ async def test_one_that_says_little_does(sim: ProviderSim, behind: str, path: st
     config, asked = asked_behind(sim, behind, path)
     frames = [*frames_of(behind, events)[1], *([b"data: [DONE]\n\n"] if behind == "openai" else [])]
     async with RunningGateway(config) as gateway:
-        sim.script(status=200, headers=[("content-type", "text/event-stream")], chunks=frames)
+        sim.script(status=200, headers=[("content-type", "TEXT/event-stream")], chunks=frames)
         reply = await post(gateway, {**asked, "stream": True}, path=path)
     assert reply.status == 200
     assert b'error":{' not in reply.body

@@ -6,6 +6,12 @@ from typing import Any
 
 import pytest
 
+from gateway.chat import Format
+from gateway.chat_events import Cited, TextPiece
+from gateway.dialects.checked import Checked
+from gateway.dialects.losses import Losses
+from gateway.dialects.table import outbound
+from gateway.dialects.translation import Sent
 from tests.behind import behind_every_dialect, sent
 from tests.gateway.wire import chat, post
 from tests.running import ProviderSim, RunningGateway
@@ -118,6 +124,46 @@ async def test_what_a_provider_cannot_be_told_of_a_schema_is_seen_to_here(
         sim.script(json.dumps({"age": 5}))
         unfit = await post(gateway, chat(model=behind, response_format=wanted, stream=True))
         assert "form that was asked for" in unfit.failure()["message"]
+
+
+async def test_what_an_answer_comes_with_stays_where_its_marks_come_off(sim: ProviderSim) -> None:
+    even = {**SCHEMA, "properties": {"age": {"type": "integer", "multipleOf": 2}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "person", "schema": even}}
+    part = {"text": '```json\n{"age": 4}\n```', "thoughtSignature": "c2ln"}
+    sources = [{"uri": "https://a.example", "startIndex": 8, "endIndex": 18}, {"uri": "https://b.example"}]
+    body = {
+        "candidates": [
+            {"content": {"parts": [part]}, "finishReason": "STOP", "citationMetadata": {"citations": sources}}
+        ]
+    }
+    async with RunningGateway(behind_every_dialect(sim)) as gateway:
+        sim.script(status=200, headers=[("content-type", "application/json")], body=json.dumps(body).encode())
+        reply = await post(gateway, chat(model="gemini", response_format=wanted))
+    said = json.loads(reply.body)["choices"][0]["message"]
+    assert said["content"] == '{"age": 4}'
+    assert said["extra_content"] == {"google": {"thought_signature": "c2ln"}}
+    cited = [one["url_citation"] for one in said["annotations"]]
+    assert [(one["url"], one["start_index"], one["end_index"]) for one in cited] == [
+        ("https://a.example", 0, 10),
+        ("https://b.example", 0, 0),
+    ]
+
+
+def test_places_in_a_stream_are_those_of_what_is_given() -> None:
+    spoken = Checked(outbound("openai", "chat", ""), Format("json"), "response_format", Losses())
+    reader = spoken.stream(Sent("", {}), 1 << 20)
+    note = {"type": "url_citation", "url_citation": {"url": "https://a", "start_index": 8, "end_index": 15}}
+    deltas = ({"content": '```json\n{"a":1}\n```'}, {"annotations": [note]})
+    events = [
+        event
+        for delta in deltas
+        for event in reader.read(
+            b"data: %b\n\n" % json.dumps({"choices": [{"index": 0, "delta": delta}]}).encode()
+        )
+    ]
+    assert [event.text for event in events if isinstance(event, TextPiece)] == ['{"a":1}']
+    cited = [event.citation for event in events if isinstance(event, Cited)]
+    assert [(one.start, one.end) for one in cited] == [(0, 7)]
 
 
 async def test_what_is_asked_for_in_words_is_held_to_it_too(

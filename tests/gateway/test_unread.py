@@ -46,7 +46,13 @@ _ODD_CALL = {"id": "c", "type": "quux", "quux": {"name": "f"}}
 _PICTURE = {"inlineData": {"mimeType": "image/png", "data": "AA=="}}
 _FILE = {"fileData": {"mimeType": "image/png", "fileUri": "gs://a/b"}}
 _NOTED = {"type": "output_text", "text": "", "annotations": [{"type": "file_citation", "index": 1}]}
+_ODD_FIELDS = {"type": "message", "content": [{"type": "output_text", "text": "", "quux": 1}], "odd": 1}
 _ODD_MESSAGE = {"type": "message", "role": "assistant", "content": [{"type": "quux", "quux": 1}, _NOTED]}
+
+
+def odd_line() -> Any:
+    odd = line("stop")
+    return odd | {"message": odd["message"] | {"images": ["aGk="], "quux": 1}}
 
 
 @pytest.mark.parametrize(
@@ -92,6 +98,10 @@ _ODD_MESSAGE = {"type": "message", "role": "assistant", "content": [{"type": "qu
         ("gemini", MESSAGES, candidate("STOP", _PICTURE), "image"),
         ("gemini", RESPONSES, candidate("STOP", _PICTURE), "image"),
         ("ollama", CHAT, line("stop"), None),
+        ("ollama", CHAT, odd_line(), "images,quux"),
+        ("ollama", MESSAGES, odd_line(), "images,quux"),
+        ("anthropic", CHAT, message([{**_TEXT, "quux": 1, "odd": None}], "end_turn"), "quux"),
+        ("responses", MESSAGES, response("completed", None, _ODD_FIELDS), "odd,quux"),
         ("ollama", CHAT, line("length"), None),
         ("ollama", CHAT, line("load"), None),
         ("ollama", CHAT, line("out_of_patience"), "done_reason"),
@@ -181,6 +191,7 @@ def _cited(citation: Any) -> list[Any]:
         ("gemini", MESSAGES, gemini_stream("STOP", _PICTURE), "image"),
         ("gemini", RESPONSES, gemini_stream("STOP", _PICTURE), "image"),
         ("ollama", CHAT, ollama_stream("stop"), None),
+        ("ollama", CHAT, [odd_line() | {"done": False}, *ollama_stream("stop")[1:]], "images,quux"),
         ("ollama", CHAT, ollama_stream("out_of_patience"), "done_reason"),
         ("responses", CHAT, responses_stream("completed"), None),
         ("responses", CHAT, responses_stream("incomplete", "out_of_patience"), "incomplete_details"),

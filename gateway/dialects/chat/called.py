@@ -82,7 +82,7 @@ def arguments_of(inner: JsonObject) -> str:
     return "" if said is None else arguments_text(said)
 
 
-def call_id(call: JsonObject) -> str:
-    """ "" where the provider gives none."""
-    id_ = word(call, "id")
+def call_id(stated: JsonObject, name: str = "id") -> str:
+    """Of a call, or of its result by the name that it has there; "" where none is given."""
+    id_ = word(stated, name)
     return "" if id_ in _NO_IDS else id_

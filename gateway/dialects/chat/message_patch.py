@@ -10,6 +10,7 @@ from gateway.chat import Json, JsonObject
 from gateway.dialects.call_ids import call_id_of
 from gateway.dialects.chat.called import call_id
 from gateway.dialects.chat.messages_out import give_back
+from gateway.dialects.chat.old_calls import as_tool_calls
 from gateway.dialects.chat.quirks import Quirks
 from gateway.dialects.chat.reasoning import GIVEN_BACK, THOUGHTS, thoughts_of
 from gateway.dialects.document import Document
@@ -17,7 +18,7 @@ from gateway.dialects.json_fields import path
 from gateway.dialects.json_text import read_json
 from gateway.dialects.known_fields import without_unknown
 from gateway.dialects.losses import Losses
-from gateway.dialects.said_fields import dicts, word
+from gateway.dialects.said_fields import dicts
 
 _ASSISTANT = (b'"assistant"',)
 _DEVELOPER = (b'"developer"',)
@@ -57,9 +58,10 @@ class MessagePatch:
         messages = read_json(document.raw[slice(*document.span("messages"))])
         if not isinstance(messages, list):
             return None
+        known = messages if self._known is None or "function_call" in self._known else as_tool_calls(messages)
         written: list[Json] = [
             self._message(one, path("messages", place), losses) if isinstance(one, dict) else one
-            for place, one in enumerate(messages)
+            for place, one in enumerate(known)
         ]
         last = written[-1] if written else None
         if self._quirks.prefix and isinstance(last, dict) and _is_to_go_on(last):
@@ -72,8 +74,8 @@ class MessagePatch:
             made["role"] = "system"
         if role != "tool" and not quirks.names and made.pop("name", None) is not None:
             losses.dropped(path(at, "name"))
-        if role == "tool" and quirks.call_id_letters and (given := word(message, "tool_call_id")):
-            made["tool_call_id"] = call_id_of(given, quirks.call_id_letters)
+        if role == "tool" and quirks.call_id_letters and "tool_call_id" in message:  # as its call's is made
+            made["tool_call_id"] = call_id_of(call_id(message, "tool_call_id"), quirks.call_id_letters)
         if role == "assistant":
             self._assistant(made, at, losses)
         return (

@@ -16,6 +16,7 @@ from gateway.dialects.chat.spoken import (
 )
 from gateway.dialects.json_text import json_bytes
 from gateway.dialects.said_fields import (
+    answer_base64,
     answer_index,
     answer_object,
     answer_objects,
@@ -80,7 +81,7 @@ def _answer(choice: JsonObject, calls: Calls, form: str, unread: list[str]) -> A
     if refusal := answer_word(message, "refusal"):
         blocks.append(Refusal(refusal))
     blocks += images_of(message)
-    if data := word(audio, "data"):
+    if data := answer_base64(audio, "data"):
         blocks.append(sound(data, form))
     stop = stop_of(choice.get("finish_reason"), _called(message, calls, blocks, unread))
     check_inputs(calls.has_half, stop)

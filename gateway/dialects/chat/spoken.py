@@ -9,7 +9,7 @@ from gateway.chat import Citation, Json, JsonObject, Logprob, Media
 from gateway.dialects.chat.reasoning import THOUGHTS
 from gateway.dialects.chat.signatures import EXTRA
 from gateway.dialects.data_url import attached
-from gateway.dialects.said_fields import count, decimal, dicts, inside, no_answer, word
+from gateway.dialects.said_fields import count, decimal, dicts, inside, no_answer, unknown_in, word
 from gateway.errors import UPSTREAM_INVALID, GatewayError
 
 #: Of a message or delta.
@@ -59,7 +59,7 @@ def unread_of(message: JsonObject) -> tuple[str, ...]:
     content, notes = message.get("content"), message.get("annotations")
     if not notes and not isinstance(content, list) and message.keys() <= _READ:
         return ()
-    found = [name for name, value in message.items() if value and name not in _READ]
+    found = unknown_in(message, _READ)
     found += unread_parts(content)
     if notes and len(citations_of(message)) < (len(notes) if isinstance(notes, list) else 1):
         found.append("annotations")

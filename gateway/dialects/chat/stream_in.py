@@ -242,6 +242,6 @@ class _Choice:
             events.append(TextPiece(said, self._index))
         if data := word(audio, "data"):
             try:
-                self._sound.append(base64.b64decode(data))  # each piece is padded for itself
+                self._sound.append(base64.b64decode(data, validate=True))  # each piece is padded for itself
             except ValueError:
                 raise no_completion() from None

@@ -135,7 +135,7 @@ class _Choice:
 
     def _hear(self, data: str) -> None:
         try:
-            self._sound.append(base64.b64decode(data))  # each piece is padded for itself
+            self._sound.append(base64.b64decode(data, validate=True))  # each piece is padded for itself
         except ValueError:
             raise no_completion() from None
 

@@ -1,6 +1,8 @@
 """OpenAI's /v1/embeddings: spoken by callers, and by OpenAI, Azure and compatible servers."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 
 from gateway.capabilities import Capabilities
 from gateway.chat import Json, JsonObject
@@ -12,8 +14,8 @@ from gateway.dialects.losses import Losses
 from gateway.dialects.said_fields import count, dicts
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
-from gateway.embedding import INPUTS_MAX, EmbeddingReply, EmbeddingRequest, Input
-from gateway.errors import ReportedError
+from gateway.embedding import INPUTS_MAX, EmbeddingReply, EmbeddingRequest, Input, Vector
+from gateway.errors import GatewayError, ReportedError
 
 _INPUT, _EXTRA = "input", "extra_body"
 _GOOGLES = f"{_EXTRA}.google"
@@ -84,17 +86,28 @@ class OpenAIOut:
         return EmbeddingReply(checked(vectors, request), usage_of(body))
 
 
-def packed_reply(body: bytes) -> bytes:
-    """A reply to who asked for `base64`, of a provider that may not know it and answers numbers: OpenAI's SDKs ask
-    so, and its JavaScript makes an empty vector of what is none. Raises GatewayError for a reply with no vectors.
+def mend_of(encoding: Json) -> Callable[[bytes], bytes] | None:
+    """What makes a reply one with vectors as they were asked for, of a provider that speaks as the caller does and
+    may know only one form: OpenAI's SDKs ask for `base64`, and its JavaScript makes an empty vector of numbers; who
+    asked for numbers can do nothing with text. What is no vector at all becomes `null`, which is no answer. None
+    for a form that is not known here.
     """
+    if encoding == "base64":
+        return partial(_mended, b"[", packed)
+    return partial(_mended, b'"', list) if encoding in ("float", None) else None
+
+
+def _mended(odd: bytes, written: Callable[[Vector], Json], body: bytes) -> bytes:
+    """`odd` begins a vector in the other form."""
     begins = _VECTOR.search(body)
-    reply = read_object(body) if begins is not None and begins[1] == b"[" else None
+    reply = read_object(body) if begins is not None and begins[1] == odd else None
     if reply is None:
         return body
     for one in dicts(reply.get("data")):
-        if isinstance(one.get("embedding"), list):
-            one["embedding"] = packed(read_vector(one["embedding"]))
+        try:
+            one["embedding"] = written(read_vector(one.get("embedding")))
+        except GatewayError:
+            one["embedding"] = None
     return json_bytes(reply)
 
 

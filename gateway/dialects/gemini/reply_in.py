@@ -2,13 +2,22 @@
 
 import re
 from hashlib import sha256
+from typing import Literal
 
 from gateway.chat import Answer, Block, ChatReply, JsonObject, Media, Signature, Text, Thinking, ToolCall
 from gateway.dialects.gemini.candidate_in import citations, logprobs
 from gateway.dialects.gemini.contents_in import code_fence
 from gateway.dialects.gemini.finish import is_known, stop_of
 from gateway.dialects.json_text import json_bytes
-from gateway.dialects.said_fields import answer_object, answer_objects, answer_word, inside, no_answer, word
+from gateway.dialects.said_fields import (
+    answer_base64,
+    answer_object,
+    answer_objects,
+    answer_word,
+    inside,
+    no_answer,
+    word,
+)
 from gateway.dialects.tool_arguments import arguments_text, plain_input
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import read_usage
@@ -118,9 +127,8 @@ def signature_of(part: JsonObject) -> Signature | None:
 def media_of(part: JsonObject) -> Media:
     blob = answer_object(part, "inlineData")
     media_type = word(blob, "mimeType")
-    return Media(
-        "audio" if media_type.startswith("audio/") else "image", "", media_type, answer_word(blob, "data")
-    )
+    kind: Literal["audio", "image"] = "audio" if media_type.startswith("audio/") else "image"
+    return Media(kind, "", media_type, answer_base64(blob, "data"))
 
 
 def ran_code(part: JsonObject) -> str:

@@ -5,13 +5,17 @@ from gateway.dialects.call_ids import MadeIds
 from gateway.dialects.json_text import json_bytes
 from gateway.dialects.messages.stops import DECLINED, is_known, neutral_stop
 from gateway.dialects.messages.thoughts import seal_of, signature_of
-from gateway.dialects.said_fields import answer_object, answer_word
+from gateway.dialects.said_fields import answer_object, answer_word, dicts, unknown_in
 from gateway.dialects.tool_arguments import arguments_text, plain_input
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import UPSTREAM_INVALID, GatewayError, ReportedError
 
 _BLOCKS = frozenset({"text", "tool_use", "thinking", "redacted_thinking"})
+#: That these have.
+_FIELDS = frozenset(
+    {"type", "text", "citations", "id", "name", "input", "caller", "thinking", "signature", "data"}
+)
 _TIERS = {"standard": "default", "batch": "default", "priority": "priority"}
 
 
@@ -41,10 +45,12 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
 
 
 def _unread(body: JsonObject, content: list[Json]) -> tuple[str, ...]:
-    """What Anthropic's servers did themselves, and a word of theirs that is new."""
-    kinds = [word(one, "type") for one in content if isinstance(one, dict)]
-    found = [kind for kind in kinds if kind not in _BLOCKS]
-    cited = (one.get("citations") for one in content if isinstance(one, dict))
+    """What Anthropic's servers did themselves, and words of theirs that are new."""
+    found: list[str] = []
+    for block in dicts(content):
+        kind = word(block, "type")
+        found += unknown_in(block, _FIELDS) if kind in _BLOCKS else (kind,)
+    cited = (one.get("citations") for one in dicts(content))
     if any(citation_of(one) is None for several in cited if isinstance(several, list) for one in several):
         found.append("citations")
     if not is_known(body.get("stop_reason")):

@@ -12,6 +12,7 @@ from gateway.dialects.said_fields import (
     decimal,
     dicts,
     no_answer,
+    unknown_in,
     word,
 )
 from gateway.dialects.tool_arguments import arguments_text, plain_input
@@ -23,6 +24,8 @@ from gateway.exchange import NO_USAGE, Usage
 _ID_MAX = 24
 #: Of what was loaded, and not asked; the last is of servers that do not say.
 _NO_ANSWER = frozenset({"load", "unload", ""})
+#: Of a message.
+_READ = frozenset({"role", "content", "thinking", "tool_calls", "tool_name", "tool_call_id"})
 _KNOWN = _NO_ANSWER | {"stop", "length"}
 
 
@@ -43,9 +46,8 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
     calls = CallReader(body, sent).calls(message)
     blocks += calls
     answer = Answer(tuple(blocks), stop_of(body, bool(blocks), bool(calls)), logprobs=logprobs(body))
-    return ChatReply(
-        (answer,), "", word(body, "model"), created_of(body), usage_of(body), unread=unread_of(body)
-    )
+    unread = (*unread_in(message), *unread_of(body))
+    return ChatReply((answer,), "", word(body, "model"), created_of(body), usage_of(body), unread=unread)
 
 
 def stop_of(last: JsonObject, said_anything: bool, called: bool) -> Stop:
@@ -61,6 +63,11 @@ def stop_of(last: JsonObject, said_anything: bool, called: bool) -> Stop:
 def unread_of(last: JsonObject) -> tuple[str, ...]:
     """Why it ended, where that is told in words that nobody here knows."""
     return () if word(last, "done_reason") in _KNOWN else ("done_reason",)
+
+
+def unread_in(message: JsonObject) -> list[str]:
+    """What it says beside texts and calls: nobody here knows what."""
+    return unknown_in(message, _READ)
 
 
 def usage_of(last: JsonObject) -> Usage:

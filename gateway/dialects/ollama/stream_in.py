@@ -22,7 +22,15 @@ from gateway.chat_events import (
 from gateway.dialects.event_cutter import ended_early
 from gateway.dialects.json_text import event_object
 from gateway.dialects.ollama.line_cutter import LineCutter
-from gateway.dialects.ollama.reply_in import CallReader, created_of, logprobs, stop_of, unread_of, usage_of
+from gateway.dialects.ollama.reply_in import (
+    CallReader,
+    created_of,
+    logprobs,
+    stop_of,
+    unread_in,
+    unread_of,
+    usage_of,
+)
 from gateway.dialects.said_fields import answer_object, answer_word, word
 from gateway.dialects.translation import Sent
 from gateway.errors import GatewayError, ReportedError
@@ -87,6 +95,8 @@ class OllamaReader:
             self._over = True
 
     def _message(self, message: JsonObject, body: JsonObject, calls: CallReader, events: list[Event]) -> None:
+        if unread := unread_in(message):
+            events.append(Unread(tuple(unread)))
         before = len(events)
         if thinking := answer_word(message, "thinking"):
             events.append(ThinkingPiece(thinking))

@@ -3,7 +3,7 @@
 from gateway.chat import Answer, Block, ChatReply, JsonObject, Logprob, Stop, ToolCall
 from gateway.dialects.json_fields import objects
 from gateway.dialects.responses import items_in
-from gateway.dialects.said_fields import answer_object, decimal, dicts, no_answer
+from gateway.dialects.said_fields import answer_object, decimal, dicts, no_answer, unknown_in
 from gateway.dialects.translation import Sent
 from gateway.dialects.usage import usage_of
 from gateway.errors import UPSTREAM_ERROR, UPSTREAM_INVALID, GatewayError
@@ -12,6 +12,19 @@ from gateway.record import replace
 _STOPS: dict[str, Stop] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 _CALLS = ("function_call", "custom_tool_call")
 _ITEMS = frozenset({"message", "reasoning", *_CALLS})
+#: That these have; and their parts.
+_FIELDS = frozenset(
+    {
+        "type", "id", "status", "role", "content", "phase", "call_id", "name", "namespace", "arguments", "input",
+        "summary", "encrypted_content", "created_by", "parsed_arguments",
+    }
+)  # fmt: skip
+_PART_FIELDS = frozenset(
+    {
+        "type", "text", "refusal", "annotations", "logprobs", "parsed", "image_url", "detail", "file_id",
+        "file_data", "file_url", "filename", "input_audio",
+    }
+)  # fmt: skip
 _UNFINISHED = ("cancelled", "in_progress", "queued")
 
 
@@ -41,11 +54,13 @@ def read_reply(body: JsonObject, sent: Sent) -> ChatReply:
 
 
 def unread_item(item: JsonObject) -> tuple[str, ...]:
-    """Its kind, where that has no noun here; or those of its parts and their notes that have none."""
+    """Its kind, where that has no noun here; or its fields and parts, and theirs, that have none."""
     kind = _text(item, "type")
     if kind not in _ITEMS:
         return (kind or "output",)
-    found = [_text(part, "type") or "content" for part in dicts(item.get("content")) if not _is_known(part)]
+    found = unknown_in(item, _FIELDS)
+    for part in dicts(item.get("content")):
+        found += unknown_in(part, _PART_FIELDS) if _is_known(part) else (_text(part, "type") or "content",)
     notes = (note for part in dicts(item.get("content")) for note in dicts(part.get("annotations")))
     found += [_text(note, "type") or "annotations" for note in notes if note.get("type") != items_in.CITED]
     return tuple(found)

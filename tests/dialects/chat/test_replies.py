@@ -287,6 +287,7 @@ def test_an_error_inside_a_success(body: dict[str, Any]) -> None:
         completion({"tool_calls": [{"function": "x"}]}),
         completion({"tool_calls": [{"function": {"name": "f", "arguments": 5}}]}),
         completion({"function_call": "x"}),
+        completion({"content": "", "audio": {"data": "@@@"}}),
         completion({"content": "", "images": [{"image_url": {"url": "data:image/png,odd"}}]}),
     ],
 )

@@ -146,6 +146,31 @@ def test_calls_of_mistral_have_ids_of_nine_letters_and_their_results_the_same() 
     assert len(answer["tool_call_id"]) == 9 and answer["tool_call_id"].isalnum()
 
 
+@pytest.mark.parametrize("none", ["", "null", None])
+def test_a_call_without_an_id_and_its_result_stay_together(none: str | None) -> None:
+    call = {**_CALL, "id": none}
+    result = {"role": "tool", "tool_call_id": none, "content": "sun"}
+    made, _ = sent("mistral", messages=[HI, {"role": "assistant", "tool_calls": [call]}, result])
+    assert made["messages"][1]["tool_calls"][0]["id"] == made["messages"][2]["tool_call_id"]
+
+
+def test_calls_in_the_old_form_are_calls_of_tools_to_who_knows_no_other() -> None:
+    called = {"name": "weather", "arguments": "{}"}
+    asks = {"role": "assistant", "content": None, "function_call": called}
+    answers = {"role": "function", "name": "weather", "content": "sun"}
+    made, warned = sent("mistral", messages=[HI, asks, answers, asks, answers])
+    assert not warned
+    _, first, result, second, last = made["messages"]
+    assert [one["tool_calls"][0]["function"] for one in (first, second)] == [called, called]
+    ids = [one["tool_calls"][0]["id"] for one in (first, second)]
+    assert [one["tool_call_id"] for one in (result, last)] == ids
+    assert len(set(ids)) == 2
+    assert {(one["role"], one["name"], one["content"]) for one in (result, last)} == {
+        ("tool", "weather", "sun")
+    }
+    assert sent("generic", messages=[HI, asks, answers]) == ({}, "")
+
+
 def test_mistral_goes_on_with_the_assistants_words() -> None:
     made, _ = sent("mistral", messages=[HI, {"role": "assistant", "content": "Once"}])
     assert made["messages"][-1]["prefix"] is True

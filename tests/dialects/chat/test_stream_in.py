@@ -333,6 +333,7 @@ def test_an_end_too_early_is_told(data: bytes) -> None:
             b'data: {"choices":[{"index":0,"delta":{%s}}]}\n\n' % said
             for said in (
                 b'"content":{"a":1}', b'"content":[5]', b'"refusal":5', b'"tool_calls":"x"', b'"tool_calls":["x"]',
+                b'"audio":{"data":"a@@GkK"}',
                 b'"tool_calls":[{"index":0,"function":{"name":5}}]', b'"function_call":"x"',
                 b'"tool_calls":[{"index":0,"function":{"name":"f","arguments":[5]}}]',
             )

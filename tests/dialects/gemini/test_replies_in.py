@@ -160,6 +160,7 @@ def _said(*parts: Any) -> dict[str, Any]:
         {"candidates": [{"content": 5}]}, {"candidates": [{"content": {"parts": 5}}]},
         _said(5), _said({"text": 5}), _said({"functionCall": 5}), _said({"functionCall": {}}),
         _said({"functionCall": {"name": "f", "args": "x"}}), _said({"inlineData": 5}),
+        _said({"inlineData": {"mimeType": "image/png", "data": "@@@"}}),
     ],
 )  # fmt: skip
 def test_what_is_no_reply(body: dict[str, Any]) -> None:
