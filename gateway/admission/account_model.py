@@ -179,15 +179,22 @@ class AccountModel:
                 meter.ceiling.lower(now)
 
     def served(self) -> tuple[int, ...]:
-        """By rank, in thousandths of the ceiling, what each class took lately of what is narrowest, a rate or the
-        places: of which all together took most.
+        """By rank, in thousandths of the ceiling, what each class took lately of the narrowest rate: the one of
+        which all together took most.
 
         What goes first by it says `classes.in_order`.
         """
         taken = [rate.share.of(rate.ceiling.limit) for rate in self.rates]
-        if self.concurrency is not None:
-            taken.append(self.concurrency.served())
         return max(taken, key=sum) if len(taken) > 1 else taken[0] if taken else NOTHING_SERVED
+
+    def served_of_all(self) -> tuple[int, ...]:
+        """The same of what is narrowest, a rate or the places.
+
+        For one worker's line alone: on a shared ledger a place that is kept for a class elsewhere stands empty
+        until its worker asks, which costs more of the places than the floors are worth.
+        """
+        of_rates = self.served()
+        return of_rates if self.concurrency is None else max(of_rates, self.concurrency.served(), key=sum)
 
     def free_at(self, charge: Charge, rank: int, now: int, hold: Sequence[int] = NO_HOLD) -> int:
         """When `charge` first fits if nothing happens but that what is kept of the rates (`hold`) goes before it.

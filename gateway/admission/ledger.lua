@@ -297,18 +297,10 @@ for i = 1, dimension_count do
       blocked_until = kept and S[s + 1] or 0, observed = kept and S[s + 2] or 0,
       multiplier = kept and S[s + 3] or K.FULL, recovered_at = kept and S[s + 4] or 0,
       observed_at = kept and S[s + 21] or 0, lowered_at = kept and S[s + 22] or 0,
-      step = kept and S[s + 15] or floor(now / K.STEP_MS), place = s + 15, held = kept and S[s + 5] or 0,
     }
     settle_limit(meter)
     meters[i] = meter
-    if kind == 1 then
-      days[#days + 1] = meter
-    else
-      concurrency, meter.used = meter, kept and S[s + 6] or 0
-      if not kept then
-        for k = 1, 5 do S[s + 15 + k] = 0 end
-      end
-    end
+    if kind == 1 then days[#days + 1] = meter else concurrency = meter end
   else
     local slots, axis, burst = windows[1], B[d + 2], false
     local meter = {
@@ -365,20 +357,19 @@ end
 -- ---------------------------------------------------------------- rates (rate.py, pace.py, share.py)
 -- What class k was served of a rate is S[rate.place + k + 1].
 
-local function faded(units, steps)
-  if steps >= K.STEPS_TO_NOTHING then return 0 end
-  if units > 0 then
-    for _ = 1, steps do units = units - floor(units / K.STEPS_A_MINUTE) end
+local function fade(rate)
+  local steps = floor(now / K.STEP_MS) - rate.step
+  if steps <= 0 then return end
+  rate.step = rate.step + steps
+  for i = rate.place + 1, rate.place + 5 do
+    local units = S[i]
+    if steps >= K.STEPS_TO_NOTHING then
+      units = 0
+    elseif units > 0 then
+      for _ = 1, steps do units = units - floor(units / K.STEPS_A_MINUTE) end
+    end
+    S[i] = units
   end
-  return units
-end
-
-local function fade(meter)
-  local steps = floor(now / K.STEP_MS) - meter.step
-  if steps <= 0 then return 0 end
-  meter.step = meter.step + steps
-  for i = meter.place + 1, meter.place + 5 do S[i] = faded(S[i], steps) end
-  return steps
 end
 
 local function repay(rate, most)
@@ -426,13 +417,7 @@ if renamed then -- all of the window may be sent when the last lease ends
   end
 end
 for k = 1, #days do recover(days[k]) end
-if concurrency then
-  recover(concurrency)
-  local steps = fade(concurrency)
-  if steps > 0 then
-    concurrency.held = faded(concurrency.held, steps) + steps * concurrency.used * K.SHARE_SCALE
-  end
-end
+if concurrency then recover(concurrency) end
 
 local BLOCKED, BY_LEVEL, BY_CREDIT = 0, 1, 2
 
@@ -455,8 +440,7 @@ local function spend(rate, units, by, overdraw)
   rate.level = level
 end
 
--- By rank, thousandths of the ceiling of what is narrowest, a rate or the places, and their sum: of which all together
--- took most.
+-- By rank, thousandths of the ceiling of the narrowest rate, and their sum: the one of which all together took most.
 local taken = nil -- until somebody takes more
 local function served()
   if not taken then
@@ -465,14 +449,6 @@ local function served()
       local place, limit = rates[k].place, rates[k].limit
       local of = {}
       for i = 1, 5 do of[i] = floor(S[place + i] / limit) end
-      of.sum = of[1] + of[2] + of[3] + of[4] + of[5]
-      if of.sum > taken.sum then taken = of end
-    end
-    if concurrency then -- as many as were in use lately, by what each class began
-      local place, of = concurrency.place, {}
-      local began = max(1, S[place + 1] + S[place + 2] + S[place + 3] + S[place + 4] + S[place + 5])
-      local held = min(1000, floor(concurrency.held * 1000 / (K.STEPS_A_MINUTE * K.SHARE_SCALE * concurrency.limit)))
-      for i = 1, 5 do of[i] = floor(S[place + i] * held / began) end
       of.sum = of[1] + of[2] + of[3] + of[4] + of[5]
       if of.sum > taken.sum then taken = of end
     end
@@ -494,8 +470,8 @@ local function claims_floor(rank)
   return rank > 0 and top_has_share() and is_below_floor(rank)
 end
 
-local function share_add(meter, rank, units)
-  local place = meter.place + rank + 1
+local function share_add(rate, rank, units)
+  local place = rate.place + rank + 1
   S[place], taken = max(0, S[place] + units * K.SHARE_SCALE), nil
 end
 
@@ -712,7 +688,6 @@ if fresh and report_count + return_count + settle_count > 0 then
       local day = days[k]
       day_charge(-B[place + 2 + day.axis], B[place + 1])
     end
-    if concurrency then share_add(concurrency, B[place + 2], -B[place + 3]) end
   end
   for place = SETTLES, OBSERVATIONS - 1, 6 do
     local at, rank = min(B[place + 1], now + K.LEASE_MS_MAX), B[place + 2]
@@ -730,8 +705,6 @@ if fresh and report_count + return_count + settle_count > 0 then
       local delta = B[place + 2 + day.axis]
       day_charge(ours and delta or max(0, delta), at)
     end
-    local begun = B[place + 3]
-    if concurrency then share_add(concurrency, rank, ours and begun or max(0, begun)) end
   end
 end
 
@@ -905,10 +878,7 @@ if ask_count > 0 or stock_wanted > 0 then
       local day = days[k]
       day_charge(B[charge + day.axis], at)
     end
-    if concurrency then
-      concurrency.used = concurrency.used + 1
-      share_add(concurrency, rank, B[charge + 1])
-    end
+    if concurrency then concurrency.used = concurrency.used + 1 end
     granted = granted + 1
   end
 end
@@ -1126,8 +1096,7 @@ for i, meter in ipairs(meters) do
     S[s + 11], S[s + 12], S[s + 13] = meter.level, meter.credit, meter.owed
     S[s + 14], S[s + 15] = meter.paced_at, meter.step
   else
-    for k = 5, meter == concurrency and 14 or 20 do S[s + k] = 0 end
-    if meter == concurrency then S[s + 5], S[s + 6], S[s + 15] = meter.held, meter.used, meter.step end
+    for k = 5, 20 do S[s + k] = 0 end
     used = meter == concurrency and concurrency.used or day_used(now)
   end
   S[s + 21], S[s + 22] = meter.observed_at, meter.lowered_at

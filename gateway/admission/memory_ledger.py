@@ -168,8 +168,8 @@ class MemoryLedger:
         return False
 
     def served(self, account: str, now: int) -> tuple[int, ...]:
-        """By rank, the part of its narrowest rate that each class took during the last minute, in thousandths."""
-        return self._whole(account, now).served()
+        """By rank, thousandths that each class took lately of what is narrowest, a rate or the places."""
+        return self._whole(account, now).served_of_all()
 
     def elsewhere(self, account: str, now: int) -> tuple[Queued, ...]:  # noqa: ARG002 (the protocol's)
         """Nobody waits anywhere else: it is this process's own."""

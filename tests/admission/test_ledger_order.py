@@ -2,8 +2,6 @@
 
 from collections import Counter
 
-import pytest
-
 from gateway.admission.classes import CLASSES
 from gateway.admission.dimension import Dimension
 from gateway.admission.ledger import (
@@ -46,21 +44,6 @@ async def test_floors_are_kept_against_the_top_class_too(ledger: LedgerUnderTest
     for rank in (2, 4):
         assert got[rank] >= CLASSES[rank].floor * sum(got.values()) * 0.97, got
     assert got[0] >= 2 * 600 * 0.88 and sum(got.values()) >= 2 * 600 * 0.98, got
-
-
-@pytest.mark.parametrize(
-    "rates", [(), (Dimension("rpm", 60_000),)], ids=["places alone", "beside a wide rate"]
-)
-async def test_floors_are_kept_of_places(ledger: LedgerUnderTest, rates: tuple[Dimension, ...]) -> None:
-    """The same where it is places that are short: a request ends before its worker asks again."""
-    account, got = terms(*rates, Dimension("concurrency", 2)), Counter[int]()
-    for step in range(1, 121 * 5):
-        ledger.now += 200
-        for worker, rank in (("loud", 0), ("quiet", 2), ("quiet too", 4)):
-            got[rank] += granted(await ledger.exchange(Batch(account, worker, step, asks=asks(2, rank=rank))))
-    for rank in (2, 4):
-        assert got[rank] >= CLASSES[rank].floor * sum(got.values()) * 0.97, got
-    assert got[0] >= 0.8 * sum(got.values()), got
 
 
 def queued(rank: int, tenant: str, count: float) -> Queued:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -195,7 +196,9 @@ async def test_a_stream_that_waits_is_told_its_place_until_its_turn_comes(sim: P
         queued = [one for one in comments if one.startswith(b": queued ")]
         assert comments[: len(queued)] == queued, "afterwards keep-alives as ever"
         assert set(comments[len(queued) :]) == {b": keep-alive"}
-        assert queued[0] == b": queued pos=1 eta=%.1fs" % (row["expected_wait_ms"] / 1000)
+        told = re.fullmatch(rb": queued pos=1 eta=([0-9.]+)s", queued[0])
+        # More than at first: the place was somebody's of another class all the while.
+        assert told is not None and float(told[1]) >= round(row["expected_wait_ms"] / 1000, 1)
         assert len(queued) >= 4
         assert (reply.status, reply.data()[-1], reply.whole) == (200, b"[DONE]", True)
         assert (await ahead).status == 200
