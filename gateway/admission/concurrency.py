@@ -62,8 +62,9 @@ class Concurrency:
     def served(self) -> tuple[int, ...]:
         """By rank, thousandths of the places: as many as were in use lately, by what each class began."""
         began = self.share.served
+        in_all = sum(began) or 1
         held = min(1000, self._held * 1000 // (STEPS_A_MINUTE * SHARE_SCALE * self.ceiling.limit))
-        return tuple(one * held // (sum(began) or 1) for one in began)
+        return tuple(one * held // in_all for one in began)
 
     def free_at(self, count: int, now: int) -> int:
         room = self.in_use + count <= self.ceiling.limit

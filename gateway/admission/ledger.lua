@@ -308,7 +308,8 @@ for i = 1, dimension_count do
       blocked_until = kept and S[s + 1] or 0, observed = kept and S[s + 2] or 0,
       multiplier = kept and S[s + 3] or K.FULL, recovered_at = kept and S[s + 4] or 0,
       observed_at = kept and S[s + 21] or 0, lowered_at = kept and S[s + 22] or 0, slots = slots, burst = false,
-      burst_limit = 0, burst_ms = B[d + 5], resliced = resliced[i], level = S[s + 11], credit = S[s + 12], owed = kept and S[s + 13] or 0,
+      burst_limit = 0, burst_ms = B[d + 5], resliced = resliced[i],
+      level = S[s + 11], credit = S[s + 12], owed = kept and S[s + 13] or 0,
       level_max = 0, credit_max = 0, paced_at = kept and S[s + 14] or now,
       step = kept and S[s + 15] or floor(now / K.STEP_MS), place = s + 15, way = 0,
     }
@@ -339,7 +340,8 @@ if renamed then -- what was charged on rates that are gone, or of another sub-wi
     local stays, all = {}, call('HGETALL', slots.key)
     for k = 1, #rates do
       local rate = rates[k]
-      if S[rate.place - 14] >= 0 and (slots == windows[1] or slots == rate.burst and not rate.resliced) then stays[rate.axis] = true end
+      local its = slots == windows[1] or slots == rate.burst and not rate.resliced
+      if its and S[rate.place - 14] >= 0 then stays[rate.axis] = true end
     end
     for i = 1, #all, 2 do
       local slot = tonumber(all[i])

@@ -18,6 +18,7 @@ from gateway.admission.grantor import Grant
 from gateway.admission.ledger import Answer, Batch, Observation, Queued, Usage
 from gateway.charge import Charge
 from gateway.clock import Clock
+from gateway.record import replace
 
 #: Owner of what the fast path has in flight.
 _SELF = ""
@@ -134,12 +135,10 @@ class MemoryLedger:
         if model.counts_output:
             self._charge_later(model, grant, charged.output, now)
         if charged != grant.charge:
-            requests, input_, output, tokens = (
-                new - old for new, old in zip(charged, grant.charge, strict=True)
-            )
+            delta = charged - grant.charge
             # What was charged later already is not where the rest is to be given back.
-            output = max(output, grant.late - grant.charge.output)
-            model.settle(Charge(requests, input_, output, tokens), grant.rank, grant.at, now)
+            output = max(delta.output, grant.late - grant.charge.output)
+            model.settle(replace(delta, output=output), grant.rank, grant.at, now)
         if model.concurrency is not None:
             model.concurrency.add(_SELF, -1)
 
